@@ -1,0 +1,20 @@
+"""dnnlab: a lecture on deep networks, made executable.
+
+Each experiment is a function: ``dnnlab.gradient_flow(act="sigmoid", depth=20)`` gives a `Run` with ``.summary``
+and ``.cells``, ``.figures`` and a page. Nothing heavy is imported before one is called.
+"""
+
+import importlib
+from typing import Any
+
+__version__ = "0.1.0"
+
+_EXPERIMENTS = ("gradient_flow",)
+
+__all__ = ["__version__", *_EXPERIMENTS]
+
+
+def __getattr__(name: str) -> Any:
+    if name in _EXPERIMENTS:
+        return importlib.import_module(f"dnnlab.{name}")
+    raise AttributeError(f"module 'dnnlab' has no attribute {name!r}")

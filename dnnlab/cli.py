@@ -1,0 +1,184 @@
+"""The command line: dispatches, and imports nothing heavy before something must be computed."""
+
+import shlex
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+import dnnlab
+from dnnlab.errors import UsageError, unknown
+from dnnlab.registry import EXPERIMENTS, find
+from dnnlab.runner.how import HowToRun, HowToShow
+from dnnlab.runner.options import CommandLineList, build, command_signature, only
+
+if TYPE_CHECKING:
+    from dnnlab.runner.experiment import Experiment
+    from dnnlab.runner.result import Run
+
+app = typer.Typer(
+    name="dnnlab",
+    rich_markup_mode="rich",
+    pretty_exceptions_enable=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
+    help="A lecture on deep networks as experiments: measured, beside theory, on your own networks too.",
+)
+_data = typer.Typer(help="What data there are, and how to get more.", invoke_without_command=True)
+app.add_typer(_data, name="data", rich_help_panel="Data")
+
+_RUNS, _RECIPES = "Runs", "Recipes"
+_Out = Annotated[Path, typer.Option("--out", help="Root folder of all runs.")]
+_DEFAULT_OUT = Path("results")
+
+
+def _version(wanted: bool) -> None:
+    if wanted:
+        print(f"dnnlab {dnnlab.__version__}")
+        raise typer.Exit
+
+
+@app.callback(no_args_is_help=True, invoke_without_command=True)
+def _main(
+    context: typer.Context,
+    version: Annotated[
+        bool, typer.Option("--version", callback=_version, is_eager=True, help="Print the version.")
+    ] = False,
+) -> None:
+    pass
+
+
+def _experiment_command(experiment: "Experiment") -> Callable[..., None]:
+    room = experiment.spec
+
+    def command(**options: Any) -> None:
+        given = {name: CommandLineList(v) if isinstance(v, list) else v for name, v in options.items()}
+        _run(experiment, given)
+
+    command.__signature__ = command_signature(room.Spec, HowToRun, HowToShow)  # type: ignore[attr-defined]
+    command.__doc__ = room.HELP
+    return command
+
+
+for _experiment in EXPERIMENTS.values():
+    app.command(_experiment.name, rich_help_panel="Experiments")(_experiment_command(_experiment))
+
+
+def _run(experiment: "Experiment", options: dict[str, Any]) -> None:
+    """Measure or plan what the options ask, show it, and exit as the outcome says."""
+    how, show = only(HowToRun, options), only(HowToShow, options)
+    spec = build(experiment.spec.Spec, {k: v for k, v in options.items() if k not in how and k not in show})
+    to_run, to_show = build(HowToRun, how), build(HowToShow, show)
+    known = experiment.columns.TONES
+    if to_show.expect is not None and to_show.expect not in known:
+        raise unknown("verdict for --expect", to_show.expect, known)
+    if to_show.dry_run:
+        from dnnlab.runner.dry import describe
+
+        print(describe(experiment, spec, to_run))
+        return
+    from dnnlab.runner.run import execute
+
+    run = execute(experiment, spec, to_run, shlex.join(["dnnlab", *sys.argv[1:]]))
+    _show(run, to_show.json, to_run.quiet)
+    others = [v for v in run.summary["verdict"] if to_show.expect is not None and v != to_show.expect]
+    if others:
+        print(f"dnnlab: {len(others)} of {len(run.summary)} rows are not {to_show.expect}.", file=sys.stderr)
+    if others or run.failed:
+        raise typer.Exit(1)
+
+
+def _show(run: "Run", as_json: bool, quiet: bool) -> None:
+    from dnnlab.runner.progress import say
+
+    if as_json:
+        print(run.to_json())
+        return
+    run.show()
+    for path in (*run.figures, run.page):
+        say(f"{'page' if path == run.page else 'figure'}: {path}", quiet)
+    if run.failed:
+        say(f"warning: {run.failed} cells failed; {run.path / 'cells.csv'} says why.")
+
+
+@app.command("run", rich_help_panel=_RECIPES)
+def run_recipe(
+    recipe: Annotated[Path, typer.Argument(help="A TOML file: experiment = NAME, and a table [options].")],
+    out: _Out = _DEFAULT_OUT,
+    fresh: Annotated[bool, typer.Option("--fresh", help="Measure anew.")] = False,
+    quiet: Annotated[bool, typer.Option("--quiet", help="No progress, no messages.")] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="Print the summary as JSON.")] = False,
+    expect: Annotated[str | None, typer.Option("--expect", help="Exit 1 when a verdict is another.")] = None,
+) -> None:
+    """Run a recipe, such as the spec.toml in the folder of any run."""
+    from dnnlab.runner.store import read_recipe
+
+    name, options = read_recipe(recipe)
+    how = {"out": out, "fresh": fresh, "quiet": quiet}
+    _run(find(name), options | how | {"json": as_json, "expect": expect})
+
+
+@app.command("show", rich_help_panel=_RUNS)
+def show_run(
+    run: Annotated[str, typer.Argument(help="A run's folder, or an unmistakable part of its name.")],
+    out: _Out = _DEFAULT_OUT,
+    as_json: Annotated[bool, typer.Option("--json", help="Print the summary as JSON.")] = False,
+) -> None:
+    """Show a run again; what is missing of its tables and figures is made again from its journal."""
+    _show(_open(run, out), as_json, quiet=False)
+
+
+def _open(text: str, out: Path) -> "Run":
+    from dnnlab.runner import store
+    from dnnlab.runner.run import reopen
+
+    folder = store.find(text, out)
+    name, _ = store.read_recipe(folder.path / store.SPEC)
+    return reopen(find(name), folder)
+
+
+@app.command("runs", rich_help_panel=_RUNS)
+def list_runs(out: _Out = _DEFAULT_OUT) -> None:
+    """List all runs, the newest first."""
+    from dnnlab.runner.listing import show_runs
+
+    show_runs(out)
+
+
+@app.command("diff", rich_help_panel=_RUNS)
+def diff_runs(
+    before: Annotated[str, typer.Argument(help="A run.")],
+    after: Annotated[str, typer.Argument(help="Another run of the same experiment.")],
+    out: _Out = _DEFAULT_OUT,
+    as_json: Annotated[bool, typer.Option("--json", help="Print the rows as JSON.")] = False,
+) -> None:
+    """Compare two runs: which rows moved, with intervals, corrected for their number."""
+    from dnnlab.runner.diff import compare, show_diff
+
+    left, right = _open(before, out), _open(after, out)
+    if left.experiment.name != right.experiment.name:
+        raise UsageError(
+            f"{before} is a {left.experiment.name} run and {after} a {right.experiment.name} run; give two of one kind."
+        )
+    show_diff(compare(left, right), as_json)
+
+
+@_data.callback()
+def list_data(context: typer.Context) -> None:
+    """List the data sets: which are here, and how to get the others."""
+    if context.invoked_subcommand is None:
+        from dnnlab.runner.listing import show_data
+
+        show_data()
+
+
+@_data.command("get")
+def get_data(
+    name: Annotated[str, typer.Argument(help="mnist, fashion-mnist or cifar10.")],
+    mirror: Annotated[str | None, typer.Option(help="Another address that serves the same files.")] = None,
+) -> None:
+    """Download a data set, checked against its published checksums."""
+    from dnnlab.data.download import download
+
+    print(download(name, mirror=mirror))

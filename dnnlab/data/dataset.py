@@ -1,0 +1,127 @@
+"""The one form all data has once it is loaded."""
+
+import dataclasses
+import math
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from dnnlab.data.splits import Split
+
+
+@dataclass(frozen=True)
+class Content:
+    """What a reader gives."""
+
+    x: NDArray[np.uint8] | NDArray[np.float32]
+    """``[n, channel, height, width]`` bytes or ``[n, feature]`` floats."""
+    y: NDArray[np.int64]
+    """``[n]``, each from 0 to ``len(classes) - 1``."""
+    split: Split
+    classes: tuple[str, ...]
+    notes: tuple[str, ...] = ()
+    """What was done to the data that its owner may not expect, a sentence each."""
+    standard: bool = False
+    """The inputs are drawn with mean 0 and variance 1 and stay as drawn."""
+
+
+@dataclass(frozen=True, eq=False)
+class Dataset:
+    """A data set in memory, on one device.
+
+    ``x`` keeps images as bytes, a quarter of their size as floats; `inputs` standardises what a step needs.
+    """
+
+    name: str
+    digest: str
+    x: Tensor
+    """``[n, channel, height, width]`` uint8 for images, ``[n, feature]`` float32 for tables."""
+    y: Tensor
+    """``[n]`` int64, indices into ``classes``."""
+    train: Tensor
+    """int64 indices, as ``validation`` and ``test``: disjoint, ascending, always the same."""
+    validation: Tensor
+    test: Tensor
+    classes: tuple[str, ...]
+    mean: Tensor
+    """Over the training split, in the units of ``x``: ``[channel]`` for images, ``[feature]`` for tables."""
+    std: Tensor
+    """As ``mean``; 1 where nothing varies."""
+    notes: tuple[str, ...] = ()
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        """The shape of one input: ``(channel, height, width)`` or ``(feature,)``."""
+        return tuple(self.x.shape[1:])
+
+    @property
+    def features(self) -> int:
+        """How many numbers one input has."""
+        return math.prod(self.shape)
+
+    def inputs(self, index: Tensor) -> Tensor:
+        """The standardised inputs ``(x - mean) / std`` of the examples ``index``.
+
+        Args:
+            index: int64 of any shape, such as ``[batch]`` or ``[member, batch]``.
+
+        Returns:
+            float32 ``[*index, *shape]``.
+        """
+        each = (-1, *[1] * (len(self.shape) - 1))
+        return (self.x[index].float() - self.mean.view(each)) / self.std.view(each)
+
+    def to(self, device: torch.device | str) -> "Dataset":
+        """The same data with every tensor on ``device``."""
+        tensors: dict[str, Any] = {
+            field.name: value.to(device)
+            for field in dataclasses.fields(self)
+            if isinstance(value := getattr(self, field.name), Tensor)
+        }
+        return dataclasses.replace(self, **tensors)
+
+
+def assemble(name: str, digest: str, content: Content) -> Dataset:
+    """The data set ``name`` from what its reader gave; mean and std come from its training split alone."""
+    mean, std = _moments(content)
+    return Dataset(
+        name=name,
+        digest=digest,
+        x=torch.from_numpy(content.x),
+        y=torch.from_numpy(content.y),
+        train=torch.from_numpy(content.split.train),
+        validation=torch.from_numpy(content.split.validation),
+        test=torch.from_numpy(content.split.test),
+        classes=content.classes,
+        mean=torch.from_numpy(mean.astype(np.float32)),
+        std=torch.from_numpy(std.astype(np.float32)),
+        notes=content.notes,
+    )
+
+
+def _moments(content: Content) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Mean and population standard deviation, ``[channel]`` or ``[feature]``."""
+    x, train = content.x, content.split.train
+    width = x.shape[1]
+    if content.standard:
+        return np.zeros(width), np.ones(width)
+    if x.ndim == 2:
+        table = x[train].astype(np.float64)
+        std = table.std(axis=0)
+        # Rounding can give a constant a std of 1e-17, and float32 has no reciprocal of what is below `tiny`.
+        constant = (table.min(axis=0) == table.max(axis=0)) | (std < np.finfo(np.float32).tiny)
+        return table.mean(axis=0), np.where(constant, 1.0, std)
+    # Images by their histogram: exact whatever the order of summation, and without a copy as floats.
+    levels = np.arange(256.0)
+    histogram = np.zeros((width, 256))
+    for start in range(0, len(train), 4096):
+        block = x[train[start : start + 4096]]
+        histogram += [np.bincount(block[:, channel].ravel(), minlength=256) for channel in range(width)]
+    weight = histogram / histogram.sum(axis=1, keepdims=True)
+    mean = weight @ levels
+    std = np.sqrt((weight * (levels - mean[:, None]) ** 2).sum(axis=1))
+    return mean, np.where(std == 0, 1.0, std)

@@ -1,0 +1,136 @@
+"""A data set by its name: parsed, found, identified and loaded."""
+
+import hashlib
+import os
+from dataclasses import dataclass
+from functools import lru_cache
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+from dnnlab.data.files import DataFile
+from dnnlab.data.kinds import KINDS, Kind, remote_folder
+from dnnlab.errors import DnnlabError, UsageError, unknown
+
+if TYPE_CHECKING:
+    from dnnlab.data.dataset import Dataset
+
+
+@dataclass(frozen=True)
+class Source:
+    """A data set that is named but not loaded. Hashable and small: it can travel to another process."""
+
+    kind_name: str
+    arguments: tuple[Any, ...] = ()
+
+    @property
+    def kind(self) -> Kind:
+        """What dnnlab knows of all data sets of this kind."""
+        return KINDS[self.kind_name]
+
+    @property
+    def name(self) -> str:
+        """The name in canonical form, with every argument written out."""
+        return ":".join([self.kind_name, *map(str, self.arguments)])
+
+    def files(self) -> dict[str, DataFile]:
+        """The files whose content is the data, by a name that does not depend on where they are.
+
+        Raises:
+            DnnlabError: the place where they should be is not there or not as it should be.
+        """
+        return self.kind.files(*self.arguments)
+
+    def digest(self) -> str:
+        """SHA-256 in hex of what the data is: content and names of its files, or its name if it is computed.
+
+        Imports neither torch nor numpy. The same data has the same digest on every machine, wherever it lies
+        and however it is packed.
+
+        Raises:
+            DnnlabError: a file is missing or unreadable.
+        """
+        files = self.files()
+        lines = [f"{label}\0{files[label].sha256()}" for label in sorted(files)] or [self.name]
+        return hashlib.sha256("\n".join([self.kind_name, *lines]).encode("utf-8", "surrogateescape")).hexdigest()
+
+    def available(self) -> bool:
+        """Whether the data can be loaded without downloading anything."""
+        try:
+            # `os.path.exists` is False for a path too long or not to be entered, where `Path.exists` raises.
+            return all(os.path.exists(file.path) for file in self.files().values())
+        except DnnlabError:
+            return False
+
+    def where(self) -> str:
+        """Where the data is or should be, in a few words."""
+        kind, available = self.kind, self.available()
+        if kind.remote is not None:
+            folder = remote_folder(kind.remote)
+            get = f"`dnnlab data get {self.kind_name}` downloads it ({kind.remote.megabytes} MB)"
+            return f"in {folder}" if available else f"not in {folder}: {get}"
+        if kind.own:
+            path: Path = self.arguments[0]
+            return f"at {path}" if available else f"nothing that can be read at {path}"
+        return "part of the installation" if self.files() else "computed when asked for"
+
+    def load(self) -> "Dataset":
+        """The data set as tensors. One process reads the same content once.
+
+        Raises:
+            UsageError: the user's own files are not as they should be.
+            DnnlabError: a file of a published data set is missing or broken.
+        """
+        return _load(self, self.digest())
+
+
+@lru_cache(maxsize=4)
+def _load(source: Source, digest: str) -> "Dataset":
+    from dnnlab.data.dataset import assemble
+
+    return assemble(source.name, digest, source.kind.read(*source.arguments))
+
+
+def source(text: str) -> Source:
+    """The data set called ``text``, such as ``mnist``, ``folder:photos`` or ``parity:8``. Reads nothing.
+
+    Raises:
+        UsageError: nobody knows the name, or its arguments are not what that kind takes.
+    """
+    name, _, argument = text.partition(":")
+    if name not in KINDS:
+        if os.path.isdir(text):
+            raise UsageError(f"unknown data set {text!r}: a folder of images is written folder:{text}.")
+        if os.path.isfile(text):
+            raise UsageError(f"unknown data set {text!r}: a table is written csv:{text}:TARGET.")
+        raise unknown("data set", name, KINDS)
+    try:
+        return Source(name, KINDS[name].parse(argument))
+    except ValueError:
+        raise UsageError(f"{text!r} names no data set: {KINDS[name].wants}.") from None
+
+
+def load(text: str) -> "Dataset":
+    """``source(text).load()``.
+
+    Raises:
+        UsageError, DnnlabError: as `source` and `Source.load`.
+    """
+    return source(text).load()
+
+
+class Entry(NamedTuple):
+    """One line of the catalogue."""
+
+    form: str
+    """How the name is written."""
+    about: str
+    where: str
+    """Where the data is, or how to get it."""
+
+
+def catalogue() -> list[Entry]:
+    """Every kind of data set, and where its data is."""
+    return [
+        Entry(kind.form, kind.about, "your own files" if kind.own else Source(name).where())
+        for name, kind in KINDS.items()
+    ]

@@ -1,0 +1,193 @@
+"""What happens on the device: a stack of cells becomes rows, one a cell, measured step and layer."""
+
+import copy
+import math
+from collections.abc import Callable, Sequence
+
+import torch
+from torch import Tensor
+
+from dnnlab.data import load
+from dnnlab.data.dataset import Dataset
+from dnnlab.errors import UsageError
+from dnnlab.gradient_flow import hooked
+from dnnlab.gradient_flow.spec import Cell, Spec
+from dnnlab.nets import layerwise
+from dnnlab.nets.activations import per_layer
+from dnnlab.nets.shape import MLPShape, parse_skip
+from dnnlab.nets.stacked import Batch, StackedMLP
+from dnnlab.runner.journal import Rows
+from dnnlab.runner.seeds import stream
+from dnnlab.training.stacked import Recipe, StackedTraining, Step, accuracy, batch_order, gather
+
+JACOBIAN_INPUTS = 4
+"""Inputs of the measured batch whose Jacobians are averaged."""
+
+
+def measure(cells: Sequence[Cell], spec: Spec, device: str, progress: Callable[[float], None]) -> Rows:
+    """Rows of one stack, at each of ``spec.measured_steps()``.
+
+    Raises:
+        UsageError: the batch is larger than the training split, or the user's model does not fit the data.
+    """
+    data = load(cells[0].data).to(device)
+    if cells[0].batch_size > len(data.train):
+        raise UsageError(
+            f"--batch-size {cells[0].batch_size} is more than the {len(data.train)} training examples of {data.name}."
+        )
+    if cells[0].model:
+        return hooked.measure(cells, spec, data, progress)
+    return _measure_stack(cells, spec, data, progress)
+
+
+def _measure_stack(cells: Sequence[Cell], spec: Spec, data: Dataset, progress: Callable[[float], None]) -> Rows:
+    stack = StackedMLP.draw(
+        _shape(cells[0], data),
+        [cell.init for cell in cells],
+        [stream(spec.seed, cell.seed, "weights") for cell in cells],
+        device=str(data.x.device),
+    )
+    # The same examples at every step, so that what changes along training is the network.
+    probe = gather(data, [next(_order(spec, cell, data, "probe")) for cell in cells])
+    training = StackedTraining(
+        stack,
+        data,
+        Recipe(
+            cells[0].optimizer,
+            [cell.lr for cell in cells],
+            [cell.weight_decay for cell in cells],
+            [cell.dropout for cell in cells],
+            [cell.clip or math.inf for cell in cells],
+        ),
+        [_order(spec, cell, data, "batches") for cell in cells],
+        [stream(spec.seed, cell.seed, "dropout") for cell in cells],
+    )
+    table = _Table(cells)
+    steps = spec.measured_steps()
+    since: list[Step] = []
+    for step, following in zip(steps, [*steps[1:], steps[-1]], strict=True):
+        quantities = _quantities(stack, probe, training, data, spec)
+        quantities |= _clipping(since)
+        weights = {n: p.detach().clone() for n, p in stack.parameters.items() if n.startswith("weight.")}
+        since = []
+        for taken in range(following - step):
+            since.append(training.step())
+            if taken == 0:
+                quantities["update_ratio"] = _update_ratio(stack, weights)
+            progress((step + taken + 1) / spec.steps)
+        table.add(step, quantities)
+    return table.rows
+
+
+def _shape(cell: Cell, data: Dataset) -> MLPShape:
+    acts = per_layer(cell.act, cell.depth)
+    return MLPShape(data.features, len(data.classes), cell.depth, cell.width, acts, cell.norm, parse_skip(cell.skip))
+
+
+def _order(spec: Spec, cell: Cell, data: Dataset, purpose: str):  # type: ignore[no-untyped-def]
+    return batch_order(len(data.train), cell.batch_size, stream(spec.seed, cell.seed, purpose))
+
+
+def _quantities(
+    stack: StackedMLP, probe: Batch, training: StackedTraining, data: Dataset, spec: Spec
+) -> dict[str, Tensor]:
+    """Everything measured at one step: ``[member, depth + 1]`` of layers, ``[member]`` of the network."""
+    seen = layerwise.measure(stack, probe, training.masks(probe.y.shape[1]))
+    quantities = dict(seen.layers)
+    quantities["loss"] = seen.loss
+    quantities["input_mean_square"] = probe.x.square().mean(dim=(1, 2))
+    quantities["input_variance"] = probe.x.var(dim=1).mean(dim=1)
+    quantities["input_features"] = torch.full_like(seen.loss, data.features)
+    quantities["classes"] = torch.full_like(seen.loss, len(data.classes))
+    if spec.steps:
+        quantities["accuracy"] = accuracy(stack, data, data.validation)
+    if spec.jacobian:
+        values = singular_values(stack, probe.x)
+        quantities["jacobian_max"] = values[..., 0].mean(1)
+        quantities["jacobian_median"] = values.median(-1).values.mean(1)
+        quantities["jacobian_min"] = values[..., -1].mean(1)
+        quantities["jacobian_rms"] = values.square().mean(dim=(1, 2)).sqrt()
+    return quantities
+
+
+def singular_values(stack: StackedMLP, x: Tensor) -> Tensor:
+    """Singular values ``[member, input, min(class, feature)]``, largest first, of ∂ logits / ∂ input.
+
+    Of the first `JACOBIAN_INPUTS` of ``x [member, batch, feature]``, in float64, with the batch's statistics
+    where there is batch norm (Pennington 2017 on why the spread matters, and not the mean alone).
+    """
+    double = copy.copy(stack)
+    double.parameters = {name: p.detach().double() for name, p in stack.parameters.items()}
+    double.running = {}
+    leaf = x.double().requires_grad_()
+    logits = double.forward(leaf, training=True)
+    jacobians = []
+    for i in range(min(JACOBIAN_INPUTS, x.shape[1])):
+        rows = [
+            torch.autograd.grad(logits[:, i, c].sum(), leaf, retain_graph=True)[0][:, i]
+            for c in range(logits.shape[-1])
+        ]
+        jacobians.append(torch.stack(rows, dim=1))
+    return torch.linalg.svdvals(torch.stack(jacobians, dim=1))
+
+
+def _update_ratio(stack: StackedMLP, before: dict[str, Tensor]) -> Tensor:
+    """‖W' - W‖ / ‖W‖ of each layer's weights, ``[member, depth + 1]``."""
+    ratios = [
+        torch.linalg.vector_norm(stack.parameters[name].detach() - old, dim=(1, 2))
+        / torch.linalg.vector_norm(old, dim=(1, 2))
+        for name, old in before.items()
+    ]
+    return torch.stack(ratios, dim=1)
+
+
+def _clipping(steps: Sequence[Step]) -> dict[str, Tensor]:
+    """Mean gradient norms before and after clipping over ``steps``, and the share of steps it changed."""
+    if not steps:
+        return {}
+    before = torch.stack([step.grad_norm for step in steps])
+    after = torch.stack([step.clipped_norm for step in steps])
+    return {
+        "grad_norm": before.mean(0),
+        "clipped_norm": after.mean(0),
+        "clipped_share": (after < before).double().mean(0),
+    }
+
+
+class _Table:
+    """Collects rows; the network's own values stand in layer 0."""
+
+    def __init__(self, cells: Sequence[Cell]) -> None:
+        self.depth = cells[0].depth
+        self.members = len(cells)
+        acts = per_layer(cells[0].act, self.depth)
+        self.names = ["network", *(f"hidden {i}" for i in range(1, self.depth + 1)), "output"]
+        self.kinds = ["network", *["hidden"] * self.depth, "output"]
+        self.acts = ["", *acts, ""]
+        self.rows: Rows = {}
+
+    def add(self, step: int, quantities: dict[str, Tensor]) -> None:
+        """One measured step of all members."""
+        layers = self.depth + 2
+        whole = {name for name, value in quantities.items() if value.ndim == 1}
+        absent = [math.nan]
+        for member in range(self.members):
+            columns: Rows = {
+                "cell": [member] * layers,
+                "step": [step] * layers,
+                "layer": list(range(layers)),
+                "name": self.names,
+                "kind": self.kinds,
+                "layer_act": self.acts,
+            }
+            for name, value in quantities.items():
+                numbers = value[member].double().tolist()
+                columns[name] = [numbers, *absent * (layers - 1)] if name in whole else [*absent, *numbers]
+            self._extend(columns, layers)
+
+    def _extend(self, columns: Rows, count: int) -> None:
+        held = len(next(iter(self.rows.values()), []))
+        for name in columns.keys() - self.rows.keys():
+            self.rows[name] = [math.nan] * held
+        for name, column in self.rows.items():
+            column.extend(columns.get(name, [math.nan] * count))

@@ -1,0 +1,270 @@
+"""Rows to table: rates with intervals, theory beside them, the cause in numbers, a verdict and a remedy."""
+
+import math
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from dnnlab.errors import UsageError
+from dnnlab.gradient_flow.columns import (
+    CONFIGURATION,
+    DEAD,
+    EXPLODING,
+    HEALTHY,
+    SUMMARY,
+    UNDECIDED,
+    VANISHING,
+)
+from dnnlab.gradient_flow.spec import Spec
+from dnnlab.gradient_flow.theory import (
+    InputStatistics,
+    Prediction,
+    Setting,
+    max_trainable_depth,
+    predict,
+    slope_weights,
+)
+from dnnlab.nets.activations import per_layer
+from dnnlab.nets.meanfield import critical
+from dnnlab.nets.shape import MLPShape, Skip, parse_skip
+from dnnlab.report.table import fit
+from dnnlab.runner.stats import ENOUGH, Interval, mean_interval
+
+UNHEALTHY = math.log(100.0)
+"""A net is vanishing or exploding when its rate, over all its layers, makes two orders of magnitude."""
+
+_FACTORS = {
+    "weight_term": "weight_factor",
+    "act_term": "act_factor",
+    "norm_term": "norm_factor",
+    "skip_term": "skip_factor",
+}
+
+
+@dataclass(frozen=True)
+class Measured:
+    """One configuration at one step: its hidden layers as ``[seed, layer]``, the network as one row a seed."""
+
+    layers: dict[str, np.ndarray]
+    network: pd.DataFrame
+
+    @property
+    def depth(self) -> int:
+        return self.layers["delta_norm"].shape[1]
+
+    def log_rates(self) -> np.ndarray:
+        """Least-squares log rate of δ, ``[seed]``; nan where δ is zero or not finite in some layer."""
+        return self.slope(self.layers["delta_norm"])
+
+    def slope(self, norms: np.ndarray) -> np.ndarray:
+        """The least-squares log rate of ``norms [seed, layer]``."""
+        return _log(norms) @ slope_weights(self.depth)
+
+    def log_terms(self) -> dict[str, float]:
+        """The log rate as a sum over weights, activation, normalisation and skip, mean over seeds."""
+        # The rate weights each layer's ratio by the sum of the least-squares weights up to it; so do the factors.
+        entering = np.cumsum(slope_weights(self.depth))[:-1]
+        return {term: float(np.mean(_log(self.layers[factor][:, :-1]) @ entering)) for term, factor in _FACTORS.items()}
+
+
+def _log(values: np.ndarray) -> np.ndarray:
+    with np.errstate(divide="ignore", invalid="ignore"):
+        logs = np.log(values)
+    return np.where(np.isfinite(logs), logs, math.nan)
+
+
+def measured(cells: pd.DataFrame, step: int) -> Measured | None:
+    """The rows of one configuration at ``step``; ``None`` where all its seeds failed."""
+    rows = cells[(cells["step"] == step) & (cells["error"].fillna("") == "")]
+    if rows.empty:
+        return None
+    hidden = rows[rows["layer"] > 0]
+    # The output layer has no activation and other sizes; a shallow model of one's own has little else.
+    if int(hidden["layer"].max()) > 2:
+        hidden = hidden[hidden["layer"] < hidden["layer"].max()]
+    names = ("delta_norm", "saturation", "dead_fraction", "zero_fraction", *_FACTORS.values())
+    pivots = {name: hidden.pivot(index="seed", columns="layer", values=name).to_numpy(dtype=float) for name in names}
+    return Measured(pivots, rows[rows["layer"] == 0].set_index("seed"))
+
+
+def configurations(cells: pd.DataFrame) -> Iterator[tuple[dict[str, Any], pd.DataFrame]]:
+    """Each configuration and its rows, in the order of the plan."""
+    for values, rows in cells.groupby(list(CONFIGURATION), sort=False, dropna=False):
+        yield dict(zip(CONFIGURATION, values, strict=True)), rows
+
+
+def per_cell(cells: pd.DataFrame, spec: Spec) -> pd.DataFrame:
+    """One row a cell: configuration, seed, its rate at initialisation and its last accuracy."""
+    parts = []
+    for configuration, rows in configurations(cells):
+        first, last = measured(rows, 0), measured(rows, spec.steps)
+        if first is None or last is None:
+            continue
+        seeds = first.network.index.to_list()
+        parts.append(
+            pd.DataFrame(
+                {
+                    **{name: [value] * len(seeds) for name, value in configuration.items()},
+                    "seed": seeds,
+                    "rate": np.exp(first.log_rates()),
+                    "accuracy": last.network["accuracy"].to_numpy(dtype=float),
+                }
+            )
+        )
+    return pd.concat(parts, ignore_index=True) if parts else pd.DataFrame()
+
+
+def summarise(cells: pd.DataFrame, spec: Spec) -> pd.DataFrame:
+    """One row a configuration, with the columns of `SUMMARY`."""
+    rows = [_row(configuration, own, spec) for configuration, own in configurations(cells)]
+    return fit(pd.DataFrame(rows), SUMMARY)
+
+
+def _row(configuration: dict[str, Any], cells: pd.DataFrame, spec: Spec) -> dict[str, Any]:
+    row: dict[str, Any] = {column.name: math.nan for column in SUMMARY if column.dtype is float}
+    row |= configuration | {
+        "steps": spec.steps,
+        "seeds": 0,
+        "verdict": UNDECIDED,
+        "remedy": "",
+        "diverged": 0,
+    }
+    row["failed"] = int((cells["error"].fillna("") != "").groupby(cells["seed"]).any().sum())
+    first, last = measured(cells, 0), measured(cells, spec.steps)
+    if first is None or last is None:
+        return row
+    rate = mean_interval(first.log_rates().tolist())
+    row |= {"seeds": len(first.network)} | _exp("rate", rate)
+    row["depth"] = configuration["depth"] or first.depth
+    ends = first.layers["delta_norm"][:, [0, -1]]
+    row["first_last_ratio"] = math.exp(mean_interval((_log(ends) @ [1.0, -1.0]).tolist()).mean)
+    row["verdict"] = verdict(first, rate)
+    row |= {term: math.exp(value) for term, value in first.log_terms().items()}
+    for name in ("saturation", "dead_fraction", "zero_fraction"):
+        row[name] = mean_interval(first.layers[name].ravel().tolist()).mean
+    row |= _theory(configuration, first, rate)
+    row |= _training(last, spec)
+    for name, values in _jacobian(first.network).items():
+        row[name] = math.exp(mean_interval(values.tolist()).mean)
+    return row
+
+
+def _exp(name: str, log: Interval) -> dict[str, float]:
+    """A geometric mean and its interval, under the names of their columns."""
+    return {name: math.exp(log.mean), f"{name}_lo": math.exp(log.low), f"{name}_hi": math.exp(log.high)}
+
+
+def verdict(first: Measured, log_rate: Interval) -> str:
+    """Vanishing, healthy, exploding or dead; undecided under three seeds or where the interval straddles a limit."""
+    seeds = len(first.network)
+    if seeds < ENOUGH:
+        return UNDECIDED
+    if np.mean((first.layers["dead_fraction"] == 1).any(axis=1)) > 0.5:
+        return DEAD
+    if np.mean(~np.isfinite(first.network["loss"].to_numpy(dtype=float))) > 0.5:
+        return EXPLODING  # the forward pass has left the range of numbers
+    if log_rate.n < ENOUGH:
+        return UNDECIDED
+    low, high = (end * (first.depth - 1) for end in (log_rate.low, log_rate.high))
+    if low > UNHEALTHY:
+        return EXPLODING
+    if high < -UNHEALTHY:
+        return VANISHING
+    return HEALTHY if low >= -UNHEALTHY and high <= UNHEALTHY else UNDECIDED
+
+
+def setting(configuration: dict[str, Any], first: Measured) -> Setting | None:
+    """The configuration as theory sees it; ``None`` where no theory holds: a model of one's own, a tiny batch."""
+    if configuration["model"] or (configuration["norm"] == "batch" and configuration["batch_size"] < 8):
+        return None
+    network = first.network[["input_mean_square", "input_variance", "input_features", "classes"]].astype(float).mean()
+    depth = int(configuration["depth"])
+    shape = MLPShape(
+        int(network["input_features"]),
+        int(network["classes"]),
+        depth,
+        int(configuration["width"]),
+        per_layer(configuration["act"], depth),
+        configuration["norm"],
+        parse_skip(configuration["skip"]),
+    )
+    inputs = InputStatistics(float(network["input_mean_square"]), float(network["input_variance"]))
+    return Setting(
+        shape,
+        configuration["init"],
+        inputs,
+        int(configuration["batch_size"]),
+        float(configuration["dropout"]),
+    )
+
+
+def _theory(configuration: dict[str, Any], first: Measured, rate: Interval) -> dict[str, Any]:
+    chosen = setting(configuration, first)
+    prediction = predict(chosen) if chosen is not None else None
+    if chosen is None or prediction is None:
+        return {}
+    error = prediction.standard_error(len(first.network))
+    band = Interval(prediction.log_rate, prediction.log_rate - 1.96 * error, prediction.log_rate + 1.96 * error, 0)
+    return {
+        "rate_theory": math.exp(band.mean),
+        "theory_lo": math.exp(band.low),
+        "theory_hi": math.exp(band.high),
+        "z": (rate.mean - prediction.log_rate) / error,
+        "max_depth": max_trainable_depth(chosen),
+        "remedy": remedy(chosen, prediction),
+    }
+
+
+def remedy(chosen: Setting, prediction: Prediction) -> str:
+    """What theory says would bring the rate near 1; empty where it is."""
+    transitions = chosen.shape.depth - 1
+    if abs(prediction.log_rate) * transitions <= UNHEALTHY:
+        return ""
+    ways = []
+    shape = chosen.shape
+    if shape.norm == "none" and shape.skip.kind == "none" and len(set(shape.acts)) == 1:
+        point = critical(shape.acts[0])
+        if point is not None:
+            ways.append(
+                (
+                    f"init critical (σw {math.sqrt(point.weight):.3g}, σb {math.sqrt(point.bias):.3g})",
+                    replace(chosen, init="critical"),
+                )
+            )
+    scale = float(f"{1 / math.sqrt(transitions):.2g}")
+    changes = [(f"norm {norm}", replace(shape, norm=norm)) for norm in ("layer", "batch") if norm != shape.norm]
+    changes.append((f"skip residual:{scale:g}", replace(shape, skip=Skip("residual", scale))))
+    ways += [(name, replace(chosen, shape=other)) for name, other in changes]
+    cures = []
+    for name, other in ways:
+        try:
+            expected = predict(other)
+        except UsageError:  # an initialiser that this activation does not have
+            continue
+        if expected is not None and abs(expected.log_rate) * transitions <= UNHEALTHY:
+            cures.append(f"{name}: rate {math.exp(expected.log_rate):.3g}")
+    return "; ".join(cures) or "none of init, norm and skip alone"
+
+
+def _training(last: Measured, spec: Spec) -> dict[str, Any]:
+    if not spec.steps:
+        return {}
+    network = last.network.astype({"loss": float, "accuracy": float, "clipped_share": float})
+    accuracy = mean_interval(network["accuracy"].tolist())
+    return {
+        **_exp("rate_end", mean_interval(last.log_rates().tolist())),
+        "loss": mean_interval(network["loss"].tolist()).mean,
+        "accuracy": accuracy.mean,
+        "accuracy_lo": accuracy.low,
+        "accuracy_hi": accuracy.high,
+        "clipped_share": mean_interval(network["clipped_share"].tolist()).mean,
+        "diverged": int((~np.isfinite(network["loss"])).sum()),
+    }
+
+
+def _jacobian(network: pd.DataFrame) -> dict[str, np.ndarray]:
+    values = {name: network[f"jacobian_{name}"].to_numpy(dtype=float) for name in ("rms", "max", "min")}
+    return {"jacobian_rms": _log(values["rms"]), "jacobian_spread": _log(values["max"]) - _log(values["min"])}

@@ -1,0 +1,38 @@
+"""What came out, in sentences. Needs the summary alone, so that a finished run is shown without torch."""
+
+import math
+
+import numpy as np
+import pandas as pd
+
+from dnnlab.gradient_flow.spec import Spec
+
+_MOST_REMEDIES = 6
+
+
+def conclusions(summary: pd.DataFrame, spec: Spec) -> list[str]:
+    """The verdicts and the strongest effect, then a line for each remedy that theory knows."""
+    with np.errstate(divide="ignore"):
+        strength = (np.log(summary["rate"]).abs() * summary["depth"]).replace(math.inf, math.nan).fillna(0)
+    row = summary.iloc[int(strength.argmax())]
+    theory = f", where theory expects {row['rate_theory']:.3g}" if np.isfinite(row["rate_theory"]) else ""
+    strongest = (
+        f"{_name(row)} changes the gradient by a factor of {row['rate']:.3g} a layer{theory}: of {row['depth']} "
+        f"layers, the first receives {row['first_last_ratio']:.2g} times what the last does."
+    )
+    if not np.isfinite(row["rate"]):
+        strongest = f"{_name(row)} gave no finite rate."
+    counts = ", ".join(f"{count} {word}" for word, count in summary["verdict"].value_counts().items())
+    head = [f"{len(summary)} configurations: {counts}."] if len(summary) > 1 else []
+    ill = summary[summary["remedy"] != ""]
+    remedies = [f"Theory's remedy for {_name(row)}: {row['remedy']}." for _, row in ill.head(_MOST_REMEDIES).iterrows()]
+    rest = [f"summary.csv has {len(ill) - _MOST_REMEDIES} more remedies."] if len(ill) > _MOST_REMEDIES else []
+    return [" ".join([*head, strongest]), *remedies, *rest]
+
+
+def _name(row: pd.Series) -> str:
+    if row["model"]:
+        return f"{row['model']} on {row['data']}"
+    parts = [f"init {row['init']}", f"depth {row['depth']}"]
+    parts += [f"{name} {row[name]}" for name in ("norm", "skip") if row[name] != "none"]
+    return f"{row['act']} ({', '.join(parts)})"

@@ -1,0 +1,1 @@
+"""The networks: activations, initialisers, mean-field theory of both, stacked and plain layers."""

@@ -1,0 +1,117 @@
+"""Activation functions by name: the lecture's nine, the linear control, and any of ``torch.nn``.
+
+Importing this module does not import torch, so that the command line can list the names.
+"""
+
+import re
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from functools import cache
+from typing import TYPE_CHECKING, Any
+
+from dnnlab.errors import UsageError, unknown
+
+if TYPE_CHECKING:
+    from torch import Tensor, nn
+
+
+@dataclass(frozen=True)
+class Activation:
+    """One activation function.
+
+    ``saturated(u, h)`` marks the elements, of pre-activation ``u`` and output ``h``, that the function holds
+    flat; ``None`` where it never does (the leaky ones) or where the field has no definition.
+    """
+
+    name: str
+    module: str
+    """The class in ``torch.nn`` that computes it."""
+    options: Mapping[str, Any] = field(default_factory=dict)
+    saturated: "Callable[[Tensor, Tensor], Tensor] | None" = None
+    saturation: str = "never"
+    """The same definition, in words for the docs."""
+
+
+_SELU_FLOOR = -1.7580993408473766  # -λα: what SELU approaches on the left (Klambauer 2017)
+
+ACTIVATIONS: dict[str, Activation] = {
+    a.name: a
+    for a in (
+        Activation("linear", "Identity"),
+        Activation("sigmoid", "Sigmoid", {}, lambda u, h: (h - 0.5).abs() > 0.47, "output below .03 or above .97"),
+        Activation("tanh", "Tanh", {}, lambda u, h: h.abs() > 0.97, "|output| above .97"),
+        Activation("relu", "ReLU", {}, lambda u, h: h == 0, "output 0"),
+        Activation("leaky_relu", "LeakyReLU"),
+        Activation("prelu", "PReLU"),
+        Activation("elu", "ELU", {}, lambda u, h: h < -0.97, "output within 3 % of its floor, -1"),
+        Activation("selu", "SELU", {}, lambda u, h: h < 0.97 * _SELU_FLOOR, "output within 3 % of its floor, -1.758"),
+        # The two smooth gates are flat where their slope is within ±.03, on the left of these points.
+        Activation("swish", "SiLU", {}, lambda u, h: u < -4.83, "input below -4.83, where |slope| < .03"),
+        Activation("gelu", "GELU", {}, lambda u, h: u < -2.61, "input below -2.61, where |slope| < .03"),
+    )
+}
+
+
+@cache
+def activation(name: str) -> Activation:
+    """The activation called ``name``: one of `ACTIVATIONS`, or a class of ``torch.nn`` such as ``Hardtanh``.
+
+    A class of ``torch.nn`` must work elementwise, without arguments, parameters or chance.
+
+    Raises:
+        UsageError: nobody knows the name, or the class is no elementwise function.
+    """
+    if name in ACTIVATIONS:
+        return ACTIVATIONS[name]
+    import torch
+    from torch.nn.modules import activation as torch_activations
+
+    if name not in torch_activations.__all__:
+        raise unknown("activation", name, [*ACTIVATIONS, *torch_activations.__all__])
+    try:
+        module = getattr(torch.nn, name)()
+        row = torch.linspace(-3, 3, 7)
+        alone = torch.cat([module(u.view(1)) for u in row])
+        elementwise = torch.equal(module(row), alone) and not list(module.parameters())
+    except (TypeError, RuntimeError, ValueError, IndexError):
+        elementwise = False
+    if not elementwise or name == "RReLU":  # RReLU draws its slopes
+        raise UsageError(
+            f"activation {name!r} is in torch.nn but is no fixed elementwise function; take one such as "
+            "Hardtanh, Softplus or Mish."
+        )
+    return Activation(name, name)
+
+
+def build(name: str) -> "nn.Module":
+    """A fresh ``torch.nn`` module that computes the activation."""
+    from torch import nn
+
+    chosen = activation(name)
+    module: nn.Module = getattr(nn, chosen.module)(**chosen.options)
+    return module
+
+
+_TERM = re.compile(r"(?P<name>\w+)(\*(?P<count>\d+))?")
+
+
+def per_layer(pattern: str, depth: int) -> tuple[str, ...]:
+    """The activation of each hidden layer: ``relu``, or a sequence such as ``relu*10+gelu*10``.
+
+    Raises:
+        UsageError: the pattern does not read, a name is unknown, or the counts do not add up to ``depth``.
+    """
+    terms = [_TERM.fullmatch(part.strip()) for part in pattern.split("+")]
+    if not all(terms):
+        raise UsageError(f"activation {pattern!r} does not read; write a name, or a sequence such as relu*10+gelu*10.")
+    parts = [(m["name"], m["count"]) for m in terms if m]
+    for name, _ in parts:
+        activation(name)
+    if len(parts) == 1 and parts[0][1] is None:
+        return (parts[0][0],) * depth
+    total = sum(int(count or 1) for _, count in parts)
+    if total != depth:
+        raise UsageError(
+            f"activation {pattern!r} describes {total} layers, but --depth is {depth}; make the counts add up."
+        )
+    return tuple(name for name, count in parts for _ in range(int(count or 1)))

@@ -1,0 +1,140 @@
+"""A user's own network: where it comes from, its weights, and a digest of both."""
+
+import hashlib
+import importlib
+import importlib.metadata
+import inspect
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from types import ModuleType
+
+from torch import nn
+
+from dnnlab.errors import UsageError, unknown
+
+_LIBRARIES = ("torchvision", "timm")
+
+
+def factory(model: str, classes: int) -> Callable[[], nn.Module]:
+    """What makes the network that ``model`` names, with fresh random weights at every call.
+
+    ``package.module:factory`` is called without arguments (the current folder is searched too);
+    ``torchvision:NAME`` and ``timm:NAME`` are built for ``classes`` classes, without pretrained weights.
+
+    Raises:
+        UsageError: nothing of that name can be imported or called.
+    """
+    place, colon, name = model.partition(":")
+    if not colon or not place or not name:
+        raise UsageError(f"--model {model!r} must be package.module:factory, torchvision:NAME or timm:NAME.")
+    if place in _LIBRARIES:
+        return _from_library(place, name, classes)
+    module = _module(place, model)
+    make = getattr(module, name, None)
+    if make is None:
+        public = [key for key, value in vars(module).items() if callable(value) and not key.startswith("_")]
+        raise unknown(f"factory in {place}", name, public)
+    if not callable(make):
+        raise UsageError(f"--model {model!r}: {name} is no function or class that makes a network.")
+    return lambda: _made(make, model)
+
+
+def _module(place: str, model: str) -> ModuleType:
+    here = str(Path.cwd())
+    if here not in sys.path:
+        sys.path.insert(0, here)
+    try:
+        return importlib.import_module(place)
+    except ImportError as problem:
+        raise UsageError(f"--model {model!r} cannot be imported from {here}: {problem}.") from problem
+    except Exception as problem:
+        raise UsageError(f"--model {model!r} fails on import: {type(problem).__name__}: {problem}.") from problem
+
+
+def _made(make: Callable[..., object], model: str) -> nn.Module:
+    try:
+        network = make()
+    except Exception as problem:
+        raise UsageError(f"--model {model!r} fails when called: {type(problem).__name__}: {problem}.") from problem
+    if not isinstance(network, nn.Module):
+        raise UsageError(f"--model {model!r} gives a {type(network).__name__}, not a torch.nn.Module.")
+    return network
+
+
+def _from_library(library: str, name: str, classes: int) -> Callable[[], nn.Module]:
+    try:
+        package = importlib.import_module("torchvision.models" if library == "torchvision" else library)
+    except ImportError:
+        raise UsageError(f"--model {library}:{name} needs {library}; pip install 'dnnlab[models]'.") from None
+    known = package.list_models()
+    if name not in known:
+        raise unknown(f"{library} model", name, known)
+    if library == "timm":
+        return lambda: package.create_model(name, pretrained=False, num_classes=classes)
+    return lambda: package.get_model(name, weights=None, num_classes=classes)
+
+
+def load_weights(network: nn.Module, file: str) -> None:
+    """Load a ``.safetensors`` state dict, which holds no code.
+
+    Raises:
+        UsageError: the file is missing or damaged, or its tensors are not this network's.
+    """
+    from safetensors import SafetensorError
+    from safetensors.torch import load_file
+
+    if not file.endswith(".safetensors"):
+        raise UsageError(f"--weights {file}: only .safetensors files are read, since a pickle can run code.")
+    try:
+        state = load_file(file)
+    except OSError as problem:
+        raise UsageError(f"cannot read --weights {file}: {problem.strerror or problem}.") from None
+    except SafetensorError as problem:
+        raise UsageError(f"--weights {file} is no whole safetensors file: {problem}.") from None
+    try:
+        network.load_state_dict(state)
+    except RuntimeError as problem:
+        lines = str(problem).splitlines()
+        raise UsageError(f"--weights {file} do not fit the model: {' '.join(lines[1:3]).strip()}") from None
+
+
+def digest(model: str, weights: str) -> str:
+    """SHA-256 of the model's code, as far as it lies in one place, and of the file of its weights.
+
+    Of ``package.module:factory`` all loaded modules under the same top folder count; of a library its version.
+
+    Raises:
+        UsageError: the model or its weights cannot be read.
+    """
+    place, _, name = model.partition(":")
+    total = hashlib.sha256(model.encode())
+    if place in _LIBRARIES:
+        factory(model, 2)
+        total.update(importlib.metadata.version(place).encode())
+    else:
+        factory(model, 2)
+        for source in _sources(sys.modules[place], name):
+            total.update(source)
+    if weights:
+        try:
+            total.update(Path(weights).read_bytes())
+        except OSError as problem:
+            raise UsageError(f"cannot read --weights {weights}: {problem.strerror}.") from None
+    return total.hexdigest()
+
+
+def _sources(module: ModuleType, name: str) -> list[bytes]:
+    if not getattr(module, "__file__", None):  # a notebook: its cells are no files
+        return [inspect.getsource(getattr(module, name)).encode()]
+    file = Path(str(module.__file__)).resolve()
+    depth = module.__name__.count(".") + (file.name == "__init__.py")
+    root = file.parents[depth]
+    files = {
+        Path(other.__file__).resolve()
+        for other in list(sys.modules.values())
+        if getattr(other, "__file__", None) and str(other.__file__).endswith(".py")
+    }
+    installed = "site-packages"
+    near = [f for f in files if f.is_relative_to(root) and (installed not in f.parts or installed in file.parts)]
+    return [f.relative_to(root).as_posix().encode() + b"\0" + f.read_bytes() for f in sorted(near)]

@@ -1,0 +1,77 @@
+"""The columns of a file: typed, documented, and checked whenever the file is written or read.
+
+Importing this module does not import pandas.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from dnnlab.errors import listing
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+_KINDS = {int: "iu", float: "f", bool: "b"}
+"""The letters by which numpy and pandas call these types (``dtype.kind``)."""
+
+
+@dataclass(frozen=True)
+class Column:
+    """One column of a file. An estimate names the columns that hold the two ends of its interval.
+
+    Raises:
+        ValueError: only one end of an interval is named.
+    """
+
+    name: str
+    dtype: type[str] | type[int] | type[float] | type[bool]
+    help: str
+    unit: str = ""
+    screen: str = ""  # the heading on the screen; without one the column is only in the files and on the page
+    low: str = ""
+    high: str = ""
+
+    def __post_init__(self) -> None:
+        if bool(self.low) != bool(self.high):
+            raise ValueError(f"column {self.name!r} needs both ends of its interval, or none.")
+
+    @property
+    def heading(self) -> str:
+        """What stands above the column, its unit in brackets."""
+        name = self.screen or self.name
+        return f"{name} ({self.unit})" if self.unit else name
+
+
+def check(frame: "pd.DataFrame", columns: Sequence[Column]) -> None:
+    """Make sure that ``frame`` has exactly these columns, in any order, each of its type.
+
+    Values may be missing: NaN in a float column, None in a text column, and in the nullable ``Int64`` and
+    ``boolean``. An empty frame has no types to check.
+
+    Raises:
+        ValueError: names every column that is missing, not in the schema, twice there, or of another type.
+    """
+    names = [column.name for column in columns]
+    ends = [end for column in columns for end in (column.low, column.high) if end]
+    faults = []
+    if missing := [name for name in dict.fromkeys(names + ends) if name not in frame.columns]:
+        faults.append(f"missing {listing(missing)}")
+    if extra := [str(name) for name in frame.columns if name not in names]:
+        faults.append(f"not in the schema: {listing(extra)}")
+    if twice := [str(name) for name in frame.columns[frame.columns.duplicated()]]:
+        faults.append(f"twice there: {listing(twice)}")
+    elif len(frame):
+        for column in columns:
+            if column.name in frame.columns and not _has_type(frame[column.name], column.dtype):
+                held = frame[column.name].dtype
+                faults.append(f"{column.name} should hold {column.dtype.__name__}, not {held}")
+    if faults:
+        raise ValueError(f"the columns do not fit: {'; '.join(faults)}.")
+
+
+def _has_type(values: "pd.Series", dtype: type) -> bool:
+    if dtype is str:
+        # pandas 3 has a type for text; before it, and for text with None in it, "object" says too little.
+        return values.dtype.kind == "O" and all(isinstance(value, str) for value in values.dropna())
+    return values.dtype.kind in _KINDS[dtype]

@@ -1,0 +1,252 @@
+"""Figures in one style, without pyplot: no display, no global state, the same bytes every time.
+
+with new_figure(8, 4.5) as (figure, (axes,)):
+    axes.plot(depth, norm, label="sigmoid", **line_style(0))
+    axes.plot(depth, theory, label="theory", **THEORY)
+    log_axis(axes.yaxis)
+    legend(figure)
+save(figure, folder / "norms")
+"""
+
+import contextlib
+import io
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, TypedDict
+
+import matplotlib
+from cycler import cycler
+from matplotlib.artist import Artist
+from matplotlib.axes import Axes
+from matplotlib.axis import Axis
+from matplotlib.backends.backend_agg import RendererAgg
+from matplotlib.colors import to_rgb
+from matplotlib.figure import Figure
+from matplotlib.font_manager import FontProperties
+from matplotlib.ticker import LogFormatter
+from matplotlib.transforms import Bbox
+
+from dnnlab.report import atomic
+from dnnlab.report.svg import INK, PAPER, Caption
+from dnnlab.report.table import number
+
+PALETTE = ("#e07000", "#439bd0", "#b42d81", "#3ea370", "#7929ff", "#d60036", "#6e7ff7")
+"""At least 3:1 against white and near-black; any two at least 27 apart (CIELAB) as seen by protanopes and
+deuteranopes (Machado 2009), found by search."""
+
+_MARKERS = ("o", "s", "^", "D", "v", "P", "X", "*")
+_DASHES: tuple[str | tuple[int, tuple[float, ...]], ...] = ("-", "-.", ":", (0, (6, 1, 1, 1, 1, 1)))
+
+SMALLEST = 9.0
+"""The smallest text of a figure, in points."""
+
+
+class LineStyle(TypedDict):
+    """Keyword arguments of ``Axes.plot``."""
+
+    color: str
+    marker: str
+    linestyle: str | tuple[int, tuple[float, ...]]
+
+
+THEORY = LineStyle(color=INK, marker="", linestyle="--")
+"""Dashes in ink are theory in every figure; no measured line is dashed."""
+
+_STYLE: dict[Any, Any] = {
+    "figure.facecolor": PAPER,
+    "figure.constrained_layout.use": True,
+    "font.family": "sans-serif",
+    # Matplotlib measures DejaVu Sans; where it is missing, Verdana is the nearest in width.
+    "font.sans-serif": ["DejaVu Sans", "Verdana"],
+    "font.size": 10,
+    # A label is any text, a dollar sign too; and formulas have letters too small to read. Greek is Unicode.
+    "text.parse_math": False,
+    "axes.titlesize": 10.5,
+    "axes.titlelocation": "left",
+    "axes.labelsize": 10,
+    "figure.labelsize": 10,
+    "figure.titlesize": 10.5,
+    "xtick.labelsize": SMALLEST,
+    "ytick.labelsize": SMALLEST,
+    "legend.fontsize": SMALLEST,
+    "legend.title_fontsize": SMALLEST,
+    "legend.frameon": False,
+    "legend.handlelength": 3.0,
+    "text.color": INK,
+    "axes.edgecolor": INK,
+    "axes.labelcolor": INK,
+    "axes.titlecolor": INK,
+    "axes.facecolor": "none",
+    "xtick.color": INK,
+    "ytick.color": INK,
+    "axes.spines.top": False,
+    "axes.spines.right": False,
+    "axes.axisbelow": True,
+    "axes.grid": True,
+    "grid.color": INK,
+    "grid.alpha": 0.15,
+    "grid.linewidth": 0.8,
+    "lines.linewidth": 1.8,
+    "lines.markersize": 5.0,
+    "axes.prop_cycle": cycler(color=PALETTE),
+    "image.cmap": "cividis",  # even to a colour-blind reader, and in grey
+    "svg.fonttype": "none",
+    "svg.hashsalt": "dnnlab",
+}
+
+
+@dataclass(frozen=True)
+class Picture(Caption):
+    """A figure and its words. ``name`` is the stem of its files."""
+
+    figure: Figure
+
+
+@contextlib.contextmanager
+def _style() -> Iterator[None]:
+    """The house's style over Matplotlib's own defaults, whatever the user's ``matplotlibrc`` says."""
+    with matplotlib.rc_context():
+        matplotlib.rcdefaults()
+        matplotlib.rcParams.update(_STYLE)
+        yield
+
+
+@contextlib.contextmanager
+def new_figure(
+    width: float,
+    height: float,
+    rows: int = 1,
+    columns: int = 1,
+    *,
+    sharex: bool = False,
+    sharey: bool = False,
+) -> Iterator[tuple[Figure, list[Axes]]]:
+    """A figure of ``width`` × ``height`` inches and its axes, row by row; draw inside the ``with``.
+
+    Matplotlib fixes sizes and colours when an artist is made, so what is drawn outside is not in style.
+    """
+    with _style():
+        figure = Figure(figsize=(width, height))
+        axes = figure.subplots(rows, columns, sharex=sharex, sharey=sharey, squeeze=False)
+        yield figure, list(axes.flat)
+
+
+def line_style(index: int) -> LineStyle:
+    """Colour, marker and dashes of the ``index``-th line; no two of the first 56 share colour and marker."""
+    return LineStyle(
+        color=PALETTE[index % len(PALETTE)],
+        marker=_MARKERS[index % len(_MARKERS)],
+        linestyle=_DASHES[index // len(PALETTE) % len(_DASHES)],
+    )
+
+
+def ink_on(color: str | tuple[float, float, float, float]) -> str:
+    """Black or white, whichever is easier to read on ``color``: for text on a heat map's cell."""
+    linear = [c / 12.92 if c <= 0.04045 else ((c + 0.055) / 1.055) ** 2.4 for c in to_rgb(color)]
+    luminance = 0.2126 * linear[0] + 0.7152 * linear[1] + 0.0722 * linear[2]
+    return "#000000" if (luminance + 0.05) ** 2 > 1.05 * 0.05 else "#ffffff"
+
+
+class _Decades(LogFormatter):
+    """Powers of ten in superscript characters: Matplotlib's own are set smaller than can be read."""
+
+    def __call__(self, x: float, pos: int | None = None) -> str:
+        if not super().__call__(x, pos):  # crowded out
+            return ""
+        mantissa, exponent = f"{x:.0e}".split("e")
+        if mantissa != "1" or -3 < int(exponent) < 4:
+            return number(float(f"{x:.6g}"))
+        return "10" + exponent.lstrip("+").replace("-0", "-").lstrip("0").translate(_SUPERSCRIPT)
+
+
+_SUPERSCRIPT = str.maketrans("-0123456789", "⁻⁰¹²³⁴⁵⁶⁷⁸⁹")
+
+
+def log_axis(axis: Axis) -> None:
+    """Make ``axis`` (``axes.xaxis`` or ``axes.yaxis``) logarithmic, labelled 10⁻⁴, 0.01, 1, 100, 10⁴.
+
+    The only way to a logarithmic axis here: Matplotlib's own labels are formulas, and the style reads none.
+    """
+    axes = axis.axes
+    (axes.set_xscale if axis is axes.xaxis else axes.set_yscale)("log")
+    axis.set_major_formatter(_Decades())
+    axis.set_minor_formatter(_Decades())
+
+
+def legend(figure: Figure) -> None:
+    """One legend for all axes of ``figure``, right of them, each label once, in the order of drawing."""
+    handles: dict[str, Artist] = {}
+    for axes in figure.axes:
+        for handle, label in zip(*axes.get_legend_handles_labels(), strict=True):
+            handles.pop(label, None)  # what is drawn beside every line, such as theory, comes last
+            handles[label] = handle
+    figure.legend(list(handles.values()), list(handles), loc="outside right upper")
+
+
+def save(figure: Figure, stem: Path) -> tuple[Path, Path]:
+    """Write ``stem``.svg and ``stem``.png (150 dots an inch, on white); returns both paths.
+
+    The same figure gives the same bytes: no date, no random ids. Text stays text in the SVG.
+
+    Raises:
+        OSError: they cannot be written.
+    """
+    paths = []
+    with _style():
+        figure.draw_without_rendering()  # the layout moves a little after its first drawing
+    for ending, options in (
+        ("svg", {"metadata": {"Date": None, "Creator": None}}),
+        ("png", {"dpi": 150, "facecolor": "white", "metadata": {"Software": None}}),
+    ):
+        buffer = io.BytesIO()
+        with _style():
+            figure.savefig(buffer, format=ending, **options)
+        paths.append(stem.with_name(f"{stem.name}.{ending}"))
+        atomic.write(paths[-1], buffer.getvalue())
+    return paths[0], paths[1]
+
+
+class _Texts(RendererAgg):
+    """Draws as Agg does, and keeps where each text came to stand."""
+
+    def __init__(self, width: float, height: float, dpi: float) -> None:
+        super().__init__(width, height, dpi)
+        self.placed: list[tuple[str, float, Bbox]] = []
+
+    def draw_text(self, gc, x, y, s, prop: FontProperties, angle, ismath=False, mtext=None):  # type: ignore[no-untyped-def]
+        width, height, descent = self.get_text_width_height_descent(s, prop, ismath)
+        if angle == 90:
+            box = Bbox.from_extents(x - height + descent, y - width, x + descent, y)
+        else:
+            box = Bbox.from_extents(x, y - height + descent, x + width, y + descent)
+        if angle in (0, 90):
+            self.placed.append((s, prop.get_size_in_points(), box))
+        super().draw_text(gc, x, y, s, prop, angle, ismath, mtext)
+
+
+def faults(figure: Figure) -> list[str]:
+    """What a reader would stumble over: text under 9 points, cut off, or over other text; a legend over data.
+
+    For the tests of whoever draws. Slanted text is not looked at.
+    """
+    width, height = figure.bbox.size
+    renderer = _Texts(width, height, figure.dpi)
+    with _style():
+        figure.draw(renderer)
+    found = []
+    for position, (text, size, box) in enumerate(renderer.placed):
+        if size < SMALLEST:
+            found.append(f"{text!r} is set in {size:g} points")
+        if box.x0 < -1 or box.y0 < -1 or box.x1 > width + 1 or box.y1 > height + 1:
+            found.append(f"{text!r} is cut off at the figure's edge")
+        found += [
+            f"{text!r} overlaps {other!r}"
+            for other, _, rival in renderer.placed[:position]
+            if (shared := Bbox.intersection(box, rival)) and min(shared.width, shared.height) > 1
+        ]
+    legends = [*figure.legends, *(inner for axes in figure.axes if (inner := axes.get_legend()))]
+    for each in legends:
+        if any(each.get_window_extent(renderer).overlaps(axes.get_window_extent(renderer)) for axes in figure.axes):
+            found.append("a legend stands over the data")
+    return found

@@ -1,0 +1,72 @@
+"""One HTML page a run: it opens offline, in light or dark, on a phone, on paper and in a screen reader.
+
+It is made from files (``summary.csv`` by :func:`dnnlab.report.table.read_csv`, ``figures/*.svg``), so it can
+be made again without the run.
+"""
+
+import functools
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from importlib import resources
+from pathlib import Path
+
+import jinja2
+import pandas as pd
+from markupsafe import Markup
+
+from dnnlab.report import atomic
+from dnnlab.report.columns import Column
+from dnnlab.report.svg import Caption, themed
+from dnnlab.report.table import cells, fold
+
+
+@dataclass(frozen=True)
+class Page:
+    """Everything a page shows. All text is escaped, whatever it holds."""
+
+    title: str
+    lead: str  # a sentence or two: what was measured, what came out
+    command: str  # what reproduces the run
+    frame: pd.DataFrame
+    columns: Sequence[Column]
+    tones: Mapping[str, str]  # see dnnlab.report.table.render
+    pictures: Sequence[tuple[Caption, Path]]  # a Picture is a Caption; the path is its SVG
+    provenance: Mapping[str, str]
+    notes: Sequence[str]  # warnings, and what a reader should know before believing the numbers
+
+
+def html_table(frame: pd.DataFrame, columns: Sequence[Column], tones: Mapping[str, str]) -> str:
+    """The whole table as an HTML ``<table>``, for the page and for ``_repr_html_`` in a notebook.
+
+    Every column is there, those of the screen first: an interval beside its estimate, and what all rows share
+    in the caption.
+    ``tones`` becomes the class of a word: ``good``, ``bad``, ``warn`` or ``muted``.
+    """
+    ends = {end for column in columns for end in (column.low, column.high)}
+    told = [column for column in columns if column.name not in ends]
+    shown, same = fold(frame, sorted(told, key=lambda column: not column.screen))
+    rows = zip(*(cells(frame, column) for column in shown), strict=True)
+    return _template("table").render(columns=shown, rows=rows, same=same, tones=tones, count=len(frame))
+
+
+def write_page(path: Path, page: Page) -> None:
+    """Write ``page`` to ``path`` as one self-contained file that requests nothing.
+
+    Raises:
+        OSError: a figure cannot be read, or ``path`` cannot be written; it is then as it was.
+        xml.etree.ElementTree.ParseError: a figure is no SVG.
+    """
+    figures = [(caption, Markup(themed(svg.read_text("utf-8"), caption))) for caption, svg in page.pictures]
+    table = Markup(html_table(page.frame, page.columns, page.tones))
+    html = _template("page").render(page=page, figures=figures, table=table)
+    # A command line may hold a file name that is no UTF-8, which Python keeps as lone surrogates.
+    atomic.write(path, html.encode("utf-8", "backslashreplace"))
+
+
+@functools.cache
+def _template(name: str) -> jinja2.Template:
+    environment = jinja2.Environment(
+        autoescape=True, undefined=jinja2.StrictUndefined, trim_blocks=True, lstrip_blocks=True
+    )
+    source = resources.files("dnnlab.report").joinpath(f"{name}.html.jinja")
+    return environment.from_string(source.read_text("utf-8"))

@@ -1,0 +1,283 @@
+"""The summary as a table on the screen, as CSV and as strict JSON."""
+
+import csv
+import json
+import math
+import sys
+import unicodedata
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+from rich.box import SIMPLE_HEAD
+from rich.console import Console
+from rich.measure import Measurement
+from rich.table import Table
+from rich.text import Text
+
+from dnnlab.report import atomic
+from dnnlab.report.columns import Column, check
+
+Value = str | int | float | bool | None
+
+MISSING = "–"
+
+_STYLES = {"good": "green", "bad": "bold red", "warn": "yellow", "muted": "dim"}
+
+
+def number(value: float | None) -> str:
+    """``value`` to read, not to compute with: whole numbers in full, others to 3 significant digits.
+
+    Trailing zeros tell a rounded number from an exact one: 0.5 is one half, 0.500 is near it. Numbers under
+    0.001 or from 10 000 on are scientific, such as 1.20e-5. NaN and None are a dash.
+    """
+    if value is None or math.isnan(value):
+        return MISSING
+    if isinstance(value, int):
+        return str(value)
+    if 1e-3 <= abs(value) < 1e4 and float(f"{value:.3g}") == value:
+        return f"{value:.4g}"
+    return _rounded(value, 3)
+
+
+def _rounded(value: float, digits: int) -> str:
+    if math.isinf(value) or value == 0:
+        return f"{value:g}"
+    scientific = f"{value:.{digits - 1}e}"
+    mantissa, exponent = scientific.split("e")
+    power = int(exponent)
+    if not -3 <= power <= 3:
+        return f"{mantissa}e{power}"
+    return f"{value:.{max(0, digits - 1 - power)}f}"
+
+
+def estimate(value: float | None, low: float | None, high: float | None) -> str:
+    """``0.408 [0.401, 0.415]``: four digits where three make both ends the same, no bracket without ends."""
+    if value is None or low is None or high is None or math.isnan(low) or math.isnan(high):
+        return number(value)
+    digits = 4 if low != high and _rounded(low, 3) == _rounded(high, 3) else 3
+    middle = _rounded(value, digits) if not math.isnan(value) else MISSING
+    ends = [_rounded(end, digits) for end in (low, high)]
+    if "e" not in middle and all(abs(value) < 10 * abs(end) < 100 * abs(value) for end in (low, high)):
+        # Of one magnitude: as many decimals as the estimate has, so 1.00 [0.98, 1.02] and not 0.980.
+        decimals = len(middle.partition(".")[2])
+        ends = [f"{end:.{decimals}f}" for end in (low, high)]
+    return f"{middle} [{', '.join(ends)}]"
+
+
+def plain(text: str) -> str:
+    """``text`` on one line, control characters and lone surrogates written out: no name steers a terminal."""
+    return "".join(ascii(c)[1:-1] if unicodedata.category(c) in {"Cc", "Cs", "Zl", "Zp"} else c for c in text)
+
+
+def values(series: pd.Series) -> list[Value]:
+    """The column as plain Python values, None where one is missing (NaN too)."""
+    return [
+        None if missing else value.item() if isinstance(value, np.generic) else value
+        for value, missing in zip(series.tolist(), series.isna(), strict=True)
+    ]
+
+
+def cells(frame: pd.DataFrame, column: Column) -> list[str]:
+    """What a reader sees in ``column``, row by row: estimates with intervals, a dash for what is missing."""
+    if column.low:
+        rows = zip(*(values(frame[name]) for name in (column.name, column.low, column.high)), strict=True)
+        return [estimate(*row) for row in rows]
+    return [_cell(value) for value in values(frame[column.name])]
+
+
+def _cell(value: Value) -> str:
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    if isinstance(value, str):
+        return plain(value) if value.strip() else MISSING
+    return number(value)
+
+
+def fold(frame: pd.DataFrame, columns: Sequence[Column]) -> tuple[list[Column], str]:
+    """The columns worth showing, and the others in a line: those with one value in all of several rows.
+
+    Estimates and the column ``verdict`` stay: that all rows agree there is the news. Columns that hold nothing in
+    any row are in neither.
+    """
+    shown, same = [], []
+    for column in columns:
+        if len(frame) and all(cell == MISSING for cell in cells(frame, column)):
+            continue
+        told = column.low or column.name == "verdict"
+        if told or len(frame) < 2 or frame[column.name].nunique(dropna=False) > 1:
+            shown.append(column)
+        else:
+            name, unit = column.screen or column.name, f" {column.unit}" if column.unit else ""
+            same.append(f"{name} {cells(frame, column)[0]}{unit}")
+    return shown, " · ".join(same)
+
+
+def render(frame: pd.DataFrame, columns: Sequence[Column], title: str, tones: Mapping[str, str]) -> Table:
+    """The table for the screen: the columns with a ``screen`` heading, what all rows share in the caption.
+
+    ``tones`` gives words in text cells a tone, "good", "bad", "warn" or "muted". The words stay: colour is
+    never the only signal.
+    """
+    shown, same = fold(frame, [column for column in columns if column.screen])
+    table = Table(
+        title=Text(plain(title), style="bold"),
+        title_justify="left",
+        caption=Text(same, style="dim") if same else None,
+        caption_justify="left",
+        box=SIMPLE_HEAD,
+        show_edge=False,
+        pad_edge=False,
+        padding=(0, 1, 0, 0),
+    )
+    for column in shown:
+        table.add_column(Text(column.heading), justify="left" if column.dtype is str else "right", overflow="fold")
+    for row in zip(*(cells(frame, column) for column in shown), strict=True):
+        table.add_row(
+            *(
+                Text(cell, style=_STYLES[tones[cell]] if column.dtype is str and cell in tones else "")
+                for column, cell in zip(shown, row, strict=True)
+            )
+        )
+    return table
+
+
+def show(frame: pd.DataFrame, columns: Sequence[Column], title: str, tones: Mapping[str, str]) -> None:
+    """Print the table to stdout: as wide as the terminal, or without one in full and uncoloured."""
+    table = render(frame, columns, title, tones)
+    if sys.stdout.isatty():
+        console = Console(file=sys.stdout)
+        _fit(table, console)
+        console.print(table)
+        return
+    # Rich would cut a piped table at 80 columns, and wrap the lines above and below it to the table's width.
+    above, below, table.title, table.caption = table.title, table.caption, None, None
+    console = Console(file=sys.stdout, color_system=None, force_terminal=False, force_jupyter=False, width=10**6)
+    console.width = max(1, Measurement.get(console, console.options, table).maximum)
+    console.print(above, soft_wrap=True)
+    console.print(table, crop=False)
+    if below is not None:
+        console.print(below, soft_wrap=True)
+
+
+def _fit(table: Table, console: Console) -> None:
+    """Set widths such that cells wrap between words, narrow columns last; nothing if the words do not fit.
+
+    Rich would narrow the widest column first, and break its words while others could still wrap.
+    """
+    ranges = []
+    for column in table.columns:
+        parts = [Measurement.get(console, console.options, part) for part in (column.header, *column.cells)]
+        ranges.append((max(part.minimum for part in parts), max(part.maximum for part in parts), column))
+    ranges.sort(key=lambda each: each[1] - each[0])
+    gaps = 2 * (len(ranges) - 1)
+    spare = console.width - gaps - sum(least for least, _, _ in ranges)
+    if spare < 0:
+        return
+    for position, (least, most, column) in enumerate(ranges):
+        extra = min(most - least, spare // (len(ranges) - position))
+        column.width = least + extra
+        spare -= extra
+
+
+def fit(frame: pd.DataFrame, columns: Sequence[Column]) -> pd.DataFrame:
+    """``frame`` with just the columns of the schema, in its order and types.
+
+    What is absent or missing becomes NaN, a missing ``Int64`` or ``boolean``, or "".
+    """
+    nothing = pd.Series([None] * len(frame), dtype=object, index=frame.index)
+    return pd.DataFrame({c.name: _of_type(frame.get(c.name, nothing), c.dtype) for c in columns})
+
+
+def _of_type(series: pd.Series, dtype: type) -> pd.Series:
+    if dtype is str:
+        return series.astype(object).where(series.notna(), "")
+    if dtype is float:
+        return series.astype("float64")
+    gaps = bool(series.isna().any())
+    if dtype is bool:
+        return series.astype("boolean" if gaps else "bool")
+    return series.astype("Int64" if gaps else "int64")
+
+
+def to_csv(frame: pd.DataFrame, columns: Sequence[Column], path: Path) -> None:
+    r"""Write ``frame`` whole or not at all: columns in the schema's order, floats that read back bit for bit.
+
+    Lines end in ``\n``, a missing value is empty, infinities are ``inf`` and ``-inf``, truth ``True`` and
+    ``False``. A lone surrogate (a file name that was no UTF-8) is written as an escape such as ``\udc80``.
+
+    Raises:
+        ValueError: ``frame`` does not fit ``columns``.
+        OSError: ``path`` cannot be written; it is then as it was.
+    """
+    check(frame, columns)
+    names = [column.name for column in columns]
+    rows = zip(*(values(frame[name]) for name in names), strict=True)
+    lines = [names, *([_field(value) for value in row] for row in rows)]
+    # csv.writer leaves a lone \r unquoted before Python 3.13, and pandas then reads a line's end there.
+    # An empty line would be no row, which concerns files of one column.
+    text = "".join((",".join(map(_quoted, line)) or '""') + "\n" for line in lines)
+    atomic.write(path, text.encode("utf-8", "backslashreplace"))
+
+
+def _field(value: Value) -> str:
+    if value is None:
+        return ""
+    return repr(value) if isinstance(value, float) else str(value)
+
+
+def _quoted(field: str) -> str:
+    if field and not any(mark in field for mark in ',"\r\n'):
+        return field
+    return '"' + field.replace('"', '""') + '"' if field else ""
+
+
+def read_csv(path: Path, columns: Sequence[Column]) -> pd.DataFrame:
+    """Read what :func:`to_csv` wrote, the types from the schema; a text "NA" or "None" stays that text.
+
+    Empty is NaN for floats, missing for ``Int64`` and ``boolean`` (used only where one is missing) and "" for
+    text.
+
+    Raises:
+        ValueError: the file is not of this schema.
+        OSError: the file cannot be read.
+    """
+    with path.open(encoding="utf-8", newline="") as file:
+        header, *rows = list(csv.reader(file)) or [[]]
+    if torn := next((line for line, row in enumerate(rows, 2) if len(row) != len(header)), None):
+        raise ValueError(f"row {torn} of {path} has not as many fields as the header.")
+    types = {column.name: column.dtype for column in columns}
+    frame = pd.DataFrame(
+        {name: _typed([row[position] for row in rows], types.get(name, str)) for position, name in enumerate(header)}
+    )
+    check(frame, columns)
+    return frame
+
+
+def _typed(fields: list[str], dtype: type) -> pd.Series:
+    if dtype is str:
+        return pd.Series(fields, dtype=object)
+    if dtype is float:
+        return pd.Series([float(field) if field else math.nan for field in fields], dtype="float64")
+    gaps = "" in fields
+    if dtype is bool:
+        if strange := set(fields) - {"True", "False", ""}:
+            raise ValueError(f"{strange.pop()!r} is neither True nor False.")
+        truth = [field == "True" if field else None for field in fields]
+        return pd.Series(truth, dtype="boolean" if gaps else "bool")
+    return pd.Series([int(field) if field else None for field in fields], dtype="Int64" if gaps else "int64")
+
+
+def to_records(frame: pd.DataFrame) -> list[dict[str, Value]]:
+    """The rows for strict JSON, which knows neither NaN nor infinity: both become None."""
+    columns = {str(name): values(frame[name]) for name in frame.columns}
+    return [
+        {name: None if isinstance(value, float) and math.isinf(value) else value for name, value in row.items()}
+        for row in (dict(zip(columns, row, strict=True)) for row in zip(*columns.values(), strict=True))
+    ]
+
+
+def to_json(frame: pd.DataFrame) -> str:
+    """The rows as a JSON array that any strict parser reads, full precision, one object a row."""
+    return json.dumps(to_records(frame), indent=2, allow_nan=False)

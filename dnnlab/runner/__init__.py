@@ -1,0 +1,1 @@
+"""From a spec to a table: plan, journal, provenance, statistics. Knows no experiment by name."""

@@ -1,0 +1,40 @@
+"""Experiments called from Python: ``dnnlab.gradient_flow(act="sigmoid", depth=20)``."""
+
+import sys
+from types import ModuleType
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from dnnlab.runner.result import Run
+
+
+class _CallablePackage(ModuleType):
+    """An experiment is a package of rooms, and calling the package runs it."""
+
+    experiment: str
+
+    def __call__(self, **options: Any) -> "Run":
+        """Run the experiment with the options of its command, as keyword arguments; lists are tuples or lists.
+
+        ``out``, ``name``, ``fresh`` and ``quiet`` say where and how. A finished run of the same is not repeated.
+
+        Raises:
+            UsageError: an option is unknown or its value is not one.
+        """
+        from dnnlab.registry import find
+        from dnnlab.runner.how import HowToRun
+        from dnnlab.runner.options import build, only
+        from dnnlab.runner.run import execute
+
+        experiment = find(self.experiment)
+        how = only(HowToRun, options)
+        spec = build(experiment.spec.Spec, {k: v for k, v in options.items() if k not in how})
+        arguments = ", ".join(f"{name}={value!r}" for name, value in options.items())
+        return execute(experiment, spec, build(HowToRun, how), f"{self.__name__}({arguments})")
+
+
+def make_callable(package: str, experiment: str) -> None:
+    """Let the module ``package`` be called."""
+    module = sys.modules[package]
+    module.__class__ = _CallablePackage
+    module.experiment = experiment  # type: ignore[attr-defined]

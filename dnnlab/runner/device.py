@@ -1,0 +1,49 @@
+"""Which device to measure on; says so without importing torch where the answer is plain."""
+
+import importlib.metadata
+import shutil
+from dataclasses import dataclass
+
+from dnnlab.errors import UsageError
+
+DEVICES = ("auto", "cpu", "cuda", "mps")
+
+
+@dataclass(frozen=True)
+class Device:
+    """A device that is there, and what the user should know about the choice."""
+
+    name: str
+    warning: str = ""
+
+
+def choose(wanted: str) -> Device:
+    """The device behind ``auto``, ``cpu``, ``cuda`` or ``mps``.
+
+    Raises:
+        UsageError: it was asked for and is not there.
+    """
+    if wanted == "cpu":
+        return Device("cpu")
+    if wanted == "auto" and importlib.metadata.version("torch").endswith("+cpu"):
+        gpu = shutil.which("nvidia-smi") is not None
+        return Device("cpu", "a GPU seems to be here, but this torch is built for CPU only" if gpu else "")
+    import torch
+
+    available = {"cuda": torch.cuda.is_available(), "mps": torch.backends.mps.is_available()}
+    if wanted == "auto":
+        return Device(next((name for name, here in available.items() if here), "cpu"))
+    if not available[wanted]:
+        raise UsageError(f"--device {wanted}: torch {torch.__version__} finds no such device here; take --device auto.")
+    return Device(wanted)
+
+
+def describe(device: str) -> str:
+    """The device as a person would name it: ``cpu, AVX512, 2 threads`` or ``NVIDIA H200``."""
+    import torch
+
+    if device == "cuda":
+        return torch.cuda.get_device_name()
+    if device == "mps":
+        return "Apple GPU"
+    return f"cpu, {torch.backends.cpu.get_cpu_capability()}, {torch.get_num_threads()} threads"

@@ -1,0 +1,132 @@
+"""What the runner asks of an experiment: a package of rooms, each a module of agreed names.
+
+A new experiment is such a package and one line in `dnnlab.registry`.
+"""
+
+import importlib
+from collections.abc import Callable, Hashable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Protocol, cast
+
+from dnnlab.runner.journal import Rows
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+    from dnnlab.report.columns import Column
+    from dnnlab.report.figures import Picture
+
+
+class Spec(Protocol):
+    """What may be asked: a frozen dataclass of options that together decide the numbers (`runner.options`)."""
+
+    device: str
+
+    def plan(self) -> Sequence["Cell"]:
+        """The cells, in the order of the tables."""
+
+    def content(self) -> Mapping[str, str]:
+        """Digests of everything outside dnnlab that can change the numbers: data, models, weights."""
+
+
+class Cell(Protocol):
+    """One configuration and one seed: a frozen dataclass whose fields are the first columns of ``cells.csv``."""
+
+    @property
+    def together(self) -> Hashable:
+        """Cells that agree in this can share one tensor program."""
+
+    @property
+    def weight(self) -> float:
+        """Its share of a stack; a stack is full at 1."""
+
+    @property
+    def macs(self) -> float:
+        """Multiply–accumulates it will take, roughly; nan where unknown."""
+
+
+class SpecRoom(Protocol):
+    """``spec.py``, which imports nothing heavy. ``HELP`` is the command's help text, with examples."""
+
+    Spec: type[Spec]
+    HELP: str
+    MEASURED_BY: Sequence[str]
+    """The parts of dnnlab whose code decides the numbers."""
+
+
+class ColumnsRoom(Protocol):
+    """``columns.py``: the typed, documented schema of the files, and how verdicts are coloured."""
+
+    CELLS: Sequence["Column"]
+    SUMMARY: Sequence["Column"]
+    TONES: Mapping[str, str]
+    CONFIGURATION: Sequence[str]
+    """The columns of ``summary.csv`` that name a row."""
+    COMPARED: Sequence[str]
+    """The columns of `SummaryRoom.per_cell` that two runs are compared by."""
+
+
+class MeasureRoom(Protocol):
+    """``measure.py``: what happens on the device."""
+
+    def measure(self, cells: Sequence[Any], spec: Any, device: str, progress: Callable[[float], None]) -> Rows:
+        """Rows of the ``cells``, which are one stack; reports progress from 0 to 1."""
+
+
+class SummaryRoom(Protocol):
+    """``summary.py``: rows to table."""
+
+    def summarise(self, cells: "pd.DataFrame", spec: Any) -> "pd.DataFrame":
+        """One row a configuration, in the order of the plan, with intervals, theory and verdict."""
+
+    def per_cell(self, cells: "pd.DataFrame", spec: Any) -> "pd.DataFrame":
+        """One row a cell: its configuration, seed and the quantities that runs are compared by."""
+
+
+class WordsRoom(Protocol):
+    """``words.py``: table to sentences, without torch."""
+
+    def conclusions(self, summary: "pd.DataFrame", spec: Any) -> Sequence[str]:
+        """What came out, in sentences; all of them open the page and follow the table on the screen."""
+
+
+class FiguresRoom(Protocol):
+    """``figures.py``: table to pictures."""
+
+    def draw(self, cells: "pd.DataFrame", summary: "pd.DataFrame", spec: Any) -> Sequence["Picture"]:
+        """The figures, in the order of the page."""
+
+
+@dataclass(frozen=True)
+class Experiment:
+    """An experiment by name; its rooms are imported when they are entered."""
+
+    name: str
+    package: str
+
+    def _room(self, name: str) -> Any:
+        return importlib.import_module(f"{self.package}.{name}")
+
+    @property
+    def spec(self) -> SpecRoom:
+        return cast(SpecRoom, self._room("spec"))
+
+    @property
+    def columns(self) -> ColumnsRoom:
+        return cast(ColumnsRoom, self._room("columns"))
+
+    @property
+    def measure(self) -> MeasureRoom:
+        return cast(MeasureRoom, self._room("measure"))
+
+    @property
+    def summary(self) -> SummaryRoom:
+        return cast(SummaryRoom, self._room("summary"))
+
+    @property
+    def words(self) -> WordsRoom:
+        return cast(WordsRoom, self._room("words"))
+
+    @property
+    def figures(self) -> FiguresRoom:
+        return cast(FiguresRoom, self._room("figures"))

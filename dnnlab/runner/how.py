@@ -1,0 +1,48 @@
+"""How to run and how to show: options that never change a number."""
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Annotated
+
+from typer import Option
+
+from dnnlab.runner.options import Check
+
+_PANEL = "Where and how"
+
+
+def _check_name(name: str) -> None:
+    from dnnlab.errors import UsageError
+
+    if (name and not all(c.isalnum() or c in "-_.+" for c in name)) or name.startswith("."):
+        raise UsageError(f"--name {name!r} becomes a folder; use letters, digits, '-', '_', '+' and '.' only.")
+
+
+@dataclass(frozen=True)
+class HowToRun:
+    """Shared by the command line, recipes and Python."""
+
+    out: Annotated[Path, Option(help="Root folder of all runs.", rich_help_panel=_PANEL)] = Path("results")
+    name: Annotated[
+        str,
+        Option(help="Name of the run's folder, before its key.", rich_help_panel=_PANEL),
+        Check(_check_name),
+    ] = ""
+    fresh: Annotated[bool, Option(help="Measure anew, beside an earlier run of the same.", rich_help_panel=_PANEL)] = (
+        False
+    )
+    quiet: Annotated[bool, Option(help="No progress, no messages.", rich_help_panel=_PANEL)] = False
+
+
+@dataclass(frozen=True)
+class HowToShow:
+    """The command line's own."""
+
+    json: Annotated[bool, Option(help="Print the summary as JSON on stdout, alone.", rich_help_panel=_PANEL)] = False
+    dry_run: Annotated[bool, Option(help="Print the plan and its cost; measure nothing.", rich_help_panel=_PANEL)] = (
+        False
+    )
+    expect: Annotated[
+        str | None,
+        Option(help="Exit 1 when a row's verdict is another: a check for your own CI.", rich_help_panel=_PANEL),
+    ] = None

@@ -1,0 +1,123 @@
+"""The journal of a run: one JSON line a finished stack, append-only, the only primary record.
+
+A line is written with one ``write`` and one ``fsync``, so a kill at any moment costs at most the stack in
+flight. A last line that was cut short is dropped with a warning, and cut off before the next append; a line
+that does not read anywhere else means that the file was damaged, and raises.
+"""
+
+import fcntl
+import json
+import os
+import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from dnnlab.errors import DnnlabError
+
+Rows = dict[str, list[Any]]
+"""Columns of equal length; ``cell`` is the number of the cell within its stack."""
+
+FORMAT = 1
+
+
+@dataclass(frozen=True)
+class Entry:
+    """One stack: its rows, or why it has none."""
+
+    stack: str
+    rows: Rows
+    seconds: float
+    error: str = ""
+
+
+class Journal:
+    """The journal at ``path``, which need not exist yet."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+
+    def read(self) -> dict[str, Entry]:
+        """The last entry of each stack.
+
+        Raises:
+            DnnlabError: a line other than a torn last one does not read.
+        """
+        return dict(self._entries())
+
+    def _entries(self) -> Iterator[tuple[str, Entry]]:
+        if not self.path.exists():
+            return
+        for number, line in enumerate(self._whole_lines(), 1):
+            try:
+                record = json.loads(line)
+                entry = Entry(record["stack"], record["rows"], record["seconds"], record["error"])
+                lengths = {len(column) for column in entry.rows.values()}
+            except (ValueError, TypeError, KeyError, AttributeError) as problem:
+                raise self._damaged(number) from problem
+            if record.get("format") != FORMAT or len(lengths) > 1:
+                raise self._damaged(number)
+            yield entry.stack, entry
+
+    def _damaged(self, line: int) -> DnnlabError:
+        return DnnlabError(f"{self.path} is damaged at line {line}; restore it, or measure anew with --fresh.")
+
+    def _whole_lines(self) -> list[bytes]:
+        data = self.path.read_bytes()
+        *lines, rest = data.split(b"\n")
+        if rest:
+            warnings.warn(f"{self.path}: the last line was cut short and is measured again", stacklevel=2)
+        return lines
+
+    @contextmanager
+    def writing(self) -> Iterator["Writer"]:
+        """Open for appending, alone; cuts off a torn last line first.
+
+        Raises:
+            DnnlabError: another process is writing this run.
+        """
+        with self.path.open("a+b") as file:
+            try:
+                fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except BlockingIOError:
+                raise DnnlabError(
+                    f"another process is measuring {self.path.parent}; wait for it, or take --name or --out."
+                ) from None
+            file.seek(0)
+            whole = file.read().rpartition(b"\n")
+            file.truncate(len(whole[0]) + len(whole[1]))
+            sync_folder(self.path.parent)
+            yield Writer(file.fileno())
+
+
+@dataclass(frozen=True)
+class Writer:
+    """Appends entries to an open journal."""
+
+    descriptor: int
+
+    def append(self, entry: Entry) -> None:
+        """Write one entry, and return when it is on the disk."""
+        record = {
+            "format": FORMAT,
+            "stack": entry.stack,
+            "seconds": entry.seconds,
+            "error": entry.error,
+            "rows": entry.rows,
+        }
+        line = json.dumps(record, separators=(",", ":")).encode() + b"\n"
+        written = os.write(self.descriptor, line)
+        while written < len(line):  # a signal or a nearly full disk can split the write
+            written += os.write(self.descriptor, line[written:])
+        os.fsync(self.descriptor)
+
+
+def sync_folder(folder: Path) -> None:
+    """Make the entries of ``folder`` survive a power cut."""
+    descriptor = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)

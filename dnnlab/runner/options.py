@@ -1,0 +1,237 @@
+"""Options, written once: the fields of a frozen dataclass, ``Annotated[type, typer.Option(help=…), …]``.
+
+From those fields a Typer command gets its signature, a recipe its keys, Python its keyword arguments and the
+docs their table. All four are read by one validator, `build`, so that they accept and refuse the same things
+in the same words. A field of type ``tuple[T, …]`` takes a list: ``a,b``, a repeated option, or a TOML array.
+"""
+
+import dataclasses
+import inspect
+import math
+import typing
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from types import NoneType
+from typing import Annotated, Any, TypeVar
+
+import typer
+from typer.models import OptionInfo
+
+from dnnlab.errors import UsageError, unknown
+
+S = TypeVar("S")
+
+
+@dataclasses.dataclass(frozen=True)
+class Check:
+    """Validates one value: called with it, raises a `UsageError` that says what would be right."""
+
+    test: Callable[[Any], object]
+
+
+@dataclasses.dataclass(frozen=True)
+class OneOf:
+    """The values an option may take."""
+
+    names: Sequence[str]
+
+    def test(self, value: str, option: str) -> None:
+        if value not in self.names:
+            raise unknown(f"value for {option}", value, self.names)
+
+
+@dataclasses.dataclass(frozen=True)
+class Field:
+    """One option, as read from its annotation."""
+
+    name: str
+    kind: type
+    """The type of one value: str, int, float, bool or Path."""
+    many: bool
+    default: Any
+    info: OptionInfo
+    checks: tuple[Check | OneOf, ...]
+
+    @property
+    def option(self) -> str:
+        return "--" + self.name.replace("_", "-")
+
+    @property
+    def wanted(self) -> str:
+        """What one value must be, in words."""
+        low, high = self.info.min, self.info.max
+        noun = {int: "a whole number", float: "a number", Path: "a path", bool: "true or false"}.get(self.kind, "text")
+        if low is not None and high is not None:
+            return f"{noun} from {low:g} to {high:g}"
+        if low is not None:
+            return f"{noun} of at least {low:g}"
+        return noun
+
+
+def fields(cls: type) -> list[Field]:
+    """The options of a dataclass, in order."""
+    hints = typing.get_type_hints(cls, include_extras=True)
+    found = []
+    for field in dataclasses.fields(cls):
+        annotated, *metadata = typing.get_args(hints[field.name])
+        info = next(m for m in metadata if isinstance(m, OptionInfo))
+        checks = tuple(m for m in metadata if isinstance(m, Check | OneOf))
+        many = typing.get_origin(annotated) is tuple
+        kinds = [k for k in typing.get_args(annotated) or (annotated,) if k not in (NoneType, Ellipsis)]
+        found.append(Field(field.name, kinds[0], many, field.default, info, checks))
+    return found
+
+
+def build(cls: type[S], given: Mapping[str, object]) -> S:
+    """The validated ``cls`` of the ``given`` options; what is not given keeps its default.
+
+    Values may be text (as typed on the command line or in a recipe) or already of their type.
+
+    Raises:
+        UsageError: an option is unknown, or a value is of the wrong type, out of range or refused by a check.
+    """
+    known = {field.name: field for field in fields(cls)}
+    values = {}
+    for key, value in given.items():
+        name = key.replace("-", "_")
+        if name not in known:
+            raise unknown("option", key, known)
+        values[name] = _read(known[name], value)
+    spec = cls(**values)
+    validate = getattr(spec, "validate", None)
+    if validate is not None:
+        validate()
+    return spec
+
+
+def _read(field: Field, value: object) -> object:
+    if not field.many:
+        return None if value is None and field.default is None else _one(field, value)
+    items = value if isinstance(value, list | tuple) else [value]
+    # Text is split at commas; the items of an array from Python or TOML are taken as they stand.
+    split = not isinstance(value, list | tuple) or isinstance(value, CommandLineList)
+    texts = [part for item in items for part in (item.split(",") if split and isinstance(item, str) else [item])]
+    if not texts:
+        raise UsageError(f"{field.option} needs at least one value: {field.wanted}.")
+    return tuple(dict.fromkeys(_one(field, text) for text in texts))
+
+
+class CommandLineList(list):
+    """The values of a repeated option: each may itself be a comma-separated list."""
+
+
+def _one(field: Field, value: object) -> object:
+    converted = _convert(field, value)
+    for check in field.checks:
+        if isinstance(check, OneOf):
+            check.test(str(converted), field.option)
+        else:
+            check.test(converted)
+    return converted
+
+
+def _convert(field: Field, value: object) -> object:
+    refusal = UsageError(f"{field.option} must be {field.wanted}, not {str(value)!r}.")
+    if field.kind is bool or isinstance(value, bool):
+        if field.kind is not bool or not isinstance(value, bool):
+            raise refusal
+        return value
+    if field.kind in (str, Path):
+        if not isinstance(value, str | Path):
+            raise refusal
+        text = str(value).strip()
+        if not text and field.default != "":
+            raise UsageError(f"{field.option} is empty; give {field.wanted}.")
+        if "\0" in text:
+            raise refusal
+        return field.kind(text)
+    try:
+        number = field.kind(value.strip() if isinstance(value, str) else value)
+    except (TypeError, ValueError, OverflowError):
+        raise refusal from None
+    low, high = field.info.min, field.info.max
+    whole = not isinstance(value, float) or field.kind is float or value == number
+    if (
+        not whole
+        or not math.isfinite(number)
+        or (low is not None and number < low)
+        or (high is not None and number > high)
+    ):
+        raise refusal
+    return number
+
+
+def command_signature(*classes: type) -> inspect.Signature:
+    """The signature of a Typer command that takes the options of all ``classes``.
+
+    Values arrive as text, because `build` validates what recipes and Python give in just the same way.
+    """
+    parameters = []
+    for field in (f for cls in classes for f in fields(cls)):
+        annotation: Any = bool if field.kind is bool else list[str] if field.many else str | None
+        default: Any = field.default
+        if field.kind is not bool and default is not None:
+            default = [str(item) for item in default] if field.many else str(default)
+        metavar = {str: "TEXT", int: "INT", float: "NUMBER", Path: "PATH"}.get(field.kind, "")
+        info = typer.Option(
+            field.option,
+            help=_help(field),
+            metavar=None if field.kind is bool else metavar + (",…" if field.many else ""),
+            rich_help_panel=field.info.rich_help_panel,
+            show_default=field.kind is not bool and default not in (None, ""),
+            autocompletion=_completer(field),
+        )
+        parameters.append(
+            inspect.Parameter(
+                field.name,
+                inspect.Parameter.KEYWORD_ONLY,
+                default=default,
+                annotation=Annotated[annotation, info],
+            )
+        )
+    return inspect.Signature(parameters)
+
+
+def _help(field: Field) -> str:
+    limits = f" ({field.wanted})" if field.info.min is not None else ""
+    return f"{field.info.help}{limits}"
+
+
+def _completer(field: Field) -> Callable[[str], list[str]] | None:
+    names = [name for check in field.checks if isinstance(check, OneOf) for name in check.names]
+    if not names:
+        return None
+
+    def complete(incomplete: str) -> list[str]:
+        # Of a comma-separated list, the last entry is being typed.
+        done, comma, last = incomplete.rpartition(",")
+        return [done + comma + name for name in names if name.startswith(last)]
+
+    return complete
+
+
+def chosen(spec: object) -> dict[str, Any]:
+    """The options of ``spec`` that differ from their defaults, as TOML values."""
+    return {
+        field.name: _plain(getattr(spec, field.name))
+        for field in fields(type(spec))
+        if getattr(spec, field.name) != field.default
+    }
+
+
+def every(spec: object) -> dict[str, Any]:
+    """All options of ``spec`` as TOML values; those that are not set are left out."""
+    values = {field.name: _plain(getattr(spec, field.name)) for field in fields(type(spec))}
+    return {name: value for name, value in values.items() if value is not None}
+
+
+def _plain(value: Any) -> Any:
+    if isinstance(value, tuple):
+        return [_plain(item) for item in value]
+    return str(value) if isinstance(value, Path) else value
+
+
+def only(cls: type, given: Mapping[str, object]) -> dict[str, object]:
+    """Those of the ``given`` options that belong to ``cls``."""
+    names = {field.name for field in fields(cls)}
+    return {key: value for key, value in given.items() if key.replace("-", "_") in names}

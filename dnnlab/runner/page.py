@@ -1,0 +1,51 @@
+"""The figures and the page of a run, out of its tables and provenance."""
+
+import json
+from typing import Any
+
+import pandas as pd
+
+from dnnlab.report import figures
+from dnnlab.report.page import Page
+from dnnlab.report.page import write_page as write_html
+from dnnlab.runner import store
+from dnnlab.runner.experiment import Experiment, Spec
+
+
+def write_page(
+    experiment: Experiment, spec: Spec, folder: store.Folder, cells: pd.DataFrame, summary: pd.DataFrame
+) -> None:
+    """Draw and save the figures under ``figures/``, and the page that holds them as ``report.html``."""
+    pictures = experiment.figures.draw(cells, summary, spec)
+    saved = [
+        (picture, figures.save(picture.figure, folder.path / store.FIGURES / picture.name)[0]) for picture in pictures
+    ]
+    record = folder.read_provenance()
+    failed = int((cells["error"].fillna("") != "").sum())
+    page = Page(
+        title=f"{experiment.name}: {folder.path.name}",
+        lead=" ".join(experiment.words.conclusions(summary, spec)),
+        command=record["sessions"][0]["command"],
+        frame=summary,
+        columns=experiment.columns.SUMMARY,
+        tones=experiment.columns.TONES,
+        pictures=saved,
+        provenance=_flat(record),
+        notes=[f"{failed} cells failed; cells.csv says why."] if failed else [],
+    )
+    write_html(folder.path / store.PAGE, page)
+
+
+def _flat(record: dict[str, Any]) -> dict[str, str]:
+    """The provenance as names and texts; what only the machine needs is left out."""
+    shown = {name: value for name, value in record.items() if name not in ("stacks", "tables", "state", "sessions")}
+    flat = {}
+    for name, value in shown.items():
+        if isinstance(value, dict):
+            flat |= {
+                f"{name}: {key}": item if isinstance(item, str) else json.dumps(item) for key, item in value.items()
+            }
+        else:
+            flat[name] = str(value)
+    flat["started"] = record["sessions"][0]["started"]
+    return flat

@@ -1,0 +1,70 @@
+"""From a spec to stacks of cells, each with a key made of everything that can change its numbers."""
+
+import dataclasses
+import importlib.metadata
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+from dnnlab.runner.experiment import Cell, Experiment, Spec
+from dnnlab.runner.options import every
+from dnnlab.runner.provenance import code_digest, digest
+
+KEY_LENGTH = 10
+
+
+@dataclasses.dataclass(frozen=True)
+class Stack:
+    """Cells that are measured together, and their numbers in the plan."""
+
+    key: str
+    cells: tuple[Any, ...]
+    numbers: tuple[int, ...]
+
+
+@dataclasses.dataclass(frozen=True)
+class Plan:
+    """All that one run will measure. ``content`` holds the digests of data and models."""
+
+    key: str
+    cells: tuple[Any, ...]
+    stacks: tuple[Stack, ...]
+    content: dict[str, str]
+
+
+def make(experiment: Experiment, spec: Spec, device: str) -> Plan:
+    """Unfold ``spec`` into stacks for ``device``.
+
+    Raises:
+        UsageError: the spec's parts do not fit together, or its data are not there.
+    """
+    cells = tuple(spec.plan())
+    content = dict(spec.content())
+    run_key = digest(
+        {
+            "experiment": experiment.name,
+            "spec": every(spec),
+            "content": content,
+            "code": code_digest(experiment.spec.MEASURED_BY),
+            "device": device,
+            "torch": importlib.metadata.version("torch"),
+        }
+    )
+    return Plan(run_key[:KEY_LENGTH], cells, tuple(_stacks(cells, run_key)), content)
+
+
+def _stacks(cells: Sequence[Cell], run_key: str) -> Iterator[Stack]:
+    """Cells that can share a program, in the plan's order, split where a stack is full.
+
+    Stacks depend on the plan alone, never on what is already measured: a resumed run then repeats the very
+    tensor programs of an unbroken one, and its bits.
+    """
+    groups: dict[Any, list[int]] = {}
+    for number, cell in enumerate(cells):
+        groups.setdefault(cell.together, []).append(number)
+    for numbers in groups.values():
+        size = max(1, int(1 / cells[numbers[0]].weight))
+        for start in range(0, len(numbers), size):
+            part = tuple(numbers[start : start + size])
+            members = tuple(cells[i] for i in part)
+            key = digest([run_key, [dataclasses.asdict(cell) for cell in members]])  # type: ignore[call-overload]
+            yield Stack(key[: 2 * KEY_LENGTH], members, part)

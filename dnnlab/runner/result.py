@@ -1,0 +1,72 @@
+"""A finished run in the hand: its tables and figures, shown in a terminal and in a notebook."""
+
+import base64
+import json
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+from rich.table import Table
+
+from dnnlab.report.table import read_csv, render, show, to_records
+from dnnlab.runner import store
+from dnnlab.runner.experiment import Experiment
+
+
+class Run:
+    """A run's folder with its tables read on demand."""
+
+    def __init__(self, path: Path, experiment: Experiment, spec: Any) -> None:
+        self.path, self.experiment, self.spec = path, experiment, spec
+
+    @cached_property
+    def summary(self) -> pd.DataFrame:
+        """One row a configuration: what the screen shows, and more, in full precision."""
+        return read_csv(self.path / store.SUMMARY, self.experiment.columns.SUMMARY)
+
+    @cached_property
+    def cells(self) -> pd.DataFrame:
+        """One row a cell and layer, step or stage."""
+        return read_csv(self.path / store.CELLS, self.experiment.columns.CELLS)
+
+    @property
+    def figures(self) -> list[Path]:
+        """The figures as SVG files; a PNG lies beside each."""
+        return sorted((self.path / store.FIGURES).glob("*.svg"))
+
+    @property
+    def page(self) -> Path:
+        """The HTML page."""
+        return self.path / store.PAGE
+
+    @property
+    def failed(self) -> int:
+        """How many cells failed."""
+        return int(self.summary["failed"].sum())
+
+    @property
+    def title(self) -> str:
+        return f"{self.experiment.name} · {self.path.name}"
+
+    def show(self) -> None:
+        """Print the table to stdout, then in words what came out and what would mend it."""
+        show(self.summary, self.experiment.columns.SUMMARY, self.title, self.experiment.columns.TONES)
+        print("\n".join(self.experiment.words.conclusions(self.summary, self.spec)))
+
+    def to_json(self) -> str:
+        """``{"run": PATH, "summary": [rows]}`` in strict JSON."""
+        return json.dumps({"run": str(self.path), "summary": to_records(self.summary)}, indent=2, allow_nan=False)
+
+    def __rich__(self) -> Table:
+        return render(self.summary, self.experiment.columns.SUMMARY, self.title, self.experiment.columns.TONES)
+
+    def __repr__(self) -> str:
+        return f"<{self.title}: {len(self.summary)} rows in {self.path}>"
+
+    def _repr_html_(self) -> str:
+        from dnnlab.report.page import html_table
+
+        table = html_table(self.summary, self.experiment.columns.SUMMARY, self.experiment.columns.TONES)
+        pictures = (base64.b64encode(figure.with_suffix(".png").read_bytes()).decode() for figure in self.figures)
+        return table + "".join(f'<img alt="" src="data:image/png;base64,{picture}">' for picture in pictures)

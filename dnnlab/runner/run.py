@@ -1,0 +1,175 @@
+"""Measure a spec into its folder, go on where a run broke off, and make every table from the journal."""
+
+import datetime
+import time
+from collections.abc import Sequence
+from typing import Any
+
+import pandas as pd
+
+from dnnlab.errors import DnnlabError
+from dnnlab.report.columns import Column
+from dnnlab.report.table import fit, to_csv
+from dnnlab.runner import plan as planning
+from dnnlab.runner import provenance, store
+from dnnlab.runner.device import choose
+from dnnlab.runner.experiment import Experiment, Spec
+from dnnlab.runner.how import HowToRun
+from dnnlab.runner.journal import Entry, Journal
+from dnnlab.runner.options import build, chosen, every
+from dnnlab.runner.progress import Meter, meter, say
+from dnnlab.runner.result import Run
+
+
+def execute(experiment: Experiment, spec: Spec, how: HowToRun, command: str) -> Run:
+    """The finished run of ``spec``: at once where it is there, else measured, from where it broke off.
+
+    ``command`` is what the user typed or called, for the record.
+
+    Raises:
+        UsageError: the parts of the spec do not fit together, data are missing, the folder cannot be made.
+        DnnlabError: another process measures the same run, or its journal is damaged.
+    """
+    device = choose(spec.device)
+    plan = planning.make(experiment, spec, device.name)
+    name = how.name or store.slug(chosen(spec))
+    folder = store.locate(how.out, experiment.name, name, plan.key, how.fresh)
+    record = folder.read_provenance()
+    if record.get("state") == "finished":
+        say(
+            f"finished on {record['sessions'][-1]['finished']}: {folder.path} (--fresh measures anew)",
+            how.quiet,
+        )
+        return reopen(experiment, folder)
+    if device.warning:
+        say(f"warning: {device.warning}", how.quiet)
+    journal = Journal(folder.path / store.JOURNAL)
+    with journal.writing() as writer:
+        done = journal.read()
+        missing = [stack for stack in plan.stacks if stack.key not in done or done[stack.key].error]
+        there = len(plan.cells) - sum(len(stack.cells) for stack in missing)
+        record = _begin(record, experiment, plan, device.name, command)
+        folder.write_spec(experiment.name, every(spec))
+        folder.write_provenance(record)
+        say(
+            f"measuring {len(plan.cells)} cells on {record['machine']['device']}, into {folder.path}",
+            how.quiet,
+        )
+        if there:
+            say(f"{there} of them are there already", how.quiet)
+        with meter(len(plan.cells), there, how.quiet) as progress:
+            for stack in missing:
+                entry = _measure(experiment, spec, stack, device.name, progress)
+                writer.append(entry)
+                progress.finished(len(stack.cells), str(stack.cells[0]), entry.seconds)
+        run = write_tables(experiment, spec, folder, plan, journal)
+        record["sessions"][-1]["finished"] = _now()
+        record["state"] = "failed" if run.failed else "finished"
+        record["tables"] = provenance.code_digest(["."])
+        folder.write_provenance(record)
+    return run
+
+
+def reopen(experiment: Experiment, folder: store.Folder) -> Run:
+    """A run from its folder. Tables and figures are made again where one is missing or dnnlab has changed.
+
+    Raises:
+        UsageError: the spec is no longer one.
+        DnnlabError: nothing has been measured yet, or the journal is damaged.
+    """
+    _, options = store.read_recipe(folder.path / store.SPEC)
+    spec: Any = build(experiment.spec.Spec, options)
+    record = folder.read_provenance()
+    files = [folder.path / name for name in (store.CELLS, store.SUMMARY, store.PAGE)]
+    if record.get("tables") == provenance.code_digest(["."]) and all(file.exists() for file in files):
+        return Run(folder.path, experiment, spec)
+    if not record:
+        raise DnnlabError(f"{folder.path} holds no run yet; run the command again.")
+    plan = planning.Plan(record["key"], tuple(spec.plan()), tuple(_recorded(record, spec)), record["content"])
+    run = write_tables(experiment, spec, folder, plan, Journal(folder.path / store.JOURNAL))
+    if record["state"] != "running":
+        record["tables"] = provenance.code_digest(["."])
+        folder.write_provenance(record)
+    return run
+
+
+def _recorded(record: dict[str, Any], spec: Spec) -> list[planning.Stack]:
+    """The stacks as they were planned when the run was measured, whatever the code's keys are by now."""
+    cells = spec.plan()
+    return [planning.Stack(key, tuple(cells[i] for i in numbers), tuple(numbers)) for key, numbers in record["stacks"]]
+
+
+def _begin(
+    record: dict[str, Any], experiment: Experiment, plan: planning.Plan, device: str, command: str
+) -> dict[str, Any]:
+    """The provenance of a run that now begins or goes on."""
+    return {
+        "experiment": experiment.name,
+        "key": plan.key,
+        "state": "running",
+        "cells": len(plan.cells),
+        "content": plan.content,
+        "versions": provenance.versions(),
+        "machine": provenance.machine(device),
+        "git": provenance.git(),
+        "sessions": [*record.get("sessions", []), {"command": command, "started": _now(), "finished": None}],
+        "stacks": [[stack.key, stack.numbers] for stack in plan.stacks],
+    }
+
+
+def _now() -> str:
+    return datetime.datetime.now().astimezone().isoformat(timespec="seconds")
+
+
+def _measure(experiment: Experiment, spec: Spec, stack: planning.Stack, device: str, progress: Meter) -> Entry:
+    started = time.perf_counter()
+    try:
+        rows = experiment.measure.measure(
+            stack.cells, spec, device, lambda share: progress.fraction(share, len(stack.cells))
+        )
+        error = ""
+    except DnnlabError:
+        raise  # the user's to mend, and the same for every stack
+    except Exception as problem:  # noqa: BLE001 - one stack's failure is a row that says so, the rest goes on
+        rows, error = {}, f"{type(problem).__name__}: {problem}"
+    return Entry(stack.key, rows, time.perf_counter() - started, error)
+
+
+def write_tables(
+    experiment: Experiment, spec: Spec, folder: store.Folder, plan: planning.Plan, journal: Journal
+) -> Run:
+    """Everything that a run shows, from its journal alone."""
+    from dnnlab.runner.page import write_page
+
+    cells = cells_table(experiment.columns.CELLS, plan, journal.read())
+    if cells.empty:
+        raise DnnlabError(f"nothing of {folder.path} has been measured yet; run its command again.")
+    summary = experiment.summary.summarise(cells, spec)
+    to_csv(cells, experiment.columns.CELLS, folder.path / store.CELLS)
+    to_csv(summary, experiment.columns.SUMMARY, folder.path / store.SUMMARY)
+    write_page(experiment, spec, folder, cells, summary)
+    return Run(folder.path, experiment, spec)
+
+
+def cells_table(columns: Sequence[Column], plan: planning.Plan, entries: dict[str, Entry]) -> pd.DataFrame:
+    """The tidy table in the plan's order: the fields of each cell, then what was measured of it."""
+    parts = []
+    for stack in plan.stacks:
+        entry = entries.get(stack.key)
+        if entry is None:
+            continue
+        # A failed stack has one row a cell, with nothing measured and the reason.
+        rows = pd.DataFrame(entry.rows if not entry.error else {"cell": range(len(stack.cells))})
+        own = pd.DataFrame([{**_fields(cell), "cell": i} for i, cell in enumerate(stack.cells)])
+        merged = own.merge(rows, on="cell", how="inner")
+        merged["error"] = entry.error
+        merged["_number"] = merged["cell"].map(dict(enumerate(stack.numbers)))
+        parts.append(merged)
+    if not parts:
+        return fit(pd.DataFrame(), columns)
+    table = pd.concat(parts, ignore_index=True).sort_values("_number", kind="stable", ignore_index=True)
+    return fit(table, columns)
+
+
+def _fields(cell: Any) -> dict[str, Any]:
+    return {name: getattr(cell, name) for name in cell.__dataclass_fields__}

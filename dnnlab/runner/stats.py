@@ -1,0 +1,99 @@
+"""Intervals and comparisons over seeds, on scipy.
+
+The habit of the field that this follows: five seeds to explore, ten to claim, and under three no verdict.
+"""
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from scipy import stats
+
+LEVEL = 0.95
+"""Of every interval."""
+ENOUGH = 3
+"""Seeds below which nothing is concluded."""
+
+
+@dataclass(frozen=True)
+class Interval:
+    """A mean and its 95 % interval over ``n`` values; ``low`` and ``high`` are nan under two values."""
+
+    mean: float
+    low: float
+    high: float
+    n: int
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """B - A: the mean difference with its interval, the p-value of no difference, and P(B > A)."""
+
+    difference: Interval
+    p: float
+    superiority: float
+
+
+def finite(values: Sequence[float]) -> np.ndarray:
+    """The finite ones of ``values``: what diverged is counted by whoever asks, not averaged."""
+    array = np.asarray(values, dtype=float)
+    return array[np.isfinite(array)]
+
+
+def mean_interval(values: Sequence[float]) -> Interval:
+    """Student's t interval of the mean of the finite ``values``."""
+    x = finite(values)
+    mean = float(x.mean()) if len(x) else math.nan
+    if len(x) < 2:
+        return Interval(mean, math.nan, math.nan, len(x))
+    half = float(stats.sem(x) * stats.t.ppf((1 + LEVEL) / 2, len(x) - 1))
+    return Interval(mean, mean - half, mean + half, len(x))
+
+
+def paired(a: Sequence[float], b: Sequence[float]) -> Comparison:
+    """Compare two configurations measured under the same seeds, seed by seed (paired t)."""
+    left, right = np.asarray(a, float), np.asarray(b, float)
+    difference = finite(right - left)
+    interval = mean_interval(difference)
+    superiority = float((np.sign(difference) + 1).mean() / 2) if len(difference) else math.nan
+    return Comparison(interval, _p_of_t(interval), superiority)
+
+
+def unpaired(a: Sequence[float], b: Sequence[float]) -> Comparison:
+    """Compare two configurations measured under different seeds (Welch's t, Mann–Whitney's P(B > A))."""
+    left, right = finite(a), finite(b)
+    if min(len(left), len(right)) < 2:
+        mean = float(right.mean() - left.mean()) if len(left) and len(right) else math.nan
+        return Comparison(Interval(mean, math.nan, math.nan, min(len(left), len(right))), math.nan, math.nan)
+    mean = float(right.mean() - left.mean())
+    variances = np.array([left.var(ddof=1) / len(left), right.var(ddof=1) / len(right)])
+    error = math.sqrt(float(variances.sum()))
+    superiority = float((np.sign(right[:, None] - left[None, :]) + 1).mean() / 2)
+    if error == 0:
+        return Comparison(Interval(mean, mean, mean, min(len(left), len(right))), float(mean == 0), superiority)
+    freedom = float(variances.sum() ** 2 / (variances**2 / [len(left) - 1, len(right) - 1]).sum())
+    half = error * float(stats.t.ppf((1 + LEVEL) / 2, freedom))
+    p = float(2 * stats.t.sf(abs(mean) / error, freedom))
+    return Comparison(Interval(mean, mean - half, mean + half, min(len(left), len(right))), p, superiority)
+
+
+def _p_of_t(interval: Interval) -> float:
+    if interval.n < 2:
+        return math.nan
+    half = interval.high - interval.mean
+    if half == 0:
+        return float(interval.mean == 0)
+    t = abs(interval.mean) / half * stats.t.ppf((1 + LEVEL) / 2, interval.n - 1)
+    return float(2 * stats.t.sf(t, interval.n - 1))
+
+
+def holm(ps: Sequence[float]) -> list[float]:
+    """Holm's step-down correction of ``ps`` for their number (Holm 1979); nan stays nan and does not count."""
+    p = np.asarray(ps, dtype=float)
+    order = [i for i in np.argsort(p) if not math.isnan(p[i])]
+    corrected, running = p.copy(), 0.0
+    for rank, i in enumerate(order):
+        running = max(running, min(1.0, float(p[i]) * (len(order) - rank)))
+        corrected[i] = running
+    return [float(x) for x in corrected]

@@ -1,0 +1,128 @@
+"""The folders of runs: where they are, what they hold, how one is found again."""
+
+import json
+import re
+import tomllib
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import tomli_w
+
+from dnnlab.errors import DnnlabError, UsageError, unknown
+from dnnlab.report import atomic
+
+SPEC, PROVENANCE, JOURNAL = "spec.toml", "provenance.json", "journal.jsonl"
+CELLS, SUMMARY, FIGURES, PAGE = "cells.csv", "summary.csv", "figures", "report.html"
+_SLUG_LENGTH = 40
+
+
+@dataclass(frozen=True)
+class Folder:
+    """One run's folder."""
+
+    path: Path
+
+    def read_provenance(self) -> dict[str, Any]:
+        """Empty where the run has not begun.
+
+        Raises:
+            DnnlabError: the file was damaged.
+        """
+        file = self.path / PROVENANCE
+        if not file.exists():
+            return {}
+        try:
+            provenance = json.loads(file.read_bytes())
+        except ValueError:
+            provenance = None
+        if not isinstance(provenance, dict):
+            raise DnnlabError(f"{file} is damaged; restore it, or measure anew with --fresh.")
+        return provenance
+
+    def write_provenance(self, provenance: Mapping[str, Any]) -> None:
+        atomic.write(self.path / PROVENANCE, (json.dumps(provenance, indent=2) + "\n").encode())
+
+    def write_spec(self, experiment: str, options: Mapping[str, Any]) -> None:
+        """The spec as a recipe, so that ``dnnlab run FOLDER/spec.toml`` measures the same."""
+        text = tomli_w.dumps({"experiment": experiment, "options": dict(options)})
+        atomic.write(self.path / SPEC, text.encode())
+
+
+def read_recipe(path: Path) -> tuple[str, dict[str, Any]]:
+    """The experiment and options of a recipe file: ``experiment = "…"`` and a table ``[options]``.
+
+    Raises:
+        UsageError: the file is missing, is no TOML, or has other keys.
+    """
+    try:
+        recipe = tomllib.loads(path.read_text(encoding="utf-8"))
+    except OSError as problem:
+        raise UsageError(f"cannot read the recipe {path}: {problem.strerror}.") from None
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as problem:
+        raise UsageError(f"the recipe {path} is not TOML: {problem}.") from None
+    for key in recipe:
+        if key not in ("experiment", "options"):
+            raise unknown(f"key in {path}", key, ("experiment", "options"))
+    experiment, options = recipe.get("experiment"), recipe.get("options", {})
+    if not isinstance(experiment, str) or not isinstance(options, dict):
+        raise UsageError(f'the recipe {path} needs experiment = "NAME" and may have a table [options].')
+    return experiment, options
+
+
+def slug(options: Mapping[str, Any]) -> str:
+    """A folder name out of the options that were chosen: ``sigmoid-20``."""
+    values = [item for value in options.values() for item in (value if isinstance(value, list) else [value])]
+    text = "-".join(str(value).lower() for value in values)
+    return re.sub(r"[^a-z0-9.+]+", "-", text)[:_SLUG_LENGTH].strip("-.") or "default"
+
+
+def path_of(out: Path, experiment: str, name: str, key: str) -> Path:
+    """Where the first run of its key goes."""
+    return out / experiment / f"{name}-{key}"
+
+
+def locate(out: Path, experiment: str, name: str, key: str, fresh: bool) -> Folder:
+    """The folder of a run: the newest of its key, or with ``fresh`` one beside it.
+
+    Raises:
+        UsageError: the folder cannot be made.
+    """
+    first = path_of(out, experiment, name, key)
+    newest, number = first, 1
+    while (following := first if number == 1 else first.with_name(f"{first.name}-{number}")).exists():
+        newest, number = following, number + 1
+    path = following if fresh else newest
+    try:
+        path.mkdir(parents=True, exist_ok=True)
+    except OSError as problem:
+        raise UsageError(f"cannot make the folder {path}: {problem.strerror}; take another --out.") from None
+    return Folder(path)
+
+
+def every(out: Path) -> Iterator[Folder]:
+    """All runs under ``out``, newest first."""
+    found = sorted(out.glob(f"*/*/{PROVENANCE}"), key=lambda file: file.stat().st_mtime, reverse=True)
+    return (Folder(file.parent) for file in found)
+
+
+def find(text: str, out: Path) -> Folder:
+    """The run that ``text`` names: its folder, or an unmistakable part of the folder's name.
+
+    Raises:
+        UsageError: none or several fit.
+    """
+    path = Path(text)
+    if (path / SPEC).is_file():
+        return Folder(path)
+    runs = list(every(out))
+    fitting = [run for run in runs if text == run.path.name] or [run for run in runs if text in run.path.name]
+    if len(fitting) == 1:
+        return fitting[0]
+    if fitting:
+        names = ", ".join(run.path.name for run in fitting[:4])
+        raise UsageError(f"{text!r} fits {len(fitting)} runs ({names}, …); give more of the name.")
+    if not runs:
+        raise UsageError(f"there is no run {text!r}: nothing has been run under {out} yet.")
+    raise unknown("run", text, [run.path.name for run in runs])

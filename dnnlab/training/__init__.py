@@ -1,0 +1,1 @@
+"""Training: optimisers and the loop, for stacks of networks."""

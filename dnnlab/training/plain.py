@@ -1,0 +1,78 @@
+"""The training loop of any ``nn.Module``, with PyTorch's own optimisers."""
+
+import math
+from collections.abc import Callable, Iterator
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from dnnlab.data.dataset import Dataset
+from dnnlab.errors import UsageError
+
+_OPTIMISERS: dict[str, Callable[..., torch.optim.Optimizer]] = {
+    "sgd": torch.optim.SGD,
+    "momentum": lambda parameters, **options: torch.optim.SGD(parameters, momentum=0.9, **options),
+    "adam": torch.optim.Adam,
+    "adamw": torch.optim.AdamW,
+    "rmsprop": torch.optim.RMSprop,
+    "adagrad": torch.optim.Adagrad,
+}
+
+
+def logits(model: nn.Module, data: Dataset, index: Tensor) -> Tensor:
+    """What ``model`` makes of the examples ``index``, ``[batch, class]``.
+
+    Raises:
+        UsageError: the model does not take inputs of this shape, or gives no logits for these classes.
+    """
+    x = data.inputs(index)
+    try:
+        out = model(x)
+    except (RuntimeError, ValueError, TypeError, IndexError) as problem:
+        reason = str(problem).splitlines()[0] if str(problem) else type(problem).__name__
+        raise UsageError(f"the model refuses inputs {list(x.shape)} of {data.name}: {reason}.") from problem
+    out = getattr(out, "logits", out)  # as the outputs of GoogLeNet and Inception in training, and of Hugging Face's
+    if not isinstance(out, Tensor) or out.ndim != 2 or out.shape[0] != len(index) or out.shape[1] < len(data.classes):
+        got = list(out.shape) if isinstance(out, Tensor) else type(out).__name__
+        raise UsageError(
+            f"the model gives {got} for {len(index)} inputs of {data.name}; it should give logits "
+            f"[{len(index)}, {len(data.classes)}]."
+        )
+    return out
+
+
+class PlainTraining:
+    """Trains ``model`` on ``data``, batch after batch of ``order``."""
+
+    def __init__(
+        self,
+        model: nn.Module,
+        data: Dataset,
+        order: Iterator[np.ndarray],
+        optimiser: str,
+        lr: float,
+        weight_decay: float,
+        clip: float,
+    ) -> None:
+        self.model, self.data, self.order, self.clip = model, data, order, clip
+        self.optimiser = _OPTIMISERS[optimiser](model.parameters(), lr=lr, weight_decay=weight_decay)
+
+    def step(self) -> tuple[float, float]:
+        """One step; the global gradient norm before and after clipping."""
+        index = self.data.train[torch.from_numpy(next(self.order)).to(self.data.train.device)]
+        self.model.train()
+        self.optimiser.zero_grad(set_to_none=True)
+        F.cross_entropy(logits(self.model, self.data, index), self.data.y[index]).backward()
+        norm = float(torch.nn.utils.clip_grad_norm_(self.model.parameters(), self.clip))
+        self.optimiser.step()
+        return norm, min(norm, self.clip) if math.isfinite(norm) else norm
+
+
+@torch.no_grad()
+def accuracy(model: nn.Module, data: Dataset, index: Tensor, batch_size: int = 256) -> float:
+    """Share of the examples ``index`` that ``model`` gets right, in evaluation mode."""
+    model.eval()
+    right = sum(int((logits(model, data, part).argmax(-1) == data.y[part]).sum()) for part in index.split(batch_size))
+    return right / len(index)

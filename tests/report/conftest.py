@@ -1,0 +1,8 @@
+import pytest
+
+from . import sample
+
+
+@pytest.fixture
+def frame():
+    return sample.FRAME.copy()

@@ -1,0 +1,268 @@
+import csv
+import io
+import json
+import math
+import re
+import struct
+import sys
+from collections import Counter
+
+import numpy as np
+import pandas as pd
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from rich.console import Console
+
+from dnnlab.report.columns import Column
+from dnnlab.report.table import cells, estimate, fold, number, plain, read_csv, render, show, to_csv, to_json
+
+from .sample import COLUMNS, FRAME, TONES
+
+PAIR = [
+    Column("text", str, "Any text.", screen="text"),
+    Column("number", float, "Any number.", screen="number"),
+]
+texts = st.text(st.characters(exclude_categories=["Cs"]))
+
+
+@pytest.mark.parametrize(
+    ("value", "text"),
+    [
+        (0.4081, "0.408"),
+        (0.40004, "0.400"),
+        (0.5, "0.5"),
+        (0.0, "0"),
+        (-0.00123456, "-0.00123"),
+        (999.7, "1000"),
+        (1234.5, "1234"),
+        (0.00012345, "1.23e-4"),
+        (12345.6, "1.23e4"),
+        (1e300, "1.00e300"),
+        (math.inf, "inf"),
+        (-math.inf, "-inf"),
+        (math.nan, "–"),
+        (None, "–"),
+        (1234567, "1234567"),
+    ],
+)
+def test_number(value, text):
+    assert number(value) == text
+
+
+@given(st.floats(allow_nan=False, allow_infinity=False).filter(lambda x: 1e-300 < abs(x) < 1e308))
+def test_a_number_is_short_and_near(value):
+    text = number(value)
+    digits = text.lstrip("-").partition("e")[0].replace(".", "").lstrip("0")
+    assert len(digits) <= 4
+    assert float(text) == pytest.approx(value, rel=0.0051)
+
+
+@pytest.mark.parametrize(
+    ("three", "text"),
+    [
+        ((0.408123, 0.4012, 0.4153), "0.408 [0.401, 0.415]"),
+        ((1.0, 0.98, 1.02), "1.00 [0.98, 1.02]"),
+        ((0.999132, 0.999051, 0.999211), "0.9991 [0.9991, 0.9992]"),
+        ((3.2e-10, 1e-10, 6.123e-10), "3.20e-10 [1.00e-10, 6.12e-10]"),
+        ((0.0, -0.5, 0.5), "0 [-0.500, 0.500]"),
+        ((0.408, math.nan, math.nan), "0.408"),
+        ((math.nan, math.nan, math.nan), "–"),
+        ((math.inf, 1.0, math.inf), "inf [1.00, inf]"),
+        ((None, None, None), "–"),
+    ],
+)
+def test_estimate(three, text):
+    assert estimate(*three) == text
+
+
+@given(*[st.floats()] * 3)
+def test_any_three_floats_are_an_estimate(value, low, high):
+    assert estimate(value, low, high)
+
+
+def test_what_all_rows_share_goes_to_the_caption(frame):
+    shown, same = fold(frame, [column for column in COLUMNS if column.screen])
+    assert [column.name for column in shown] == ["act", "rate", "time", "finite", "verdict", "remedy"]
+    assert same == "data digits · width 64"
+
+
+def test_estimates_verdicts_and_a_single_row_stay_in_the_table(frame):
+    frame = frame.iloc[[0, 0]]
+    shown, same = fold(frame, [column for column in COLUMNS if column.screen])
+    assert [column.name for column in shown] == ["rate", "verdict"]
+    assert "time 1.23e-5 s" in same
+    assert fold(frame.iloc[:1], COLUMNS) == (COLUMNS, "")
+
+
+def test_what_nobody_has_is_not_shown(frame):
+    frame = frame.assign(remedy="", time=float("nan"))
+    shown, same = fold(frame, COLUMNS)
+    assert not {"remedy", "time"} & {column.name for column in shown}
+    assert "remedy" not in same
+    assert "time" not in same
+
+
+def printed(frame, columns, capsys):
+    show(frame, columns, "A title", TONES)
+    return capsys.readouterr().out
+
+
+def test_a_piped_table_is_in_full_without_colours(frame, capsys, monkeypatch):
+    monkeypatch.setenv("FORCE_COLOR", "1")
+    monkeypatch.setenv("COLUMNS", "40")
+    out = printed(frame, COLUMNS, capsys)
+    assert "\x1b" not in out
+    assert "…" not in out
+    lines = out.splitlines()
+    assert lines[0] == "A title"
+    assert lines[-1] == "data digits · width 64"
+    assert len(lines) == 3 + 3 + 1  # title, headings and rule; a line a row; what all share
+    for row, line in enumerate(lines[3:-1]):
+        for column in fold(frame, [column for column in COLUMNS if column.screen])[0]:
+            assert cells(frame, column)[row] in line
+    assert "0.408 [0.401, 0.415]" in out
+    assert "[red]tanh[/red] :smile:" in out
+    assert "time (s)" in out
+
+
+@given(st.lists(st.tuples(texts, st.floats()), min_size=2, max_size=4))
+def test_no_text_breaks_a_piped_table(rows):
+    frame = pd.DataFrame(rows, columns=["text", "number"]).astype({"text": object, "number": float})
+    sink = io.StringIO()
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(sys, "stdout", sink)
+        show(frame, PAIR, "A title", {})
+    for text, value in rows:  # a column that is blank throughout is not shown, and then there is nothing to find
+        assert not text.strip() or plain(text).rstrip() in sink.getvalue()
+        assert math.isnan(value) or number(value) in sink.getvalue()
+    assert "\x1b" not in sink.getvalue()
+
+
+@pytest.mark.parametrize("width", [30, 60, 80, 200])
+def test_a_terminal_wraps_and_loses_no_character(frame, width, monkeypatch):
+    class Terminal(io.StringIO):
+        def isatty(self):
+            return True
+
+    sink = Terminal()
+    monkeypatch.setattr(sys, "stdout", sink)
+    monkeypatch.setenv("COLUMNS", str(width))
+    monkeypatch.setenv("TERM", "xterm")
+    show(frame, COLUMNS, "A title", TONES)
+    out = re.sub(r"\x1b\[[\d;]*m", "", sink.getvalue())
+    assert max(map(len, out.splitlines())) <= width
+    monkeypatch.setattr(sys, "stdout", io.StringIO())
+    show(frame, COLUMNS, "A title", TONES)
+    whole, wrapped = (Counter("".join(text.replace("─", "").split())) for text in (sys.stdout.getvalue(), out))
+    assert wrapped == whole
+
+
+def test_a_verdict_has_a_colour_and_stays_a_word(frame):
+    console = Console(file=io.StringIO(), force_terminal=True, color_system="standard", width=250)
+    console.print(render(frame, COLUMNS, "A title", TONES))
+    assert "\x1b[1;31mvanishes" in console.file.getvalue()
+    assert "\x1b[32msteady" in console.file.getvalue()
+
+
+def test_control_characters_cannot_steer_the_terminal():
+    assert plain("a\x1b[31m\nb\u2028\udc80é–") == r"a\x1b[31m\nb\u2028\udc80é–"
+
+
+def bits(value):
+    return struct.pack("<d", value)
+
+
+@given(st.lists(st.tuples(texts, st.floats(allow_nan=False)), min_size=1))
+def test_csv_round_trip(tmp_path_factory, rows):
+    path = tmp_path_factory.mktemp("csv") / "table.csv"
+    frame = pd.DataFrame(rows, columns=["text", "number"]).astype({"text": object, "number": float})
+    to_csv(frame[["number", "text"]], PAIR, path)
+    back = read_csv(path, PAIR)
+    assert list(back.columns) == ["text", "number"]
+    assert back["text"].tolist() == frame["text"].tolist()
+    assert [*map(bits, back["number"])] == [*map(bits, frame["number"])]
+    with path.open(encoding="utf-8", newline="") as file:
+        independent = list(csv.reader(file))[1:]
+    assert [(text, bits(float(value))) for text, value in independent] == [(t, bits(v)) for t, v in rows]
+
+
+def test_csv_as_pandas_and_people_read_it(frame, tmp_path):
+    to_csv(frame[frame.columns[::-1]], COLUMNS, tmp_path / "table.csv")
+    raw = (tmp_path / "table.csv").read_bytes()
+    assert b"\r" not in raw
+    assert raw.splitlines()[0] == ",".join(column.name for column in COLUMNS).encode()
+    assert raw.splitlines()[1].startswith(b"sigmoid,digits,64,0.408123456789,0.4012,0.4153,1.23e-05,True,vanishes,")
+    back = pd.read_csv(tmp_path / "table.csv", dtype={"rate": str, "time": str})  # before pandas 3 floats are off
+    back[["rate", "time"]] = back[["rate", "time"]].map(float)
+    pd.testing.assert_frame_equal(
+        back.drop(columns="remedy"), frame.drop(columns="remedy"), check_exact=True, check_dtype=False
+    )
+
+
+def test_gaps_and_words_that_look_missing_survive(tmp_path):
+    columns = [Column("s", str, ""), Column("i", int, ""), Column("b", bool, ""), Column("f", float, "")]
+    frame = pd.DataFrame(
+        {
+            "s": ["NA", "None", ""],
+            "i": pd.array([2**62, None, -1], dtype="Int64"),
+            "b": pd.array([True, None, False], dtype="boolean"),
+            "f": [math.nan, -math.inf, -0.0],
+        }
+    )
+    to_csv(frame, columns, tmp_path / "table.csv")
+    assert (tmp_path / "table.csv").read_text() == (f"s,i,b,f\nNA,{2**62},True,\nNone,,,-inf\n,-1,False,-0.0\n")
+    back = read_csv(tmp_path / "table.csv", columns)
+    pd.testing.assert_frame_equal(back, frame.astype({"s": object}))
+    assert math.copysign(1, back["f"].iloc[2]) == -1
+
+
+def test_a_single_column_of_empty_text_keeps_its_rows(tmp_path):
+    columns = [Column("s", str, "")]
+    to_csv(pd.DataFrame({"s": ["", "a", ""]}), columns, tmp_path / "table.csv")
+    assert read_csv(tmp_path / "table.csv", columns)["s"].tolist() == ["", "a", ""]
+
+
+def test_a_file_of_another_schema_is_refused(frame, tmp_path):
+    with pytest.raises(ValueError, match="missing act"):
+        to_csv(frame.drop(columns="act"), COLUMNS, tmp_path / "table.csv")
+    to_csv(frame, COLUMNS, tmp_path / "table.csv")
+    with pytest.raises(ValueError, match=r"missing text.*schema: act"):
+        read_csv(tmp_path / "table.csv", PAIR)
+
+
+def refuse(constant):
+    raise AssertionError(f"{constant} is not JSON")
+
+
+@given(st.lists(st.tuples(st.text(), st.floats()), max_size=5))
+def test_json_is_strict_and_exact(rows):
+    frame = pd.DataFrame(rows, columns=["text", "number"]).astype({"text": object, "number": float})
+    back = json.loads(to_json(frame), parse_constant=refuse)
+    assert [row["text"] for row in back] == [text for text, _ in rows]
+    for row, (_, value) in zip(back, rows, strict=True):
+        assert row["number"] is None if not math.isfinite(value) else bits(row["number"]) == bits(value)
+
+
+@pytest.mark.parametrize("text", ["f,b\n1.0\n", "f,b\nx,True\n", "f,b\n1.0,yes\n", "", "f,f\n1.0,1.0\n"])
+def test_a_damaged_file_is_refused(text, tmp_path):
+    (tmp_path / "table.csv").write_text(text)
+    with pytest.raises(ValueError, match=r"."):
+        read_csv(tmp_path / "table.csv", [Column("f", float, ""), Column("b", bool, "")])
+
+
+def test_no_rows_are_a_table_too(frame, tmp_path, capsys):
+    empty = frame.iloc[:0]
+    assert printed(empty, COLUMNS, capsys).startswith("A title\nact  data  width")
+    to_csv(empty, COLUMNS, tmp_path / "table.csv")
+    assert len(read_csv(tmp_path / "table.csv", COLUMNS)) == 0
+    assert to_json(empty) == "[]"
+
+
+def test_json_holds_python_values():
+    assert to_json(pd.DataFrame({"o": pd.Series([np.int64(1)], dtype=object)})) == '[\n  {\n    "o": 1\n  }\n]'
+    frame = pd.DataFrame({"i": np.array([1], "int32"), "b": [np.True_], "f": np.array([0.5], "float32")})
+    assert to_json(frame.assign(n=pd.array([None], dtype="Int64"))) == (
+        '[\n  {\n    "i": 1,\n    "b": true,\n    "f": 0.5,\n    "n": null\n  }\n]'
+    )
+    assert json.loads(to_json(FRAME), parse_constant=refuse)[2]["time"] is None
