@@ -74,7 +74,7 @@ def _fetch(url: str, path: Path, md5: str, progress: bool) -> None:
     """
     import pooch
     import requests
-    from tqdm import tqdm  # type: ignore[import-untyped]
+    from tqdm import tqdm
 
     pooch.get_logger().setLevel("WARNING")  # the bar says the same
     # `disable=None` is tqdm's "unless stderr is a terminal". Pooch sets the total when the server tells it; until

@@ -4,7 +4,7 @@ import itertools
 import math
 from collections.abc import Hashable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Annotated
+from typing import Annotated, Any
 
 from typer import Option
 
@@ -220,7 +220,7 @@ class Spec:
     def plan(self) -> Sequence[Cell]:
         """The product of the lists, seeds last."""
         own = bool(self.model)
-        lists = (
+        lists: tuple[Sequence[Any], ...] = (
             ("",) if own else self.act,
             ("",) if own else self.init,
             ("",) if own else self.norm,

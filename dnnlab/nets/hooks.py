@@ -23,7 +23,7 @@ from dnnlab.nets.activations import ACTIVATIONS
 
 _CONVOLUTIONS = (nn.modules.conv._ConvNd,)
 
-_FUNCTIONS: dict[Callable, str] = {
+_FUNCTIONS: dict[Any, str] = {
     function: name
     for name, functions in {
         "sigmoid": (torch.sigmoid, torch.sigmoid_, Tensor.sigmoid, Tensor.sigmoid_, F.sigmoid),
@@ -186,17 +186,17 @@ def activation_statistics(act: str, u: Tensor, h: Tensor, unit_dim: int) -> dict
     """
     variance, mean = torch.var_mean(h, correction=0)
     others = [d for d in range(h.ndim) if d != unit_dim % h.ndim]
-    zero = (h == 0).to(torch.float32)
-    share = zero.mean(dim=others) if others else zero
+    zero = (h == 0).to(torch.float32)  # counts are exact in it up to 2²⁴
+    share = zero.sum(dim=others).double() / (h.numel() // h.shape[unit_dim]) if others else zero.double()
     statistics = {
         "mean": mean,
         "variance": variance,
         "zero_fraction": share.mean(),
-        "dead_fraction": (share == 1).float().mean(),
+        "dead_fraction": (share == 1).double().mean(),
     }
     known = ACTIVATIONS.get(act)
     if known is not None and known.saturated is not None:
-        statistics["saturation"] = known.saturated(u, h).float().mean()
+        statistics["saturation"] = known.saturated(u, h).float().sum().double() / h.numel()
     return statistics
 
 

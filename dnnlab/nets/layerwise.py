@@ -55,7 +55,7 @@ class _Record:
     def __init__(self, members: int, depth: int, like: Tensor) -> None:
         nothing = like.new_full((members,), math.nan)
         unscaled = torch.zeros(members, dtype=torch.int32, device=like.device)
-        self._values = {name: [nothing] * (depth + 1) for name in LAYER_QUANTITIES}
+        self._values: dict[str, list[Tensor]] = {name: [nothing] * (depth + 1) for name in LAYER_QUANTITIES}
         self._exponents = {name: [unscaled] * (depth + 1) for name in GRADIENT_NORMS}
 
     def __call__(self, name: str, layer: int, value: Tensor, exponent: Tensor | None = None) -> None:
@@ -134,7 +134,7 @@ def _activation_statistics(act: str, layer: int, cut: _Hidden, record: _Record) 
     record("variance", layer, _norm(h - mean.view(-1, 1, 1)).square() / h[0].numel())
     zero = _share(h == 0)
     record("zero_fraction", layer, zero.mean(1))
-    record("dead_fraction", layer, (zero == 1).to(h.dtype).mean(1))
+    record("dead_fraction", layer, (zero == 1).double().mean(1))
     saturated = activation(act).saturated
     if saturated is not None:
         record("saturation", layer, _share(saturated(u, h)).mean(1))
@@ -142,7 +142,8 @@ def _activation_statistics(act: str, layer: int, cut: _Hidden, record: _Record) 
 
 def _share(mask: Tensor) -> Tensor:
     """Of ``mask [member, batch, unit]``, the share of inputs a unit: ``[member, unit]``."""
-    return mask.to(torch.float32).sum(dim=1) / mask.shape[1]  # float sums are vectorised, integer ones are not
+    # Float sums are vectorised, integer ones are not; counts are exact in float32 up to 2²⁴.
+    return mask.to(torch.float32).sum(dim=1).double() / mask.shape[1]
 
 
 def _backward(

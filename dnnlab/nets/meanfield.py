@@ -162,7 +162,7 @@ def critical(act: str) -> Critical | None:
 
 
 def fixed_point(act: str, weight: float, bias: float, start: float = 1.0, layers: int = 2000) -> float:
-    """q* of q ← σw² E φ² + σb²; ``nan`` where the map runs off or dies out within ``layers``."""
+    """q* of q ← σw² E φ² + σb²; ``nan`` where the map has not settled after ``layers``."""
     q = start
     for _ in range(layers):
         new = weight * moments(act, q).square + bias
@@ -171,7 +171,7 @@ def fixed_point(act: str, weight: float, bias: float, start: float = 1.0, layers
         if abs(new - q) <= 1e-10 * q:
             return new
         q = new
-    return q
+    return math.nan
 
 
 def depth_scale(act: str, weight: float, bias: float) -> float:

@@ -131,9 +131,9 @@ def _sources(module: ModuleType, name: str) -> list[bytes]:
     depth = module.__name__.count(".") + (file.name == "__init__.py")
     root = file.parents[depth]
     files = {
-        Path(other.__file__).resolve()
+        Path(str(other.__file__)).resolve()
         for other in list(sys.modules.values())
-        if getattr(other, "__file__", None) and str(other.__file__).endswith(".py")
+        if str(getattr(other, "__file__", None)).endswith(".py")
     }
     installed = "site-packages"
     near = [f for f in files if f.is_relative_to(root) and (installed not in f.parts or installed in file.parts)]

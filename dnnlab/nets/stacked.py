@@ -145,7 +145,8 @@ class StackedMLP:
         ``training`` takes batch norm's statistics from the batch, and folds them into the running ones;
         ``dropout`` holds a mask ``[member, batch, width]`` a hidden layer, already scaled by 1/(1 - p).
         """
-        y, hs = self.affine(1, x), []
+        y = self.affine(1, x)
+        hs: list[Tensor] = []
         for layer in range(1, self.shape.depth + 1):
             if layer > 1:
                 y = self.connect(layer, hs, y)

@@ -39,7 +39,7 @@ def write_page(
 def _flat(record: dict[str, Any]) -> dict[str, str]:
     """The provenance as names and texts; what only the machine needs is left out."""
     shown = {name: value for name, value in record.items() if name not in ("stacks", "tables", "state", "sessions")}
-    flat = {}
+    flat: dict[str, str] = {}
     for name, value in shown.items():
         if isinstance(value, dict):
             flat |= {

@@ -55,7 +55,7 @@ def paired(a: Sequence[float], b: Sequence[float]) -> Comparison:
     """Compare two configurations measured under the same seeds, seed by seed (paired t)."""
     left, right = np.asarray(a, float), np.asarray(b, float)
     difference = finite(right - left)
-    interval = mean_interval(difference)
+    interval = mean_interval(difference.tolist())
     superiority = float((np.sign(difference) + 1).mean() / 2) if len(difference) else math.nan
     return Comparison(interval, _p_of_t(interval), superiority)
 
