@@ -85,7 +85,7 @@ ACTS = "sigmoid tanh relu leaky_relu prelu elu selu swish gelu".split()
 def test_measured_rates_lie_in_theorys_band(norm, skip):
     inside = []
     for act, init in itertools.product(ACTS, ["torch", "xavier", "he"]):
-        chosen = setting(act, init, norm, skip, depth=10, width=128, batch=64)
+        chosen = setting(act, init, norm, skip, depth=8, width=96, batch=32)
         predicted = predict(chosen)
         distance = log_rates(chosen, 3).mean() - predicted.log_rate
         inside.append(abs(distance) < 1.96 * predicted.standard_error(3))

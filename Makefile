@@ -1,0 +1,56 @@
+# `make` lists the targets.
+PY := .venv/bin/python
+DNNLAB := .venv/bin/dnnlab
+DATA ?= digits
+
+.DEFAULT_GOAL := help
+.PHONY: help setup demo test test-faults test-all check format bench clean part-1 gradient-flow reproduce theory-table
+
+help: ## List the targets
+	@sed -n 's/^\([a-z0-9-]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 16
+
+setup: .venv/.done ## Make .venv with the tested versions
+
+.venv/.done: pyproject.toml constraints.txt
+	test -x $(PY) || python3 -m venv .venv
+	$(PY) -m pip install --quiet --disable-pip-version-check --constraint constraints.txt --editable . \
+		pytest hypothesis ruff mypy pandas-stubs scipy-stubs
+	touch $@
+
+demo: setup ## Gradients through 20 sigmoid layers on real digits, and what cures them
+	$(DNNLAB) run experiments/1-deep-networks/demo.toml
+
+test: setup ## The tests of every day
+	$(PY) -m pytest -m "not slow and not gpu"
+
+test-faults: setup ## kill -9 at 30 random moments, 300 wrong invocations
+	$(PY) -m pytest -m slow tests/test_faults.py tests/test_wrong_input.py
+
+test-all: setup ## Everything
+	$(PY) -m pytest
+
+check: setup ## Lint and types
+	$(PY) -m ruff check .
+	$(PY) -m ruff format --check .
+	$(PY) -m mypy
+
+format: setup ## Reformat the code
+	$(PY) -m ruff check --fix .
+	$(PY) -m ruff format .
+
+bench: setup ## Speed, side by side in one run
+	$(PY) -m benchmarks.gradient_flow
+	$(PY) -m benchmarks.start_up
+
+reproduce: part-1 ## All recipes of the lecture there are
+
+part-1: setup ## Recipes of part 1: the need for deep networks
+	for recipe in experiments/1-deep-networks/*.toml; do $(DNNLAB) run $$recipe || exit 1; done
+
+gradient-flow: part-1 ## Recipes of the experiment gradient-flow
+
+theory-table: setup ## Measured rates against theory: 9 activations x 3 initialisers x 3 normalisations
+	$(DNNLAB) run experiments/1-deep-networks/theory-table.toml
+
+clean: ## Remove .venv and caches; runs in results/ stay
+	rm -rf .venv .mypy_cache .ruff_cache .pytest_cache .hypothesis build dist
