@@ -77,7 +77,7 @@ def test_pre_norm_blocks_grow_as_a_polynomial():
     assert math.exp(log_rates(chosen, 4).mean() - predict(chosen).log_rate) == pytest.approx(1, abs=0.005)
 
 
-ACTS = "sigmoid tanh relu leaky_relu prelu elu selu swish gelu".split()
+ACTS = ["sigmoid", "tanh", "relu", "leaky_relu", "prelu", "elu", "selu", "swish", "gelu"]
 
 
 @pytest.mark.parametrize("norm", ["none", "batch", "layer"])
