@@ -9,15 +9,14 @@ from typing import NoReturn, TextIO
 
 from dnnlab.errors import DnnlabError
 
-INTERRUPTED, TERMINATED = 128 + signal.SIGINT, 128 + signal.SIGTERM
+
+class _Stopped(BaseException):
+    """SIGINT or SIGTERM, as an exception of our own: files are closed on the way out, and Typer, which answers
+    a KeyboardInterrupt itself, lets it pass."""
 
 
-class _Terminated(BaseException):
-    """SIGTERM, as an exception, so that files are closed on the way out as after Ctrl-C."""
-
-
-def _terminate(number: int, frame: FrameType | None) -> NoReturn:
-    raise _Terminated
+def _stop(number: int, frame: FrameType | None) -> NoReturn:
+    raise _Stopped(number)
 
 
 def _warn(
@@ -33,7 +32,8 @@ def _warn(
 
 def main() -> NoReturn:
     """Run ``dnnlab`` with the arguments of the process, and exit."""
-    signal.signal(signal.SIGTERM, _terminate)
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, _stop)
     warnings.showwarning = _warn
     sys.exit(_run())
 
@@ -46,9 +46,9 @@ def _run() -> int:
         sys.stdout.flush()
     except DnnlabError as error:
         return _fail(str(error), error.exit_code)
-    except (KeyboardInterrupt, _Terminated) as stop:
+    except _Stopped as stop:
         print("stopped; what was finished is kept, and the same command goes on from there.", file=sys.stderr)
-        return TERMINATED if isinstance(stop, _Terminated) else INTERRUPTED
+        return 128 + int(stop.args[0])
     except BrokenPipeError:  # the reader, such as head, has seen enough
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 0

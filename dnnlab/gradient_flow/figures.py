@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
+from matplotlib.ticker import MaxNLocator
 
 from dnnlab.gradient_flow.columns import CONFIGURATION
 from dnnlab.gradient_flow.spec import Spec
@@ -125,13 +126,14 @@ def _by_layer(curves: Sequence[_Curve]) -> Picture:
         title="Gradient norm by layer, at initialisation",
         see="A line that falls towards layer 1 is a gradient that vanishes on its way down, one that rises explodes; "
         "bands are 95 % intervals over seeds, dashes are theory." + _only(shown, curves),
-        alt=f"Norm of the gradient at each layer over that at the last hidden layer, on a log axis. Rate a layer: {rates}.",
+        alt=f"Norm of the gradient by layer over that at the last hidden layer, on a log axis. Rate a layer: {rates}.",
         figure=figure,
     )
 
 
 def _layer_axes(axes: Axes) -> None:
     log_axis(axes.yaxis)
+    axes.xaxis.set_major_locator(MaxNLocator(integer=True))
     axes.set_xlabel("layer (1 is next to the inputs)")
     axes.set_ylabel("‖δ‖ relative to the last layer")
     axes.axhline(1.0, linewidth=0.8, color="#8a8a8a")
@@ -158,6 +160,7 @@ def _map(curves: Sequence[_Curve]) -> Picture:
             interpolation="nearest",
         )
         axes.set_yticks(range(len(shown)), [curve.label for curve in shown])
+        axes.xaxis.set_major_locator(MaxNLocator(integer=True))
         axes.set_xlabel("layer (1 is next to the inputs; a shorter net ends earlier)")
         axes.grid(visible=False)
         colours = image.get_cmap()(image.norm(np.nan_to_num(grid[:, 0])))

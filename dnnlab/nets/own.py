@@ -130,11 +130,8 @@ def _sources(module: ModuleType, name: str) -> list[bytes]:
     file = Path(str(module.__file__)).resolve()
     depth = module.__name__.count(".") + (file.name == "__init__.py")
     root = file.parents[depth]
-    files = {
-        Path(str(other.__file__)).resolve()
-        for other in list(sys.modules.values())
-        if str(getattr(other, "__file__", None)).endswith(".py")
-    }
+    loaded = (Path(str(getattr(other, "__file__", None))) for other in list(sys.modules.values()))
+    files = {f.resolve() for f in loaded if f.suffix == ".py" and f.is_absolute() and f.is_file()}
     installed = "site-packages"
     near = [f for f in files if f.is_relative_to(root) and (installed not in f.parts or installed in file.parts)]
     return [f.relative_to(root).as_posix().encode() + b"\0" + f.read_bytes() for f in sorted(near)]

@@ -15,8 +15,10 @@ from dnnlab.training import plain
 from dnnlab.training.stacked import Recipe, StackedTraining, accuracy, batch_order
 
 
-@pytest.mark.parametrize(("norm", "skip", "act"), [("none", "residual", "relu"), ("batch", "none", "prelu"),
-                                                   ("layer", "dense", "gelu"), ("none", "highway", "tanh")])  # fmt: skip
+@pytest.mark.parametrize(
+    ("norm", "skip", "act"),
+    [("none", "residual", "relu"), ("batch", "none", "prelu"), ("layer", "dense", "gelu"), ("none", "highway", "tanh")],
+)
 def test_a_member_trains_like_its_plain_twin(norm, skip, act):
     data = load("digits")
     shape = MLPShape(data.features, len(data.classes), 3, 12, (act,) * 3, norm, parse_skip(skip))

@@ -1,0 +1,197 @@
+"""The command line, as a user meets it."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+
+import pandas as pd
+import pytest
+
+import dnnlab as package
+from dnnlab.gradient_flow.columns import CELLS, SUMMARY
+
+SMALL = ("gradient-flow", "--width", 8, "--depth", 5, "--seeds", 3)
+PROMISED = ["act", "init", "norm", "skip", "depth", "width", "data", "seeds", "first_last_ratio", "verdict"]
+PROMISED += ["rate", "rate_lo", "rate_hi", "rate_theory", "theory_lo", "theory_hi"]
+HEAVY = ("torch", "pandas", "numpy", "scipy", "matplotlib", "sklearn")
+
+
+@pytest.mark.parametrize("arguments", [["--help"], ["--version"], ["gradient-flow", "--help"]])
+def test_help_and_version_import_nothing_heavy(arguments):
+    code = (
+        f"import sys; sys.argv = ['dnnlab', *{arguments!r}]\n"
+        "from dnnlab.__main__ import _run\nprint(_run())\n"
+        f"print([m for m in {HEAVY!r} if m in sys.modules])"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.splitlines()[-2:] == ["0", "[]"]
+
+
+def test_completion_imports_nothing_heavy():
+    code = (
+        "import sys, atexit; sys.argv = ['dnnlab']\n"
+        f"atexit.register(lambda: print([m for m in {HEAVY!r} if m in sys.modules], file=sys.stderr))\n"
+        "from dnnlab.__main__ import _run\n_run()"
+    )
+    words = {"_DNNLAB_COMPLETE": "complete_bash", "COMP_WORDS": "dnnlab gradient-flow --norm ba", "COMP_CWORD": "3"}
+    done = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, check=False, env=os.environ | words
+    )
+    assert "batch" in done.stdout
+    assert done.stderr.splitlines()[-1] == "[]"
+
+
+def test_a_run_and_the_same_again(dnnlab, tmp_path):
+    first = dnnlab(*SMALL, "--act", "sigmoid,relu")
+    assert first.code == 0
+    assert "vanishing" in first.out
+    assert "page:" in first.err
+    (folder,) = (tmp_path / "results" / "gradient-flow").iterdir()
+    journal = (folder / "journal.jsonl").read_bytes()
+    again = dnnlab(*SMALL, "--act", "sigmoid,relu")
+    assert again.out == first.out
+    assert "finished on" in again.err
+    assert (folder / "journal.jsonl").read_bytes() == journal
+    fresh = dnnlab(*SMALL, "--act", "sigmoid,relu", "--fresh", "--quiet")
+    assert fresh.err == ""
+    assert {f.name for f in folder.parent.iterdir()} == {folder.name, f"{folder.name}-2"}
+    twin = folder.with_name(f"{folder.name}-2")
+    for name in ("cells.csv", "summary.csv"):
+        assert (folder / name).read_bytes() == (twin / name).read_bytes()
+
+
+def test_json_is_alone_and_strict(dnnlab):
+    done = dnnlab(*SMALL, "--act", "relu", "--norm", "none,batch", "--json")
+
+    def refuse(constant):
+        raise AssertionError(constant)
+
+    content = json.loads(done.out, parse_constant=refuse)
+    assert set(content) == {"run", "summary"}
+    assert [row["norm"] for row in content["summary"]] == ["none", "batch"]
+    assert set(PROMISED) <= set(content["summary"][0])
+
+
+def test_files_follow_the_schema(dnnlab):
+    run = json.loads(dnnlab(*SMALL, "--steps", 4, "--clip", 0.1, "--jacobian", "--json").out)["run"]
+    for name, columns in (("cells.csv", CELLS), ("summary.csv", SUMMARY)):
+        frame = pd.read_csv(f"{run}/{name}", keep_default_na=True)
+        assert list(frame.columns) == [column.name for column in columns]
+    cells = pd.read_csv(f"{run}/cells.csv")
+    assert set(cells["step"]) == {0, 1, 2, 3, 4}
+    whole = cells[cells["layer"] == 0]
+    assert (whole["jacobian_max"] >= whole["jacobian_min"]).all()
+    assert (whole["clipped_norm"].dropna() <= 0.1 * (1 + 1e-5)).all()
+    assert (cells.query("layer > 0 and step < 4")["update_ratio"] > 0).all()
+
+
+def test_expectations_set_the_exit_code(dnnlab):
+    assert dnnlab(*SMALL, "--act", "sigmoid", "--expect", "vanishing").code == 0
+    missed = dnnlab(*SMALL, "--act", "sigmoid", "--expect", "healthy")
+    assert missed.code == 1
+    assert "1 of 1 rows are not healthy" in missed.err
+    assert dnnlab(*SMALL, "--expect", "helthy").code == 2
+
+
+def test_a_dry_run_measures_nothing(dnnlab, tmp_path):
+    done = dnnlab(*SMALL, "--act", "relu,tanh", "--dry-run")
+    assert "6 cells in 2 stacks" in done.out
+    assert not (tmp_path / "results").exists()
+
+
+def test_under_three_seeds_there_is_no_verdict(dnnlab):
+    rows = json.loads(dnnlab(*SMALL[:-2], "--seeds", 2, "--act", "sigmoid", "--json").out)["summary"]
+    assert rows[0]["verdict"] == "undecided"
+
+
+def test_recipe_command_and_python_are_one_run(dnnlab, tmp_path):
+    by_command = json.loads(dnnlab(*SMALL, "--act", "tanh", "--json").out)["run"]
+    recipe = tmp_path / "mine.toml"
+    recipe.write_text('experiment = "gradient-flow"\n[options]\nact = "tanh"\nwidth = 8\ndepth = [5]\nseeds = 3\n')
+    by_recipe = json.loads(dnnlab("run", recipe, "--json").out)["run"]
+    by_python = package.gradient_flow(act="tanh", width=8, depth=5, seeds=3, quiet=True)
+    assert by_command == by_recipe == str(by_python.path)
+    assert json.loads(dnnlab("run", f"{by_command}/spec.toml", "--json").out)["run"] == by_command
+    assert by_python.summary["verdict"].notna().all()
+    assert len(by_python.cells) == 3 * 7
+    assert by_python.figures
+    assert "<table" in by_python._repr_html_()
+    assert by_python.__rich__().row_count == 1
+
+
+def test_show_runs_and_diff(dnnlab, tmp_path):
+    a, b = (
+        json.loads(dnnlab(*SMALL, "--act", "tanh", "--seed", s, "--name", f"n{s}", "--json").out)["run"] for s in (0, 9)
+    )
+    os.remove(f"{a}/summary.csv")
+    shown = dnnlab("show", "n0")
+    assert "tanh" in shown.out
+    assert os.path.exists(f"{a}/summary.csv")
+    assert len(dnnlab("runs").out.splitlines()) == 3
+    same = json.loads(dnnlab("diff", a, a, "--json").out)
+    assert [row["verdict"] for row in same] == ["same"]
+    assert same[0]["change"] == 0
+    other = json.loads(dnnlab("diff", a, b, "--json").out)
+    assert other[0]["lo"] <= other[0]["change"] <= other[0]["hi"]
+
+
+def test_data_are_listed(dnnlab):
+    assert "digits" in dnnlab("data").out
+    assert dnnlab("data", "get", "mnits").code == 2
+
+
+def test_a_closed_pipe_is_no_error(tmp_path):
+    command = f"{sys.executable} -m dnnlab gradient-flow --help | head -1"
+    done = subprocess.run(command, shell=True, capture_output=True, text=True, check=False, cwd=tmp_path)
+    assert done.stderr == ""
+
+
+@pytest.mark.parametrize(("number", "code"), [(signal.SIGTERM, 143), (signal.SIGINT, 130)])
+def test_a_stop_says_how_to_go_on(number, code, tmp_path):
+    command = [sys.executable, "-m", "dnnlab", "gradient-flow", "--depth", "10", "--steps", "100000", "--seeds", "3"]
+    process = subprocess.Popen(command, stderr=subprocess.PIPE, text=True, cwd=tmp_path)
+    while not list(tmp_path.glob("results/*/*/provenance.json")):
+        time.sleep(0.05)
+    process.send_signal(number)
+    _, err = process.communicate(timeout=60)
+    assert process.returncode == code
+    assert err.splitlines()[-1].endswith("the same command goes on from there.")
+    assert "Traceback" not in err
+
+
+MODEL = """
+from torch import nn
+class Block(nn.Module):
+    def __init__(self, n):
+        super().__init__()
+        self.conv1, self.bn1 = nn.Conv2d(n, n, 3, padding=1, bias=False), nn.BatchNorm2d(n)
+        self.conv2, self.bn2 = nn.Conv2d(n, n, 3, padding=1, bias=False), nn.BatchNorm2d(n)
+        self.relu = nn.ReLU(inplace=True)
+    def forward(self, x):
+        y = self.relu(self.bn1(self.conv1(x)))
+        return self.relu(self.bn2(self.conv2(y)) + x)
+def resnet():
+    return nn.Sequential(nn.Conv2d(1, 6, 3, padding=1), *(Block(6) for _ in range(3)), nn.AdaptiveAvgPool2d(1),
+                         nn.Flatten(), nn.Linear(6, 10))
+"""
+
+
+def test_a_network_of_ones_own(dnnlab, tmp_path, monkeypatch):
+    (tmp_path / "my_nets_for_cli.py").write_text(MODEL)
+    monkeypatch.setattr(sys, "path", [*sys.path])
+    done = dnnlab("gradient-flow", "--model", "my_nets_for_cli:resnet", "--seeds", 3, "--steps", 4, "--json")
+    assert done.code == 0, done.err
+    content = json.loads(done.out)
+    row = content["summary"][0]
+    assert row["rate"] > 0
+    assert row["rate_theory"] is None
+    cells = pd.read_csv(f"{content['run']}/cells.csv")
+    names = cells.query("seed == 0 and step == 0 and layer > 0")["name"].tolist()
+    assert names == ["0", *(f"{i}.conv{j}" for i in (1, 2, 3) for j in (1, 2)), "6"]
+    assert (cells.query("layer > 0 and step < 4")["update_ratio"] > 0).all()
+    wrong = dnnlab("gradient-flow", "--model", "my_nets_for_cli:resnt")
+    assert wrong.code == 2
+    assert "did you mean resnet?" in wrong.err

@@ -1,0 +1,168 @@
+"""Whatever a user gets wrong: exit code 1 or 2, one sentence, no traceback."""
+
+import gzip
+import shutil
+import struct
+import sys
+from pathlib import Path
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+WRONG = {
+    "--act": ["sigmod", "relu*0", "relu*3+", "+", "", "relu*2+gelu*2", "Softmax", "RReLU", "MultiheadAttention", "ä"],
+    "--depth": ["1", "0", "-3", "x", "5,,6", "1e3", "2.5", "99999", "", "٣x"],
+    "--width": ["0", "-1", "wide", "1e9", "nan"],
+    "--init": ["hee", "normal", "normal:", "normal:-1", "normal:x", "normal:inf", "orthogonall"],
+    "--norm": ["batchh", "group", "None"],
+    "--skip": ["resid", "residual:", "residual:0", "residual:x", "residual:-1", "residual:SCALE"],
+    "--batch-size": ["1", "0", "70000", "x", "5000"],
+    "--data": ["mnits", "folder:", "folder:/no/such/place", "csv:x", "csv:missing.csv:y", "parity:1", "parity:x",
+               "compositional:3", "gaussian:0", "digits:3", "mnist", "cifar10", "folder:empty", "csv:bad.csv:y"],
+    "--seeds": ["0", "-1", "many", "1.5"],
+    "--seed": ["-1", "x", "99999999999999"],
+    "--steps": ["-1", "x", "nan"],
+    "--every": ["5", "-1", "x"],
+    "--optimizer": ["adamm", "lion"],
+    "--lr": ["-1", "nan", "inf", "fast", "1e99"],
+    "--dropout": ["1", "-0.1", "x"],
+    "--clip": ["-1", "nan", "x"],
+    "--device": ["gpu", "cuda", "mps", ""],
+    "--expect": ["helthy", ""],
+    "--name": ["../x", "a b", "/", ".x"],
+    "--out": ["a_file", "a_file/below"],
+    "--weights": ["w.safetensors"],
+    "--model": ["nocolon", ":x", "x:", "no_such_module_here:f", "wrong_models:missing", "wrong_models:raises",
+                "wrong_models:number", "wrong_models:no_module", "wrong_models:wrong_shape", "wrong_models:bare",
+                "raises_on_import:f", "not_python:f", "torchvision:resnet18x", "timm:nothing"],
+}  # fmt: skip
+MODELS = """
+from torch import nn
+import torch
+number = 3
+def raises(): raise KeyError("inside")
+def no_module(): return 5
+def wrong_shape(): return nn.Linear(3, 3)
+class bare(nn.Module):
+    def forward(self, x): return torch.zeros(len(x), 10)
+"""
+
+
+@pytest.fixture(scope="module")
+def place(tmp_path_factory):
+    """A folder with all that is wrong in it."""
+    folder = tmp_path_factory.mktemp("wrong")
+    (folder / "a_file").write_text("")
+    (folder / "empty").mkdir()
+    (folder / "bad.csv").write_bytes(b"x,y\n1,\xff\n,,,\n")
+    (folder / "wrong_models.py").write_text(MODELS)
+    (folder / "raises_on_import.py").write_text("1 / 0")
+    (folder / "not_python.py").write_text("def (:")
+    raw = folder / "data" / "MNIST" / "raw"
+    raw.mkdir(parents=True)
+    (raw / "train-images-idx3-ubyte.gz").write_bytes(gzip.compress(struct.pack(">IIII", 2051, 10**9, 28, 28)))
+    return folder
+
+
+@pytest.fixture(autouse=True)
+def there(place, monkeypatch):
+    monkeypatch.setenv("DNNLAB_DATA", str(place / "data"))
+    monkeypatch.setattr(sys, "path", [*sys.path])
+
+
+def refused(done):
+    assert done.code in (1, 2), (done.code, done.out[-300:], done.err)
+    sentences = [line for line in done.err.splitlines() if line.startswith("dnnlab:")]
+    assert len(sentences) == 1, done.err
+    assert len(sentences[0]) > 20
+    assert "Traceback" not in done.err
+
+
+def attempt(dnnlab, monkeypatch, place, arguments):
+    def here(*given):
+        monkeypatch.chdir(place)
+        return dnnlab(*given)
+
+    monkeypatch.chdir(place)
+    refused(here(*arguments))
+
+
+BASE = ["gradient-flow", "--depth", "3", "--width", "4", "--seeds", "1"]
+
+
+def invocations():
+    option = st.sampled_from(sorted(WRONG)).flatmap(lambda name: st.tuples(st.just(name), st.sampled_from(WRONG[name])))
+    wrong_value = option.map(lambda pair: [*BASE, f"{pair[0]}={pair[1]}"])
+    letters = st.text("abcdefgxyz-", min_size=3, max_size=9)
+    unknown_option = letters.map(lambda text: [*BASE, f"--zz{text}", "1"])
+    unknown_command = letters.map(lambda text: [f"zz{text}"])
+    unknown_run = st.tuples(st.sampled_from(["show", "diff"]), letters).map(
+        lambda pair: [pair[0], f"zz{pair[1]}", *(["x"] if pair[0] == "diff" else [])]
+    )
+    text_for_number = st.tuples(
+        st.sampled_from(["--depth", "--lr", "--steps"]), st.text("abc!?€", min_size=1, max_size=5)
+    )
+    wrong_text = text_for_number.map(lambda pair: [*BASE, f"{pair[0]}={pair[1]}"])
+    return st.one_of(wrong_value, wrong_value, wrong_value, unknown_option, unknown_command, unknown_run, wrong_text)
+
+
+def test_every_wrong_value_is_refused(dnnlab, monkeypatch, place):
+    for option, values in WRONG.items():
+        for value in values:
+            attempt(dnnlab, monkeypatch, place, [*BASE, f"{option}={value}"])
+
+
+@pytest.mark.slow
+def test_three_hundred_wrong_invocations(dnnlab, monkeypatch, place):
+    @settings(max_examples=300, deadline=None, database=None, suppress_health_check=list(HealthCheck))
+    @given(invocations())
+    def wrong(arguments):
+        attempt(dnnlab, monkeypatch, place, arguments)
+
+    wrong()
+
+
+@pytest.mark.parametrize(
+    "recipe",
+    ["", "x = 1", 'experiment = "gradient-flo"', 'experiment = "gradient-flow"\n[options]\ndepht = 3', "= broken",
+     'experiment = 3', 'experiment = "gradient-flow"\n[options]\ndepth = "x"',
+     'experiment = "gradient-flow"\n[options]\ndepth = [[3]]', 'experiment = "gradient-flow"\n[options]\njacobian = 1',
+     'experiment = "gradient-flow"\n[options]\ndepth = []', 'experiment = "gradient-flow"\noptions = 3'],
+)  # fmt: skip
+def test_broken_recipes(recipe, dnnlab, tmp_path):
+    file = tmp_path / "broken.toml"
+    file.write_text(recipe)
+    refused(dnnlab("run", file))
+    refused(dnnlab("run", tmp_path / "missing.toml"))
+
+
+@pytest.mark.parametrize("name", ["journal.jsonl", "provenance.json", "spec.toml"])
+@pytest.mark.parametrize("damage", ["cut", "noise", "empty"])
+def test_damaged_runs(name, damage, dnnlab, tmp_path):
+    arguments = [*BASE, "--act", "relu,tanh", "--norm", "none,batch", "--out", "kept", "--quiet"]
+    if not (tmp_path / "kept").exists():
+        assert dnnlab(*arguments).code == 0
+    (folder,) = (tmp_path / "kept" / "gradient-flow").iterdir()
+    file = folder / name
+    whole = file.read_bytes()
+    file.write_bytes({"cut": whole[: len(whole) // 3], "noise": b"\x00{" + whole[::-1], "empty": b""}[damage])
+    (folder / "cells.csv").unlink()
+    done = dnnlab("show", folder)
+    if name == "journal.jsonl" and damage == "cut":  # torn lines are dropped: the rest is shown
+        assert done.code in (0, 1)
+        assert "Traceback" not in done.err
+    else:
+        refused(done)
+    shutil.rmtree(tmp_path / "kept")
+
+
+def test_broken_weights(dnnlab, monkeypatch, place):
+    import torch
+    from safetensors.torch import save_file
+
+    (Path(place) / "cut.safetensors").write_bytes(b"\xff" * 30)
+    save_file({"other": torch.zeros(2)}, place / "other.safetensors")
+    (Path(place) / "pickle.pt").write_bytes(b"x")
+    for weights in ("cut.safetensors", "other.safetensors", "pickle.pt", "missing.safetensors"):
+        attempt(dnnlab, monkeypatch, place, [*BASE[:1], "--model=wrong_models:wrong_shape", f"--weights={weights}"])
