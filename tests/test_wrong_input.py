@@ -137,6 +137,7 @@ def test_broken_recipes(recipe, dnnlab, tmp_path):
     refused(dnnlab("run", tmp_path / "missing.toml"))
 
 
+@pytest.mark.filterwarnings("default:.*cut short")
 @pytest.mark.parametrize("name", ["journal.jsonl", "provenance.json", "spec.toml"])
 @pytest.mark.parametrize("damage", ["cut", "noise", "empty"])
 def test_damaged_runs(name, damage, dnnlab, tmp_path):

@@ -99,7 +99,7 @@ def _pass(model: nn.Module, data: Dataset, index: torch.Tensor) -> tuple[list[di
             buffer.copy_(buffers[name])
     x = data.inputs(index).flatten(1)
     network = {
-        "loss": float(loss),
+        "loss": float(loss.detach()),
         "input_mean_square": float(x.square().mean()),
         "input_variance": float(x.var(0).mean()),
         "input_features": data.features,

@@ -4,6 +4,7 @@ Importing this module does not import torch, so that the command line can list t
 """
 
 import re
+import warnings
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from functools import cache
@@ -69,10 +70,12 @@ def activation(name: str) -> Activation:
     if name not in torch_activations.__all__:
         raise unknown("activation", name, [*ACTIVATIONS, *torch_activations.__all__])
     try:
-        module = getattr(torch.nn, name)()
-        row = torch.linspace(-3, 3, 7)
-        alone = torch.cat([module(u.view(1)) for u in row])
-        elementwise = torch.equal(module(row), alone) and not list(module.parameters())
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # Softmax and its kin grumble about what is refused below anyhow
+            module = getattr(torch.nn, name)()
+            row = torch.linspace(-3, 3, 7)
+            alone = torch.cat([module(u.view(1)) for u in row])
+            elementwise = torch.equal(module(row), alone) and not list(module.parameters())
     except (TypeError, RuntimeError, ValueError, IndexError):
         elementwise = False
     if not elementwise or name == "RReLU":  # RReLU draws its slopes
