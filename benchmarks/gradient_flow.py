@@ -4,6 +4,7 @@ python -m benchmarks.gradient_flow
 """
 
 import copy
+import itertools
 import time
 from collections.abc import Callable
 
@@ -60,7 +61,7 @@ def stacked_against_loop(width: int) -> None:
 
 def hooks_against_bare_step() -> None:
     sizes = (784, 1000, 500, 100, 10)
-    layers = [m for a, b in zip(sizes, sizes[1:], strict=False) for m in (nn.Linear(a, b), nn.ReLU(inplace=True))][:-1]
+    layers = [m for a, b in itertools.pairwise(sizes) for m in (nn.Linear(a, b), nn.ReLU(inplace=True))][:-1]
     bare_model = nn.Sequential(*layers)
     watched_model = copy.deepcopy(bare_model)
     x, y = torch.randn(BATCH, 784), torch.randint(10, (BATCH,))
