@@ -33,9 +33,21 @@ def _warn(
 def main() -> NoReturn:
     """Run ``dnnlab`` with the arguments of the process, and exit."""
     for number in (signal.SIGINT, signal.SIGTERM):
-        signal.signal(number, _stop)
+        if signal.getsignal(number) != signal.SIG_IGN:  # as nohup and a shell's & leave them
+            signal.signal(number, _stop)
+    _open_streams()
     warnings.showwarning = _warn
     sys.exit(_run())
+
+
+def _open_streams() -> None:
+    """Let stdout and stderr take whatever is printed: also where they are closed or know few characters."""
+    for name in ("stdout", "stderr"):
+        stream = getattr(sys, name)
+        if stream is None:  # closed by the caller
+            setattr(sys, name, open(os.devnull, "w", encoding="utf-8"))  # noqa: SIM115 - for the process's life
+        elif stream.errors == "strict":
+            stream.reconfigure(errors="replace")
 
 
 def _run() -> int:
@@ -49,8 +61,11 @@ def _run() -> int:
     except _Stopped as stop:
         print("stopped; what was finished is kept, and the same command goes on from there.", file=sys.stderr)
         return 128 + int(stop.args[0])
-    except BrokenPipeError:  # the reader, such as head, has seen enough
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    except (BrokenPipeError, SystemExit) as end:
+        # Rich and Typer turn a broken pipe into SystemExit(1).
+        if not isinstance(end, BrokenPipeError) and not isinstance(end.__context__, BrokenPipeError):
+            raise
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # the reader, such as head, has seen enough
         return 0
     except OSError as error:
         where = f" {error.filename}" if error.filename else ""

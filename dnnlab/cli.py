@@ -1,5 +1,6 @@
 """The command line: dispatches, and imports nothing heavy before something must be computed."""
 
+import inspect
 import shlex
 import sys
 from collections.abc import Callable
@@ -12,7 +13,7 @@ import dnnlab
 from dnnlab.errors import UsageError, unknown
 from dnnlab.registry import EXPERIMENTS, find
 from dnnlab.runner.how import HowToRun, HowToShow
-from dnnlab.runner.options import CommandLineList, build, command_signature, only
+from dnnlab.runner.options import CommandLineList, build, command_signature, fields, only
 
 if TYPE_CHECKING:
     from dnnlab.runner.experiment import Experiment
@@ -102,21 +103,25 @@ def _show(run: "Run", as_json: bool, quiet: bool) -> None:
         say(f"warning: {run.failed} cells failed; {run.path / 'cells.csv'} says why.")
 
 
-@app.command("run", rich_help_panel=_RECIPES)
-def run_recipe(
-    recipe: Annotated[Path, typer.Argument(help="A TOML file: experiment = NAME, and a table [options].")],
-    out: _Out = _DEFAULT_OUT,
-    fresh: Annotated[bool, typer.Option("--fresh", help="Measure anew.")] = False,
-    quiet: Annotated[bool, typer.Option("--quiet", help="No progress, no messages.")] = False,
-    as_json: Annotated[bool, typer.Option("--json", help="Print the summary as JSON.")] = False,
-    expect: Annotated[str | None, typer.Option("--expect", help="Exit 1 when a verdict is another.")] = None,
-) -> None:
-    """Run a recipe, such as the spec.toml in the folder of any run."""
-    from dnnlab.runner.store import read_recipe
+def _recipe_command() -> Callable[..., None]:
+    defaults = {field.name: field.default for cls in (HowToRun, HowToShow) for field in fields(cls)}
 
-    name, options = read_recipe(recipe)
-    how = {"out": out, "fresh": fresh, "quiet": quiet}
-    _run(find(name), options | how | {"json": as_json, "expect": expect})
+    def command(recipe: Path, **how: Any) -> None:
+        """Run a recipe, such as the spec.toml in the folder of any run. Options given here win over the recipe's."""
+        from dnnlab.runner.store import read_recipe
+
+        name, options = read_recipe(recipe)
+        given = {name: value for name, value in how.items() if str(value) != str(defaults[name])}
+        _run(find(name), options | given)
+
+    argument = Annotated[Path, typer.Argument(help="A TOML file: experiment = NAME, and a table \\[options].")]
+    parameter = inspect.Parameter("recipe", inspect.Parameter.POSITIONAL_OR_KEYWORD, annotation=argument)
+    how = command_signature(HowToRun, HowToShow).parameters.values()
+    command.__signature__ = inspect.Signature([parameter, *how])  # type: ignore[attr-defined]
+    return command
+
+
+app.command("run", rich_help_panel=_RECIPES)(_recipe_command())
 
 
 @app.command("show", rich_help_panel=_RUNS)

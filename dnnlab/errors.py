@@ -22,9 +22,14 @@ def listing(names: Iterable[str]) -> str:
     return f"{', '.join(head)} and {last}" if head else last
 
 
+_MOST_NAMES = 20
+
+
 def unknown(kind: str, name: str, known: Iterable[str]) -> UsageError:
-    """The error for a name nobody knows: the nearest right ones, or all of them when none is near."""
+    """The error for a name nobody knows: the nearest right ones, or when none is near the first of them."""
     known = list(known)
     near = difflib.get_close_matches(name.lower(), known, n=3, cutoff=0.6)
-    hint = f"did you mean {' or '.join(near)}?" if near else f"known are {listing(known)}."
+    rest = [f"{len(known) - _MOST_NAMES} more"] if len(known) > _MOST_NAMES else []
+    all_known = f"known are {listing([*known[:_MOST_NAMES], *rest])}." if known else "there are none."
+    hint = f"did you mean {' or '.join(near)}?" if near else all_known
     return UsageError(f"unknown {kind} {name!r}: {hint}")

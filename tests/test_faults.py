@@ -91,7 +91,7 @@ def test_a_torn_line_is_dropped_and_a_damaged_one_raises(tmp_path):
     file.write_bytes(whole + whole[:20])
     with pytest.warns(UserWarning, match="cut short"):
         assert list(Journal(file).read()) == ["a", "b"]
-    with Journal(file).writing() as writer:
+    with pytest.warns(UserWarning, match="cut short"), Journal(file).writing() as writer:
         writer.append(Entry("c", {"cell": [0], "x": [float("nan")]}, 1.0))
     assert list(Journal(file).read()) == ["a", "b", "c"]
     file.write_bytes(b"{" + file.read_bytes())

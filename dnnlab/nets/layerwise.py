@@ -70,7 +70,7 @@ class _Record:
         return stacked
 
 
-_CHUNK = 2**17
+_CHUNK = 2**18
 """Elements of one layer's activations that a pass works on at a time, so that it stays in the processor's cache."""
 
 

@@ -2,13 +2,14 @@
 
 A line is written with one ``write`` and one ``fsync``, so a kill at any moment costs at most the stack in
 flight. A last line that was cut short is dropped with a warning, and cut off before the next append; a line
-that does not read anywhere else means that the file was damaged, and raises.
+that does not read anywhere else, or does not have its checksum, means that the file was damaged, and raises.
 """
 
 import fcntl
 import json
 import os
 import warnings
+import zlib
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -32,6 +33,10 @@ class Entry:
     seconds: float
     error: str = ""
 
+    def checksum(self) -> int:
+        """CRC-32 of the entry: one wrong digit would still read, and be believed."""
+        return zlib.crc32(json.dumps([self.stack, self.rows, self.seconds, self.error]).encode())
+
 
 class Journal:
     """The journal at ``path``, which need not exist yet."""
@@ -54,19 +59,15 @@ class Journal:
             try:
                 record = json.loads(line)
                 entry = Entry(record["stack"], record["rows"], record["seconds"], record["error"])
-                lengths = {len(column) for column in entry.rows.values()}
-            except (ValueError, TypeError, KeyError, AttributeError) as problem:
-                raise self._damaged(number) from problem
-            if record.get("format") != FORMAT or len(lengths) > 1:
-                raise self._damaged(number)
+                whole = record["format"] == FORMAT and record["crc"] == entry.checksum()
+            except (ValueError, TypeError, KeyError, RecursionError):
+                whole = False
+            if not whole:
+                raise DnnlabError(f"{self.path} is damaged at line {number}; restore it, or measure anew with --fresh.")
             yield entry.stack, entry
 
-    def _damaged(self, line: int) -> DnnlabError:
-        return DnnlabError(f"{self.path} is damaged at line {line}; restore it, or measure anew with --fresh.")
-
     def _whole_lines(self) -> list[bytes]:
-        data = self.path.read_bytes()
-        *lines, rest = data.split(b"\n")
+        *lines, rest = self.path.read_bytes().split(b"\n")
         if rest:
             warnings.warn(f"{self.path}: the last line was cut short and is measured again", stacklevel=2)
         return lines
@@ -85,9 +86,7 @@ class Journal:
                 raise DnnlabError(
                     f"another process is measuring {self.path.parent}; wait for it, or take --name or --out."
                 ) from None
-            file.seek(0)
-            whole = file.read().rpartition(b"\n")
-            file.truncate(len(whole[0]) + len(whole[1]))
+            file.truncate(sum(len(line) + 1 for line in self._whole_lines()))
             sync_folder(self.path.parent)
             yield Writer(file.fileno())
 
@@ -102,6 +101,7 @@ class Writer:
         """Write one entry, and return when it is on the disk."""
         record = {
             "format": FORMAT,
+            "crc": entry.checksum(),
             "stack": entry.stack,
             "seconds": entry.seconds,
             "error": entry.error,

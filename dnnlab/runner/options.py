@@ -147,16 +147,12 @@ def _convert(field: Field, value: object) -> object:
         return field.kind(text)
     try:
         number = field.kind(value.strip() if isinstance(value, str) else value)
+        finite = math.isfinite(number)  # an integer too large for a float overflows here
     except (TypeError, ValueError, OverflowError):
         raise refusal from None
     low, high = field.info.min, field.info.max
     whole = not isinstance(value, float) or field.kind is float or value == number
-    if (
-        not whole
-        or not math.isfinite(number)
-        or (low is not None and number < low)
-        or (high is not None and number > high)
-    ):
+    if not whole or not finite or (low is not None and number < low) or (high is not None and number > high):
         raise refusal
     return number
 

@@ -1,7 +1,9 @@
 """A finished run in the hand: its tables and figures, shown in a terminal and in a notebook."""
 
 import base64
+import csv
 import json
+from collections.abc import Sequence
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -9,6 +11,8 @@ from typing import Any
 import pandas as pd
 from rich.table import Table
 
+from dnnlab.errors import DnnlabError
+from dnnlab.report.columns import Column
 from dnnlab.report.table import read_csv, render, show, to_records
 from dnnlab.runner import store
 from dnnlab.runner.experiment import Experiment
@@ -23,12 +27,12 @@ class Run:
     @cached_property
     def summary(self) -> pd.DataFrame:
         """One row a configuration: what the screen shows, and more, in full precision."""
-        return read_csv(self.path / store.SUMMARY, self.experiment.columns.SUMMARY)
+        return _read(self.path / store.SUMMARY, self.experiment.columns.SUMMARY)
 
     @cached_property
     def cells(self) -> pd.DataFrame:
         """One row a cell and layer, step or stage."""
-        return read_csv(self.path / store.CELLS, self.experiment.columns.CELLS)
+        return _read(self.path / store.CELLS, self.experiment.columns.CELLS)
 
     @property
     def figures(self) -> list[Path]:
@@ -70,3 +74,15 @@ class Run:
         table = html_table(self.summary, self.experiment.columns.SUMMARY, self.experiment.columns.TONES)
         pictures = (base64.b64encode(figure.with_suffix(".png").read_bytes()).decode() for figure in self.figures)
         return table + "".join(f'<img alt="" src="data:image/png;base64,{picture}">' for picture in pictures)
+
+
+def _read(file: Path, columns: Sequence[Column]) -> pd.DataFrame:
+    """The table in ``file``.
+
+    Raises:
+        DnnlabError: the file was damaged.
+    """
+    try:
+        return read_csv(file, columns)
+    except (ValueError, csv.Error):
+        raise DnnlabError(f"{file} is damaged; remove it, and it is made again from the journal.") from None

@@ -48,7 +48,8 @@ def execute(experiment: Experiment, spec: Spec, how: HowToRun, command: str) -> 
         done = journal.read()
         missing = [stack for stack in plan.stacks if stack.key not in done or done[stack.key].error]
         there = len(plan.cells) - sum(len(stack.cells) for stack in missing)
-        record = _begin(record, experiment, plan, device.name, command)
+        # Read again, now that nobody else writes it.
+        record = _begin(folder.read_provenance(), experiment, plan, device.name, command)
         folder.write_spec(experiment.name, every(spec))
         folder.write_provenance(record)
         say(
@@ -75,7 +76,7 @@ def reopen(experiment: Experiment, folder: store.Folder) -> Run:
 
     Raises:
         UsageError: the spec is no longer one.
-        DnnlabError: nothing has been measured yet, or the journal is damaged.
+        DnnlabError: nothing has been measured yet, or a file is damaged.
     """
     _, options = store.read_recipe(folder.path / store.SPEC)
     spec: Any = build(experiment.spec.Spec, options)
@@ -85,18 +86,19 @@ def reopen(experiment: Experiment, folder: store.Folder) -> Run:
         return Run(folder.path, experiment, spec)
     if not record:
         raise DnnlabError(f"{folder.path} holds no run yet; run the command again.")
-    plan = planning.Plan(record["key"], tuple(spec.plan()), tuple(_recorded(record, spec)), record["content"])
+    cells = tuple(spec.plan())
+    if sorted(n for _, numbers in record["stacks"] for n in numbers) != list(range(len(cells))):
+        raise DnnlabError(f"{folder.path / store.SPEC} is not what was measured; restore it, or measure anew.")
+    if record["state"] == "running":
+        say(f"{folder.path} is not finished; the same command goes on: {record['sessions'][0]['command']}")
+    # The stacks as they were planned when the run was measured, whatever the code's keys are by now.
+    stacks = [planning.Stack(key, tuple(map(cells.__getitem__, ns)), tuple(ns)) for key, ns in record["stacks"]]
+    plan = planning.Plan(record["key"], cells, tuple(stacks), record["content"])
     run = write_tables(experiment, spec, folder, plan, Journal(folder.path / store.JOURNAL))
     if record["state"] != "running":
         record["tables"] = provenance.code_digest(["."])
         folder.write_provenance(record)
     return run
-
-
-def _recorded(record: dict[str, Any], spec: Spec) -> list[planning.Stack]:
-    """The stacks as they were planned when the run was measured, whatever the code's keys are by now."""
-    cells = spec.plan()
-    return [planning.Stack(key, tuple(cells[i] for i in numbers), tuple(numbers)) for key, numbers in record["stacks"]]
 
 
 def _begin(

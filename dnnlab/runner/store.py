@@ -16,6 +16,12 @@ from dnnlab.report import atomic
 SPEC, PROVENANCE, JOURNAL = "spec.toml", "provenance.json", "journal.jsonl"
 CELLS, SUMMARY, FIGURES, PAGE = "cells.csv", "summary.csv", "figures", "report.html"
 _SLUG_LENGTH = 40
+_PROVENANCE_KINDS = {
+    **dict.fromkeys(("experiment", "key", "state"), str),
+    **dict.fromkeys(("content", "versions", "machine", "git"), dict),
+    **dict.fromkeys(("sessions", "stacks"), list),
+    "cells": int,
+}
 
 
 @dataclass(frozen=True)
@@ -35,9 +41,10 @@ class Folder:
             return {}
         try:
             provenance = json.loads(file.read_bytes())
-        except ValueError:
-            provenance = None
-        if not isinstance(provenance, dict):
+            whole = _is_provenance(provenance)
+        except (ValueError, TypeError, KeyError, RecursionError):
+            whole = False
+        if not whole:
             raise DnnlabError(f"{file} is damaged; restore it, or measure anew with --fresh.")
         return provenance
 
@@ -48,6 +55,21 @@ class Folder:
         """The spec as a recipe, so that ``dnnlab run FOLDER/spec.toml`` measures the same."""
         text = tomli_w.dumps({"experiment": experiment, "options": dict(options)})
         atomic.write(self.path / SPEC, text.encode())
+
+
+def _is_provenance(record: Any) -> bool:
+    """Whether ``record`` has what a run's provenance has.
+
+    Raises:
+        TypeError, KeyError, ValueError: it has not, by far.
+    """
+    return (
+        all(isinstance(record[name], kind) for name, kind in _PROVENANCE_KINDS.items())
+        and bool(record["sessions"])
+        and all(isinstance(session[name], str) for session in record["sessions"] for name in ("command", "started"))
+        and all("finished" in session for session in record["sessions"])
+        and all(isinstance(n, int) for _, numbers in record["stacks"] for n in numbers)
+    )
 
 
 def read_recipe(path: Path) -> tuple[str, dict[str, Any]]:
@@ -121,8 +143,8 @@ def find(text: str, out: Path) -> Folder:
     if len(fitting) == 1:
         return fitting[0]
     if fitting:
-        names = ", ".join(run.path.name for run in fitting[:4])
-        raise UsageError(f"{text!r} fits {len(fitting)} runs ({names}, …); give more of the name.")
+        names = [*(run.path.name for run in fitting[:4]), *("…" for _ in fitting[4:5])]
+        raise UsageError(f"{text!r} fits {len(fitting)} runs ({', '.join(names)}); give more of the name.")
     if not runs:
         raise UsageError(f"there is no run {text!r}: nothing has been run under {out} yet.")
     raise unknown("run", text, [run.path.name for run in runs])
