@@ -1,12 +1,14 @@
 """Two runs side by side: which rows moved, with intervals."""
 
+import math
+
 import pandas as pd
 
 from dnnlab.errors import DnnlabError
 from dnnlab.report.columns import Column
 from dnnlab.report.table import show, to_json
 from dnnlab.runner.result import Run
-from dnnlab.runner.stats import Comparison, holm, paired, unpaired
+from dnnlab.runner.stats import ENOUGH, Comparison, holm, paired, unpaired
 
 MOVED, SAME, UNDECIDED = "moved", "same", "undecided"
 TONES = {MOVED: "warn", SAME: "good", UNDECIDED: "muted"}
@@ -73,7 +75,7 @@ def compare(before: Run, after: Run) -> pd.DataFrame:
 
 
 def _verdict(comparison: Comparison, p: float) -> str:
-    if p != p:
+    if comparison.difference.n < ENOUGH or math.isnan(p):
         return UNDECIDED
     return MOVED if p < SIGNIFICANT else SAME
 

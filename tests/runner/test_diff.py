@@ -1,0 +1,85 @@
+"""Two runs side by side, on tables whose differences are known."""
+
+import numpy as np
+import pandas as pd
+import pytest
+from scipy import stats
+
+from dnnlab.errors import DnnlabError
+from dnnlab.runner.diff import COLUMNS, MOVED, SAME, UNDECIDED, compare, show_diff
+
+NOISE = np.random.default_rng(0).normal(0, 0.1, 8)
+
+
+class Room:
+    CONFIGURATION = ("model", "act")
+    COMPARED = ("rate", "accuracy")
+
+
+class FakeRun:
+    """A run whose cells are already one row each."""
+
+    def __init__(self, cells, seed=0):
+        self.cells, self.path = cells, type("P", (), {"name": "fake"})
+        self.spec = type("S", (), {"seed": seed})
+        summary = type("Summary", (), {"per_cell": staticmethod(lambda cells, spec: cells)})
+        self.experiment = type("E", (), {"columns": Room, "summary": summary})
+
+
+def cells(**rates):
+    return pd.concat(
+        [
+            pd.DataFrame({"model": "", "act": act, "seed": range(len(r)), "rate": r, "accuracy": np.nan})
+            for act, r in rates.items()
+        ]
+    )
+
+
+def test_what_moved_is_told_from_what_did_not():
+    before = FakeRun(cells(relu=1 + NOISE, tanh=2 + NOISE))
+    after = FakeRun(cells(relu=1.5 + NOISE[::-1], tanh=2 + NOISE))
+    table = compare(before, after).set_index("row")
+    assert list(table.columns) == [c.name for c in COLUMNS if c.name != "row"]
+    assert table["verdict"].to_dict() == {"relu": MOVED, "tanh": SAME}
+    assert table["change"].to_dict() == pytest.approx({"relu": 0.5, "tanh": 0})
+    assert (table["quantity"] == "rate").all()  # nobody measured accuracy
+    expected = stats.ttest_rel(1.5 + NOISE[::-1], 1 + NOISE)
+    assert table.loc["relu", "p"] == pytest.approx(2 * expected.pvalue)  # Holm, of two
+    assert (table["n"] == 8).all()
+
+
+def test_only_seeds_that_both_have_are_paired():
+    table = compare(FakeRun(cells(relu=1 + NOISE)), FakeRun(cells(relu=1 + NOISE[:5])))
+    assert table["n"].tolist() == [5]
+    assert table["change"].tolist() == [0]
+
+
+def test_under_another_base_seeds_are_not_pairs():
+    b = 1.1 + NOISE[::-1]
+    table = compare(FakeRun(cells(relu=1 + NOISE)), FakeRun(cells(relu=b), seed=7))
+    assert table["p"].tolist() == pytest.approx([stats.ttest_ind(b, 1 + NOISE, equal_var=False).pvalue])
+
+
+def test_one_seed_is_undecided():
+    table = compare(FakeRun(cells(relu=[1.0])), FakeRun(cells(relu=[2.0])))
+    assert table["verdict"].tolist() == [UNDECIDED]
+
+
+def test_two_seeds_are_under_three_and_undecided():
+    table = compare(FakeRun(cells(relu=[1.0, 1.0])), FakeRun(cells(relu=[2.0, 2.0])))
+    assert table["verdict"].tolist() == [UNDECIDED]
+
+
+def test_only_common_configurations_are_compared():
+    before, after = FakeRun(cells(relu=1 + NOISE, tanh=NOISE)), FakeRun(cells(relu=1 + NOISE, elu=NOISE))
+    assert compare(before, after)["row"].tolist() == ["relu"]
+    with pytest.raises(DnnlabError, match="share no configuration"):
+        compare(FakeRun(cells(relu=NOISE)), FakeRun(cells(elu=NOISE)))
+
+
+def test_it_is_shown_as_table_and_as_json(capsys):
+    table = compare(FakeRun(cells(relu=1 + NOISE)), FakeRun(cells(relu=2 + NOISE[::-1])))
+    show_diff(table, as_json=False)
+    assert MOVED in capsys.readouterr().out
+    show_diff(table, as_json=True)
+    assert '"verdict": "moved"' in capsys.readouterr().out

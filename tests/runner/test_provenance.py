@@ -1,0 +1,86 @@
+"""Where numbers come from: digests that change with content, and the machine as it is."""
+
+import json
+import platform
+
+import pytest
+import torch
+from hypothesis import given
+from hypothesis import strategies as st
+
+from dnnlab.gradient_flow.spec import MEASURED_BY
+from dnnlab.runner import provenance
+from dnnlab.runner.provenance import code_digest, digest
+
+plain = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.text(),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(), inner, max_size=3),
+    max_leaves=8,
+)
+
+
+@given(plain, plain)
+def test_a_digest_is_of_the_content(a, b):
+    same = json.dumps(a, sort_keys=True) == json.dumps(b, sort_keys=True)
+    assert (digest(a) == digest(b)) == same
+
+
+@given(st.dictionaries(st.text(), st.integers(), min_size=2))
+def test_the_order_of_a_dictionary_does_not_count(content):
+    assert digest(content) == digest(dict(reversed(content.items())))
+
+
+@pytest.fixture
+def package(tmp_path, monkeypatch):
+    """A package of two parts in the place of dnnlab."""
+    for name in ("nets/a.py", "nets/deep/b.py", "alone.py", "other.py"):
+        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / name).write_text("x = 1\n")
+    monkeypatch.setattr(provenance, "_PACKAGE", tmp_path)
+    return tmp_path
+
+
+PARTS = ("nets", "alone.py")
+
+
+@pytest.mark.parametrize("file", ["nets/a.py", "nets/deep/b.py", "alone.py", "nets/new.py"])
+def test_code_that_measures_counts(package, file):
+    before = code_digest(PARTS)
+    (package / file).write_text("x = 2\n")
+    assert code_digest(PARTS) != before
+
+
+def test_other_code_and_other_files_do_not_count(package):
+    before = code_digest(PARTS)
+    (package / "other.py").write_text("x = 2\n")
+    (package / "nets" / "notes.txt").write_text("x")
+    (package / "nets" / "a.pyc").write_bytes(b"x")
+    assert code_digest(PARTS) == before
+    assert code_digest(("nets", "other.py")) != before
+
+
+def test_a_renamed_file_counts(package):
+    before = code_digest(PARTS)
+    (package / "nets" / "a.py").rename(package / "nets" / "c.py")
+    assert code_digest(PARTS) != before
+
+
+def test_every_part_that_an_experiment_names_is_there():
+    for part in MEASURED_BY:
+        assert (provenance._PACKAGE / part).exists()
+        assert code_digest([part]) != code_digest([])
+
+
+def test_versions_and_machine_are_those_of_this_process():
+    versions, machine = provenance.versions(), provenance.machine("cpu")
+    assert versions["python"] == platform.python_version()
+    assert versions["torch"] == torch.__version__
+    assert machine["threads"] == torch.get_num_threads()
+    assert machine["precision"] == "float32"
+    assert json.loads(json.dumps([versions, machine])) == [versions, machine]
+
+
+def test_a_folder_without_git_has_no_commit(package):
+    assert provenance.git() == {}
+    (package.parent / ".git").mkdir()  # one that is broken
+    assert provenance.git() == {}

@@ -1,0 +1,136 @@
+"""The folders of runs."""
+
+import json
+import os
+import tomllib
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from dnnlab.errors import DnnlabError, UsageError
+from dnnlab.runner import store
+from dnnlab.runner.store import Folder
+
+RECORD = {
+    "experiment": "gradient-flow",
+    "key": "0123456789",
+    "state": "finished",
+    "cells": 2,
+    "content": {},
+    "versions": {},
+    "machine": {},
+    "git": {},
+    "sessions": [{"command": "dnnlab", "started": "2026-01-01", "finished": None}],
+    "stacks": [["k", [0, 1]]],
+}
+
+
+def run(out, name, **changes):
+    folder = out / "gradient-flow" / name
+    folder.mkdir(parents=True)
+    Folder(folder).write_spec("gradient-flow", {"depth": [3]})
+    Folder(folder).write_provenance(RECORD | changes)
+    return folder
+
+
+def test_provenance_and_spec_come_back(tmp_path):
+    folder = Folder(run(tmp_path, "a-1"))
+    assert folder.read_provenance() == RECORD
+    assert store.read_recipe(folder.path / "spec.toml") == ("gradient-flow", {"depth": [3]})
+    assert sorted(os.listdir(folder.path)) == ["provenance.json", "spec.toml"]  # no temporary files
+    assert Folder(tmp_path).read_provenance() == {}
+
+
+def test_a_spec_is_toml_that_says_what_ran(tmp_path):
+    text = (run(tmp_path, "a-1") / "spec.toml").read_text()
+    assert tomllib.loads(text) == {"experiment": "gradient-flow", "options": {"depth": [3]}}
+
+
+@pytest.mark.parametrize(
+    "content",
+    [b"", b"{", b"[]", b"{}", b"3", b"\xff\xfe", b"[" * 100_000,
+     *(json.dumps({k: v for k, v in RECORD.items() if k != name}).encode() for name in RECORD),
+     *(json.dumps(RECORD | {name: 3.5}).encode() for name in RECORD),
+     *(json.dumps(RECORD | change).encode() for change in (
+         {"sessions": []}, {"sessions": [3]}, {"sessions": [{}]}, {"stacks": [3]}, {"stacks": [["k", "xy"]]}))],
+)  # fmt: skip
+def test_damaged_provenance_is_one_sentence(tmp_path, content):
+    folder = run(tmp_path, "a-1")
+    (folder / "provenance.json").write_bytes(content)
+    with pytest.raises(DnnlabError, match=r"provenance.json is damaged; restore it, or measure anew with --fresh\."):
+        Folder(folder).read_provenance()
+
+
+@pytest.mark.parametrize(
+    ("recipe", "message"),
+    [("= x", "is not TOML"), ("", "needs experiment ="), ("experiment = 3", "needs experiment ="),
+     ('experiment = "x"\noptions = 3', "needs experiment ="), ('experiment = "x"\noption = 3', "did you mean options"),
+     ('experiment = "x"\nx = 3', "unknown key in"), (b"\xff", "is not TOML")],
+)  # fmt: skip
+def test_a_recipe_that_is_none_says_so(tmp_path, recipe, message):
+    file = tmp_path / "r.toml"
+    file.write_bytes(recipe.encode() if isinstance(recipe, str) else recipe)
+    with pytest.raises(UsageError, match=message):
+        store.read_recipe(file)
+
+
+def test_a_recipe_that_cannot_be_read_says_why(tmp_path):
+    with pytest.raises(UsageError, match="No such file"):
+        store.read_recipe(tmp_path / "none.toml")
+    with pytest.raises(UsageError, match="directory"):
+        store.read_recipe(tmp_path)
+
+
+@given(st.dictionaries(st.text(), st.one_of(st.text(), st.integers(), st.lists(st.text())), max_size=4))
+def test_a_slug_is_always_a_folder_name(options):
+    slug = store.slug(options)
+    assert slug
+    assert len(slug) <= 40
+    assert not set(slug) - set("abcdefghijklmnopqrstuvwxyz0123456789.+-")
+    assert not slug.startswith((".", "-"))
+
+
+def test_a_slug_says_what_was_chosen():
+    assert store.slug({"act": ["sigmoid", "relu*3+tanh"], "depth": [20]}) == "sigmoid-relu-3+tanh-20"
+    assert store.slug({}) == "default"
+
+
+def test_a_run_is_found_again_and_a_fresh_one_lies_beside_it(tmp_path):
+    place = (tmp_path, "gradient-flow", "n", "key")
+    first = store.locate(*place, fresh=False)
+    assert first.path == tmp_path / "gradient-flow" / "n-key"
+    assert store.locate(*place, fresh=False) == first
+    second = store.locate(*place, fresh=True)
+    assert second.path.name == "n-key-2"
+    assert store.locate(*place, fresh=True).path.name == "n-key-3"
+    assert store.locate(*place, fresh=False).path.name == "n-key-3"
+
+
+def test_a_place_that_takes_no_folder_is_refused(tmp_path):
+    (tmp_path / "file").write_text("")
+    for out in (tmp_path / "file", tmp_path / "file" / "below"):
+        with pytest.raises(UsageError, match="take another --out"):
+            store.locate(out, "gradient-flow", "n", "key", fresh=False)
+
+
+def test_runs_are_listed_the_newest_first(tmp_path):
+    for age, name in ((3, "a"), (1, "b"), (2, "c")):
+        os.utime(run(tmp_path, name) / "provenance.json", (10**9 - age, 10**9 - age))
+    assert [folder.path.name for folder in store.every(tmp_path)] == ["b", "c", "a"]
+    assert list(store.every(tmp_path / "nowhere")) == []
+
+
+def test_a_run_is_found_by_folder_or_by_part_of_its_name(tmp_path):
+    long, short = run(tmp_path, "relu-20-abc"), run(tmp_path, "relu-2")
+    run(tmp_path, "relu-20")
+    assert store.find(str(long), tmp_path / "elsewhere").path == long
+    assert store.find("abc", tmp_path).path == long
+    assert store.find("relu-20", tmp_path).path.name == "relu-20"  # whole names before parts
+    assert store.find("relu-2", tmp_path).path == short
+    with pytest.raises(UsageError, match="fits 3 runs"):
+        store.find("relu", tmp_path)
+    with pytest.raises(UsageError, match="unknown run 'tanh'"):
+        store.find("tanh", tmp_path)
+    with pytest.raises(UsageError, match="nothing has been run"):
+        store.find("tanh", tmp_path / "elsewhere")
