@@ -33,6 +33,11 @@ class Activation:
     """The same definition, in words for the docs."""
 
 
+def is_zero(u: "Tensor", h: "Tensor") -> "Tensor":
+    """ReLU is flat exactly where its output is zero, so whoever counts zeros need not look twice."""
+    return h == 0
+
+
 _SELU_FLOOR = -1.7580993408473766  # -λα: what SELU approaches on the left (Klambauer 2017)
 
 ACTIVATIONS: dict[str, Activation] = {
@@ -41,7 +46,7 @@ ACTIVATIONS: dict[str, Activation] = {
         Activation("linear", "Identity"),
         Activation("sigmoid", "Sigmoid", {}, lambda u, h: (h - 0.5).abs() > 0.47, "output below .03 or above .97"),
         Activation("tanh", "Tanh", {}, lambda u, h: h.abs() > 0.97, "|output| above .97"),
-        Activation("relu", "ReLU", {}, lambda u, h: h == 0, "output 0"),
+        Activation("relu", "ReLU", {}, is_zero, "output 0"),
         Activation("leaky_relu", "LeakyReLU"),
         Activation("prelu", "PReLU"),
         Activation("elu", "ELU", {}, lambda u, h: h < -0.97, "output within 3 % of its floor, -1"),

@@ -19,7 +19,7 @@ from torch.nn import functional as F
 from torch.nn.utils import parametrize
 from torch.overrides import TorchFunctionMode
 
-from dnnlab.nets.activations import ACTIVATIONS
+from dnnlab.nets.activations import ACTIVATIONS, is_zero
 
 _CONVOLUTIONS = (nn.modules.conv._ConvNd,)
 
@@ -185,10 +185,12 @@ def activation_statistics(act: str, u: Tensor, h: Tensor, unit_dim: int) -> dict
     A unit is a position along ``unit_dim``, dead when it is zero on all the rest: inputs, pixels, tokens.
     """
     mean = h.mean()
-    variance = torch.linalg.vector_norm(h - mean).square() / h.numel()  # two plain passes beat torch.var_mean
+    scratch = h - mean
+    variance = torch.linalg.vector_norm(scratch).square() / h.numel()  # two plain passes beat torch.var_mean
     others = [d for d in range(h.ndim) if d != unit_dim % h.ndim]
-    zero = (h == 0).to(torch.float32)  # counts are exact in it up to 2²⁴
-    share = zero.sum(dim=others).double() / (h.numel() // h.shape[unit_dim]) if others else zero.double()
+    # A mask of floats is made and summed in vector instructions; its counts are exact in float32 up to 2²⁴.
+    zero = torch.eq(h, 0, out=scratch)
+    share = zero.sum(dim=others, dtype=torch.float32).double() / (h.numel() // h.shape[unit_dim]) if others else zero
     statistics = {
         "mean": mean,
         "variance": variance,
@@ -196,7 +198,9 @@ def activation_statistics(act: str, u: Tensor, h: Tensor, unit_dim: int) -> dict
         "dead_fraction": (share == 1).double().mean(),
     }
     known = ACTIVATIONS.get(act)
-    if known is not None and known.saturated is not None:
+    if known is not None and known.saturated is is_zero:
+        statistics["saturation"] = statistics["zero_fraction"]
+    elif known is not None and known.saturated is not None:
         statistics["saturation"] = known.saturated(u, h).float().sum().double() / h.numel()
     return statistics
 

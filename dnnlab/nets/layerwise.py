@@ -13,7 +13,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from dnnlab.nets.activations import activation
+from dnnlab.nets.activations import activation, is_zero
 from dnnlab.nets.stacked import Batch, StackedMLP, losses
 
 GRADIENT_NORMS = ("weight_grad_norm", "delta_norm", "act_grad_norm", "branch_grad_norm", "skip_grad_norm")
@@ -98,8 +98,9 @@ def _measure(stack: StackedMLP, batch: Batch, dropout: Sequence[Tensor]) -> Laye
     record = _Record(stack.members, depth, batch.x)
     hidden, outputs = _forward(stack, batch.x, dropout)
     logits = outputs[-1]
+    scratch = torch.empty_like(hidden[0].h)  # one for all layers: fresh memory costs more than what is done in it
     for layer, cut in enumerate(hidden, 1):
-        _activation_statistics(stack.shape.acts[layer - 1], layer, cut, record)
+        _activation_statistics(stack.shape.acts[layer - 1], layer, cut, scratch, record)
     with torch.no_grad():
         loss = losses(logits, batch.y)
         accuracy = (logits.argmax(-1) == batch.y).double().mean(1)
@@ -126,24 +127,28 @@ def _forward(stack: StackedMLP, x: Tensor, dropout: Sequence[Tensor]) -> tuple[l
     return hidden, outputs
 
 
-def _activation_statistics(act: str, layer: int, cut: _Hidden, record: _Record) -> None:
+def _activation_statistics(act: str, layer: int, cut: _Hidden, scratch: Tensor, record: _Record) -> None:
     u, h = cut.u.detach(), cut.h.detach()
     mean = h.mean(dim=(1, 2))
     record("mean", layer, mean)
     # Two plain passes: torch.var_mean over two dimensions is ten times slower on CPU.
-    record("variance", layer, _norm(h - mean.view(-1, 1, 1)).square() / h[0].numel())
-    zero = _share(h == 0)
+    centred = torch.sub(h, mean.view(-1, 1, 1), out=scratch)
+    record("variance", layer, _norm(centred).square() / h[0].numel())
+    # A mask of floats is made and summed in vector instructions, a mask of truth values is not; its counts are
+    # exact in float32 up to 2²⁴.
+    zero = _share(torch.eq(h, 0, out=scratch))
     record("zero_fraction", layer, zero.mean(1))
     record("dead_fraction", layer, (zero == 1).double().mean(1))
     saturated = activation(act).saturated
-    if saturated is not None:
-        record("saturation", layer, _share(saturated(u, h)).mean(1))
+    if saturated is is_zero:
+        record("saturation", layer, zero.mean(1))
+    elif saturated is not None:
+        record("saturation", layer, _share(saturated(u, h).to(torch.float32)).mean(1))
 
 
 def _share(mask: Tensor) -> Tensor:
     """Of ``mask [member, batch, unit]``, the share of inputs a unit: ``[member, unit]``."""
-    # Float sums are vectorised, integer ones are not; counts are exact in float32 up to 2²⁴.
-    return mask.to(torch.float32).sum(dim=1).double() / mask.shape[1]
+    return mask.sum(dim=1).double() / mask.shape[1]
 
 
 def _backward(
@@ -159,16 +164,16 @@ def _backward(
 
     for layer in range(depth, -1, -1):
         # From the output of affine stage layer + 1 to its weights, the activation below, and the stream.
-        below = hidden[:layer] if kind == "dense" else hidden[max(layer - 1, 0) : layer]
+        below = hidden if kind == "dense" else hidden[-1:]
         sources = [stack.parameters[f"weight.{layer + 1}"], *(cut.h_leaf for cut in below)]
         skips = 0 < layer < depth and kind in ("residual", "highway")
         if skips:
-            sources.append(hidden[layer - 1].y_leaf)
-        weight_grad, *grads = torch.autograd.grad(outputs[layer], sources, delta)
+            sources.append(hidden[-1].y_leaf)
+        weight_grad, *grads = torch.autograd.grad(outputs.pop(), sources, delta)
         record("weight_grad_norm", layer + 1, _norm(weight_grad), exponent)
         if layer == 0:
             return
-        cut = hidden[layer - 1]
+        cut = hidden.pop()
         skip_grad = grads.pop() if skips else None
         act_grad = from_next = grads[-1]
         if kind == "dense":
@@ -206,7 +211,7 @@ def _backward(
         if kind != "dense":  # dense gradients arrive from everywhere, on one scale, and do not run off
             _, shift = torch.frexp(delta_norm)
             factor = torch.exp2(-shift.to(delta.dtype))
-            delta, delta_norm = delta * factor.view(-1, 1, 1), delta_norm * factor
+            delta, delta_norm = delta.mul_(factor.view(-1, 1, 1)), delta_norm * factor
             exponent = exponent + shift
 
 
