@@ -9,7 +9,7 @@ from typing import Any
 
 __version__ = "0.1.0"
 
-_EXPERIMENTS = ("gradient_flow",)
+_EXPERIMENTS = ("gradient_flow", "dead_relu")
 
 __all__ = ["__version__", *_EXPERIMENTS]
 

@@ -71,7 +71,7 @@ def _run(experiment: "Experiment", options: dict[str, Any]) -> None:
     how, show = only(HowToRun, options), only(HowToShow, options)
     spec = build(experiment.spec.Spec, {k: v for k, v in options.items() if k not in how and k not in show})
     to_run, to_show = build(HowToRun, how), build(HowToShow, show)
-    known = experiment.columns.TONES
+    known = experiment.columns.schema(spec).tones
     if to_show.expect is not None and to_show.expect not in known:
         raise unknown("verdict for --expect", to_show.expect, known)
     if to_show.dry_run:

@@ -3,7 +3,13 @@
 from dnnlab.errors import unknown
 from dnnlab.runner.experiment import Experiment
 
-EXPERIMENTS = {experiment.name: experiment for experiment in (Experiment("gradient-flow", "dnnlab.gradient_flow"),)}
+EXPERIMENTS = {
+    experiment.name: experiment
+    for experiment in (
+        Experiment("gradient-flow", "dnnlab.gradient_flow"),
+        Experiment("dead-relu", "dnnlab.dead_relu"),
+    )
+}
 
 
 def find(name: str) -> Experiment:

@@ -72,8 +72,18 @@ class Dataset:
         Returns:
             float32 ``[*index, *shape]``.
         """
+        return self._standardised(self.x[index])
+
+    def _standardised(self, x: Tensor) -> Tensor:
         each = (-1, *[1] * (len(self.shape) - 1))
-        return (self.x[index].float() - self.mean.view(each)) / self.std.view(each)
+        return (x.float() - self.mean.view(each)) / self.std.view(each)
+
+    def box(self) -> tuple[Tensor, Tensor]:
+        """The smallest and the largest standardised value of each feature over the training split, ``[*shape]``."""
+        parts = [self.x[part] for part in self.train.split(4096)]
+        low = torch.stack([part.amin(0) for part in parts]).amin(0)
+        high = torch.stack([part.amax(0) for part in parts]).amax(0)
+        return self._standardised(low), self._standardised(high)
 
     def to(self, device: torch.device | str) -> "Dataset":
         """The same data with every tensor on ``device``."""

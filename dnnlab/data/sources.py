@@ -2,6 +2,7 @@
 
 import hashlib
 import os
+from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
@@ -116,6 +117,20 @@ def load(text: str) -> "Dataset":
         UsageError, DnnlabError: as `source` and `Source.load`.
     """
     return source(text).load()
+
+
+def digests(names: Iterable[str]) -> dict[str, str]:
+    """`Source.digest` of each data set, as a run's content names them.
+
+    Raises:
+        UsageError, DnnlabError: as `source` and `Source.digest`.
+    """
+    return {f"data {name}": source(name).digest() for name in names}
+
+
+def notes(names: Iterable[str]) -> list[str]:
+    """What was done to each of the data sets that its owner may not expect; loads them where they are not yet."""
+    return [note for name in names for note in load(name).notes]
 
 
 class Entry(NamedTuple):

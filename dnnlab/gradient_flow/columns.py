@@ -1,31 +1,21 @@
 """The columns of ``cells.csv`` and ``summary.csv``: names, types, meanings. The docs are made from here."""
 
-from dnnlab.report.columns import Column
+from typing import Any
+
+from dnnlab.report.columns import Column, Schema
+from dnnlab.training import configuration
 
 VANISHING, HEALTHY, EXPLODING, DEAD, UNDECIDED = "vanishing", "healthy", "exploding", "dead", "undecided"
 
 TONES = {VANISHING: "bad", HEALTHY: "good", EXPLODING: "bad", DEAD: "bad", UNDECIDED: "muted"}
 
-_CONFIGURATION = (
-    Column("model", str, "the user's own network; empty for dnnlab's", screen="model"),
-    Column("act", str, "activation, or one per layer", screen="act"),
-    Column("init", str, "initialiser", screen="init"),
-    Column("norm", str, "normalisation before the activation", screen="norm"),
-    Column("skip", str, "skip connection", screen="skip"),
-    Column("depth", int, "hidden layers", screen="depth"),
-    Column("width", int, "units a hidden layer", screen="width"),
-    Column("data", str, "data set", screen="data"),
-    Column("batch_size", int, "examples a batch", screen="batch"),
-    Column("optimizer", str, "optimiser of the training", screen="optimizer"),
-    Column("lr", float, "learning rate", screen="lr"),
-    Column("weight_decay", float, "weight decay", screen="decay"),
-    Column("dropout", float, "share of activations dropped", screen="dropout"),
-    Column("clip", float, "threshold of gradient clipping; 0 where there is none", screen="clip"),
+CONFIGURATION = (
+    *("model", "act", "init", "norm", "skip", "depth", "width", "data", "batch_size"),
+    *("optimizer", "lr", "weight_decay", "dropout", "clip"),
 )
-CONFIGURATION = tuple(column.name for column in _CONFIGURATION)
 
 CELLS = (
-    *_CONFIGURATION,
+    *configuration.columns(CONFIGURATION),
     Column("seed", int, "number of the seed, above --seed"),
     Column("step", int, "training steps taken before this measurement"),
     Column("layer", int, "0 for the network as a whole, 1 … depth for hidden layers, depth + 1 for the output"),
@@ -68,7 +58,7 @@ CELLS = (
 )
 
 SUMMARY = (
-    *_CONFIGURATION,
+    *configuration.columns(CONFIGURATION),
     Column("seeds", int, "seeds that were measured", screen="seeds"),
     Column(
         "rate",
@@ -136,4 +126,9 @@ SUMMARY = (
     Column("failed", int, "cells that failed; cells.csv says why"),
 )
 
-COMPARED = ("rate", "accuracy")
+SCHEMAS = {"": Schema(CELLS, SUMMARY, TONES, CONFIGURATION, compared=("rate", "accuracy"))}
+
+
+def schema(spec: Any) -> Schema:
+    """The one schema, whatever was asked."""
+    return SCHEMAS[""]

@@ -17,6 +17,7 @@ from dnnlab.nets.activations import per_layer
 from dnnlab.nets.shape import MLPShape, parse_skip
 from dnnlab.nets.stacked import Batch, StackedMLP
 from dnnlab.runner.journal import Rows
+from dnnlab.runner.rows import LayerRows
 from dnnlab.runner.seeds import stream
 from dnnlab.training.stacked import Recipe, StackedTraining, Step, accuracy, batch_order, gather
 
@@ -62,7 +63,13 @@ def _measure_stack(cells: Sequence[Cell], spec: Spec, data: Dataset, progress: C
         [_order(spec, cell, data, "batches") for cell in cells],
         [stream(spec.seed, cell.seed, "dropout") for cell in cells],
     )
-    table = _Table(cells)
+    depth = cells[0].depth
+    table = LayerRows(
+        len(cells),
+        [*(f"hidden {i}" for i in range(1, depth + 1)), "output"],
+        [*["hidden"] * depth, "output"],
+        [*per_layer(cells[0].act, depth), ""],
+    )
     steps = spec.measured_steps()
     since: list[Step] = []
     for step, following in zip(steps, [*steps[1:], steps[-1]], strict=True):
@@ -152,42 +159,3 @@ def _clipping(steps: Sequence[Step]) -> dict[str, Tensor]:
         "clipped_norm": after.mean(0),
         "clipped_share": (after < before).double().mean(0),
     }
-
-
-class _Table:
-    """Collects rows; the network's own values stand in layer 0."""
-
-    def __init__(self, cells: Sequence[Cell]) -> None:
-        self.depth = cells[0].depth
-        self.members = len(cells)
-        acts = per_layer(cells[0].act, self.depth)
-        self.names = ["network", *(f"hidden {i}" for i in range(1, self.depth + 1)), "output"]
-        self.kinds = ["network", *["hidden"] * self.depth, "output"]
-        self.acts = ["", *acts, ""]
-        self.rows: Rows = {}
-
-    def add(self, step: int, quantities: dict[str, Tensor]) -> None:
-        """One measured step of all members."""
-        layers = self.depth + 2
-        whole = {name for name, value in quantities.items() if value.ndim == 1}
-        absent = [math.nan]
-        for member in range(self.members):
-            columns: Rows = {
-                "cell": [member] * layers,
-                "step": [step] * layers,
-                "layer": list(range(layers)),
-                "name": self.names,
-                "kind": self.kinds,
-                "layer_act": self.acts,
-            }
-            for name, value in quantities.items():
-                numbers = value[member].double().tolist()
-                columns[name] = [numbers, *absent * (layers - 1)] if name in whole else [*absent, *numbers]
-            self._extend(columns, layers)
-
-    def _extend(self, columns: Rows, count: int) -> None:
-        held = len(next(iter(self.rows.values()), []))
-        for name in columns.keys() - self.rows.keys():
-            self.rows[name] = [math.nan] * held
-        for name, column in self.rows.items():
-            column.extend(columns.get(name, [math.nan] * count))

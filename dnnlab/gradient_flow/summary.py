@@ -31,7 +31,7 @@ from dnnlab.nets.activations import per_layer
 from dnnlab.nets.meanfield import critical
 from dnnlab.nets.shape import MLPShape, Skip, parse_skip
 from dnnlab.report.table import fit
-from dnnlab.runner.stats import ENOUGH, Interval, mean_interval
+from dnnlab.runner.stats import ENOUGH, Interval, mean_interval, mean_share
 
 UNHEALTHY = math.log(100.0)
 """A net is vanishing or exploding when its rate, over all its layers, makes two orders of magnitude."""
@@ -253,7 +253,7 @@ def _training(last: Measured, spec: Spec) -> dict[str, Any]:
     if not spec.steps:
         return {}
     network = last.network.astype({"loss": float, "accuracy": float, "clipped_share": float})
-    accuracy = mean_interval(network["accuracy"].tolist())
+    accuracy = mean_share(network["accuracy"].tolist())
     return {
         **_exp("rate_end", mean_interval(last.log_rates().tolist())),
         "loss": mean_interval(network["loss"].tolist()).mean,

@@ -31,6 +31,8 @@ class Activation:
     saturated: "Callable[[Tensor, Tensor], Tensor] | None" = None
     saturation: str = "never"
     """The same definition, in words for the docs."""
+    zero_up_to: float | None = None
+    """The largest input up to which the output is exactly zero, and a unit dead; ``None`` where it never is."""
 
 
 def is_zero(u: "Tensor", h: "Tensor") -> "Tensor":
@@ -46,7 +48,7 @@ ACTIVATIONS: dict[str, Activation] = {
         Activation("linear", "Identity"),
         Activation("sigmoid", "Sigmoid", {}, lambda u, h: (h - 0.5).abs() > 0.47, "output below .03 or above .97"),
         Activation("tanh", "Tanh", {}, lambda u, h: h.abs() > 0.97, "|output| above .97"),
-        Activation("relu", "ReLU", {}, is_zero, "output 0"),
+        Activation("relu", "ReLU", {}, is_zero, "output 0", zero_up_to=0.0),
         Activation("leaky_relu", "LeakyReLU"),
         Activation("prelu", "PReLU"),
         Activation("elu", "ELU", {}, lambda u, h: h < -0.97, "output within 3 % of its floor, -1"),
@@ -88,7 +90,11 @@ def activation(name: str) -> Activation:
             f"activation {name!r} is in torch.nn but is no fixed elementwise function; take one such as "
             "Hardtanh, Softplus or Mish."
         )
-    return Activation(name, name)
+    return Activation(name, name, zero_up_to=ZERO_UP_TO.get(name.lower()))
+
+
+ZERO_UP_TO = {"relu": 0.0, "relu6": 0.0, "hardswish": -3.0, "hardsigmoid": -3.0}
+"""Functions of PyTorch, by name in small letters, that are exactly zero below a point: ``Activation.zero_up_to``."""
 
 
 def build(name: str) -> "nn.Module":

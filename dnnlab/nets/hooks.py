@@ -15,39 +15,9 @@ from typing import Any
 
 import torch
 from torch import Tensor, nn
-from torch.nn import functional as F
-from torch.nn.utils import parametrize
-from torch.overrides import TorchFunctionMode
 
 from dnnlab.nets.activations import ACTIVATIONS, is_zero
-
-_CONVOLUTIONS = (nn.modules.conv._ConvNd,)
-
-_FUNCTIONS: dict[Any, str] = {
-    function: name
-    for name, functions in {
-        "sigmoid": (torch.sigmoid, torch.sigmoid_, Tensor.sigmoid, Tensor.sigmoid_, F.sigmoid),
-        "tanh": (torch.tanh, torch.tanh_, Tensor.tanh, Tensor.tanh_, F.tanh),
-        "relu": (F.relu, torch.relu, torch.relu_, Tensor.relu, Tensor.relu_),
-        "relu6": (F.relu6,),
-        "hardtanh": (F.hardtanh,),
-        "leaky_relu": (F.leaky_relu,),
-        "prelu": (F.prelu, torch.prelu, Tensor.prelu),
-        "elu": (F.elu,),
-        "celu": (F.celu,),
-        "selu": (F.selu,),
-        "swish": (F.silu,),
-        "gelu": (F.gelu,),
-        "mish": (F.mish,),
-        "softplus": (F.softplus,),
-        "softsign": (F.softsign,),
-        "hardswish": (F.hardswish,),
-        "hardsigmoid": (F.hardsigmoid,),
-        "logsigmoid": (F.logsigmoid,),
-        "threshold": (F.threshold,),
-    }.items()
-    for function in functions
-}
+from dnnlab.nets.recognise import Recognised, Watch, owns_weights, unit_dim
 
 
 @dataclass
@@ -62,28 +32,6 @@ class LayerRecord:
     module: nn.Module
     act: str = ""
     values: dict[str, Tensor] = field(default_factory=dict)
-
-
-class _Activations(TorchFunctionMode):
-    """Tells ``seen`` of every activation function that runs, with its input and output."""
-
-    def __init__(self, seen: "Callable[[str, Tensor, Tensor], None]") -> None:
-        super().__init__()
-        self.seen = seen
-
-    def __torch_function__(self, func: Callable, types: Any, args: Any = (), kwargs: Any = None) -> Any:
-        kwargs = kwargs or {}
-        name = _FUNCTIONS.get(func)
-        if name is None:
-            return func(*args, **kwargs)
-        u = args[0] if args else kwargs["input"]
-        before = u._version
-        # The two gates' saturation is defined by their input, which an in-place call overwrites.
-        kept = u.detach().clone() if name in ("swish", "gelu") and kwargs.get("inplace") else u.detach()
-        out = func(*args, **kwargs)
-        overwritten = u._version != before and kept.data_ptr() == u.data_ptr()
-        self.seen(name, out.detach() if overwritten else kept, out)
-        return out
 
 
 class Recorder:
@@ -102,10 +50,10 @@ class Recorder:
 
     def __enter__(self) -> "Recorder":
         for name, module in self.model.named_modules():
-            if _owns_weights(module):
+            if owns_weights(module):
                 handle = module.register_forward_hook(self._called(name))
                 self._exit.callback(handle.remove)
-        self._exit.enter_context(_Activations(self._activated))
+        self._exit.enter_context(Watch(self._activated))
         return self
 
     def __exit__(
@@ -126,14 +74,14 @@ class Recorder:
 
         return hook
 
-    def _activated(self, act: str, u: Tensor, h: Tensor) -> None:
+    def _activated(self, found: Recognised, u: Tensor, h: Tensor) -> None:
         if not self.layers or self.layers[-1].act or not h.is_floating_point():
             return  # before the first layer, or a second function on the same layer's output
         record = self.layers[-1]
-        record.act = act
+        record.act = found.name
         _on_gradient(h, record, "act_grad_norm")
         with torch.no_grad():
-            record.values |= activation_statistics(act, u.detach(), h.detach(), _unit_dim(record.module, h))
+            record.values |= activation_statistics(found.name, u.detach(), h.detach(), unit_dim(record.module, h))
 
     def rows(self) -> list[dict[str, Any]]:
         """One row a layer in the order of execution, with one read from the device for all of them.
@@ -203,18 +151,6 @@ def activation_statistics(act: str, u: Tensor, h: Tensor, unit_dim: int) -> dict
     elif known is not None and known.saturated is not None:
         statistics["saturation"] = known.saturated(u, h).float().sum().double() / h.numel()
     return statistics
-
-
-def _owns_weights(module: nn.Module) -> bool:
-    if parametrize.is_parametrized(module):  # its matrix is computed, and owned by the parametrisation
-        return True
-    within = isinstance(module, parametrize.ParametrizationList)
-    return not within and any(p.ndim >= 2 for p in module.parameters(recurse=False))
-
-
-def _unit_dim(module: nn.Module, h: Tensor) -> int:
-    """Channels come second after a convolution, and last after everything else."""
-    return 1 if isinstance(module, _CONVOLUTIONS) and h.ndim > 2 else -1
 
 
 def _first_tensor(output: Any) -> Tensor | None:

@@ -17,6 +17,7 @@ INITIALISERS = {
     "xavier": "Glorot 2010: uniform, Var W = 2/(fan_in + fan_out)",
     "he": "He 2015: normal, Var W = 2/fan_in",
     "lecun": "LeCun 1998: normal, Var W = 1/fan_in",
+    "rai": "Lu 2019: normal, but one weight or bias of each unit is positive, so that fewer units are born dead",
     "orthogonal": "Saxe 2014: orthonormal rows or columns",
     "normal:STD": "normal with standard deviation STD, whatever the width",
     "critical": "the edge of chaos of the activation: χ = 1, so that theory's rate is 1 (Poole 2016)",
@@ -61,7 +62,7 @@ def variances(init: str, fan_in: int, fan_out: int, after: str | None, before: s
     ``after`` is ``None`` for the first layer, whose inputs are data of unit variance.
 
     Raises:
-        UsageError: ``critical`` was asked of an activation that has no critical point.
+        UsageError: ``critical`` was asked of an activation that has no critical point, or ``rai`` of anything.
     """
     name, _, argument = init.partition(":")
     match name:
@@ -79,6 +80,8 @@ def variances(init: str, fan_in: int, fan_out: int, after: str | None, before: s
             return Variances(_normal_std(argument) ** 2, 0.0)
         case "critical":
             return _critical(fan_in, after, before)
+        case "rai":
+            raise UsageError("initialiser 'rai' has weights of a mean other than 0, which no variance describes.")
     raise unknown("initialiser", init, INITIALISERS)
 
 
@@ -96,29 +99,54 @@ def _critical(fan_in: int, after: str | None, before: str) -> Variances:
 
 
 def draw(
-    init: str, rng: "np.random.Generator", fan_in: int, fan_out: int, after: str | None, before: str
+    init: str,
+    rng: "np.random.Generator",
+    fan_in: int,
+    fan_out: int,
+    after: str | None,
+    before: str,
+    lead: tuple[int, ...] = (),
 ) -> "tuple[np.ndarray, np.ndarray]":
-    """Weights ``[fan_in, fan_out]`` and biases ``[fan_out]`` in float64.
+    """Weights ``[*lead, fan_in, fan_out]`` and biases ``[*lead, fan_out]`` in float64.
 
-    The stream is used up in the same way whatever ``init`` is, so that runs that differ only in it are paired.
+    The stream is used up in the same way whatever ``init`` is, so that runs that differ only in it are paired
+    (but for ``rai``, which draws more).
     """
+    weights, biases = (*lead, fan_in, fan_out), (*lead, fan_out)
+    if init == "rai":
+        return _asymmetric(rng, weights)
     var = variances(init, fan_in, fan_out, after, before)
     if init in ("torch", "xavier"):
-        weight = rng.uniform(-1, 1, (fan_in, fan_out)) * math.sqrt(3 * var.weight)
-        bias = rng.uniform(-1, 1, fan_out) * math.sqrt(3 * var.bias)
+        weight = rng.uniform(-1, 1, weights) * math.sqrt(3 * var.weight)
+        bias = rng.uniform(-1, 1, biases) * math.sqrt(3 * var.bias)
         return weight, bias
-    weight = rng.standard_normal((fan_in, fan_out))
-    bias = rng.standard_normal(fan_out) * math.sqrt(var.bias)
+    weight = rng.standard_normal(weights)
+    bias = rng.standard_normal(biases) * math.sqrt(var.bias)
     if init == "orthogonal":
         return _orthonormal(weight), bias
     return weight * math.sqrt(var.weight), bias
 
 
 def _orthonormal(normal: "np.ndarray") -> "np.ndarray":
-    """The orthonormal factor of a normal matrix, signs fixed so that it is Haar distributed (Mezzadri 2007)."""
+    """The orthonormal factor of normal matrices, signs fixed so that it is Haar distributed (Mezzadri 2007)."""
     import numpy as np
 
-    tall = normal if normal.shape[0] >= normal.shape[1] else normal.T
+    tall = normal if normal.shape[-2] >= normal.shape[-1] else normal.swapaxes(-2, -1)
     q, r = np.linalg.qr(tall)
-    q = q * np.sign(np.diag(r))
-    return q if tall is normal else q.T
+    q = q * np.sign(np.diagonal(r, axis1=-2, axis2=-1))[..., None, :]
+    return q if tall is normal else q.swapaxes(-2, -1)
+
+
+_RAI_STD = 0.6007
+"""The σ at which randomised asymmetric layers keep the length of what passes through them (Lu 2019, section 4)."""
+
+
+def _asymmetric(rng: "np.random.Generator", weights: tuple[int, ...]) -> "tuple[np.ndarray, np.ndarray]":
+    """Normal weights and biases of variance σ²/fan_in, but one of each unit's, at random, is Beta(2, 1)."""
+    import numpy as np
+
+    *lead, fan_in, fan_out = weights
+    values = rng.standard_normal((*lead, fan_in + 1, fan_out)) * (_RAI_STD / math.sqrt(fan_in))
+    one = rng.integers(fan_in + 1, size=(*lead, 1, fan_out))
+    np.put_along_axis(values, one, rng.beta(2, 1, size=one.shape), axis=-2)
+    return values[..., :-1, :], values[..., -1, :]

@@ -78,20 +78,28 @@ def _from_library(library: str, name: str, classes: int) -> Callable[[], nn.Modu
 def load_weights(network: nn.Module, file: str) -> None:
     """Load a ``.safetensors`` state dict, which holds no code.
 
+    A file that ``--prune-dead`` wrote makes the layers of ``network`` as small as its own.
+
     Raises:
         UsageError: the file is missing or damaged, or its tensors are not this network's.
     """
-    from safetensors import SafetensorError
+    from safetensors import SafetensorError, safe_open
     from safetensors.torch import load_file
+
+    from dnnlab.nets.pruning import METADATA, fit
 
     if not file.endswith(".safetensors"):
         raise UsageError(f"--weights {file}: only .safetensors files are read, since a pickle can run code.")
     try:
         state = load_file(file)
+        with safe_open(file, "pt") as opened:
+            pruned = METADATA in (opened.metadata() or {})
     except OSError as problem:
         raise UsageError(f"cannot read --weights {file}: {problem.strerror or problem}.") from None
     except SafetensorError as problem:
         raise UsageError(f"--weights {file} is no whole safetensors file: {problem}.") from None
+    if pruned:
+        fit(network, state)
     try:
         network.load_state_dict(state)
     except RuntimeError as problem:

@@ -4,7 +4,7 @@ Every parameter and every activation has a leading member dimension, so that see
 by side in batched matrix products. A member's numbers do not depend on its neighbours.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -145,16 +145,27 @@ class StackedMLP:
         ``training`` takes batch norm's statistics from the batch, and folds them into the running ones;
         ``dropout`` holds a mask ``[member, batch, width]`` a hidden layer, already scaled by 1/(1 - p).
         """
+        hs: list[Tensor] = []
+        for layer, (y, _, h) in enumerate(self.hidden(x, training, dropout), 1):
+            if training and self.running:
+                self._track(layer, y)
+            hs.append(h)
+        return self.affine(self.shape.depth + 1, self.read(hs))
+
+    def hidden(
+        self, x: Tensor, training: bool, dropout: Sequence[Tensor] = ()
+    ) -> Iterator[tuple[Tensor, Tensor, Tensor]]:
+        """Of each hidden layer the pre-activation y, what the activation reads u = norm(y), and its output h after
+        dropout, ``[member, batch, width]`` each. ``training`` takes batch norm's statistics from the batch."""
         y = self.affine(1, x)
         hs: list[Tensor] = []
         for layer in range(1, self.shape.depth + 1):
             if layer > 1:
                 y = self.connect(layer, hs, y)
-            if training and self.running:
-                self._track(layer, y)
-            h = self.activate(layer, self.normalise(layer, y, training))
+            u = self.normalise(layer, y, training)
+            h = self.activate(layer, u)
             hs.append(h * dropout[layer - 1] if dropout else h)
-        return self.affine(self.shape.depth + 1, self.read(hs))
+            yield y, u, hs[-1]
 
     def _track(self, layer: int, y: Tensor) -> None:
         var, mean = torch.var_mean(y.detach(), dim=1, keepdim=True)

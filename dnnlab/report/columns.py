@@ -3,7 +3,7 @@
 Importing this module does not import pandas.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -41,6 +41,20 @@ class Column:
         """What stands above the column, its unit in brackets."""
         name = self.screen or self.name
         return f"{name} ({self.unit})" if self.unit else name
+
+
+@dataclass(frozen=True)
+class Schema:
+    """The columns of a run's two files, and what a reader of them must know."""
+
+    cells: Sequence[Column]
+    summary: Sequence[Column]
+    tones: Mapping[str, str]
+    """Each verdict and its tone: good, bad, warn or muted."""
+    configuration: Sequence[str]
+    """The columns of ``summary.csv`` that name a row."""
+    compared: Sequence[str]
+    """The quantities, one a cell, by which two runs are compared."""
 
 
 def check(frame: "pd.DataFrame", columns: Sequence[Column]) -> None:

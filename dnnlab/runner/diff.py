@@ -38,9 +38,9 @@ def compare(before: Run, after: Run) -> pd.DataFrame:
     Raises:
         DnnlabError: the runs have no configuration in common.
     """
-    room = before.experiment.columns
+    schema = before.schema
     tables = [run.experiment.summary.per_cell(run.cells, run.spec) for run in (before, after)]
-    keys = list(room.CONFIGURATION)
+    keys = list(schema.configuration)
     groups = [dict(list(table.groupby(keys, sort=False, dropna=False))) for table in tables]
     common = [key for key in groups[0] if key in groups[1]]
     if not common:
@@ -50,7 +50,7 @@ def compare(before: Run, after: Run) -> pd.DataFrame:
     rows, comparisons = [], []
     for key in common:
         left, right = (group[key].set_index("seed") for group in groups)
-        for quantity in room.COMPARED:
+        for quantity in schema.compared:
             a, b = left[quantity].astype(float), right[quantity].astype(float)
             if a.isna().all() and b.isna().all():
                 continue

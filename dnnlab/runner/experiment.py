@@ -4,6 +4,7 @@ A new experiment is such a package and one line in `dnnlab.registry`.
 """
 
 import importlib
+import importlib.util
 from collections.abc import Callable, Hashable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Protocol, cast
@@ -13,7 +14,7 @@ from dnnlab.runner.journal import Rows
 if TYPE_CHECKING:
     import pandas as pd
 
-    from dnnlab.report.columns import Column
+    from dnnlab.report.columns import Schema
     from dnnlab.report.figures import Picture
 
 
@@ -27,6 +28,9 @@ class Spec(Protocol):
 
     def content(self) -> Mapping[str, str]:
         """Digests of everything outside dnnlab that can change the numbers: data, models, weights."""
+
+    def notes(self) -> Sequence[str]:
+        """What was done to the data that their owner may not expect, a sentence each."""
 
 
 class Cell(Protocol):
@@ -55,15 +59,13 @@ class SpecRoom(Protocol):
 
 
 class ColumnsRoom(Protocol):
-    """``columns.py``: the typed, documented schema of the files, and how verdicts are coloured."""
+    """``columns.py``: the typed, documented schema of the files; one for each kind of question."""
 
-    CELLS: Sequence["Column"]
-    SUMMARY: Sequence["Column"]
-    TONES: Mapping[str, str]
-    CONFIGURATION: Sequence[str]
-    """The columns of ``summary.csv`` that name a row."""
-    COMPARED: Sequence[str]
-    """The columns of `SummaryRoom.per_cell` that two runs are compared by."""
+    SCHEMAS: Mapping[str, "Schema"]
+    """All of them, each by what asks for it: nothing, or an option such as ``--born``."""
+
+    def schema(self, spec: Any) -> "Schema":
+        """The one that answers ``spec``."""
 
 
 class MeasureRoom(Protocol):
@@ -95,6 +97,13 @@ class FiguresRoom(Protocol):
 
     def draw(self, cells: "pd.DataFrame", summary: "pd.DataFrame", spec: Any) -> Sequence["Picture"]:
         """The figures, in the order of the page."""
+
+
+class ArtifactsRoom(Protocol):
+    """``artifacts.py``, where an experiment can write models: what it makes lies where the user wants it."""
+
+    def write(self, spec: Any) -> Sequence[str]:
+        """Write the files that the spec asks for, also beside a run that is finished; a sentence about each."""
 
 
 @dataclass(frozen=True)
@@ -130,3 +139,9 @@ class Experiment:
     @property
     def figures(self) -> FiguresRoom:
         return cast(FiguresRoom, self._room("figures"))
+
+    @property
+    def artifacts(self) -> ArtifactsRoom | None:
+        if importlib.util.find_spec(f"{self.package}.artifacts") is None:
+            return None
+        return cast(ArtifactsRoom, self._room("artifacts"))

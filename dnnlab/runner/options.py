@@ -111,7 +111,7 @@ def _read(field: Field, value: object) -> object:
     # Text is split at commas; the items of an array from Python or TOML are taken as they stand.
     split = not isinstance(value, list | tuple) or isinstance(value, CommandLineList)
     texts = [part for item in items for part in (item.split(",") if split and isinstance(item, str) else [item])]
-    if not texts:
+    if not texts and field.default:  # what is not set by default may stay so
         raise UsageError(f"{field.option} needs at least one value: {field.wanted}.")
     return tuple(dict.fromkeys(_one(field, text) for text in texts))
 
@@ -218,7 +218,7 @@ def chosen(spec: object) -> dict[str, Any]:
 def every(spec: object) -> dict[str, Any]:
     """All options of ``spec`` as TOML values; those that are not set are left out."""
     values = {field.name: _plain(getattr(spec, field.name)) for field in fields(type(spec))}
-    return {name: value for name, value in values.items() if value is not None}
+    return {name: value for name, value in values.items() if value not in (None, [])}
 
 
 def _plain(value: Any) -> Any:

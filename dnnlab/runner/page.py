@@ -21,24 +21,26 @@ def write_page(
         (picture, figures.save(picture.figure, folder.path / store.FIGURES / picture.name)[0]) for picture in pictures
     ]
     record = folder.read_provenance()
+    schema = experiment.columns.schema(spec)
     failed = int((cells["error"].fillna("") != "").sum())
     page = Page(
         title=f"{experiment.name}: {folder.path.name}",
         lead=" ".join(experiment.words.conclusions(summary, spec)),
         command=record["sessions"][0]["command"],
         frame=summary,
-        columns=experiment.columns.SUMMARY,
-        tones=experiment.columns.TONES,
+        columns=schema.summary,
+        tones=schema.tones,
         pictures=saved,
         provenance=_flat(record),
-        notes=[f"{failed} cells failed; cells.csv says why."] if failed else [],
+        notes=[*record.get("notes", ()), *([f"{failed} cells failed; cells.csv says why."] if failed else [])],
     )
     write_html(folder.path / store.PAGE, page)
 
 
 def _flat(record: dict[str, Any]) -> dict[str, str]:
     """The provenance as names and texts; what only the machine needs is left out."""
-    shown = {name: value for name, value in record.items() if name not in ("stacks", "tables", "state", "sessions")}
+    apart = ("stacks", "tables", "state", "sessions", "notes")
+    shown = {name: value for name, value in record.items() if name not in apart}
     flat: dict[str, str] = {}
     for name, value in shown.items():
         if isinstance(value, dict):

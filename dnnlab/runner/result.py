@@ -23,16 +23,17 @@ class Run:
 
     def __init__(self, path: Path, experiment: Experiment, spec: Any) -> None:
         self.path, self.experiment, self.spec = path, experiment, spec
+        self.schema = experiment.columns.schema(spec)
 
     @cached_property
     def summary(self) -> pd.DataFrame:
         """One row a configuration: what the screen shows, and more, in full precision."""
-        return _read(self.path / store.SUMMARY, self.experiment.columns.SUMMARY)
+        return _read(self.path / store.SUMMARY, self.schema.summary)
 
     @cached_property
     def cells(self) -> pd.DataFrame:
         """One row a cell and layer, step or stage."""
-        return _read(self.path / store.CELLS, self.experiment.columns.CELLS)
+        return _read(self.path / store.CELLS, self.schema.cells)
 
     @property
     def figures(self) -> list[Path]:
@@ -55,7 +56,7 @@ class Run:
 
     def show(self) -> None:
         """Print the table to stdout, then in words what came out and what would mend it."""
-        show(self.summary, self.experiment.columns.SUMMARY, self.title, self.experiment.columns.TONES)
+        show(self.summary, self.schema.summary, self.title, self.schema.tones)
         print("\n".join(self.experiment.words.conclusions(self.summary, self.spec)))
 
     def to_json(self) -> str:
@@ -63,7 +64,7 @@ class Run:
         return json.dumps({"run": str(self.path), "summary": to_records(self.summary)}, indent=2, allow_nan=False)
 
     def __rich__(self) -> Table:
-        return render(self.summary, self.experiment.columns.SUMMARY, self.title, self.experiment.columns.TONES)
+        return render(self.summary, self.schema.summary, self.title, self.schema.tones)
 
     def __repr__(self) -> str:
         return f"<{self.title}: {len(self.summary)} rows in {self.path}>"
@@ -71,7 +72,7 @@ class Run:
     def _repr_html_(self) -> str:
         from dnnlab.report.page import html_table
 
-        table = html_table(self.summary, self.experiment.columns.SUMMARY, self.experiment.columns.TONES)
+        table = html_table(self.summary, self.schema.summary, self.schema.tones)
         pictures = (base64.b64encode(figure.with_suffix(".png").read_bytes()).decode() for figure in self.figures)
         return table + "".join(f'<img alt="" src="data:image/png;base64,{picture}">' for picture in pictures)
 

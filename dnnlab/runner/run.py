@@ -22,7 +22,8 @@ from dnnlab.runner.result import Run
 
 
 def execute(experiment: Experiment, spec: Spec, how: HowToRun, command: str) -> Run:
-    """The finished run of ``spec``: at once where it is there, else measured, from where it broke off.
+    """The finished run of ``spec``: at once where it is there, else measured, from where it broke off; and the
+    models that it asks for.
 
     ``command`` is what the user typed or called, for the record.
 
@@ -30,6 +31,14 @@ def execute(experiment: Experiment, spec: Spec, how: HowToRun, command: str) -> 
         UsageError: the parts of the spec do not fit together, data are missing, the folder cannot be made.
         DnnlabError: another process measures the same run, or its journal is damaged.
     """
+    run = _measured(experiment, spec, how, command)
+    if experiment.artifacts is not None:
+        for sentence in experiment.artifacts.write(spec):
+            say(sentence, how.quiet)
+    return run
+
+
+def _measured(experiment: Experiment, spec: Spec, how: HowToRun, command: str) -> Run:
     device = choose(spec.device)
     plan = planning.make(experiment, spec, device.name)
     name = how.name or store.slug(chosen(spec))
@@ -63,6 +72,10 @@ def execute(experiment: Experiment, spec: Spec, how: HowToRun, command: str) -> 
                 entry = _measure(experiment, spec, stack, device.name, progress)
                 writer.append(entry)
                 progress.finished(len(stack.cells), str(stack.cells[0]), entry.seconds)
+        record["notes"] = list(spec.notes())
+        for note in record["notes"]:
+            say(f"note: {note}.", how.quiet)
+        folder.write_provenance(record)
         run = write_tables(experiment, spec, folder, plan, journal)
         record["sessions"][-1]["finished"] = _now()
         record["state"] = "failed" if run.failed else "finished"
@@ -143,12 +156,13 @@ def write_tables(
     """Everything that a run shows, from its journal alone."""
     from dnnlab.runner.page import write_page
 
-    cells = cells_table(experiment.columns.CELLS, plan, journal.read())
+    schema = experiment.columns.schema(spec)
+    cells = cells_table(schema.cells, plan, journal.read())
     if cells.empty:
         raise DnnlabError(f"nothing of {folder.path} has been measured yet; run its command again.")
     summary = experiment.summary.summarise(cells, spec)
-    to_csv(cells, experiment.columns.CELLS, folder.path / store.CELLS)
-    to_csv(summary, experiment.columns.SUMMARY, folder.path / store.SUMMARY)
+    to_csv(cells, schema.cells, folder.path / store.CELLS)
+    to_csv(summary, schema.summary, folder.path / store.SUMMARY)
     write_page(experiment, spec, folder, cells, summary)
     return Run(folder.path, experiment, spec)
 

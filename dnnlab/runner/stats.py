@@ -51,6 +51,18 @@ def mean_interval(values: Sequence[float]) -> Interval:
     return Interval(mean, mean - half, mean + half, len(x))
 
 
+def mean_share(values: Sequence[float]) -> Interval:
+    """`mean_interval` of shares, cut off at 0 and 1."""
+    whole = mean_interval(values)
+    return Interval(whole.mean, max(0.0, whole.low), min(1.0, whole.high), whole.n) if whole.n > 1 else whole
+
+
+def share_interval(successes: int, n: int) -> Interval:
+    """The exact interval of a share (Clopper & Pearson 1934)."""
+    result = stats.binomtest(successes, n).proportion_ci(LEVEL, method="exact")
+    return Interval(successes / n, float(result.low), float(result.high), n)
+
+
 def paired(a: Sequence[float], b: Sequence[float]) -> Comparison:
     """Compare two configurations measured under the same seeds, seed by seed (paired t)."""
     left, right = np.asarray(a, float), np.asarray(b, float)

@@ -94,8 +94,9 @@ def read_recipe(path: Path) -> tuple[str, dict[str, Any]]:
 
 
 def slug(options: Mapping[str, Any]) -> str:
-    """A folder name out of the options that were chosen: ``sigmoid-20``."""
-    values = [item for value in options.values() for item in (value if isinstance(value, list) else [value])]
+    """A folder name out of the options that were chosen: ``sigmoid-20``; a switch is there by its name."""
+    named = [name if value is True else value for name, value in options.items()]
+    values = [item for value in named for item in (value if isinstance(value, list) else [value])]
     text = "-".join(str(value).lower() for value in values)
     return re.sub(r"[^a-z0-9.+]+", "-", text)[:_SLUG_LENGTH].strip("-.") or "default"
 

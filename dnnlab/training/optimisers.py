@@ -72,9 +72,12 @@ class StackedOptimiser:
         self.parameters, self.lr, self.weight_decay = parameters, lr, weight_decay
         self.slots = {name: Slot() for name in parameters}
 
-    def step(self, grads: "Mapping[str, Tensor]") -> None:
-        """One update. AdamW decays the weights apart (Loshchilov 2019), the others through the gradient."""
-        decays = bool(self.weight_decay.any())
+    def step(self, grads: "Mapping[str, Tensor]") -> "dict[str, Tensor]":
+        """One update; gives what was taken away from each parameter.
+
+        AdamW decays the weights apart (Loshchilov 2019), the others through the gradient.
+        """
+        decays, updates = bool(self.weight_decay.any()), {}
         for name, parameter in self.parameters.items():
             values, slot = parameter.detach(), self.slots[name]
             each = (-1, *[1] * (values.ndim - 1))
@@ -84,4 +87,6 @@ class StackedOptimiser:
                 values.mul_(1 - lr * decay)
             elif decays:
                 grad = grad + decay * values
-            values.sub_(lr * self.rule(grad, slot))
+            updates[name] = lr * self.rule(grad, slot)
+            values.sub_(updates[name])
+        return updates

@@ -42,7 +42,11 @@ def batch_order(count: int, batch_size: int, rng: np.random.Generator) -> Iterat
 
 def gather(data: Dataset, positions: Sequence[np.ndarray]) -> Batch:
     """The training examples at ``positions [member][batch]``, as flat inputs."""
-    index = data.train[torch.from_numpy(np.stack(positions)).to(data.train.device)]
+    return examples(data, data.train[torch.from_numpy(np.stack(positions)).to(data.train.device)])
+
+
+def examples(data: Dataset, index: Tensor) -> Batch:
+    """The examples ``index [member, batch]``, as flat inputs."""
     return Batch(data.inputs(index).flatten(2), data.y[index])
 
 
@@ -68,6 +72,8 @@ class StackedTraining:
         self.optimiser = StackedOptimiser(
             recipe.optimiser, stack.parameters, member_values(recipe.lr), member_values(recipe.weight_decay)
         )
+        self.updates: dict[str, Tensor] = {}
+        """What the last step took away from each parameter of the stack."""
 
     def step(self) -> Step:
         """One step of every member."""
@@ -82,7 +88,7 @@ class StackedTraining:
         factor = (self.clip / (norm + 1e-6)).clamp(max=1.0)
         if bool((factor < 1).any()):
             grads = {name: grad * factor.view(-1, 1, 1) for name, grad in grads.items()}
-        self.optimiser.step(grads)
+        self.updates = self.optimiser.step(grads)
         return Step(loss.detach(), norm, norm * factor)
 
     def masks(self, batch_size: int) -> list[Tensor]:

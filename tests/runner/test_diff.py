@@ -6,14 +6,13 @@ import pytest
 from scipy import stats
 
 from dnnlab.errors import DnnlabError
+from dnnlab.report.columns import Schema
 from dnnlab.runner.diff import COLUMNS, MOVED, SAME, UNDECIDED, compare, show_diff
 
 NOISE = np.random.default_rng(0).normal(0, 0.1, 8)
 
 
-class Room:
-    CONFIGURATION = ("model", "act")
-    COMPARED = ("rate", "accuracy")
+SCHEMA = Schema((), (), {}, configuration=("model", "act"), compared=("rate", "accuracy"))
 
 
 class FakeRun:
@@ -23,7 +22,8 @@ class FakeRun:
         self.cells, self.path = cells, type("P", (), {"name": "fake"})
         self.spec = type("S", (), {"seed": seed})
         summary = type("Summary", (), {"per_cell": staticmethod(lambda cells, spec: cells)})
-        self.experiment = type("E", (), {"columns": Room, "summary": summary})
+        self.experiment = type("E", (), {"summary": summary})
+        self.schema = SCHEMA
 
 
 def cells(**rates):

@@ -2,13 +2,16 @@
 
 import json
 import platform
+import subprocess
+import sys
+from pathlib import Path
 
 import pytest
 import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
-from dnnlab.gradient_flow.spec import MEASURED_BY
+from dnnlab.registry import EXPERIMENTS
 from dnnlab.runner import provenance
 from dnnlab.runner.provenance import code_digest, digest
 
@@ -65,8 +68,22 @@ def test_a_renamed_file_counts(package):
     assert code_digest(PARTS) != before
 
 
-def test_every_part_that_an_experiment_names_is_there():
-    for part in MEASURED_BY:
+@pytest.mark.parametrize("experiment", EXPERIMENTS.values(), ids=lambda e: e.name)
+def test_an_experiment_names_all_that_measures(experiment):
+    """Whatever is imported to measure is part of the key, unless it only runs, shows or asks."""
+    code = (
+        f"import sys, {experiment.package}.measure\n"
+        "print(*(m.__file__ for n, m in sys.modules.items() if n.startswith('dnnlab.') and m.__file__))"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    parts = experiment.spec.MEASURED_BY
+    named = {f for part in parts for f in [provenance._PACKAGE / part, *(provenance._PACKAGE / part).rglob("*.py")]}
+    aside = ("errors.py", "registry.py", "spec.py", "training/configuration.py")
+    for file in map(Path, done.stdout.split()):
+        place = file.relative_to(provenance._PACKAGE).as_posix()
+        shows = place.startswith(("runner/", "report/")) or place.endswith(aside) or file.name == "__init__.py"
+        assert shows or file in named, place
+    for part in parts:
         assert (provenance._PACKAGE / part).exists()
         assert code_digest([part]) != code_digest([])
 

@@ -1,0 +1,65 @@
+"""The network that ``--prune-dead`` writes: without its certified dead units, and proven to give the same outputs."""
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import torch
+from safetensors.torch import save
+from torch import Tensor
+
+from dnnlab.data import load
+from dnnlab.dead_relu.spec import Spec
+from dnnlab.errors import DnnlabError
+from dnnlab.nets import own
+from dnnlab.nets.pruning import prune
+from dnnlab.nets.traced import certify, trace
+from dnnlab.report import atomic
+from dnnlab.runner.seeds import stream
+from dnnlab.training.plain import logits
+
+_TRIED = 1024
+_TOLERANCE = 1e-5
+"""Largest change of a logit, relative to the largest logit: only the order of float32 sums may differ."""
+
+
+def write(spec: Spec) -> Sequence[str]:
+    """Write what the spec asks for; gives a sentence for each file.
+
+    Raises:
+        UsageError: the model cannot be traced as a graph.
+        DnnlabError: the pruned network gives other outputs, which must not be; nothing is written then.
+    """
+    if not spec.prune_dead:
+        return []
+    data = load(spec.data[0])
+    model = own.factory(spec.model, len(data.classes))()
+    own.load_weights(model, spec.weights)
+    model.eval()
+    graph = trace(model)
+    low, high = data.box()
+    before_count = sum(p.numel() for p in model.parameters())
+    inputs = _inputs(data.inputs(data.train[:_TRIED]), low, high)
+    with torch.no_grad():
+        logits(model, data, data.train[:2])
+        before = model(inputs)
+        outcome = prune(graph, certify(graph, low, high))
+        after = model(inputs)
+    change = float((after - before).abs().max())
+    if not change <= _TOLERANCE * max(1.0, float(before.abs().max())):
+        raise DnnlabError(f"without its dead units the network's outputs change by {change:g}; nothing was written.")
+    state = {name: value.contiguous() for name, value in model.state_dict().items()}
+    file = Path(spec.prune_dead)
+    atomic.write(file, save(state, metadata=outcome.metadata()))
+    count = sum(p.numel() for p in model.parameters())
+    stay = f"; {outcome.kept_dead} more have to stay" if outcome.kept_dead else ""
+    return [
+        f"{file}: {outcome.total} certified dead units removed{stay}, {before_count:,} parameters down to {count:,}, "
+        f"outputs on {len(inputs):,} inputs changed by at most {change:.1e}"
+    ]
+
+
+def _inputs(examples: Tensor, low: Tensor, high: Tensor) -> Tensor:
+    """Training examples, and as many points of their box."""
+    rng = stream(0, 0, "box")
+    share = torch.from_numpy(rng.random((len(examples), *low.shape), dtype="float32"))
+    return torch.cat([examples, low + share * (high - low)])

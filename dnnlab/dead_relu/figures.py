@@ -1,0 +1,204 @@
+"""Table to pictures: who is dead by layer and along training, what each remedy does, networks born dead by width."""
+
+import math
+from collections.abc import Mapping, Sequence, Sized
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from matplotlib.ticker import MaxNLocator, PercentFormatter
+
+from dnnlab.dead_relu import columns as c
+from dnnlab.dead_relu.remedies import NO_REMEDY
+from dnnlab.dead_relu.spec import Spec
+from dnnlab.dead_relu.summary import configurations, theory
+from dnnlab.report.figures import Picture, legend, line_style, log_axis, new_figure
+from dnnlab.runner.stats import Interval, mean_share
+
+_MOST_PANELS = 6
+_MOST_LINES = 8
+_MOST_DOTS = 40
+_GREY = "#8a8a8a"
+
+
+def draw(cells: pd.DataFrame, summary: pd.DataFrame, spec: Spec) -> Sequence[Picture]:
+    """The figures of a run; without anything measured, none."""
+    if spec.born:
+        return [_born(summary)] if (summary["n"] > 0).any() else []
+    groups = [(k, rows[rows["error"].fillna("") == ""]) for k, rows in configurations(cells)]
+    groups = [(k, rows) for k, rows in groups if rows["dead"].notna().any()]
+    if not groups:
+        return []
+    varying = [name for name in (*c.CONFIGURATION, "remedy") if len({k[name] for k, _ in groups}) > 1]
+    curves = [(_label(k, varying), k, rows) for k, rows in groups]
+    pictures = [_remedies(summary, varying)] if spec.remedies else []
+    pictures.append(_by_layer(curves, spec))
+    if spec.taken_steps:
+        pictures.append(_along_training(curves))
+    return pictures
+
+
+def _label(configuration: Mapping[Any, Any], varying: Sequence[str]) -> str:
+    words = {"lr": "lr {:g}", "depth": "depth {}", "width": "width {}", "norm": "norm {}", "skip": "skip {}"}
+    words |= {"batch_size": "batch {}", "weight_decay": "decay {:g}", "clip": "clip {:g}", "remedy": "remedy {}"}
+    named = list(varying) or ["model" if configuration["model"] else "act"]
+    return ", ".join(words.get(name, "{}").format(configuration[name]) for name in named)
+
+
+def _spread_out(items: Sequence[Any], most: int) -> list[Any]:
+    """At most ``most`` of them, evenly over the plan."""
+    chosen = np.unique(np.linspace(0, len(items) - 1, min(most, len(items))).round().astype(int))
+    return [items[i] for i in chosen]
+
+
+def _only(shown: Sized, of: Sized) -> str:
+    return f" Of {len(of)} configurations {len(shown)} are drawn." if len(shown) < len(of) else ""
+
+
+def _intervals(rows: pd.DataFrame, by: str) -> tuple[np.ndarray, list[Interval]]:
+    """Dead share by ``by``: its values and the interval over seeds at each."""
+    groups = rows.groupby(by)["dead"]
+    return np.array([key for key, _ in groups]), [mean_share(list(values.astype(float))) for _, values in groups]
+
+
+def _by_layer(curves: Sequence[tuple[str, dict[str, Any], pd.DataFrame]], spec: Spec) -> Picture:
+    shown = _spread_out(curves, _MOST_LINES)
+    told = []
+    with new_figure(8.5, 4.6) as (figure, (axes,)):
+        for i, (label, configuration, rows) in enumerate(shown):
+            last = rows[rows["step"] == spec.taken_steps]
+            layers, shares = _intervals(last[last["layer"] > 0], "layer")
+            style = line_style(i)
+            means = np.array([s.mean for s in shares])
+            axes.plot(layers, means, label=label, **style)
+            axes.fill_between(
+                layers, [s.low for s in shares], [s.high for s in shares], color=style["color"], alpha=0.2, linewidth=0
+            )
+            expected = theory(configuration, last[last["layer"] == 0])
+            if expected and not np.isnan(expected).any() and np.any(expected):
+                axes.plot(layers, expected, color=style["color"], linestyle="--", linewidth=1.2, label=_THEORY)
+            told.append(f"{label}: {np.nanmax(means):.0%} at most")
+        axes.set_ylim(-0.03, 1.03)
+        axes.yaxis.set_major_formatter(PercentFormatter(1.0))
+        axes.xaxis.set_major_locator(MaxNLocator(integer=True))
+        axes.set_xlabel("layer (1 is next to the inputs)")
+        axes.set_ylabel("dead units")
+        legend(figure)
+    when = "after training" if spec.taken_steps else "as the network is"
+    return Picture(
+        name="dead-by-layer",
+        title=f"Dead units by layer, {when}",
+        see="Above its dashed line, which is what chance leaves dead at birth, a layer has lost units to training; "
+        "bands are 95 % intervals over seeds." + _only(shown, curves),
+        alt=f"Share of dead units by layer. {'; '.join(told)}.",
+        figure=figure,
+    )
+
+
+_THEORY = "expected at birth (dashed)"
+
+
+def _along_training(curves: Sequence[tuple[str, dict[str, Any], pd.DataFrame]]) -> Picture:
+    shown = _spread_out(curves, _MOST_PANELS)
+    across = min(3, len(shown))
+    down = math.ceil(len(shown) / across)
+    with new_figure(3.2 * across + 1.6, 2.8 * down + 0.4, down, across, sharey=True) as (figure, panels):
+        for axes, (label, _, rows) in zip(panels, shown, strict=False):
+            layers = rows[rows["layer"] > 0]
+            for i, layer in enumerate(_spread_out(sorted(layers["layer"].unique()), 5)):
+                steps, shares = _intervals(layers[layers["layer"] == layer], "step")
+                style = line_style(i)
+                axes.plot(steps, [s.mean for s in shares], label=f"layer {layer}", **style)
+                low, high = [s.low for s in shares], [s.high for s in shares]
+                axes.fill_between(steps, low, high, color=style["color"], alpha=0.2, linewidth=0)
+            axes.set_ylim(-0.03, 1.03)
+            axes.yaxis.set_major_formatter(PercentFormatter(1.0))
+            axes.xaxis.set_major_locator(MaxNLocator(4, integer=True))
+            axes.set_title(label, fontsize=10)
+            axes.set_xlabel("step")
+        for axes in panels[::across]:
+            axes.set_ylabel("dead units")
+        for axes in panels[len(shown) :]:
+            axes.set_axis_off()
+        legend(figure)
+    return Picture(
+        name="dead-along-training",
+        title="Dead units along training",
+        see="A line that climbs is a layer whose units die; one that falls again has units revived by the layers "
+        "below. Bands are 95 % intervals over seeds." + _only(shown, curves),
+        alt="Small multiples, a panel a configuration: share of dead units by training step, a line a layer.",
+        figure=figure,
+    )
+
+
+def _remedies(summary: pd.DataFrame, varying: Sequence[str]) -> Picture:
+    rows = summary.head(_MOST_DOTS)
+    others = [name for name in varying if name != "remedy"]
+    labels = [
+        " · ".join(
+            [row["remedy"] if row["remedy"] != NO_REMEDY else "no remedy", *([_label(row, others)] * bool(others))]
+        )
+        for row in rows.to_dict("records")
+    ]
+    places = np.arange(len(rows))[::-1]
+    with new_figure(8.5, 1.3 + 0.34 * len(rows), 1, 2, sharey=True) as (figure, panels):
+        for i, (axes, quantity) in enumerate(zip(panels, ("dead", "accuracy"), strict=True)):
+            colour = line_style(i)["color"]
+            mean, low, high = (rows[f"{quantity}{end}"].to_numpy(dtype=float) for end in ("", "_lo", "_hi"))
+            axes.hlines(places, low, high, color=colour, linewidth=2.5)
+            axes.plot(mean, places, linestyle="", marker="o", color=colour)
+            if not others:
+                axes.axvline(mean[0], color=_GREY, linewidth=1, linestyle=":")
+            axes.xaxis.set_major_formatter(PercentFormatter(1.0))
+            axes.set_xlabel({"dead": "dead units", "accuracy": "validation accuracy"}[quantity])
+        panels[0].set_yticks(places, labels)
+    verdicts = "; ".join(f"{label}: {word}" for label, word in zip(labels, rows["verdict"], strict=True))
+    return Picture(
+        name="remedies",
+        title="What each remedy does",
+        see="Left is better in the left panel, right in the right one; bars are 95 % intervals over seeds, the dotted "
+        "line is the network without a remedy." + _only(labels, summary.index),
+        alt=f"Dot plot of the share of dead units and of accuracy under each remedy. {verdicts}.",
+        figure=figure,
+    )
+
+
+def _born(summary: pd.DataFrame) -> Picture:
+    measured = summary[summary["n"] > 0]
+    with new_figure(8.5, 4.6) as (figure, (axes,)):
+        told = []
+        for i, ((init, depth), rows) in enumerate(measured.groupby(["init", "depth"], sort=False)):
+            style = line_style(i)
+            ordered = rows.sort_values("width")
+            width, p = ordered["width"], ordered["probability"].where(ordered["probability"] > 0)
+            label = f"{init}, depth {depth}"
+            axes.plot(width, p, label=label, **style)
+            axes.fill_between(
+                width,
+                ordered["probability_lo"].clip(lower=1e-9),
+                ordered["probability_hi"],
+                color=style["color"],
+                alpha=0.2,
+                linewidth=0,
+            )
+            for bound in ("lower_bound", "upper_bound"):
+                axes.plot(width, ordered[bound], color=style["color"], linestyle="--", linewidth=1.2, label=_BOUNDS)
+            told.append(f"{label}: {ordered['probability'].iloc[0]:.3g} to {ordered['probability'].iloc[-1]:.3g}")
+        log_axis(axes.yaxis)
+        low = float(measured["probability"].where(measured["probability"] > 0).min())
+        axes.set_ylim(max(low / 20, 1e-7) if low == low else 1e-7, 1.5)
+        axes.xaxis.set_major_locator(MaxNLocator(integer=True))
+        axes.set_xlabel("width")
+        axes.set_ylabel("networks born dead")
+        legend(figure)
+    return Picture(
+        name="born-dead",
+        title="How often a whole network is born dead",
+        see="Each unit of width about halves the chance that a layer is silent from birth; measured points lie between "
+        "the dashed bounds.",
+        alt=f"Share of networks that are constant from birth, by width, on a log axis. {'; '.join(told)}.",
+        figure=figure,
+    )
+
+
+_BOUNDS = "proven bounds (dashed)"

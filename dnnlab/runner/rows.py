@@ -1,0 +1,45 @@
+"""Rows of layered networks: one a member, measured step and layer; the network's own values stand in layer 0."""
+
+import math
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING
+
+from dnnlab.runner.journal import Rows
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+
+class LayerRows:
+    """Collects what a stack of ``members`` is measured by. ``names``, ``kinds`` and ``acts`` describe its layers."""
+
+    def __init__(self, members: int, names: Sequence[str], kinds: Sequence[str], acts: Sequence[str]) -> None:
+        self.members = members
+        self.names, self.kinds, self.acts = ["network", *names], ["network", *kinds], ["", *acts]
+        self.rows: Rows = {}
+
+    def add(self, step: int, quantities: "Mapping[str, Tensor]") -> None:
+        """One measured step of all members: ``[member, layer]`` of layers, ``[member]`` of the network."""
+        count = len(self.names)
+        absent = [math.nan]
+        for member in range(self.members):
+            columns: Rows = {
+                "cell": [member] * count,
+                "step": [step] * count,
+                "layer": list(range(count)),
+                "name": self.names,
+                "kind": self.kinds,
+                "layer_act": self.acts,
+            }
+            for name, value in quantities.items():
+                numbers = value[member].double().tolist()
+                whole = value.ndim == 1
+                columns[name] = [numbers, *absent * (count - 1)] if whole else [*absent, *numbers]
+            self._extend(columns, count)
+
+    def _extend(self, columns: Rows, count: int) -> None:
+        held = len(next(iter(self.rows.values()), []))
+        for name in columns.keys() - self.rows.keys():
+            self.rows[name] = [math.nan] * held
+        for name, column in self.rows.items():
+            column.extend(columns.get(name, [math.nan] * count))
