@@ -5,34 +5,20 @@ python -m benchmarks.gradient_flow
 
 import copy
 import itertools
-import time
-from collections.abc import Callable
 
 import numpy as np
 import torch
 from torch import nn
 from torch.nn import functional as F
 
+from benchmarks.timing import interleaved
 from dnnlab.nets import layerwise
 from dnnlab.nets.hooks import Recorder
 from dnnlab.nets.mlp import MLP
 from dnnlab.nets.shape import MLPShape
 from dnnlab.nets.stacked import Batch, StackedMLP
 
-DEPTH, BATCH, SEEDS, ROUNDS = 20, 128, 32, 5
-
-
-def interleaved(*ways: Callable[[], object]) -> list[float]:
-    """Median seconds of each way, run in turn so that a machine whose speed drifts is fair to all."""
-    for way in ways:
-        way()
-    seconds: list[list[float]] = [[] for _ in ways]
-    for _ in range(ROUNDS):
-        for way, taken in zip(ways, seconds, strict=True):
-            started = time.perf_counter()
-            way()
-            taken.append(time.perf_counter() - started)
-    return [float(np.median(taken)) for taken in seconds]
+DEPTH, BATCH, SEEDS = 20, 128, 32
 
 
 def stacked_against_loop(width: int) -> None:

@@ -6,16 +6,22 @@ from pathlib import Path
 
 import pytest
 
-from dnnlab.gradient_flow.columns import CELLS, SUMMARY
 from dnnlab.registry import EXPERIMENTS, find
 from dnnlab.runner.options import CommandLineList, build, fields
 
 ROOT = Path(__file__).parents[1]
 
 
-@pytest.mark.parametrize("columns", [CELLS, SUMMARY])
-def test_every_column_is_documented(columns):
-    text = (ROOT / "docs/gradient-flow.md").read_text()
+def tables():
+    for experiment in EXPERIMENTS.values():
+        for question, schema in experiment.columns.SCHEMAS.items():
+            for name, columns in (("summary", schema.summary), ("cells", schema.cells)):
+                yield pytest.param(experiment.name, columns, id=f"{experiment.name}{question}-{name}")
+
+
+@pytest.mark.parametrize(("experiment", "columns"), list(tables()))
+def test_every_column_is_documented(experiment, columns):
+    text = (ROOT / f"docs/{experiment}.md").read_text()
     for column in columns:
         assert f"| `{column.name}` | {column.dtype.__name__} | {column.help.replace('|', chr(92) + '|')} |" in text
 
@@ -27,17 +33,26 @@ def test_every_recipe_is_a_valid_spec(recipe):
     assert spec.plan()
 
 
+def commands(file):
+    """The experiments' commands in a document, as lists of words."""
+    for line in (ROOT / file).read_text().splitlines():
+        words = shlex.split(line) if line.startswith("dnnlab ") else []
+        if len(words) > 1 and words[1] in EXPERIMENTS:
+            yield words[1:]
+
+
 def test_the_readmes_commands_parse():
-    lines = [
-        line for line in (ROOT / "README.md").read_text().splitlines() if line.startswith("dnnlab gradient-flow --act")
-    ]
-    assert len(lines) == 4
-    for line in lines:
-        _, experiment, *words = shlex.split(line)
-        given = {k.removeprefix("--"): CommandLineList([v]) for k, v in zip(words[::2], words[1::2], strict=True)}
-        known = {f.name: f for f in fields(EXPERIMENTS[experiment].spec.Spec)}
-        values = {k: v if known[k.replace("-", "_")].many else v[0] for k, v in given.items()}
-        assert build(EXPERIMENTS[experiment].spec.Spec, values).plan()
+    found = list(commands("README.md"))
+    assert {experiment for experiment, *_ in found} == set(EXPERIMENTS)
+    for experiment, *words in found:
+        known = {f.option: f for f in fields(EXPERIMENTS[experiment].spec.Spec)}
+        given = {}
+        while words:
+            field = known[words.pop(0)]
+            value = True if field.kind is bool else words.pop(0)
+            given[field.name] = CommandLineList([value]) if field.many else value
+        spec = build(EXPERIMENTS[experiment].spec.Spec, given)
+        assert spec.plan()
 
 
 def test_every_option_has_help():

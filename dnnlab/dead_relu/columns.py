@@ -16,14 +16,13 @@ _TONES = {
     UNDECIDED: "muted",
 }
 
-UNTREATED, CURES, HELPS, COSTS, NO_EFFECT, HARMS = (
-    *("untreated", "cures", "helps", "costs accuracy"),
-    *("no effect", "harms"),
-)
+UNTREATED, CURES, HELPS, FEWER = "untreated", "cures", "helps", "fewer dead"
+COSTS, NO_EFFECT, HARMS = "costs accuracy", "no effect", "harms"
 _REMEDY_TONES = {
     UNTREATED: "muted",
     CURES: "good",
     HELPS: "good",
+    FEWER: "warn",
     COSTS: "warn",
     NO_EFFECT: "warn",
     HARMS: "bad",
@@ -146,8 +145,9 @@ REMEDIES = (
     Column(
         "verdict",
         str,
-        "cures (fewer dead, down to what is expected, and more accurate), helps (fewer dead, not less accurate), costs "
-        "accuracy, no effect, harms, diverged, undecided; untreated for the network as asked for",
+        "cures (more accurate, and no more dead than expected at birth), helps (more accurate and fewer dead), fewer "
+        "dead (and no more accurate), costs accuracy (fewer dead but less accurate), no effect, harms, diverged, "
+        "undecided; untreated for the network as asked for",
         screen="verdict",
     ),
     *_END,

@@ -26,7 +26,8 @@ def draw(cells: pd.DataFrame, summary: pd.DataFrame, spec: Spec) -> Sequence[Pic
     if spec.born:
         return [_born(summary)] if (summary["n"] > 0).any() else []
     groups = [(k, rows[rows["error"].fillna("") == ""]) for k, rows in configurations(cells)]
-    groups = [(k, rows) for k, rows in groups if rows["dead"].notna().any()]
+    # A network that left the range of numbers has no units to draw.
+    groups = [(k, rows) for k, rows in groups if rows.loc[rows["step"] == spec.taken_steps, "dead"].notna().any()]
     if not groups:
         return []
     varying = [name for name in (*c.CONFIGURATION, "remedy") if len({k[name] for k, _ in groups}) > 1]

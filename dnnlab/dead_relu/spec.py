@@ -2,6 +2,7 @@
 
 import itertools
 import math
+import os
 from collections.abc import Hashable, Mapping, Sequence
 from dataclasses import asdict, dataclass, fields
 from typing import Annotated, Any
@@ -238,6 +239,8 @@ class Spec:
             raise UsageError("--prune-dead takes the --weights as they are; leave out --steps.")
         if not self.prune_dead.endswith(".safetensors"):
             raise UsageError(f"--prune-dead {self.prune_dead} must be a .safetensors file.")
+        if os.path.realpath(self.prune_dead) == os.path.realpath(self.weights):
+            raise UsageError("--prune-dead would overwrite --weights; take another file.")
         if len(self.data) > 1:
             raise UsageError("--prune-dead proves units dead on one data set; give one --data.")
 

@@ -165,10 +165,18 @@ def verdict(row: dict[str, Any], dead: Interval, collapsed: bool) -> str:
         return c.UNDECIDED
     if dead.high <= FEW:
         return c.HEALTHY
-    limit = np.nanmax([row["expected_dead"], row["born_dead"]]) + SLACK
+    limit = _usual(row) + SLACK
     if dead.low > limit:
         return c.DYING
     return c.EXPECTED if dead.high <= limit else c.UNDECIDED
+
+
+def _usual(row: Any) -> float:
+    """The dead share that is no sign of trouble: the larger of theory's and of these very networks' at birth. A
+    user's own weights were trained before the first look, and have the same network freshly drawn to go by."""
+    if row["model"] and not math.isnan(row["expected_dead"]):
+        return float(row["expected_dead"])
+    return float(np.nanmax([row["expected_dead"], row["born_dead"]]))
 
 
 def _compared(table: pd.DataFrame, cells: pd.DataFrame) -> pd.DataFrame:
@@ -191,7 +199,7 @@ def _compared(table: pd.DataFrame, cells: pd.DataFrame) -> pd.DataFrame:
         table[f"{quantity}_p"] = holm([pair.p for pair in found])
     numbers = [pair.difference.n for pair in pairs["dead"]]
     table["verdict"] = [remedy_verdict(row, n) for (_, row), n in zip(table.iterrows(), numbers, strict=True)]
-    order = [c.UNTREATED, c.CURES, c.HELPS, c.COSTS, c.NO_EFFECT, c.UNDECIDED, c.HARMS, c.DIVERGED]
+    order = [c.UNTREATED, c.CURES, c.HELPS, c.FEWER, c.COSTS, c.NO_EFFECT, c.UNDECIDED, c.HARMS, c.DIVERGED]
     ranked = table.assign(
         _base=table.groupby(keys, sort=False, dropna=False).ngroup(),
         _rank=table["verdict"].map(order.index),
@@ -200,7 +208,7 @@ def _compared(table: pd.DataFrame, cells: pd.DataFrame) -> pd.DataFrame:
     return ranked.sort_values(["_base", "_rank", "_accuracy"], kind="stable", ignore_index=True)
 
 
-def remedy_verdict(row: pd.Series, pairs: int) -> str:
+def remedy_verdict(row: Any, pairs: int) -> str:
     """What a remedy did: to the dead, and to accuracy, against the same seeds without it."""
     if row["remedy"] == NO_REMEDY:
         return c.UNTREATED
@@ -214,10 +222,9 @@ def remedy_verdict(row: pd.Series, pairs: int) -> str:
 
     dead, accuracy = moved("dead"), moved("accuracy")
     if dead < 0:
-        if accuracy < 0:
-            return c.COSTS
-        limit = max(FEW, np.nanmax([row["expected_dead"], row["born_dead"]]) + SLACK)
-        return c.CURES if accuracy > 0 and row["dead_hi"] <= limit else c.HELPS
+        if accuracy <= 0:
+            return c.COSTS if accuracy < 0 else c.FEWER
+        return c.CURES if row["dead_hi"] <= _usual(row) + SLACK else c.HELPS
     return c.HARMS if dead > 0 or accuracy < 0 else c.NO_EFFECT
 
 

@@ -16,10 +16,10 @@ def conclusions(summary: pd.DataFrame, spec: Spec) -> list[str]:
     """The verdicts and what stands out; of remedies which to take; of born-dead nets how wide to be."""
     if spec.born:
         return _born(summary)
-    return _remedies(summary) if spec.remedies else _states(summary)
+    return _remedies(summary) if spec.remedies else _states(summary, spec)
 
 
-def _states(summary: pd.DataFrame) -> list[str]:
+def _states(summary: pd.DataFrame, spec: Spec) -> list[str]:
     worst = summary.iloc[int(summary["dead"].fillna(-1).to_numpy().argmax())]
     counts = ", ".join(f"{count} {word}" for word, count in summary["verdict"].value_counts().items())
     head = f"{len(summary)} configurations: {counts}. " if len(summary) > 1 else ""
@@ -27,10 +27,13 @@ def _states(summary: pd.DataFrame) -> list[str]:
         return [f"{head}No network stayed within the range of numbers."]
     expected = worst["expected_dead"]
     against = f", where {expected:.1%} are expected at birth" if not math.isnan(expected) else ""
+    fate = (
+        f": {worst['born_dead']:.1%} were dead before training, {worst['died']:.1%} died in it, "
+        f"{worst['revived']:.1%} revived"
+    )
     sentences = [
-        f"{head}{_name(worst)} has {worst['dead']:.1%} dead units{against}: {worst['born_dead']:.1%} were dead before "
-        f"training, {worst['died']:.1%} died in it, {worst['revived']:.1%} revived. Zero outputs are "
-        f"{worst['zero_fraction']:.0%}, which by itself says nothing of death."
+        f"{head}{_name(worst)} has {worst['dead']:.1%} dead units{against}{fate if spec.taken_steps else ''}. Zero "
+        f"outputs are {worst['zero_fraction']:.0%}, which by itself says nothing of death."
     ]
     if not math.isnan(worst["fatal_update"]) and not math.isnan(worst["survived_update"]):
         times = worst["fatal_update"] / worst["survived_update"] if worst["survived_update"] else math.inf
@@ -52,9 +55,9 @@ def _remedies(summary: pd.DataFrame) -> list[str]:
             continue
         untreated = base.iloc[0]
         start = f"{_name(untreated)}: {untreated['dead']:.1%} dead, accuracy {untreated['accuracy']:.3f}"
-        good = tried[tried["verdict"].isin((c.CURES, c.HELPS))]
+        good = tried[tried["verdict"].isin((c.CURES, c.HELPS, c.FEWER))]
         if good.empty:
-            sentences.append(f"{start}; no remedy is shown to help.")
+            sentences.append(f"{start}; no remedy is shown to keep units alive.")
             continue
         best = good.iloc[0]
         sentences.append(

@@ -1,0 +1,105 @@
+"""Verdicts on tables whose answer is known."""
+
+import math
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from dnnlab.dead_relu import columns as c
+from dnnlab.dead_relu.spec import Spec
+from dnnlab.dead_relu.summary import per_cell, summarise
+from dnnlab.report.table import fit
+
+RNG = np.random.default_rng(0)
+
+
+def cells(dead, *, born=0.0, remedy="none", accuracy=0.9, loss=1.0, layers=2, steps=10, units=(50, 150)):
+    """Rows of one configuration: ``dead [seed][layer]`` at the end, ``born`` at the start."""
+    rows = []
+    for seed, shares in enumerate(dead):
+        for step in (0, steps):
+            own = accuracy[seed] if isinstance(accuracy, list) else accuracy
+            whole = {"layer": 0, "accuracy": own, "loss": loss[seed] if isinstance(loss, list) else loss}
+            rows.append({"seed": seed, "step": step, **whole})
+            for layer in range(layers):
+                now = shares[layer] if step else born
+                rows.append({"seed": seed, "step": step, "layer": layer + 1, "dead": now, "units": units[layer],
+                             "born_dead": min(born, now), "died": max(0, now - born)})  # fmt: skip
+    table = pd.DataFrame(rows)
+    fixed = {"remedy": remedy, "act": "relu", "init": "he", "norm": "none", "skip": "none", "depth": 2, "width": 64}
+    fixed |= {"data": "digits", "batch_size": 8, "optimizer": "sgd", "lr": 0.1, "weight_decay": 0.0, "clip": 0.0}
+    return fit(table.assign(**fixed), c.CELLS)
+
+
+def verdict(table, **options):
+    return summarise(table, Spec(steps=10, **options)).iloc[0]["verdict"]
+
+
+def test_shares_are_of_units_not_of_layers():
+    table = cells([[0.4, 0.0]] * 3)
+    assert per_cell(table, Spec(steps=10))["dead"].tolist() == pytest.approx([0.1] * 3)  # 20 of 200
+    assert summarise(table, Spec(steps=10)).iloc[0]["dead"] == pytest.approx(0.1)
+
+
+@pytest.mark.parametrize(
+    ("dead", "born", "expected"),
+    [
+        ([[0.0, 0.0]] * 4, 0.0, c.HEALTHY),
+        ([[0.1, 0.1]] * 4, 0.1, c.EXPECTED),
+        ([[0.3, 0.3]] * 4, 0.1, c.DYING),
+        ([[1.0, 0.5]] * 3 + [[0.2, 0.2]], 0.1, c.COLLAPSED),
+        ([[0.3, 0.3]] * 2, 0.0, c.UNDECIDED),
+        ([[0.0, 0.0], [0.3, 0.3], [0.02, 0.0]], 0.0, c.UNDECIDED),
+    ],
+)
+def test_the_measure_is_what_was_dead_at_birth(dead, born, expected):
+    assert verdict(cells(dead, born=born)) == expected
+
+
+def test_a_diverged_network_is_said_to_be_one():
+    table = cells([[math.nan] * 2] * 2 + [[0.1, 0.1]], loss=[math.nan, math.inf, 1.0])
+    row = summarise(table, Spec(steps=10)).iloc[0]
+    assert (row["verdict"], row["diverged"]) == (c.DIVERGED, 2)
+
+
+def test_failed_cells_are_rows_that_say_so():
+    table = cells([[0.1, 0.1]] * 3)
+    table["error"] = "OutOfMemoryError: no"
+    row = summarise(table, Spec(steps=10)).iloc[0]
+    assert (row["failed"], row["seeds"], row["verdict"]) == (3, 0, c.UNDECIDED)
+
+
+def remedies(**treated):
+    """Verdict of each remedy against an untreated network that is half dead and 60 % accurate."""
+    noise = RNG.normal(0, 0.01, 8)
+    tables = [cells([[0.5 + e, 0.5 + e] for e in noise], accuracy=list(0.6 + RNG.normal(0, 0.01, 8)))]
+    for name, (dead, accuracy) in treated.items():
+        shares = [[max(0.0, dead + e)] * 2 for e in RNG.normal(0, 0.005, 8)]
+        right = list(accuracy + RNG.normal(0, 0.01, 8))
+        tables.append(cells(shares, remedy=name.replace("_", " "), accuracy=right))
+    table = summarise(pd.concat(tables, ignore_index=True), Spec(steps=10, remedies=True))
+    return table.set_index("remedy")
+
+
+def test_remedies_are_judged_by_the_dead_and_by_accuracy():
+    table = remedies(
+        batch_norm=(0.0, 0.9), lower_lr=(0.2, 0.8), clipping=(0.5, 0.6), elu=(0.0, 0.6), gelu=(0.0, 0.3),
+        he_init=(0.9, 0.6), residual=(0.5, 0.2),
+    )  # fmt: skip
+    expected = {
+        "none": c.UNTREATED, "batch norm": c.CURES, "lower lr": c.HELPS, "elu": c.FEWER, "gelu": c.COSTS,
+        "clipping": c.NO_EFFECT, "he init": c.HARMS, "residual": c.HARMS,
+    }  # fmt: skip
+    assert table["verdict"].to_dict() == expected
+    assert table.index[:3].tolist() == ["none", "batch norm", "lower lr"]  # the best first
+    assert table.loc["batch norm", "dead_change"] == pytest.approx(-0.5, abs=0.02)
+    assert table.loc["batch norm", "accuracy_change_lo"] > 0.2
+    assert math.isnan(table.loc["none", "dead_change"])
+
+
+def test_a_remedy_by_chance_is_no_effect():
+    """Under ten remedies that do nothing, Holm lets almost none through."""
+    names = ("leaky_relu", "prelu", "elu", "gelu", "clipping")
+    verdicts = remedies(**dict.fromkeys(names, (0.5, 0.6)))["verdict"]
+    assert (verdicts.drop("none") == c.NO_EFFECT).all()
