@@ -17,6 +17,9 @@ from dnnlab.dead_relu.measure import fixed_inputs, measure
 from dnnlab.dead_relu.spec import Cell, Spec
 from dnnlab.nets.mlp import MLP
 from dnnlab.nets.shape import MLPShape
+from dnnlab.registry import find
+from dnnlab.runner.device import keep_freed_memory
+from dnnlab.runner.plan import make
 from dnnlab.runner.seeds import stream
 from dnnlab.training.plain import PlainTraining, accuracy
 from dnnlab.training.stacked import batch_order
@@ -57,13 +60,14 @@ def alone(cell: Cell, spec: Spec) -> list[float]:
 if __name__ == "__main__":
     torch.manual_seed(0)
     grid = Spec(lr=tuple(10 ** (-i / 3) for i in range(8)), init=("he", "xavier", "lecun"), seeds=10)
-    cells = [cell for cell in grid.plan() if isinstance(cell, Cell)]
+    plan = make(find("dead-relu"), grid, "cpu")
+    keep_freed_memory()
     loop, stacked = interleaved(
-        lambda: [alone(cell, grid) for cell in cells[::SHARE]],
-        lambda: measure(cells, grid, "cpu", lambda share: None),
+        lambda: [alone(cell, grid) for cell in plan.cells[::SHARE]],
+        lambda: [measure(stack.cells, grid, "cpu", lambda share: None) for stack in plan.stacks],
         rounds=3,
     )
     print(
-        f"dead-relu, {len(cells)} networks of depth 5 and width 64, 500 steps: loop {loop * SHARE:.0f} s, "
+        f"dead-relu, {len(plan.cells)} networks of depth 5 and width 64, 500 steps: loop {loop * SHARE:.0f} s, "
         f"stacked {stacked:.1f} s, ratio {loop * SHARE / stacked:.1f}x"
     )

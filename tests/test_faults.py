@@ -10,26 +10,28 @@ import pytest
 from dnnlab.runner import journal
 from dnnlab.runner.journal import Entry, Journal
 
-COMMAND = (
-    *(sys.executable, "-m", "dnnlab", "gradient-flow", "--quiet", "--act", "sigmoid,tanh,relu,gelu"),
-    *("--depth", "3,4,5,6", "--width", "8", "--norm", "none,batch,layer", "--seeds", "3", "--steps", "20"),
-)
+GRID = ("--quiet", "--depth", "3,4,5,6", "--width", "8", "--norm", "none,batch,layer", "--seeds", "3", "--steps", "20")
+COMMANDS = {
+    "gradient-flow": ("gradient-flow", "--act", "sigmoid,tanh,relu,gelu", *GRID),
+    "dead-relu": ("dead-relu", "--act", "relu", "--remedies", *GRID),
+}
 
 
 def run_folder(out):
-    return next((out / "gradient-flow").iterdir())
+    return next(out.glob("*/*"))
 
 
 def lines(out):
-    files = list(out.glob("gradient-flow/*/journal.jsonl"))
+    files = list(out.glob("*/*/journal.jsonl"))
     return files[0].read_bytes().count(b"\n") if files else 0
 
 
-def kill_and_finish(tmp_path, kills):
+def kill_and_finish(experiment, tmp_path, kills):
     """Kill one run after another of the same command at random moments until ``kills`` have hit it, then let it
     end; a run that ended by itself before its moment is followed by a new one in another folder."""
+    command = (sys.executable, "-m", "dnnlab", *COMMANDS[experiment])
     unbroken = tmp_path / "unbroken"
-    subprocess.run([*COMMAND, "--out", unbroken], check=True, capture_output=True)
+    subprocess.run([*command, "--out", unbroken], check=True, capture_output=True)
     total = lines(unbroken)
     expected = {name: (run_folder(unbroken) / name).read_bytes() for name in ("cells.csv", "summary.csv")}
     rng, attempt = random.Random(7), 0
@@ -38,7 +40,7 @@ def kill_and_finish(tmp_path, kills):
         while kills > 0:
             held = lines(out)
             goal, patience = held + rng.randint(0, max(1, total // 6)), rng.random() * 0.1
-            process = subprocess.Popen([*COMMAND, "--out", out], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+            process = subprocess.Popen([*command, "--out", out], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
             while lines(out) < goal and process.poll() is None:
                 time.sleep(0.002)
             time.sleep(patience)
@@ -47,19 +49,21 @@ def kill_and_finish(tmp_path, kills):
                 break
             kills -= 1
             assert lines(out) >= held  # nothing finished is lost
-        subprocess.run([*COMMAND, "--out", out], check=True, capture_output=True)
+        subprocess.run([*command, "--out", out], check=True, capture_output=True)
         for name, content in expected.items():
             assert (run_folder(out) / name).read_bytes() == content
         assert lines(out) == total  # and nothing is measured twice
 
 
-def test_a_few_kills(tmp_path):
-    kill_and_finish(tmp_path, 3)
+@pytest.mark.parametrize("experiment", COMMANDS)
+def test_a_few_kills(experiment, tmp_path):
+    kill_and_finish(experiment, tmp_path, 3)
 
 
 @pytest.mark.slow
-def test_thirty_kills(tmp_path):
-    kill_and_finish(tmp_path, 30)
+@pytest.mark.parametrize("experiment", COMMANDS)
+def test_thirty_kills(experiment, tmp_path):
+    kill_and_finish(experiment, tmp_path, 30)
 
 
 def test_a_full_disk_is_one_sentence_and_loses_nothing(dnnlab, monkeypatch, tmp_path):

@@ -10,9 +10,12 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from dnnlab.registry import EXPERIMENTS
+from dnnlab.runner.options import fields
+
 WRONG = {
     "--act": ["sigmod", "relu*0", "relu*3+", "+", "", "relu*2+gelu*2", "Softmax", "RReLU", "MultiheadAttention", "ä"],
-    "--depth": ["1", "0", "-3", "x", "5,,6", "1e3", "2.5", "99999", "", "٣x"],
+    "--depth": ["0", "-3", "x", "5,,6", "1e3", "2.5", "99999", "", "٣x"],
     "--width": ["0", "-1", "wide", "1e9", "nan"],
     "--init": ["hee", "normal", "normal:", "normal:-1", "normal:x", "normal:inf", "orthogonall"],
     "--norm": ["batchh", "group", "None"],
@@ -33,6 +36,9 @@ WRONG = {
     "--name": ["../x", "a b", "/", ".x"],
     "--out": ["a_file", "a_file/below"],
     "--weights": ["w.safetensors"],
+    "--inputs": ["-1", "x"],
+    "--nets": ["99", "x"],
+    "--prune-dead": ["out.safetensors", "out.pt"],
     "--model": ["nocolon", ":x", "x:", "no_such_module_here:f", "wrong_models:missing", "wrong_models:raises",
                 "wrong_models:number", "wrong_models:no_module", "wrong_models:wrong_shape", "wrong_models:bare",
                 "raises_on_import:f", "not_python:f", "torchvision:resnet18x", "timm:nothing"],
@@ -88,12 +94,21 @@ def attempt(dnnlab, monkeypatch, place, arguments):
     refused(here(*arguments))
 
 
-BASE = ["gradient-flow", "--depth", "3", "--width", "4", "--seeds", "1"]
+SMALL = ["--depth", "3", "--width", "4", "--seeds", "1", "--steps", "2"]
+BASE = ["gradient-flow", *SMALL]
+
+
+def wrong_values():
+    """Every wrong value of every option an experiment has."""
+    for experiment in EXPERIMENTS.values():
+        known = {field.option for field in fields(experiment.spec.Spec)} | {"--expect", "--name", "--out"}
+        for option in sorted(known & set(WRONG)):
+            for value in WRONG[option]:
+                yield [experiment.name, *SMALL, f"{option}={value}"]
 
 
 def invocations():
-    option = st.sampled_from(sorted(WRONG)).flatmap(lambda name: st.tuples(st.just(name), st.sampled_from(WRONG[name])))
-    wrong_value = option.map(lambda pair: [*BASE, f"{pair[0]}={pair[1]}"])
+    wrong_value = st.sampled_from(list(wrong_values()))
     letters = st.text("abcdefgxyz-", min_size=3, max_size=9)
     unknown_option = letters.map(lambda text: [*BASE, f"--zz{text}", "1"])
     unknown_command = letters.map(lambda text: [f"zz{text}"])
@@ -108,9 +123,22 @@ def invocations():
 
 
 def test_every_wrong_value_is_refused(dnnlab, monkeypatch, place):
-    for option, values in WRONG.items():
-        for value in values:
-            attempt(dnnlab, monkeypatch, place, [*BASE, f"{option}={value}"])
+    for arguments in wrong_values():
+        attempt(dnnlab, monkeypatch, place, arguments)
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    ["--born --act tanh", "--born --seeds 3", "--born --model wrong_models:bare", "--remedies --act tanh",
+     "--remedies --model wrong_models:bare", "--prune-dead o.safetensors --model wrong_models:bare",
+     "--model wrong_models:bare --weights w.safetensors --prune-dead w.safetensors"],
+)  # fmt: skip
+def test_options_of_dead_relu_that_do_not_fit(arguments, dnnlab, monkeypatch, place):
+    attempt(dnnlab, monkeypatch, place, ["dead-relu", *arguments.split()])
+
+
+def test_gradients_do_not_flow_through_one_layer(dnnlab, monkeypatch, place):
+    attempt(dnnlab, monkeypatch, place, ["gradient-flow", "--depth=1"])
 
 
 @pytest.mark.slow

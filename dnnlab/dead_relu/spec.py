@@ -88,9 +88,9 @@ class Cell:
 
     @property
     def weight(self) -> float:
-        """A stack is full at 256 members, or at some 2²⁷ numbers of activations and parameters."""
+        """A stack is full at 64 members, or at some 2²⁷ numbers of activations and parameters."""
         layers = self.depth * (self.depth + 1) / 2 if self.skip == "dense" else self.depth
-        return max(1 / 256, layers * self.width * (self.width + 4 * self.batch_size) / 2**27)
+        return max(1 / 64, layers * self.width * (self.width + 4 * self.batch_size) / 2**27)
 
     @property
     def macs(self) -> float:

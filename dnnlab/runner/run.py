@@ -12,7 +12,7 @@ from dnnlab.report.columns import Column
 from dnnlab.report.table import fit, to_csv
 from dnnlab.runner import plan as planning
 from dnnlab.runner import provenance, store
-from dnnlab.runner.device import choose
+from dnnlab.runner.device import choose, keep_freed_memory
 from dnnlab.runner.experiment import Experiment, Spec
 from dnnlab.runner.how import HowToRun
 from dnnlab.runner.journal import Entry, Journal
@@ -52,6 +52,7 @@ def _measured(experiment: Experiment, spec: Spec, how: HowToRun, command: str) -
         return reopen(experiment, folder)
     if device.warning:
         say(f"warning: {device.warning}", how.quiet)
+    keep_freed_memory()
     journal = Journal(folder.path / store.JOURNAL)
     with journal.writing() as writer:
         done = journal.read()
