@@ -34,11 +34,13 @@ class Style:
     eps: float = 1e-5
     """Of batch normalisation, as is ``momentum``."""
     momentum: float = 0.1
+    bias: bool = False
+    """Convolutions have one even before a normalisation."""
 
     def conv(self, inputs: int, outputs: int, kernel: int, stride: int = 1, groups: int = 1) -> Conv2d:
-        """A padded convolution before `normalise`, which gives it its bias unless there is none."""
-        padding = (kernel - 1) // 2
-        return Conv2d(inputs, outputs, kernel, stride, padding, groups=groups, bias=self.norm == "none")
+        """A padded convolution before `normalise`, which stands in for its bias unless there is none."""
+        bias = self.bias or self.norm == "none"
+        return Conv2d(inputs, outputs, kernel, stride, (kernel - 1) // 2, groups=groups, bias=bias)
 
     def normalise(self, channels: int) -> nn.Module:
         match self.norm:

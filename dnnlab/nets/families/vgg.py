@@ -29,7 +29,7 @@ class VGG(nn.Module):
         dropout: float = 0.5,
     ) -> None:
         super().__init__()
-        style = Style(act, norm)
+        style = Style(act, norm, bias=True)
         features: list[nn.Module] = []
         reached = in_chans
         for channels, count in zip((64, 128, 256, 512, 512), layers, strict=True):
