@@ -90,12 +90,14 @@ def checked(member: Member, options: Mapping[str, Any]) -> dict[str, Any]:
 
 def _value(member: Member, family: Family, name: str, value: Any) -> Any:
     if name not in family.options:
-        raise UsageError(f"{member.name} has no option {name!r}; options of {family.name} are {listing(family.options)}.")
-    known = family.options[name]
-    if known == FREE:
+        raise UsageError(
+            f"{member.name} has no option {name!r}; options of {family.name} are {listing(family.options)}."
+        )
+    values = family.options[name]
+    if values == FREE:
         return activation(str(value)).name if name == "act" else _number(name, value)
-    if value not in known:
-        raise unknown(f"{name} of {family.name}", str(value), known)
+    if value not in values:
+        raise unknown(f"{name} of {family.name}", str(value), values)
     return value
 
 

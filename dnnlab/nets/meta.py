@@ -51,7 +51,7 @@ class Tally(TorchFunctionMode):
     def __torch_function__(self, func: Callable, types: Any, args: Any = (), kwargs: Any = None) -> Any:
         kwargs = kwargs or {}
         if func in _SAME_SHAPE:
-            return args[0]
+            return args[0] if args else kwargs["input"]
         if func in _VIEWS or getattr(func, "__name__", "") == "__get__":
             return func(*args, **kwargs)
         shape = _SHAPES.get(func)
@@ -82,12 +82,14 @@ def _convolution(
     dilation: Any = 1,
     groups: int = 1,
 ) -> tuple[Tensor, int]:
+    _require(x.shape[1], weight.shape[1] * groups)
     kernel = weight.shape[2:]
     if padding == "same":
         size = list(x.shape[2:])
     else:
         settings = [_each(s, len(kernel)) for s in (stride, 0 if padding == "valid" else padding, dilation)]
-        size = [_windows(*side) for side in zip(x.shape[2:], kernel, *settings, strict=True)]
+        sides = zip(x.shape[2:], kernel, *settings, strict=True)
+        size = [_windows(n, k, s, p, d) for n, k, s, p, d in sides]
     out = x.new_empty(len(x), len(weight), *_positive(size))
     return out, out.numel() * weight[0].numel()
 
@@ -102,6 +104,7 @@ def _transposed(
     groups: int = 1,
     dilation: Any = 1,
 ) -> tuple[Tensor, int]:
+    _require(x.shape[1], len(weight))
     kernel = weight.shape[2:]
     settings = [_each(s, len(kernel)) for s in (stride, padding, output_padding, dilation)]
     sides = zip(x.shape[2:], kernel, *settings, strict=True)
@@ -109,13 +112,18 @@ def _transposed(
     return x.new_empty(len(x), weight.shape[1] * groups, *_positive(size)), x.numel() * weight[0].numel()
 
 
-def _windows(n: int, kernel: int, stride: int, padding: int, dilation: int = 1, ceil: bool = False) -> int:
+def _windows(n: int, kernel: int, stride: int, padding: int, dilation: int, *, ceil: bool = False) -> int:
     """How many windows lie in ``n`` pixels; with ``ceil`` also one that starts in them and ends outside."""
     room = n + 2 * padding - dilation * (kernel - 1) - 1
     if not ceil:
         return room // stride + 1
     count = -(-room // stride) + 1
     return count if (count - 1) * stride < n + padding else count - 1
+
+
+def _require(given: int, features: int) -> None:
+    if given != features:
+        raise RuntimeError(f"a layer that reads {features} channels or features meets {given}")
 
 
 def _positive(size: list[int]) -> list[int]:
@@ -125,6 +133,7 @@ def _positive(size: list[int]) -> list[int]:
 
 
 def _linear(x: Tensor, weight: Tensor, bias: Tensor | None = None) -> tuple[Tensor, int]:
+    _require(x.shape[-1], weight.shape[1])
     return x.new_empty(*x.shape[:-1], len(weight)), x.numel() * len(weight)
 
 
@@ -146,7 +155,8 @@ def _max_pool(
 ) -> Any:
     settings = [_each(s, 2) for s in (kernel_size, stride or kernel_size, padding, dilation)]
     sides = zip(x.shape[-2:], *settings, strict=True)
-    out = x.new_empty(*x.shape[:-2], *_positive([_windows(*side, ceil=ceil_mode) for side in sides]))
+    size = [_windows(n, k, s, p, d, ceil=ceil_mode) for n, k, s, p, d in sides]
+    out = x.new_empty(*x.shape[:-2], *_positive(size))
     return (out, out) if return_indices else out
 
 

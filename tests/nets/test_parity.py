@@ -17,7 +17,7 @@ from dnnlab.nets.meta import Skeleton
 ORACLE = json.loads((Path(__file__).parent.parent / "fixtures" / "torchvision-parity.json").read_text())
 """Of torchvision 0.28: state-dict entries, the SHA-256 of their names and shapes, and logits in float64."""
 
-# Trainable parameters with and without auxiliary heads, and 1e9 MACs to three decimals, of torchvision's docs, timm
+# Trainable parameters without auxiliary heads, and 1e9 MACs to three decimals, of torchvision's docs, timm
 # and the papers.
 PUBLISHED = {
     "vgg16": (138_357_544, 15.470),

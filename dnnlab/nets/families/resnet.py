@@ -1,7 +1,6 @@
 """Residual networks (He 2016), with groups (ResNeXt, Xie 2017) and squeeze-and-excitation (Hu 2018), and plain ones."""
 
 from collections.abc import Sequence
-from functools import partial
 
 from torch import Tensor, nn
 
@@ -56,16 +55,17 @@ class ResNet(nn.Module):
         self.stages = [f"layer{i}" for i in range(1, len(layers) + 1)]
         for i, (stage, count) in enumerate(zip(self.stages, layers, strict=True)):
             blocks: list[nn.Module] = []
+            outputs = channels * (BasicBlock if block == "basic" else Bottleneck).expansion
+            inner = channels * base_width // 64 * groups
             for j in range(count):
                 stride = 2 if i > 0 and j == 0 else 1
-                if block == "basic":
-                    make, outputs = partial(BasicBlock, style), channels * BasicBlock.expansion
-                else:
-                    inner = channels * base_width // 64 * groups
-                    make = partial(Bottleneck, style, inner=inner, groups=groups, stride_in=stride_in)
-                    outputs = channels * Bottleneck.expansion
                 passed = None if skip == "none" else _shortcut(shortcut, style, reached, outputs, stride)
-                blocks.append(make(reached, channels, stride, passed, squeeze))
+                if block == "basic":
+                    blocks.append(BasicBlock(style, reached, channels, stride, passed, squeeze))
+                else:
+                    blocks.append(
+                        Bottleneck(style, reached, channels, stride, passed, squeeze, inner, groups, stride_in)
+                    )
                 reached = outputs
             setattr(self, stage, nn.Sequential(*blocks))
             channels *= 2
