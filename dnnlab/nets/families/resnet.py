@@ -59,13 +59,12 @@ class ResNet(nn.Module):
             inner = channels * base_width // 64 * groups
             for j in range(count):
                 stride = 2 if i > 0 and j == 0 else 1
-                passed = None if skip == "none" else _shortcut(shortcut, style, reached, outputs, stride)
+                around = None if skip == "none" else _shortcut(shortcut, style, reached, outputs, stride)
+                common = (style, reached, channels, stride, around, squeeze)
                 if block == "basic":
-                    blocks.append(BasicBlock(style, reached, channels, stride, passed, squeeze))
+                    blocks.append(BasicBlock(*common))
                 else:
-                    blocks.append(
-                        Bottleneck(style, reached, channels, stride, passed, squeeze, inner, groups, stride_in)
-                    )
+                    blocks.append(Bottleneck(*common, inner, groups, stride_in))
                 reached = outputs
             setattr(self, stage, nn.Sequential(*blocks))
             channels *= 2
