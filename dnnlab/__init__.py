@@ -1,7 +1,8 @@
 """dnnlab: a lecture on deep networks, made executable.
 
 Each experiment is a function: ``dnnlab.gradient_flow(act="sigmoid", depth=20)`` gives a `Run` with ``.summary``
-and ``.cells``, ``.figures`` and a page. Nothing heavy is imported before one is called.
+and ``.cells``, ``.figures`` and a page. ``dnnlab.create_model("resnet50", num_classes=10)`` is a named architecture.
+Nothing heavy is imported before one is called.
 """
 
 import importlib
@@ -11,10 +12,14 @@ __version__ = "0.1.0"
 
 _EXPERIMENTS = ("gradient_flow", "dead_relu")
 
-__all__ = ["__version__", *_EXPERIMENTS]
+__all__ = ["__version__", "create_model", *_EXPERIMENTS]
 
 
 def __getattr__(name: str) -> Any:
     if name in _EXPERIMENTS:
         return importlib.import_module(f"dnnlab.{name}")
+    if name == "create_model":
+        from dnnlab.nets.catalogue import create_model
+
+        return create_model
     raise AttributeError(f"module 'dnnlab' has no attribute {name!r}")

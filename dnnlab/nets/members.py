@@ -1,0 +1,130 @@
+"""The catalogue of named architectures as a table: every published member, and the options of its family.
+
+Importing this module does not import torch.
+
+A family is a class in ``dnnlab/nets/families/`` and one entry in `FAMILIES`; a member is one entry in `MEMBERS`,
+under its name in torchvision or timm, with the keyword arguments that make the class that network.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+FREE: tuple[str, ...] = ()
+"""An option's values, where they are too many to list: of ``act``, ``width`` and ``dropout``."""
+
+NORMS = {
+    "batch": "batch normalisation (Ioffe & Szegedy 2015)",
+    "layer": "over channels and positions of each example: group normalisation in one group",
+    "group": "group normalisation in 32 groups, or as many as divide the channels (Wu & He 2018)",
+    "none": "no normalisation; convolutions have a bias instead",
+}
+
+STEMS = {
+    "imagenet": "the published one, which makes large images small",
+    "small": "3×3 at stride 1 without a pool, for images of some 32 px",
+}
+
+_EVERY = {"act": FREE, "norm": tuple(NORMS), "width": FREE, "dropout": FREE}
+_RESIDUAL = ("residual", "none")
+
+
+@dataclass(frozen=True)
+class Family:
+    """A class of networks: the module in ``dnnlab.nets.families``, the class in it, and the options it honours."""
+
+    name: str
+    class_name: str
+    options: Mapping[str, tuple[str, ...]]
+    """The values of each option that a user may set, or `FREE`. Each is a keyword of the class."""
+    sized: bool = False
+    """The class needs to know ``input_size``, as networks with position embeddings do."""
+
+
+@dataclass(frozen=True)
+class Member:
+    """A published network."""
+
+    name: str
+    family: str
+    arguments: Mapping[str, Any] = field(repr=False)
+    """Keyword arguments of the family's class."""
+    paper: str
+    top1: float | None = None
+    """Published accuracy in %, in the recipe of its source, so not comparable with anybody else's."""
+    input_size: int = 224
+    """Pixels along a side of the images it was published for."""
+    classes: int = 1000
+
+
+FAMILIES: dict[str, Family] = {
+    family.name: family
+    for family in (
+        Family("vgg", "VGG", _EVERY | {"head": ("mlp", "linear")}),
+        Family("resnet", "ResNet", _EVERY | {"skip": _RESIDUAL, "stem": tuple(STEMS)}),
+        Family("wide_resnet", "WideResNet", _EVERY | {"skip": _RESIDUAL}),
+    )
+}
+
+_VGG = "Simonyan & Zisserman 2015, arXiv:1409.1556"
+_RESNET = "He 2016, arXiv:1512.03385"
+_WIDE = "Zagoruyko & Komodakis 2016, arXiv:1605.07146"
+_RESNEXT = "Xie 2017, arXiv:1611.05431"
+_SE = "Hu 2018, arXiv:1709.01507"
+
+_VGG_STAGES = {11: (1, 1, 2, 2, 2), 13: (2, 2, 2, 2, 2), 16: (2, 2, 3, 3, 3), 19: (2, 2, 4, 4, 4)}
+_VGG_TOP1 = {"vgg16": 71.59, "vgg16_bn": 73.36, "vgg19": 72.38, "vgg19_bn": 74.22}
+
+
+def _vgg(depth: int, norm: str) -> Member:
+    name = f"vgg{depth}" + ("_bn" if norm == "batch" else "")
+    return Member(name, "vgg", {"layers": _VGG_STAGES[depth], "norm": norm}, _VGG, _VGG_TOP1.get(name))
+
+
+def _resnet(name: str, layers: tuple[int, ...], paper: str = _RESNET, top1: float | None = None, **more: Any) -> Member:
+    return Member(name, "resnet", {"block": "bottleneck", "layers": layers, **more}, paper, top1)
+
+
+def _cifar_resnet(depth: int, skip: str, top1: float | None) -> Member:
+    arguments = {
+        "block": "basic",
+        "layers": ((depth - 2) // 6,) * 3,
+        "channels": 16,
+        "shortcut": "identity",
+        "stem": "small",
+        "skip": skip,
+    }
+    name = f"{'plain' if skip == 'none' else 'resnet'}{depth}"
+    return Member(name, "resnet", arguments, _RESNET, top1, input_size=32, classes=10)
+
+
+def _wrn(depth: int, factor: int, top1: float) -> Member:
+    arguments = {"depth": depth, "factor": factor}
+    return Member(f"wrn{depth}_{factor}", "wide_resnet", arguments, _WIDE, top1, input_size=32, classes=10)
+
+
+_CIFAR_TOP1 = {20: 91.25, 32: 92.49, 44: 92.83, 56: 93.03, 110: 93.57}
+# He 2016 plots the plain twins without naming a figure; these are a reproduction's, in which plain110 fails.
+_PLAIN_TOP1 = {20: 90.10, 32: 86.96, 44: 84.45, 56: 85.26, 110: None}
+
+MEMBERS: dict[str, Member] = {
+    member.name: member
+    for member in (
+        *(_vgg(depth, norm) for depth in _VGG_STAGES for norm in ("none", "batch")),
+        _resnet("resnet18", (2, 2, 2, 2), block="basic", top1=69.76),
+        _resnet("resnet34", (3, 4, 6, 3), block="basic", top1=73.31),
+        _resnet("resnet50", (3, 4, 6, 3), top1=76.13),
+        _resnet("resnet101", (3, 4, 23, 3), top1=77.37),
+        _resnet("resnet152", (3, 8, 36, 3), top1=78.31),
+        _resnet("resnext50_32x4d", (3, 4, 6, 3), _RESNEXT, 77.62, groups=32, base_width=4),
+        _resnet("resnext101_32x8d", (3, 4, 23, 3), _RESNEXT, groups=32, base_width=8),
+        _resnet("resnext101_64x4d", (3, 4, 23, 3), _RESNEXT, groups=64, base_width=4),
+        _resnet("wide_resnet50_2", (3, 4, 6, 3), _WIDE, base_width=128),
+        _resnet("wide_resnet101_2", (3, 4, 23, 3), _WIDE, base_width=128),
+        _resnet("se_resnet50", (3, 4, 6, 3), _SE, 77.65, squeeze=16, stride_in=1),
+        *(_cifar_resnet(depth, "residual", top1) for depth, top1 in _CIFAR_TOP1.items()),
+        *(_cifar_resnet(depth, "none", top1) for depth, top1 in _PLAIN_TOP1.items()),
+        _wrn(16, 8, 95.73),
+        _wrn(28, 10, 96.00),
+    )
+}

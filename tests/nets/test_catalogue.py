@@ -1,0 +1,196 @@
+"""Names, options and what they do to the networks."""
+
+import subprocess
+import sys
+
+import pytest
+import torch
+
+import dnnlab
+from dnnlab.errors import UsageError
+from dnnlab.nets.blocks import PaddedIdentity, scaled
+from dnnlab.nets.catalogue import create_model, parse
+from dnnlab.nets.cost import cost
+from dnnlab.nets.members import FAMILIES, FREE, MEMBERS
+from dnnlab.nets.meta import Skeleton
+
+FIRST_OF_FAMILY = {member.family: name for name, member in reversed(MEMBERS.items())}
+VALUES = {"act": ("gelu", "prelu"), "width": (0.5,), "dropout": (0.0, 0.2)}
+EVERY_VALUE = [
+    (name, option, value)
+    for family, name in FIRST_OF_FAMILY.items()
+    for option, values in FAMILIES[family].options.items()
+    for value in (VALUES[option] if values == FREE else values)
+]
+
+
+def skeleton(name, **options):
+    with Skeleton():
+        return create_model(name, **options).eval()
+
+
+def test_the_table_and_the_parser_need_no_torch():
+    code = (
+        "import sys, dnnlab, dnnlab.nets.members, dnnlab.nets.catalogue as c; "
+        "c.parse('resnet20:act=gelu,norm=none,width=0.5'); sys.exit('torch' in sys.modules)"
+    )
+    subprocess.run([sys.executable, "-c", code], check=True)
+
+
+def test_every_family_has_a_member_and_every_member_a_family():
+    assert {member.family for member in MEMBERS.values()} == set(FAMILIES)
+    assert all(name == member.name for name, member in MEMBERS.items())
+
+
+@pytest.mark.parametrize(("name", "option", "value"), EVERY_VALUE)
+def test_a_family_honours_every_value_of_its_options(name, option, value):
+    assert cost(name, **{option: value}).macs > 0
+
+
+@pytest.mark.parametrize("name", MEMBERS)
+def test_published_defaults_are_named_by_the_options(name):
+    family = FAMILIES[MEMBERS[name].family]
+    for option in MEMBERS[name].arguments.keys() & family.options.keys():
+        assert family.options[option] == FREE or MEMBERS[name].arguments[option] in family.options[option]
+
+
+@pytest.mark.parametrize("family", FAMILIES)
+def test_classes_and_channels_are_as_asked_for(family):
+    model = skeleton(FIRST_OF_FAMILY[family], num_classes=7, in_chans=1)
+    size = MEMBERS[FIRST_OF_FAMILY[family]].input_size
+    assert model(torch.empty(2, 1, size, size, device="meta")).shape[:2] == (2, 7)
+
+
+@pytest.mark.parametrize("family", FAMILIES)
+def test_without_normalisation_every_convolution_has_a_bias(family):
+    model = skeleton(FIRST_OF_FAMILY[family], norm="none")
+    assert all(m.bias is not None for m in model.modules() if isinstance(m, torch.nn.modules.conv._ConvNd))
+    assert not list(model.buffers())
+
+
+@pytest.mark.parametrize("family", FAMILIES)
+def test_half_the_width_has_about_a_quarter_of_the_parameters_of_convolutions(family):
+    def in_convolutions(**options):
+        model = skeleton(FIRST_OF_FAMILY[family], **options)
+        return sum(p.numel() for p in model.parameters() if p.ndim == 4 and p.shape[1] > 3)
+
+    assert 0.2 < in_convolutions(width=0.5) / in_convolutions() < 0.35
+
+
+@pytest.mark.parametrize("family", FAMILIES)
+def test_another_activation_replaces_every_hidden_one(family):
+    names = {type(m).__name__ for m in skeleton(FIRST_OF_FAMILY[family], act="selu").modules()}
+    assert "SELU" in names
+    assert not names & {"ReLU", "ReLU6", "SiLU", "Hardswish", "GELU"}
+
+
+def test_a_name_may_carry_options():
+    member, options = parse("resnet20:act=gelu, norm=none,width=0.5")
+    assert member.name == "resnet20"
+    assert options == {"act": "gelu", "norm": "none", "width": 0.5}
+    written, called = skeleton("resnet20:norm=none"), skeleton("resnet20", norm="none")
+    assert list(written.state_dict()) == list(called.state_dict())
+
+
+@pytest.mark.parametrize(
+    ("call", "said"),
+    [
+        (lambda: parse("resnet2"), r"unknown model 'resnet2': did you mean .*resnet20"),
+        (lambda: parse("resnet20:norm=bach"), r"unknown norm of resnet 'bach': did you mean batch\?"),
+        (lambda: parse("resnet20:act=rleu"), r"unknown activation 'rleu': did you mean .*relu"),
+        (
+            lambda: parse("resnet20:head=mlp"),
+            r"no option 'head'; options of resnet are act, norm, .* and stem\.",
+        ),
+        (lambda: parse("vgg11:skip=none"), r"vgg11 has no option 'skip'; options of vgg are act, .* and head\."),
+        (lambda: parse("resnet20:norm"), "does not read; write NAME:OPTION=VALUE"),
+        (lambda: parse("resnet20:"), "does not read; write NAME:OPTION=VALUE"),
+        (lambda: parse("resnet20:norm=none,norm=batch"), "each option once"),
+        (lambda: parse("resnet20:width=0"), "width '0' must be a positive number"),
+        (lambda: parse("resnet20:width=wide"), "width 'wide' must be a positive number"),
+        (lambda: parse("resnet20:dropout=1"), "dropout '1' must be a probability below 1"),
+        (lambda: create_model("resnet20", skip=None), "unknown skip of resnet 'None'"),
+        (lambda: create_model("resnet20", num_classes=0), "num_classes of a model must be at least 1, not 0"),
+        (lambda: create_model("resnet20", input_size=-1), "input_size of a model must be at least 1, not -1"),
+    ],
+)
+def test_what_is_wrong_is_said_in_one_sentence(call, said):
+    with pytest.raises(UsageError, match=said):
+        call()
+
+
+def test_the_package_offers_create_model():
+    assert dnnlab.create_model is create_model
+
+
+def test_a_new_network_is_trainable():
+    torch.manual_seed(0)
+    model = dnnlab.create_model("resnet20", in_chans=1, width=0.5)
+    x, y = torch.randn(32, 1, 16, 16), torch.arange(32) % 10
+    optimiser = torch.optim.SGD(model.parameters(), 0.1, momentum=0.9)
+    losses = []
+    for _ in range(30):
+        losses.append(torch.nn.functional.cross_entropy(model(x), y))
+        optimiser.zero_grad()
+        losses[-1].backward()
+        optimiser.step()
+    assert losses[-1] < 0.2 * losses[0]
+
+
+@pytest.mark.parametrize(
+    ("name", "size", "stem", "stride"),
+    [
+        ("resnet18", None, None, 2),
+        ("resnet18", 65, None, 2),
+        ("resnet18", 64, None, 1),
+        ("resnet18", 64, "imagenet", 2),
+        ("resnet18", None, "small", 1),
+        ("resnet20", 64, "imagenet", 2),
+        ("resnet20", 32, None, 1),
+    ],
+)
+def test_small_images_get_the_small_stem_unless_another_is_asked_for(name, size, stem, stride):
+    options = {} if stem is None else {"stem": stem}
+    assert skeleton(name, input_size=size, **options).conv1.stride == (stride, stride)
+
+
+@pytest.mark.parametrize("depth", [20, 32, 44, 56, 110])
+def test_a_plain_network_is_its_residual_twin_without_the_sum(depth):
+    residual, plain = skeleton(f"resnet{depth}"), skeleton(f"plain{depth}")
+    assert {k: v.shape for k, v in residual.state_dict().items()} == {k: v.shape for k, v in plain.state_dict().items()}
+    assert cost(f"resnet{depth}") == cost(f"plain{depth}") == cost(f"resnet{depth}:skip=none")
+
+
+@pytest.mark.parametrize("name", ["resnet20", "resnet18", "wrn16_8"])
+def test_with_its_branches_at_zero_a_residual_network_passes_its_input_on_and_a_plain_one_does_not(name):
+    x = torch.randn(2, 3, 32, 32)
+    for skip, passes in (("residual", True), ("none", False)):
+        model = create_model(name, norm="none", skip=skip, input_size=32, width=0.25).eval()
+        for block in model.modules():
+            if hasattr(block, "conv2"):
+                torch.nn.init.zeros_(block.conv2.weight)
+        assert (model(x)[0] != model(x)[1]).any().item() == passes
+
+
+def test_the_identity_shortcut_takes_every_second_pixel_and_pads_with_zero_channels():
+    x = torch.arange(32.0).view(1, 2, 4, 4)
+    out = PaddedIdentity(2, 2)(x)
+    assert out[0].tolist() == [[[0, 2], [8, 10]], [[16, 18], [24, 26]], [[0, 0], [0, 0]], [[0, 0], [0, 0]]]
+
+
+@pytest.mark.parametrize(
+    ("channels", "width", "expected"), [(17, 1, 17), (32, 0.75, 24), (16, 0.1, 8), (24, 1.4, 32), (64, 1.1, 72)]
+)
+def test_scaled_channels_are_multiples_of_eight_at_most_ten_percent_short(channels, width, expected):
+    assert scaled(channels, width) == expected
+
+
+@pytest.mark.parametrize("groups", [1, 4])
+def test_convolutions_keep_the_size_of_gradients(groups):
+    from dnnlab.nets.blocks import Conv2d
+
+    torch.manual_seed(0)
+    conv = Conv2d(64, 64, 3, padding=1, padding_mode="circular", groups=groups)
+    x = torch.zeros(8, 64, 8, 8, requires_grad=True)
+    conv(x).backward(torch.randn(8, 64, 8, 8))
+    assert x.grad.var().item() == pytest.approx(2, rel=0.05)  # twice, for a ReLU lets half of it through

@@ -1,0 +1,100 @@
+"""The named architectures are the published ones: against torchvision's own outputs, and published counts."""
+
+import hashlib
+import json
+import zlib
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+
+from dnnlab.nets.catalogue import create_model
+from dnnlab.nets.cost import cost
+from dnnlab.nets.members import MEMBERS
+from dnnlab.nets.meta import Skeleton
+
+ORACLE = json.loads((Path(__file__).parent.parent / "fixtures" / "torchvision-parity.json").read_text())
+"""Of torchvision 0.28: state-dict entries, the SHA-256 of their names and shapes, and logits in float64."""
+
+# Trainable parameters without auxiliary heads, and 1e9 MACs to three decimals, of torchvision's docs, timm
+# and the papers.
+PUBLISHED = {
+    "vgg16": (138_357_544, 15.470),
+    "vgg16_bn": (138_365_992, 15.470),
+    "vgg19": (143_667_240, 19.632),
+    "vgg19_bn": (143_678_248, 19.632),
+    "resnet18": (11_689_512, 1.814),
+    "resnet34": (21_797_672, 3.664),
+    "resnet50": (25_557_032, 4.089),
+    "resnet101": (44_549_160, 7.801),
+    "resnet152": (60_192_808, 11.514),
+    "resnext50_32x4d": (25_028_904, 4.230),
+    "se_resnet50": (28_088_024, 3.860),
+}
+# The same for 10 classes and images of 32 px, in 1e6 MACs to one decimal.
+PUBLISHED_SMALL = {
+    "resnet20": (269_722, 40.6),
+    "resnet32": (464_154, 68.9),
+    "resnet44": (658_586, 97.2),
+    "resnet56": (853_018, 125.5),
+    "resnet110": (1_727_962, 252.9),
+    "plain20": (269_722, 40.6),
+    "plain110": (1_727_962, 252.9),
+    "wrn16_8": (10_961_370, 1548.1),
+    "wrn28_10": (36_479_194, 5243.3),
+}
+AUXILIARY: dict[str, int] = {}
+"""Parameters of auxiliary heads, which the counts above leave out."""
+
+
+def rebuilt(name, shape, dtype):
+    """The entry of a state dict that anyone can draw again from its name."""
+    if not dtype.is_floating_point:
+        return torch.zeros(shape, dtype=dtype)
+    z = np.random.default_rng(zlib.crc32(name.encode())).standard_normal(tuple(shape))
+    if len(shape) > 1:
+        z *= np.sqrt(2 / np.prod(shape[1:]))
+    elif name.endswith("running_var"):
+        z = 1 + 0.1 * np.abs(z)
+    else:
+        z = 0.1 * z + name.endswith("weight")
+    return torch.from_numpy(z)
+
+
+@pytest.mark.parametrize("name", [name for name in ORACLE if name in MEMBERS])
+def test_it_is_torchvisions_network(name):
+    expected = ORACLE[name]
+    with Skeleton():
+        model = create_model(name).eval()
+    state = model.state_dict()
+    lines = [f"{entry} {tuple(value.shape)}" for entry, value in state.items()]
+    assert len(lines) == expected["entries"]
+    assert hashlib.sha256("\n".join(lines).encode()).hexdigest() == expected["names_sha256"]
+    drawn = {entry: rebuilt(entry, value.shape, value.dtype) for entry, value in state.items()}
+    model.load_state_dict(drawn, assign=True)
+    size = expected["size"]
+    x = torch.from_numpy(np.random.default_rng(0).standard_normal((1, 3, size, size)))
+    with torch.no_grad():
+        logits = model(x)[0]
+    np.testing.assert_allclose(logits[:5], expected["logits"], rtol=1e-9)
+    np.testing.assert_allclose(logits.mean(), expected["mean"], rtol=1e-9)
+    np.testing.assert_allclose(logits.std(correction=0), expected["std"], rtol=1e-9)
+
+
+@pytest.mark.parametrize("name", PUBLISHED)
+def test_published_counts(name):
+    counted = cost(name)
+    assert (counted.parameters, round(counted.macs / 1e9, 3)) == PUBLISHED[name]
+    assert counted.auxiliary == AUXILIARY.get(name, 0)
+
+
+@pytest.mark.parametrize("name", PUBLISHED_SMALL)
+def test_published_counts_of_networks_for_small_images(name):
+    counted = cost(name)
+    assert (counted.parameters, round(counted.macs / 1e6, 1)) == PUBLISHED_SMALL[name]
+
+
+def test_published_counts_of_the_small_stem():
+    counted = cost("resnet18:stem=small", input_size=32, num_classes=10)
+    assert (counted.parameters, round(counted.macs / 1e6, 1)) == (11_173_962, 555.4)
