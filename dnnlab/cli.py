@@ -71,6 +71,9 @@ def _run(experiment: "Experiment", options: dict[str, Any]) -> None:
     how, show = only(HowToRun, options), only(HowToShow, options)
     spec = build(experiment.spec.Spec, {k: v for k, v in options.items() if k not in how and k not in show})
     to_run, to_show = build(HowToRun, how), build(HowToShow, show)
+    if experiment.catalogue is not None and experiment.catalogue.wanted(spec):
+        experiment.catalogue.show(to_show.json)
+        return
     known = experiment.columns.schema(spec).tones
     if to_show.expect is not None and to_show.expect not in known:
         raise unknown("verdict for --expect", to_show.expect, known)

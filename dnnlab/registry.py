@@ -8,6 +8,7 @@ EXPERIMENTS = {
     for experiment in (
         Experiment("gradient-flow", "dnnlab.gradient_flow"),
         Experiment("dead-relu", "dnnlab.dead_relu"),
+        Experiment("compare-arch", "dnnlab.compare_arch"),
     )
 }
 

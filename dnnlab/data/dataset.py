@@ -72,9 +72,10 @@ class Dataset:
         Returns:
             float32 ``[*index, *shape]``.
         """
-        return self._standardised(self.x[index])
+        return self.standardised(self.x[index])
 
-    def _standardised(self, x: Tensor) -> Tensor:
+    def standardised(self, x: Tensor) -> Tensor:
+        """``(x - mean) / std`` of inputs in the units of ``x``, float32 ``[…, *shape]``."""
         each = (-1, *[1] * (len(self.shape) - 1))
         return (x.float() - self.mean.view(each)) / self.std.view(each)
 
@@ -83,7 +84,7 @@ class Dataset:
         parts = [self.x[part] for part in self.train.split(4096)]
         low = torch.stack([part.amin(0) for part in parts]).amin(0)
         high = torch.stack([part.amax(0) for part in parts]).amax(0)
-        return self._standardised(low), self._standardised(high)
+        return self.standardised(low), self.standardised(high)
 
     def to(self, device: torch.device | str) -> "Dataset":
         """The same data with every tensor on ``device``."""

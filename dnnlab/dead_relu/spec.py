@@ -86,6 +86,8 @@ class Cell:
         """The cell with its remedy applied."""
         return Cell(**treat(asdict(self), self.remedy))
 
+    side_by_side = False
+
     @property
     def weight(self) -> float:
         """A stack is full at 64 members, or at some 2²⁷ numbers of activations and parameters."""
@@ -118,6 +120,8 @@ class BornCell:
     def together(self) -> Hashable:
         """Each point is its own program."""
         return self
+
+    side_by_side = False
 
     @property
     def weight(self) -> float:

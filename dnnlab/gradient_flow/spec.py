@@ -70,6 +70,8 @@ class Cell:
         network = (self.model, self.act, self.norm, self.skip, self.depth, self.width)
         return (*network, self.data, self.batch_size, self.optimizer, self.seed if self.model else None)
 
+    side_by_side = False
+
     @property
     def weight(self) -> float:
         """A stack is full at 64 members, or at some 2⁲⁷ numbers of activations and parameters."""

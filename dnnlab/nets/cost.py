@@ -1,5 +1,6 @@
 """What a network costs: parameters, multiply–accumulates and activations, counted without computing anything."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -59,15 +60,10 @@ def cost(
             module = create_model(
                 model, num_classes=num_classes, in_chans=in_chans, input_size=input_size, **options
             ).eval()
-        return _count(module, input_size, in_chans)
+        return count(module, (in_chans, input_size, input_size))
     if input_size is None:
         raise UsageError("the cost of a module depends on its input; say input_size, such as 224.")
-    training = {m: m.training for m in model.modules()}
-    try:
-        return _count(model.eval(), input_size, in_chans)
-    finally:
-        for m, was in training.items():
-            m.training = was
+    return count(model, (in_chans, input_size, input_size))
 
 
 def costs() -> dict[str, Cost]:
@@ -75,16 +71,31 @@ def costs() -> dict[str, Cost]:
     return {name: cost(name) for name in MEMBERS}
 
 
-def _count(model: nn.Module, input_size: int, in_chans: int) -> Cost:
+def count(model: nn.Module, shape: Sequence[int]) -> Cost:
+    """Counts ``model`` on an input ``[1, *shape]``, such as ``(3, 32, 32)`` or the features of a table; it is left as
+    it was.
+
+    Raises:
+        UsageError: the network does not take inputs of this shape.
+    """
+    training = {m: m.training for m in model.modules()}
+    try:
+        return _count(model.eval(), shape)
+    finally:
+        for m, was in training.items():
+            m.training = was
+
+
+def _count(model: nn.Module, shape: Sequence[int]) -> Cost:
     parameters, buffers = dict(model.named_parameters()), dict(model.named_buffers())
     elsewhere = {name: t.to("meta") for name, t in (parameters | buffers).items() if not t.is_meta}
-    x = torch.empty(1, in_chans, input_size, input_size, device="meta")
+    x = torch.empty(1, *shape, device="meta")
     try:
         with torch.no_grad(), Tally() as tally:
             functional_call(model, elsewhere, x) if elsewhere else model(x)
     except (RuntimeError, ValueError) as problem:
         raise UsageError(
-            f"the network takes no input of {in_chans} × {input_size} × {input_size}: {str(problem).splitlines()[0]}."
+            f"the network takes no input of {' × '.join(map(str, shape))}: {str(problem).splitlines()[0]}."
         ) from None
     heads = getattr(model, "auxiliary_heads", ())
     sizes = {name: p.numel() for name, p in parameters.items() if p.requires_grad}

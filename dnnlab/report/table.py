@@ -56,6 +56,8 @@ def estimate(value: float | None, low: float | None, high: float | None) -> str:
     """``0.408 [0.401, 0.415]``: four digits where three make both ends the same, no bracket without ends."""
     if value is None or low is None or high is None or math.isnan(low) or math.isnan(high):
         return number(value)
+    if all(isinstance(each, int) for each in (value, low, high)):  # places and counts are exact
+        return f"{value} [{low}, {high}]"
     digits = 4 if low != high and _rounded(low, 3) == _rounded(high, 3) else 3
     middle = _rounded(value, digits) if not math.isnan(value) else MISSING
     ends = [_rounded(end, digits) for end in (low, high)]

@@ -2,9 +2,11 @@
 
 import ctypes
 import importlib.metadata
+import os
 import platform
 import shutil
 from dataclasses import dataclass
+from pathlib import Path
 
 from dnnlab.errors import UsageError
 
@@ -64,3 +66,24 @@ def keep_freed_memory() -> None:
         libc = ctypes.CDLL(None)
         libc.mallopt(_M_MMAP_THRESHOLD, 2**30)
         libc.mallopt(_M_TRIM_THRESHOLD, 2**31 - 1)
+
+
+def free_memory(device: str) -> int:
+    """Bytes that one process may still take on ``device``."""
+    import torch
+
+    if device == "cuda":
+        return int(torch.cuda.mem_get_info()[0])
+    if device == "mps":
+        return int(torch.mps.recommended_max_memory() - torch.mps.current_allocated_memory())
+    return _available()
+
+
+def _available() -> int:
+    """What Linux says new programs may take without swapping; elsewhere half of what the machine has."""
+    try:
+        lines = Path("/proc/meminfo").read_text().splitlines()
+    except FileNotFoundError:
+        return os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE") // 2
+    kibibytes = next(line.split()[1] for line in lines if line.startswith("MemAvailable:"))
+    return int(kibibytes) * 1024

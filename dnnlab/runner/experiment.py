@@ -48,6 +48,10 @@ class Cell(Protocol):
     def macs(self) -> float:
         """Multiply–accumulates it will take, roughly; nan where unknown."""
 
+    @property
+    def side_by_side(self) -> bool:
+        """Whether its stack, on a CPU, is measured beside others, a thread each, rather than with all threads."""
+
 
 class SpecRoom(Protocol):
     """``spec.py``, which imports nothing heavy. ``HELP`` is the command's help text, with examples."""
@@ -106,6 +110,16 @@ class ArtifactsRoom(Protocol):
         """Write the files that the spec asks for, also beside a run that is finished; a sentence about each."""
 
 
+class CatalogueRoom(Protocol):
+    """``catalogue.py``, where an experiment has things by name that a user may want to see first."""
+
+    def wanted(self, spec: Any) -> bool:
+        """Whether the list is asked for, and nothing measured."""
+
+    def show(self, as_json: bool) -> None:
+        """Print it to stdout."""
+
+
 @dataclass(frozen=True)
 class Experiment:
     """An experiment by name; its rooms are imported when they are entered."""
@@ -142,6 +156,11 @@ class Experiment:
 
     @property
     def artifacts(self) -> ArtifactsRoom | None:
-        if importlib.util.find_spec(f"{self.package}.artifacts") is None:
-            return None
-        return cast(ArtifactsRoom, self._room("artifacts"))
+        return cast(ArtifactsRoom, self._room("artifacts")) if self._has("artifacts") else None
+
+    @property
+    def catalogue(self) -> CatalogueRoom | None:
+        return cast(CatalogueRoom, self._room("catalogue")) if self._has("catalogue") else None
+
+    def _has(self, name: str) -> bool:
+        return importlib.util.find_spec(f"{self.package}.{name}") is not None

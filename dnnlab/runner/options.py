@@ -110,10 +110,22 @@ def _read(field: Field, value: object) -> object:
     items = value if isinstance(value, list | tuple) else [value]
     # Text is split at commas; the items of an array from Python or TOML are taken as they stand.
     split = not isinstance(value, list | tuple) or isinstance(value, CommandLineList)
-    texts = [part for item in items for part in (item.split(",") if split and isinstance(item, str) else [item])]
+    texts = [part for item in items for part in (_parts(item) if split and isinstance(item, str) else [item])]
     if not texts and field.default:  # what is not set by default may stay so
         raise UsageError(f"{field.option} needs at least one value: {field.wanted}.")
     return tuple(dict.fromkeys(_one(field, text) for text in texts))
+
+
+def _parts(text: str) -> list[str]:
+    """The entries of a comma-separated list. One that has options of its own, ``NAME:KEY=VALUE,KEY=VALUE``, keeps
+    them together."""
+    parts: list[str] = []
+    for part in text.split(","):
+        if parts and ":" in parts[-1] and "=" in part and ":" not in part:
+            parts[-1] += f",{part}"
+        else:
+            parts.append(part)
+    return parts
 
 
 class CommandLineList(list):

@@ -1,7 +1,6 @@
 """Measure a spec into its folder, go on where a run broke off, and make every table from the journal."""
 
 import datetime
-import time
 from collections.abc import Sequence
 from typing import Any
 
@@ -13,11 +12,12 @@ from dnnlab.report.table import fit, to_csv
 from dnnlab.runner import plan as planning
 from dnnlab.runner import provenance, store
 from dnnlab.runner.device import choose, keep_freed_memory
+from dnnlab.runner.engine import entries, side_by_side
 from dnnlab.runner.experiment import Experiment, Spec
 from dnnlab.runner.how import HowToRun
 from dnnlab.runner.journal import Entry, Journal
 from dnnlab.runner.options import build, chosen, every
-from dnnlab.runner.progress import Meter, meter, say
+from dnnlab.runner.progress import meter, say
 from dnnlab.runner.result import Run
 
 
@@ -68,9 +68,11 @@ def _measured(experiment: Experiment, spec: Spec, how: HowToRun, command: str) -
         )
         if there:
             say(f"{there} of them are there already", how.quiet)
+        workers, threads = side_by_side(plan, device.name)
+        if workers > 1:
+            say(f"{workers} networks side by side, {threads} {'thread' if threads == 1 else 'threads'} each", how.quiet)
         with meter(len(plan.cells), there, how.quiet) as progress:
-            for stack in missing:
-                entry = _measure(experiment, spec, stack, device.name, progress)
+            for stack, entry in entries(experiment, spec, plan, missing, device.name, progress.fraction):
                 writer.append(entry)
                 progress.finished(len(stack.cells), str(stack.cells[0]), entry.seconds)
         record["notes"] = list(spec.notes())
@@ -135,20 +137,6 @@ def _begin(
 
 def _now() -> str:
     return datetime.datetime.now().astimezone().isoformat(timespec="seconds")
-
-
-def _measure(experiment: Experiment, spec: Spec, stack: planning.Stack, device: str, progress: Meter) -> Entry:
-    started = time.perf_counter()
-    try:
-        rows = experiment.measure.measure(
-            stack.cells, spec, device, lambda share: progress.fraction(share, len(stack.cells))
-        )
-        error = ""
-    except DnnlabError:
-        raise  # the user's to mend, and the same for every stack
-    except Exception as problem:  # noqa: BLE001 - one stack's failure is a row that says so, the rest goes on
-        rows, error = {}, f"{type(problem).__name__}: {problem}"
-    return Entry(stack.key, rows, time.perf_counter() - started, error)
 
 
 def write_tables(

@@ -1,7 +1,8 @@
 """The training loop of any ``nn.Module``, with PyTorch's own optimisers."""
 
 import math
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
+from typing import Any
 
 import numpy as np
 import torch
@@ -21,6 +22,18 @@ _OPTIMISERS: dict[str, Callable[..., torch.optim.Optimizer]] = {
 }
 
 
+def make_optimiser(
+    name: str, parameters: Iterable[nn.Parameter], lr: float, weight_decay: float
+) -> torch.optim.Optimizer:
+    """PyTorch's optimiser of that name, as `training.optimisers` has it for stacks."""
+    return _OPTIMISERS[name](parameters, lr=lr, weight_decay=weight_decay)
+
+
+def outputs(out: Any) -> Any:
+    """The logits among what a network gives: GoogLeNet and Inception add more in training, Hugging Face's always."""
+    return getattr(out, "logits", out)
+
+
 def logits(model: nn.Module, data: Dataset, index: Tensor) -> Tensor:
     """What ``model`` makes of the examples ``index``, ``[batch, class]``.
 
@@ -33,7 +46,7 @@ def logits(model: nn.Module, data: Dataset, index: Tensor) -> Tensor:
     except (RuntimeError, ValueError, TypeError, IndexError) as problem:
         reason = str(problem).splitlines()[0] if str(problem) else type(problem).__name__
         raise UsageError(f"the model refuses inputs {list(x.shape)} of {data.name}: {reason}.") from problem
-    out = getattr(out, "logits", out)  # as the outputs of GoogLeNet and Inception in training, and of Hugging Face's
+    out = outputs(out)
     if not isinstance(out, Tensor) or out.ndim != 2 or out.shape[0] != len(index) or out.shape[1] < len(data.classes):
         got = list(out.shape) if isinstance(out, Tensor) else type(out).__name__
         raise UsageError(
@@ -57,7 +70,7 @@ class PlainTraining:
         clip: float,
     ) -> None:
         self.model, self.data, self.order, self.clip = model, data, order, clip
-        self.optimiser = _OPTIMISERS[optimiser](model.parameters(), lr=lr, weight_decay=weight_decay)
+        self.optimiser = make_optimiser(optimiser, model.parameters(), lr, weight_decay)
 
     def step(self) -> tuple[float, float]:
         """One step; the global gradient norm before and after clipping."""

@@ -1,0 +1,1 @@
+"""The main question: cost and accuracy of networks at an equal budget."""

@@ -1,0 +1,168 @@
+"""The columns of the main question: names, types, meanings."""
+
+from dnnlab.report.columns import Column, Schema
+from dnnlab.training import configuration as ask
+
+REFERENCE, BETTER, WORSE, SAME = "reference", "more accurate", "less accurate", "no difference"
+UNDECIDED, DIVERGED, OUT_OF_MEMORY, UNTRAINED = "undecided", "diverged", "out of memory", "not trained"
+TONES = {
+    REFERENCE: "muted",
+    BETTER: "good",
+    WORSE: "bad",
+    SAME: "warn",
+    UNDECIDED: "muted",
+    DIVERGED: "bad",
+    OUT_OF_MEMORY: "bad",
+    UNTRAINED: "muted",
+}
+
+COSTED = ("arch", "data", "batch_size", "optimizer")
+"""What the cost of a network depends on."""
+COMPARED = ("data", "train_size", "budget")
+"""Rows are compared where they agree in these."""
+CONFIGURATION = (
+    *("arch", "data", "train_size", "budget", "batch_size", "optimizer", "lr", "weight_decay"),
+    *("schedule", "label_smoothing", "augment", "ema"),
+)
+COSTS = ("params", "macs", "latency_ms")
+"""The costs that fronts are drawn over."""
+
+_ASKED = {
+    column.name: column
+    for column in (
+        Column("arch", str, "network, with its options", screen="arch"),
+        *ask.columns(("data", "batch_size", "optimizer", "lr", "weight_decay")),
+        Column("train_size", int, "training examples asked for; 0 for all", screen="train size"),
+        Column("budget", str, "what is equal for all", screen="budget"),
+        Column("schedule", str, "course of the learning rate", screen="schedule"),
+        Column("label_smoothing", float, "share of a label spread over all classes", screen="smoothing"),
+        Column("augment", str, "how images are changed at random", screen="augment"),
+        Column("ema", float, "decay of the average of weights that is judged; 0 for none", screen="ema"),
+    )
+}
+_CONFIGURATION = tuple(_ASKED[name] for name in CONFIGURATION)
+
+_COUNTS = (
+    Column("params", int, "trainable parameters that inference uses", screen="params"),
+    Column("auxiliary_params", int, "trainable parameters of auxiliary heads, which only training uses"),
+    Column("buffers", int, "elements saved but not trained, such as statistics of batch normalisation"),
+    Column("macs", int, "multiply–accumulates of one input forward", screen="MACs"),
+    Column("training_macs", int, "multiply–accumulates of one input forward and backward"),
+    Column("activations", int, "elements put out by convolutions and linear layers for one input"),
+    Column(
+        "peak_memory_bytes",
+        int,
+        "most memory in training at this batch, predicted from the shapes of two steps",
+        unit="B",
+        screen="peak memory",
+    ),
+    Column("measured_peak_bytes", float, "the same, measured; empty where it would take too long", unit="B"),
+    Column("parameters_bytes", int, "part of the prediction: parameters", unit="B"),
+    Column("buffers_bytes", int, "part: buffers", unit="B"),
+    Column("gradients_bytes", int, "part: gradients", unit="B"),
+    Column("optimiser_bytes", int, "part: what the optimiser remembers", unit="B"),
+    Column("saved_bytes", int, "part: activations kept for the backward pass", unit="B"),
+)
+_SPEED = (
+    Column("latency_ms", float, "time of one input, median of timings in turns", unit="ms", screen="latency"),
+    Column("latency_p95_ms", float, "its 95th percentile", unit="ms"),
+    Column("latency_spread", float, "difference of its quartiles over the median"),
+    Column("warm_up_calls", int, "calls until the time stood still"),
+    Column("throughput", float, "inputs a second at the batch size", unit="1/s", screen="throughput"),
+    Column("peak_share", float, "multiply–accumulates a second at that batch over those of a large matrix product"),
+    Column("machine_macs_a_second", float, "the same product's, measured between the timings"),
+    Column("machine_spread", float, "difference of its quartiles over the median"),
+)
+
+
+def _optional(columns: tuple[Column, ...]) -> tuple[Column, ...]:
+    """Of costs that only rows of the part "cost" have; a whole number may then be missing, which a float says."""
+    return tuple(Column(c.name, float, c.help, c.unit) for c in columns)
+
+
+CELLS = (
+    Column("part", str, "cost, or training"),
+    *_CONFIGURATION,
+    Column("seed", int, "number of the seed, above --seed"),
+    Column("step", int, "training steps taken before this look"),
+    Column("epoch", float, "epochs until then"),
+    Column("macs_spent", float, "multiply–accumulates of the training until then"),
+    Column("seconds", float, "seconds of training until then", unit="s"),
+    Column("loss", float, "training loss, mean since the look before", unit="nats"),
+    Column("validation_accuracy", float, "share of the validation split classified right"),
+    Column("accuracy", float, "after the last step: share of the test split classified right"),
+    Column("outcome", str, "diverged or out of memory; else empty"),
+    Column("fitting_batch", float, "out of memory: the largest batch that would fit"),
+    *_optional(_COUNTS),
+    *_optional(_SPEED),
+    Column("noisy", float, "1 where the machine's own speed varied by more than a tenth"),
+    Column("error", str, "why nothing was measured"),
+)
+
+_ACCURACY = (
+    Column("seeds", int, "seeds that were trained", screen="seeds"),
+    Column(
+        "accuracy",
+        float,
+        "test accuracy after the last step, mean over seeds",
+        screen="accuracy",
+        low="accuracy_lo",
+        high="accuracy_hi",
+    ),
+    Column("accuracy_lo", float, "lower end of its 95 % interval over seeds"),
+    Column("accuracy_hi", float, "upper end"),
+    Column(
+        "difference",
+        float,
+        "accuracy less that of the reference, seed by seed",
+        screen="difference",
+        low="difference_lo",
+        high="difference_hi",
+    ),
+    Column("difference_lo", float, "lower end of its 95 % interval"),
+    Column("difference_hi", float, "upper end"),
+    Column("p", float, "p-value of no difference, Holm-corrected for the rows compared"),
+    Column("superiority", float, "share of seeds in which it beats the reference, P(A > B); ties count half"),
+    Column(
+        "rank",
+        int,
+        "place by accuracy under this budget, 1 for the best",
+        screen="rank",
+        low="rank_lo",
+        high="rank_hi",
+    ),
+    Column("rank_lo", int, "the best place that the paired differences leave open"),
+    Column("rank_hi", int, "the worst"),
+    Column(
+        "front",
+        str,
+        "the costs at which nothing as cheap is shown to be more accurate: the Pareto front, with its intervals",
+        screen="on the front of",
+    ),
+    Column("published_accuracy", float, "published, in its own recipe: not comparable", screen="published"),
+    Column("published_on", str, "what that was measured on"),
+    Column(
+        "verdict",
+        str,
+        "more accurate, less accurate or no difference against the reference, which is the first row of its budget; "
+        "undecided under three seeds; diverged, out of memory, not trained",
+        screen="verdict",
+    ),
+)
+
+SUMMARY = (
+    *_CONFIGURATION,
+    *_COUNTS,
+    *_SPEED,
+    Column("time_over_macs", float, "time per multiply–accumulate at the batch size, over that of the reference"),
+    Column("noisy", bool, "the machine's own speed varied by more than a tenth: measure again"),
+    *_ACCURACY,
+    Column("steps", float, "training steps, mean over seeds"),
+    Column("train_seconds", float, "seconds of training, mean over seeds", unit="s"),
+    Column("loss", float, "training loss at the end, mean over seeds", unit="nats"),
+    Column("diverged", int, "seeds whose loss became infinite or not a number"),
+    Column("fitting_batch", float, "out of memory: the largest batch that would fit"),
+    Column("failed", int, "cells that failed; cells.csv says why"),
+)
+
+SCHEMA = Schema(CELLS, SUMMARY, TONES, CONFIGURATION, compared=("accuracy",))

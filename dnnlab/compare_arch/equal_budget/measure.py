@@ -1,0 +1,236 @@
+"""What happens on the device: the costs of all networks in turns, and every training."""
+
+import dataclasses
+import functools
+import math
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from dnnlab.compare_arch.equal_budget import speed
+from dnnlab.compare_arch.equal_budget.plan import CostCell, TrainingCell
+from dnnlab.compare_arch.networks import build
+from dnnlab.data import load
+from dnnlab.data.dataset import Dataset
+from dnnlab.errors import UsageError
+from dnnlab.nets.cost import Cost, count
+from dnnlab.nets.memory import Memory, measured_peak, predict
+from dnnlab.runner.device import free_memory
+from dnnlab.runner.journal import Rows
+from dnnlab.runner.seeds import stream
+from dnnlab.training import budget, networks
+from dnnlab.training.plain import logits, make_optimiser
+from dnnlab.training.stacked import batch_order
+
+LOOKS = 10
+"""How often a training is looked at, the last time at its end."""
+_DEAR = 2e12
+"""MACs of a training step beyond which its memory is predicted alone."""
+OUT_OF_MEMORY = "out of memory"
+
+
+def measure(cells: Sequence[Any], spec: Any, device: str, progress: Callable[[float], None]) -> Rows:
+    """The costs of several networks, or one training.
+
+    Raises:
+        UsageError: a network does not take the data, or the budget does not pay for a step.
+    """
+    if isinstance(cells[0], CostCell):
+        return _costs(cells, device, progress)
+    return _training(cells[0], spec, device, progress)
+
+
+def _costs(cells: Sequence[CostCell], device: str, progress: Callable[[float], None]) -> Rows:
+    first = cells[0]
+    data = load(first.data)
+    shape, classes = data.shape, len(data.classes)
+    rows: list[dict[str, Any]] = []
+    calls: dict[str, speed.Call] = {}
+    for i, cell in enumerate(cells):
+        counts = counted(cell.arch, shape, classes)
+        memory = predicted(cell.arch, shape, classes, cell.batch_size, cell.optimizer)
+        rows.append({"cell": i, "part": cell.part, **_counts(counts), **_memory(memory)})
+        rows[-1]["measured_peak_bytes"] = _measured(cell, counts, memory, data, device)
+        for size in _sizes(cell):
+            calls[f"{i} {size}"] = _inference(cell.arch, data, size, device)
+        progress(0.5 * (i + 1) / len(cells))
+    timings, machine = speed.in_turns(calls, device, lambda share: progress(0.5 + 0.5 * share))
+    for i, (cell, row) in enumerate(zip(cells, rows, strict=True)):
+        alone, full = (timings[f"{i} {size}"] for size in (_sizes(cell)[0], _sizes(cell)[-1]))
+        row |= {
+            "latency_ms": alone.median * 1e3,
+            "latency_p95_ms": alone.p95 * 1e3,
+            "latency_spread": alone.spread,
+            "warm_up_calls": alone.warm_up,
+            "throughput": cell.batch_size / full.median,
+            "peak_share": row["macs"] * cell.batch_size / full.median / machine.macs_a_second,
+            "machine_macs_a_second": machine.macs_a_second,
+            "machine_spread": machine.spread,
+            "noisy": float(machine.noisy),
+        }
+    return {name: [row[name] for row in rows] for name in rows[0]}
+
+
+def _sizes(cell: CostCell) -> tuple[int, int]:
+    return 1, cell.batch_size
+
+
+@functools.lru_cache(maxsize=256)
+def counted(arch: str, shape: tuple[int, ...], classes: int) -> Cost:
+    """What ``arch`` costs on inputs of ``shape``."""
+    try:
+        return count(build(arch, shape, classes, skeleton=True), shape)
+    except UsageError as problem:
+        raise UsageError(f"{arch}: {problem}") from None
+
+
+def predicted(arch: str, shape: tuple[int, ...], classes: int, batch_size: int, optimizer: str) -> Memory:
+    """Memory that training ``arch`` takes."""
+    return predict(
+        build(arch, shape, classes, skeleton=True),
+        shape,
+        batch_size,
+        lambda model, x, y: networks.objective(model, x, y, 0.0),
+        lambda parameters: make_optimiser(optimizer, parameters, 0.1, 0.0),
+    )
+
+
+def _counts(counts: Cost) -> dict[str, int]:
+    named = dataclasses.asdict(counts)
+    return {"params": named.pop("parameters"), "auxiliary_params": named.pop("auxiliary"), **named}
+
+
+def _memory(memory: Memory) -> dict[str, int]:
+    named = dataclasses.asdict(memory)
+    return {"peak_memory_bytes": named.pop("peak"), **{f"{name}_bytes": size for name, size in named.items()}}
+
+
+def _measured(cell: CostCell, counts: Cost, memory: Memory, data: Dataset, device: str) -> float:
+    """Peak bytes of two training steps; nan where that would take long, or half of the memory there is."""
+    if counts.training_macs * cell.batch_size > _DEAR or memory.peak > free_memory(device) / 2:
+        return math.nan
+
+    def train() -> None:
+        model = build(cell.arch, data.shape, len(data.classes)).to(device).train()
+        x = torch.zeros(cell.batch_size, *data.shape, device=device)
+        y = torch.zeros(cell.batch_size, dtype=torch.int64, device=device)
+        optimiser = make_optimiser(cell.optimizer, model.parameters(), 0.1, 0.0)
+        for _ in range(2):
+            optimiser.zero_grad(set_to_none=True)
+            networks.objective(model, x, y, 0.0).backward()
+            optimiser.step()
+
+    return measured_peak(train, device)
+
+
+def _inference(arch: str, data: Dataset, size: int, device: str) -> speed.Call:
+    model = build(arch, data.shape, len(data.classes)).to(device).eval()
+    model = model.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+    index = data.train[:1].expand(size)
+    x = networks.laid_out(data.inputs(index).to(device))
+
+    @torch.inference_mode()
+    def call() -> Tensor:
+        with networks.mixed(x):
+            out: Tensor = model(x)
+        return out
+
+    return call
+
+
+def training_macs(cell: TrainingCell) -> float:
+    """Of the whole training; nan where the clock decides."""
+    data = load(cell.data)
+    macs = counted(cell.arch, data.shape, len(data.classes)).training_macs * cell.batch_size
+    examples = min(cell.train_size or len(data.train), len(data.train))
+    steps = budget.parse(cell.budget).steps(cell.arch, examples // cell.batch_size, macs)
+    return math.nan if steps is None else float(steps * macs)
+
+
+def _training(cell: TrainingCell, spec: Any, device: str, progress: Callable[[float], None]) -> Rows:
+    data = part_of(load(cell.data), cell.train_size, spec.settled.test_size, spec.seed).to(device)
+    batches = len(data.train) // cell.batch_size
+    if not batches:
+        raise UsageError(
+            f"--batch-size {cell.batch_size} is more than the {len(data.train)} training examples of {data.name}."
+        )
+    macs = counted(cell.arch, data.shape, len(data.classes)).training_macs * cell.batch_size
+    allowed = budget.parse(cell.budget)
+    steps = allowed.steps(cell.arch, batches, macs)
+    if (fits := largest_batch(cell, data, device)) < cell.batch_size:
+        return _one({"part": cell.part, "outcome": OUT_OF_MEMORY, "fitting_batch": fits})
+    training = networks.NetworkTraining(
+        initialised(cell.arch, data, int(stream(spec.seed, cell.seed, "weights").integers(2**63))),
+        data,
+        batch_order(len(data.train), cell.batch_size, stream(spec.seed, cell.seed, "batches")),
+        networks.Recipe(
+            cell.optimizer,
+            cell.lr,
+            cell.weight_decay,
+            cell.schedule,
+            cell.label_smoothing,
+            cell.augment,
+            cell.ema,
+        ),
+        stream(spec.seed, cell.seed, "augmentation"),
+    )
+    with torch.no_grad():
+        logits(training.model.eval(), data, data.train[:2])  # a user's network may not fit the data
+    rows: list[dict[str, Any]] = []
+
+    def look(step: int, seconds: float, loss: float) -> None:
+        share = networks.accuracy(training.evaluated, data, data.validation)
+        row = {"step": step, "seconds": seconds, "macs_spent": step * macs, "epoch": step / batches, "loss": loss}
+        rows.append({"cell": 0, "part": cell.part, "outcome": "", **row, "validation_accuracy": share})
+
+    try:
+        networks.run(training, steps, allowed.amount, LOOKS, look, progress)
+    except torch.OutOfMemoryError:
+        return _one({"part": cell.part, "outcome": OUT_OF_MEMORY, "fitting_batch": fits})
+    finite = math.isfinite(rows[-1]["loss"])
+    rows[-1]["accuracy"] = networks.accuracy(training.evaluated, data, data.test)
+    rows[-1]["outcome"] = "" if finite else "diverged"
+    return {name: [row.get(name, math.nan) for row in rows] for name in rows[-1]}
+
+
+def _one(row: dict[str, Any]) -> Rows:
+    return {"cell": [0], **{name: [value] for name, value in row.items()}}
+
+
+def part_of(data: Dataset, train_size: int, test_size: int, base: int) -> Dataset:
+    """``data`` with at most so many training and test examples, 0 for all: the same for every network and seed."""
+
+    def chosen(index: Tensor, size: int, purpose: str) -> Tensor:
+        if not 0 < size < len(index):
+            return index
+        return index[torch.from_numpy(stream(base, 0, purpose).permutation(len(index))[:size])]
+
+    return dataclasses.replace(
+        data,
+        train=chosen(data.train, train_size, "training part"),
+        test=chosen(data.test, test_size, "test part"),
+    )
+
+
+def initialised(arch: str, data: Dataset, seed: int) -> nn.Module:
+    """A fresh network from the seed alone; it is the only one to draw from PyTorch's own stream afterwards."""
+    torch.manual_seed(seed)
+    return build(arch, data.shape, len(data.classes))
+
+
+def largest_batch(cell: TrainingCell, data: Dataset, device: str) -> int:
+    """The largest batch, up to the cell's, whose training fits into the memory that is free."""
+    shape, classes, free = tuple(data.shape), len(data.classes), free_memory(device)
+    most = _peak(cell.arch, shape, classes, cell.batch_size, cell.optimizer)
+    if most <= free:
+        return cell.batch_size
+    few = _peak(cell.arch, shape, classes, 2, cell.optimizer)
+    each = (most - few) / (cell.batch_size - 2)  # activations grow with the batch, all else does not
+    return max(0, 2 + math.floor((free - few) / each)) if free >= few else 0
+
+
+@functools.lru_cache(maxsize=256)
+def _peak(arch: str, shape: tuple[int, ...], classes: int, batch_size: int, optimizer: str) -> int:
+    return predicted(arch, shape, classes, batch_size, optimizer).peak

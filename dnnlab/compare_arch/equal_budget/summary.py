@@ -1,0 +1,170 @@
+"""Rows to table: costs, accuracy with intervals, paired differences, ranks, Pareto fronts, and a verdict a row."""
+
+import itertools
+import math
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from dnnlab.compare_arch import networks
+from dnnlab.compare_arch.equal_budget import columns as c
+from dnnlab.report.table import fit
+from dnnlab.runner.stats import ENOUGH, Comparison, holm, mean_interval, mean_share, paired
+
+SIGNIFICANT = 0.05
+
+
+def summarise(cells: pd.DataFrame, spec: Any) -> pd.DataFrame:
+    """One row a network and its training options under one budget; without training one a network."""
+    costs = cells[cells["part"].eq("cost") | (cells["part"].eq("") & cells["budget"].eq(""))]
+    costs = costs.drop_duplicates(list(c.COSTED)).set_index(list(c.COSTED))
+    trained = cells[cells["budget"] != ""]
+    if trained.empty:
+        return fit(pd.DataFrame([_cost_row(key, row) for key, row in costs.iterrows()]), c.SUMMARY)
+    rows = [_row(configuration, own, costs) for configuration, own in _configurations(trained)]
+    table, finals = pd.DataFrame(rows), per_cell(cells, spec)
+    seeds = {key: own.set_index("seed")["accuracy"] for key, own in finals.groupby(list(c.CONFIGURATION), dropna=False)}
+    parts = [_compared(group.copy(), seeds) for _, group in table.groupby(list(c.COMPARED), sort=False, dropna=False)]
+    return fit(pd.concat(parts, ignore_index=True), c.SUMMARY)
+
+
+def _configurations(trained: pd.DataFrame) -> list[tuple[dict[str, Any], pd.DataFrame]]:
+    names = list(c.CONFIGURATION)
+    return [
+        (dict(zip(names, values, strict=True)), rows)
+        for values, rows in trained.groupby(names, sort=False, dropna=False)
+    ]
+
+
+def per_cell(cells: pd.DataFrame, spec: Any) -> pd.DataFrame:
+    """One row a training that came to its end: configuration, seed and test accuracy."""
+    final = cells[cells["accuracy"].notna()]
+    return final[[*c.CONFIGURATION, "seed", "accuracy", "loss"]].reset_index(drop=True)
+
+
+def _costs_of(row: "pd.Series[Any]") -> dict[str, Any]:
+    names = [column.name for column in (*c._COUNTS, *c._SPEED)]
+    whole = {column.name for column in c._COUNTS if column.dtype is int} | {"warm_up_calls"}
+    found = {name: float(row[name]) for name in names}
+    return {name: int(v) if name in whole and not math.isnan(v) else v for name, v in found.items()} | {
+        "noisy": row["noisy"] == 1.0
+    }
+
+
+def _cost_row(key: Any, row: "pd.Series[Any]") -> dict[str, Any]:
+    named = dict(zip(c.COSTED, key, strict=True))
+    return named | _head(named["arch"]) | _costs_of(row) | {"failed": int(row["error"] != "")}
+
+
+def _head(arch: str) -> dict[str, Any]:
+    accuracy, on = networks.published(arch)
+    return {
+        "seeds": 0,
+        "diverged": 0,
+        "published_accuracy": accuracy,
+        "published_on": on,
+        "verdict": c.UNTRAINED,
+    }
+
+
+def _row(configuration: dict[str, Any], rows: pd.DataFrame, costs: pd.DataFrame) -> dict[str, Any]:
+    row = configuration | _head(configuration["arch"])
+    key = tuple(configuration[name] for name in c.COSTED)
+    if key in costs.index:
+        row |= _costs_of(costs.loc[key])
+    final = rows[rows["accuracy"].notna()]
+    accuracy = mean_share(final["accuracy"].tolist())
+    row |= {
+        "seeds": len(final),
+        "accuracy": accuracy.mean,
+        "accuracy_lo": accuracy.low,
+        "accuracy_hi": accuracy.high,
+        "steps": mean_interval(final["step"].astype(float).tolist()).mean,
+        "train_seconds": mean_interval(final["seconds"].tolist()).mean,
+        "loss": mean_interval(final["loss"].tolist()).mean,
+        "diverged": int((final["outcome"] == c.DIVERGED).sum()),
+        "fitting_batch": float(rows["fitting_batch"].min()),
+        "failed": int((rows["error"] != "").groupby(rows["seed"]).any().sum()),
+    }
+    return row
+
+
+def _compared(group: pd.DataFrame, seeds: dict[Any, pd.Series]) -> pd.DataFrame:
+    """The rows of one budget with differences, ranks, fronts and verdicts."""
+    none = pd.Series(dtype=float)
+    keys = list(group[list(c.CONFIGURATION)].itertuples(index=False, name=None))
+    accuracies = [seeds.get(key, none) for key in keys]
+
+    def pair(a: int, b: int) -> Comparison:
+        left, right = accuracies[a].align(accuracies[b], join="inner")
+        return paired(left.tolist(), right.tolist())
+
+    against = [pair(0, i) for i in range(len(keys))]
+    ps = holm([math.nan, *(comparison.p for comparison in against[1:])])
+    for end, name in (("mean", ""), ("low", "_lo"), ("high", "_hi")):
+        group[f"difference{name}"] = [math.nan, *(getattr(x.difference, end) for x in against[1:])]
+    group["p"] = ps
+    group["superiority"] = [math.nan, *(x.superiority for x in against[1:])]
+    beats = _beats(pair, len(keys))
+    places = group["accuracy"].rank(ascending=False, method="min")
+    group["rank"] = places
+    if group["seeds"].max() >= ENOUGH:
+        trained = group["accuracy"].notna().to_numpy()
+        group["rank_lo"] = np.where(trained, 1 + beats.sum(0), math.nan)
+        group["rank_hi"] = np.where(trained, trained.sum() - beats.sum(1), math.nan)
+        group["front"] = [_front(i, group, beats) for i in range(len(keys))]
+    first = group.iloc[0]
+    each = group["batch_size"] / group["throughput"] / group["batch_size"] / group["macs"]
+    group["time_over_macs"] = each / (1 / first["throughput"] / first["macs"])
+    pairs = [x.difference.n for x in against]
+    group["verdict"] = [_verdict(i, row, pairs[i], ps[i]) for i, row in enumerate(group.to_dict("records"))]
+    return group
+
+
+def _beats(pair: Any, count: int) -> np.ndarray:
+    """``[i, j]``: row i is shown to be more accurate than row j, Holm-corrected over all pairs."""
+    pairs = list(itertools.combinations(range(count), 2))
+    found = [pair(a, b) for a, b in pairs]
+    beats = np.zeros((count, count), dtype=bool)
+    for (a, b), comparison, p in zip(pairs, found, holm([x.p for x in found]), strict=True):
+        if comparison.difference.n >= ENOUGH and p < SIGNIFICANT:
+            better, worse = (b, a) if comparison.difference.mean > 0 else (a, b)
+            beats[better, worse] = True
+    return beats
+
+
+def _front(i: int, group: pd.DataFrame, beats: np.ndarray) -> str:
+    """The costs on whose front row i is: nothing as cheap is shown to be more accurate."""
+    if math.isnan(group["accuracy"].iloc[i]):
+        return ""
+
+    def on(cost: str) -> bool:
+        costs = group[cost].astype(float).to_numpy()
+        return not bool((beats[:, i] & (costs <= costs[i])).any())
+
+    return ", ".join(_SHORT[cost] for cost in c.COSTS if on(cost))
+
+
+_SHORT = {"params": "params", "macs": "MACs", "latency_ms": "latency"}
+
+
+def _verdict(i: int, row: dict[Any, Any], pairs: int, p: float) -> str:
+    if not math.isnan(row["fitting_batch"]) and not row["seeds"]:
+        return c.OUT_OF_MEMORY
+    if row["seeds"] and row["diverged"] > row["seeds"] / 2:
+        return c.DIVERGED
+    if i == 0:
+        return c.REFERENCE
+    if pairs < ENOUGH:
+        return c.UNDECIDED
+    if p < SIGNIFICANT:
+        return c.BETTER if row["difference"] > 0 else c.WORSE
+    return c.SAME
+
+
+def order(rows: pd.DataFrame) -> Sequence[str]:
+    """The networks of one budget from the most to the least accurate."""
+    ranked = rows.sort_values("accuracy", ascending=False, kind="stable")
+    return list(ranked.loc[ranked["accuracy"].notna(), "arch"])

@@ -1,0 +1,55 @@
+"""The networks that are compared: of the catalogue, or a user's own."""
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+from dnnlab.errors import UsageError
+from dnnlab.nets.catalogue import create_model, parse
+
+if TYPE_CHECKING:
+    from torch import nn
+
+
+def is_own(arch: str) -> bool:
+    """Whether ``arch`` is a user's ``package.module:factory``, ``torchvision:NAME`` or ``timm:NAME``."""
+    _, colon, rest = arch.partition(":")
+    return bool(colon) and "=" not in rest
+
+
+def check(arch: str) -> None:
+    """Raise a `UsageError` unless ``arch`` reads."""
+    if not is_own(arch):
+        parse(arch)
+
+
+def build(arch: str, shape: Sequence[int], classes: int, skeleton: bool = False) -> "nn.Module":
+    """A fresh network for inputs of ``shape``; as a ``skeleton`` it lies on the meta device and has no values.
+
+    Raises:
+        UsageError: nobody knows the name, or it is for images and the data are none.
+    """
+    from dnnlab.nets.meta import Skeleton
+    from dnnlab.nets.own import factory
+
+    if is_own(arch):
+        model = factory(arch, classes)()
+        return model.to("meta") if skeleton else model
+    if len(shape) != 3 or shape[1] != shape[2]:
+        raise UsageError(
+            f"{arch} takes square images, not inputs of {' × '.join(map(str, shape))}; take other --data, or a network "
+            "of your own."
+        )
+    if not skeleton:
+        return create_model(arch, num_classes=classes, in_chans=shape[0], input_size=shape[1])
+    with Skeleton():
+        return create_model(arch, num_classes=classes, in_chans=shape[0], input_size=shape[1])
+
+
+def published(arch: str) -> tuple[float, str]:
+    """Published top-1 accuracy and what it was measured on, for a network of the catalogue as published."""
+    if is_own(arch):
+        return float("nan"), ""
+    member, options = parse(arch)
+    if options or member.top1 is None:
+        return float("nan"), ""
+    return member.top1 / 100, "CIFAR-10" if member.classes == 10 else "ImageNet"

@@ -1,0 +1,43 @@
+"""The lecture's own comparisons: options by name, for whatever the user leaves open."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from dnnlab.compare_arch.questions import MAIN
+
+
+@dataclass(frozen=True)
+class Preset:
+    """A comparison: what it asks, and the options that ask it."""
+
+    help: str
+    options: Mapping[str, Any]
+    question: str = MAIN
+
+
+PRESETS: dict[str, Preset] = {
+    "depth": Preset(
+        "plain against residual networks of the same parameters",
+        {"arch": tuple(f"{kind}{depth}" for depth in (20, 32, 44, 56) for kind in ("plain", "resnet"))},
+    ),
+    "shallow-deep": Preset(
+        "hidden units that parity of n bits and a compositional function need, shallow and deep",
+        {},
+        "--preset shallow-deep",
+    ),
+    "transfer": Preset("lower layers from one task, frozen, on another", {}, "--preset transfer"),
+    "separability": Preset("how well a linear classifier does on each layer", {}, "--preset separability"),
+    "activations": Preset(
+        "one network under each activation",
+        {"arch": tuple(f"resnet20:act={act}" for act in ("relu", "leaky_relu", "elu", "swish", "gelu", "tanh"))},
+    ),
+    "regularisation": Preset(
+        "augmentation, dropout and weight decay, alone and together",
+        {"arch": ("resnet20", "resnet20:dropout=0.2"), "weight_decay": (0.0, 5e-4), "augment": ("none", "crop")},
+    ),
+    "init-norm-order": Preset(
+        "normalisations, and batch normalisation before and after the activation",
+        {"arch": tuple(f"mlp5:norm={norm}" for norm in ("none", "batch", "layer"))},
+    ),
+}

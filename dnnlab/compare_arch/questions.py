@@ -1,0 +1,17 @@
+"""The questions of compare-arch. Each is a package with rooms of its own, as an experiment has them, and ``plan.py``
+with its cells in place of ``spec.py``."""
+
+import importlib
+from typing import Any
+
+MAIN, BLOCKS = "", "--block"
+
+_PACKAGES = {
+    MAIN: "equal_budget",
+}
+QUESTIONS = tuple(_PACKAGES)
+
+
+def room(question: str, name: str) -> Any:
+    """The room called ``name`` of the question, which is one of `QUESTIONS`."""
+    return importlib.import_module(f"dnnlab.compare_arch.{_PACKAGES[question]}.{name}")

@@ -1,0 +1,174 @@
+"""What may be asked of ``compare-arch``."""
+
+import dataclasses
+import functools
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Annotated, Any
+
+from typer import Option
+
+from dnnlab import data as datasets
+from dnnlab.compare_arch import networks
+from dnnlab.compare_arch.presets import PRESETS
+from dnnlab.compare_arch.questions import BLOCKS, MAIN, room
+from dnnlab.errors import UsageError
+from dnnlab.runner.options import Check, OneOf, fields
+from dnnlab.training import budget as budgets
+from dnnlab.training import configuration as ask
+
+HELP = """Compare architectures: what they cost, and how well they do at an equal budget, in one table.
+
+The first network, with the first training options, is what the others are compared with, seed by seed.
+
+[bold]Examples[/bold]
+
+Depth with and without shortcuts: [cyan]dnnlab compare-arch --arch plain20,resnet20,plain56,resnet56 --data cifar10
+--budget epochs=10 --seeds 5[/cyan]
+
+Does the order change with what is equal? [cyan]dnnlab compare-arch --arch resnet20,mobilenet_v2 --budget
+epochs=5,macs=1e12,seconds=60[/cyan]
+
+With options, and a network of your own: [cyan]dnnlab compare-arch --arch
+resnet20,resnet20:act=gelu,norm=none,mypackage.nets:factory --data folder:images[/cyan]
+
+What the catalogue holds: [cyan]dnnlab compare-arch --list[/cyan]. Building blocks side by side:
+[cyan]dnnlab compare-arch --block[/cyan]
+
+The lecture's own comparisons: [cyan]dnnlab compare-arch --preset depth --data cifar10[/cyan]
+"""
+
+MEASURED_BY = ("compare_arch", "data", "nets", "runner/engine.py", "runner/seeds.py", "training")
+
+SCHEDULES = ("cosine", "onecycle", "constant")
+AUGMENTATIONS = ("none", "flip", "crop", "crop+flip")
+_WHAT = "What to compare"
+
+
+@dataclass(frozen=True)
+class Spec:
+    """The options of ``compare-arch``; together with data and code they decide every number."""
+
+    arch: Annotated[
+        tuple[str, ...],
+        Option(
+            help="Networks: of the catalogue (--list), with options as in resnet20:act=gelu,norm=none; your own as "
+            "package.module:factory; torchvision:NAME or timm:NAME.",
+            rich_help_panel=_WHAT,
+        ),
+        Check(networks.check),
+    ] = ()
+    preset: Annotated[
+        str,
+        Option(
+            help="A comparison of the lecture; options given beside it win. "
+            + "; ".join(f"{name}: {preset.help}" for name, preset in PRESETS.items())
+            + ".",
+            rich_help_panel=_WHAT,
+        ),
+        OneOf(("", *PRESETS)),
+    ] = ""
+    block: Annotated[
+        bool,
+        Option("--block", help="Building blocks side by side: parameters, MACs and time.", rich_help_panel=_WHAT),
+    ] = False
+    list: Annotated[
+        bool, Option("--list", help="Print the catalogue with its costs, and leave.", rich_help_panel=_WHAT)
+    ] = False
+    cost_only: Annotated[
+        bool, Option("--cost-only", help="Costs alone; nothing is trained.", rich_help_panel=_WHAT)
+    ] = False
+    data: ask.Data = ("digits",)
+    train_size: Annotated[
+        tuple[int, ...],
+        Option(help="Training examples; 0 takes all.", min=0, rich_help_panel=ask.DATA),
+    ] = (0,)
+    test_size: Annotated[int, Option(help="Test examples; 0 takes all.", min=0, rich_help_panel=ask.DATA)] = 0
+    seeds: ask.Seeds = 5
+    seed: ask.Seed = 0
+    budget: Annotated[
+        tuple[str, ...],
+        Option(
+            help="What is equal for all: epochs=N, steps=N, macs=N or seconds=N of training. Several are compared.",
+            rich_help_panel=ask.TRAIN,
+        ),
+        Check(budgets.parse),
+    ] = ("epochs=10",)
+    batch_size: ask.BatchSize = (128,)
+    optimizer: ask.Optimizer = ("momentum",)
+    lr: ask.LearningRate = (0.1,)
+    weight_decay: ask.WeightDecay = (1e-4,)
+    schedule: Annotated[
+        tuple[str, ...],
+        Option(help=f"Course of the learning rate: {', '.join(SCHEDULES)}.", rich_help_panel=ask.TRAIN),
+        OneOf(SCHEDULES),
+    ] = ("cosine",)
+    label_smoothing: Annotated[
+        tuple[float, ...],
+        Option(help="Share of a label spread over all classes.", min=0, max=0.99, rich_help_panel=ask.TRAIN),
+    ] = (0.0,)
+    augment: Annotated[
+        tuple[str, ...],
+        Option(help=f"Change images at random: {', '.join(AUGMENTATIONS)}.", rich_help_panel=ask.TRAIN),
+        OneOf(AUGMENTATIONS),
+    ] = ("none",)
+    ema: Annotated[
+        tuple[float, ...],
+        Option(
+            help="Judge the average of the weights that decays by this a step; 0 judges the weights themselves.",
+            min=0,
+            max=0.99999,
+            rich_help_panel=ask.TRAIN,
+        ),
+    ] = (0.0,)
+    device: ask.Device = "auto"
+
+    def validate(self) -> None:
+        """Options that must fit each other.
+
+        Raises:
+            UsageError: they do not.
+        """
+        asked = [name for name in ("arch", "preset", "block", "list") if getattr(self, name)]
+        if not asked:
+            raise UsageError(
+                "nothing to compare; give --arch, such as --arch plain20,resnet20, or --preset or --block."
+            )
+        if self.question != MAIN:
+            room(self.question, "plan").validate(self)
+
+    @functools.cached_property
+    def settled(self) -> "Spec":
+        """The options with those of the preset, where they were left open."""
+        if not self.preset:
+            return self
+        defaults = {field.name: field.default for field in fields(Spec)}
+        open_ = {k: v for k, v in PRESETS[self.preset].options.items() if getattr(self, k) == defaults[k]}
+        return dataclasses.replace(self, **open_)
+
+    @property
+    def question(self) -> str:
+        """Which of the questions is asked."""
+        return BLOCKS if self.block else PRESETS[self.preset].question if self.preset else MAIN
+
+    def plan(self) -> Sequence[Any]:
+        """The cells of the question."""
+        cells: Sequence[Any] = room(self.question, "plan").plan(self.settled)
+        return cells
+
+    def content(self) -> Mapping[str, str]:
+        """Digests of the data sets, and of the user's own networks."""
+        if self.question != MAIN:
+            return dict(room(self.question, "plan").content(self))
+        from dnnlab.nets.own import digest
+
+        own = {arch: digest(arch, "") for arch in self.arch if networks.is_own(arch)}
+        return datasets.digests(self.data) | own
+
+    def notes(self) -> Sequence[str]:
+        """What was done to the data that their owner may not expect."""
+        return [] if self.block else datasets.notes(self.data)
+
+    def unlike_default(self) -> set[str]:
+        """The names of the options that were set."""
+        return {field.name for field in fields(Spec) if getattr(self, field.name) != field.default}

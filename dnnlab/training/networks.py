@@ -1,0 +1,163 @@
+"""The training loop of convolutional and other networks of their own: one model, all data on the device."""
+
+import copy
+import math
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from dnnlab.data.dataset import Dataset
+from dnnlab.training.augmentation import augmentation
+from dnnlab.training.plain import make_optimiser, outputs
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """How a network is trained."""
+
+    optimizer: str
+    lr: float
+    weight_decay: float
+    schedule: str
+    label_smoothing: float
+    augment: str
+    ema: float
+    """Decay of the average of the weights that is evaluated in their place; 0 evaluates the weights themselves."""
+
+
+WARM_UP = 0.3
+"""Share of a one-cycle schedule in which the rate climbs (Smith 2018)."""
+
+
+def rate(schedule: str, done: float) -> float:
+    """The learning rate, as a share of its peak, when the share ``done`` of the budget is spent."""
+    match schedule:
+        case "cosine":  # Loshchilov & Hutter 2017, without restarts
+            return 0.5 * (1 + math.cos(math.pi * done))
+        case "onecycle":
+            if done < WARM_UP:
+                return 0.04 + 0.96 * 0.5 * (1 - math.cos(math.pi * done / WARM_UP))
+            return 0.5 * (1 + math.cos(math.pi * (done - WARM_UP) / (1 - WARM_UP)))
+    return 1.0
+
+
+class NetworkTraining:
+    """Trains ``model`` on ``data``, batch after batch of ``order``; images are changed by draws from ``noise``.
+
+    Images and convolutions are channels-last, which both oneDNN and cuDNN are quicker with; on CUDA products are
+    taken in bfloat16.
+    """
+
+    def __init__(
+        self,
+        model: nn.Module,
+        data: Dataset,
+        order: Iterator[np.ndarray],
+        recipe: Recipe,
+        noise: np.random.Generator,
+    ) -> None:
+        self.model, self.data, self.order, self.recipe, self.noise = model, data, order, recipe, noise
+        self.model.to(data.x.device).to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+        trained = [p for p in model.parameters() if p.requires_grad]
+        self.optimiser = make_optimiser(recipe.optimizer, trained, recipe.lr, recipe.weight_decay)
+        self.change = augmentation(recipe.augment) if data.x.ndim == 4 else None
+        self.average = copy.deepcopy(model).eval() if recipe.ema else None
+
+    def step(self, done: float) -> Tensor:
+        """One step, when the share ``done`` of the budget is spent; the loss, still on the device."""
+        for group in self.optimiser.param_groups:
+            group["lr"] = self.recipe.lr * rate(self.recipe.schedule, done)
+        index = self.data.train[torch.from_numpy(next(self.order)).to(self.data.train.device)]
+        x = self.data.x[index]
+        if self.change is not None:
+            x = self.change(x, self.noise)
+        x, y = laid_out(self.data.standardised(x)), self.data.y[index]
+        self.model.train()
+        self.optimiser.zero_grad(set_to_none=True)
+        with mixed(x):
+            loss = objective(self.model, x, y, self.recipe.label_smoothing)
+        loss.backward()
+        self.optimiser.step()
+        if self.average is not None:
+            self._update_average()
+        return loss.detach()
+
+    @torch.no_grad()
+    def _update_average(self) -> None:
+        assert self.average is not None
+        new, kept = self.model.state_dict(), self.average.state_dict()
+        for name, value in kept.items():
+            if value.is_floating_point():
+                value.lerp_(new[name], 1 - self.recipe.ema)
+            else:
+                value.copy_(new[name])
+
+    @property
+    def evaluated(self) -> nn.Module:
+        """The network that is judged: the trained one, or the average of its weights."""
+        return self.average or self.model
+
+
+def objective(model: nn.Module, x: Tensor, y: Tensor, label_smoothing: float) -> Tensor:
+    """Cross-entropy of logits, with what auxiliary heads add in training (Szegedy 2015)."""
+    out = model(x)
+    loss = F.cross_entropy(outputs(out).float(), y, label_smoothing=label_smoothing)
+    for logits in getattr(out, "auxiliary", ()):
+        loss = loss + out.weight * F.cross_entropy(logits.float(), y, label_smoothing=label_smoothing)
+    return loss
+
+
+def laid_out(x: Tensor) -> Tensor:
+    """Images in channels-last order; anything else as it is."""
+    return x.contiguous(memory_format=torch.channels_last) if x.ndim == 4 else x
+
+
+def mixed(x: Tensor) -> torch.autocast:
+    """Products in bfloat16 on CUDA, in float32 elsewhere."""
+    return torch.autocast(x.device.type, dtype=torch.bfloat16, enabled=x.device.type == "cuda")
+
+
+@torch.no_grad()
+def accuracy(model: nn.Module, data: Dataset, index: Tensor, batch_size: int = 256) -> float:
+    """Share of the examples ``index`` that ``model`` gets right, in evaluation mode."""
+    model.eval()
+    right = 0
+    for part in index.split(batch_size):
+        x = laid_out(data.inputs(part))
+        with mixed(x):
+            right += int((outputs(model(x)).argmax(-1) == data.y[part]).sum())
+    return right / max(1, len(index))
+
+
+def run(
+    training: NetworkTraining,
+    steps: int | None,
+    seconds: float,
+    looks: int,
+    look: Callable[[int, float, float], None],
+    progress: Callable[[float], None],
+) -> None:
+    """Take ``steps`` steps, or where that is ``None`` as many as ``seconds`` of training allow.
+
+    ``look(step, seconds of training, mean loss since the last look)`` is called ``looks`` times, evenly over the
+    budget, the last time at its end. The clock stands still meanwhile.
+    """
+    losses: list[Tensor] = []
+    spent, step, done, taken = 0.0, 0, 0.0, 0
+    while done < 1:
+        started = time.perf_counter()
+        losses.append(training.step(done))
+        if steps is None:
+            losses[-1].item()  # a device that runs behind would be ahead of the clock
+        spent += time.perf_counter() - started
+        step += 1
+        done = min(1.0, spent / seconds if steps is None else step / steps)
+        if done * looks >= taken + 1:
+            look(step, spent, float(torch.stack(losses).double().mean()))
+            losses, taken = [], math.floor(done * looks)
+        progress(done)
