@@ -8,6 +8,7 @@ MAIN, BLOCKS = "", "--block"
 
 _PACKAGES = {
     MAIN: "equal_budget",
+    BLOCKS: "blocks",
 }
 QUESTIONS = tuple(_PACKAGES)
 

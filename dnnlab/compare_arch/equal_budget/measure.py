@@ -9,7 +9,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from dnnlab.compare_arch.equal_budget import speed
+from dnnlab.compare_arch import speed
 from dnnlab.compare_arch.equal_budget.plan import CostCell, TrainingCell
 from dnnlab.compare_arch.networks import build
 from dnnlab.data import load

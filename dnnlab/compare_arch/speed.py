@@ -27,6 +27,7 @@ Call = Callable[[], object]
 class Timing:
     """Seconds of one call, over `ROUNDS` timings."""
 
+    rounds: tuple[float, ...]
     median: float
     p95: float
     spread: float
@@ -64,7 +65,7 @@ def in_turns(
         for i in order.permutation(len(names)):
             seconds[names[i]].append(_timed(calls[names[i]], repeats[names[i]], device))
         progress((round_ + 1) / ROUNDS)
-    timings = {name: Timing(*_quantiles(seconds[name]), warm[name]) for name in names}
+    timings = {name: Timing(tuple(seconds[name]), *_quantiles(seconds[name]), warm[name]) for name in names}
     median, _, spread = _quantiles(reference)
     return timings, Machine(_PRODUCT**3 / median, spread)
 

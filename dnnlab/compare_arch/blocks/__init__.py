@@ -1,0 +1,1 @@
+"""Building blocks side by side: what each saves, counted and timed."""

@@ -1,0 +1,54 @@
+"""The columns of ``--block``."""
+
+from dnnlab.report.columns import Column, Schema
+
+REFERENCE, AS_SAID, SLOWER, FASTER = "reference", "as counted", "slower than counted", "faster than counted"
+TONES = {REFERENCE: "muted", AS_SAID: "good", SLOWER: "warn", FASTER: "good"}
+
+_BLOCK = (
+    Column("comparison", str, "what is compared", screen="comparison"),
+    Column("block", str, "the block; the first of a comparison is the reference", screen="block"),
+)
+_COUNTS = (
+    Column("params", int, "trainable parameters", screen="params"),
+    Column("weights", int, "of those, weights of convolutions"),
+    Column("macs", int, "multiply–accumulates of one input forward", screen="MACs"),
+)
+CELLS = (
+    *_BLOCK,
+    *(Column(column.name, float, column.help) for column in _COUNTS),
+    Column("round", int, "timings are taken in turns, each block once a round"),
+    Column("forward_ms", float, "time of a batch of 16 images forward", unit="ms"),
+    Column("training_ms", float, "time of the same batch forward and backward", unit="ms"),
+    Column("machine_spread", float, "how the machine's own speed varied: difference of quartiles over median"),
+    Column("error", str, "why nothing was measured"),
+)
+SUMMARY = (
+    *_BLOCK,
+    *_COUNTS,
+    Column("params_ratio", float, "parameters over the reference's"),
+    Column("macs_ratio", float, "MACs over the reference's", screen="MACs ratio"),
+    Column("forward_ms", float, "time of a batch of 16 images forward, median", unit="ms", screen="forward"),
+    Column("training_ms", float, "the same forward and backward, median", unit="ms", screen="training"),
+    Column(
+        "time_ratio",
+        float,
+        "training time over the reference's, geometric mean of the ratios round by round",
+        screen="time ratio",
+        low="time_ratio_lo",
+        high="time_ratio_hi",
+    ),
+    Column("time_ratio_lo", float, "lower end of its 95 % interval"),
+    Column("time_ratio_hi", float, "upper end"),
+    Column("n", int, "rounds"),
+    Column("noisy", bool, "the machine's own speed varied by more than a tenth: measure again"),
+    Column(
+        "verdict",
+        str,
+        "whether time follows the MACs: as counted, within a quarter; slower or faster than counted, when the whole "
+        "interval is beyond that",
+        screen="verdict",
+    ),
+    Column("failed", int, "cells that failed; cells.csv says why"),
+)
+SCHEMA = Schema(CELLS, SUMMARY, TONES, ("comparison", "block"), compared=("training_ms",))

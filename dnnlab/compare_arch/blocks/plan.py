@@ -1,0 +1,67 @@
+"""The comparisons, each with its blocks by name; the first is what the others are compared with."""
+
+from collections.abc import Hashable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from dnnlab.errors import UsageError
+
+IMAGES = 16
+"""In a batch."""
+
+COMPARISONS: Mapping[str, tuple[str, ...]] = {
+    "residual block, 56 px": ("basic, 64 channels", "bottleneck, 256-64-256"),
+    "residual block, 256 channels, 14 px": ("basic", "bottleneck, 64 inside"),
+    "1×1 before 3×3, 256 channels, 28 px": ("3×3", "1×1 to 64, 3×3"),
+    "1×1 before 5×5, 256 channels, 28 px": ("5×5", "1×1 to 32, 5×5"),
+    "Inception module 3a, 28 px": ("without reduction", "with 1×1 reduction"),
+    "convolution, 64 to 128 channels, 56 px": ("standard", "depthwise separable"),
+    "convolution, 256 channels, 14 px": ("standard", "depthwise separable"),
+    "skip at equal MACs, 56 px": ("additive", "concatenating"),
+    "batch norm, 64 channels, 56 px": ("none", "before the activation", "after the activation"),
+    "activation, 64 channels, 56 px": ("relu", "leaky_relu", "elu", "selu", "gelu", "swish", "tanh", "sigmoid"),
+}
+
+
+@dataclass(frozen=True)
+class BlockCell:
+    """One block of one comparison."""
+
+    comparison: str
+    block: str
+
+    seed = 0
+    side_by_side = False
+    weight = 1 / 1000
+
+    def __str__(self) -> str:
+        return "building blocks"
+
+    @property
+    def together(self) -> Hashable:
+        """Times are only comparable when they are taken in turns."""
+        return None
+
+    @property
+    def macs(self) -> float:
+        return 0.0
+
+
+def plan(spec: Any) -> Sequence[BlockCell]:
+    """All of them."""
+    return [BlockCell(comparison, block) for comparison, blocks in COMPARISONS.items() for block in blocks]
+
+
+def validate(spec: Any) -> None:
+    """Nothing but the device can be chosen.
+
+    Raises:
+        UsageError: something else was.
+    """
+    for name in sorted(spec.unlike_default() - {"block", "device"}):
+        raise UsageError(f"--{name.replace('_', '-')} does not go with --block, whose blocks and sizes are fixed.")
+
+
+def content(spec: Any) -> Mapping[str, str]:
+    """No data."""
+    return {}

@@ -1,0 +1,55 @@
+"""Rows to table: each block against the first of its comparison."""
+
+import math
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from dnnlab.compare_arch.blocks import columns as c
+from dnnlab.compare_arch.speed import NOISE
+from dnnlab.report.table import fit
+from dnnlab.runner.stats import mean_interval
+
+SLACK = 1.25
+"""Factor by which time may miss what the MACs say."""
+
+
+def summarise(cells: pd.DataFrame, spec: Any) -> pd.DataFrame:
+    """One row a block."""
+    rows = []
+    for comparison, group in cells.groupby("comparison", sort=False):
+        blocks = [(block, own) for block, own in group.groupby("block", sort=False)]
+        first = blocks[0][1]
+        rows += [_row(str(comparison), str(block), own, first, i == 0) for i, (block, own) in enumerate(blocks)]
+    return fit(pd.DataFrame(rows), c.SUMMARY)
+
+
+def per_cell(cells: pd.DataFrame, spec: Any) -> pd.DataFrame:
+    """One row a block and round, which takes the place of a seed."""
+    return cells[cells["training_ms"].notna()].rename(columns={"round": "seed"})
+
+
+def _row(comparison: str, block: str, own: pd.DataFrame, first: pd.DataFrame, reference: bool) -> dict[str, Any]:
+    row: dict[str, Any] = {"comparison": comparison, "block": block, "n": 0, "failed": int((own["error"] != "").any())}
+    if own["training_ms"].isna().all():
+        return row | {"verdict": c.REFERENCE, "noisy": False}
+    counts = {name: int(own[name].iloc[0]) for name in ("params", "weights", "macs")}
+    before = {name: int(first[name].iloc[0]) for name in counts}
+    row |= counts | {
+        "params_ratio": counts["params"] / before["params"] if before["params"] else math.nan,
+        "macs_ratio": counts["macs"] / before["macs"] if before["macs"] else 1.0,
+        "forward_ms": float(own["forward_ms"].median()),
+        "training_ms": float(own["training_ms"].median()),
+        "n": len(own),
+        "noisy": bool((own["machine_spread"] > NOISE).any()),
+        "verdict": c.REFERENCE,
+    }
+    if reference:
+        return row
+    logs = np.log(own["training_ms"].to_numpy() / first["training_ms"].to_numpy())
+    ratio = mean_interval(logs.tolist())
+    low, high = math.exp(ratio.low), math.exp(ratio.high)
+    said = row["macs_ratio"]
+    verdict = c.SLOWER if low > said * SLACK else c.FASTER if high < said / SLACK else c.AS_SAID
+    return row | {"time_ratio": math.exp(ratio.mean), "time_ratio_lo": low, "time_ratio_hi": high, "verdict": verdict}

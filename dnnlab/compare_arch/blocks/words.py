@@ -1,0 +1,28 @@
+"""What came out, in sentences."""
+
+from collections.abc import Sequence
+from typing import Any
+
+import pandas as pd
+
+from dnnlab.compare_arch.blocks import columns as c
+
+
+def conclusions(summary: pd.DataFrame, spec: Any) -> Sequence[str]:
+    """Where time does not follow the multiply–accumulates, and by how much most."""
+    others = summary[(summary["verdict"] != c.REFERENCE) & summary["time_ratio"].notna()]
+    if others.empty:
+        return ["Nothing was measured."]
+    counts = ", ".join(f"{count} {word}" for word, count in others["verdict"].value_counts().items())
+    fewer = others[others["macs_ratio"] < 1]
+    sentences = [f"{len(others)} blocks against the first of their comparison: {counts}."]
+    if len(fewer):
+        gap = fewer["time_ratio"] / fewer["macs_ratio"]
+        worst = fewer.iloc[int(gap.to_numpy().argmax())]
+        sentences.append(
+            f"The widest gap: {worst['block']} ({worst['comparison']}) has {1 / worst['macs_ratio']:.2f} times fewer "
+            f"MACs and takes {1 / worst['time_ratio']:.2f} times less time."
+        )
+    if summary["noisy"].any():
+        sentences.append("The machine's own speed varied by more than a tenth while times were taken: measure again.")
+    return sentences
