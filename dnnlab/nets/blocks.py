@@ -38,6 +38,8 @@ class Style:
     momentum: float = 0.1
     bias: bool = False
     """Convolutions have one even before a normalisation."""
+    fan_in: bool = False
+    """Convolutions have Var W = 2/fan_in instead, which keeps activations their size."""
 
     def conv(
         self,
@@ -52,7 +54,10 @@ class Style:
         bias = self.bias or self.norm == "none"
         tall, wide = (kernel, kernel) if isinstance(kernel, int) else kernel
         padding = ((tall - 1) // 2, (wide - 1) // 2) if padded else 0
-        return Conv2d(inputs, outputs, kernel, stride, padding, groups=groups, bias=bias)
+        made = Conv2d(inputs, outputs, kernel, stride, padding, groups=groups, bias=bias)
+        if self.fan_in:
+            nn.init.kaiming_normal_(made.weight)
+        return made
 
     def normalise(self, channels: int) -> nn.Module:
         match self.norm:

@@ -36,7 +36,8 @@ class DenseNet(nn.Module):
         dropout: float = 0.0,
     ) -> None:
         super().__init__()
-        style = Style(act, norm)
+        # layers put out few of the many channels they read, and by fan-out would be louder each than the last
+        style = Style(act, norm, fan_in=True)
         growth, reached = scaled(growth, width, 1), scaled(channels, width)
         self.features = nn.Sequential()
         if stem == "small":  # the first dense layer normalises and activates

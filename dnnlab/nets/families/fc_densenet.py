@@ -9,6 +9,19 @@ from torch import Tensor, nn
 from dnnlab.nets.blocks import DenseBlock, Style, scaled
 
 
+class Enlarge(nn.ConvTranspose2d):
+    """To twice the image and a pixel more. A pixel is the sum of 9/4 products for each channel, on average; nothing
+    activates them, and Var W = 1/(9/4 · channels) keeps their size."""
+
+    def __init__(self, channels: int) -> None:
+        super().__init__(channels, channels, 3, 2)
+
+    def reset_parameters(self) -> None:
+        nn.init.normal_(self.weight, 0.0, math.sqrt(4 / (9 * self.in_channels)))
+        if self.bias is not None:
+            nn.init.zeros_(self.bias)
+
+
 class FCDenseNet(nn.Module):
     """Dense blocks down to a 32nd of the image and up again: ``[batch, in_chans, height, width]`` → logits
     ``[batch, class, height, width]``.
@@ -35,7 +48,7 @@ class FCDenseNet(nn.Module):
         dropout: float = 0.2,
     ) -> None:
         super().__init__()
-        style = Style(act, norm, bias=True)
+        style = Style(act, norm, bias=True, fan_in=True)  # as DenseNet
         growth, reached = scaled(growth, width, 1), scaled(48, width)
         half = len(layers) // 2
         self.first = style.conv(in_chans, reached, 3)
@@ -50,7 +63,7 @@ class FCDenseNet(nn.Module):
         self.ups, self.up_blocks = nn.ModuleList(), nn.ModuleList()
         for before, count, skip in zip(layers[half:], layers[half + 1 :], reversed(skipped), strict=False):
             new = before * growth
-            self.ups.append(_up(new))
+            self.ups.append(Enlarge(new))
             reached = new + skip
             self.up_blocks.append(DenseBlock(style, reached, count, growth, False, dropout))
         self.last = nn.Conv2d(reached + layers[-1] * growth, num_classes, 1)
@@ -75,11 +88,3 @@ def _down(style: Style, channels: int, dropout: float) -> nn.Sequential:
         *(style.normalise(channels), style.activate(), style.conv(channels, channels, 1)),
         *(nn.Dropout(dropout), nn.MaxPool2d(2, 2)),
     )
-
-
-def _up(channels: int) -> nn.ConvTranspose2d:
-    """To at least twice the image."""
-    up = nn.ConvTranspose2d(channels, channels, 3, 2)
-    nn.init.normal_(up.weight, 0.0, math.sqrt(2 / (9 * channels)))
-    nn.init.zeros_(up.bias)
-    return up

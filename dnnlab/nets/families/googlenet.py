@@ -5,7 +5,7 @@ from torch import Tensor, nn
 from dnnlab.nets.blocks import Style, WithAux, scaled
 from dnnlab.nets.inception import Branches, Step, chain, first_stem
 
-_STAGES = (
+_STAGES: tuple[dict[str, int | tuple[int, ...]], ...] = (
     {
         "inception3a": (64, 96, 128, 16, 32, 32),
         "inception3b": (128, 128, 192, 32, 96, 64),

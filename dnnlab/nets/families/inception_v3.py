@@ -94,8 +94,14 @@ _TO_SEVEN: dict[str, _Chain] = {
     "branch_pool": [],
 }
 _EARLY = {
-    **{"Mixed_5b": _five(32), "Mixed_5c": _five(64), "Mixed_5d": _five(64), "Mixed_6a": _TO_SIX},
-    **{"Mixed_6b": _six(128), "Mixed_6c": _six(160), "Mixed_6d": _six(160), "Mixed_6e": _six(192)},
+    "Mixed_5b": _five(32),
+    "Mixed_5c": _five(64),
+    "Mixed_5d": _five(64),
+    "Mixed_6a": _TO_SIX,
+    "Mixed_6b": _six(128),
+    "Mixed_6c": _six(160),
+    "Mixed_6d": _six(160),
+    "Mixed_6e": _six(192),
 }
 _LATE = {"Mixed_7a": _TO_SEVEN, "Mixed_7b": _seven(), "Mixed_7c": _seven()}
 """After the auxiliary head."""

@@ -8,6 +8,7 @@ from torch.nn import functional as F
 
 from dnnlab.errors import UsageError
 from dnnlab.nets import activations
+from dnnlab.nets.blocks import Conv2d
 
 HEAD = 64
 """Features that each attention head reads, in every published member."""
@@ -115,9 +116,8 @@ class VisionTransformer(nn.Module):
         heads = max(1, round(heads * width))
         features = heads * HEAD
         self.class_token = nn.Parameter(torch.zeros(1, 1, features))
-        self.conv_proj = nn.Conv2d(in_chans, features, side, side)
+        self.conv_proj = Conv2d(in_chans, features, side, side)
         nn.init.trunc_normal_(self.conv_proj.weight, std=math.sqrt(1 / (in_chans * side**2)))
-        nn.init.zeros_(self.conv_proj.bias)
         self.encoder = Encoder(layers, (input_size // side) ** 2 + 1, heads, act, norm, skip, dropout)
         # the paper's head is zero at first, which would keep all gradients behind it at zero for a step
         self.heads = nn.Sequential()
