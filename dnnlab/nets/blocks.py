@@ -74,7 +74,10 @@ class Style:
 
 
 def scaled(channels: int, width: float, multiple: int = 8) -> int:
-    """``channels`` times ``width``, to the nearest multiple of 8 that is not more than 10 % below (Howard 2017)."""
+    """``channels`` times ``width``, to the nearest multiple of 8 that is not more than 10 % below (Howard 2017).
+
+    Other multiples are for numbers that a network adds up itself, such as 1 for a growth rate.
+    """
     if width == 1:
         return channels
     rounded = max(multiple, int(channels * width + multiple / 2) // multiple * multiple)
