@@ -13,6 +13,7 @@ from dnnlab.nets.catalogue import create_model, parse
 from dnnlab.nets.cost import cost
 from dnnlab.nets.members import FAMILIES, FREE, MEMBERS
 from dnnlab.nets.meta import Skeleton
+from dnnlab.nets.traced import trace
 
 FIRST_OF_FAMILY = {member.family: name for name, member in reversed(MEMBERS.items())}
 VALUES = {"act": ("gelu", "prelu"), "width": (0.5,), "dropout": (0.0, 0.2)}
@@ -89,6 +90,11 @@ def test_another_activation_replaces_every_hidden_one(family):
 def test_every_family_with_a_stem_for_small_images_takes_them(family, size, chans):
     model = skeleton(FIRST_OF_FAMILY[family], input_size=size, in_chans=chans, num_classes=10)
     assert model(torch.empty(2, chans, size, size, device="meta")).shape == (2, 10)
+
+
+@pytest.mark.parametrize("family", FAMILIES)
+def test_every_family_can_be_traced_as_one_graph(family):
+    assert len(trace(skeleton(FIRST_OF_FAMILY[family])).graph.nodes) > 10
 
 
 def test_a_name_may_carry_options():

@@ -26,9 +26,13 @@ class Attention(nn.Module):
         nn.init.xavier_uniform_(self.in_proj_weight)
 
     def forward(self, x: Tensor) -> Tensor:
-        parts = F.linear(x, self.in_proj_weight, self.in_proj_bias).chunk(3, -1)
-        query, key, value = (part.unflatten(-1, (self.heads, HEAD)).transpose(1, 2) for part in parts)
-        return self.out_proj(F.scaled_dot_product_attention(query, key, value).transpose(1, 2).flatten(2))
+        query, key, value = F.linear(x, self.in_proj_weight, self.in_proj_bias).chunk(3, -1)
+        read = F.scaled_dot_product_attention(self._split(query), self._split(key), self._split(value))
+        return self.out_proj(read.transpose(1, 2).flatten(2))
+
+    def _split(self, x: Tensor) -> Tensor:
+        """``[batch, token, feature]`` → ``[batch, head, token, feature of the head]``."""
+        return x.unflatten(-1, (self.heads, HEAD)).transpose(1, 2)
 
 
 class Block(nn.Module):
@@ -125,7 +129,7 @@ class VisionTransformer(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         patches = self.conv_proj(x).flatten(2).transpose(1, 2)
-        tokens = torch.cat([self.class_token.expand(len(patches), -1, -1), patches], 1)
+        tokens = torch.cat([self.class_token.expand(x.shape[0], -1, -1), patches], 1)
         return self.heads(self.encoder(tokens)[:, 0])
 
 
