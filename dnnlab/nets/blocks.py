@@ -5,7 +5,9 @@ Names of submodules equal torchvision's where it has the block, so that its chec
 
 import math
 from dataclasses import dataclass
+from typing import NamedTuple
 
+import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
@@ -36,11 +38,26 @@ class Style:
     momentum: float = 0.1
     bias: bool = False
     """Convolutions have one even before a normalisation."""
+    fan_in: bool = False
+    """Convolutions have Var W = 2/fan_in instead, which keeps activations their size."""
 
-    def conv(self, inputs: int, outputs: int, kernel: int, stride: int = 1, groups: int = 1) -> Conv2d:
-        """A padded convolution before `normalise`, which stands in for its bias unless there is none."""
+    def conv(
+        self,
+        inputs: int,
+        outputs: int,
+        kernel: int | tuple[int, int],
+        stride: int = 1,
+        groups: int = 1,
+        padded: bool = True,
+    ) -> Conv2d:
+        """A convolution before `normalise`, which stands in for its bias unless there is none."""
         bias = self.bias or self.norm == "none"
-        return Conv2d(inputs, outputs, kernel, stride, (kernel - 1) // 2, groups=groups, bias=bias)
+        tall, wide = (kernel, kernel) if isinstance(kernel, int) else kernel
+        padding = ((tall - 1) // 2, (wide - 1) // 2) if padded else 0
+        made = Conv2d(inputs, outputs, kernel, stride, padding, groups=groups, bias=bias)
+        if self.fan_in:
+            nn.init.kaiming_normal_(made.weight)
+        return made
 
     def normalise(self, channels: int) -> nn.Module:
         match self.norm:
@@ -56,12 +73,26 @@ class Style:
         return activations.build(self.act)
 
 
-def scaled(channels: int, width: float) -> int:
-    """``channels`` times ``width``, to the nearest multiple of 8 that is not more than 10 % below (Howard 2017)."""
+def scaled(channels: int, width: float, multiple: int = 8) -> int:
+    """``channels`` times ``width``, to the nearest multiple of 8 that is not more than 10 % below (Howard 2017).
+
+    Other multiples are for numbers that a network adds up itself, such as 1 for a growth rate.
+    """
     if width == 1:
         return channels
-    rounded = max(8, int(channels * width + 4) // 8 * 8)
-    return rounded if rounded >= 0.9 * channels * width else rounded + 8
+    rounded = max(multiple, int(channels * width + multiple / 2) // multiple * multiple)
+    return rounded if rounded >= 0.9 * channels * width else rounded + multiple
+
+
+class WithAux(NamedTuple):
+    """What a network with auxiliary heads puts out in training; otherwise it puts out the logits alone."""
+
+    logits: Tensor
+    """``[batch, class]``."""
+    aux: tuple[Tensor, ...]
+    """Logits of the auxiliary heads, each ``[batch, class]``."""
+    weights: tuple[float, ...]
+    """Of the auxiliary losses, which are added to that of ``logits``."""
 
 
 class SqueezeExcite(nn.Module):
@@ -154,3 +185,65 @@ class Bottleneck(nn.Module):
         branch = self.act2(self.bn2(self.conv2(branch)))
         branch = self.se(self.bn3(self.conv3(branch)))
         return self.act3(branch if self.downsample is None else branch + self.downsample(x))
+
+
+class ConvUnit(nn.Module):
+    """Convolution, normalisation, activation."""
+
+    def __init__(
+        self,
+        style: Style,
+        inputs: int,
+        outputs: int,
+        kernel: int | tuple[int, int],
+        stride: int = 1,
+        padded: bool = True,
+    ) -> None:
+        super().__init__()
+        self.conv = style.conv(inputs, outputs, kernel, stride, padded=padded)
+        self.bn = style.normalise(outputs)
+        self.act = style.activate()
+
+    def forward(self, x: Tensor) -> Tensor:
+        return self.act(self.bn(self.conv(x)))
+
+
+class DenseLayer(nn.Module):
+    """Normalisation, activation, 3×3 convolution to ``growth`` channels, which are put out alone (Huang 2017).
+
+    A bottleneck has the same before, by 1×1 to ``4 · growth`` channels.
+    """
+
+    def __init__(self, style: Style, inputs: int, growth: int, bottleneck: bool, dropout: float) -> None:
+        super().__init__()
+        inner = 4 * growth if bottleneck else inputs
+        self.norm1 = style.normalise(inputs)
+        self.relu1 = style.activate()
+        if bottleneck:
+            self.conv1 = style.conv(inputs, inner, 1)
+            self.norm2 = style.normalise(inner)
+            self.relu2 = style.activate()
+        self.conv2 = style.conv(inner, growth, 3)
+        self.dropout = nn.Dropout(dropout)
+        self.bottleneck = bottleneck
+
+    def forward(self, x: Tensor) -> Tensor:
+        x = self.relu1(self.norm1(x))
+        if self.bottleneck:
+            x = self.relu2(self.norm2(self.conv1(x)))
+        return self.dropout(self.conv2(x))
+
+
+class DenseBlock(nn.Module):
+    """Dense layers, each of which reads the block's input and what all before it put out; puts out all of these."""
+
+    def __init__(self, style: Style, inputs: int, layers: int, growth: int, bottleneck: bool, dropout: float) -> None:
+        super().__init__()
+        for i in range(layers):
+            layer = DenseLayer(style, inputs + i * growth, growth, bottleneck, dropout)
+            self.add_module(f"denselayer{i + 1}", layer)
+
+    def forward(self, x: Tensor) -> Tensor:
+        for layer in self.children():
+            x = torch.cat([x, layer(x)], 1)
+        return x

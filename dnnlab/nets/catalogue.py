@@ -96,9 +96,9 @@ def _value(member: Member, family: Family, name: str, value: Any) -> Any:
     values = family.options[name]
     if values == FREE:
         return activation(str(value)).name if name == "act" else _number(name, value)
-    if value not in values:
+    if str(value) not in values:
         raise unknown(f"{name} of {family.name}", str(value), values)
-    return value
+    return str(value)
 
 
 def _number(name: str, value: Any) -> float:

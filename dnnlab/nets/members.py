@@ -27,6 +27,9 @@ STEMS = {
 
 _EVERY = {"act": FREE, "norm": tuple(NORMS), "width": FREE, "dropout": FREE}
 _RESIDUAL = ("residual", "none")
+_STEM = {"stem": tuple(STEMS)}
+_AUX = {"aux": ("true", "false")}
+_PATCHES = ("published", "2", "4", "7", "8", "14", "16", "28", "32")
 
 
 @dataclass(frozen=True)
@@ -61,8 +64,20 @@ FAMILIES: dict[str, Family] = {
     family.name: family
     for family in (
         Family("vgg", "VGG", _EVERY | {"head": ("mlp", "linear")}),
-        Family("resnet", "ResNet", _EVERY | {"skip": _RESIDUAL, "stem": tuple(STEMS)}),
+        Family("googlenet", "GoogLeNet", _EVERY | _STEM | _AUX),
+        Family("bn_inception", "BNInception", _EVERY | _STEM),
+        Family("inception_v3", "InceptionV3", _EVERY | _STEM | _AUX),
+        Family("inception_resnet_v2", "InceptionResNetV2", _EVERY | _STEM | {"skip": _RESIDUAL}),
+        Family("resnet", "ResNet", _EVERY | {"skip": _RESIDUAL} | _STEM),
         Family("wide_resnet", "WideResNet", _EVERY | {"skip": _RESIDUAL}),
+        Family("densenet", "DenseNet", _EVERY | _STEM),
+        Family("fc_densenet", "FCDenseNet", _EVERY),
+        Family(
+            "vit",
+            "VisionTransformer",
+            _EVERY | _STEM | {"norm": ("layer", "none"), "skip": _RESIDUAL, "patch": _PATCHES},
+            sized=True,
+        ),
     )
 }
 
@@ -71,6 +86,13 @@ _RESNET = "He 2016, arXiv:1512.03385"
 _WIDE = "Zagoruyko & Komodakis 2016, arXiv:1605.07146"
 _RESNEXT = "Xie 2017, arXiv:1611.05431"
 _SE = "Hu 2018, arXiv:1709.01507"
+_GOOGLENET = "Szegedy 2015, arXiv:1409.4842"
+_BN = "Ioffe & Szegedy 2015, arXiv:1502.03167"
+_INCEPTION_V3 = "Szegedy 2016, arXiv:1512.00567"
+_INCEPTION_V4 = "Szegedy 2017, arXiv:1602.07261"
+_DENSENET = "Huang 2017, arXiv:1608.06993"
+_FC_DENSENET = "Jégou 2017, arXiv:1611.09326"
+_VIT = "Dosovitskiy 2021, arXiv:2010.11929"
 
 _VGG_STAGES = {11: (1, 1, 2, 2, 2), 13: (2, 2, 2, 2, 2), 16: (2, 2, 3, 3, 3), 19: (2, 2, 4, 4, 4)}
 _VGG_TOP1 = {"vgg16": 71.59, "vgg16_bn": 73.36, "vgg19": 72.38, "vgg19_bn": 74.22}
@@ -103,6 +125,32 @@ def _wrn(depth: int, factor: int, top1: float) -> Member:
     return Member(f"wrn{depth}_{factor}", "wide_resnet", arguments, _WIDE, top1, input_size=32, classes=10)
 
 
+def _densenet(depth: int, layers: tuple[int, ...], top1: float | None = None, **more: Any) -> Member:
+    return Member(f"densenet{depth}", "densenet", {"layers": layers, **more}, _DENSENET, top1)
+
+
+def _cifar_densenet(name: str, layers: int, channels: int, bottleneck: bool, top1: float) -> Member:
+    arguments = {
+        "layers": (layers,) * 3,
+        "growth": 12,
+        "channels": channels,
+        "bottleneck": bottleneck,
+        "compression": 0.5 if bottleneck else 1.0,
+        "stem": "small",
+    }
+    return Member(name, "densenet", arguments, _DENSENET, top1, input_size=32, classes=10)
+
+
+def _fc_densenet(depth: int, layers: tuple[int, ...], growth: int) -> Member:
+    arguments = {"layers": (*layers, *layers[-2::-1]), "growth": growth}
+    return Member(f"fc_densenet{depth}", "fc_densenet", arguments, _FC_DENSENET, classes=12)
+
+
+def _vit(size: str, patch: int, layers: int, heads: int, top1: float | None = None) -> Member:
+    arguments = {"layers": layers, "heads": heads, "patch_size": patch}
+    return Member(f"vit_{size}_{patch}", "vit", arguments, _VIT, top1)
+
+
 _CIFAR_TOP1 = {20: 91.25, 32: 92.49, 44: 92.83, 56: 93.03, 110: 93.57}
 # He 2016 plots the plain twins without naming a figure; these are a reproduction's, in which plain110 fails.
 _PLAIN_TOP1 = {20: 90.10, 32: 86.96, 44: 84.45, 56: 85.26, 110: None}
@@ -126,5 +174,22 @@ MEMBERS: dict[str, Member] = {
         *(_cifar_resnet(depth, "none", top1) for depth, top1 in _PLAIN_TOP1.items()),
         _wrn(16, 8, 95.73),
         _wrn(28, 10, 96.00),
+        Member("googlenet", "googlenet", {}, _GOOGLENET, 69.78),
+        Member("bn_inception", "bn_inception", {}, _BN, 74.61),
+        Member("inception_v3", "inception_v3", {}, _INCEPTION_V3, 77.29, input_size=299),
+        Member("inception_resnet_v2", "inception_resnet_v2", {}, _INCEPTION_V4, 80.43, input_size=299),
+        _densenet(121, (6, 12, 24, 16), 74.43),
+        _densenet(161, (6, 12, 36, 24), growth=48, channels=96),
+        _densenet(169, (6, 12, 32, 32), 75.60),
+        _densenet(201, (6, 12, 48, 32), 76.90),
+        _densenet(264, (6, 12, 64, 48), 77.9),
+        _cifar_densenet("densenet40", 12, 16, False, 94.76),
+        _cifar_densenet("densenet_bc100", 16, 24, True, 95.49),
+        _fc_densenet(56, (4, 4, 4, 4, 4, 4), 12),
+        _fc_densenet(103, (4, 5, 7, 10, 12, 15), 16),
+        _vit("b", 16, 12, 12, 81.07),
+        _vit("b", 32, 12, 12),
+        _vit("l", 16, 24, 16),
+        _vit("l", 32, 24, 16),
     )
 }

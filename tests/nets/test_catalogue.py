@@ -13,6 +13,7 @@ from dnnlab.nets.catalogue import create_model, parse
 from dnnlab.nets.cost import cost
 from dnnlab.nets.members import FAMILIES, FREE, MEMBERS
 from dnnlab.nets.meta import Skeleton
+from dnnlab.nets.traced import trace
 
 FIRST_OF_FAMILY = {member.family: name for name, member in reversed(MEMBERS.items())}
 VALUES = {"act": ("gelu", "prelu"), "width": (0.5,), "dropout": (0.0, 0.2)}
@@ -69,12 +70,12 @@ def test_without_normalisation_every_convolution_has_a_bias(family):
 
 
 @pytest.mark.parametrize("family", FAMILIES)
-def test_half_the_width_has_about_a_quarter_of_the_parameters_of_convolutions(family):
-    def in_convolutions(**options):
-        model = skeleton(FIRST_OF_FAMILY[family], **options)
-        return sum(p.numel() for p in model.parameters() if p.ndim == 4 and p.shape[1] > 3)
+def test_half_the_width_has_about_a_quarter_of_the_weights_inside(family):
+    def inside(**options):
+        model = skeleton(FIRST_OF_FAMILY[family], num_classes=7, **options)
+        return sum(p.numel() for p in model.parameters() if p.ndim in (2, 4) and p.shape[1] > 3 and p.shape[0] != 7)
 
-    assert 0.2 < in_convolutions(width=0.5) / in_convolutions() < 0.35
+    assert 0.2 < inside(width=0.5) / inside() < 0.35
 
 
 @pytest.mark.parametrize("family", FAMILIES)
@@ -82,6 +83,18 @@ def test_another_activation_replaces_every_hidden_one(family):
     names = {type(m).__name__ for m in skeleton(FIRST_OF_FAMILY[family], act="selu").modules()}
     assert "SELU" in names
     assert not names & {"ReLU", "ReLU6", "SiLU", "Hardswish", "GELU"}
+
+
+@pytest.mark.parametrize("family", [name for name, family in FAMILIES.items() if "stem" in family.options])
+@pytest.mark.parametrize(("size", "chans"), [(28, 1), (32, 3)])
+def test_every_family_with_a_stem_for_small_images_takes_them(family, size, chans):
+    model = skeleton(FIRST_OF_FAMILY[family], input_size=size, in_chans=chans, num_classes=10)
+    assert model(torch.empty(2, chans, size, size, device="meta")).shape == (2, 10)
+
+
+@pytest.mark.parametrize("family", FAMILIES)
+def test_every_family_can_be_traced_as_one_graph(family):
+    assert len(trace(skeleton(FIRST_OF_FAMILY[family])).graph.nodes) > 10
 
 
 def test_a_name_may_carry_options():
@@ -161,15 +174,28 @@ def test_a_plain_network_is_its_residual_twin_without_the_sum(depth):
     assert cost(f"resnet{depth}") == cost(f"plain{depth}") == cost(f"resnet{depth}:skip=none")
 
 
-@pytest.mark.parametrize("name", ["resnet20", "resnet18", "wrn16_8"])
-def test_with_its_branches_at_zero_a_residual_network_passes_its_input_on_and_a_plain_one_does_not(name):
+@pytest.mark.parametrize(
+    ("name", "last"),
+    [("resnet20", "conv2"), ("resnet18", "conv2"), ("wrn16_8", "conv2"), ("inception_resnet_v2", "conv2d")],
+)
+def test_with_its_branches_at_zero_a_residual_network_passes_its_input_on_and_a_plain_one_does_not(name, last):
     x = torch.randn(2, 3, 32, 32)
     for skip, passes in (("residual", True), ("none", False)):
         model = create_model(name, norm="none", skip=skip, input_size=32, width=0.25).eval()
         for block in model.modules():
-            if hasattr(block, "conv2"):
-                torch.nn.init.zeros_(block.conv2.weight)
+            if hasattr(block, last):
+                torch.nn.init.zeros_(getattr(block, last).weight)
         assert (model(x)[0] != model(x)[1]).any().item() == passes
+
+
+@pytest.mark.parametrize("skip", ["residual", "none"])
+def test_with_its_branches_at_zero_a_transformer_passes_its_tokens_on_and_a_plain_one_does_not(skip):
+    blocks = create_model("vit_b_16", skip=skip, input_size=32, width=0.25).encoder.layers
+    for name, parameter in blocks.named_parameters():
+        if "out_proj" in name or "mlp.3" in name:
+            torch.nn.init.zeros_(parameter)
+    x = torch.randn(2, 5, 192)
+    assert torch.equal(blocks(x), x if skip == "residual" else torch.zeros_like(x))
 
 
 def test_the_identity_shortcut_takes_every_second_pixel_and_pads_with_zero_channels():
@@ -194,3 +220,70 @@ def test_convolutions_keep_the_size_of_gradients(groups):
     x = torch.zeros(8, 64, 8, 8, requires_grad=True)
     conv(x).backward(torch.randn(8, 64, 8, 8))
     assert x.grad.var().item() == pytest.approx(2, rel=0.05)  # twice, for a ReLU lets half of it through
+
+
+@pytest.mark.parametrize(("name", "heads", "weight"), [("googlenet", 2, 0.3), ("inception_v3", 1, 0.4)])
+@pytest.mark.parametrize("size", [28, 96])
+def test_auxiliary_heads_speak_in_training_and_only_then(name, heads, weight, size):
+    torch.manual_seed(0)
+    model = create_model(name, num_classes=4, input_size=size, width=0.125)
+    x = torch.randn(2, 3, size, size)
+    logits, aux, weights = model(x)
+    assert [t.shape for t in (logits, *aux)] == [(2, 4)] * (1 + heads)
+    assert weights == (weight,) * heads
+    sum(t.square().sum() for t in (logits, *aux)).backward()
+    assert all(p.grad is not None for p in model.parameters())
+    assert torch.is_tensor(model.eval()(x))
+
+
+@pytest.mark.parametrize("name", ["googlenet", "inception_v3"])
+def test_without_auxiliary_heads_the_rest_is_the_same(name):
+    with_heads, without = skeleton(name), skeleton(name, aux="false").train()
+    names = [n for n in with_heads.state_dict() if n.split(".")[0] not in with_heads.auxiliary_heads]
+    assert list(without.state_dict()) == names
+    assert cost(name, aux="false").auxiliary == 0
+    assert torch.is_tensor(without(torch.empty(2, 3, 299, 299, device="meta")))
+
+
+def test_the_auxiliary_head_of_inception_v3_reads_the_published_windows():
+    head = create_model("inception_v3", width=0.125, num_classes=4).AuxLogits.eval()
+    x = torch.randn(2, 96, 17, 17)
+    means = torch.nn.functional.avg_pool2d(x, 5, 3)
+    torch.testing.assert_close(head(x), head.fc(head.conv1(head.conv0(means)).flatten(1)))
+
+
+@pytest.mark.parametrize("size", [32, 45, 64])
+def test_a_network_that_classes_every_pixel_puts_out_its_inputs_size(size):
+    out = skeleton("fc_densenet56")(torch.empty(2, 3, size, size, device="meta"))
+    assert out.shape == (2, 12, size, size)
+
+
+def test_the_pixels_of_an_image_reach_a_class_map_where_they_are():
+    torch.manual_seed(0)
+    model = create_model("fc_densenet56", width=0.5).eval()
+    x = torch.randn(1, 3, 64, 64, requires_grad=True)
+    model(x)[0, :, 40, 10].square().sum().backward()
+    row, column = divmod(x.grad.square().sum((0, 1)).argmax().item(), 64)
+    assert abs(row - 40) <= 2
+    assert abs(column - 10) <= 2
+
+
+@pytest.mark.parametrize(
+    ("options", "tokens"),
+    [({}, 197), ({"patch": 32}, 50), ({"input_size": 32}, 65), ({"input_size": 32, "patch": 16}, 5)],
+)
+def test_a_vision_transformer_has_a_token_for_each_patch_and_one_for_the_class(options, tokens):
+    assert skeleton("vit_b_16", **options).encoder.pos_embedding.shape == (1, tokens, 768)
+
+
+def test_patches_must_tile_the_image():
+    with pytest.raises(UsageError, match=r"patches of 16 px do not tile an image of 100 px; take a patch or"):
+        create_model("vit_b_16", input_size=100)
+
+
+@pytest.mark.parametrize("name", ["densenet40", "densenet_bc100", "fc_densenet56"])
+def test_a_dense_network_needs_no_normalisation_to_start(name):
+    torch.manual_seed(0)
+    model = create_model(name, norm="none").eval()
+    out = model(torch.randn(4, 3, 32, 32))
+    assert 0.03 < out.std() < 30
