@@ -4,6 +4,7 @@ Names of submodules equal torchvision's where it has the block, so that its chec
 """
 
 import math
+from collections.abc import Callable
 from dataclasses import dataclass
 
 from torch import Tensor, nn
@@ -25,6 +26,15 @@ class Conv2d(nn.Conv2d):
             nn.init.zeros_(self.bias)
 
 
+class Linear(nn.Linear):
+    """A layer of a classifier, initialised as of AlexNet: normal with deviation 0.01, biases zero."""
+
+    def reset_parameters(self) -> None:
+        nn.init.normal_(self.weight, 0.0, 0.01)
+        if self.bias is not None:
+            nn.init.zeros_(self.bias)
+
+
 @dataclass(frozen=True)
 class Style:
     """Makes the layers that a network's options ``act`` and ``norm`` choose."""
@@ -37,10 +47,16 @@ class Style:
     bias: bool = False
     """Convolutions have one even before a normalisation."""
 
-    def conv(self, inputs: int, outputs: int, kernel: int, stride: int = 1, groups: int = 1) -> Conv2d:
-        """A padded convolution before `normalise`, which stands in for its bias unless there is none."""
+    def conv(
+        self, inputs: int, outputs: int, kernel: int, stride: int = 1, groups: int = 1, padding: int | None = None
+    ) -> Conv2d:
+        """A convolution before `normalise`, which stands in for its bias unless there is none.
+
+        It is padded to keep the image its size, but for the stride, unless ``padding`` says otherwise.
+        """
         bias = self.bias or self.norm == "none"
-        return Conv2d(inputs, outputs, kernel, stride, (kernel - 1) // 2, groups=groups, bias=bias)
+        padding = (kernel - 1) // 2 if padding is None else padding
+        return Conv2d(inputs, outputs, kernel, stride, padding, groups=groups, bias=bias)
 
     def normalise(self, channels: int) -> nn.Module:
         match self.norm:
@@ -55,24 +71,37 @@ class Style:
     def activate(self) -> nn.Module:
         return activations.build(self.act)
 
+    def layer(
+        self, inputs: int, outputs: int, kernel: int, stride: int = 1, groups: int = 1, *, linear: bool = False
+    ) -> nn.Sequential:
+        """A convolution, its normalisation and, unless it is ``linear``, the activation."""
+        parts = [self.conv(inputs, outputs, kernel, stride, groups), self.normalise(outputs)]
+        return nn.Sequential(*parts) if linear else nn.Sequential(*parts, self.activate())
+
 
 def scaled(channels: int, width: float) -> int:
-    """``channels`` times ``width``, to the nearest multiple of 8 that is not more than 10 % below (Howard 2017)."""
-    if width == 1:
-        return channels
-    rounded = max(8, int(channels * width + 4) // 8 * 8)
-    return rounded if rounded >= 0.9 * channels * width else rounded + 8
+    """``channels`` times ``width``, rounded by `multiple_of_8` unless ``width`` is 1."""
+    return channels if width == 1 else multiple_of_8(channels * width)
+
+
+def multiple_of_8(channels: float) -> int:
+    """The nearest that is not more than 10 % below, and at least 8 (Howard 2017)."""
+    rounded = max(8, int(channels + 4) // 8 * 8)
+    return rounded if rounded >= 0.9 * channels else rounded + 8
 
 
 class SqueezeExcite(nn.Module):
-    """Scales every channel by a number in (0, 1) that is learned from the means of all (Hu 2018)."""
+    """Scales every channel by a number in (0, 1) that is learned from the means of all (Hu 2018).
 
-    def __init__(self, channels: int, squeezed: int, act: str) -> None:
+    ``gate`` makes what maps to (0, 1).
+    """
+
+    def __init__(self, channels: int, squeezed: int, act: str, gate: Callable[[], nn.Module] = nn.Sigmoid) -> None:
         super().__init__()
         self.fc1 = Conv2d(channels, squeezed, 1)
         self.act = activations.build(act)
         self.fc2 = Conv2d(squeezed, channels, 1)
-        self.gate = nn.Sigmoid()
+        self.gate = gate()
 
     def forward(self, x: Tensor) -> Tensor:
         means = x.mean((2, 3), keepdim=True)
@@ -154,3 +183,63 @@ class Bottleneck(nn.Module):
         branch = self.act2(self.bn2(self.conv2(branch)))
         branch = self.se(self.bn3(self.conv3(branch)))
         return self.act3(branch if self.downsample is None else branch + self.downsample(x))
+
+
+class StochasticDepth(nn.Module):
+    """In training, leaves a branch out with ``probability``, drawn for each example (Huang 2016).
+
+    Those that stay are scaled up, so that the mean is that of evaluation, where all stay as they are.
+    """
+
+    def __init__(self, probability: float) -> None:
+        super().__init__()
+        self.probability = probability
+
+    def forward(self, x: Tensor) -> Tensor:
+        if not self.training or self.probability == 0:
+            return x
+        stays = 1 - self.probability
+        return x * x.new_empty(len(x), *(1,) * (x.ndim - 1)).bernoulli_(stays).div_(stays)
+
+
+class InvertedResidual(nn.Module):
+    """1×1 to many channels, depthwise, 1×1 to few without an activation, and the identity (Sandler 2018).
+
+    There is no first 1×1 where it would widen nothing, and no identity where the shape changes.
+
+    Args:
+        squeeze_excite: goes after the depthwise convolution (Howard 2019).
+        skip: ``none`` leaves the identity out.
+        drop: of `StochasticDepth`, where there is an identity.
+        flat: torchvision's names in MobileNet v2, where the branch is ``conv`` and its last layer not nested;
+            elsewhere it is ``block``.
+    """
+
+    def __init__(
+        self,
+        style: Style,
+        inputs: int,
+        expanded: int,
+        outputs: int,
+        kernel: int,
+        stride: int,
+        squeeze_excite: SqueezeExcite | None = None,
+        skip: str = "residual",
+        drop: float = 0.0,
+        *,
+        flat: bool = False,
+    ) -> None:
+        super().__init__()
+        layers: list[nn.Module] = [style.layer(inputs, expanded, 1)] if expanded != inputs else []
+        layers.append(style.layer(expanded, expanded, kernel, stride, expanded))
+        if squeeze_excite is not None:
+            layers.append(squeeze_excite)
+        project = style.layer(expanded, outputs, 1, linear=True)
+        self.branch = "conv" if flat else "block"
+        setattr(self, self.branch, nn.Sequential(*layers, *(project if flat else (project,))))
+        self.residual = skip == "residual" and stride == 1 and inputs == outputs
+        self.drop = StochasticDepth(drop)
+
+    def forward(self, x: Tensor) -> Tensor:
+        branch = getattr(self, self.branch)(x)
+        return x + self.drop(branch) if self.residual else branch
