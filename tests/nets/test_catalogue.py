@@ -8,6 +8,7 @@ import torch
 
 import dnnlab
 from dnnlab.errors import UsageError
+from dnnlab.nets.activations import activation
 from dnnlab.nets.blocks import PaddedIdentity, scaled
 from dnnlab.nets.catalogue import create_model, parse
 from dnnlab.nets.cost import cost
@@ -15,6 +16,7 @@ from dnnlab.nets.members import FAMILIES, FREE, MEMBERS
 from dnnlab.nets.meta import Skeleton
 
 FIRST_OF_FAMILY = {member.family: name for name, member in reversed(MEMBERS.items())}
+FULLY_CONNECTED = {"mlp", "highway"}
 VALUES = {"act": ("gelu", "prelu"), "width": (0.5,), "dropout": (0.0, 0.2)}
 EVERY_VALUE = [
     (name, option, value)
@@ -68,7 +70,7 @@ def test_without_normalisation_every_convolution_has_a_bias(family):
     assert not list(model.buffers())
 
 
-@pytest.mark.parametrize("family", FAMILIES)
+@pytest.mark.parametrize("family", sorted(FAMILIES.keys() - FULLY_CONNECTED))
 def test_half_the_width_has_about_a_quarter_of_the_parameters_of_convolutions(family):
     def in_convolutions(**options):
         model = skeleton(FIRST_OF_FAMILY[family], **options)
@@ -82,6 +84,16 @@ def test_another_activation_replaces_every_hidden_one(family):
     names = {type(m).__name__ for m in skeleton(FIRST_OF_FAMILY[family], act="selu").modules()}
     assert "SELU" in names
     assert not names & {"ReLU", "ReLU6", "SiLU", "Hardswish", "GELU"}
+
+
+def test_the_first_mention_of_an_activation_of_pytorch_may_be_in_a_skeleton():
+    activation.cache_clear()
+    assert type(skeleton("resnet20", act="Mish").act1) is torch.nn.Mish
+
+
+@pytest.mark.parametrize("name", [name for name, m in MEMBERS.items() if "stem" in FAMILIES[m.family].options])
+def test_the_small_stem_takes_small_images(name):
+    assert cost(name, 28, stem="small", num_classes=10, in_chans=1).macs > 0
 
 
 def test_a_name_may_carry_options():

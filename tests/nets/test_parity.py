@@ -20,6 +20,7 @@ ORACLE = json.loads((Path(__file__).parent.parent / "fixtures" / "torchvision-pa
 # Trainable parameters without auxiliary heads, and 1e9 MACs to three decimals, of torchvision's docs, timm
 # and the papers.
 PUBLISHED = {
+    "alexnet": (61_100_840, 0.714),
     "vgg16": (138_357_544, 15.470),
     "vgg16_bn": (138_365_992, 15.470),
     "vgg19": (143_667_240, 19.632),
@@ -31,9 +32,23 @@ PUBLISHED = {
     "resnet152": (60_192_808, 11.514),
     "resnext50_32x4d": (25_028_904, 4.230),
     "se_resnet50": (28_088_024, 3.860),
+    "xception": (22_855_952, 8.357),
+    "mobilenet_v1": (4_231_976, 0.569),
+    "mobilenet_v2": (3_504_872, 0.301),
+    "mobilenet_v3_small": (2_542_856, 0.057),
+    "mobilenet_v3_large": (5_483_032, 0.217),
+    "efficientnet_b0": (5_288_548, 0.386),
+    "efficientnet_b1": (7_794_184, 0.687),
+    "efficientnet_b2": (9_109_994, 1.088),
+    "efficientnet_b3": (12_233_232, 1.827),
+    "efficientnet_b4": (19_341_616, 4.394),
+    "efficientnet_b5": (30_389_784, 10.266),
+    "efficientnet_b6": (43_040_704, 19.068),
+    "efficientnet_b7": (66_347_960, 37.746),
 }
 # The same for 10 classes and images of 32 px, in 1e6 MACs to one decimal.
 PUBLISHED_SMALL = {
+    "nin": (966_986, 222.5),
     "resnet20": (269_722, 40.6),
     "resnet32": (464_154, 68.9),
     "resnet44": (658_586, 97.2),
