@@ -78,6 +78,13 @@ class Style:
         parts = [self.conv(inputs, outputs, kernel, stride, groups), self.normalise(outputs)]
         return nn.Sequential(*parts) if linear else nn.Sequential(*parts, self.activate())
 
+    def flat_layer(
+        self, inputs: int, outputs: int, kernel: int, stride: int = 1, padding: int | None = None
+    ) -> list[nn.Module]:
+        """The same parts for a longer sequence, in which torchvision leaves no gap where there is no normalisation."""
+        norm = [] if self.norm == "none" else [self.normalise(outputs)]
+        return [self.conv(inputs, outputs, kernel, stride, padding=padding), *norm, self.activate()]
+
 
 def scaled(channels: int, width: float) -> int:
     """``channels`` times ``width``, rounded by `multiple_of_8` unless ``width`` is 1."""

@@ -4,6 +4,10 @@ from torch import Tensor, nn
 
 from dnnlab.nets.blocks import Linear, Style, scaled
 
+_STEM, _SMALL_STEM = (64, 11, 4, 2, True), (64, 3, 1, 1, False)
+_OTHERS = ((192, 5, 1, 2, True), (384, 3, 1, 1, False), (256, 3, 1, 1, False), (256, 3, 1, 1, True))
+"""Of each convolution: channels, kernel, stride, padding, and whether a pool follows."""
+
 
 class AlexNet(nn.Module):
     """Five convolutions, overlapping 3×3 pools at stride 2 after the first, second and last, and a head.
@@ -29,30 +33,23 @@ class AlexNet(nn.Module):
     ) -> None:
         super().__init__()
         style = Style(act, norm, bias=True)
-        channels = [in_chans, *(scaled(c, width) for c in (64, 192, 384, 256, 256))]
-        kernels, strides, paddings = (11, 5, 3, 3, 3), (4, 1, 1, 1, 1), (2, 2, 1, 1, 1)
-        pooled = {0, 1, 4}
-        if stem == "small":
-            kernels, strides, paddings = (3, *kernels[1:]), (1, *strides[1:]), (1, *paddings[1:])
-            pooled = {1, 4}
+        reached = in_chans
         features: list[nn.Module] = []
-        for i, settings in enumerate(zip(kernels, strides, paddings, strict=True)):
-            kernel, stride, padding = settings
-            features.append(style.conv(channels[i], channels[i + 1], kernel, stride, padding=padding))
-            if norm != "none":  # without it torchvision counts on without a gap
-                features.append(style.normalise(channels[i + 1]))
-            features.append(style.activate())
-            if i in pooled:
+        for channels, kernel, stride, padding, is_pooled in (_SMALL_STEM if stem == "small" else _STEM, *_OTHERS):
+            outputs = scaled(channels, width)
+            features += style.flat_layer(reached, outputs, kernel, stride, padding)
+            if is_pooled:
                 features.append(nn.MaxPool2d(3, 2))
+            reached = outputs
         self.features = nn.Sequential(*features)
         if head == "linear":
             self.avgpool = nn.AdaptiveAvgPool2d(1)
-            self.classifier = nn.Sequential(nn.Dropout(dropout), Linear(channels[-1], num_classes))
+            self.classifier = nn.Sequential(nn.Dropout(dropout), Linear(reached, num_classes))
         else:
             hidden = scaled(4096, width)
             self.avgpool = nn.AdaptiveAvgPool2d(6)
             self.classifier = nn.Sequential(
-                *(nn.Dropout(dropout), Linear(channels[-1] * 6 * 6, hidden), style.activate()),
+                *(nn.Dropout(dropout), Linear(reached * 6 * 6, hidden), style.activate()),
                 *(nn.Dropout(dropout), Linear(hidden, hidden), style.activate()),
                 Linear(hidden, num_classes),
             )

@@ -35,10 +35,7 @@ class VGG(nn.Module):
         for channels, count in zip((64, 128, 256, 512, 512), layers, strict=True):
             for _ in range(count):
                 outputs = scaled(channels, width)
-                features.append(style.conv(reached, outputs, 3))
-                if norm != "none":  # without it torchvision counts on without a gap
-                    features.append(style.normalise(outputs))
-                features.append(style.activate())
+                features += style.flat_layer(reached, outputs, 3)
                 reached = outputs
             features.append(nn.MaxPool2d(2, 2))
         self.features = nn.Sequential(*features)

@@ -69,8 +69,7 @@ class Xception(nn.Module):
             scaled(c, width) for c in (32, 64, 128, 256, 728, 1024, 1536, 2048)
         )
         self.stem = nn.Sequential(
-            *(style.conv(in_chans, c32, 3, stride, padding=padding), style.normalise(c32), style.activate()),
-            *(style.conv(c32, c64, 3, padding=padding), style.normalise(c64), style.activate()),
+            *style.flat_layer(in_chans, c32, 3, stride, padding), *style.flat_layer(c32, c64, 3, 1, padding)
         )
         self.blocks = nn.Sequential(
             XceptionBlock(style, (c64, c128, c128), 2, skip, is_activated=True),
