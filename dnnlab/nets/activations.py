@@ -80,7 +80,7 @@ def activation(name: str) -> Activation:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # Softmax and its kin grumble about what is refused below anyhow
             module = getattr(torch.nn, name)()
-            row = torch.linspace(-3, 3, 7)
+            row = torch.linspace(-3, 3, 7, device="cpu")  # computed even inside a `Skeleton`
             alone = torch.cat([module(u.view(1)) for u in row])
             elementwise = torch.equal(module(row), alone) and not list(module.parameters())
     except (TypeError, RuntimeError, ValueError, IndexError):

@@ -4,6 +4,7 @@ Names of submodules equal torchvision's where it has the block, so that its chec
 """
 
 import math
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import NamedTuple
 
@@ -23,6 +24,15 @@ class Conv2d(nn.Conv2d):
     def reset_parameters(self) -> None:
         fan_out = self.out_channels // self.groups * math.prod(self.kernel_size)
         nn.init.normal_(self.weight, 0.0, math.sqrt(2 / fan_out))
+        if self.bias is not None:
+            nn.init.zeros_(self.bias)
+
+
+class Linear(nn.Linear):
+    """A layer of a classifier, initialised as of AlexNet: normal with deviation 0.01, biases zero."""
+
+    def reset_parameters(self) -> None:
+        nn.init.normal_(self.weight, 0.0, 0.01)
         if self.bias is not None:
             nn.init.zeros_(self.bias)
 
@@ -48,13 +58,16 @@ class Style:
         kernel: int | tuple[int, int],
         stride: int = 1,
         groups: int = 1,
-        padded: bool = True,
+        padding: int | None = None,
     ) -> Conv2d:
-        """A convolution before `normalise`, which stands in for its bias unless there is none."""
+        """A convolution before `normalise`, which stands in for its bias unless there is none.
+
+        It is padded to keep the image its size, but for the stride, unless ``padding`` says otherwise.
+        """
         bias = self.bias or self.norm == "none"
         tall, wide = (kernel, kernel) if isinstance(kernel, int) else kernel
-        padding = ((tall - 1) // 2, (wide - 1) // 2) if padded else 0
-        made = Conv2d(inputs, outputs, kernel, stride, padding, groups=groups, bias=bias)
+        around = ((tall - 1) // 2, (wide - 1) // 2) if padding is None else padding
+        made = Conv2d(inputs, outputs, kernel, stride, around, groups=groups, bias=bias)
         if self.fan_in:
             nn.init.kaiming_normal_(made.weight)
         return made
@@ -72,16 +85,33 @@ class Style:
     def activate(self) -> nn.Module:
         return activations.build(self.act)
 
+    def layer(
+        self, inputs: int, outputs: int, kernel: int, stride: int = 1, groups: int = 1, *, linear: bool = False
+    ) -> nn.Sequential:
+        """A convolution, its normalisation and, unless it is ``linear``, the activation."""
+        parts = [self.conv(inputs, outputs, kernel, stride, groups), self.normalise(outputs)]
+        return nn.Sequential(*parts) if linear else nn.Sequential(*parts, self.activate())
+
+    def flat_layer(
+        self, inputs: int, outputs: int, kernel: int, stride: int = 1, padding: int | None = None
+    ) -> list[nn.Module]:
+        """The same parts for a longer sequence, in which torchvision leaves no gap where there is no normalisation."""
+        norm = [] if self.norm == "none" else [self.normalise(outputs)]
+        return [self.conv(inputs, outputs, kernel, stride, padding=padding), *norm, self.activate()]
+
 
 def scaled(channels: int, width: float, multiple: int = 8) -> int:
-    """``channels`` times ``width``, to the nearest multiple of 8 that is not more than 10 % below (Howard 2017).
+    """``channels`` times ``width``, rounded by `nearest_multiple` unless ``width`` is 1."""
+    return channels if width == 1 else nearest_multiple(channels * width, multiple)
+
+
+def nearest_multiple(channels: float, multiple: int = 8) -> int:
+    """The nearest multiple of 8 that is not more than 10 % below, and at least 8 (Howard 2017).
 
     Other multiples are for numbers that a network adds up itself, such as 1 for a growth rate.
     """
-    if width == 1:
-        return channels
-    rounded = max(multiple, int(channels * width + multiple / 2) // multiple * multiple)
-    return rounded if rounded >= 0.9 * channels * width else rounded + multiple
+    rounded = max(multiple, int(channels + multiple / 2) // multiple * multiple)
+    return rounded if rounded >= 0.9 * channels else rounded + multiple
 
 
 class WithAux(NamedTuple):
@@ -96,14 +126,17 @@ class WithAux(NamedTuple):
 
 
 class SqueezeExcite(nn.Module):
-    """Scales every channel by a number in (0, 1) that is learned from the means of all (Hu 2018)."""
+    """Scales every channel by a number in (0, 1) that is learned from the means of all (Hu 2018).
 
-    def __init__(self, channels: int, squeezed: int, act: str) -> None:
+    ``gate`` makes what maps to (0, 1).
+    """
+
+    def __init__(self, channels: int, squeezed: int, act: str, gate: Callable[[], nn.Module] = nn.Sigmoid) -> None:
         super().__init__()
         self.fc1 = Conv2d(channels, squeezed, 1)
         self.act = activations.build(act)
         self.fc2 = Conv2d(squeezed, channels, 1)
-        self.gate = nn.Sigmoid()
+        self.gate = gate()
 
     def forward(self, x: Tensor) -> Tensor:
         means = x.mean((2, 3), keepdim=True)
@@ -187,6 +220,66 @@ class Bottleneck(nn.Module):
         return self.act3(branch if self.downsample is None else branch + self.downsample(x))
 
 
+class StochasticDepth(nn.Module):
+    """In training, leaves a branch out with ``probability``, drawn for each example (Huang 2016).
+
+    Those that stay are scaled up, so that the mean is that of evaluation, where all stay as they are.
+    """
+
+    def __init__(self, probability: float) -> None:
+        super().__init__()
+        self.probability = probability
+
+    def forward(self, x: Tensor) -> Tensor:
+        if not self.training or self.probability == 0:
+            return x
+        stays = 1 - self.probability
+        return x * x.new_empty(len(x), *(1,) * (x.ndim - 1)).bernoulli_(stays).div_(stays)
+
+
+class InvertedResidual(nn.Module):
+    """1×1 to many channels, depthwise, 1×1 to few without an activation, and the identity (Sandler 2018).
+
+    There is no first 1×1 where it would widen nothing, and no identity where the shape changes.
+
+    Args:
+        squeeze_excite: goes after the depthwise convolution (Howard 2019).
+        skip: ``none`` leaves the identity out.
+        drop: of `StochasticDepth`, where there is an identity.
+        flat: torchvision's names in MobileNet v2, where the branch is ``conv`` and its last layer not nested;
+            elsewhere it is ``block``.
+    """
+
+    def __init__(
+        self,
+        style: Style,
+        inputs: int,
+        expanded: int,
+        outputs: int,
+        kernel: int,
+        stride: int,
+        squeeze_excite: SqueezeExcite | None = None,
+        skip: str = "residual",
+        drop: float = 0.0,
+        *,
+        flat: bool = False,
+    ) -> None:
+        super().__init__()
+        layers: list[nn.Module] = [style.layer(inputs, expanded, 1)] if expanded != inputs else []
+        layers.append(style.layer(expanded, expanded, kernel, stride, expanded))
+        if squeeze_excite is not None:
+            layers.append(squeeze_excite)
+        project = style.layer(expanded, outputs, 1, linear=True)
+        self.branch = "conv" if flat else "block"
+        setattr(self, self.branch, nn.Sequential(*layers, *(project if flat else (project,))))
+        self.residual = skip == "residual" and stride == 1 and inputs == outputs
+        self.drop = StochasticDepth(drop)
+
+    def forward(self, x: Tensor) -> Tensor:
+        branch = getattr(self, self.branch)(x)
+        return x + self.drop(branch) if self.residual else branch
+
+
 class ConvUnit(nn.Module):
     """Convolution, normalisation, activation."""
 
@@ -197,10 +290,10 @@ class ConvUnit(nn.Module):
         outputs: int,
         kernel: int | tuple[int, int],
         stride: int = 1,
-        padded: bool = True,
+        padding: int | None = None,
     ) -> None:
         super().__init__()
-        self.conv = style.conv(inputs, outputs, kernel, stride, padded=padded)
+        self.conv = style.conv(inputs, outputs, kernel, stride, padding=padding)
         self.bn = style.normalise(outputs)
         self.act = style.activate()
 

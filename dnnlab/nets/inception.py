@@ -15,10 +15,10 @@ class Step(NamedTuple):
     """At width 1."""
     kernel: int | tuple[int, int]
     stride: int = 1
-    padded: bool = True
+    padding: int | None = None
 
     def build(self, style: Style, width: float, inputs: int) -> ConvUnit:
-        return ConvUnit(style, inputs, scaled(self.channels, width), self.kernel, self.stride, self.padded)
+        return ConvUnit(style, inputs, scaled(self.channels, width), self.kernel, self.stride, padding=self.padding)
 
 
 def chain(style: Style, width: float, inputs: int, *steps: Step, pool: nn.Module | None = None) -> nn.Module:
@@ -62,8 +62,8 @@ def second_stem(style: Style, width: float, in_chans: int, small: bool) -> list[
 
     For small images all are padded, and nothing strides.
     """
-    stride = 1 if small else 2
-    steps = Step(32, 3, stride, small), Step(32, 3, 1, small), Step(64, 3), Step(80, 1), Step(192, 3, 1, small)
+    stride, bare = (1, None) if small else (2, 0)
+    steps = Step(32, 3, stride, bare), Step(32, 3, 1, bare), Step(64, 3), Step(80, 1), Step(192, 3, 1, bare)
     inputs = [in_chans, *(scaled(step.channels, width) for step in steps)]
     built: list[nn.Module] = [step.build(style, width, i) for step, i in zip(steps, inputs, strict=False)]
     for after in (3, 6):

@@ -10,6 +10,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from dnnlab.nets import shape
+
 FREE: tuple[str, ...] = ()
 """An option's values, where they are too many to list: of ``act``, ``width`` and ``dropout``."""
 
@@ -30,6 +32,8 @@ _RESIDUAL = ("residual", "none")
 _STEM = {"stem": tuple(STEMS)}
 _AUX = {"aux": ("true", "false")}
 _PATCHES = ("published", "2", "4", "7", "8", "14", "16", "28", "32")
+_MLP_SKIPS = tuple(skip for skip in shape.SKIPS if ":" not in skip)
+_HEADS = ("mlp", "linear")
 
 
 @dataclass(frozen=True)
@@ -63,7 +67,11 @@ class Member:
 FAMILIES: dict[str, Family] = {
     family.name: family
     for family in (
-        Family("vgg", "VGG", _EVERY | {"head": ("mlp", "linear")}),
+        Family("mlp", "FullyConnected", _EVERY | {"norm": tuple(shape.NORMS), "skip": _MLP_SKIPS}, sized=True),
+        Family("highway", "Highway", _EVERY | {"skip": ("highway", "none")}, sized=True),
+        Family("alexnet", "AlexNet", _EVERY | {"head": _HEADS} | _STEM),
+        Family("nin", "NetworkInNetwork", _EVERY),
+        Family("vgg", "VGG", _EVERY | {"head": _HEADS}),
         Family("googlenet", "GoogLeNet", _EVERY | _STEM | _AUX),
         Family("bn_inception", "BNInception", _EVERY | _STEM),
         Family("inception_v3", "InceptionV3", _EVERY | _STEM | _AUX),
@@ -72,6 +80,11 @@ FAMILIES: dict[str, Family] = {
         Family("wide_resnet", "WideResNet", _EVERY | {"skip": _RESIDUAL}),
         Family("densenet", "DenseNet", _EVERY | _STEM),
         Family("fc_densenet", "FCDenseNet", _EVERY),
+        Family("xception", "Xception", _EVERY | {"skip": _RESIDUAL} | _STEM),
+        Family("mobilenet_v1", "MobileNetV1", _EVERY | {"conv": ("separable", "standard")} | _STEM),
+        Family("mobilenet_v2", "MobileNetV2", _EVERY | {"skip": _RESIDUAL} | _STEM),
+        Family("mobilenet_v3", "MobileNetV3", _EVERY | {"skip": _RESIDUAL} | _STEM),
+        Family("efficientnet", "EfficientNet", _EVERY | {"skip": _RESIDUAL} | _STEM),
         Family(
             "vit",
             "VisionTransformer",
@@ -81,6 +94,10 @@ FAMILIES: dict[str, Family] = {
     )
 }
 
+_MLP = "Rumelhart 1986, doi:10.1038/323533a0"
+_HIGHWAY = "Srivastava 2015, arXiv:1507.06228"
+_ALEXNET = "Krizhevsky 2014, arXiv:1404.5997"
+_NIN = "Lin 2014, arXiv:1312.4400"
 _VGG = "Simonyan & Zisserman 2015, arXiv:1409.1556"
 _RESNET = "He 2016, arXiv:1512.03385"
 _WIDE = "Zagoruyko & Komodakis 2016, arXiv:1605.07146"
@@ -93,6 +110,11 @@ _INCEPTION_V4 = "Szegedy 2017, arXiv:1602.07261"
 _DENSENET = "Huang 2017, arXiv:1608.06993"
 _FC_DENSENET = "Jégou 2017, arXiv:1611.09326"
 _VIT = "Dosovitskiy 2021, arXiv:2010.11929"
+_XCEPTION = "Chollet 2017, arXiv:1610.02357"
+_MOBILENET_V1 = "Howard 2017, arXiv:1704.04861"
+_MOBILENET_V2 = "Sandler 2018, arXiv:1801.04381"
+_MOBILENET_V3 = "Howard 2019, arXiv:1905.02244"
+_EFFICIENTNET = "Tan & Le 2019, arXiv:1905.11946"
 
 _VGG_STAGES = {11: (1, 1, 2, 2, 2), 13: (2, 2, 2, 2, 2), 16: (2, 2, 3, 3, 3), 19: (2, 2, 4, 4, 4)}
 _VGG_TOP1 = {"vgg16": 71.59, "vgg16_bn": 73.36, "vgg19": 72.38, "vgg19_bn": 74.22}
@@ -151,6 +173,15 @@ def _vit(size: str, patch: int, layers: int, heads: int, top1: float | None = No
     return Member(f"vit_{size}_{patch}", "vit", arguments, _VIT, top1)
 
 
+def _efficientnet(
+    version: int, wider: float, deeper: float, dropout: float, input_size: int, top1: float | None = None
+) -> Member:
+    arguments: dict[str, Any] = {"wider": wider, "deeper": deeper, "dropout": dropout}
+    if version >= 5:
+        arguments |= {"eps": 1e-3, "momentum": 0.01}
+    return Member(f"efficientnet_b{version}", "efficientnet", arguments, _EFFICIENTNET, top1, input_size)
+
+
 _CIFAR_TOP1 = {20: 91.25, 32: 92.49, 44: 92.83, 56: 93.03, 110: 93.57}
 # He 2016 plots the plain twins without naming a figure; these are a reproduction's, in which plain110 fails.
 _PLAIN_TOP1 = {20: 90.10, 32: 86.96, 44: 84.45, 56: 85.26, 110: None}
@@ -158,6 +189,13 @@ _PLAIN_TOP1 = {20: 90.10, 32: 86.96, 44: 84.45, 56: 85.26, 110: None}
 MEMBERS: dict[str, Member] = {
     member.name: member
     for member in (
+        *(Member(f"mlp{depth}", "mlp", {"depth": depth}, _MLP, input_size=28, classes=10) for depth in (1, 3, 5)),
+        *(
+            Member(f"highway{depth}", "highway", {"depth": depth}, _HIGHWAY, input_size=28, classes=10)
+            for depth in (10, 20, 50, 100)
+        ),
+        Member("alexnet", "alexnet", {}, _ALEXNET, 56.52),
+        Member("nin", "nin", {}, _NIN, 91.19, input_size=32, classes=10),
         *(_vgg(depth, norm) for depth in _VGG_STAGES for norm in ("none", "batch")),
         _resnet("resnet18", (2, 2, 2, 2), block="basic", top1=69.76),
         _resnet("resnet34", (3, 4, 6, 3), block="basic", top1=73.31),
@@ -191,5 +229,18 @@ MEMBERS: dict[str, Member] = {
         _vit("b", 32, 12, 12),
         _vit("l", 16, 24, 16),
         _vit("l", 32, 24, 16),
+        Member("xception", "xception", {}, _XCEPTION, 79.06, input_size=299),
+        Member("mobilenet_v1", "mobilenet_v1", {}, _MOBILENET_V1, 70.4),
+        Member("mobilenet_v2", "mobilenet_v2", {}, _MOBILENET_V2, 71.88),
+        Member("mobilenet_v3_small", "mobilenet_v3", {"size": "small"}, _MOBILENET_V3, 67.67),
+        Member("mobilenet_v3_large", "mobilenet_v3", {"size": "large"}, _MOBILENET_V3, 74.04),
+        _efficientnet(0, 1.0, 1.0, 0.2, 224, 77.69),
+        _efficientnet(1, 1.0, 1.1, 0.2, 240),
+        _efficientnet(2, 1.1, 1.2, 0.3, 288),  # in torchvision; 260 in the paper
+        _efficientnet(3, 1.2, 1.4, 0.3, 300),
+        _efficientnet(4, 1.4, 1.8, 0.4, 380),
+        _efficientnet(5, 1.6, 2.2, 0.4, 456),
+        _efficientnet(6, 1.8, 2.6, 0.5, 528),
+        _efficientnet(7, 2.0, 3.1, 0.5, 600),
     )
 }

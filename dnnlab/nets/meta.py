@@ -33,7 +33,7 @@ class Skeleton(TorchFunctionMode):
         if func in _UNFILLED:
             return torch.empty(*args, **(kwargs | {"device": "meta"}))
         if func in _FACTORIES:
-            return func(*args, **(kwargs | {"device": "meta"}))
+            return func(*args, **(kwargs | {"device": kwargs.get("device") or "meta"}))
         return func(*args, **kwargs)
 
 
@@ -200,6 +200,7 @@ _SHAPES: Mapping[Callable, Callable[..., Any]] = {
     F.avg_pool2d: _average_pool,
     F.adaptive_avg_pool2d: _adaptive_pool,
     **dict.fromkeys((Tensor.add, Tensor.mul, Tensor.__add__, Tensor.__iadd__, Tensor.__mul__), _broadcast),
+    **dict.fromkeys((Tensor.__rmul__, Tensor.__rsub__), _broadcast),
     torch.cat: _cat,
     Tensor.mean: _mean,
 }
@@ -214,7 +215,7 @@ _LAYERS: Mapping[Callable, Callable[..., tuple[Tensor, int]]] = {
 _SAME_SHAPE = frozenset(
     {
         *(F.batch_norm, F.group_norm, F.layer_norm, F.dropout),
-        *(F.relu, F.relu6, F.leaky_relu, F.elu, F.selu, F.silu, F.gelu, F.hardswish, F.hardsigmoid),
+        *(F.relu, F.relu6, F.leaky_relu, F.elu, F.selu, F.silu, F.gelu, F.hardswish, F.hardsigmoid, F.hardtanh),
         *(torch.sigmoid, torch.tanh, F.prelu),
     }
 )

@@ -12,6 +12,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from dnnlab.data.dataset import Dataset
+from dnnlab.nets.blocks import WithAux
 from dnnlab.training.augmentation import augmentation
 from dnnlab.training.plain import make_optimiser, outputs
 
@@ -107,8 +108,9 @@ def objective(model: nn.Module, x: Tensor, y: Tensor, label_smoothing: float) ->
     """Cross-entropy of logits, with what auxiliary heads add in training (Szegedy 2015)."""
     out = model(x)
     loss = F.cross_entropy(outputs(out).float(), y, label_smoothing=label_smoothing)
-    for logits in getattr(out, "auxiliary", ()):
-        loss = loss + out.weight * F.cross_entropy(logits.float(), y, label_smoothing=label_smoothing)
+    if isinstance(out, WithAux):
+        for weight, logits in zip(out.weights, out.aux, strict=True):
+            loss = loss + weight * F.cross_entropy(logits.float(), y, label_smoothing=label_smoothing)
     return loss
 
 

@@ -20,6 +20,7 @@ ORACLE = json.loads((Path(__file__).parent.parent / "fixtures" / "torchvision-pa
 # Trainable parameters without auxiliary heads, and 1e9 MACs to three decimals, of torchvision's docs, timm
 # and the papers.
 PUBLISHED = {
+    "alexnet": (61_100_840, 0.714),
     "vgg16": (138_357_544, 15.470),
     "vgg16_bn": (138_365_992, 15.470),
     "vgg19": (143_667_240, 19.632),
@@ -43,9 +44,23 @@ PUBLISHED = {
     "vit_b_32": (88_224_232, 4.409),
     "vit_l_16": (304_326_632, 61.555),
     "vit_l_32": (306_535_400, 15.378),
+    "xception": (22_855_952, 8.357),
+    "mobilenet_v1": (4_231_976, 0.569),
+    "mobilenet_v2": (3_504_872, 0.301),
+    "mobilenet_v3_small": (2_542_856, 0.057),
+    "mobilenet_v3_large": (5_483_032, 0.217),
+    "efficientnet_b0": (5_288_548, 0.386),
+    "efficientnet_b1": (7_794_184, 0.687),
+    "efficientnet_b2": (9_109_994, 1.088),
+    "efficientnet_b3": (12_233_232, 1.827),
+    "efficientnet_b4": (19_341_616, 4.394),
+    "efficientnet_b5": (30_389_784, 10.266),
+    "efficientnet_b6": (43_040_704, 19.068),
+    "efficientnet_b7": (66_347_960, 37.746),
 }
 # The same for 10 classes and images of 32 px, in 1e6 MACs to one decimal.
 PUBLISHED_SMALL = {
+    "nin": (966_986, 222.5),
     "resnet20": (269_722, 40.6),
     "resnet32": (464_154, 68.9),
     "resnet44": (658_586, 97.2),

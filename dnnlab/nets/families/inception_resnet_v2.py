@@ -10,12 +10,12 @@ _STEM = ("conv2d_1a", "conv2d_2a", "conv2d_2b", "maxpool_3a", "conv2d_3b", "conv
 _Chains = tuple[tuple[Step, ...], ...]
 _MIXED_5B: _Chains = ((Step(96, 1),), (Step(48, 1), Step(64, 5)), (Step(64, 1), Step(96, 3), Step(96, 3)))
 _BLOCK_35: _Chains = ((Step(32, 1),), (Step(32, 1), Step(32, 3)), (Step(32, 1), Step(48, 3), Step(64, 3)))
-_MIXED_6A: _Chains = ((Step(384, 3, 2, False),), (Step(256, 1), Step(256, 3), Step(384, 3, 2, False)))
+_MIXED_6A: _Chains = ((Step(384, 3, 2, 0),), (Step(256, 1), Step(256, 3), Step(384, 3, 2, 0)))
 _BLOCK_17: _Chains = ((Step(192, 1),), (Step(128, 1), Step(160, (1, 7)), Step(192, (7, 1))))
 _MIXED_7A: _Chains = (
-    (Step(256, 1), Step(384, 3, 2, False)),
-    (Step(256, 1), Step(288, 3, 2, False)),
-    (Step(256, 1), Step(288, 3), Step(320, 3, 2, False)),
+    (Step(256, 1), Step(384, 3, 2, 0)),
+    (Step(256, 1), Step(288, 3, 2, 0)),
+    (Step(256, 1), Step(288, 3), Step(320, 3, 2, 0)),
 )
 _BLOCK_8: _Chains = ((Step(192, 1),), (Step(192, 1), Step(224, (1, 3)), Step(256, (3, 1))))
 

@@ -84,13 +84,13 @@ def _seven() -> dict[str, _Chain]:
 
 
 _TO_SIX: dict[str, _Chain] = {
-    "branch3x3": [Step(384, 3, 2, False)],
-    "branch3x3dbl": [Step(64, 1), Step(96, 3), Step(96, 3, 2, False)],
+    "branch3x3": [Step(384, 3, 2, 0)],
+    "branch3x3dbl": [Step(64, 1), Step(96, 3), Step(96, 3, 2, 0)],
     "branch_pool": [],
 }
 _TO_SEVEN: dict[str, _Chain] = {
-    "branch3x3": [Step(192, 1), Step(320, 3, 2, False)],
-    "branch7x7x3": [Step(192, 1), Step(192, (1, 7)), Step(192, (7, 1)), Step(192, 3, 2, False)],
+    "branch3x3": [Step(192, 1), Step(320, 3, 2, 0)],
+    "branch7x7x3": [Step(192, 1), Step(192, (1, 7)), Step(192, (7, 1)), Step(192, 3, 2, 0)],
     "branch_pool": [],
 }
 _EARLY = {
@@ -113,7 +113,7 @@ class Head(nn.Module):
     def __init__(self, style: Style, width: float, inputs: int, num_classes: int) -> None:
         super().__init__()
         self.conv0 = Step(128, 1).build(style, width, inputs)
-        self.conv1 = Step(768, 5, padded=False).build(style, width, scaled(128, width))
+        self.conv1 = Step(768, 5, padding=0).build(style, width, scaled(128, width))
         self.fc = nn.Linear(scaled(768, width), num_classes)
 
     def forward(self, x: Tensor) -> Tensor:

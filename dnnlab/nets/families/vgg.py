@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 from torch import Tensor, nn
 
-from dnnlab.nets.blocks import Style, scaled
+from dnnlab.nets.blocks import Linear, Style, scaled
 
 
 class VGG(nn.Module):
@@ -35,28 +35,21 @@ class VGG(nn.Module):
         for channels, count in zip((64, 128, 256, 512, 512), layers, strict=True):
             for _ in range(count):
                 outputs = scaled(channels, width)
-                features.append(style.conv(reached, outputs, 3))
-                if norm != "none":  # without it torchvision counts on without a gap
-                    features.append(style.normalise(outputs))
-                features.append(style.activate())
+                features += style.flat_layer(reached, outputs, 3)
                 reached = outputs
             features.append(nn.MaxPool2d(2, 2))
         self.features = nn.Sequential(*features)
         if head == "linear":
             self.avgpool = nn.AdaptiveAvgPool2d(1)
-            self.classifier = nn.Sequential(nn.Dropout(dropout), nn.Linear(reached, num_classes))
+            self.classifier = nn.Sequential(nn.Dropout(dropout), Linear(reached, num_classes))
         else:
             hidden = scaled(4096, width)
             self.avgpool = nn.AdaptiveAvgPool2d(7)
             self.classifier = nn.Sequential(
-                *(nn.Linear(reached * 7 * 7, hidden), style.activate(), nn.Dropout(dropout)),
-                *(nn.Linear(hidden, hidden), style.activate(), nn.Dropout(dropout)),
-                nn.Linear(hidden, num_classes),
+                *(Linear(reached * 7 * 7, hidden), style.activate(), nn.Dropout(dropout)),
+                *(Linear(hidden, hidden), style.activate(), nn.Dropout(dropout)),
+                Linear(hidden, num_classes),
             )
-        for layer in self.classifier:
-            if isinstance(layer, nn.Linear):
-                nn.init.normal_(layer.weight, 0.0, 0.01)
-                nn.init.zeros_(layer.bias)
 
     def forward(self, x: Tensor) -> Tensor:
         return self.classifier(self.avgpool(self.features(x)).flatten(1))
