@@ -1,5 +1,6 @@
 """``--list``: the catalogue with its costs, counted as it is printed. No pandas, so that it takes a second or two."""
 
+import gc
 import json
 from typing import Any
 
@@ -43,6 +44,7 @@ def _rows() -> list[dict[str, Any]]:
     from dnnlab.nets.cost import costs
     from dnnlab.nets.members import FAMILIES, MEMBERS
 
+    gc.freeze()  # thousands of new modules would have it walk through all of torch again and again
     return [
         {
             "name": name,

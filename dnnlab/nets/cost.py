@@ -60,7 +60,7 @@ def cost(
             module = create_model(
                 model, num_classes=num_classes, in_chans=in_chans, input_size=input_size, **options
             ).eval()
-        return count(module, (in_chans, input_size, input_size))
+        return _count(module, (in_chans, input_size, input_size))
     if input_size is None:
         raise UsageError("the cost of a module depends on its input; say input_size, such as 224.")
     return count(model, (in_chans, input_size, input_size))
