@@ -53,3 +53,10 @@ def published(arch: str) -> tuple[float, str]:
     if options or member.top1 is None:
         return float("nan"), ""
     return member.top1 / 100, "CIFAR-10" if member.classes == 10 else "ImageNet"
+
+
+def own_digests(archs: Sequence[str]) -> dict[str, str]:
+    """Digests of the code of those networks that are a user's own."""
+    from dnnlab.nets.own import digest
+
+    return {arch: digest(arch, "") for arch in archs if is_own(arch)}

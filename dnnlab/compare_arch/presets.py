@@ -23,11 +23,19 @@ PRESETS: dict[str, Preset] = {
     ),
     "shallow-deep": Preset(
         "hidden units that parity of n bits and a compositional function need, shallow and deep",
-        {},
+        {"budget": ("steps=1000",), "optimizer": ("adam",), "lr": (0.01,)},
         "--preset shallow-deep",
     ),
-    "transfer": Preset("lower layers from one task, frozen, on another", {}, "--preset transfer"),
-    "separability": Preset("how well a linear classifier does on each layer", {}, "--preset separability"),
+    "transfer": Preset(
+        "a network trained on half of the classes, frozen but for its head, on few examples of the others",
+        {"arch": ("resnet20",), "train_size": (100,), "batch_size": (32,)},
+        "--preset transfer",
+    ),
+    "separability": Preset(
+        "how well a linear classifier does on each layer",
+        {"arch": ("mlp5",), "lr": (0.01,)},
+        "--preset separability",
+    ),
     "activations": Preset(
         "one network under each activation",
         {"arch": tuple(f"resnet20:act={act}" for act in ("relu", "leaky_relu", "elu", "swish", "gelu", "tanh"))},

@@ -9,6 +9,9 @@ MAIN, BLOCKS = "", "--block"
 _PACKAGES = {
     MAIN: "equal_budget",
     BLOCKS: "blocks",
+    "--preset shallow-deep": "shallow_deep",
+    "--preset separability": "separability",
+    "--preset transfer": "transfer",
 }
 QUESTIONS = tuple(_PACKAGES)
 

@@ -160,10 +160,7 @@ class Spec:
         """Digests of the data sets, and of the user's own networks."""
         if self.question != MAIN:
             return dict(room(self.question, "plan").content(self))
-        from dnnlab.nets.own import digest
-
-        own = {arch: digest(arch, "") for arch in self.arch if networks.is_own(arch)}
-        return datasets.digests(self.data) | own
+        return datasets.digests(self.data) | networks.own_digests(self.arch)
 
     def notes(self) -> Sequence[str]:
         """What was done to the data that their owner may not expect."""

@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from dnnlab.report.columns import Column, Schema
+from dnnlab.report.columns import Column, Schema, estimate
 from dnnlab.training import configuration
 
 HEALTHY, EXPECTED, DYING, COLLAPSED = "healthy", "expected", "dying", "collapsed"
@@ -111,16 +111,7 @@ _END = (
 )
 
 
-def _estimate(name: str, help: str, screen: str) -> tuple[Column, ...]:
-    low, high = f"{name}_lo", f"{name}_hi"
-    return (
-        Column(name, float, help, screen=screen, low=low, high=high),
-        Column(low, float, "lower end of its 95 % interval over seeds"),
-        Column(high, float, "upper end"),
-    )
-
-
-_ACCURACY = _estimate("accuracy", "validation accuracy after training, mean over seeds", "accuracy")
+_ACCURACY = estimate("accuracy", "validation accuracy after training, mean over seeds", "accuracy")
 
 SUMMARY = (
     *configuration.columns(CONFIGURATION),
@@ -137,10 +128,10 @@ REMEDIES = (
     *configuration.columns(CONFIGURATION),
     _REMEDY,
     *_STATE,
-    *_estimate("dead_change", "change of the dead share against no remedy, seed by seed", "Δ dead"),
+    *estimate("dead_change", "change of the dead share against no remedy, seed by seed", "Δ dead"),
     Column("dead_p", float, "p-value of no such change, Holm-corrected for all rows"),
     *_ACCURACY,
-    *_estimate("accuracy_change", "change of accuracy against no remedy, seed by seed", "Δ accuracy"),
+    *estimate("accuracy_change", "change of accuracy against no remedy, seed by seed", "Δ accuracy"),
     Column("accuracy_p", float, "p-value of no such change, Holm-corrected for all rows"),
     Column(
         "verdict",

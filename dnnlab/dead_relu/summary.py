@@ -14,14 +14,22 @@ from dnnlab.dead_relu.theory import Inputs, born_dead_bounds, expected_dead
 from dnnlab.nets.activations import per_layer
 from dnnlab.nets.shape import MLPShape, parse_skip
 from dnnlab.report.table import fit
-from dnnlab.runner.stats import ENOUGH, Comparison, Interval, holm, mean_interval, mean_share, paired, share_interval
+from dnnlab.runner.stats import (
+    ENOUGH,
+    SIGNIFICANT,
+    Comparison,
+    Interval,
+    holm,
+    mean_interval,
+    mean_share,
+    paired,
+    share_interval,
+)
 
 FEW = 0.01
 """A share of dead units below which a network is healthy whatever was expected."""
 SLACK = 0.03
 """How far above expectation a dead share may lie: theory of infinite width errs by as much at width 64."""
-SIGNIFICANT = 0.05
-
 _SHARES = ("born_dead", "dead", "died", "revived", "certified_dead", "inactive", "zero_fraction")
 
 
@@ -96,15 +104,11 @@ def _row(configuration: dict[str, Any], rows: pd.DataFrame, spec: Spec) -> dict[
     row["irreversible"] = mean_interval(layers["irreversible"].astype(float).tolist()).mean
     row["expected_dead"] = _expected(configuration, layers, network)
     row["loss"] = mean_interval(network["loss"].astype(float).tolist()).mean
-    row |= _estimate("dead", dead := mean_share(shares["dead"].tolist()))
-    row |= _estimate("accuracy", mean_share(network["accuracy"].astype(float).tolist()))
+    row |= (dead := mean_share(shares["dead"].tolist())).named("dead")
+    row |= mean_share(network["accuracy"].astype(float).tolist()).named("accuracy")
     row |= _causes(rows)
     row["verdict"] = verdict(row, dead, _collapsed(layers))
     return row
-
-
-def _estimate(name: str, interval: Interval) -> dict[str, float]:
-    return {name: interval.mean, f"{name}_lo": interval.low, f"{name}_hi": interval.high}
 
 
 def _expected(configuration: dict[str, Any], layers: pd.DataFrame, network: pd.DataFrame) -> float:
@@ -238,7 +242,7 @@ def _born_row(point: dict[str, Any], rows: pd.DataFrame) -> dict[str, Any]:
     if failed:
         return row
     share = share_interval(int(rows["dead"].sum()), int(rows["drawn"].sum()))
-    row |= {"n": share.n, **_estimate("probability", share)}
+    row |= {"n": share.n, **share.named("probability")}
     if not math.isnan(upper):
         outside = share.low > upper or share.high < lower
         row["verdict"] = c.OUTSIDE if outside else c.WITHIN

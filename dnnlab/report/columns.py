@@ -43,6 +43,16 @@ class Column:
         return f"{name} ({self.unit})" if self.unit else name
 
 
+def estimate(name: str, help: str, screen: str) -> tuple[Column, Column, Column]:
+    """An estimate over seeds and the two ends of its interval, ``NAME_lo`` and ``NAME_hi``."""
+    low, high = f"{name}_lo", f"{name}_hi"
+    return (
+        Column(name, float, help, screen=screen, low=low, high=high),
+        Column(low, float, "lower end of its 95 % interval over seeds"),
+        Column(high, float, "upper end"),
+    )
+
+
 @dataclass(frozen=True)
 class Schema:
     """The columns of a run's two files, and what a reader of them must know."""

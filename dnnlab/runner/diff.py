@@ -8,11 +8,10 @@ from dnnlab.errors import DnnlabError
 from dnnlab.report.columns import Column
 from dnnlab.report.table import show, to_json
 from dnnlab.runner.result import Run
-from dnnlab.runner.stats import ENOUGH, Comparison, holm, paired, unpaired
+from dnnlab.runner.stats import ENOUGH, SIGNIFICANT, Comparison, holm, paired, unpaired
 
 MOVED, SAME, UNDECIDED = "moved", "same", "undecided"
 TONES = {MOVED: "warn", SAME: "good", UNDECIDED: "muted"}
-SIGNIFICANT = 0.05
 
 COLUMNS = (
     Column("row", str, "the configuration", screen="row"),

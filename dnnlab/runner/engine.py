@@ -8,7 +8,7 @@ there already, so that a resumed run repeats the bits of an unbroken one.
 import signal
 import time
 from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import BrokenExecutor, as_completed
+from concurrent.futures import FIRST_COMPLETED, BrokenExecutor, Future, wait
 from functools import partial
 from typing import Any
 
@@ -104,9 +104,15 @@ def _pool(
 
     executor = ProcessPoolExecutor(workers, initializer=_prepare, initargs=(threads,))
     try:
-        waiting = {executor.submit(_measure_there, experiment, spec, stack, device): stack for stack in stacks}
-        for future in as_completed(waiting):
-            yield waiting[future], future.result()
+        # No more than run at once: what waits inside cannot be taken back when the user stops the program.
+        waiting = list(stacks)
+        running: dict[Future[Entry], Stack] = {}
+        while waiting or running:
+            while waiting and len(running) < workers:
+                stack = waiting.pop(0)
+                running[executor.submit(_measure_there, experiment, spec, stack, device)] = stack
+            for future in wait(running, return_when=FIRST_COMPLETED).done:
+                yield running.pop(future), future.result()
     finally:
         executor.shutdown(kill_workers=True)
 

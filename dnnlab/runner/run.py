@@ -70,7 +70,7 @@ def _measured(experiment: Experiment, spec: Spec, how: HowToRun, command: str) -
             say(f"{there} of them are there already", how.quiet)
         workers, threads = side_by_side(plan, device.name)
         if workers > 1:
-            say(f"{workers} networks side by side, {threads} {'thread' if threads == 1 else 'threads'} each", how.quiet)
+            say(f"{workers} stacks side by side, {threads} {'thread' if threads == 1 else 'threads'} each", how.quiet)
         with meter(len(plan.cells), there, how.quiet) as progress:
             for stack, entry in entries(experiment, spec, plan, missing, device.name, progress.fraction):
                 writer.append(entry)

@@ -14,6 +14,8 @@ LEVEL = 0.95
 """Of every interval."""
 ENOUGH = 3
 """Seeds below which nothing is concluded."""
+SIGNIFICANT = 0.05
+"""Corrected p-value below which a difference counts."""
 
 
 @dataclass(frozen=True)
@@ -24,6 +26,10 @@ class Interval:
     low: float
     high: float
     n: int
+
+    def named(self, name: str) -> dict[str, float]:
+        """As the columns of `report.columns.estimate`."""
+        return {name: self.mean, f"{name}_lo": self.low, f"{name}_hi": self.high}
 
 
 @dataclass(frozen=True)

@@ -1,7 +1,7 @@
 """The columns of the main question: names, types, meanings."""
 
+from dnnlab.compare_arch.trained_cell import CONFIGURATION, asked
 from dnnlab.report.columns import Column, Schema
-from dnnlab.training import configuration as ask
 
 REFERENCE, BETTER, WORSE, SAME = "reference", "more accurate", "less accurate", "no difference"
 UNDECIDED, DIVERGED, OUT_OF_MEMORY, UNTRAINED = "undecided", "diverged", "out of memory", "not trained"
@@ -20,27 +20,8 @@ COSTED = ("arch", "data", "batch_size", "optimizer")
 """What the cost of a network depends on."""
 COMPARED = ("data", "train_size", "budget")
 """Rows are compared where they agree in these."""
-CONFIGURATION = (
-    *("arch", "data", "train_size", "budget", "batch_size", "optimizer", "lr", "weight_decay"),
-    *("schedule", "label_smoothing", "augment", "ema"),
-)
 COSTS = ("params", "macs", "latency_ms")
 """The costs that fronts are drawn over."""
-
-_ASKED = {
-    column.name: column
-    for column in (
-        Column("arch", str, "network, with its options", screen="arch"),
-        *ask.columns(("data", "batch_size", "optimizer", "lr", "weight_decay")),
-        Column("train_size", int, "training examples asked for; 0 for all", screen="train size"),
-        Column("budget", str, "what is equal for all", screen="budget"),
-        Column("schedule", str, "course of the learning rate", screen="schedule"),
-        Column("label_smoothing", float, "share of a label spread over all classes", screen="smoothing"),
-        Column("augment", str, "how images are changed at random", screen="augment"),
-        Column("ema", float, "decay of the average of weights that is judged; 0 for none", screen="ema"),
-    )
-}
-_CONFIGURATION = tuple(_ASKED[name] for name in CONFIGURATION)
 
 _COUNTS = (
     Column("params", int, "trainable parameters that inference uses", screen="params"),
@@ -82,7 +63,7 @@ def _optional(columns: tuple[Column, ...]) -> tuple[Column, ...]:
 
 CELLS = (
     Column("part", str, "cost, or training"),
-    *_CONFIGURATION,
+    *asked(CONFIGURATION),
     Column("seed", int, "number of the seed, above --seed"),
     Column("step", int, "training steps taken before this look"),
     Column("epoch", float, "epochs until then"),
@@ -151,7 +132,7 @@ _ACCURACY = (
 )
 
 SUMMARY = (
-    *_CONFIGURATION,
+    *asked(CONFIGURATION),
     *_COUNTS,
     *_SPEED,
     Column("time_over_macs", float, "time per multiply–accumulate at the batch size, over that of the reference"),

@@ -10,6 +10,7 @@ from matplotlib.ticker import EngFormatter, MaxNLocator, PercentFormatter
 
 from dnnlab.compare_arch.equal_budget import columns as c
 from dnnlab.compare_arch.equal_budget.words import name
+from dnnlab.compare_arch.trained_cell import CONFIGURATION
 from dnnlab.report.figures import Picture, legend, line_style, log_axis, new_figure
 from dnnlab.runner.stats import mean_share
 
@@ -68,7 +69,7 @@ def _curves(rows: pd.DataFrame, cells: pd.DataFrame, number: int) -> Picture:
     with new_figure(9.5, 4.2, 1, 2) as (figure, panels):
         for i, row in enumerate(shown.to_dict("records")):
             own = looks
-            for column in c.CONFIGURATION:
+            for column in CONFIGURATION:
                 own = own[own[column] == row[column]]
             # By place in the training: under a budget of seconds the seeds' steps differ.
             place = own.groupby("seed").cumcount()

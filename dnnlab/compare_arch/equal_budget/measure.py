@@ -7,22 +7,21 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
 from dnnlab.compare_arch import speed
-from dnnlab.compare_arch.equal_budget.plan import CostCell, TrainingCell
+from dnnlab.compare_arch.equal_budget.plan import CostCell
+from dnnlab.compare_arch.fitting import counted, initialised, part_of, prepare, spend
 from dnnlab.compare_arch.networks import build
+from dnnlab.compare_arch.trained_cell import TrainedCell
 from dnnlab.data import load
 from dnnlab.data.dataset import Dataset
-from dnnlab.errors import UsageError
-from dnnlab.nets.cost import Cost, count
+from dnnlab.nets.cost import Cost
 from dnnlab.nets.memory import Memory, measured_peak, predict
 from dnnlab.runner.device import free_memory
 from dnnlab.runner.journal import Rows
-from dnnlab.runner.seeds import stream
-from dnnlab.training import budget, networks
-from dnnlab.training.plain import logits, make_optimiser
-from dnnlab.training.stacked import batch_order
+from dnnlab.training import networks
+from dnnlab.training.plain import make_optimiser
 
 LOOKS = 10
 """How often a training is looked at, the last time at its end."""
@@ -75,15 +74,6 @@ def _costs(cells: Sequence[CostCell], device: str, progress: Callable[[float], N
 
 def _sizes(cell: CostCell) -> tuple[int, int]:
     return 1, cell.batch_size
-
-
-@functools.lru_cache(maxsize=256)
-def counted(arch: str, shape: tuple[int, ...], classes: int) -> Cost:
-    """What ``arch`` costs on inputs of ``shape``."""
-    try:
-        return count(build(arch, shape, classes, skeleton=True), shape)
-    except UsageError as problem:
-        raise UsageError(f"{arch}: {problem}") from None
 
 
 def predicted(arch: str, shape: tuple[int, ...], classes: int, batch_size: int, optimizer: str) -> Memory:
@@ -140,53 +130,22 @@ def _inference(arch: str, data: Dataset, size: int, device: str) -> speed.Call:
     return call
 
 
-def training_macs(cell: TrainingCell) -> float:
-    """Of the whole training; nan where the clock decides."""
-    data = load(cell.data)
-    macs = counted(cell.arch, data.shape, len(data.classes)).training_macs * cell.batch_size
-    examples = min(cell.train_size or len(data.train), len(data.train))
-    steps = budget.parse(cell.budget).steps(cell.arch, examples // cell.batch_size, macs)
-    return math.nan if steps is None else float(steps * macs)
-
-
-def _training(cell: TrainingCell, spec: Any, device: str, progress: Callable[[float], None]) -> Rows:
+def _training(cell: TrainedCell, spec: Any, device: str, progress: Callable[[float], None]) -> Rows:
     data = part_of(load(cell.data), cell.train_size, spec.settled.test_size, spec.seed).to(device)
-    batches = len(data.train) // cell.batch_size
-    if not batches:
-        raise UsageError(
-            f"--batch-size {cell.batch_size} is more than the {len(data.train)} training examples of {data.name}."
-        )
     macs = counted(cell.arch, data.shape, len(data.classes)).training_macs * cell.batch_size
-    allowed = budget.parse(cell.budget)
-    steps = allowed.steps(cell.arch, batches, macs)
     if (fits := largest_batch(cell, data, device)) < cell.batch_size:
         return _one({"part": cell.part, "outcome": OUT_OF_MEMORY, "fitting_batch": fits})
-    training = networks.NetworkTraining(
-        initialised(cell.arch, data, int(stream(spec.seed, cell.seed, "weights").integers(2**63))),
-        data,
-        batch_order(len(data.train), cell.batch_size, stream(spec.seed, cell.seed, "batches")),
-        networks.Recipe(
-            cell.optimizer,
-            cell.lr,
-            cell.weight_decay,
-            cell.schedule,
-            cell.label_smoothing,
-            cell.augment,
-            cell.ema,
-        ),
-        stream(spec.seed, cell.seed, "augmentation"),
-    )
-    with torch.no_grad():
-        logits(training.model.eval(), data, data.train[:2])  # a user's network may not fit the data
+    training = prepare(initialised(cell.arch, data, spec.seed, cell.seed), data, cell, spec.seed)
     rows: list[dict[str, Any]] = []
 
     def look(step: int, seconds: float, loss: float) -> None:
         share = networks.accuracy(training.evaluated, data, data.validation)
-        row = {"step": step, "seconds": seconds, "macs_spent": step * macs, "epoch": step / batches, "loss": loss}
+        epoch = step * cell.batch_size / len(data.train)
+        row = {"step": step, "seconds": seconds, "macs_spent": step * macs, "epoch": epoch, "loss": loss}
         rows.append({"cell": 0, "part": cell.part, "outcome": "", **row, "validation_accuracy": share})
 
     try:
-        networks.run(training, steps, allowed.amount, LOOKS, look, progress)
+        spend(training, cell, look, LOOKS, progress)
     except torch.OutOfMemoryError:
         return _one({"part": cell.part, "outcome": OUT_OF_MEMORY, "fitting_batch": fits})
     finite = math.isfinite(rows[-1]["loss"])
@@ -199,28 +158,7 @@ def _one(row: dict[str, Any]) -> Rows:
     return {"cell": [0], **{name: [value] for name, value in row.items()}}
 
 
-def part_of(data: Dataset, train_size: int, test_size: int, base: int) -> Dataset:
-    """``data`` with at most so many training and test examples, 0 for all: the same for every network and seed."""
-
-    def chosen(index: Tensor, size: int, purpose: str) -> Tensor:
-        if not 0 < size < len(index):
-            return index
-        return index[torch.from_numpy(stream(base, 0, purpose).permutation(len(index))[:size])]
-
-    return dataclasses.replace(
-        data,
-        train=chosen(data.train, train_size, "training part"),
-        test=chosen(data.test, test_size, "test part"),
-    )
-
-
-def initialised(arch: str, data: Dataset, seed: int) -> nn.Module:
-    """A fresh network from the seed alone; it is the only one to draw from PyTorch's own stream afterwards."""
-    torch.manual_seed(seed)
-    return build(arch, data.shape, len(data.classes))
-
-
-def largest_batch(cell: TrainingCell, data: Dataset, device: str) -> int:
+def largest_batch(cell: TrainedCell, data: Dataset, device: str) -> int:
     """The largest batch, up to the cell's, whose training fits into the memory that is free."""
     shape, classes, free = tuple(data.shape), len(data.classes), free_memory(device)
     most = _peak(cell.arch, shape, classes, cell.batch_size, cell.optimizer)

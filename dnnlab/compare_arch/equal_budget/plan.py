@@ -5,6 +5,8 @@ from collections.abc import Hashable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from dnnlab.compare_arch.trained_cell import TrainedCell, trainings
+
 
 @dataclass(frozen=True)
 class CostCell:
@@ -34,63 +36,10 @@ class CostCell:
         return 0.0
 
 
-@dataclass(frozen=True)
-class TrainingCell:
-    """One network trained once. Its fields are the first columns of ``cells.csv``."""
-
-    arch: str
-    data: str
-    train_size: int
-    budget: str
-    batch_size: int
-    optimizer: str
-    lr: float
-    weight_decay: float
-    schedule: str
-    label_smoothing: float
-    augment: str
-    ema: float
-    seed: int
-
-    part = "training"
-    side_by_side = True
-    weight = 1.0
-
-    def __str__(self) -> str:
-        return f"{self.arch} on {self.data}, {self.budget}, seed {self.seed}"
-
-    @property
-    def together(self) -> Hashable:
-        """A network of its own is its own program."""
-        return self
-
-    @property
-    def macs(self) -> float:
-        """Of all its steps; nan where the clock decides."""
-        from dnnlab.compare_arch.equal_budget.measure import training_macs
-
-        return training_macs(self)
-
-
-def plan(spec: Any) -> Sequence[CostCell | TrainingCell]:
+def plan(spec: Any) -> Sequence[CostCell | TrainedCell]:
     """The costs of all networks, then the product of the lists, seeds last."""
     networks = itertools.product(spec.arch, spec.data, spec.batch_size, spec.optimizer)
     costs = [CostCell(*values) for values in networks]
     if spec.cost_only:
         return costs
-    lists: tuple[Sequence[Any], ...] = (
-        spec.arch,
-        spec.data,
-        spec.train_size,
-        spec.budget,
-        spec.batch_size,
-        spec.optimizer,
-        spec.lr,
-        spec.weight_decay,
-        spec.schedule,
-        spec.label_smoothing,
-        spec.augment,
-        spec.ema,
-        range(spec.seeds),
-    )
-    return [*costs, *(TrainingCell(*values) for values in itertools.product(*lists))]
+    return [*costs, *trainings(spec)]

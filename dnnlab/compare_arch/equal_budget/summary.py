@@ -2,7 +2,6 @@
 
 import itertools
 import math
-from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -10,10 +9,9 @@ import pandas as pd
 
 from dnnlab.compare_arch import networks
 from dnnlab.compare_arch.equal_budget import columns as c
+from dnnlab.compare_arch.trained_cell import CONFIGURATION
 from dnnlab.report.table import fit
-from dnnlab.runner.stats import ENOUGH, Comparison, holm, mean_interval, mean_share, paired
-
-SIGNIFICANT = 0.05
+from dnnlab.runner.stats import ENOUGH, SIGNIFICANT, Comparison, holm, mean_interval, mean_share, paired
 
 
 def summarise(cells: pd.DataFrame, spec: Any) -> pd.DataFrame:
@@ -25,13 +23,13 @@ def summarise(cells: pd.DataFrame, spec: Any) -> pd.DataFrame:
         return fit(pd.DataFrame([_cost_row(key, row) for key, row in costs.iterrows()]), c.SUMMARY)
     rows = [_row(configuration, own, costs) for configuration, own in _configurations(trained)]
     table, finals = pd.DataFrame(rows), per_cell(cells, spec)
-    seeds = {key: own.set_index("seed")["accuracy"] for key, own in finals.groupby(list(c.CONFIGURATION), dropna=False)}
+    seeds = {key: own.set_index("seed")["accuracy"] for key, own in finals.groupby(list(CONFIGURATION), dropna=False)}
     parts = [_compared(group.copy(), seeds) for _, group in table.groupby(list(c.COMPARED), sort=False, dropna=False)]
     return fit(pd.concat(parts, ignore_index=True), c.SUMMARY)
 
 
 def _configurations(trained: pd.DataFrame) -> list[tuple[dict[str, Any], pd.DataFrame]]:
-    names = list(c.CONFIGURATION)
+    names = list(CONFIGURATION)
     return [
         (dict(zip(names, values, strict=True)), rows)
         for values, rows in trained.groupby(names, sort=False, dropna=False)
@@ -41,7 +39,7 @@ def _configurations(trained: pd.DataFrame) -> list[tuple[dict[str, Any], pd.Data
 def per_cell(cells: pd.DataFrame, spec: Any) -> pd.DataFrame:
     """One row a training that came to its end: configuration, seed and test accuracy."""
     final = cells[cells["accuracy"].notna()]
-    return final[[*c.CONFIGURATION, "seed", "accuracy", "loss"]].reset_index(drop=True)
+    return final[[*CONFIGURATION, "seed", "accuracy", "loss"]].reset_index(drop=True)
 
 
 def _costs_of(row: "pd.Series[Any]") -> dict[str, Any]:
@@ -78,9 +76,7 @@ def _row(configuration: dict[str, Any], rows: pd.DataFrame, costs: pd.DataFrame)
     accuracy = mean_share(final["accuracy"].tolist())
     row |= {
         "seeds": len(final),
-        "accuracy": accuracy.mean,
-        "accuracy_lo": accuracy.low,
-        "accuracy_hi": accuracy.high,
+        **accuracy.named("accuracy"),
         "steps": mean_interval(final["step"].astype(float).tolist()).mean,
         "train_seconds": mean_interval(final["seconds"].tolist()).mean,
         "loss": mean_interval(final["loss"].tolist()).mean,
@@ -94,7 +90,7 @@ def _row(configuration: dict[str, Any], rows: pd.DataFrame, costs: pd.DataFrame)
 def _compared(group: pd.DataFrame, seeds: dict[Any, pd.Series]) -> pd.DataFrame:
     """The rows of one budget with differences, ranks, fronts and verdicts."""
     none = pd.Series(dtype=float)
-    keys = list(group[list(c.CONFIGURATION)].itertuples(index=False, name=None))
+    keys = list(group[list(CONFIGURATION)].itertuples(index=False, name=None))
     accuracies = [seeds.get(key, none) for key in keys]
 
     def pair(a: int, b: int) -> Comparison:
@@ -162,9 +158,3 @@ def _verdict(i: int, row: dict[Any, Any], pairs: int, p: float) -> str:
     if p < SIGNIFICANT:
         return c.BETTER if row["difference"] > 0 else c.WORSE
     return c.SAME
-
-
-def order(rows: pd.DataFrame) -> Sequence[str]:
-    """The networks of one budget from the most to the least accurate."""
-    ranked = rows.sort_values("accuracy", ascending=False, kind="stable")
-    return list(ranked.loc[ranked["accuracy"].notna(), "arch"])

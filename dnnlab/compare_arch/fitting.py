@@ -1,0 +1,132 @@
+"""Training one network as a cell asks: what every question of compare-arch that trains has in common."""
+
+import dataclasses
+import functools
+import math
+from collections.abc import Callable
+from typing import Protocol
+
+import torch
+from torch import Tensor, nn
+
+from dnnlab.compare_arch.networks import build
+from dnnlab.data import load
+from dnnlab.data.dataset import Dataset
+from dnnlab.errors import UsageError
+from dnnlab.nets.cost import Cost, count
+from dnnlab.runner.seeds import stream
+from dnnlab.training import budget, networks
+from dnnlab.training.plain import logits
+from dnnlab.training.stacked import batch_order
+
+
+class Asked(Protocol):
+    """What a cell says about its training."""
+
+    @property
+    def arch(self) -> str: ...
+    @property
+    def data(self) -> str: ...
+    @property
+    def train_size(self) -> int: ...
+    @property
+    def budget(self) -> str: ...
+    @property
+    def batch_size(self) -> int: ...
+    @property
+    def optimizer(self) -> str: ...
+    @property
+    def lr(self) -> float: ...
+    @property
+    def weight_decay(self) -> float: ...
+    @property
+    def schedule(self) -> str: ...
+    @property
+    def label_smoothing(self) -> float: ...
+    @property
+    def augment(self) -> str: ...
+    @property
+    def ema(self) -> float: ...
+    @property
+    def seed(self) -> int: ...
+
+
+@functools.lru_cache(maxsize=256)
+def counted(arch: str, shape: tuple[int, ...], classes: int) -> Cost:
+    """What ``arch`` costs on inputs of ``shape``."""
+    try:
+        return count(build(arch, shape, classes, skeleton=True), shape)
+    except UsageError as problem:
+        raise UsageError(f"{arch}: {problem}") from None
+
+
+def training_macs(cell: Asked) -> float:
+    """Of the whole training; nan where the clock decides."""
+    data = load(cell.data)
+    macs = counted(cell.arch, data.shape, len(data.classes)).training_macs * cell.batch_size
+    examples = min(cell.train_size or len(data.train), len(data.train))
+    steps = budget.parse(cell.budget).steps(cell.arch, examples // cell.batch_size, macs)
+    return math.nan if steps is None else float(steps * macs)
+
+
+def part_of(data: Dataset, train_size: int, test_size: int, base: int) -> Dataset:
+    """``data`` with at most so many training and test examples, 0 for all: the same for every network and seed."""
+
+    def chosen(index: Tensor, size: int, purpose: str) -> Tensor:
+        if not 0 < size < len(index):
+            return index
+        return index[torch.from_numpy(stream(base, 0, purpose).permutation(len(index))[:size])]
+
+    return dataclasses.replace(
+        data,
+        train=chosen(data.train, train_size, "training part"),
+        test=chosen(data.test, test_size, "test part"),
+    )
+
+
+def initialised(arch: str, data: Dataset, base: int, seed: int) -> nn.Module:
+    """A fresh network from the seed alone; it is the only one to draw from PyTorch's own stream afterwards."""
+    torch.manual_seed(int(stream(base, seed, "weights").integers(2**63)))
+    return build(arch, data.shape, len(data.classes))
+
+
+def prepare(model: nn.Module, data: Dataset, cell: Asked, base: int) -> networks.NetworkTraining:
+    """``model`` ready to be trained on ``data`` as ``cell`` asks; every network sees the same batches.
+
+    Raises:
+        UsageError: the batch is larger than the training split, or the model does not take the data.
+    """
+    if cell.batch_size > len(data.train):
+        raise UsageError(
+            f"--batch-size {cell.batch_size} is more than the {len(data.train)} training examples of {data.name}."
+        )
+    names = [field.name for field in dataclasses.fields(networks.Recipe)]
+    training = networks.NetworkTraining(
+        model,
+        data,
+        batch_order(len(data.train), cell.batch_size, stream(base, cell.seed, "batches")),
+        networks.Recipe(**{name: getattr(cell, name) for name in names}),
+        stream(base, cell.seed, "augmentation"),
+    )
+    with torch.no_grad():
+        logits(training.model.eval(), data, data.train[:2])  # a user's network may not fit the data
+    return training
+
+
+def spend(
+    training: networks.NetworkTraining,
+    cell: Asked,
+    look: Callable[[int, float, float], None],
+    looks: int,
+    progress: Callable[[float], None],
+) -> None:
+    """Spend the whole budget of ``cell``, as `networks.run` does.
+
+    Raises:
+        UsageError: it does not pay for one step.
+    """
+    data = training.data
+    macs = counted(cell.arch, data.shape, len(data.classes)).training_macs * cell.batch_size
+    allowed = budget.parse(cell.budget)
+    steps = allowed.steps(cell.arch, len(data.train) // cell.batch_size, macs)
+    networks.run(training, steps, allowed.amount, looks, look, progress)

@@ -1,0 +1,35 @@
+"""The columns of ``--preset separability``."""
+
+from dnnlab.compare_arch.trained_cell import CONFIGURATION, asked
+from dnnlab.report.columns import Column, Schema, estimate
+
+INPUTS, MORE, LESS, SAME, UNDECIDED = "inputs", "more separable", "less separable", "no difference", "undecided"
+TONES = {INPUTS: "muted", MORE: "good", LESS: "bad", SAME: "warn", UNDECIDED: "muted"}
+
+_LAYER = (
+    Column("layer", int, "0 for the inputs, then the activations in their order", screen="layer"),
+    Column("name", str, "the layer by name", screen="name"),
+    Column("features", int, "numbers that the probe reads; maps of more than 2,048 are averaged to fewer positions"),
+)
+CELLS = (
+    *asked(CONFIGURATION),
+    Column("seed", int, "number of the seed, above --seed"),
+    *_LAYER,
+    Column("untrained", float, "test accuracy of a linear classifier on this layer before training"),
+    Column("trained", float, "the same after training"),
+    Column("error", str, "why nothing was measured"),
+)
+
+
+SUMMARY = (
+    *asked(CONFIGURATION),
+    *_LAYER,
+    Column("seeds", int, "seeds that were trained", screen="seeds"),
+    *estimate("untrained", "test accuracy of a linear classifier on this layer before training", "untrained"),
+    *estimate("trained", "the same after training", "trained"),
+    *estimate("gain", "trained, less the same classifier on the inputs, seed by seed", "over the inputs"),
+    Column("p", float, "p-value of no gain, Holm-corrected for the layers of the network"),
+    Column("verdict", str, "more or less separable than the inputs, no difference, undecided", screen="verdict"),
+    Column("failed", int, "cells that failed; cells.csv says why"),
+)
+SCHEMA = Schema(CELLS, SUMMARY, TONES, (*CONFIGURATION, "layer", "name"), compared=("trained", "untrained"))

@@ -1,0 +1,96 @@
+"""A network is trained, and every layer read by a linear classifier before and after."""
+
+import math
+import warnings
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import numpy as np
+import torch
+from sklearn.exceptions import ConvergenceWarning
+from sklearn.linear_model import LogisticRegression
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import StandardScaler
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from dnnlab.compare_arch.fitting import initialised, part_of, prepare, spend
+from dnnlab.compare_arch.trained_cell import TrainedCell
+from dnnlab.data import load
+from dnnlab.data.dataset import Dataset
+from dnnlab.runner.journal import Rows
+
+EXAMPLES = 1000
+"""Most training and test examples that a probe sees."""
+FEATURES = 2048
+"""Most numbers that a probe reads; larger maps are averaged to fewer positions."""
+
+
+def measure(cells: Sequence[TrainedCell], spec: Any, device: str, progress: Callable[[float], None]) -> Rows:
+    """A row a layer."""
+    (cell,) = cells
+    data = part_of(load(cell.data), cell.train_size, spec.settled.test_size, spec.seed).to(device)
+    training = prepare(initialised(cell.arch, data, spec.seed, cell.seed), data, cell, spec.seed)
+    before = probed(training.evaluated, data)
+    spend(training, cell, lambda step, seconds, loss: None, 1, progress)
+    after = probed(training.evaluated, data)
+    return {
+        "cell": [0] * len(after),
+        "layer": list(range(len(after))),
+        "name": [name for name, _, _ in after],
+        "features": [features for _, features, _ in after],
+        "untrained": [share for _, _, share in before],
+        "trained": [share for _, _, share in after],
+    }
+
+
+def probed(model: nn.Module, data: Dataset) -> list[tuple[str, int, float]]:
+    """Name, number of features and a linear classifier's test accuracy: of the inputs, then of every activation."""
+    train, test = data.train[:EXAMPLES], data.test[:EXAMPLES]
+    seen, held = features(model, data, train), features(model, data, test)
+    y, z = data.y[train].cpu().numpy(), data.y[test].cpu().numpy()
+    return [(name, x.shape[1], _accuracy(x, y, held[name], z)) for name, x in seen.items()]
+
+
+def features(model: nn.Module, data: Dataset, index: Tensor) -> dict[str, np.ndarray]:
+    """``[example, feature]`` of the inputs and of every activation, in the order of their first use."""
+    parts: dict[str, list[np.ndarray]] = {"inputs": []}
+
+    def keep(name: str) -> Callable[..., None]:
+        def hook(module: nn.Module, args: Any, out: Tensor) -> None:
+            parts.setdefault(name, []).append(_flat(out))
+
+        return hook
+
+    hooked = [(name, m) for name, m in model.named_modules() if type(m).__module__ == "torch.nn.modules.activation"]
+    handles = [module.register_forward_hook(keep(name)) for name, module in hooked]
+    try:
+        model.eval()
+        with torch.no_grad():
+            for part in index.split(256):
+                x = data.inputs(part)
+                parts["inputs"].append(_flat(x))
+                model(x)
+    finally:
+        for handle in handles:
+            handle.remove()
+    # A module that is called twice in one pass gives twice as many parts: it is no one layer.
+    count = len(parts["inputs"])
+    return {name: np.concatenate(part) for name, part in parts.items() if len(part) == count}
+
+
+def _flat(out: Tensor) -> np.ndarray:
+    if out.ndim == 4 and out[0].numel() > FEATURES:
+        out = F.adaptive_avg_pool2d(out, max(1, math.isqrt(FEATURES // out.shape[1])))
+    flat: np.ndarray = out.flatten(1).float().cpu().numpy()
+    return flat
+
+
+def _accuracy(x: np.ndarray, y: np.ndarray, held: np.ndarray, z: np.ndarray) -> float:
+    """Of a regularised logistic regression; nan where the layer's outputs are no numbers."""
+    if not (np.isfinite(x).all() and np.isfinite(held).all()):
+        return float("nan")
+    probe = make_pipeline(StandardScaler(), LogisticRegression(C=0.1, max_iter=100))
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", ConvergenceWarning)  # its accuracy has stood still long before
+        return float(probe.fit(x, y).score(held, z))

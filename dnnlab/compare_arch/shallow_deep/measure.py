@@ -1,0 +1,55 @@
+"""A stack of seeds is trained until all have solved the task, or the budget is spent."""
+
+import dataclasses
+import math
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import torch
+
+from dnnlab.compare_arch.shallow_deep.plan import UnitsCell
+from dnnlab.data import load
+from dnnlab.nets.shape import MLPShape
+from dnnlab.nets.stacked import StackedMLP
+from dnnlab.runner.journal import Rows
+from dnnlab.runner.seeds import stream
+from dnnlab.training import budget
+from dnnlab.training.stacked import Recipe, StackedTraining, accuracy, batch_order
+
+ENOUGH = {"parity": 1.0, "compositional": 0.95}
+"""Accuracy at which a task counts as solved."""
+_BATCH = 256
+_EVERY = 50
+"""Steps between looks."""
+
+
+def measure(cells: Sequence[UnitsCell], spec: Any, device: str, progress: Callable[[float], None]) -> Rows:
+    """A row a cell."""
+    first, asked = cells[0], spec.settled
+    data = load(first.data).to(device)
+    if first.task == "parity":  # all patterns: what is asked is whether the network can hold the function
+        data = dataclasses.replace(data, train=torch.arange(len(data.y), device=device))
+    shape = MLPShape(data.features, 2, first.depth, first.width, ("relu",) * first.depth)
+    streams = [stream(spec.seed, cell.seed, "weights") for cell in cells]
+    stack = StackedMLP.draw(shape, ["he"] * len(cells), streams, device=device)
+    size = min(_BATCH, len(data.train))
+    orders = [batch_order(len(data.train), size, stream(spec.seed, cell.seed, "batches")) for cell in cells]
+    count = len(cells)
+    recipe = Recipe(asked.optimizer[0], asked.lr * count, [0.0] * count, dropout=[0.0] * count, clip=[math.inf] * count)
+    training = StackedTraining(stack, data, recipe, orders, noise=[])
+    steps = budget.parse(asked.budget[0]).steps("a network", 1, 1.0) or 0
+    taken = [math.nan] * count
+    best = [0.0] * count
+    for step in range(1, steps + 1):
+        training.step()
+        if step % _EVERY and step < steps:
+            continue
+        for member, share in enumerate(accuracy(stack, data, data.train).tolist()):
+            best[member] = max(best[member], share)
+            if share >= ENOUGH[first.task] and math.isnan(taken[member]):
+                taken[member] = float(step)
+        progress(step / steps)
+        if not any(map(math.isnan, taken)):
+            break
+    solved = [float(not math.isnan(step)) for step in taken]
+    return {"cell": list(range(count)), "steps": taken, "accuracy": best, "solved": solved}

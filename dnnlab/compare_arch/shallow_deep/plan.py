@@ -1,0 +1,81 @@
+"""The cells: each task and size, at each width, shallow and deep."""
+
+from collections.abc import Hashable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from dnnlab import data as datasets
+from dnnlab.errors import UsageError
+from dnnlab.training import budget
+
+SIZES = {"parity": (2, 3, 4, 5, 6, 7, 8), "compositional": (2, 4, 8)}
+"""Inputs of each task. Parity is learned from all its 2ⁿ patterns, of which 256 make one batch."""
+DEPTHS = {"shallow": 1, "deep": 3}
+"""Hidden layers; three as in the lecture's example."""
+WIDTHS = (1, 2, 3, 4, 6, 8, 12, 16, 24, 32, 64, 128)
+
+
+@dataclass(frozen=True)
+class UnitsCell:
+    """One network of one width on one task."""
+
+    task: str
+    inputs: int
+    kind: str
+    depth: int
+    width: int
+    seed: int
+
+    side_by_side = True
+    weight = 1 / 64
+
+    def __str__(self) -> str:
+        return f"{self.task} of {self.inputs}, {self.kind}, width {self.width}"
+
+    @property
+    def together(self) -> Hashable:
+        """Seeds share a program."""
+        return (self.task, self.inputs, self.depth, self.width)
+
+    @property
+    def macs(self) -> float:
+        """Of one step."""
+        return 3.0 * 256 * (self.inputs * self.width + (self.depth - 1) * self.width**2)
+
+    @property
+    def data(self) -> str:
+        return f"{self.task}:{self.inputs}"
+
+
+def plan(spec: Any) -> Sequence[UnitsCell]:
+    """The narrow ones first."""
+    return [
+        UnitsCell(task, inputs, kind, depth, width, seed)
+        for task, sizes in SIZES.items()
+        for inputs in sizes
+        for kind, depth in DEPTHS.items()
+        for width in WIDTHS
+        for seed in range(spec.seeds)
+    ]
+
+
+def validate(spec: Any) -> None:
+    """Tasks and networks are fixed; the budget is in steps.
+
+    Raises:
+        UsageError: other options were set.
+    """
+    ours = {"preset", "seeds", "seed", "budget", "lr", "optimizer", "device"}
+    for name in sorted(spec.unlike_default() - ours):
+        raise UsageError(f"--{name.replace('_', '-')} does not go with --preset shallow-deep, which fixes it.")
+    asked = spec.settled
+    for name in ("budget", "lr", "optimizer"):
+        if len(getattr(asked, name)) > 1:
+            raise UsageError(f"--preset shallow-deep takes one --{name}.")
+    if budget.parse(asked.budget[0]).axis != "steps":
+        raise UsageError("--preset shallow-deep counts its budget in steps, such as --budget steps=2000.")
+
+
+def content(spec: Any) -> Mapping[str, str]:
+    """The tasks' data."""
+    return datasets.digests([f"{task}:{inputs}" for task, sizes in SIZES.items() for inputs in sizes])

@@ -1,0 +1,78 @@
+"""What the cells of every question that trains networks have in common."""
+
+import itertools
+from collections.abc import Hashable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from dnnlab.report.columns import Column
+from dnnlab.training import configuration
+
+
+@dataclass(frozen=True)
+class TrainedCell:
+    """One network trained once. Its fields are the first columns of ``cells.csv``."""
+
+    arch: str
+    data: str
+    train_size: int
+    budget: str
+    batch_size: int
+    optimizer: str
+    lr: float
+    weight_decay: float
+    schedule: str
+    label_smoothing: float
+    augment: str
+    ema: float
+    seed: int
+
+    part = "training"
+    side_by_side = True
+    weight = 1.0
+
+    def __str__(self) -> str:
+        return f"{self.arch} on {self.data}, {self.budget}, seed {self.seed}"
+
+    @property
+    def together(self) -> Hashable:
+        """A network of its own is its own program."""
+        return self
+
+    @property
+    def macs(self) -> float:
+        """Of all its steps; nan where the clock decides."""
+        from dnnlab.compare_arch.fitting import training_macs
+
+        return training_macs(self)
+
+
+CONFIGURATION = (
+    *("arch", "data", "train_size", "budget", "batch_size", "optimizer", "lr", "weight_decay"),
+    *("schedule", "label_smoothing", "augment", "ema"),
+)
+
+
+_OWN = {
+    column.name: column
+    for column in (
+        Column("arch", str, "network, with its options", screen="arch"),
+        Column("train_size", int, "training examples asked for; 0 for all", screen="train size"),
+        Column("budget", str, "what is equal for all", screen="budget"),
+        Column("schedule", str, "course of the learning rate", screen="schedule"),
+        Column("label_smoothing", float, "share of a label spread over all classes", screen="smoothing"),
+        Column("augment", str, "how images are changed at random", screen="augment"),
+        Column("ema", float, "decay of the average of weights that is judged; 0 for none", screen="ema"),
+    )
+}
+
+
+def asked(names: Sequence[str]) -> tuple[Column, ...]:
+    """The columns of the options called ``names``."""
+    return tuple(_OWN[name] if name in _OWN else configuration.columns([name])[0] for name in names)
+
+
+def trainings(spec: Any) -> Sequence[TrainedCell]:
+    """The product of the options' lists, seeds last."""
+    lists = [getattr(spec, name) for name in CONFIGURATION]
+    return [TrainedCell(*values) for values in itertools.product(*lists, range(spec.seeds))]

@@ -1,0 +1,40 @@
+"""The columns of ``--preset transfer``."""
+
+from dnnlab.compare_arch.trained_cell import CONFIGURATION, asked
+from dnnlab.report.columns import Column, Schema, estimate
+
+SCRATCH, FROZEN, TUNED, RANDOM = "from scratch", "frozen but for the head", "fine-tuned", "random, frozen"
+TREATMENTS = (SCRATCH, FROZEN, TUNED, RANDOM)
+REFERENCE, BETTER, WORSE, SAME, UNDECIDED = "reference", "helps", "harms", "no difference", "undecided"
+TONES = {REFERENCE: "muted", BETTER: "good", WORSE: "bad", SAME: "warn", UNDECIDED: "muted"}
+
+_TREATMENT = Column(
+    "treatment",
+    str,
+    "from scratch; trained on the other classes and frozen but for the head, or fine-tuned; or random and frozen",
+    screen="treatment",
+)
+CELLS = (
+    *asked(CONFIGURATION),
+    Column("seed", int, "number of the seed, above --seed"),
+    _TREATMENT,
+    Column("trained_parameters", float, "parameters that are trained on the new task"),
+    Column("source_accuracy", float, "test accuracy on the first half of the classes, after training there"),
+    Column("accuracy", float, "test accuracy on the other half, after training there"),
+    Column("error", str, "why nothing was measured"),
+)
+
+
+SUMMARY = (
+    *asked(CONFIGURATION),
+    _TREATMENT,
+    Column("trained_parameters", int, "parameters that are trained on the new task", screen="trained"),
+    Column("seeds", int, "seeds that were trained", screen="seeds"),
+    Column("source_accuracy", float, "test accuracy on the first half of the classes, mean over seeds"),
+    *estimate("accuracy", "test accuracy on the other half of the classes", "accuracy"),
+    *estimate("difference", "accuracy less that from scratch, seed by seed", "difference"),
+    Column("p", float, "p-value of no difference, Holm-corrected for the treatments"),
+    Column("verdict", str, "helps, harms or no difference against training from scratch; undecided", screen="verdict"),
+    Column("failed", int, "cells that failed; cells.csv says why"),
+)
+SCHEMA = Schema(CELLS, SUMMARY, TONES, (*CONFIGURATION, "treatment"), compared=("accuracy",))

@@ -1,0 +1,37 @@
+"""Table to a picture: accuracy on the new classes under each treatment."""
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from matplotlib.ticker import PercentFormatter
+
+from dnnlab.report.figures import Picture, line_style, new_figure
+
+_MOST = 24
+
+
+def draw(cells: pd.DataFrame, summary: pd.DataFrame, spec: Any) -> Sequence[Picture]:
+    """One figure."""
+    rows = summary[summary["accuracy"].notna()].head(_MOST)
+    if rows.empty:
+        return []
+    places = np.arange(len(rows))[::-1]
+    with new_figure(8.0, 1.2 + 0.36 * len(rows)) as (figure, (axes,)):
+        colour = line_style(0)["color"]
+        axes.hlines(places, rows["accuracy_lo"], rows["accuracy_hi"], color=colour, linewidth=2.5)
+        axes.plot(rows["accuracy"], places, linestyle="", marker="o", color=colour)
+        axes.set_yticks(places, [f"{row['arch']}, {row['treatment']}" for row in rows.to_dict("records")])
+        axes.xaxis.set_major_formatter(PercentFormatter(1.0))
+        axes.set_xlabel("test accuracy on the new classes")
+    told = "; ".join(f"{row['treatment']} {row['accuracy']:.1%}" for row in rows.to_dict("records"))
+    return [
+        Picture(
+            name="transfer",
+            title="What one half of the classes teaches about the other",
+            see="Frozen layers that beat random ones carry something over; bars are 95 % intervals over seeds.",
+            alt=f"Accuracy on the new classes under each treatment. {told}.",
+            figure=figure,
+        )
+    ]

@@ -1,0 +1,106 @@
+"""A network learns one half of the classes, and is carried over to the other half in several ways."""
+
+import copy
+import dataclasses
+import itertools
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from dnnlab.compare_arch.fitting import initialised, part_of, prepare, spend
+from dnnlab.compare_arch.trained_cell import TrainedCell
+from dnnlab.compare_arch.transfer import columns as c
+from dnnlab.data import load
+from dnnlab.data.dataset import Dataset
+from dnnlab.errors import UsageError
+from dnnlab.runner.journal import Rows
+from dnnlab.training import networks
+
+
+def measure(cells: Sequence[TrainedCell], spec: Any, device: str, progress: Callable[[float], None]) -> Rows:
+    """A row a treatment.
+
+    Raises:
+        UsageError: the data have fewer than four classes, or the network has no linear head.
+    """
+    (cell,) = cells
+    whole = load(cell.data)
+    half = len(whole.classes) // 2
+    if half < 2:
+        raise UsageError(f"--preset transfer halves the classes; {whole.name} has only {len(whole.classes)}.")
+    source = part_of(classes(whole, 0, half), 0, spec.settled.test_size, spec.seed).to(device)
+    target = classes(whole, half, 2 * half)  # of an odd number the last class is left out
+    target = part_of(target, cell.train_size, spec.settled.test_size, spec.seed).to(device)
+    fresh = initialised(cell.arch, source, spec.seed, cell.seed)
+    learned = copy.deepcopy(fresh)
+    counts = itertools.count(1)
+
+    def step_on(share: float) -> None:
+        if share == 1:
+            progress(next(counts) / (1 + len(c.TREATMENTS)))
+
+    known = _trained(learned, source, cell, spec, step_on)
+    rows: dict[str, list[Any]] = {"cell": [], "treatment": [], "trained_parameters": [], "accuracy": []}
+    for treatment in c.TREATMENTS:
+        model = copy.deepcopy(fresh if treatment in (c.SCRATCH, c.RANDOM) else learned)
+        _new_head(model, fresh)
+        if treatment in (c.FROZEN, c.RANDOM):
+            freeze(model)
+        rows["trained_parameters"].append(sum(p.numel() for p in model.parameters() if p.requires_grad))
+        rows["accuracy"].append(_trained(model, target, cell, spec, step_on))
+        rows["treatment"].append(treatment)
+        rows["cell"].append(0)
+    return rows | {"source_accuracy": [known] * len(c.TREATMENTS)}
+
+
+def classes(data: Dataset, first: int, end: int) -> Dataset:
+    """The examples of the classes ``first`` … ``end - 1``, numbered from 0."""
+
+    def those(index: Tensor) -> Tensor:
+        y = data.y[index]
+        return index[(y >= first) & (y < end)]
+
+    return dataclasses.replace(
+        data,
+        y=(data.y - first).clamp(0, end - first - 1),
+        train=those(data.train),
+        validation=those(data.validation),
+        test=those(data.test),
+        classes=data.classes[first:end],
+    )
+
+
+def head(model: nn.Module) -> tuple[str, nn.Linear]:
+    """The last linear layer, by name.
+
+    Raises:
+        UsageError: there is none.
+    """
+    linear = [(name, module) for name, module in model.named_modules() if isinstance(module, nn.Linear)]
+    if not linear:
+        raise UsageError("--preset transfer freezes all but a linear head, and this network has none.")
+    return linear[-1]
+
+
+def freeze(model: nn.Module) -> None:
+    """Leave only the head to be trained. Batch statistics of frozen layers go on as in training, as is usual."""
+    _, last = head(model)
+    for parameter in model.parameters():
+        parameter.requires_grad_(False)
+    for parameter in last.parameters():
+        parameter.requires_grad_(True)
+
+
+def _new_head(model: nn.Module, fresh: nn.Module) -> None:
+    """The other classes are new: the head starts where the fresh network's does."""
+    head(model)[1].load_state_dict(head(fresh)[1].state_dict())
+
+
+def _trained(model: nn.Module, data: Dataset, cell: TrainedCell, spec: Any, progress: Callable[[float], None]) -> float:
+    """Test accuracy of ``model`` after it has spent the budget on ``data``."""
+    training = prepare(model, data, cell, spec.seed)
+    torch.manual_seed(cell.seed)  # whatever dropout drew for the treatment before
+    spend(training, cell, lambda step, seconds, loss: None, 1, progress)
+    return networks.accuracy(training.evaluated, data, data.test)
