@@ -161,12 +161,18 @@ def _one(row: dict[str, Any]) -> Rows:
 def largest_batch(cell: TrainedCell, data: Dataset, device: str) -> int:
     """The largest batch, up to the cell's, whose training fits into the memory that is free."""
     shape, classes, free = tuple(data.shape), len(data.classes), free_memory(device)
-    most = _peak(cell.arch, shape, classes, cell.batch_size, cell.optimizer)
-    if most <= free:
+
+    def fits(batch_size: int) -> bool:
+        return _peak(cell.arch, shape, classes, batch_size, cell.optimizer) <= free
+
+    if fits(cell.batch_size):
         return cell.batch_size
-    few = _peak(cell.arch, shape, classes, 2, cell.optimizer)
-    each = (most - few) / (cell.batch_size - 2)  # activations grow with the batch, all else does not
-    return max(0, 2 + math.floor((free - few) / each)) if free >= few else 0
+    # By halving: the peak grows with the batch, but in pieces, so no straight line tells where it crosses.
+    low, high = 0, cell.batch_size
+    while high - low > 1:
+        middle = (low + high) // 2
+        low, high = (middle, high) if fits(middle) else (low, middle)
+    return low
 
 
 @functools.lru_cache(maxsize=256)

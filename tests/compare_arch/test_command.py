@@ -1,0 +1,175 @@
+"""``dnnlab compare-arch`` as a user meets it."""
+
+import json
+import sys
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from dnnlab.compare_arch.equal_budget import columns as c
+
+SMALL = ("compare-arch", "--arch", "plain20,resnet20", "--budget", "steps=2", "--batch-size", 16, "--seeds", 3)
+PROMISED = [
+    "arch",
+    "params",
+    "buffers",
+    "macs",
+    "activations",
+    "peak_memory_bytes",
+    "latency_ms",
+    "throughput",
+    "seeds",
+]
+PROMISED += ["budget", "accuracy", "accuracy_lo", "accuracy_hi", "published_accuracy", "verdict"]
+OWN = """
+from torch import nn
+def net(): return nn.Sequential(nn.Flatten(), nn.Linear(64, 10))
+def diverging():
+    layer = nn.Linear(64, 10)
+    layer.weight.data.fill_(float("nan"))
+    return nn.Sequential(nn.Flatten(), layer)
+def wrong(): return nn.Linear(3, 3)
+"""
+
+
+@pytest.fixture
+def own(tmp_path, monkeypatch):
+    (tmp_path / "nets_for_compare.py").write_text(OWN)
+    monkeypatch.setattr(sys, "path", [*sys.path])
+
+
+def table(tmp_path, file="summary.csv"):
+    (found,) = (tmp_path / "results" / "compare-arch").glob(f"*/{file}")
+    return pd.read_csv(found)
+
+
+def test_cost_and_accuracy_in_one_table(dnnlab, tmp_path):
+    done = dnnlab(*SMALL)
+    assert done.code == 0, done.err
+    summary = table(tmp_path)
+    assert set(PROMISED) <= set(summary)
+    plain, residual = summary.to_dict("records")
+    assert plain["params"] == residual["params"] == 269_722 - 9 * 2 * 16  # one input channel in place of three
+    assert plain["macs"] == residual["macs"]
+    assert plain["verdict"] == c.REFERENCE
+    assert residual["verdict"] in (c.BETTER, c.WORSE, c.SAME)
+    assert residual["published_accuracy"] == 0.9125
+    assert (summary["latency_ms"] > 0).all()
+    again = dnnlab(*SMALL)
+    assert "finished on" in again.err
+
+
+def test_the_same_command_gives_the_same_bits(dnnlab, tmp_path):
+    kept = []
+    for out in ("a", "b"):
+        assert dnnlab(*SMALL, "--out", out).code == 0
+        (found,) = (tmp_path / out).glob("compare-arch/*/cells.csv")
+        trained = pd.read_csv(found)[lambda frame: frame["part"] == "training"]
+        kept.append(trained[["arch", "seed", "step", "loss", "validation_accuracy", "accuracy"]])
+    pd.testing.assert_frame_equal(*kept, check_exact=True)
+
+
+def test_several_budgets_say_whether_the_order_changes(dnnlab, tmp_path):
+    done = dnnlab("compare-arch", "--arch", "mlp1,mlp3", "--budget", "steps=3,macs=3e8", "--seeds", 3)
+    assert done.code == 0, done.err
+    assert "order" in done.out
+    summary = table(tmp_path)
+    assert list(summary["budget"]) == ["steps=3"] * 2 + ["macs=3e8"] * 2
+    few = summary[summary["budget"] == "macs=3e8"]
+    assert few["steps"].iloc[0] > few["steps"].iloc[1]  # the cheaper one takes more steps
+    spent = few["steps"] * few["training_macs"] * 128
+    assert (spent <= 3e8).all()
+    assert (spent > 3e8 - few["training_macs"] * 128).all()
+
+
+def test_cost_alone_trains_nothing(dnnlab, tmp_path):
+    done = dnnlab("compare-arch", "--arch", "resnet20,mobilenet_v2:width=0.25", "--cost-only", "--batch-size", 8)
+    assert done.code == 0, done.err
+    summary = table(tmp_path)
+    assert set(summary["verdict"]) == {c.UNTRAINED}
+    assert summary["peak_memory_bytes"].to_numpy() == pytest.approx(summary["measured_peak_bytes"], rel=0.15)
+
+
+def test_ones_own_network_and_one_that_diverges(dnnlab, own, tmp_path):
+    arguments = ("--arch", "nets_for_compare:net,nets_for_compare:diverging", "--budget", "steps=5", "--seeds", 3)
+    done = dnnlab("compare-arch", *arguments)
+    assert done.code == 0, done.err
+    fine, lost = table(tmp_path).to_dict("records")
+    assert fine["params"] == 650
+    assert lost["verdict"] == c.DIVERGED
+    assert lost["diverged"] == 3
+
+
+def test_out_of_memory_is_a_row_with_the_batch_that_fits(dnnlab, tmp_path, monkeypatch):
+    from dnnlab.compare_arch.equal_budget import measure
+
+    arguments = ("--arch", "mlp3", "--budget", "steps=2", "--batch-size", 1000, "--seeds", 1)
+    monkeypatch.setattr(measure, "free_memory", lambda device: 12_000_000)
+    done = dnnlab("compare-arch", *arguments)
+    assert done.code == 0, done.err
+    (row,) = table(tmp_path).to_dict("records")
+    assert row["verdict"] == c.OUT_OF_MEMORY
+    fits = int(row["fitting_batch"])
+    assert 2 <= fits < 1000
+    peaks = [measure.predicted("mlp3", (1, 8, 8), 10, batch, "momentum").peak for batch in (fits, fits + 1)]
+    assert peaks[0] <= 12_000_000 < peaks[1]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "says"),
+    [
+        ((), "nothing to compare"),
+        (("--arch", "resnet21"), "resnet20"),
+        (("--arch", "resnet20:stam=small"), "stem"),
+        (("--arch", "resnet20", "--budget", "macs=5"), "does not pay for one step"),
+        (("--arch", "resnet20", "--budget", "epoch=5"), "epochs"),
+        (("--arch", "resnet20", "--batch-size", 5000), "training examples"),
+        (("--arch", "resnet20", "--data", "gaussian"), "square images"),
+        (("--arch", "fc_densenet56",), ""),
+        (("--arch", "nets_for_compare:wrong",), ""),
+        (("--preset", "depht"), "depth"),
+        (("--block", "--seeds", 9), "--block"),
+        (("--preset", "shallow-deep", "--budget", "epochs=1"), "steps"),
+        (("--preset", "separability", "--cost-only"), "--cost-only"),
+    ],
+)  # fmt: skip
+def test_what_cannot_be_done_is_said_in_a_sentence(arguments, says, dnnlab, own):
+    done = (
+        dnnlab("compare-arch", "--seeds", 1, *arguments)
+        if "--seeds" not in arguments
+        else dnnlab("compare-arch", *arguments)
+    )
+    assert done.code == 2, (done.out, done.err)
+    (sentence,) = [line for line in done.err.splitlines() if line.startswith("dnnlab:")]
+    assert says in sentence
+    assert "Traceback" not in done.err
+
+
+def test_the_catalogue_is_listed_and_as_json(dnnlab, tmp_path):
+    lines = dnnlab("compare-arch", "--list").out.splitlines()
+    assert len(lines) > 61
+    assert any("resnet50" in line and "25,557,032" in line for line in lines)
+    rows = json.loads(dnnlab("compare-arch", "--list", "--json").out)["summary"]
+    assert {row["name"]: row["macs"] for row in rows}["resnet56"] == pytest.approx(125.5e6, abs=5e4)
+    assert not (tmp_path / "results").exists()
+
+
+def test_layers_are_probed_before_and_after(dnnlab, tmp_path):
+    options = ("--arch", "mlp3:width=0.1", "--budget", "epochs=2", "--seeds", 3)
+    done = dnnlab("compare-arch", "--preset", "separability", *options)
+    assert done.code == 0, done.err
+    summary = table(tmp_path)
+    assert list(summary["layer"]) == [0, 1, 2, 3]
+    assert summary["verdict"].iloc[0] == "inputs"
+    assert summary["trained"].iloc[0] == summary["untrained"].iloc[0] > 0.9  # digits are nearly separable as they are
+
+
+def test_transfer_trains_the_head_alone_where_it_is_frozen(dnnlab, tmp_path):
+    options = ("--arch", "mlp1", "--budget", "epochs=2", "--seeds", 3, "--train-size", 64)
+    done = dnnlab("compare-arch", "--preset", "transfer", *options)
+    assert done.code == 0, done.err
+    rows = table(tmp_path).set_index("treatment")
+    assert rows.loc["frozen but for the head", "trained_parameters"] == 513 * 5
+    assert rows.loc["from scratch", "trained_parameters"] == 513 * 5 + 65 * 512
+    assert np.isfinite(rows["accuracy"]).all()

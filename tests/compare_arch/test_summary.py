@@ -1,0 +1,103 @@
+"""Ranks, fronts and verdicts on made-up accuracies whose answers are known; growth fits on exact laws."""
+
+import pandas as pd
+import pytest
+
+from dnnlab.compare_arch.blocks.modules import make
+from dnnlab.compare_arch.blocks.plan import COMPARISONS
+from dnnlab.compare_arch.equal_budget import columns as c
+from dnnlab.compare_arch.equal_budget.summary import summarise
+from dnnlab.compare_arch.shallow_deep import summary as growth
+from dnnlab.compare_arch.spec import Spec
+from dnnlab.nets.cost import count
+from dnnlab.report.table import fit
+
+SPEC = Spec(arch=("resnet20", "plain20", "mlp1"))
+
+
+def cells(accuracies, costs):
+    rows = []
+    for cell in SPEC.plan():
+        named = {name: getattr(cell, name) for name in cell.__dataclass_fields__} | {"part": cell.part, "error": ""}
+        if cell.part == "cost":
+            macs, latency = costs[cell.arch]
+            numbers = dict.fromkeys(("params", "macs", "training_macs"), macs)
+            rows.append(named | numbers | {"latency_ms": latency, "throughput": 1e3 / latency, "noisy": 0.0})
+        else:
+            accuracy = accuracies[cell.arch][cell.seed]
+            rows.append(named | {"accuracy": accuracy, "outcome": "", "loss": 1.0, "step": 10, "seconds": 1.0})
+    frame = pd.DataFrame(rows)
+    return fit(frame, c.CELLS)
+
+
+COSTS = {"resnet20": (100, 4.0), "plain20": (100, 3.0), "mlp1": (10, 5.0)}
+
+
+def test_ranks_fronts_and_verdicts():
+    good, bad = [0.90, 0.91, 0.92, 0.91, 0.90], [0.70, 0.72, 0.71, 0.69, 0.70]
+    table = summarise(cells({"resnet20": good, "plain20": bad, "mlp1": bad}, COSTS), SPEC)
+    assert list(table["verdict"]) == [c.REFERENCE, c.WORSE, c.WORSE]
+    assert list(table["rank"]) == [1, 2, 2]
+    assert list(table["rank_lo"]) == [1, 2, 2]
+    assert list(table["rank_hi"]) == [1, 3, 3]
+    # The residual net is the best; the plain one is quicker, the other has the fewest MACs and parameters.
+    assert list(table["front"]) == ["params, MACs, latency", "latency", "params, MACs"]
+    assert list(table["superiority"].dropna()) == [0.0, 0.0]
+    assert table["difference"].iloc[1] == pytest.approx(-0.204)
+    assert list(table["time_over_macs"]) == pytest.approx([1.0, 0.75, 12.5])
+
+
+def test_noise_decides_nothing():
+    table = summarise(
+        cells({"resnet20": [0.9, 0.8, 0.7, 0.9, 0.8], "plain20": [0.7, 0.9, 0.8, 0.8, 0.9], "mlp1": [0.8] * 5}, COSTS),
+        SPEC,
+    )
+    assert list(table["verdict"]) == [c.REFERENCE, c.SAME, c.SAME]
+    assert list(table["rank_lo"]) == [1, 1, 1]
+    assert list(table["rank_hi"]) == [3, 3, 3]
+
+
+@pytest.mark.parametrize(
+    ("law", "factor", "exponent", "verdict"),
+    [(lambda n: 2**n, 2.0, None, "as claimed"), (lambda n: n**2, None, 2.0, "slower than claimed")],
+)
+def test_growth_is_recovered(law, factor, exponent, verdict):
+    rows = [
+        {"task": "parity", "kind": "shallow", "inputs": n, "seed": seed, "depth": 1, "width": width, "steps": 1.0,
+         "accuracy": 1.0, "solved": float(width >= law(n)), "error": ""}
+        for n in (2, 4, 8) for seed in range(3) for width in (4, 16, 64, 256)
+    ]  # fmt: skip
+    (row,) = growth.summarise(pd.DataFrame(rows), None).to_dict("records")
+    assert row["verdict"] == verdict
+    if factor:
+        assert row["factor"] == pytest.approx(factor)
+        assert row["exponential_error"] == pytest.approx(0, abs=1e-20)
+    if exponent:
+        assert row["exponent"] == pytest.approx(exponent)
+        assert row["power_error"] == pytest.approx(0, abs=1e-20)
+
+
+PUBLISHED_WEIGHTS = {
+    ("residual block, 56 px", "basic, 64 channels"): 73_728,
+    ("residual block, 56 px", "bottleneck, 256-64-256"): 69_632,
+    ("residual block, 256 channels, 14 px", "basic"): 1_179_648,
+    ("convolution, 64 to 128 channels, 56 px", "standard"): 73_728,
+    ("convolution, 64 to 128 channels, 56 px", "depthwise separable"): 8_768,
+}
+
+
+@pytest.mark.parametrize(("place", "weights"), PUBLISHED_WEIGHTS.items())
+def test_blocks_have_the_published_weights(place, weights):
+    assert sum(p.numel() for p in make(*place)[0].parameters() if p.ndim > 1) == weights
+
+
+def test_every_block_is_what_its_comparison_says():
+    macs = {}
+    for comparison, blocks in COMPARISONS.items():
+        for block in blocks:
+            module, shape = make(comparison, block)
+            macs[comparison, block] = count(module, shape).macs
+    skip = "skip at equal MACs, 56 px"
+    assert macs[skip, "concatenating"] == pytest.approx(macs[skip, "additive"], rel=0.01)
+    separable = "convolution, 256 channels, 14 px"
+    assert macs[separable, "standard"] / macs[separable, "depthwise separable"] == pytest.approx(8.69, abs=0.01)

@@ -1,0 +1,29 @@
+"""Budgets: what they buy, and what they refuse."""
+
+import pytest
+
+from dnnlab.errors import UsageError
+from dnnlab.training.budget import parse
+
+
+@pytest.mark.parametrize(
+    ("text", "steps"), [("epochs=2", 20), ("epochs=0.1", 1), ("steps=7", 7), ("macs=1e6", 1000), ("seconds=3", None)]
+)
+def test_a_budget_buys_steps(text, steps):
+    assert parse(text).steps("net", batches=10, macs_a_step=1e3) == steps
+
+
+@pytest.mark.parametrize(
+    "text", ["", "epochs", "epochs=", "epochs=0", "epochs=-1", "epochs=x", "steps=nan", "hours=3", "=3"]
+)
+def test_what_does_not_read_is_refused(text):
+    with pytest.raises(UsageError):
+        parse(text)
+
+
+@pytest.mark.parametrize(("text", "least"), [("macs=999", "macs=1e+03"), ("epochs=0.01", "epochs=0.1")])
+def test_a_budget_too_small_says_what_a_step_takes(text, least):
+    with pytest.raises(UsageError, match=r"does not pay for one step of net") as refusal:
+        parse(text).steps("net", batches=10, macs_a_step=1e3)
+    assert least in str(refusal.value)
+    assert parse(least).steps("net", batches=10, macs_a_step=1e3) == 1
