@@ -36,6 +36,16 @@ WRONG = {
     "--name": ["../x", "a b", "/", ".x"],
     "--out": ["a_file", "a_file/below"],
     "--weights": ["w.safetensors"],
+    "--arch": ["resnet21", "", "resnet20:", "resnet20:act", "resnet20:act=", "resnet20:act=gelu,act=relu",
+               "resnet20:depth=3", "resnet20:width=0", "resnet20:width=nan", "resnet20:dropout=1", "mlp1:norm=group",
+               "no_such_module_here:f", "wrong_models:missing", "wrong_models:wrong_shape"],
+    "--budget": ["", "epochs", "epochs=0", "epochs=-1", "hours=3", "macs=1", "epochs=1e400", "steps=0.5"],
+    "--preset": ["depht", "x"],
+    "--train-size": ["-1", "x", "3"],
+    "--schedule": ["cosin", ""],
+    "--augment": ["flop", "crop+"],
+    "--ema": ["1", "-1", "x"],
+    "--label-smoothing": ["1", "-0.1"],
     "--inputs": ["-1", "x"],
     "--nets": ["99", "x"],
     "--prune-dead": ["out.safetensors", "out.pt"],
@@ -96,6 +106,11 @@ def attempt(dnnlab, monkeypatch, place, arguments):
 
 SMALL = ["--depth", "3", "--width", "4", "--seeds", "1", "--steps", "2"]
 BASE = ["gradient-flow", *SMALL]
+BASES = {
+    "gradient-flow": SMALL,
+    "dead-relu": SMALL,
+    "compare-arch": ["--arch", "mlp1", "--budget", "steps=2", "--seeds", "1"],
+}
 
 
 def wrong_values():
@@ -104,7 +119,7 @@ def wrong_values():
         known = {field.option for field in fields(experiment.spec.Spec)} | {"--expect", "--name", "--out"}
         for option in sorted(known & set(WRONG)):
             for value in WRONG[option]:
-                yield [experiment.name, *SMALL, f"{option}={value}"]
+                yield [experiment.name, *BASES[experiment.name], f"{option}={value}"]
 
 
 def invocations():
