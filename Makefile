@@ -41,6 +41,7 @@ format: setup ## Reformat the code
 bench: setup ## Speed, side by side in one run
 	$(PY) -m benchmarks.gradient_flow
 	$(PY) -m benchmarks.dead_relu
+	$(PY) -m benchmarks.compare_arch
 	$(PY) -m benchmarks.start_up
 
 reproduce: part-1 part-2 part-3 ## All recipes of the lecture there are

@@ -45,7 +45,7 @@ PRESETS: dict[str, Preset] = {
         {"arch": ("resnet20", "resnet20:dropout=0.2"), "weight_decay": (0.0, 5e-4), "augment": ("none", "crop")},
     ),
     "init-norm-order": Preset(
-        "normalisations, and batch normalisation before and after the activation",
+        "one network under each normalisation; where it stands is in --block",
         {"arch": tuple(f"mlp5:norm={norm}" for norm in ("none", "batch", "layer"))},
     ),
 }

@@ -1,0 +1,73 @@
+"""Training a small convolutional network on digits: our loop against a DataLoader's, side by side.
+
+python -m benchmarks.compare_arch
+
+Both standardise and take the same batches of 128; the loader's transform works example by example, as is usual.
+"""
+
+import itertools
+
+import numpy as np
+import torch
+from torch import nn
+from torch.nn import functional as F
+from torch.utils.data import DataLoader, Dataset
+
+from benchmarks.timing import interleaved
+from dnnlab.data import load
+from dnnlab.data.dataset import Dataset as Data
+from dnnlab.runner.device import keep_freed_memory
+from dnnlab.training.networks import NetworkTraining, Recipe
+from dnnlab.training.stacked import batch_order
+
+STEPS = 50
+
+
+class Examples(Dataset):
+    """The training split, an example at a time."""
+
+    def __init__(self, data: Data) -> None:
+        self.data = data
+
+    def __len__(self) -> int:
+        return len(self.data.train)
+
+    def __getitem__(self, position: int) -> tuple[torch.Tensor, torch.Tensor]:
+        index = self.data.train[position]
+        return self.data.standardised(self.data.x[index]), self.data.y[index]
+
+
+def network(channels: int) -> nn.Module:
+    layers: list[nn.Module] = []
+    for inputs, outputs in itertools.pairwise((channels, 16, 32)):
+        layers += [nn.Conv2d(inputs, outputs, 3, padding=1), nn.BatchNorm2d(outputs), nn.ReLU(), nn.MaxPool2d(2)]
+    return nn.Sequential(*layers, nn.AdaptiveAvgPool2d(1), nn.Flatten(), nn.Linear(32, 10))
+
+
+def ours(data: Data) -> None:
+    order = batch_order(len(data.train), 128, np.random.default_rng(0))
+    recipe = Recipe("momentum", 0.05, 1e-4, "cosine", 0.0, "none", 0.0)
+    training = NetworkTraining(network(data.shape[0]), data, order, recipe, np.random.default_rng(0))
+    for step in range(STEPS):
+        training.step(step / STEPS)
+
+
+def theirs(data: Data) -> None:
+    model = network(data.shape[0]).train()
+    optimiser = torch.optim.SGD(model.parameters(), lr=0.05, momentum=0.9, weight_decay=1e-4)
+    loader = DataLoader(Examples(data), 128, shuffle=True, drop_last=True)
+    for x, y in itertools.islice(itertools.chain.from_iterable(itertools.repeat(loader)), STEPS):
+        optimiser.zero_grad()
+        F.cross_entropy(model(x), y).backward()
+        optimiser.step()
+
+
+if __name__ == "__main__":
+    torch.manual_seed(0)
+    keep_freed_memory()
+    data = load("digits")
+    loader, device = interleaved(lambda: theirs(data), lambda: ours(data))
+    print(
+        f"compare-arch, small CNN on {data.name}: DataLoader {STEPS * 128 / loader:.0f} images/s, "
+        f"ours {STEPS * 128 / device:.0f}, ratio {loader / device:.1f}x"
+    )
