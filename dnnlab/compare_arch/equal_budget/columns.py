@@ -23,7 +23,7 @@ COMPARED = ("data", "train_size", "budget")
 COSTS = ("params", "macs", "latency_ms")
 """The costs that fronts are drawn over."""
 
-_COUNTS = (
+COUNTS = (
     Column("params", int, "trainable parameters that inference uses", screen="params"),
     Column("auxiliary_params", int, "trainable parameters of auxiliary heads, which only training uses"),
     Column("buffers", int, "elements saved but not trained, such as statistics of batch normalisation"),
@@ -44,7 +44,7 @@ _COUNTS = (
     Column("optimiser_bytes", int, "part: what the optimiser remembers", unit="B"),
     Column("saved_bytes", int, "part: activations kept for the backward pass", unit="B"),
 )
-_SPEED = (
+SPEED = (
     Column("latency_ms", float, "time of one input, median of timings in turns", unit="ms", screen="latency"),
     Column("latency_p95_ms", float, "its 95th percentile", unit="ms"),
     Column("latency_spread", float, "difference of its quartiles over the median"),
@@ -74,8 +74,8 @@ CELLS = (
     Column("accuracy", float, "after the last step: share of the test split classified right"),
     Column("outcome", str, "diverged or out of memory; else empty"),
     Column("fitting_batch", float, "out of memory: the largest batch that would fit"),
-    *_optional(_COUNTS),
-    *_optional(_SPEED),
+    *_optional(COUNTS),
+    *_optional(SPEED),
     Column("noisy", float, "1 where the machine's own speed varied by more than a tenth"),
     Column("error", str, "why nothing was measured"),
 )
@@ -133,8 +133,8 @@ _ACCURACY = (
 
 SUMMARY = (
     *asked(CONFIGURATION),
-    *_COUNTS,
-    *_SPEED,
+    *COUNTS,
+    *SPEED,
     Column("time_over_macs", float, "time per multiply–accumulate at the batch size, over that of the reference"),
     Column("noisy", bool, "the machine's own speed varied by more than a tenth: measure again"),
     *_ACCURACY,

@@ -16,6 +16,7 @@ from dnnlab.runner.stats import ENOUGH, SIGNIFICANT, Comparison, holm, mean_inte
 
 def summarise(cells: pd.DataFrame, spec: Any) -> pd.DataFrame:
     """One row a network and its training options under one budget; without training one a network."""
+    # Costs that failed have no part, but no budget either.
     costs = cells[cells["part"].eq("cost") | (cells["part"].eq("") & cells["budget"].eq(""))]
     costs = costs.drop_duplicates(list(c.COSTED)).set_index(list(c.COSTED))
     trained = cells[cells["budget"] != ""]
@@ -43,8 +44,8 @@ def per_cell(cells: pd.DataFrame, spec: Any) -> pd.DataFrame:
 
 
 def _costs_of(row: "pd.Series[Any]") -> dict[str, Any]:
-    names = [column.name for column in (*c._COUNTS, *c._SPEED)]
-    whole = {column.name for column in c._COUNTS if column.dtype is int} | {"warm_up_calls"}
+    names = [column.name for column in (*c.COUNTS, *c.SPEED)]
+    whole = {column.name for column in c.COUNTS if column.dtype is int} | {"warm_up_calls"}
     found = {name: float(row[name]) for name in names}
     return {name: int(v) if name in whole and not math.isnan(v) else v for name, v in found.items()} | {
         "noisy": row["noisy"] == 1.0
