@@ -208,5 +208,13 @@ def test_broken_weights(dnnlab, monkeypatch, place):
     (Path(place) / "cut.safetensors").write_bytes(b"\xff" * 30)
     save_file({"other": torch.zeros(2)}, place / "other.safetensors")
     (Path(place) / "pickle.pt").write_bytes(b"x")
-    for weights in ("cut.safetensors", "other.safetensors", "pickle.pt", "missing.safetensors"):
+    (Path(place) / "folder.safetensors").mkdir()
+    for weights in (
+        "/dev/zero",
+        "folder.safetensors",
+        "cut.safetensors",
+        "other.safetensors",
+        "pickle.pt",
+        "missing.safetensors",
+    ):
         attempt(dnnlab, monkeypatch, place, [*BASE[:1], "--model=wrong_models:wrong_shape", f"--weights={weights}"])

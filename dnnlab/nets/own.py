@@ -88,8 +88,7 @@ def load_weights(network: nn.Module, file: str) -> None:
 
     from dnnlab.nets.pruning import METADATA, fit
 
-    if not file.endswith(".safetensors"):
-        raise UsageError(f"--weights {file}: only .safetensors files are read, since a pickle can run code.")
+    _check_weights(file)
     try:
         state = load_file(file)
         with safe_open(file, "pt") as opened:
@@ -105,6 +104,14 @@ def load_weights(network: nn.Module, file: str) -> None:
     except RuntimeError as problem:
         lines = str(problem).splitlines()
         raise UsageError(f"--weights {file} do not fit the model: {' '.join(lines[1:3]).strip()}") from None
+
+
+def _check_weights(file: str) -> None:
+    """Refuse what is no file of tensors before a byte of it is read: a device would never end."""
+    if not file.endswith(".safetensors"):
+        raise UsageError(f"--weights {file}: only .safetensors files are read, since a pickle can run code.")
+    if Path(file).exists() and not Path(file).is_file():
+        raise UsageError(f"--weights {file} is no file; give a .safetensors file.")
 
 
 def digest(model: str, weights: str) -> str:
@@ -125,6 +132,7 @@ def digest(model: str, weights: str) -> str:
         for source in _sources(sys.modules[place], name):
             total.update(source)
     if weights:
+        _check_weights(weights)
         try:
             total.update(Path(weights).read_bytes())
         except OSError as problem:
