@@ -10,11 +10,12 @@ import pytest
 from dnnlab.runner import journal
 from dnnlab.runner.journal import Entry, Journal
 
-GRID = ("--quiet", "--depth", "3,4,5,6", "--width", "8", "--norm", "none,batch,layer", "--seeds", "3", "--steps", "20")
+SMALL = ("--quiet", "--width", "8", "--seeds", "3", "--steps", "20")
 COMMANDS = {
-    "gradient-flow": ("gradient-flow", "--act", "sigmoid,tanh,relu,gelu", *GRID),
-    "dead-relu": ("dead-relu", "--act", "relu", "--remedies", *GRID),
-}
+    "gradient-flow": ("gradient-flow", "--act", "sigmoid,tanh,relu,gelu", "--depth", "3,4,5,6", "--norm",
+                      "none,batch,layer", *SMALL),
+    "dead-relu": ("dead-relu", "--remedies", "--depth", "3,4", "--norm", "none,batch", *SMALL),
+}  # fmt: skip
 
 
 def run_folder(out):
