@@ -89,10 +89,7 @@ def _beside(
             try:
                 yield from _pool(experiment, spec, [stack], device, 1, threads)
             except BrokenExecutor:
-                yield (
-                    stack,
-                    Entry(stack.key, {}, 0.0, _KILLED),
-                )
+                yield stack, Entry(stack.key, {}, 0.0, _KILLED)
 
 
 def _pool(

@@ -106,6 +106,15 @@ def _p_of_t(interval: Interval) -> float:
     return float(2 * stats.t.sf(t, interval.n - 1))
 
 
+def direction(difference: Interval, p: float) -> int | None:
+    """1 or -1 where the difference counts, 0 where it does not, ``None`` where there is too little to say."""
+    if difference.n < ENOUGH or math.isnan(p):
+        return None
+    if p >= SIGNIFICANT:
+        return 0
+    return 1 if difference.mean > 0 else -1
+
+
 def holm(ps: Sequence[float]) -> list[float]:
     """Holm's step-down correction of ``ps`` for their number (Holm 1979); nan stays nan and does not count."""
     p = np.asarray(ps, dtype=float)

@@ -1,7 +1,7 @@
 """The columns of the main question: names, types, meanings."""
 
 from dnnlab.compare_arch.trained_cell import CONFIGURATION, asked
-from dnnlab.report.columns import Column, Schema
+from dnnlab.report.columns import Column, Schema, estimate
 
 REFERENCE, BETTER, WORSE, SAME = "reference", "more accurate", "less accurate", "no difference"
 UNDECIDED, DIVERGED, OUT_OF_MEMORY, UNTRAINED = "undecided", "diverged", "out of memory", "not trained"
@@ -82,16 +82,7 @@ CELLS = (
 
 _ACCURACY = (
     Column("seeds", int, "seeds that were trained", screen="seeds"),
-    Column(
-        "accuracy",
-        float,
-        "test accuracy after the last step, mean over seeds",
-        screen="accuracy",
-        low="accuracy_lo",
-        high="accuracy_hi",
-    ),
-    Column("accuracy_lo", float, "lower end of its 95 % interval over seeds"),
-    Column("accuracy_hi", float, "upper end"),
+    *estimate("accuracy", "test accuracy after the last step, mean over seeds", "accuracy"),
     Column(
         "difference",
         float,

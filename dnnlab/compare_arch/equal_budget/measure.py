@@ -10,6 +10,7 @@ import torch
 from torch import Tensor
 
 from dnnlab.compare_arch import speed
+from dnnlab.compare_arch.equal_budget import columns as c
 from dnnlab.compare_arch.equal_budget.plan import CostCell
 from dnnlab.compare_arch.fitting import counted, initialised, part_of, prepare, spend
 from dnnlab.compare_arch.networks import build
@@ -27,7 +28,6 @@ LOOKS = 10
 """How often a training is looked at, the last time at its end."""
 _DEAR = 2e12
 """MACs of a training step beyond which its memory is predicted alone."""
-OUT_OF_MEMORY = "out of memory"
 
 
 def measure(cells: Sequence[Any], spec: Any, device: str, progress: Callable[[float], None]) -> Rows:
@@ -52,12 +52,12 @@ def _costs(cells: Sequence[CostCell], device: str, progress: Callable[[float], N
         memory = predicted(cell.arch, shape, classes, cell.batch_size, cell.optimizer)
         rows.append({"cell": i, "part": cell.part, **_counts(counts), **_memory(memory)})
         rows[-1]["measured_peak_bytes"] = _measured(cell, counts, memory, data, device)
-        for size in _sizes(cell):
+        for size in (1, cell.batch_size):
             calls[f"{i} {size}"] = _inference(cell.arch, data, size, device)
         progress(0.5 * (i + 1) / len(cells))
     timings, machine = speed.in_turns(calls, device, lambda share: progress(0.5 + 0.5 * share))
     for i, (cell, row) in enumerate(zip(cells, rows, strict=True)):
-        alone, full = (timings[f"{i} {size}"] for size in (_sizes(cell)[0], _sizes(cell)[-1]))
+        alone, full = (timings[f"{i} {size}"] for size in (1, cell.batch_size))
         row |= {
             "latency_ms": alone.median * 1e3,
             "latency_p95_ms": alone.p95 * 1e3,
@@ -70,10 +70,6 @@ def _costs(cells: Sequence[CostCell], device: str, progress: Callable[[float], N
             "noisy": float(machine.noisy),
         }
     return {name: [row[name] for row in rows] for name in rows[0]}
-
-
-def _sizes(cell: CostCell) -> tuple[int, int]:
-    return 1, cell.batch_size
 
 
 def predicted(arch: str, shape: tuple[int, ...], classes: int, batch_size: int, optimizer: str) -> Memory:
@@ -134,7 +130,7 @@ def _training(cell: TrainedCell, spec: Any, device: str, progress: Callable[[flo
     data = part_of(load(cell.data), cell.train_size, spec.settled.test_size, spec.seed).to(device)
     macs = counted(cell.arch, data.shape, len(data.classes)).training_macs * cell.batch_size
     if (fits := largest_batch(cell, data, device)) < cell.batch_size:
-        return _one({"part": cell.part, "outcome": OUT_OF_MEMORY, "fitting_batch": fits})
+        return _one({"part": cell.part, "outcome": c.OUT_OF_MEMORY, "fitting_batch": fits})
     training = prepare(initialised(cell.arch, data, spec.seed, cell.seed), data, cell, spec.seed)
     rows: list[dict[str, Any]] = []
 
@@ -147,10 +143,10 @@ def _training(cell: TrainedCell, spec: Any, device: str, progress: Callable[[flo
     try:
         spend(training, cell, look, LOOKS, progress)
     except torch.OutOfMemoryError:
-        return _one({"part": cell.part, "outcome": OUT_OF_MEMORY, "fitting_batch": fits})
+        return _one({"part": cell.part, "outcome": c.OUT_OF_MEMORY, "fitting_batch": fits})
     finite = math.isfinite(rows[-1]["loss"])
     rows[-1]["accuracy"] = networks.accuracy(training.evaluated, data, data.test)
-    rows[-1]["outcome"] = "" if finite else "diverged"
+    rows[-1]["outcome"] = "" if finite else c.DIVERGED
     return {name: [row.get(name, math.nan) for row in rows] for name in rows[-1]}
 
 

@@ -113,8 +113,7 @@ def _compared(group: pd.DataFrame, seeds: dict[Any, pd.Series]) -> pd.DataFrame:
         group["rank_hi"] = np.where(trained, trained.sum() - beats.sum(1), math.nan)
         group["front"] = [_front(i, group, beats) for i in range(len(keys))]
     first = group.iloc[0]
-    each = group["batch_size"] / group["throughput"] / group["batch_size"] / group["macs"]
-    group["time_over_macs"] = each / (1 / first["throughput"] / first["macs"])
+    group["time_over_macs"] = first["throughput"] * first["macs"] / (group["throughput"] * group["macs"])
     pairs = [x.difference.n for x in against]
     group["verdict"] = [_verdict(i, row, pairs[i], ps[i]) for i, row in enumerate(group.to_dict("records"))]
     return group

@@ -8,7 +8,7 @@ import pandas as pd
 from dnnlab.compare_arch.separability import columns as c
 from dnnlab.compare_arch.trained_cell import CONFIGURATION
 from dnnlab.report.table import fit
-from dnnlab.runner.stats import ENOUGH, SIGNIFICANT, Interval, holm, mean_share, paired
+from dnnlab.runner.stats import direction, holm, mean_share, paired
 
 
 def summarise(cells: pd.DataFrame, spec: Any) -> pd.DataFrame:
@@ -44,13 +44,8 @@ def _rows(configuration: dict[str, Any], cells: pd.DataFrame) -> list[dict[str, 
     for row, gain, p in zip(rows, gains, ps, strict=True):
         row |= {"verdict": c.INPUTS, "p": p}
         if row["layer"]:
-            row |= gain.difference.named("gain") | {"verdict": _verdict(gain.difference, p)}
+            row |= gain.difference.named("gain") | {"verdict": _VERDICTS[direction(gain.difference, p)]}
     return rows
 
 
-def _verdict(gain: Interval, p: float) -> str:
-    if gain.n < ENOUGH or math.isnan(p):
-        return c.UNDECIDED
-    if p >= SIGNIFICANT:
-        return c.SAME
-    return c.MORE if gain.mean > 0 else c.LESS
+_VERDICTS = {None: c.UNDECIDED, 0: c.SAME, 1: c.MORE, -1: c.LESS}

@@ -8,7 +8,7 @@ import pandas as pd
 from dnnlab.compare_arch.trained_cell import CONFIGURATION
 from dnnlab.compare_arch.transfer import columns as c
 from dnnlab.report.table import fit
-from dnnlab.runner.stats import ENOUGH, SIGNIFICANT, Interval, holm, mean_share, paired
+from dnnlab.runner.stats import direction, holm, mean_share, paired
 
 
 def summarise(cells: pd.DataFrame, spec: Any) -> pd.DataFrame:
@@ -46,14 +46,9 @@ def _rows(configuration: dict[str, Any], cells: pd.DataFrame) -> list[dict[str, 
             **mean_share(own["accuracy"].tolist()).named("accuracy"),
         }
         if treatment != c.SCRATCH:
-            row |= pair.difference.named("difference") | {"verdict": _verdict(pair.difference, p)}
+            row |= pair.difference.named("difference") | {"verdict": _VERDICTS[direction(pair.difference, p)]}
         rows.append(row)
     return rows
 
 
-def _verdict(difference: Interval, p: float) -> str:
-    if difference.n < ENOUGH or math.isnan(p):
-        return c.UNDECIDED
-    if p >= SIGNIFICANT:
-        return c.SAME
-    return c.BETTER if difference.mean > 0 else c.WORSE
+_VERDICTS = {None: c.UNDECIDED, 0: c.SAME, 1: c.BETTER, -1: c.WORSE}
