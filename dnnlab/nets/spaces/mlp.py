@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from dnnlab.nets.spaces.stack import Stack
 
 DEPTHS = (1, 2, 3, 4)
-WIDTHS = (16, 32, 64, 128)
+WIDTHS = (8, 16, 32, 64)
 ACTS = ("relu", "leaky_relu", "tanh", "sigmoid", "gelu", "swish")
 NORMS = ("none", "batch", "layer")
 SKIPS = ("none", "residual")
