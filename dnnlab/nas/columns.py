@@ -96,7 +96,7 @@ SUMMARY = (
     Column("gain_lo", float, "lower end of its 95 % interval over seeds"),
     Column("gain_hi", float, "upper end"),
     Column("p", float, "p-value of no such gain, paired by seed, Holm-corrected for all rows", screen="p"),
-    *estimate("gain_over_average", "test accuracy against the average random architecture, seed by seed", "over average"),
+    *estimate("gain_over_average", "test accuracy against the average architecture, seed by seed", "over average"),
     Column(
         "verdict",
         str,
@@ -167,8 +167,8 @@ PROXY_SUMMARY = (
     Column(
         "verdict",
         str,
-        "predicts: τ above zero and above that of size; no better than size; useless: τ not above zero; size; undecided "
-        "under 20 architectures",
+        "predicts: τ above zero and above that of size; no better than size; useless: τ not above zero; size; "
+        "undecided under 20 architectures",
         screen="verdict",
     ),
     Column("failed", int, "cells that failed; cells.csv says why"),

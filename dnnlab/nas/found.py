@@ -1,4 +1,4 @@
-"""What a search ended in, as files: a spec that one reads and builds again, weights, and ONNX where that is installed."""
+"""What a search ended in, as files: a spec to read and build again, weights, and ONNX where that is installed."""
 
 import importlib.util
 import logging

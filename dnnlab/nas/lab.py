@@ -15,7 +15,7 @@ from dnnlab.errors import DnnlabError, UsageError
 from dnnlab.nas import latency, proxies, supernets
 from dnnlab.nas.columns import write_code
 from dnnlab.nas.ledger import Cost
-from dnnlab.nas.problem import Inherit, Request, Score, Supernet, Train
+from dnnlab.nas.problem import Inherit, Request, Score, Supernet
 from dnnlab.nas.spec import MEASURED_BY, Spec
 from dnnlab.nets import cost, spaces
 from dnnlab.nets.spaces.space import Code

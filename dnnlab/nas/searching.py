@@ -15,7 +15,7 @@ from typing import Any
 from dnnlab.nas import columns as c
 from dnnlab.nas.found import write_found
 from dnnlab.nas.lab import SEARCH, Lab, Training
-from dnnlab.nas.ledger import Cost, Ledger, parse
+from dnnlab.nas.ledger import Ledger, parse
 from dnnlab.nas.problem import Inherit, Outcome, Problem, Request, Score, Supernet, Train
 from dnnlab.nas.running import Key, Result, Running
 from dnnlab.nas.spec import Cell, Spec
@@ -26,7 +26,7 @@ from dnnlab.runner.place import Place
 from dnnlab.runner.seeds import stream
 
 BATCH = 8
-"""Requests of a search at once, whoever trains them: so that the same seeds search the same with any number of workers."""
+"""Requests of a search at once, however many workers there are: so the same seeds search the same."""
 
 Fact = dict[str, Any]
 """What one row measured, by column."""
@@ -57,7 +57,7 @@ def _random(lab: Lab, strategy: str) -> Random:
 
 def _prepared(number: int, cell: Cell, lab: Lab) -> Running:
     spec = lab.spec
-    ledger = Ledger(parse(spec.budget), float(spec.epochs), spec.finalists * spec.fresh)
+    ledger = Ledger(parse(spec.budget), float(spec.epochs), spec.finalists * spec.retrain)
     # The average architecture is that of random search before anything was selected: the same draws.
     drawn_by = RANDOM if cell.strategy == AVERAGE else cell.strategy
     problem = Problem(
@@ -71,7 +71,7 @@ def _prepared(number: int, cell: Cell, lab: Lab) -> Running:
     )
     run = Running(number, cell, ledger, find(drawn_by).search(problem), over=cell.strategy == AVERAGE)
     if run.over:
-        run.requests = problem.train([problem.draw() for _ in range(spec.finalists * spec.fresh)])
+        run.requests = problem.train([problem.draw() for _ in range(spec.finalists * spec.retrain)])
     return run
 
 
@@ -206,7 +206,7 @@ class _Session:
             if run.cell.strategy == AVERAGE:
                 chosen = {_training(request).code: 1 for request in run.requests}
             else:
-                chosen = dict.fromkeys(run.best(spec.finalists), spec.fresh)
+                chosen = dict.fromkeys(run.best(spec.finalists), spec.retrain)
             again[run.number] = {
                 code: [Training(code, float(spec.epochs), f"fresh {i}") for i in range(count)]
                 for code, count in chosen.items()

@@ -1,6 +1,7 @@
 """What may be asked of ``nas``."""
 
 import functools
+import itertools
 import math
 from collections.abc import Hashable, Mapping, Sequence
 from dataclasses import dataclass, fields
@@ -165,14 +166,12 @@ class Spec:
     finalists: Annotated[
         int, Option(help="The best so many of a search are trained anew.", min=1, max=100, rich_help_panel=_COST)
     ] = 3
-    fresh: Annotated[
-        int, Option(help="From so many fresh weights each.", min=1, max=100, rich_help_panel=_COST)
-    ] = 3
+    retrain: Annotated[int, Option(help="From so many fresh weights each.", min=1, max=100, rich_help_panel=_COST)] = 3
     fidelity: Annotated[
         tuple[int, ...],
         Option(
-            help="Epochs of the short trainings that halving and hyperband look at first; a ninth and a third of --epochs "
-            "when not given.",
+            help="Epochs of the short trainings that halving and hyperband look at first; a ninth and a third of "
+            "--epochs when not given.",
             min=1,
             max=100000,
             rich_help_panel=_COST,
@@ -215,12 +214,12 @@ class Spec:
         for name in self.strategy:
             self._validate_strategy(name, space)
         allowed = ledger.parse(self.budget)
-        retrained = 0 if self.table else self.finalists * self.fresh
+        retrained = 0 if self.table else self.finalists * self.retrain
         per_training = {"trainings": 1, "epochs": self.epochs}.get(allowed.axis, 0)
         if per_training and not self.table and allowed.amount < (retrained + 1) * per_training:
             raise UsageError(
                 f"--budget {self.budget} leaves nothing to search with: retraining {self.finalists} finalists from "
-                f"{self.fresh} fresh weights each takes {retrained * per_training} {allowed.axis} of it."
+                f"{self.retrain} fresh weights each takes {retrained * per_training} {allowed.axis} of it."
             )
         if any(epochs > self.epochs for epochs in self.fidelity) and not self.table:
             raise UsageError(f"--fidelity {max(self.fidelity)} is more than the --epochs {self.epochs} of a training.")
@@ -301,7 +300,8 @@ class Spec:
         if self.table:
             name = Path(self.table).name.removesuffix(".gz").removesuffix(".csv")
             return [TableCell(s, self.space, name, budget, seed) for s in self.strategies for seed in seeds]
-        return [Cell(s, self.space, data, budget, seed) for data in self.data for s in self.strategies for seed in seeds]
+        searches = itertools.product(self.data, self.strategies, seeds)
+        return [Cell(strategy, self.space, data, budget, seed) for data, strategy, seed in searches]
 
     def content(self) -> Mapping[str, str]:
         """Digests of the data sets or of the table, and of the user's own space and optional libraries."""
@@ -311,6 +311,18 @@ class Spec:
         if own := spaces.digest(self.space):
             digests["space"] = own
         return digests | strategies.versions(self.strategy)
+
+    def fit(self) -> None:
+        """Space, batch and data must fit each other.
+
+        Raises:
+            UsageError: they do not.
+        """
+        if not self.table:
+            from dnnlab.nas.lab import Lab
+
+            for data in self.data:
+                Lab(self, data, 0, "cpu", None)
 
     def notes(self) -> Sequence[str]:
         """What was done to the data that their owner may not expect."""

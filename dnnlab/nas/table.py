@@ -63,7 +63,7 @@ def read(file: str) -> Table:
     validation = sorted(epochs for kind, epochs in columns if kind == "val")
     if header[:1] != ["cell"] or not validation or ("test", validation[-1]) not in columns:
         raise UsageError(
-            f"--table {file} needs the columns cell, val_accuracy_EPOCHS and, for the most epochs, test_accuracy_EPOCHS."
+            f"--table {file} needs the columns cell, val_accuracy_EPOCHS and, of the most epochs, test_accuracy_EPOCHS."
         )
     held: dict[tuple[str, int], dict[Code, float]] = {key: {} for key in columns}
     for row in rows:
@@ -72,7 +72,9 @@ def read(file: str) -> Table:
             held[key][code] = _accuracy(row[place] if place < len(row) else "", file, row[:1])
     test = held["test", validation[-1]]
     if len(test) < len(cell.SPACE):
-        raise UsageError(f"--table {file} holds {len(test)} of the {len(cell.SPACE)} cells; a search needs all of them.")
+        raise UsageError(
+            f"--table {file} holds {len(test)} of the {len(cell.SPACE)} cells; a search needs all of them."
+        )
     scale = 100.0 if max(test.values()) > 1 else 1.0
     scaled = {key: {code: value / scale for code, value in values.items()} for key, values in held.items()}
     digest = hashlib.sha256(content).hexdigest()

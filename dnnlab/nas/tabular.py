@@ -37,7 +37,8 @@ def steps(cells: Sequence[TableCell], spec: Spec, place: Place, past: Sequence[R
         else:
             found: list[Row] = []
             for offset, cell in enumerate(cells[start : start + TOGETHER]):
-                found += _average(start + offset, spec) if cell.strategy == AVERAGE else _one(start + offset, cell, spec)
+                search = _average if cell.strategy == AVERAGE else _one
+                found += search(start + offset, cell, spec)
             rows = _columns(found)
             yield rows
         best = max([best, *zip(rows["validation"], rows["code"], strict=True)])
@@ -46,7 +47,7 @@ def steps(cells: Sequence[TableCell], spec: Spec, place: Place, past: Sequence[R
         write_toml(place, cells[0].strategy, spec.space, SPACE.choices(c.read_code(best[1])), told)
 
 
-def _average(number: int, spec: Spec) -> list[Row]:
+def _average(number: int, cell: TableCell, spec: Spec) -> list[Row]:
     table = spec.opened
     validation = table.validation[table.epochs]
     mean = math.fsum(validation.values()) / len(validation)

@@ -21,9 +21,7 @@ def search(problem: Problem) -> Search:
     baseline, step = math.nan, 0
     while True:
         policy = [_softmax(row) for row in logits]
-        codes = [
-            tuple(problem.rng.choices(range(len(row)), row)[0] for row in policy) for _ in range(problem.batch)
-        ]
+        codes = [tuple(problem.rng.choices(range(len(row)), row)[0] for row in policy) for _ in range(problem.batch)]
         outcomes = yield problem.train(codes)
         for outcome in outcomes:
             reward = max(outcome.value, 0.0)

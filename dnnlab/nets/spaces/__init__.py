@@ -3,6 +3,8 @@
 Importing this package does not import torch.
 """
 
+import hashlib
+import json
 import tomllib
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -65,6 +67,11 @@ class Found:
     def build(self, shape: tuple[int, ...], classes: int) -> "nn.Module":
         """A fresh network for inputs of ``shape``."""
         return find(self.space).build(self.choices, shape, classes)
+
+    def digest(self) -> str:
+        """SHA-256 of the description, and of the code of a user's own space."""
+        content = json.dumps([self.space, self.choices, digest(self.space)], sort_keys=True)
+        return hashlib.sha256(content.encode()).hexdigest()
 
     def toml(self, comment: str) -> str:
         """The file, with a line of ``comment`` on top. It names what matters of the choices alone."""

@@ -97,8 +97,7 @@ class _Skeleton(nn.Module):
         super().__init__()
         if len(shape) != 3 or min(shape[1:]) < 4 or shape[1] % 4 or shape[2] % 4:
             raise UsageError(
-                f"the cell space is for images whose sides are multiples of 4, not inputs of {' × '.join(map(str, shape))}"
-                "; take --space mlp or a space of your own."
+                f"a network of cells takes images whose sides are multiples of 4, not {' × '.join(map(str, shape))}"
             )
         self.stem = nn.Sequential(nn.Conv2d(shape[0], channels, 3, padding=1, bias=False), nn.BatchNorm2d(channels))
         parts: list[nn.Module] = []

@@ -74,8 +74,7 @@ class StagedConvNet(nn.Module):
         super().__init__()
         if len(shape) != 3 or min(shape[1:]) < 2 ** (len(stages) - 1):
             raise UsageError(
-                f"the conv space is for images, not inputs of {' × '.join(map(str, shape))}; take --space mlp or a space "
-                "of your own."
+                f"a convolutional network of {len(stages)} stages takes images, not {' × '.join(map(str, shape))}"
             )
         parts: list[nn.Module] = []
         reached = shape[0]

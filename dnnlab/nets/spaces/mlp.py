@@ -4,6 +4,7 @@ Importing this module does not import torch.
 """
 
 from collections.abc import Sequence
+from itertools import pairwise
 from typing import TYPE_CHECKING, Any
 
 from dnnlab.nets.spaces.space import Choices, Space
@@ -38,7 +39,7 @@ def canonical(choices: Choices) -> Choices:
     """Without the layers that are not there, and without skips that no two layers are alike enough for."""
     widths, _ = layers(choices)
     kept = {k: v for k, v in choices.items() if "." not in k or int(k.split(".")[1]) <= choices["depth"]}
-    joined = any(a == b for a, b in zip(widths, widths[1:], strict=False))
+    joined = any(a == b for a, b in pairwise(widths))
     return kept | {"skip": choices["skip"] if joined else "none"}
 
 

@@ -2,6 +2,7 @@
 
 import math
 from collections.abc import Sequence
+from itertools import pairwise
 
 from torch import Tensor, nn
 
@@ -30,10 +31,10 @@ class LayeredMLP(nn.Module):
         fans = [math.prod(shape), *widths]
         norms = {"batch": nn.BatchNorm1d, "layer": nn.LayerNorm}
         self.acts = tuple(acts)
-        self.linears = nn.ModuleList(nn.Linear(a, b) for a, b in zip(fans, widths, strict=False))
+        self.linears = nn.ModuleList(nn.Linear(a, b) for a, b in pairwise(fans))
         self.norms = nn.ModuleList(norms[norm](width) if norm in norms else nn.Identity() for width in widths)
         self.activations = nn.ModuleList(build(act) for act in acts)
-        self.joined = [False, *(skip == "residual" and a == b for a, b in zip(widths, widths[1:], strict=False))]
+        self.joined = [False, *(skip == "residual" and a == b for a, b in pairwise(widths))]
         self.output = nn.Linear(widths[-1], classes)
 
     def forward(self, x: Tensor) -> Tensor:

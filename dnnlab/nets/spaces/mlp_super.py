@@ -44,4 +44,3 @@ class MLPSupernet(nn.Module):
             h = branch + skip[SKIPS.index("residual")] * h if layer else branch
             logits.append(depths[layer] * self.exits[layer](h))
         return torch.stack(logits).sum(0)
-

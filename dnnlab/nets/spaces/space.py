@@ -92,7 +92,9 @@ class Space:
         for name, options in self.dimensions.items():
             choice = choices.get(name, options[0])
             if choice not in options:
-                raise UsageError(f"{name} = {choice!r} is no choice of the space; it has {listing(map(repr, options))}.")
+                raise UsageError(
+                    f"{name} = {choice!r} is no choice of the space; it has {listing(map(repr, options))}."
+                )
             found.append(list(options).index(choice))
         return tuple(found)
 

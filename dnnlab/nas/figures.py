@@ -1,0 +1,3 @@
+"""Table to pictures: stub"""
+def draw(cells, summary, spec):
+    return []
