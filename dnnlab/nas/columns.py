@@ -86,6 +86,15 @@ _FOUND = (
     Column("found_parameters", float, "trainable numbers of it"),
     Column("found_macs", float, "multiply–accumulates of its forward pass"),
 )
+_MATTERS = (
+    Column(
+        "importance",
+        str,
+        "random: the dimensions that explain most of the variance of validation accuracy by themselves (ω²), each with "
+        "its best choice",
+    ),
+    *estimate("mixed_gain", "random: validation accuracy of networks of several activations against those of one", ""),
+)
 
 SUMMARY = (
     *_ASKED,
@@ -109,6 +118,7 @@ SUMMARY = (
     Column("skips", float, "share of skips that supernets ended in, mean", screen="skips"),
     *_FOUND,
     *_SPENT,
+    *_MATTERS,
 )
 
 OBJECTIVES = (
@@ -131,6 +141,7 @@ OBJECTIVES = (
     Column("verdict", str, "better, no better or worse than random search; baseline; undecided", screen="verdict"),
     *_FOUND,
     *_SPENT,
+    *_MATTERS,
 )  # fmt: skip
 
 SHORT, SHARED = "short training", "shared weights"

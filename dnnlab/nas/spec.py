@@ -66,7 +66,7 @@ class Cell:
     weight = 1 / 100_000
 
     def __str__(self) -> str:
-        return f"{self.strategy} in {self.space} on {self.data}, seed {self.seed}"
+        return f"searches in {self.space} on {self.data}, seed {self.seed}"
 
     @property
     def together(self) -> Hashable:
@@ -82,6 +82,9 @@ class Cell:
 @dataclass(frozen=True)
 class TableCell(Cell):
     """A search of a published table; all seeds of a strategy are one stack."""
+
+    def __str__(self) -> str:
+        return f"{self.strategy} in {self.data}"
 
     @property
     def together(self) -> Hashable:

@@ -8,6 +8,7 @@ import pandas as pd
 
 from dnnlab.nas import columns as c
 from dnnlab.nas.fronts import front_rows
+from dnnlab.nas.importance import architectures, effects, mixed
 from dnnlab.nas.proxy_summary import summarise_proxies
 from dnnlab.nas.rank import tau
 from dnnlab.nas.spec import Spec
@@ -19,6 +20,10 @@ GUARD = 0.5
 """A share of skips above which what a supernet ended in counts as collapsed."""
 
 
+_TOLD = 3
+"""Dimensions that the summary names."""
+
+
 def summarise(cells: pd.DataFrame, spec: Spec) -> pd.DataFrame:
     """One row a strategy and data set, or a score."""
     if spec.proxies:
@@ -26,6 +31,7 @@ def summarise(cells: pd.DataFrame, spec: Spec) -> pd.DataFrame:
     seeds = per_cell(cells, spec)
     rows = [_row(key, own, seeds, spec) for key, own in _groups(cells)]
     table = _compared(pd.DataFrame(rows), seeds, "hypervolume" if spec.question else "test")
+    table = pd.DataFrame([row | _matters(row, cells, spec) for row in table.to_dict("records")])
     return fit(table, c.OBJECTIVES if spec.question else c.SUMMARY)
 
 
@@ -36,11 +42,13 @@ def _groups(cells: pd.DataFrame) -> Any:
 def per_cell(cells: pd.DataFrame, spec: Spec) -> pd.DataFrame:
     """One row a search: what it found and spent; of ``--proxies`` one row a seed and score."""
     if spec.proxies:
-        groups = _measured(cells).groupby(["space", "data", "score", "seed"], sort=False)
+        names = ("space", "data", "score", "seed")
         return pd.DataFrame(
-            [dict(zip(("space", "data", "score", "seed"), key, strict=True)) | {"tau": tau(own["value"], own["validation"])}
-             for key, own in groups]
-        )  # fmt: skip
+            [
+                dict(zip(names, key, strict=True)) | {"tau": tau(own["value"].tolist(), own["validation"].tolist())}
+                for key, own in _measured(cells).groupby(list(names), sort=False)
+            ]
+        )
     measured = _measured(cells)
     fronts = front_rows(measured, spec) if spec.question else {}
     rows = []
@@ -89,7 +97,7 @@ def _agreement(rows: pd.DataFrame, full: pd.DataFrame) -> dict[str, float]:
     both = pd.concat([cheap, truth], axis=1, join="inner").dropna()
     if len(both) < ENOUGH:
         return {"tau": math.nan, "tau_n": 0}
-    return {"tau": tau(both.iloc[:, 0], both.iloc[:, 1]), "tau_n": len(both)}
+    return {"tau": tau(both.iloc[:, 0].tolist(), both.iloc[:, 1].tolist()), "tau_n": len(both)}
 
 
 def _row(key: Sequence[Any], cells: pd.DataFrame, seeds: pd.DataFrame, spec: Spec) -> dict[str, Any]:
@@ -113,6 +121,16 @@ def _row(key: Sequence[Any], cells: pd.DataFrame, seeds: pd.DataFrame, spec: Spe
         row |= {name: best[name] for name in ("found_parameters", "found_macs")}
     row["collapsed"] = bool((own["skips"] > GUARD).sum() * 2 > len(own)) if own["skips"].notna().any() else False
     return row
+
+
+def _matters(row: dict[Any, Any], cells: pd.DataFrame, spec: Spec) -> dict[str, Any]:
+    """On the row of random search: what of the space matters."""
+    if row["strategy"] != RANDOM:
+        return {}
+    choices, accuracy = architectures(cells, spec, row["data"])
+    told = [f"{e.dimension} {e.share:.0%} ({e.best})" for e in effects(choices, accuracy, spec)[:_TOLD] if e.share > 0]
+    gain = mixed(choices, accuracy, spec).difference
+    return {"importance": ", ".join(told), **gain.named("mixed_gain")}
 
 
 def _of(seeds: pd.DataFrame, row: dict[str, Any]) -> pd.DataFrame:

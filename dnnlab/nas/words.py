@@ -43,7 +43,7 @@ def _strategies(rows: pd.DataFrame, spec: Spec) -> list[str]:
             f"The average architecture of the space has {average.iloc[0]['test']:.4f}; random search already gains "
             f"{random['gain_over_average']:+.4f} over it, and {best['strategy']} {best['gain_over_average']:+.4f}."
         )
-    return sentences + _warnings(searched) + _found(best)
+    return sentences + _warnings(searched) + _matters(rows[rows["strategy"] == RANDOM].iloc[0]) + _found(best)
 
 
 def _warnings(rows: pd.DataFrame) -> list[str]:
@@ -60,6 +60,23 @@ def _warnings(rows: pd.DataFrame) -> list[str]:
         sentences.append(
             f"The cheap scores of {row['strategy']} rank as full trainings do with Kendall's τ {row['tau']:.2f} "
             f"({row['tau_n']} architectures){low}."
+        )
+    return sentences
+
+
+def _matters(random: pd.Series) -> list[str]:
+    """The lecture: a uniform activation often works well, mixed can be better."""
+    sentences = []
+    if isinstance(random["importance"], str) and random["importance"]:
+        sentences.append(
+            f"What matters most in this space, each by itself, with its best choice: {random['importance']}."
+        )
+    low, high = random["mixed_gain_lo"], random["mixed_gain_hi"]
+    if not math.isnan(low):
+        moved = "more" if low > 0 else "less" if high < 0 else "neither more nor less"
+        sentences.append(
+            f"Networks of several activations are {moved} accurate than those of one: "
+            f"{random['mixed_gain']:+.4f} [{low:+.4f}, {high:+.4f}]."
         )
     return sentences
 
@@ -82,7 +99,9 @@ def _proxies(summary: pd.DataFrame) -> list[str]:
             sentences.append(f"{count} architectures of {space} on {data} are too few to say which score ranks them.")
             continue
         if trusted.empty:
-            sentences.append(f"On {data}, no cheap score ranks {count} architectures of {space} better than size: {size}.")
+            sentences.append(
+                f"On {data}, no cheap score ranks {count} architectures of {space} better than size: {size}."
+            )
             continue
         told = ", ".join(f"{row['score']} (τ {row['tau']:.2f})" for row in trusted.to_dict("records"))
         sentences.append(f"On {data}, {told} rank {count} architectures of {space} better than size does: {size}.")
