@@ -9,7 +9,7 @@ from dnnlab.nas import columns as c
 from dnnlab.nas.fronts import scaled, volumes
 from dnnlab.nas.spec import Spec
 from dnnlab.nas.strategies import AVERAGE
-from dnnlab.runner.stats import mean_interval
+from dnnlab.runner.stats import mean_share
 
 POINTS = 100
 
@@ -27,7 +27,9 @@ class Band:
 def bands(rows: pd.DataFrame, spec: Spec, by: str) -> dict[str, Band]:
     """Of each strategy the band of the best so far against ``by``: ``trainings`` or ``seconds`` spent in the search."""
     found = {}
-    searched = rows[~rows["phase"].isin((c.RETRAIN, c.FINAL)) & (rows["strategy"] != AVERAGE)]
+    # In a table the last row says how long the search went on after its last improvement.
+    later = () if spec.table else (c.RETRAIN, c.FINAL)
+    searched = rows[~rows["phase"].isin(later) & (rows["strategy"] != AVERAGE)]
     volume = scaled(searched, spec) if spec.question else searched
     full = spec.opened.epochs if spec.table else spec.epochs
     for strategy, own in searched.groupby("strategy", sort=False):
@@ -65,7 +67,7 @@ def _band(steps: list[tuple[np.ndarray, np.ndarray]]) -> Band | None:
     start, end = max(x[0] for x, _ in steps), max(x[-1] for x, _ in steps)
     grid = np.linspace(start, end, POINTS) if end > start else np.array([start])
     values = np.stack([y[np.searchsorted(x, grid * (1 + 1e-12), side="right") - 1] for x, y in steps])
-    intervals = [mean_interval(column.tolist()) for column in values.T]
+    intervals = [mean_share(column.tolist()) for column in values.T]
     return Band(
         grid,
         np.array([i.mean for i in intervals]),

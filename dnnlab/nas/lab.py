@@ -267,7 +267,7 @@ class Lab:
         facts = []
         for request in requests:
             started = time.perf_counter()
-            fact: dict[str, Any] = {}
+            fact: dict[str, Any] = {"code": ""}
             match request:
                 case Supernet():
                     self.supernet(request)
