@@ -66,7 +66,7 @@ def _synflow(model: nn.Module, x: Tensor, y: Tensor) -> float:
         for value in model.parameters():
             value.abs_()
     outputs(model(torch.ones_like(x[:1]).double())).sum().backward()
-    total = sum(float((p * p.grad).abs().sum()) for p in model.parameters() if p.grad is not None)
+    total = sum(float((p.detach() * p.grad).abs().sum()) for p in model.parameters() if p.grad is not None)
     return math.log(total) if total > 0 else math.nan
 
 
@@ -97,8 +97,9 @@ def _fisher(model: nn.Module, x: Tensor, y: Tensor) -> float:
         if isinstance(module, _LAYERS):
             module.register_forward_hook(keep)
     F.cross_entropy(outputs(model.train()(x)), y).backward()
-    products = [(out * out.grad).flatten(2).sum(2) if out.ndim > 2 else out * out.grad for out in seen]
-    return sum(float(0.5 * product.square().mean(0).sum()) for product in products)
+    products = [(out.detach() * out.grad) for out in seen]
+    channels = [each.flatten(2).sum(2) if each.ndim > 2 else each for each in products]
+    return sum(float(0.5 * product.square().mean(0).sum()) for product in channels)
 
 
 _SCORES: Mapping[str, Callable[[nn.Module, Tensor, Tensor], float]] = {
