@@ -21,7 +21,7 @@ def drawing(table: pd.DataFrame, rows: pd.DataFrame, spec: Spec, name: str) -> l
     searched = table[(table["strategy"] != AVERAGE) & table["test"].notna() & table["found"].notna()]
     if searched.empty:
         return []
-    best = searched.loc[searched["test"].idxmax()]
+    best = searched.sort_values("test", ascending=False, kind="stable").iloc[0]
     final = rows[
         (rows["strategy"] == best["strategy"]) & (rows["seed"] == best["found_seed"]) & (rows["phase"] == c.FINAL)
     ]

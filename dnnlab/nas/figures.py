@@ -27,7 +27,7 @@ def draw(cells: pd.DataFrame, summary: pd.DataFrame, spec: Spec) -> Sequence[Pic
         return []
     if spec.proxies:
         return [_proxies(summary)]
-    pictures = []
+    pictures: list[Picture] = []
     for data, rows in measured.groupby("data", sort=False):
         table = summary[summary["data"] == data]
         name = f"-{len(pictures)}" if pictures else ""

@@ -97,7 +97,7 @@ def _fisher(model: nn.Module, x: Tensor, y: Tensor) -> float:
         if isinstance(module, _LAYERS):
             module.register_forward_hook(keep)
     F.cross_entropy(outputs(model.train()(x)), y).backward()
-    products = [(out.detach() * out.grad) for out in seen]
+    products = [out.detach() * out.grad for out in seen if out.grad is not None]
     channels = [each.flatten(2).sum(2) if each.ndim > 2 else each for each in products]
     return sum(float(0.5 * product.square().mean(0).sum()) for product in channels)
 

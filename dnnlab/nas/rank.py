@@ -10,7 +10,7 @@ from dnnlab.runner.stats import Interval
 RESAMPLED = 1000
 
 
-def tau(a: Sequence[float], b: Sequence[float]) -> float:
+def tau(a: Sequence[float] | np.ndarray, b: Sequence[float] | np.ndarray) -> float:
     """Kendall's τ-b, which allows for ties; nan where there is nothing to rank."""
     return float(_taus(np.asarray(a, float), np.asarray(b, float), np.ones((1, len(a))))[0])
 

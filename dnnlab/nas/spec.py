@@ -19,6 +19,7 @@ from dnnlab.nas.table import Table, read
 from dnnlab.nets import spaces
 from dnnlab.nets.spaces.space import Space
 from dnnlab.runner.options import Check, OneOf
+from dnnlab.runner.place import Place
 from dnnlab.training import configuration as ask
 from dnnlab.training.optimisers import OPTIMISERS
 
@@ -325,7 +326,7 @@ class Spec:
             from dnnlab.nas.lab import Lab
 
             for data in self.data:
-                Lab(self, data, 0, "cpu", None)
+                Lab(self, data, 0, "cpu", Place(Path()))
 
     def notes(self) -> Sequence[str]:
         """What was done to the data that their owner may not expect."""

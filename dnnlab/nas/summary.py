@@ -53,8 +53,8 @@ def per_cell(cells: pd.DataFrame, spec: Spec) -> pd.DataFrame:
     fronts = front_rows(measured, spec) if spec.question else {}
     rows = []
     for key, own in measured.groupby([*c.CONFIGURATION, "seed"], sort=False):
-        names = dict(zip((*c.CONFIGURATION, "seed"), key, strict=True))
-        rows.append(names | _search(own, spec) | fronts.get(key, {}))
+        named = dict(zip((*c.CONFIGURATION, "seed"), key, strict=True))
+        rows.append(named | _search(own, spec) | fronts.get(key, {}))
     return pd.DataFrame(rows)
 
 
@@ -116,7 +116,7 @@ def _row(key: Sequence[Any], cells: pd.DataFrame, seeds: pd.DataFrame, spec: Spe
     row |= {"seeds": int(own["test"].notna().sum()), "tau_n": int(own["tau_n"].sum())}
     row["failures"] = int(own["failures"].sum())
     if row["strategy"] != AVERAGE and own["retrained"].notna().any():
-        best = own.loc[own["retrained"].idxmax()]
+        best = own.sort_values("retrained", ascending=False, kind="stable").iloc[0]
         row |= {"found_seed": int(best["seed"]), "found": best["found"]}
         row |= {name: best[name] for name in ("found_parameters", "found_macs")}
     row["collapsed"] = bool((own["skips"] > GUARD).sum() * 2 > len(own)) if own["skips"].notna().any() else False
@@ -133,7 +133,7 @@ def _matters(row: dict[Any, Any], cells: pd.DataFrame, spec: Spec) -> dict[str, 
     return {"importance": ", ".join(told), **gain.named("mixed_gain")}
 
 
-def _of(seeds: pd.DataFrame, row: dict[str, Any]) -> pd.DataFrame:
+def _of(seeds: pd.DataFrame, row: dict[Any, Any]) -> pd.DataFrame:
     same = pd.concat([seeds[name] == row[name] for name in c.CONFIGURATION], axis=1).all(axis=1)
     return seeds[same].set_index("seed", drop=False)
 
@@ -156,7 +156,7 @@ def _compared(table: pd.DataFrame, seeds: pd.DataFrame, quantity: str) -> pd.Dat
     return table
 
 
-def _gain(row: dict[str, Any], baseline: str, seeds: pd.DataFrame, quantity: str) -> Comparison:
+def _gain(row: dict[Any, Any], baseline: str, seeds: pd.DataFrame, quantity: str) -> Comparison:
     if seeds.empty or row["strategy"] in (baseline, AVERAGE):
         return paired([], [])
     before, after = _of(seeds, row | {"strategy": baseline})[quantity], _of(seeds, row)[quantity]
@@ -164,7 +164,7 @@ def _gain(row: dict[str, Any], baseline: str, seeds: pd.DataFrame, quantity: str
     return paired(before.tolist(), after.tolist())
 
 
-def verdict(row: dict[str, Any], gain: Comparison, p: float) -> str:
+def verdict(row: dict[Any, Any], gain: Comparison, p: float) -> str:
     """Against random search on the same seeds; undecided under three of them."""
     if row["strategy"] in (RANDOM, AVERAGE):
         return c.BASELINE

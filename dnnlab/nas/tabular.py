@@ -63,7 +63,8 @@ def _one(number: int, cell: TableCell, spec: Spec) -> list[Row]:
     search = find(cell.strategy).search(problem)
     told: dict[tuple[Code, float], Outcome] = {}
     rows: list[Row] = []
-    best, incumbent, evaluations, idle, counted = -math.inf, (), 0, 0, 0.0
+    incumbent: Code = ()
+    best, evaluations, idle, counted = -math.inf, 0, 0, 0.0
     requests = next(search)
     while idle <= STALLED:
         answers = []

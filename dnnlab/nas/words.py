@@ -28,7 +28,7 @@ def _strategies(rows: pd.DataFrame, spec: Spec) -> list[str]:
     quantity = "hypervolume" if spec.question else "test"
     if searched[quantity].isna().all():
         return ["No search ended in a trained network; give it more --budget."]
-    best = searched.loc[searched[quantity].idxmax()]
+    best = searched.sort_values(quantity, ascending=False, kind="stable").iloc[0]
     what = "covers most with its front" if spec.question else "finds the most accurate network"
     value = estimate(best[quantity], best[f"{quantity}_lo"], best[f"{quantity}_hi"])
     sentences = [f"On {best['data']}, {best['strategy']} {what} for {best['budget']}: {quantity} {value}."]

@@ -4,6 +4,8 @@ The first architectures are trained whatever their scores. If those rank them as
 best of many by the proxy are trained from then on; else it goes on as random search.
 """
 
+from collections.abc import Sequence
+
 from scipy import stats
 
 from dnnlab.nas.problem import Outcome, Problem, Score, Search
@@ -31,7 +33,7 @@ def search(problem: Problem, proxy: str) -> Search:
         yield problem.train(codes)
 
 
-def _agree(scores: list[Outcome], trained: list[Outcome]) -> bool:
+def _agree(scores: Sequence[Outcome], trained: Sequence[Outcome]) -> bool:
     """Whether higher scores go with higher accuracies, beyond chance; what failed counts as the worst."""
     result = stats.kendalltau([s.value for s in scores], [t.value for t in trained], alternative="greater")
     return bool(result.pvalue < TRUSTED)

@@ -1,6 +1,7 @@
 """Fully connected networks of one depth and normalisation, whatever their widths and activations, as one program."""
 
 from collections.abc import Sequence
+from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -20,7 +21,7 @@ class MLPStack:
     """
 
     def __init__(self, models: Sequence[nn.Module]) -> None:
-        nets = [model for model in models if isinstance(model, LayeredMLP)]
+        nets: list[Any] = [model for model in models if isinstance(model, LayeredMLP)]
         first = nets[0]
         self.members, self.depth, self.norm = len(nets), len(first.acts), type(first.norms[0])
         widths = [[net.linears[layer].weight.shape[0] for net in nets] for layer in range(self.depth)]
@@ -84,11 +85,12 @@ class MLPStack:
     def load_into(self, member: int, model: nn.Module) -> None:
         """Copy one member into a network of its own."""
         assert isinstance(model, LayeredMLP)
+        net: Any = model
         with torch.no_grad():
-            for layer, linear in enumerate(model.linears):
+            for layer, linear in enumerate(net.linears):
                 linear.weight.copy_(_cut(self.parameters[f"weight.{layer}"][member].T, linear.weight))
                 linear.bias.copy_(_cut(self.parameters[f"bias.{layer}"][member][0], linear.bias))
-                norm = model.norms[layer]
+                norm = net.norms[layer]
                 if self.norm is not nn.Identity:
                     norm.weight.copy_(_cut(self.parameters[f"gamma.{layer}"][member][0], norm.weight))
                     norm.bias.copy_(_cut(self.parameters[f"beta.{layer}"][member][0], norm.bias))
