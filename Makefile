@@ -4,7 +4,7 @@ DNNLAB := .venv/bin/dnnlab
 DATA ?= digits
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test test-faults test-all check format bench clean part-1 part-2 part-3 gradient-flow dead-relu compare-arch reproduce theory-table
+.PHONY: help setup demo test test-faults test-all check format bench clean part-1 part-2 part-3 gradient-flow dead-relu compare-arch nas search-table reproduce theory-table
 
 help: ## List the targets
 	@sed -n 's/^\([a-z0-9-]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 16
@@ -13,7 +13,7 @@ setup: .venv/.done ## Make .venv with the tested versions
 
 .venv/.done: pyproject.toml constraints.txt
 	test -x $(PY) || python3 -m venv .venv
-	$(PY) -m pip install --quiet --disable-pip-version-check --constraint constraints.txt --editable . \
+	$(PY) -m pip install --quiet --disable-pip-version-check --constraint constraints.txt --editable '.[nas]' \
 		pytest hypothesis ruff mypy pandas-stubs scipy-stubs
 	touch $@
 
@@ -42,6 +42,7 @@ bench: setup ## Speed, side by side in one run
 	$(PY) -m benchmarks.gradient_flow
 	$(PY) -m benchmarks.dead_relu
 	$(PY) -m benchmarks.compare_arch
+	$(PY) -m benchmarks.nas
 	$(PY) -m benchmarks.start_up
 
 reproduce: part-1 part-2 part-3 ## All recipes of the lecture there are
@@ -53,13 +54,21 @@ part-2: setup ## Recipes of part 2: modern activation functions
 	for recipe in experiments/2-activation-functions/*.toml; do $(DNNLAB) run $$recipe || exit 1; done
 
 part-3: setup ## Recipes of part 3: architectures
-	for recipe in experiments/3-architectures/*.toml; do $(DNNLAB) run $$recipe || exit 1; done
+	for recipe in $(filter-out %/search-table.toml,$(wildcard experiments/3-architectures/*.toml)); do $(DNNLAB) run $$recipe || exit 1; done
 
 gradient-flow: part-1 ## Recipes of the experiment gradient-flow
 
 dead-relu: part-2 ## Recipes of the experiment dead-relu
 
-compare-arch: part-3 ## Recipes of the experiment compare-arch
+compare-arch: setup ## Recipes of the experiment compare-arch
+	for recipe in experiments/3-architectures/[bd]*.toml; do $(DNNLAB) run $$recipe || exit 1; done
+
+nas: setup ## Recipes of the experiment nas
+	for recipe in $(filter-out %/search-table.toml,$(wildcard experiments/3-architectures/search*.toml)); do \
+		$(DNNLAB) run $$recipe || exit 1; done
+
+search-table: setup ## 500 searches by each strategy of the NAS-Bench-201 table, which must be in $$DNNLAB_DATA
+	$(DNNLAB) run experiments/3-architectures/search-table.toml
 
 theory-table: setup ## Measured rates against theory: 9 activations x 3 initialisers x 3 normalisations
 	$(DNNLAB) run experiments/1-deep-networks/theory-table.toml
