@@ -39,21 +39,22 @@ def parse(text: str) -> Choices:
 
 
 def canonical(choices: Choices) -> str:
-    """The last node as a formula of the first: the published rule, by which the 15 625 cells are 6 466 networks.
+    """The last node as a formula of the first: 4 930 of them for the 15 625 cells.
 
-    A skip is the node that it comes from, what is none or comes from nothing is nothing, and sums have no order.
+    A skip brings the terms of the node that it comes from, what comes from nothing is nothing, and sums have no order.
+    The benchmark's own rule counts 6 466, since it keeps the nothings among the terms of a sum.
     """
-    nodes = ["0"]
+    nodes = [["0"]]
     for j in range(1, NODES):
-        terms = []
+        terms: list[str] = []
         for i in range(j):
             operation = choices[f"{i}-{j}"]
-            if operation == "none" or nodes[i] == "#":
-                terms.append("#")
-            else:
-                terms.append(nodes[i] if operation == "skip_connect" else f"({nodes[i]})@{operation}")
-        nodes.append("+".join(sorted(terms)))
-    return nodes[-1]
+            if operation == "skip_connect":
+                terms += nodes[i]
+            elif operation != "none" and nodes[i]:
+                terms.append(f"({'+'.join(nodes[i])})@{operation}")
+        nodes.append(sorted(terms))
+    return "+".join(nodes[-1])
 
 
 def skips(choices: Choices) -> float:
