@@ -1,4 +1,4 @@
-"""Which search finds the better network: ``dnnlab nas``, or ``dnnlab.nas(strategy=["evolution", "rl"], budget="64")``."""
+"""Which search finds the better network: ``dnnlab nas``, or ``dnnlab.nas(strategy=["rl", "darts"], budget="64")``."""
 
 from dnnlab.runner.call import make_callable
 

@@ -14,7 +14,7 @@ from dnnlab.data import load
 from dnnlab.errors import DnnlabError, UsageError
 from dnnlab.nas import latency, proxies, supernets
 from dnnlab.nas.columns import write_code
-from dnnlab.nas.ledger import Cost
+from dnnlab.nas.ledger import Cost, parse
 from dnnlab.nas.problem import Inherit, Request, Score, Supernet
 from dnnlab.nas.spec import MEASURED_BY, Spec
 from dnnlab.nets import cost, spaces
@@ -90,6 +90,18 @@ class Lab:
             raise UsageError(f"--space {self.spec.space} makes no network for {self.data.name}: {problem}.")
         with torch.no_grad():
             logits(self.fresh(Training(code, 0.0)).eval(), self.data, self.data.train[:2])
+
+    def check_budget(self) -> None:
+        """Raise a `UsageError` where a budget of MACs does not pay for one training of the network of all first
+        choices, retraining aside."""
+        allowed = parse(self.spec.budget)
+        least = self.cost(Training((0,) * len(self.space.sizes), float(self.spec.epochs))).macs
+        needed = least * (self.spec.finalists * self.spec.retrain + 1)
+        if allowed.axis == "macs" and allowed.amount < needed:
+            raise UsageError(
+                f"--budget {self.spec.budget} is too little to search with; one training and the retraining of "
+                f"{self.spec.finalists} finalists take some macs={needed:.2g}."
+            )
 
     def network(self, code: Code) -> Network:
         """Counts of an architecture."""

@@ -326,7 +326,7 @@ class Spec:
             from dnnlab.nas.lab import Lab
 
             for data in self.data:
-                Lab(self, data, 0, "cpu", Place(Path()))
+                Lab(self, data, 0, "cpu", Place(Path())).check_budget()
 
     def notes(self) -> Sequence[str]:
         """What was done to the data that their owner may not expect."""

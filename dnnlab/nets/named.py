@@ -1,6 +1,7 @@
 """Networks by name: of the catalogue, a user's own, or in a file that a search wrote."""
 
 from collections.abc import Sequence
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from dnnlab.errors import UsageError
@@ -50,6 +51,11 @@ def build(arch: str, shape: Sequence[int], classes: int, skeleton: bool = False)
         return create_model(arch, num_classes=classes, in_chans=shape[0], input_size=shape[1])
     with Skeleton():
         return create_model(arch, num_classes=classes, in_chans=shape[0], input_size=shape[1])
+
+
+def short(arch: str) -> str:
+    """As it stands in figures and sentences: of a file, wherever it lies, its name."""
+    return Path(arch).stem if spaces.is_file(arch) else arch
 
 
 def published(arch: str) -> tuple[float, str]:

@@ -40,7 +40,9 @@ def test_fisher_of_one_layer():
     layer = nn.Linear(5, 3)
     logits = layer(X).detach()
     gradient = (logits.softmax(1) - F.one_hot(Y, 3)) / len(X)
-    assert score("fisher", layer, X, Y) == pytest.approx(0.5 * float((logits * gradient).square().mean(0).sum()), rel=1e-4)
+    assert score("fisher", layer, X, Y) == pytest.approx(
+        0.5 * float((logits * gradient).square().mean(0).sum()), rel=1e-4
+    )
 
 
 def test_naswot_counts_agreeing_units():

@@ -50,7 +50,8 @@ def published_rule(choices):
 def in_numbers(choices):
     """What a cell makes of one number, with a function of its own for each operation; all are 0 at 0."""
     functions = {"none": lambda x: 0.0, "skip_connect": lambda x: x, "nor_conv_1x1": lambda x: math.sin(1.3 * x),
-                 "nor_conv_3x3": lambda x: math.tanh(1.7 * x), "avg_pool_3x3": lambda x: math.expm1(0.31 * x)}  # fmt: skip
+                 "nor_conv_3x3": lambda x: math.tanh(1.7 * x),
+                 "avg_pool_3x3": lambda x: math.expm1(0.31 * x)}  # fmt: skip
     nodes = [0.7]
     for j in (1, 2, 3):
         nodes.append(math.fsum(functions[choices[f"{i}-{j}"]](nodes[i]) for i in range(j)))
@@ -167,7 +168,7 @@ def test_one_path_of_a_supernet_of_cells_is_that_network():
             if "edges" in parts:
                 edge = parts.index("edges") + 1
                 key = ".".join([*parts[: edge + 1], str(places[parts[edge]]), *parts[edge + 1 :]])
-            state[".".join(parts)] = held[key] if key in held else value
+            state[".".join(parts)] = held.get(key, value)
         net.load_state_dict(state)
         mix = one_hot(code, cell.SPACE.sizes, x)
         assert torch.allclose(net(x), supernet(x, mix), atol=1e-5)
@@ -208,8 +209,9 @@ def test_a_found_network_is_a_file_that_builds_it_again(tmp_path):
 
 @pytest.mark.parametrize(
     "content",
-    [None, "x", "", 'space = "mlp"', 'space = 3\n[choices]', 'space = "mpl"\n[choices]', 'space = "no_such:f"\n[choices]',
-     'space = "mlp"\n[choices]\ndept = 3', 'space = "mlp"\n[choices]\ndepth = 9', b"\xff"],
+    [None, "x", "", 'space = "mlp"', 'space = 3\n[choices]', 'space = "mpl"\n[choices]',
+     'space = "no_such:f"\n[choices]', 'space = "mlp"\n[choices]\ndept = 3',
+     'space = "mlp"\n[choices]\ndepth = 9', b"\xff"],
 )  # fmt: skip
 def test_a_file_that_describes_no_network_is_refused(content, tmp_path):
     file = tmp_path / "net.toml"

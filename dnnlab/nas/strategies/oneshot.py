@@ -9,7 +9,7 @@ from dnnlab.nas.problem import Inherit, Problem, Search, Supernet
 EPOCHS = 50
 """Of a supernet, at most; and half of the budget at most."""
 RANKED, UNSELECTED = 100, 10
-"""Architectures that the shared weights rank, and how many of them are trained whatever their rank."""
+"""Architectures that the shared weights rank, at most, and how many of them are trained whatever their rank."""
 
 
 def search(problem: Problem) -> Search:
@@ -18,7 +18,8 @@ def search(problem: Problem) -> Search:
     while True:
         supernet = Supernet("oneshot", max(1.0, min(EPOCHS, problem.left() * problem.epochs / 2)), number)
         yield [supernet]
-        ranked = yield [Inherit(problem.draw(), supernet) for _ in range(RANKED)]
+        count = int(min(RANKED, max(2.0, 4 * problem.left())))
+        ranked = yield [Inherit(problem.draw(), supernet) for _ in range(count)]
         unselected = [outcome.code for outcome in ranked[: int(min(UNSELECTED, max(1.0, problem.left() / 4)))]]
         best = [outcome.code for outcome in sorted(ranked, key=lambda outcome: -outcome.value)]
         codes = [*unselected, *best]
