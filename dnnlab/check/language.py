@@ -160,7 +160,7 @@ def _argument(node: ast.expr, quantities: Mapping[str, Quantity]) -> Value | str
 def _called(name: str, arguments: list[Value | str], quantity: Quantity) -> Value:
     try:
         return quantity(*arguments)
-    except (TypeError, ValueError) as problem:
+    except (TypeError, ValueError, AttributeError) as problem:
         if isinstance(problem, UsageError):
             raise
         raise UsageError(f"{name} does not take {', '.join(map(repr, arguments)) or 'nothing'}.") from None

@@ -107,8 +107,10 @@ def _finding(run: Run, condition: Condition, column: Column, row: dict[Any, Any]
 
 def _word(condition: Condition, row: Mapping[Any, Any]) -> Finding:
     word = str(row[condition.metric])
-    open_ = word in ("undecided", "not decided", "")
-    return Finding(None if open_ else word == condition.level, word, math.nan, math.nan, math.nan, _n(row))
+    true = None if word in ("undecided", "") else word == condition.level
+    # Of a statement its derivation tells more than that it holds, and its left side is the number.
+    value = float(row.get("left", math.nan))
+    return Finding(true, str(row.get("derivation") or word), value, value, value, _n(row), condition.when)
 
 
 def _n(row: Mapping[Any, Any]) -> int:

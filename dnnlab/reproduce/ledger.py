@@ -83,6 +83,8 @@ def run(task: Task, out: Path, quiet: bool) -> tuple[dict[str, Any], Run | None]
         "published": claim.published,
         "note": claim.note,
         "command": task.command,
+        "circumstances": "",
+        "measured": "",
         "n": 0,
     }
     try:
