@@ -24,7 +24,7 @@ A number on the right is meant to the digits that are written. Besides + - · / 
 {"; ".join(text.replace("[", chr(92) + "[") for text in FUNCTIONS.values())}.
 """
 
-MEASURED_BY = ("check", "nets")
+MEASURED_BY = ("check", "data", "nets", "training")
 
 
 def _check(text: str) -> None:
