@@ -51,22 +51,29 @@ class Statement:
 
     def holds(self, left: Value, right: Value) -> bool:
         """Whether the relation is true of the two values. Equal means to the digits in which a number on the right is
-        written, so 0.25^5 = 0.00098 holds; else to nine digits."""
+        written, if it has a point or an exponent, so 0.25^5 = 0.00098 holds; else to nine digits."""
         if self.relation is not ast.Eq:
             return _RELATIONS[self.relation][1](left, right)
-        if isinstance(self.right, ast.Constant):
+        if isinstance(self.right, ast.Constant) and isinstance(self.right.value, float):
             written = ast.get_source_segment(_translated(self.text), self.right) or ""
             _, _, exponent = Decimal(written.replace("_", "")).as_tuple()
             # The half unit itself rounds up or down as one likes; and floats need a little room.
             return abs(left - right) <= 0.5 * 10.0 ** int(exponent) * (1 + 1e-9)
-        return math.isclose(left, right, rel_tol=1e-9)
+        return math.isclose(left, right, rel_tol=1e-9, abs_tol=1e-9)
 
 
 def _translated(text: str) -> str:
+    """In Python's signs; what is in quotes stays as it is."""
+    parts = re.split(r"""("[^"]*"|'[^']*')""", text)
+    parts[::2] = map(_translated_part, parts[::2])
+    return "".join(parts).strip()
+
+
+def _translated_part(text: str) -> str:
     for sign, python in _SIGNS.items():
         text = text.replace(sign, python)
     text = re.sub(r"(?<![\d,])\d{1,3}(,\d{3})+(?![\d,])", lambda number: number[0].replace(",", "_"), text)
-    return re.sub(r"(?<![<>=!])=(?!=)", "==", text).strip()
+    return re.sub(r"(?<![<>=!])=(?!=)", "==", text)
 
 
 def parse(text: str, quantities: Mapping[str, object]) -> Statement:

@@ -20,6 +20,10 @@ _LARGEST = 100_000
 """Bytes of a figure that the page still takes in; a larger one is on the run's own page."""
 
 
+_SOME = 0.1
+"""Seconds that are worth telling."""
+
+
 @dataclass(frozen=True)
 class Entry:
     """A row of the ledger as the page shows it."""
@@ -39,7 +43,8 @@ class Entry:
 
     @property
     def time(self) -> str:
-        return f"{number(float(self.row['seconds']))} s" if "seconds" in self.row else ""
+        seconds = float(self.row.get("seconds", 0))
+        return f"{number(seconds)} s" if seconds >= _SOME else ""
 
 
 def slug(text: str) -> str:
