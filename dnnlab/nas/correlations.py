@@ -7,11 +7,12 @@ from random import Random
 from typing import Any
 
 from dnnlab.nas import columns as c
+from dnnlab.nas.cells import ProxyCell
 from dnnlab.nas.lab import Lab, Training
 from dnnlab.nas.ledger import parse
 from dnnlab.nas.problem import Inherit, Supernet
 from dnnlab.nas.proxy_names import PROXIES
-from dnnlab.nas.spec import ProxyCell, Spec
+from dnnlab.nas.spec import Spec
 from dnnlab.nas.strategies.oneshot import EPOCHS
 from dnnlab.nets.spaces.space import Code
 from dnnlab.runner.journal import Rows
@@ -75,8 +76,8 @@ def _scores(lab: Lab, code: Code) -> Iterator[tuple[str, float, float]]:
     yield "macs", float(network.macs), seconds
     if lab.space.supernet is not None:
         shared = Inherit(code, Supernet("oneshot", float(EPOCHS), 0))
-        lab.supernet(shared.supernet)  # once for all of them
-        value, seconds = _timed(functools.partial(lab.inherited, shared))
+        lab.shared.trained(shared.supernet)  # once for all of them
+        value, seconds = _timed(functools.partial(lab.shared.inherited, shared))
         yield c.SHARED, value, seconds
 
 

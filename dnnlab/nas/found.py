@@ -2,6 +2,7 @@
 
 import importlib.util
 import logging
+import threading
 import warnings
 from collections.abc import Sequence
 from pathlib import Path
@@ -25,8 +26,9 @@ def write_toml(place: Place, name: str, space: str, choices: Choices, comment: s
     return file
 
 
-def write_found(lab: "Lab", strategy: str, trainings: "Sequence[Training]") -> None:
-    """Write what one search ended in: spec, and weights of its first retraining as safetensors and as ONNX."""
+def write_found(lab: "Lab", strategy: str, trainings: "Sequence[Training]", best: bool) -> None:
+    """Write what one search ended in: spec, and weights of its first retraining; of the ``best`` of a seed, which takes
+    seconds, as ONNX too."""
     from safetensors.torch import save
 
     name = f"{strategy.replace(':', '-')}-seed{lab.seed}"
@@ -36,14 +38,16 @@ def write_found(lab: "Lab", strategy: str, trainings: "Sequence[Training]") -> N
     model = lab.trained_model(trainings[0])
     state = {key: value.detach().cpu().contiguous() for key, value in model.state_dict().items()}
     atomic.write(file.with_suffix(".safetensors"), save(state))
-    if all(importlib.util.find_spec(library) for library in ("onnx", "onnxscript")):
+    if best and all(importlib.util.find_spec(library) for library in ("onnx", "onnxscript")):
         _write_onnx(lab, model, file.with_suffix(".onnx"))
 
 
 def _write_onnx(lab: "Lab", model: "nn.Module", file: Path) -> None:
     """The network in evaluation mode, for batches of any size."""
     import torch
+    from tqdm import tqdm
 
+    tqdm.set_lock(threading.RLock())  # the exporter's; its own would outlive a worker that is stopped
     x = lab.data.inputs(lab.data.train[:2])
     part = file.with_suffix(".part")
     logging.getLogger("torch.onnx").setLevel(logging.ERROR)

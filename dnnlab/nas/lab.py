@@ -4,18 +4,18 @@ import math
 import time
 from collections.abc import Callable, Hashable, Sequence
 from dataclasses import dataclass
-from random import Random
 from typing import Any
 
 import torch
-from torch import Tensor, nn
+from torch import nn
 
 from dnnlab.data import load
 from dnnlab.errors import DnnlabError, UsageError
-from dnnlab.nas import latency, proxies, supernets
+from dnnlab.nas import latency, proxies
 from dnnlab.nas.columns import write_code
 from dnnlab.nas.ledger import Cost, parse
 from dnnlab.nas.problem import Inherit, Request, Score, Supernet
+from dnnlab.nas.shared import SharedWeights
 from dnnlab.nas.spec import MEASURED_BY, Spec
 from dnnlab.nets import cost, spaces
 from dnnlab.nets.spaces.space import Code
@@ -78,9 +78,8 @@ class Lab:
         self._networks: dict[str, Network] = {}
         self._models: dict[Training, nn.Module] = {}
         self._buckets: dict[Training, Sequence[Training]] = {}
-        self._supernets: dict[Supernet, tuple[nn.Module, State]] = {}
+        self.shared = SharedWeights(self)
         self._latencies: dict[str, float] = {}
-        self._macs: dict[bool, float] = {}
         self._check()
 
     def _check(self) -> None:
@@ -132,10 +131,7 @@ class Lab:
         examples = batches * self.spec.batch_size
         match request:
             case Supernet(kind, epochs):
-                mixed = kind == "darts"
-                if mixed not in self._macs:
-                    self._macs[mixed] = supernets.macs_an_example(self._supernet(), self.space, self.data, mixed)
-                return Cost(epochs, epochs * examples * self._macs[mixed])
+                return Cost(epochs, epochs * examples * self.shared.macs_an_example(mixed=kind == "darts"))
             case Score(code):
                 seen = min(proxies.BATCH, len(self.data.train))
                 return Cost(seen / len(self.data.train), seen * self.network(code).training_macs)
@@ -220,7 +216,7 @@ class Lab:
         if good and good[0].tag == SEARCH:
             self._train(good, models)
         elif good:
-            state = trained(self.place, self._identity(good), lambda: self._trained_state(good, models))
+            state = trained(self.place, self.identity(good), lambda: self._trained_state(good, models))
             for i, (training, model) in enumerate(zip(good, models, strict=True)):
                 model.load_state_dict({k.partition(".")[2]: v for k, v in state.items() if k.startswith(f"{i}.")})
                 self._models[training] = model.to(self.device)
@@ -231,7 +227,8 @@ class Lab:
         self._train(bucket, models)
         return {f"{i}.{name}": value for i, model in enumerate(models) for name, value in model.state_dict().items()}
 
-    def _identity(self, bucket: Sequence[Any]) -> dict[str, Any]:
+    def identity(self, bucket: Sequence[Any]) -> dict[str, Any]:
+        """All that decides the weights of what is trained together."""
         spec = self.spec
         return {
             "experiment": "nas",
@@ -282,14 +279,14 @@ class Lab:
             fact: dict[str, Any] = {"code": ""}
             match request:
                 case Supernet():
-                    self.supernet(request)
+                    self.shared.trained(request)
                     if request.kind == "darts":
-                        code = self.discretised(request)
+                        code = self.shared.discretised(request)
                         fact = {"code": write_code(code), "skips": self.space.skips(self.space.choices(code))}
                 case Score(code, proxy):
                     fact = {"code": write_code(code), "score": self.score(code, proxy)}
                 case Inherit(code):
-                    fact = {"code": write_code(code), "score": self.inherited(request)}
+                    fact = {"code": write_code(code), "score": self.shared.inherited(request)}
             spent = self.cost(request)
             fact |= {"epochs": spent.epochs, "macs": spent.macs, "seconds": time.perf_counter() - started}
             facts.append(fact)
@@ -307,44 +304,3 @@ class Lab:
     def _proxy_batch(self) -> Any:
         size = min(proxies.BATCH, len(self.data.train))
         return batch_order(len(self.data.train), size, stream(self.spec.seed, self.seed, "proxies"))
-
-    def _supernet(self) -> nn.Module:
-        assert self.space.supernet is not None
-        return self.space.supernet(self.data.shape, self.classes).to(self.device)
-
-    def supernet(self, asked: Supernet) -> tuple[nn.Module, State]:
-        """A trained supernet, and the logits of its mixture by dimension where it has one; kept like a retraining."""
-        if asked not in self._supernets:
-            purpose = f"supernet {asked.kind} {asked.number}"
-            torch.manual_seed(int(stream(self.spec.seed, self.seed, purpose).integers(2**63)))
-            model = self._supernet()
-            state = trained(self.place, self._identity([asked]), lambda: self._train_supernet(asked, model, purpose))
-            alphas = {k: v for k, v in state.items() if k.startswith(_ALPHA)}
-            model.load_state_dict({k: v for k, v in state.items() if k not in alphas})
-            self._supernets[asked] = model.to(self.device), alphas
-        return self._supernets[asked]
-
-    def _train_supernet(self, asked: Supernet, model: nn.Module, purpose: str) -> State:
-        rng = stream(self.spec.seed, self.seed, f"batches {purpose}")
-        order = batch_order(len(self.data.train), self.spec.batch_size, rng)
-        steps = max(1, round(asked.epochs * (len(self.data.train) // self.spec.batch_size)))
-        alphas: list[Tensor] = []
-        if asked.kind == "darts":
-            alphas = supernets.train_darts(model, self.space, self.data, order, self.spec.lr, steps)
-        else:
-            paths = Random(int(rng.integers(2**63)))
-            supernets.train_paths(model, self.space, self.data, order, paths, self.spec.lr, steps)
-        return model.state_dict() | {f"{_ALPHA}{i}": alpha for i, alpha in enumerate(alphas)}
-
-    def discretised(self, asked: Supernet) -> Code:
-        """The architecture that a mixture ends in."""
-        _, alphas = self.supernet(asked)
-        return supernets.discretise(self.space, [alphas[f"{_ALPHA}{i}"] for i in range(len(alphas))])
-
-    def inherited(self, request: Inherit) -> float:
-        """Validation accuracy under a supernet's weights."""
-        model, _ = self.supernet(request.supernet)
-        return supernets.inherited(model, self.space, request.code, self.data)
-
-
-_ALPHA = "mixture."

@@ -4,10 +4,10 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
+from dnnlab.nas.cells import Cell
 from dnnlab.nas.ledger import Ledger
 from dnnlab.nas.pareto import front
 from dnnlab.nas.problem import Outcome, Request, Search
-from dnnlab.nas.spec import Cell
 from dnnlab.nets.spaces.space import Code
 
 STALLED = 2000

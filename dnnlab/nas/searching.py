@@ -13,12 +13,13 @@ from statistics import fmean
 from typing import Any
 
 from dnnlab.nas import columns as c
+from dnnlab.nas.cells import Cell
 from dnnlab.nas.found import write_found
 from dnnlab.nas.lab import SEARCH, Lab, Training
 from dnnlab.nas.ledger import Ledger, parse
 from dnnlab.nas.problem import Inherit, Outcome, Problem, Request, Score, Supernet, Train
 from dnnlab.nas.running import Key, Result, Running
-from dnnlab.nas.spec import Cell, Spec
+from dnnlab.nas.spec import Spec
 from dnnlab.nas.strategies import AVERAGE, RANDOM, find
 from dnnlab.nets.spaces.space import Code
 from dnnlab.runner.journal import Rows
@@ -218,33 +219,36 @@ class _Session:
             for training in trainings
         ]
         yield from self._answered(asked)
+        ended = {
+            run.number: max(again[run.number].values(), key=self._validated)
+            for run in self.runs
+            if run.cell.strategy != AVERAGE and again[run.number]
+        }
+        best = max(ended, key=lambda number: self._validated(ended[number]), default=-1)
         for run in self.runs:
-            yield from self._tested(run, again[run.number])
+            trainings = ended.get(run.number, [t for each in again[run.number].values() for t in each])
+            good = [t for t in trainings if not self.lab.network(t.code).problem]
+            if good:
+                yield from self._tested(run, good, run.number == best)
 
-    def _tested(self, run: Running, again: dict[Code, list[Training]]) -> Iterator[Rows]:
-        """The test of the one whose retrainings validate best; of average architectures, all of them."""
-        if not again:
-            return
+    def _validated(self, trainings: Sequence[Training]) -> float:
+        """Mean validation accuracy of retrainings."""
+        mean = fmean(self.facts[self._key(training)]["validation"] for training in trainings)
+        return -math.inf if math.isnan(mean) else mean
 
-        def validation(code: Code) -> float:
-            mean = fmean(self.facts[self._key(training)]["validation"] for training in again[code])
-            return -math.inf if math.isnan(mean) else mean
-
-        average = run.cell.strategy == AVERAGE
-        codes = list(again) if average else [max(again, key=validation)]
-        trainings = [t for code in codes for t in again[code] if not self.lab.network(code).problem]
+    def _tested(self, run: Running, trainings: Sequence[Training], best: bool) -> Iterator[Rows]:
+        """The test of what a search ended in, which is written down too; of average architectures, all of them."""
         entries = [
             self._entry(run, c.FINAL, ("test", str(run.number), *self._key(training)), training)
             for training in trainings
         ]
 
         def work() -> list[Fact]:
-            if not average:
-                write_found(self.lab, run.cell.strategy, trainings)
+            if run.cell.strategy != AVERAGE:
+                write_found(self.lab, run.cell.strategy, trainings, best)
             return [self.lab.tested(training, self.facts[self._key(training)]) for training in trainings]
 
-        if entries:
-            yield from self._part(entries, work)
+        yield from self._part(entries, work)
 
 
 def _training(request: Any) -> Training:

@@ -2,8 +2,7 @@
 
 import functools
 import itertools
-import math
-from collections.abc import Hashable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import Annotated
@@ -13,6 +12,7 @@ from typer import Option
 from dnnlab import data as datasets
 from dnnlab.errors import UsageError
 from dnnlab.nas import ledger, strategies
+from dnnlab.nas.cells import Cell, ProxyCell, TableCell
 from dnnlab.nas.proxy_names import PROXIES
 from dnnlab.nas.strategies import AVERAGE, PREFILTER, RANDOM, STRATEGIES
 from dnnlab.nas.table import Table, read
@@ -44,76 +44,13 @@ A space of your own: [cyan]dnnlab nas --space mypackage.spaces:space --data fold
 
 MEASURED_BY = (
     *(f"nas/{part}.py" for part in ("correlations", "found", "lab", "latency", "ledger", "measure", "pareto")),
-    *(f"nas/{part}.py" for part in ("problem", "proxies", "running", "searching", "supernets", "table", "tabular")),
-    *("nas/strategies", "data", "nets", "runner/seeds.py", "training"),
+    *(f"nas/{part}.py" for part in ("problem", "proxies", "running", "searching", "shared", "supernets", "table")),
+    *("nas/tabular.py", "nas/strategies", "data", "nets", "runner/seeds.py", "training"),
 )
 
 OBJECTIVES = ("accuracy", "parameters", "macs", "bytes", "latency")
 AUGMENTATIONS = ("none", "flip", "crop", "crop+flip")
 _WHAT, _COST = "What is searched, and how", "Budget"
-
-
-@dataclass(frozen=True)
-class Cell:
-    """One search: a strategy and a seed. Its fields are the first columns of ``cells.csv``."""
-
-    strategy: str
-    space: str
-    data: str
-    budget: str
-    seed: int
-
-    side_by_side = True
-    weight = 1 / 100_000
-
-    def __str__(self) -> str:
-        return f"searches in {self.space} on {self.data}, seed {self.seed}"
-
-    @property
-    def together(self) -> Hashable:
-        """The searches of one seed ask for the same trainings; those of a table for nothing but the table."""
-        return (self.data, self.seed)
-
-    @property
-    def macs(self) -> float:
-        """Nobody knows before."""
-        return math.nan
-
-
-@dataclass(frozen=True)
-class TableCell(Cell):
-    """A search of a published table; all seeds of a strategy are one stack."""
-
-    def __str__(self) -> str:
-        return f"{self.strategy} in {self.data}"
-
-    @property
-    def together(self) -> Hashable:
-        return self.strategy
-
-    @property
-    def macs(self) -> float:
-        return 0.0
-
-
-@dataclass(frozen=True)
-class ProxyCell:
-    """Architectures drawn at random, scored and trained, under one seed."""
-
-    space: str
-    data: str
-    seed: int
-
-    side_by_side = True
-    weight = 1.0
-    macs = math.nan
-
-    def __str__(self) -> str:
-        return f"cheap scores in {self.space} on {self.data}, seed {self.seed}"
-
-    @property
-    def together(self) -> Hashable:
-        return self
 
 
 @dataclass(frozen=True)

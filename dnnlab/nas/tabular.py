@@ -10,11 +10,12 @@ from collections.abc import Iterator, Sequence
 from random import Random
 
 from dnnlab.nas import columns as c
+from dnnlab.nas.cells import TableCell
 from dnnlab.nas.found import write_toml
 from dnnlab.nas.ledger import Cost, Ledger, parse
 from dnnlab.nas.problem import Outcome, Problem, Train
 from dnnlab.nas.running import STALLED
-from dnnlab.nas.spec import Spec, TableCell
+from dnnlab.nas.spec import Spec
 from dnnlab.nas.strategies import AVERAGE, find
 from dnnlab.nets.spaces.cell import SPACE
 from dnnlab.nets.spaces.space import Code

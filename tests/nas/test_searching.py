@@ -179,13 +179,13 @@ def test_shared_weights_are_those_of_the_path(tmp_path):
     """The supernet's accuracy of an architecture, counted by hand on one batch of the whole validation split."""
     made = a_lab(tmp_path, space="cell")
     asked = Supernet("oneshot", 1.0, 0)
-    model, _ = made.supernet(asked)
+    model, _ = made.shared.trained(asked)
     code = (3, 1, 2, 4, 3, 1)
     x, y = made.data.inputs(made.data.validation), made.data.y[made.data.validation]
     with torch.no_grad():
         right = (model.train()(x, one_hot(code, made.space.sizes, x)).argmax(1) == y).double().mean()
     assert inherited(model, made.space, code, made.data, 10**6) == pytest.approx(float(right))
-    assert 0 <= made.inherited(Inherit(code, asked)) <= 1
+    assert 0 <= made.shared.inherited(Inherit(code, asked)) <= 1
 
 
 def test_darts_ends_in_its_strongest_choices_and_never_in_nothing(tmp_path):
