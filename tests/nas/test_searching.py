@@ -211,7 +211,7 @@ def test_a_mixture_learns_to_prefer_what_lowers_the_loss(tmp_path):
     space = Space({"switch": ("off", "on")}, lambda choices, shape, classes: None)
     order = batch_order(len(made.data.train), 64, np.random.default_rng(0))
     (alpha,) = train_darts(Switch(), space, made.data, order, 0.01, 60)
-    assert alpha[1] - alpha[0] > 0.2  # of at most 60 steps of 0.003 each, twice
+    assert alpha[1] - alpha[0] > 0.6  # of at most 60 steps of 0.01 each, for both
     assert discretise(space, [alpha]) == (1,)
 
 
