@@ -58,9 +58,22 @@ def test_the_figures_can_be_read(dnnlab, monkeypatch):
     drawn = []
     real = figures.draw
     monkeypatch.setattr(figures, "draw", lambda *args: drawn.extend(real(*args)) or drawn)
-    assert dnnlab(*SMALL, "--strategy", "rl", "--budget", 24, "--space", "conv").code == 0
+    assert dnnlab(*SMALL, "--strategy", "rl", "--budget", 24).code == 0
     assert {picture.name for picture in drawn} == {"anytime", "found", "test", "importance"}
     for picture in drawn:
+        assert faults(picture.figure) == []
+
+
+def test_drawings_of_every_space_can_be_read():
+    from dnnlab.nas.drawing import _boxes, _cell
+    from dnnlab.nets.spaces import SPACES
+
+    conv = SPACES["conv"]
+    largest = conv.line(tuple(size - 1 for size in conv.sizes))
+    separable = conv.line((2, *(1,) * (len(conv.sizes) - 1)))
+    pictures = [_boxes(line, "found", "Found") for line in (largest, separable, "8 relu", "16 tanh; norm batch")]
+    pictures += [_cell(SPACES["cell"].choices(code), "found", "Found") for code in ((3,) * 6, (0, 1, 2, 3, 4, 1))]
+    for picture in pictures:
         assert faults(picture.figure) == []
 
 
