@@ -72,7 +72,8 @@ def _boxes(line: str, name: str, title: str) -> Picture:
     parts = [part.strip() for part in layers.split(" | " if " | " in layers else ",")]
     boxes = ["input", *(_wrapped(part) for part in parts), "classes"]
     height = 1.4 + 0.22 * max(box.count("\n") for box in boxes)
-    with new_figure(max(5.0, 1.5 * len(boxes)), height) as (figure, (axes,)):
+    each = 1.5 if max(map(len, parts)) < _MOST_LETTERS else 1.9
+    with new_figure(max(5.0, each * len(boxes)), height) as (figure, (axes,)):
         axes.set_axis_off()
         for i, text in enumerate(boxes):
             colour = INK if i in (0, len(boxes) - 1) else line_style(0)["color"]

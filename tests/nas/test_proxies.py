@@ -67,3 +67,21 @@ def test_the_model_is_left_as_it_was(proxy):
     assert all(torch.equal(value, before[name]) for name, value in model.state_dict().items())
     assert not model.training
     assert all(p.grad is None for p in model.parameters())
+
+
+class Cut(nn.Module):
+    """Nothing of the input reaches the outputs, as in a cell of nothings."""
+
+    def __init__(self):
+        super().__init__()
+        self.act, self.linear = nn.ReLU(), nn.Linear(5, 3)
+
+    def forward(self, x):
+        return self.linear(self.act(torch.zeros_like(x)))
+
+
+@pytest.mark.parametrize("proxy", PROXIES)
+def test_a_network_that_is_cut_has_a_score_or_none(proxy):
+    value = score(proxy, Cut(), X, Y)
+    assert math.isnan(value) or math.isfinite(value)
+    assert proxy != "jacob_cov" or math.isnan(value)
