@@ -48,6 +48,15 @@ WRONG = {
     "--augment": ["flop", "crop+"],
     "--ema": ["1", "-1", "x"],
     "--label-smoothing": ["1", "-0.1"],
+    "--strategy": ["evolutoin", "", "proxy:", "proxy:snap"],
+    "--space": ["mpl", "", "mlp:", ":x", "no_such_module_here:f", "wrong_models:number", "wrong_models:missing",
+                "raises_on_import:f", "not_python:f"],
+    "--table": ["missing.csv.gz", "a_file", "bad.csv", "empty"],
+    "--objectives": ["accuracy,size", "parameters", "", "accuracy,accuracyy"],
+    "--finalists": ["0", "x", "5"],
+    "--retrain": ["0", "x", "5"],
+    "--epochs": ["0", "x", "1.5"],
+    "--fidelity": ["0", "x", "99"],
     "--inputs": ["-1", "x"],
     "--nets": ["99", "x"],
     "--prune-dead": ["out.safetensors", "out.pt"],
@@ -116,6 +125,7 @@ BASES = {
     "gradient-flow": SMALL,
     "dead-relu": SMALL,
     "compare-arch": ["--arch", "mlp1", "--budget", "steps=2", "--seeds", "1"],
+    "nas": ["--budget", "4", "--finalists", "1", "--retrain", "1", "--epochs", "1", "--seeds", "1"],
 }
 
 
