@@ -73,7 +73,13 @@ class ColumnsRoom(Protocol):
 
 
 class MeasureRoom(Protocol):
-    """``measure.py``: what happens on the device."""
+    """``measure.py``: what happens on the device. A chain or a search, which cannot be planned ahead, has instead
+
+    ``steps(cells, spec, device, place, past) -> Iterator[Rows]``: the rows of the ``cells`` in parts, each in the
+    journal before the next is asked for. ``past`` are the parts that an interrupted session left, in order: their
+    content is taken instead of measured, and the parts after them are yielded. `runner.place.Place` says where
+    files go.
+    """
 
     def measure(self, cells: Sequence[Any], spec: Any, device: str, progress: Callable[[float], None]) -> Rows:
         """Rows of the ``cells``, which are one stack; reports progress from 0 to 1."""

@@ -2,10 +2,12 @@
 
 import dataclasses
 import importlib.metadata
-from collections.abc import Iterator, Sequence
+import itertools
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from dnnlab.runner.experiment import Cell, Experiment, Spec
+from dnnlab.runner.journal import Entry, Rows
 from dnnlab.runner.options import every
 from dnnlab.runner.provenance import code_digest, digest
 
@@ -19,6 +21,15 @@ class Stack:
     key: str
     cells: tuple[Any, ...]
     numbers: tuple[int, ...]
+
+    def part(self, number: int) -> str:
+        """The key of one of its parts, where it comes in parts."""
+        return f"{self.key}.{number}"
+
+    def parts(self, entries: Mapping[str, Entry]) -> list[Rows]:
+        """Those of its parts that are among the ``entries``, in order."""
+        names = itertools.takewhile(entries.__contains__, map(self.part, itertools.count()))
+        return [entries[name].rows for name in names]
 
 
 @dataclasses.dataclass(frozen=True)

@@ -2,11 +2,15 @@
 
 import sys
 import time
+from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
 
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+
+_EVERY = 5.0
+"""Seconds between two lines about parts, which may be many."""
 
 
 def say(message: str, quiet: bool = False) -> None:
@@ -20,10 +24,12 @@ class Meter:
 
     def __init__(self, total: int, done: int) -> None:
         self.total, self.done = total, done
-        self.started = time.monotonic()
 
     def fraction(self, share: float, of: int) -> None:
         """``share`` of the next ``of`` cells is done."""
+
+    def part(self, what: str) -> None:
+        """One more part of the stack called ``what`` is on the disk."""
 
     def finished(self, cells: int, what: str, seconds: float) -> None:
         """``cells`` cells, called ``what``, are measured and on the disk."""
@@ -31,6 +37,17 @@ class Meter:
 
 
 class _Lines(Meter):
+    def __init__(self, total: int, done: int) -> None:
+        super().__init__(total, done)
+        self.parts: Counter[str] = Counter()
+        self.said = time.monotonic()
+
+    def part(self, what: str) -> None:
+        self.parts[what] += 1
+        if time.monotonic() - self.said > _EVERY:
+            self.said = time.monotonic()
+            say(f"[{self.done}/{self.total}] {what}: part {self.parts[what]}")
+
     def finished(self, cells: int, what: str, seconds: float) -> None:
         super().finished(cells, what, seconds)
         say(f"[{self.done}/{self.total}] {what}: {cells} cells in {seconds:.1f} s")
@@ -44,6 +61,9 @@ class _Bar(Meter):
 
     def fraction(self, share: float, of: int) -> None:
         self.progress.update(self.task, completed=self.done + share * of)
+
+    def part(self, what: str) -> None:
+        self.progress.update(self.task, description=what)
 
     def finished(self, cells: int, what: str, seconds: float) -> None:
         super().finished(cells, what, seconds)

@@ -12,11 +12,12 @@ from dnnlab.report.table import fit, to_csv
 from dnnlab.runner import plan as planning
 from dnnlab.runner import provenance, store
 from dnnlab.runner.device import choose, keep_freed_memory
-from dnnlab.runner.engine import entries, side_by_side
+from dnnlab.runner.engine import Work, entries, side_by_side
 from dnnlab.runner.experiment import Experiment, Spec
 from dnnlab.runner.how import HowToRun
 from dnnlab.runner.journal import Entry, Journal
 from dnnlab.runner.options import build, chosen, every
+from dnnlab.runner.place import Place
 from dnnlab.runner.progress import meter, say
 from dnnlab.runner.result import Run
 
@@ -72,9 +73,14 @@ def _measured(experiment: Experiment, spec: Spec, how: HowToRun, command: str) -
         if workers > 1:
             say(f"{workers} stacks side by side, {threads} {'thread' if threads == 1 else 'threads'} each", how.quiet)
         with meter(len(plan.cells), there, how.quiet) as progress:
-            for stack, entry in entries(experiment, spec, plan, missing, device.name, progress.fraction):
+            work = Work(experiment, spec, device.name, Place(folder.path))
+            past = {stack.key: stack.parts(done) for stack in missing}
+            for stack, entry in entries(work, plan, missing, past, progress.fraction):
                 writer.append(entry)
-                progress.finished(len(stack.cells), str(stack.cells[0]), entry.seconds)
+                if entry.stack == stack.key:
+                    progress.finished(len(stack.cells), str(stack.cells[0]), entry.seconds)
+                else:
+                    progress.part(str(stack.cells[0]))
         record["notes"] = list(spec.notes())
         for note in record["notes"]:
             say(f"note: {note}.", how.quiet)
@@ -161,13 +167,16 @@ def cells_table(columns: Sequence[Column], plan: planning.Plan, entries: dict[st
     parts = []
     for stack in plan.stacks:
         entry = entries.get(stack.key)
-        if entry is None:
+        measured = stack.parts(entries)
+        if entry is None and not measured:
             continue
-        # A failed stack has one row a cell, with nothing measured and the reason.
-        rows = pd.DataFrame(entry.rows if not entry.error else {"cell": range(len(stack.cells))})
+        if entry is not None and entry.error:  # one row a cell, with nothing measured and the reason
+            measured.append({"cell": list(range(len(stack.cells))), "error": [entry.error] * len(stack.cells)})
+        elif entry is not None and entry.rows:
+            measured.append(entry.rows)
+        rows = pd.concat([pd.DataFrame({"error": "", **part}) for part in measured], ignore_index=True)
         own = pd.DataFrame([{**_fields(cell), "cell": i} for i, cell in enumerate(stack.cells)])
         merged = own.merge(rows, on="cell", how="inner")
-        merged["error"] = entry.error
         merged["_number"] = merged["cell"].map(dict(enumerate(stack.numbers)))
         parts.append(merged)
     if not parts:

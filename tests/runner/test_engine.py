@@ -2,10 +2,14 @@
 
 import dataclasses
 import os
+from pathlib import Path
 from types import SimpleNamespace
+
+import pytest
 
 from dnnlab.errors import UsageError
 from dnnlab.runner import engine
+from dnnlab.runner.place import Place
 from dnnlab.runner.plan import Plan, Stack
 
 
@@ -31,14 +35,31 @@ class Rooms:
             return {"cell": [0], "square": [number**2]}
 
 
-def run(numbers, monkeypatch, cores=2):
+class Chains:
+    """An experiment whose cells count up to their number, a part each, and die on the way where a file says so."""
+
+    class measure:  # noqa: N801 - a room
+        @staticmethod
+        def steps(cells, spec, device, place, past):
+            total = sum(part["count"][0] for part in past)
+            mark = place.run
+            for count in range(len(past), cells[0].number):
+                if count == 2 and mark.exists():
+                    mark.unlink()
+                    os._exit(1)
+                total += count
+                yield {"cell": [0], "count": [count], "total": [total]}
+
+
+def run(numbers, monkeypatch, cores=2, rooms=Rooms(), past=None, folder=Path("none")):  # noqa: B008 - it holds nothing
     import joblib
 
     monkeypatch.setattr(joblib, "cpu_count", lambda: cores)
     stacks = tuple(Stack(str(n), (Cell(n),), (n,)) for n in numbers)
     plan = Plan("key", tuple(Cell(n) for n in numbers), stacks, {})
-    found = engine.entries(Rooms(), SimpleNamespace(), plan, stacks, "cpu", lambda share, cells: None)
-    return {stack.key: entry for stack, entry in found}
+    work = engine.Work(rooms, SimpleNamespace(), "cpu", Place(folder))
+    found = engine.entries(work, plan, stacks, past or {}, lambda share, cells: None)
+    return {entry.stack: entry for _, entry in found}
 
 
 def test_processes_measure_what_one_would(monkeypatch):
@@ -55,8 +76,25 @@ def test_a_worker_that_dies_costs_its_own_stack_alone(monkeypatch):
     assert found["4"].rows == {"cell": [0], "square": [16]}
 
 
-def test_what_the_user_must_mend_stops_everything(monkeypatch):
-    import pytest
+def chain(*counts):
+    return {f"4.{n}": {"cell": [0], "count": [n], "total": [sum(range(n + 1))]} for n in counts}
 
+
+@pytest.mark.parametrize("cores", [1, 2])
+def test_a_stack_in_parts_goes_on_from_those_that_are_there(monkeypatch, cores):
+    found = run([4, 1], monkeypatch, cores, Chains(), {"4": list(chain(0, 1).values())})
+    assert {k: e.rows for k, e in found.items()} == {**chain(2, 3), "4": {}, "1.0": chain(0)["4.0"], "1": {}}
+
+
+def test_a_worker_that_dies_once_goes_on_in_another_from_its_last_part(monkeypatch, tmp_path):
+    mark = tmp_path / "root"
+    mark.touch()
+    found = run([4, 1], monkeypatch, 2, Chains(), folder=mark)
+    assert {k: e.rows for k, e in found.items() if k.startswith("4")} == {**chain(0, 1, 2, 3), "4": {}}
+    assert not found["4"].error
+    assert not mark.exists()
+
+
+def test_what_the_user_must_mend_stops_everything(monkeypatch):
     with pytest.raises(UsageError, match="seven"):
         run([1, 7], monkeypatch)
