@@ -68,7 +68,7 @@ def test_ten_thousand_round_trips_are_exact():
 
 def sparse_layer(rng, rows=60, columns=100, density=0.1, levels=(-0.5, -0.25, 0.25, 0.5)):
     there = rng.random((rows, columns)) < density
-    return (there * rng.choice(levels, (rows, columns))).astype(np.float32)
+    return np.where(there, rng.choice(levels, (rows, columns)), 0).astype(np.float32)
 
 
 @pytest.mark.parametrize("coded", [False, True])

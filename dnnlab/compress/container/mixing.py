@@ -20,8 +20,8 @@ _UNIT = 256
 _REACH = 11 * _UNIT
 _LIMIT = 250
 """Bits after which a context begins to forget."""
-_RATE = 14
-"""Weights move by 2⁻¹⁴ of log-odds times error."""
+_RATE = 1 << 15
+"""Weights move by a 2¹⁵-th of log-odds times error."""
 
 
 @functools.cache
@@ -74,11 +74,12 @@ class Mixer:
         push = self.stretched * error[:, None]
         for each in np.unique(self.chosen):
             own = push[self.chosen == each]
-            # By the root of how many bits pull at once: they are not independent.
-            self.weights[each] += own.sum(0) // ((1 << _RATE) * math.isqrt(len(own)))
-        flat, many = self.at.ravel(), self.at.shape[1]
+            # Many bits that pull at once are not independent: n of them count as the fourth root of n does.
+            many = len(own)
+            self.weights[each] += own.sum(0) // (_RATE * many // math.isqrt(math.isqrt(many)))
+        flat = self.at.ravel()
         np.add.at(self.seen, flat, 1)
-        np.add.at(self.ones, flat, np.repeat(bits, many))
+        np.add.at(self.ones, flat, np.repeat(bits, self.at.shape[1]))
         old = np.unique(flat[self.seen[flat] > _LIMIT])
         self.seen[old] //= 2
         self.ones[old] //= 2

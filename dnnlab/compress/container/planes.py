@@ -46,7 +46,10 @@ class Walk:
     def _code(self, bits: Ints | None, p: Ints) -> Ints:
         chances = p / ONE
         if self.encoder is None:
-            bits = self.decoder.decode(self.family, chances).astype(np.int64)
+            try:
+                bits = self.decoder.decode(self.family, chances).astype(np.int64)
+            except AssertionError:  # how constriction says that no encoder wrote this
+                raise ValueError("its entropy-coded part is none") from None
         else:
             assert bits is not None
             self.encoder.encode(bits.astype(np.int32), self.family, chances)
@@ -76,7 +79,9 @@ class Walk:
             entries = bits.copy()
             if value is not None and len(there):
                 wanted = None if column is None else column[there] - 1
-                found = self._values(value, wanted, depth, [a[there] for a in around], weight[there], full[there], there)
+                found = self._values(
+                    value, wanted, depth, [a[there] for a in around], weight[there], full[there], there
+                )
                 entries[there] = found + 1
                 weight[there] += 2 * found - (levels - 1)
             known[:, j + 1] = entries

@@ -50,16 +50,14 @@ class _Writer:
     def file(self, state: Mapping[str, NDArray[Any]], kinds: Mapping[str, int]) -> bytes:
         arrays = {name: np.require(value, requirements="C") for name, value in state.items()}
         flat = [n for n, v in arrays.items() if v.ndim < 2 and kinds.get(n) == SHARED]
-        common = self._levels([arrays[name] for name in flat]) if flat else None
+        common = self._levels([arrays[name] for name in flat] or [np.zeros(0, "<f4")])
         self.head.append(CODED if self.coded else PACKED)
         self._number(len(arrays))
         if self.coded:
             import constriction
 
             self.walk = Walk(encoder=constriction.stream.queue.RangeEncoder())
-        self._number(0 if common is None else len(common))
-        if common is not None and len(common):
-            self._codebook(common)
+        self._codebook(common)
         for name, values in arrays.items():
             self._tensor(name, values, kinds.get(name, RAW), common)
         if self.walk is not None:
@@ -74,7 +72,7 @@ class _Writer:
     def _number(self, value: int) -> None:
         self.head += _varint(value)
 
-    def _tensor(self, name: str, values: NDArray[Any], kind: int, common: NDArray[Any] | None) -> None:
+    def _tensor(self, name: str, values: NDArray[Any], kind: int, common: NDArray[Any]) -> None:
         dtype = values.dtype.newbyteorder("<") if values.dtype.itemsize > 1 else values.dtype
         if dtype not in DTYPES:
             raise ValueError(f"{name} is of type {values.dtype}, which a container does not hold")
@@ -97,9 +95,7 @@ class _Writer:
             self.body += values.ravel()[present].tobytes()
             return
         levels = self._levels([values]) if values.ndim > 1 else common
-        assert levels is not None
         if values.ndim > 1:
-            self._number(len(levels))
             self._codebook(levels)
         # Equal bits are equal values, and the codebook ascends by value, not by bits.
         places = {int(bits): place + 1 for place, bits in enumerate(bits_of(levels))}
@@ -115,6 +111,9 @@ class _Writer:
 
     def _codebook(self, levels: NDArray[Any]) -> None:
         """Half precision where that is exact."""
+        self._number(len(levels))
+        if not len(levels):
+            return
         with np.errstate(all="ignore"):
             half = levels.astype("<f2")
             exact = np.array_equal(bits_of(half.astype(levels.dtype)), bits_of(levels))
