@@ -9,11 +9,11 @@ from typing import Protocol
 import torch
 from torch import Tensor, nn
 
-from dnnlab.compare_arch.networks import build
 from dnnlab.data import load
 from dnnlab.data.dataset import Dataset
 from dnnlab.errors import UsageError
 from dnnlab.nets.cost import Cost, count
+from dnnlab.nets.named import build
 from dnnlab.runner.seeds import stream
 from dnnlab.training import budget, networks
 from dnnlab.training.plain import logits

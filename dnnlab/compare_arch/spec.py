@@ -9,10 +9,10 @@ from typing import Annotated, Any
 from typer import Option
 
 from dnnlab import data as datasets
-from dnnlab.compare_arch import networks
 from dnnlab.compare_arch.presets import PRESETS
 from dnnlab.compare_arch.questions import BLOCKS, MAIN, room
 from dnnlab.errors import UsageError
+from dnnlab.nets import named
 from dnnlab.runner.options import Check, OneOf, fields
 from dnnlab.training import budget as budgets
 from dnnlab.training import configuration as ask
@@ -38,7 +38,7 @@ What the catalogue holds: [cyan]dnnlab compare-arch --list[/cyan]. Building bloc
 The lecture's own comparisons: [cyan]dnnlab compare-arch --preset depth --data cifar10[/cyan]
 """
 
-MEASURED_BY = ("compare_arch", "data", "nets", "runner/engine.py", "runner/seeds.py", "training")
+MEASURED_BY = ("compare_arch", "data", "nets", "runner/engine.py", "runner/seeds.py", "runner/speed.py", "training")
 
 SCHEDULES = ("cosine", "onecycle", "constant")
 AUGMENTATIONS = ("none", "flip", "crop", "crop+flip")
@@ -56,7 +56,7 @@ class Spec:
             "package.module:factory; torchvision:NAME or timm:NAME.",
             rich_help_panel=_WHAT,
         ),
-        Check(networks.check),
+        Check(named.check),
     ] = ()
     preset: Annotated[
         str,
@@ -160,7 +160,7 @@ class Spec:
         """Digests of the data sets, and of the user's own networks."""
         if self.question != MAIN:
             return dict(room(self.question, "plan").content(self))
-        return datasets.digests(self.data) | networks.own_digests(self.arch)
+        return datasets.digests(self.data) | named.own_digests(self.arch)
 
     def notes(self) -> Sequence[str]:
         """What was done to the data that their owner may not expect."""

@@ -69,6 +69,7 @@ FAMILIES: dict[str, Family] = {
     for family in (
         Family("mlp", "FullyConnected", _EVERY | {"norm": tuple(shape.NORMS), "skip": _MLP_SKIPS}, sized=True),
         Family("highway", "Highway", _EVERY | {"skip": ("highway", "none")}, sized=True),
+        Family("lenet", "LeNet", _EVERY, sized=True),
         Family("alexnet", "AlexNet", _EVERY | {"head": _HEADS} | _STEM),
         Family("nin", "NetworkInNetwork", _EVERY),
         Family("vgg", "VGG", _EVERY | {"head": _HEADS}),
@@ -96,6 +97,7 @@ FAMILIES: dict[str, Family] = {
 
 _MLP = "Rumelhart 1986, doi:10.1038/323533a0"
 _HIGHWAY = "Srivastava 2015, arXiv:1507.06228"
+_LENET = "LeCun 1998, doi:10.1109/5.726791"
 _ALEXNET = "Krizhevsky 2014, arXiv:1404.5997"
 _NIN = "Lin 2014, arXiv:1312.4400"
 _VGG = "Simonyan & Zisserman 2015, arXiv:1409.1556"
@@ -194,6 +196,8 @@ MEMBERS: dict[str, Member] = {
             Member(f"highway{depth}", "highway", {"depth": depth}, _HIGHWAY, input_size=28, classes=10)
             for depth in (10, 20, 50, 100)
         ),
+        Member("lenet5", "lenet", {"channels": (20, 50), "units": (500,)}, _LENET, 99.20, input_size=28, classes=10),
+        Member("lenet300", "lenet", {"units": (300, 100)}, _LENET, 98.36, input_size=28, classes=10),
         Member("alexnet", "alexnet", {}, _ALEXNET, 56.52),
         Member("nin", "nin", {}, _NIN, 91.19, input_size=32, classes=10),
         *(_vgg(depth, norm) for depth in _VGG_STAGES for norm in ("none", "batch")),

@@ -81,12 +81,16 @@ class NetworkTraining:
         self.model.train()
         self.optimiser.zero_grad(set_to_none=True)
         with mixed(x):
-            loss = objective(self.model, x, y, self.recipe.label_smoothing)
+            loss = self.loss(x, y)
         loss.backward()
         self.optimiser.step()
         if self.average is not None:
             self._update_average()
         return loss.detach()
+
+    def loss(self, x: Tensor, y: Tensor) -> Tensor:
+        """What is minimised, of one batch."""
+        return objective(self.model, x, y, self.recipe.label_smoothing)
 
     @torch.no_grad()
     def _update_average(self) -> None:

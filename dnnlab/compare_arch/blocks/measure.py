@@ -7,10 +7,10 @@ from typing import Any
 import torch
 from torch import nn
 
-from dnnlab.compare_arch import speed
 from dnnlab.compare_arch.blocks.modules import make
 from dnnlab.compare_arch.blocks.plan import IMAGES, BlockCell
 from dnnlab.nets.cost import count
+from dnnlab.runner import speed
 from dnnlab.runner.journal import Rows
 from dnnlab.training.networks import laid_out
 

@@ -7,8 +7,8 @@ import numpy as np
 import pandas as pd
 
 from dnnlab.compare_arch.blocks import columns as c
-from dnnlab.compare_arch.speed import NOISE
 from dnnlab.report.table import fit
+from dnnlab.runner.speed import NOISE
 from dnnlab.runner.stats import mean_interval
 
 SLACK = 1.25

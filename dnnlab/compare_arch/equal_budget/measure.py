@@ -9,16 +9,16 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from dnnlab.compare_arch import speed
 from dnnlab.compare_arch.equal_budget import columns as c
 from dnnlab.compare_arch.equal_budget.plan import CostCell
 from dnnlab.compare_arch.fitting import counted, initialised, part_of, prepare, spend
-from dnnlab.compare_arch.networks import build
 from dnnlab.compare_arch.trained_cell import TrainedCell
 from dnnlab.data import load
 from dnnlab.data.dataset import Dataset
 from dnnlab.nets.cost import Cost
 from dnnlab.nets.memory import Memory, measured_peak, predict
+from dnnlab.nets.named import build
+from dnnlab.runner import speed
 from dnnlab.runner.device import free_memory
 from dnnlab.runner.journal import Rows
 from dnnlab.training import networks

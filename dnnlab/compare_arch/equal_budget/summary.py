@@ -7,9 +7,9 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from dnnlab.compare_arch import networks
 from dnnlab.compare_arch.equal_budget import columns as c
 from dnnlab.compare_arch.trained_cell import CONFIGURATION
+from dnnlab.nets import named
 from dnnlab.report.table import fit
 from dnnlab.runner.stats import ENOUGH, SIGNIFICANT, Comparison, holm, mean_interval, mean_share, paired
 
@@ -58,7 +58,7 @@ def _cost_row(key: Any, row: "pd.Series[Any]") -> dict[str, Any]:
 
 
 def _head(arch: str) -> dict[str, Any]:
-    accuracy, on = networks.published(arch)
+    accuracy, on = named.published(arch)
     return {
         "seeds": 0,
         "diverged": 0,

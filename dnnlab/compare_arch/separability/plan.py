@@ -4,9 +4,9 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from dnnlab import data as datasets
-from dnnlab.compare_arch.networks import own_digests
 from dnnlab.compare_arch.trained_cell import TrainedCell, trainings
 from dnnlab.errors import UsageError
+from dnnlab.nets.named import own_digests
 
 
 def plan(spec: Any) -> Sequence[TrainedCell]:

@@ -1,4 +1,4 @@
-"""The networks that are compared: of the catalogue, or a user's own."""
+"""Networks by name: of the catalogue, or a user's own."""
 
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
