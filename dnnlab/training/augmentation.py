@@ -53,7 +53,7 @@ def augmentation(name: str) -> Augmentation | None:
     """Changes images ``[batch, channel, height, width]``, each by draws of its own; ``None`` changes nothing.
 
     ``crop`` pads with black and takes a random window of the old size, ``flip`` mirrors half of the images left to
-    right, ``crop+flip`` does both: what is usual for CIFAR-10 (He 2016). ``shift`` is a smaller crop. Digits and letters
-    must not be mirrored.
+    right, ``crop+flip`` does both: what is usual for CIFAR-10 (He 2016). ``shift`` is a smaller crop. Digits and
+    letters must not be mirrored.
     """
     return _AUGMENTATIONS[name]
