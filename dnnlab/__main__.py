@@ -7,7 +7,7 @@ import warnings
 from types import FrameType
 from typing import NoReturn, TextIO
 
-from dnnlab.errors import DnnlabError
+from dnnlab.errors import DnnlabError, plain
 
 
 class _Stopped(BaseException):
@@ -46,14 +46,14 @@ def _open_streams() -> None:
         stream = getattr(sys, name)
         if stream is None:  # closed by the caller
             setattr(sys, name, open(os.devnull, "w", encoding="utf-8"))  # noqa: SIM115 - for the process's life
-        elif stream.errors == "strict":
+        elif stream.errors in ("strict", "surrogateescape"):  # the latter refuses a "–" under LC_ALL=C
             stream.reconfigure(errors="replace")
 
 
 def _run() -> int:
-    from dnnlab.cli import app
-
     try:
+        from dnnlab.cli import app
+
         code = app(standalone_mode=False)
         sys.stdout.flush()
     except DnnlabError as error:
@@ -63,14 +63,16 @@ def _run() -> int:
         return 128 + int(stop.args[0])
     except (BrokenPipeError, SystemExit) as end:
         # Rich and Typer turn a broken pipe into SystemExit(1).
-        if not isinstance(end, BrokenPipeError) and not isinstance(end.__context__, BrokenPipeError):
-            raise
+        if isinstance(end, SystemExit) and not isinstance(end.__context__, BrokenPipeError):
+            return _fail(f"a network called sys.exit({end.code!r}); let it raise an exception instead.", 2)
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # the reader, such as head, has seen enough
         return 0
     except OSError as error:
         where = f" {error.filename}" if error.filename else ""
         return _fail(f"the system refused{where}: {error.strerror or error}.", 1)
     except Exception as error:
+        if isinstance(error.__cause__, KeyboardInterrupt):  # Typer's Abort: a network of the user's raised it
+            return _fail("a KeyboardInterrupt was raised while measuring.", 1)
         # Typer vendors its own Click from 0.26 on, so its usage errors are known by shape rather than by class.
         if not hasattr(error, "format_message"):
             raise
@@ -82,12 +84,14 @@ def _usage(error: Exception) -> str:
     """A usage error of the command line in one sentence, with the help that would answer it."""
     message = " ".join(error.format_message().split())  # type: ignore[attr-defined]
     context = getattr(error, "ctx", None)
-    command = getattr(context, "command_path", None) or "dnnlab"
+    # An option without its value has lost the context.
+    asked = " ".join(["dnnlab", *(word for word in sys.argv[1:2] if not word.startswith("-"))])
+    command = getattr(context, "command_path", None) or asked
     return f"{message.rstrip('.')}; see {command} --help."
 
 
 def _fail(message: str, code: int) -> int:
-    print(f"dnnlab: {message}", file=sys.stderr)
+    print(f"dnnlab: {plain(message)}", file=sys.stderr)
     return code
 
 

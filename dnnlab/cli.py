@@ -14,6 +14,7 @@ from dnnlab.errors import UsageError, unknown
 from dnnlab.registry import EXPERIMENTS, find
 from dnnlab.runner.how import HowToRun, HowToShow
 from dnnlab.runner.options import CommandLineList, build, command_signature, fields, only
+from dnnlab.runner.streams import others_on_stderr
 
 if TYPE_CHECKING:
     from dnnlab.runner.experiment import Experiment
@@ -78,13 +79,16 @@ def _run(experiment: "Experiment", options: dict[str, Any]) -> None:
     if to_show.expect is not None and to_show.expect not in known:
         raise unknown("verdict for --expect", to_show.expect, known)
     if to_show.dry_run:
-        from dnnlab.runner.dry import describe
+        from dnnlab.runner.dry import foresee
 
-        print(describe(experiment, spec, to_run))
+        with others_on_stderr():
+            outlook = foresee(experiment, spec, to_run)
+        print(outlook.to_json() if to_show.json else outlook)
         return
     from dnnlab.runner.run import execute
 
-    run = execute(experiment, spec, to_run, shlex.join(["dnnlab", *sys.argv[1:]]))
+    with others_on_stderr():
+        run = execute(experiment, spec, to_run, shlex.join(["dnnlab", *sys.argv[1:]]))
     _show(run, to_show.json, to_run.quiet)
     others = [v for v in run.summary["verdict"] if to_show.expect is not None and v != to_show.expect]
     if others:
@@ -98,12 +102,12 @@ def _show(run: "Run", as_json: bool, quiet: bool) -> None:
 
     if as_json:
         print(run.to_json())
-        return
-    run.show()
-    for path in (*run.figures, run.page):
-        say(f"{'page' if path == run.page else 'figure'}: {path}", quiet)
+    else:
+        run.show()
+        for path in (*run.figures, run.page):
+            say(f"{'page' if path == run.page else 'figure'}: {path}", quiet)
     if run.failed:
-        say(f"warning: {run.failed} cells failed; {run.path / 'cells.csv'} says why.")
+        say(f"dnnlab: {run.failure}")
 
 
 def _recipe_command() -> Callable[..., None]:
@@ -143,7 +147,8 @@ def _open(text: str, out: Path) -> "Run":
 
     folder = store.find(text, out)
     name, _ = store.read_recipe(folder.path / store.SPEC)
-    return reopen(find(name), folder)
+    with others_on_stderr():
+        return reopen(find(name), folder)
 
 
 @app.command("runs", rich_help_panel=_RUNS)

@@ -1,6 +1,7 @@
 """The errors a user can cause or meet. Each is one sentence that says what was wrong and what would be right."""
 
 import difflib
+import unicodedata
 from collections.abc import Iterable
 
 
@@ -14,6 +15,17 @@ class UsageError(DnnlabError, ValueError):
     """The command, recipe or call was wrong (exit code 2)."""
 
     exit_code = 2
+
+
+def plain(text: str) -> str:
+    """``text`` on one line, control characters and lone surrogates written out: no name steers a terminal."""
+    return "".join(ascii(c)[1:-1] if unicodedata.category(c) in {"Cc", "Cs", "Zl", "Zp"} else c for c in text)
+
+
+def in_short(problem: BaseException) -> str:
+    """What an exception of somebody else's says, on one line: its kind and its text, where it has one."""
+    text = " ".join(str(problem).split())
+    return f"{type(problem).__name__}: {text}" if text else type(problem).__name__
 
 
 def listing(names: Iterable[str]) -> str:

@@ -6,12 +6,14 @@ import signal
 import subprocess
 import sys
 import time
+from pathlib import Path
 
 import pandas as pd
 import pytest
 
 import dnnlab as package
 from dnnlab.gradient_flow.columns import CELLS, SUMMARY
+from dnnlab.runner.journal import Journal
 
 SMALL = ("gradient-flow", "--width", 8, "--depth", 5, "--seeds", 3)
 PROMISED = ["act", "init", "norm", "skip", "depth", "width", "data", "seeds", "first_last_ratio", "verdict"]
@@ -195,3 +197,46 @@ def test_a_network_of_ones_own(dnnlab, tmp_path, monkeypatch):
     wrong = dnnlab("gradient-flow", "--model", "my_nets_for_cli:resnt")
     assert wrong.code == 2
     assert "did you mean resnet?" in wrong.err
+
+
+def test_a_dry_run_is_json_too(dnnlab, tmp_path):
+    outlook = json.loads(dnnlab(*SMALL, "--act", "sigmoid,relu", "--dry-run", "--json").out)
+    assert (outlook["cells"], len(outlook["stacks"]), outlook["device"]) == (6, 2, "cpu")
+    assert outlook["macs"] > 0
+    assert not outlook["exists"]
+    assert not (tmp_path / "results").exists()
+
+
+def test_a_finished_run_that_lost_its_journal_is_shown_while_its_tables_last_and_then_measured_again(dnnlab):
+    first = dnnlab(*SMALL)
+    (folder,) = Path("results/gradient-flow").iterdir()
+    bytes_before = (folder / "cells.csv").read_bytes()
+    (folder / "journal.jsonl").write_bytes(b"")
+    (folder / "spec.toml").unlink()
+    again = dnnlab(*SMALL)
+    assert (again.code, again.out) == (0, first.out)
+    (folder / "summary.csv").unlink()
+    anew = dnnlab(*SMALL)
+    assert (anew.code, anew.out) == (0, first.out)
+    assert "what was measured is gone; it is measured again" in anew.err
+    assert (folder / "cells.csv").read_bytes() == bytes_before
+
+
+def test_the_list_of_runs_says_what_each_is_up_to(dnnlab):
+    dnnlab(*SMALL, "--name", "done")
+    dnnlab(*SMALL, "--act", "tanh", "--name", "broken-off")
+    dnnlab(*SMALL, "--act", "gelu", "--name", "unreadable")
+    folders = {path.name.rsplit("-", 1)[0]: path for path in Path("results/gradient-flow").iterdir()}
+    record = folders["broken-off"] / "provenance.json"
+    record.write_text(record.read_text().replace('"finished",', '"running",', 1))
+    (folders["unreadable"] / "provenance.json").write_text("{")
+
+    def states():
+        return {line.split()[1].rsplit("-", 1)[0]: line.split()[2] for line in dnnlab("runs").out.splitlines()[1:]}
+
+    assert states() == {"done": "finished", "broken-off": "interrupted", "unreadable": "damaged"}
+    with Journal(folders["broken-off"] / "journal.jsonl").writing():
+        assert states()["broken-off"] == "running"
+    done = folders["done"]
+    shown = {dnnlab("show", name).out for name in ("done", f"gradient-flow/{done.name}", f"{done}/spec.toml")}
+    assert len(shown) == 1

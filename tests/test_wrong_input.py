@@ -33,13 +33,15 @@ WRONG = {
     "--clip": ["-1", "nan", "x"],
     "--device": ["gpu", "cuda", "mps", ""],
     "--expect": ["helthy", ""],
-    "--name": ["../x", "a b", "/", ".x"],
+    "--name": ["../x", "a b", "/", ".x", "n" * 300],
     "--out": ["a_file", "a_file/below"],
     "--weights": ["w.safetensors"],
     "--arch": ["resnet21", "", "resnet20:", "resnet20:act", "resnet20:act=", "resnet20:act=gelu,act=relu",
-               "resnet20:depth=3", "resnet20:width=0", "resnet20:width=nan", "resnet20:dropout=1", "mlp1:norm=group",
+               "resnet20:depth=3", "resnet20:width=0", "resnet20:width=nan", "resnet20:width=1e9", "resnet20:width",
+               "resnet20:dropout=1", "mlp1:norm=group",
                "no_such_module_here:f", "wrong_models:missing", "wrong_models:wrong_shape"],
-    "--budget": ["", "epochs", "epochs=0", "epochs=-1", "hours=3", "macs=1", "epochs=1e400", "steps=0.5"],
+    "--budget": ["", "epochs", "epochs=0", "epochs=-1", "hours=3", "macs=1", "epochs=1e400", "steps=0.5",
+                 "steps=1.5"],
     "--preset": ["depht", "x"],
     "--train-size": ["-1", "x", "3"],
     "--schedule": ["cosin", ""],
@@ -50,13 +52,15 @@ WRONG = {
     "--nets": ["99", "x"],
     "--prune-dead": ["out.safetensors", "out.pt"],
     "--model": ["nocolon", ":x", "x:", "no_such_module_here:f", "wrong_models:missing", "wrong_models:raises",
-                "wrong_models:number", "wrong_models:no_module", "wrong_models:wrong_shape", "wrong_models:bare",
+                "wrong_models:number", "wrong_models:quits", "wrong_models:no_module",
+                "wrong_models:wrong_shape", "wrong_models:bare",
                 "raises_on_import:f", "not_python:f", "torchvision:resnet18x", "timm:nothing"],
 }  # fmt: skip
 MODELS = """
 from torch import nn
 import torch
 number = 3
+def quits(): raise SystemExit(0)
 def raises(): raise KeyError("inside")
 def no_module(): return 5
 def wrong_shape(): return nn.Linear(3, 3)
@@ -100,8 +104,10 @@ def attempt(dnnlab, monkeypatch, place, arguments):
         monkeypatch.chdir(place)
         return dnnlab(*given)
 
-    monkeypatch.chdir(place)
-    refused(here(*arguments))
+    before = set(place.glob("results/*/*"))
+    done = here(*arguments)
+    refused(done)
+    assert done.code == 1 or set(place.glob("results/*/*")) == before, "a command that is refused leaves no run"
 
 
 SMALL = ["--depth", "3", "--width", "4", "--seeds", "1", "--steps", "2"]

@@ -16,6 +16,7 @@ from dnnlab.nets.cost import Cost, count
 from dnnlab.nets.named import build
 from dnnlab.runner.seeds import stream
 from dnnlab.training import budget, networks
+from dnnlab.training.fit import check_batch
 from dnnlab.training.plain import logits
 from dnnlab.training.stacked import batch_order
 
@@ -60,12 +61,28 @@ def counted(arch: str, shape: tuple[int, ...], classes: int) -> Cost:
         raise UsageError(f"{arch}: {problem}") from None
 
 
+def check_network(arch: str, name: str) -> None:
+    """Raise a `UsageError` unless ``arch`` takes the data called ``name``."""
+    data = load(name)
+    counted(arch, data.shape, len(data.classes))
+
+
+def check_training(cell: Asked) -> None:
+    """Raise a `UsageError` unless there is a whole batch, and the budget pays for a step."""
+    data = load(cell.data)
+    check_batch(data, cell.batch_size, _examples(cell, data))
+    training_macs(cell)
+
+
+def _examples(cell: Asked, data: Dataset) -> int:
+    return min(cell.train_size or len(data.train), len(data.train))
+
+
 def training_macs(cell: Asked) -> float:
     """Of the whole training; nan where the clock decides."""
     data = load(cell.data)
     macs = counted(cell.arch, data.shape, len(data.classes)).training_macs * cell.batch_size
-    examples = min(cell.train_size or len(data.train), len(data.train))
-    steps = budget.parse(cell.budget).steps(cell.arch, examples // cell.batch_size, macs)
+    steps = budget.parse(cell.budget).steps(cell.arch, _examples(cell, data) // cell.batch_size, macs)
     return math.nan if steps is None else float(steps * macs)
 
 
@@ -96,10 +113,7 @@ def prepare(model: nn.Module, data: Dataset, cell: Asked, base: int) -> networks
     Raises:
         UsageError: the batch is larger than the training split, or the model does not take the data.
     """
-    if cell.batch_size > len(data.train):
-        raise UsageError(
-            f"--batch-size {cell.batch_size} is more than the {len(data.train)} training examples of {data.name}."
-        )
+    check_batch(data, cell.batch_size)
     names = [field.name for field in dataclasses.fields(networks.Recipe)]
     training = networks.NetworkTraining(
         model,

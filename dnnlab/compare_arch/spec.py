@@ -11,6 +11,7 @@ from typer import Option
 from dnnlab import data as datasets
 from dnnlab.compare_arch.presets import PRESETS
 from dnnlab.compare_arch.questions import BLOCKS, MAIN, room
+from dnnlab.compare_arch.trained_cell import TrainedCell
 from dnnlab.errors import UsageError
 from dnnlab.nets import named
 from dnnlab.runner.options import Check, OneOf, fields
@@ -161,6 +162,20 @@ class Spec:
         if self.question != MAIN:
             return dict(room(self.question, "plan").content(self))
         return datasets.digests(self.data) | named.own_digests(self.arch)
+
+    def fit(self) -> None:
+        """Networks, batches, budgets and data must fit each other.
+
+        Raises:
+            UsageError: they do not.
+        """
+        from dnnlab.compare_arch import fitting
+
+        for cell in self.plan():
+            if cell.seed == 0 and hasattr(cell, "arch"):  # blocks and the like are what they are
+                fitting.check_network(cell.arch, cell.data)
+                if isinstance(cell, TrainedCell):
+                    fitting.check_training(cell)
 
     def notes(self) -> Sequence[str]:
         """What was done to the data that their owner may not expect."""

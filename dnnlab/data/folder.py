@@ -6,7 +6,7 @@ from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
-from PIL import Image
+from PIL import Image, UnidentifiedImageError
 
 from dnnlab.data.dataset import Content
 from dnnlab.data.files import DataFile
@@ -117,6 +117,8 @@ def _image(file: DataFile) -> tuple[tuple[int, int], Image.Image]:
             raise file.problem(f"unpacks to more than {Image.MAX_IMAGE_PIXELS:,} pixels") from None
         except DnnlabError:
             raise
+        except UnidentifiedImageError:  # whose text shows Python's own name of the open file
+            raise file.problem("is no image of a kind that dnnlab reads") from None
         # What Pillow's decoders raise for broken files.
         except (OSError, SyntaxError, ValueError, EOFError, IndexError, TypeError, struct.error) as error:
             raise file.problem(f"is no whole image ({error})") from None

@@ -12,7 +12,6 @@ from dnnlab.data import load
 from dnnlab.data.dataset import Dataset
 from dnnlab.dead_relu import born, hooked
 from dnnlab.dead_relu.spec import BornCell, Cell, Spec
-from dnnlab.errors import UsageError
 from dnnlab.nets import layerwise
 from dnnlab.nets.activations import activation, per_layer
 from dnnlab.nets.census import Census, silent_in_first_layer, take
@@ -32,17 +31,13 @@ def measure(cells: Sequence[Cell | BornCell], spec: Spec, device: str, progress:
     """Rows of one stack, at each of ``spec.measured_steps()``.
 
     Raises:
-        UsageError: the batch is larger than the training split, or the user's model does not fit the data.
+        UsageError: the user's model does not fit the data.
     """
     first = cells[0]
     if isinstance(first, BornCell):
         return born.measure(first, spec.seed, progress)
     trained = [cell.treated for cell in cells if isinstance(cell, Cell)]
     data = load(first.data).to(device)
-    if spec.taken_steps and first.batch_size > len(data.train):
-        raise UsageError(
-            f"--batch-size {first.batch_size} is more than the {len(data.train)} training examples of {data.name}."
-        )
     inputs = fixed_inputs(data, spec)
     if first.model:
         return hooked.measure(trained, spec, data, inputs, progress)

@@ -243,6 +243,8 @@ class Spec:
             raise UsageError("--prune-dead takes the --weights as they are; leave out --steps.")
         if not self.prune_dead.endswith(".safetensors"):
             raise UsageError(f"--prune-dead {self.prune_dead} must be a .safetensors file.")
+        if os.path.isdir(self.prune_dead):
+            raise UsageError(f"--prune-dead {self.prune_dead} is a folder; give a file.")
         if os.path.realpath(self.prune_dead) == os.path.realpath(self.weights):
             raise UsageError("--prune-dead would overwrite --weights; take another file.")
         if len(self.data) > 1:
@@ -298,6 +300,17 @@ class Spec:
 
             digests["model"] = digest(self.model, self.weights)
         return digests
+
+    def fit(self) -> None:
+        """Networks and data must fit each other.
+
+        Raises:
+            UsageError: they do not.
+        """
+        from dnnlab.training import fit
+
+        if not self.born:
+            fit.check(self.data, self.batch_size if self.taken_steps else (), self.model, self.weights)
 
     def notes(self) -> Sequence[str]:
         """What was done to the data that their owner may not expect."""

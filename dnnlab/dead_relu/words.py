@@ -31,7 +31,13 @@ def _states(summary: pd.DataFrame, spec: Spec) -> list[str]:
         f": {worst['born_dead']:.1%} were dead before training, {worst['died']:.1%} died in it, "
         f"{worst['revived']:.1%} revived"
     )
+    diverged = summary[summary["diverged"] > 0]
     sentences = [
+        f"In {row['diverged']} of {row['seeds']} seeds the loss of {_name(row)} is no number: what its units do there "
+        "says little."
+        for _, row in diverged.head(1).iterrows()
+    ]
+    sentences += [
         f"{head}{_name(worst)} has {worst['dead']:.1%} dead units{against}{fate if spec.taken_steps else ''}. Zero "
         f"outputs are {worst['zero_fraction']:.0%}, which by itself says nothing of death."
     ]

@@ -9,7 +9,6 @@ from torch import Tensor
 
 from dnnlab.data import load
 from dnnlab.data.dataset import Dataset
-from dnnlab.errors import UsageError
 from dnnlab.gradient_flow import hooked
 from dnnlab.gradient_flow.spec import Cell, Spec
 from dnnlab.nets import layerwise
@@ -29,13 +28,9 @@ def measure(cells: Sequence[Cell], spec: Spec, device: str, progress: Callable[[
     """Rows of one stack, at each of ``spec.measured_steps()``.
 
     Raises:
-        UsageError: the batch is larger than the training split, or the user's model does not fit the data.
+        UsageError: the user's model does not fit the data.
     """
     data = load(cells[0].data).to(device)
-    if cells[0].batch_size > len(data.train):
-        raise UsageError(
-            f"--batch-size {cells[0].batch_size} is more than the {len(data.train)} training examples of {data.name}."
-        )
     if cells[0].model:
         return hooked.measure(cells, spec, data, progress)
     return _measure_stack(cells, spec, data, progress)

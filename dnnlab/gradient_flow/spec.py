@@ -167,6 +167,16 @@ class Spec:
             digests["model"] = digest(self.model, self.weights)
         return digests
 
+    def fit(self) -> None:
+        """Networks and data must fit each other.
+
+        Raises:
+            UsageError: they do not.
+        """
+        from dnnlab.training import fit
+
+        fit.check(self.data, self.batch_size, self.model, self.weights)
+
     def notes(self) -> Sequence[str]:
         """What was done to the data that their owner may not expect."""
         return datasets.notes(self.data)

@@ -57,8 +57,10 @@ class Prediction:
 def slope_weights(depth: int) -> np.ndarray:
     """Weights ``[depth]`` whose product with ln‖δ_l‖, l = 1 … depth, is the least-squares log rate.
 
-    The rate is the factor from a layer to the one *before* it, so it counts layers downwards.
+    The rate is the factor from a layer to the one *before* it, so it counts layers downwards; one layer has none, nan.
     """
+    if depth < 2:
+        return np.full(depth, math.nan)
     layers = np.arange(depth, dtype=float)
     centred = layers - layers.mean()
     weights: np.ndarray = -centred / (centred**2).sum()

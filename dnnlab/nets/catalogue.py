@@ -15,6 +15,8 @@ from dnnlab.nets.members import FAMILIES, FREE, MEMBERS, Family, Member
 if TYPE_CHECKING:
     from torch import nn
 
+WIDEST = 100
+"""Times the published channels that a network may have; beyond it, sizes of tensors overflow."""
 SMALL = 64
 """Images of up to this many pixels along a side get the stem ``small`` where nobody asked for another."""
 
@@ -108,6 +110,6 @@ def _number(name: str, value: Any) -> float:
         number = math.nan
     if name == "dropout" and not 0 <= number < 1:
         raise UsageError(f"dropout {value!r} must be a probability below 1, such as 0.5.")
-    if name == "width" and not 0 < number < math.inf:
-        raise UsageError(f"width {value!r} must be a positive number, such as 0.5 for half the channels.")
+    if name == "width" and not 0 < number <= WIDEST:
+        raise UsageError(f"width {value!r} must be a number up to {WIDEST}, such as 0.5 for half the channels.")
     return number

@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING
 
 from dnnlab.errors import UsageError
 from dnnlab.nets.catalogue import create_model, parse
+from dnnlab.nets.members import MEMBERS
 
 if TYPE_CHECKING:
     from torch import nn
@@ -12,8 +13,8 @@ if TYPE_CHECKING:
 
 def is_own(arch: str) -> bool:
     """Whether ``arch`` is a user's ``package.module:factory``, ``torchvision:NAME`` or ``timm:NAME``."""
-    _, colon, rest = arch.partition(":")
-    return bool(colon) and "=" not in rest
+    place, colon, rest = arch.partition(":")
+    return bool(colon) and "=" not in rest and place not in MEMBERS
 
 
 def check(arch: str) -> None:

@@ -11,7 +11,7 @@ from types import ModuleType
 
 from torch import nn
 
-from dnnlab.errors import UsageError, unknown
+from dnnlab.errors import UsageError, in_short, unknown
 
 _LIBRARIES = ("torchvision", "timm")
 
@@ -27,7 +27,7 @@ def factory(model: str, classes: int) -> Callable[[], nn.Module]:
     """
     place, colon, name = model.partition(":")
     if not colon or not place or not name:
-        raise UsageError(f"--model {model!r} must be package.module:factory, torchvision:NAME or timm:NAME.")
+        raise UsageError(f"model {model!r} must be package.module:factory, torchvision:NAME or timm:NAME.")
     if place in _LIBRARIES:
         return _from_library(place, name, classes)
     module = _module(place, model)
@@ -36,7 +36,7 @@ def factory(model: str, classes: int) -> Callable[[], nn.Module]:
         public = [key for key, value in vars(module).items() if callable(value) and not key.startswith("_")]
         raise unknown(f"factory in {place}", name, public)
     if not callable(make):
-        raise UsageError(f"--model {model!r}: {name} is no function or class that makes a network.")
+        raise UsageError(f"model {model!r}: {name} is no function or class that makes a network.")
     return lambda: _made(make, model)
 
 
@@ -47,18 +47,18 @@ def _module(place: str, model: str) -> ModuleType:
     try:
         return importlib.import_module(place)
     except ImportError as problem:
-        raise UsageError(f"--model {model!r} cannot be imported from {here}: {problem}.") from problem
-    except Exception as problem:
-        raise UsageError(f"--model {model!r} fails on import: {type(problem).__name__}: {problem}.") from problem
+        raise UsageError(f"model {model!r} cannot be imported from {here}: {problem}.") from problem
+    except (Exception, SystemExit) as problem:
+        raise UsageError(f"model {model!r} fails on import: {in_short(problem)}.") from problem
 
 
 def _made(make: Callable[..., object], model: str) -> nn.Module:
     try:
         network = make()
-    except Exception as problem:
-        raise UsageError(f"--model {model!r} fails when called: {type(problem).__name__}: {problem}.") from problem
+    except (Exception, SystemExit) as problem:
+        raise UsageError(f"model {model!r} fails when called: {in_short(problem)}.") from problem
     if not isinstance(network, nn.Module):
-        raise UsageError(f"--model {model!r} gives a {type(network).__name__}, not a torch.nn.Module.")
+        raise UsageError(f"model {model!r} gives a {type(network).__name__}, not a torch.nn.Module.")
     return network
 
 
@@ -66,7 +66,7 @@ def _from_library(library: str, name: str, classes: int) -> Callable[[], nn.Modu
     try:
         package = importlib.import_module("torchvision.models" if library == "torchvision" else library)
     except ImportError:
-        raise UsageError(f"--model {library}:{name} needs {library}; pip install 'dnnlab[models]'.") from None
+        raise UsageError(f"model {library}:{name} needs {library}; pip install 'dnnlab[models]'.") from None
     known = package.list_models()
     if name not in known:
         raise unknown(f"{library} model", name, known)

@@ -4,7 +4,6 @@ import csv
 import json
 import math
 import sys
-import unicodedata
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
@@ -16,6 +15,7 @@ from rich.measure import Measurement
 from rich.table import Table
 from rich.text import Text
 
+from dnnlab.errors import plain
 from dnnlab.report import atomic
 from dnnlab.report.columns import Column, check
 
@@ -66,11 +66,6 @@ def estimate(value: float | None, low: float | None, high: float | None) -> str:
         decimals = len(middle.partition(".")[2])
         ends = [f"{end:.{decimals}f}" for end in (low, high)]
     return f"{middle} [{', '.join(ends)}]"
-
-
-def plain(text: str) -> str:
-    """``text`` on one line, control characters and lone surrogates written out: no name steers a terminal."""
-    return "".join(ascii(c)[1:-1] if unicodedata.category(c) in {"Cc", "Cs", "Zl", "Zp"} else c for c in text)
 
 
 def values(series: pd.Series) -> list[Value]:
@@ -150,8 +145,10 @@ def show(frame: pd.DataFrame, columns: Sequence[Column], title: str, tones: Mapp
     table = render(frame, columns, title, tones)
     if sys.stdout.isatty():
         console = Console(file=sys.stdout)
-        _fit(table, console)
-        console.print(table)
+        if _fit(table, console):
+            console.print(table)
+        else:
+            _print_upright(table, console)
         return
     # Rich would cut a piped table at 80 columns, and wrap the lines above and below it to the table's width.
     above, below, table.title, table.caption = table.title, table.caption, None, None
@@ -163,8 +160,25 @@ def show(frame: pd.DataFrame, columns: Sequence[Column], title: str, tones: Mapp
         console.print(below, soft_wrap=True)
 
 
-def _fit(table: Table, console: Console) -> None:
-    """Set widths such that cells wrap between words, narrow columns last; nothing if the words do not fit.
+def _print_upright(table: Table, console: Console) -> None:
+    """A block a row, a line a column: for a terminal too narrow for the table."""
+    console.print(table.title)
+    for row in zip(*(column.cells for column in table.columns), strict=True):
+        block = Table.grid(padding=(0, 2))
+        block.add_column()
+        block.add_column(overflow="fold")
+        for column, cell in zip(table.columns, row, strict=True):
+            block.add_row(column.header, cell)
+        console.print()
+        console.print(block)
+    if table.caption is not None:
+        console.print()
+        console.print(table.caption)
+    console.print()
+
+
+def _fit(table: Table, console: Console) -> bool:
+    """Set widths such that cells wrap between words, narrow columns last; whether the words fit at all.
 
     Rich would narrow the widest column first, and break its words while others could still wrap.
     """
@@ -176,11 +190,12 @@ def _fit(table: Table, console: Console) -> None:
     gaps = 2 * (len(ranges) - 1)
     spare = console.width - gaps - sum(least for least, _, _ in ranges)
     if spare < 0:
-        return
+        return False
     for position, (least, most, column) in enumerate(ranges):
         extra = min(most - least, spare // (len(ranges) - position))
         column.width = least + extra
         spare -= extra
+    return True
 
 
 def fit(frame: pd.DataFrame, columns: Sequence[Column]) -> pd.DataFrame:

@@ -21,6 +21,7 @@ class _CallablePackage(ModuleType):
         Raises:
             UsageError: an option is unknown or its value is not one.
         """
+        from dnnlab.errors import UsageError
         from dnnlab.registry import find
         from dnnlab.runner.how import HowToRun
         from dnnlab.runner.options import build, only
@@ -29,6 +30,8 @@ class _CallablePackage(ModuleType):
         experiment = find(self.experiment)
         how = only(HowToRun, options)
         spec = build(experiment.spec.Spec, {k: v for k, v in options.items() if k not in how})
+        if experiment.catalogue is not None and experiment.catalogue.wanted(spec):
+            raise UsageError(f"list prints on the command line: dnnlab {self.experiment} --list.")
         arguments = ", ".join(f"{name}={value!r}" for name, value in options.items())
         return execute(experiment, spec, build(HowToRun, how), f"{self.__name__}({arguments})")
 

@@ -12,7 +12,7 @@ from concurrent.futures import FIRST_COMPLETED, BrokenExecutor, Executor, Future
 from dataclasses import dataclass
 from functools import partial
 
-from dnnlab.errors import DnnlabError
+from dnnlab.errors import DnnlabError, in_short
 from dnnlab.runner.experiment import Experiment, Spec
 from dnnlab.runner.journal import Entry, Rows
 from dnnlab.runner.place import Place
@@ -92,7 +92,7 @@ def measure(work: Work, stack: Stack, past: Sequence[Rows], progress: Callable[[
     except DnnlabError:
         raise  # the user's to mend, and the same for every stack
     except Exception as problem:  # noqa: BLE001 - one stack's failure is a row that says so, the rest goes on
-        error = f"{type(problem).__name__}: {problem}"
+        error = in_short(problem)
     yield Entry(stack.key, rows, time.perf_counter() - started, error)
 
 

@@ -29,6 +29,10 @@ class Spec(Protocol):
     def content(self) -> Mapping[str, str]:
         """Digests of everything outside dnnlab that can change the numbers: data, models, weights."""
 
+    def fit(self) -> None:
+        """Raise a `UsageError` where the options do not fit the data or the user's network. Asked once, before
+        anything is measured; may take its time."""
+
     def notes(self) -> Sequence[str]:
         """What was done to the data that their owner may not expect, a sentence each."""
 

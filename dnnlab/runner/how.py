@@ -9,11 +9,14 @@ from typer import Option
 from dnnlab.runner.options import Check
 
 _PANEL = "Where and how"
+_LONGEST = 200
 
 
 def _check_name(name: str) -> None:
     from dnnlab.errors import UsageError
 
+    if len(name) > _LONGEST:
+        raise UsageError(f"--name has {len(name)} characters; a folder's name takes {_LONGEST}.")
     if (name and not all(c.isalnum() or c in "-_.+" for c in name)) or name.startswith("."):
         raise UsageError(f"--name {name!r} becomes a folder; use letters, digits, '-', '_', '+' and '.' only.")
 

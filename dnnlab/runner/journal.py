@@ -72,6 +72,18 @@ class Journal:
             warnings.warn(f"{self.path}: the last line was cut short and is measured again", stacklevel=2)
         return lines
 
+    @property
+    def held(self) -> bool:
+        """Whether a process is writing it now."""
+        if not self.path.exists():
+            return False
+        with self.path.open("rb") as file:
+            try:
+                fcntl.flock(file, fcntl.LOCK_SH | fcntl.LOCK_NB)
+            except BlockingIOError:
+                return True
+        return False
+
     @contextmanager
     def writing(self) -> Iterator["Writer"]:
         """Open for appending, alone; cuts off a torn last line first.

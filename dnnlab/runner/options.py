@@ -9,7 +9,7 @@ import dataclasses
 import inspect
 import math
 import typing
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 from types import NoneType
 from typing import Annotated, Any, TypeVar
@@ -17,7 +17,7 @@ from typing import Annotated, Any, TypeVar
 import typer
 from typer.models import OptionInfo
 
-from dnnlab.errors import UsageError, unknown
+from dnnlab.errors import UsageError, plain, unknown
 
 S = TypeVar("S")
 
@@ -37,7 +37,7 @@ class OneOf:
 
     def test(self, value: str, option: str) -> None:
         if value not in self.names:
-            raise unknown(f"value for {option}", value, self.names)
+            raise unknown(f"value for {option}", value, filter(None, self.names))
 
 
 @dataclasses.dataclass(frozen=True)
@@ -62,10 +62,14 @@ class Field:
         low, high = self.info.min, self.info.max
         noun = {int: "a whole number", float: "a number", Path: "a path", bool: "true or false"}.get(self.kind, "text")
         if low is not None and high is not None:
-            return f"{noun} from {low:g} to {high:g}"
+            return f"{noun} from {_written(low)} to {_written(high)}"
         if low is not None:
-            return f"{noun} of at least {low:g}"
+            return f"{noun} of at least {_written(low)}"
         return noun
+
+
+def _written(limit: float) -> str:
+    return f"{limit:,}" if isinstance(limit, int) and limit >= 10**4 else f"{limit:g}"
 
 
 def fields(cls: type) -> list[Field]:
@@ -107,9 +111,10 @@ def build(cls: type[S], given: Mapping[str, object]) -> S:
 def _read(field: Field, value: object) -> object:
     if not field.many:
         return None if value is None and field.default is None else _one(field, value)
-    items = value if isinstance(value, list | tuple) else [value]
+    several = isinstance(value, Iterable) and not isinstance(value, str | Mapping)  # a range and an array too
+    items = list(value) if several else [value]  # type: ignore[call-overload]
     # Text is split at commas; the items of an array from Python or TOML are taken as they stand.
-    split = not isinstance(value, list | tuple) or isinstance(value, CommandLineList)
+    split = not several or isinstance(value, CommandLineList)
     texts = [part for item in items for part in (_parts(item) if split and isinstance(item, str) else [item])]
     if not texts and field.default:  # what is not set by default may stay so
         raise UsageError(f"{field.option} needs at least one value: {field.wanted}.")
@@ -156,6 +161,10 @@ def _convert(field: Field, value: object) -> object:
             raise UsageError(f"{field.option} is empty; give {field.wanted}.")
         if "\0" in text:
             raise refusal
+        try:
+            text.encode()
+        except UnicodeEncodeError:  # a file name of bytes that are no UTF-8
+            raise UsageError(f"{field.option} {plain(text)} is no UTF-8; rename the file.") from None
         return field.kind(text)
     try:
         number = field.kind(value.strip() if isinstance(value, str) else value)

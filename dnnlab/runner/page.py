@@ -9,6 +9,7 @@ from dnnlab.report import figures
 from dnnlab.report.page import Page
 from dnnlab.report.page import write_page as write_html
 from dnnlab.runner import store
+from dnnlab.runner.conclusions import conclusions
 from dnnlab.runner.experiment import Experiment, Spec
 
 
@@ -25,7 +26,7 @@ def write_page(
     failed = int((cells["error"].fillna("") != "").sum())
     page = Page(
         title=f"{experiment.name}: {folder.path.name}",
-        lead=" ".join(experiment.words.conclusions(summary, spec)),
+        lead=" ".join(conclusions(experiment, summary, spec)),
         command=record["sessions"][0]["command"],
         frame=summary,
         columns=schema.summary,

@@ -15,6 +15,7 @@ from dnnlab.errors import DnnlabError
 from dnnlab.report.columns import Column
 from dnnlab.report.table import read_csv, render, show, to_records
 from dnnlab.runner import store
+from dnnlab.runner.conclusions import conclusions
 from dnnlab.runner.experiment import Experiment
 
 
@@ -51,13 +52,20 @@ class Run:
         return int(self.summary["failed"].sum())
 
     @property
+    def failure(self) -> str:
+        """In a sentence how many cells failed, and the first reason."""
+        errors = self.cells["error"]
+        count = f"{self.failed} cell{'s' if self.failed > 1 else ''}"
+        return f"{count} failed ({self.path / store.CELLS} says which): {errors[errors != ''].iloc[0]}"
+
+    @property
     def title(self) -> str:
         return f"{self.experiment.name} · {self.path.name}"
 
     def show(self) -> None:
         """Print the table to stdout, then in words what came out and what would mend it."""
         show(self.summary, self.schema.summary, self.title, self.schema.tones)
-        print("\n".join(self.experiment.words.conclusions(self.summary, self.spec)))
+        print("\n".join(conclusions(self.experiment, self.summary, self.spec)))
 
     def to_json(self) -> str:
         """``{"run": PATH, "summary": [rows]}`` in strict JSON."""

@@ -6,7 +6,7 @@ from typing import Any
 
 import pandas as pd
 
-from dnnlab.errors import DnnlabError
+from dnnlab.errors import DnnlabError, UsageError
 from dnnlab.report.columns import Column
 from dnnlab.report.table import fit, to_csv
 from dnnlab.runner import plan as planning
@@ -15,7 +15,7 @@ from dnnlab.runner.device import choose, keep_freed_memory
 from dnnlab.runner.engine import Work, entries, side_by_side
 from dnnlab.runner.experiment import Experiment, Spec
 from dnnlab.runner.how import HowToRun
-from dnnlab.runner.journal import Entry, Journal
+from dnnlab.runner.journal import Entry, Journal, Writer
 from dnnlab.runner.options import build, chosen, every
 from dnnlab.runner.place import Place
 from dnnlab.runner.progress import meter, say
@@ -44,52 +44,66 @@ def _measured(experiment: Experiment, spec: Spec, how: HowToRun, command: str) -
     plan = planning.make(experiment, spec, device.name)
     name = how.name or store.slug(chosen(spec))
     folder = store.locate(how.out, experiment.name, name, plan.key, how.fresh)
+    journal = Journal(folder.path / store.JOURNAL)
     record = folder.read_provenance()
     if record.get("state") == "finished":
-        say(
-            f"finished on {record['sessions'][-1]['finished']}: {folder.path} (--fresh measures anew)",
-            how.quiet,
-        )
-        return reopen(experiment, folder)
+        if folder.has_tables or journal.read().keys() >= {stack.key for stack in plan.stacks}:
+            say(f"finished on {record['sessions'][-1]['finished']}: {folder.path} (--fresh measures anew)", how.quiet)
+            folder.write_spec(experiment.name, every(spec))
+            return reopen(experiment, folder)
+        say(f"{folder.path} was finished, but what was measured is gone; it is measured again.", how.quiet)
     if device.warning:
         say(f"warning: {device.warning}", how.quiet)
+    spec.fit()
     keep_freed_memory()
-    journal = Journal(folder.path / store.JOURNAL)
+    folder.make()
+    new = not folder.begun
+    work = Work(experiment, spec, device.name, Place(folder.path))
     with journal.writing() as writer:
-        done = journal.read()
-        missing = [stack for stack in plan.stacks if stack.key not in done or done[stack.key].error]
-        there = len(plan.cells) - sum(len(stack.cells) for stack in missing)
-        # Read again, now that nobody else writes it.
-        record = _begin(folder.read_provenance(), experiment, plan, device.name, command)
-        folder.write_spec(experiment.name, every(spec))
-        folder.write_provenance(record)
-        say(
-            f"measuring {len(plan.cells)} cells on {record['machine']['device']}, into {folder.path}",
-            how.quiet,
-        )
-        if there:
-            say(f"{there} of them are there already", how.quiet)
-        workers, threads = side_by_side(plan, device.name)
-        if workers > 1:
-            say(f"{workers} stacks side by side, {threads} {'thread' if threads == 1 else 'threads'} each", how.quiet)
-        with meter(len(plan.cells), there, how.quiet) as progress:
-            work = Work(experiment, spec, device.name, Place(folder.path))
-            past = {stack.key: stack.parts(done) for stack in missing}
-            for stack, entry in entries(work, plan, missing, past, progress.fraction):
-                writer.append(entry)
-                if entry.stack == stack.key:
-                    progress.finished(len(stack.cells), str(stack.cells[0]), entry.seconds)
-                else:
-                    progress.part(str(stack.cells[0]))
-        record["notes"] = list(spec.notes())
-        for note in record["notes"]:
-            say(f"note: {note}.", how.quiet)
-        folder.write_provenance(record)
-        run = write_tables(experiment, spec, folder, plan, journal)
-        record["sessions"][-1]["finished"] = _now()
-        record["state"] = "failed" if run.failed else "finished"
-        record["tables"] = provenance.code_digest(["."])
-        folder.write_provenance(record)
+        try:
+            # The record is read again, now that nobody else writes it.
+            return _measure(
+                work, plan, folder, _begin(folder.read_provenance(), work, plan, command), writer, how.quiet
+            )
+        except UsageError:
+            if new and not journal.read():
+                folder.discard()
+            raise
+
+
+def _measure(
+    work: Work, plan: planning.Plan, folder: store.Folder, record: dict[str, Any], writer: Writer, quiet: bool
+) -> Run:
+    """The run of ``plan``, whose provenance is ``record``; what is in its journal is not measured again."""
+    journal = Journal(folder.path / store.JOURNAL)
+    done = journal.read()
+    missing = [stack for stack in plan.stacks if stack.key not in done or done[stack.key].error]
+    there = len(plan.cells) - sum(len(stack.cells) for stack in missing)
+    folder.write_spec(work.experiment.name, every(work.spec))
+    folder.write_provenance(record)
+    say(f"measuring {len(plan.cells)} cells on {record['machine']['device']}, into {folder.path}", quiet)
+    if there:
+        say(f"{there} of them are there already", quiet)
+    workers, threads = side_by_side(plan, work.device)
+    if workers > 1 and missing:
+        say(f"{workers} stacks side by side, {threads} {'thread' if threads == 1 else 'threads'} each", quiet)
+    with meter(len(plan.cells), there, quiet) as progress:
+        past = {stack.key: stack.parts(done) for stack in missing}
+        for stack, entry in entries(work, plan, missing, past, progress.fraction):
+            writer.append(entry)
+            if entry.stack == stack.key:
+                progress.finished(len(stack.cells), str(stack.cells[0]), entry.seconds)
+            else:
+                progress.part(str(stack.cells[0]))
+    record["notes"] = list(work.spec.notes())
+    for note in record["notes"]:
+        say(f"note: {note}.", quiet)
+    folder.write_provenance(record)
+    run = write_tables(work.experiment, work.spec, folder, plan, journal)
+    record["sessions"][-1]["finished"] = _now()
+    record["state"] = "failed" if run.failed else "finished"
+    record["tables"] = provenance.code_digest(["."])
+    folder.write_provenance(record)
     return run
 
 
@@ -103,8 +117,7 @@ def reopen(experiment: Experiment, folder: store.Folder) -> Run:
     _, options = store.read_recipe(folder.path / store.SPEC)
     spec: Any = build(experiment.spec.Spec, options)
     record = folder.read_provenance()
-    files = [folder.path / name for name in (store.CELLS, store.SUMMARY, store.PAGE)]
-    if record.get("tables") == provenance.code_digest(["."]) and all(file.exists() for file in files):
+    if record.get("tables") == provenance.code_digest(["."]) and folder.has_tables:
         return Run(folder.path, experiment, spec)
     if not record:
         raise DnnlabError(f"{folder.path} holds no run yet; run the command again.")
@@ -123,18 +136,16 @@ def reopen(experiment: Experiment, folder: store.Folder) -> Run:
     return run
 
 
-def _begin(
-    record: dict[str, Any], experiment: Experiment, plan: planning.Plan, device: str, command: str
-) -> dict[str, Any]:
+def _begin(record: dict[str, Any], work: Work, plan: planning.Plan, command: str) -> dict[str, Any]:
     """The provenance of a run that now begins or goes on."""
     return {
-        "experiment": experiment.name,
+        "experiment": work.experiment.name,
         "key": plan.key,
         "state": "running",
         "cells": len(plan.cells),
         "content": plan.content,
         "versions": provenance.versions(),
-        "machine": provenance.machine(device),
+        "machine": provenance.machine(work.device),
         "git": provenance.git(),
         "sessions": [*record.get("sessions", []), {"command": command, "started": _now(), "finished": None}],
         "stacks": [[stack.key, stack.numbers] for stack in plan.stacks],

@@ -2,6 +2,7 @@
 
 import json
 import re
+import shutil
 import tomllib
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
@@ -47,6 +48,33 @@ class Folder:
         if not whole:
             raise DnnlabError(f"{file} is damaged; restore it, or measure anew with --fresh.")
         return provenance
+
+    @property
+    def begun(self) -> bool:
+        """Whether anything has been written here."""
+        return any((self.path / name).exists() for name in (PROVENANCE, JOURNAL))
+
+    @property
+    def has_tables(self) -> bool:
+        """Whether all is there that the journal is needed for."""
+        return all((self.path / name).exists() for name in (CELLS, SUMMARY, PAGE))
+
+    def make(self) -> None:
+        """Make it where it is not there.
+
+        Raises:
+            UsageError: that cannot be done.
+        """
+        try:
+            self.path.mkdir(parents=True, exist_ok=True)
+        except OSError as problem:
+            raise UsageError(f"cannot make the folder {self.path}: {problem.strerror}; take another --out.") from None
+
+    def discard(self) -> None:
+        """Remove it, and the folder of its experiment where that is now empty."""
+        shutil.rmtree(self.path)
+        if not any(self.path.parent.iterdir()):
+            self.path.parent.rmdir()
 
     def write_provenance(self, provenance: Mapping[str, Any]) -> None:
         atomic.write(self.path / PROVENANCE, (json.dumps(provenance, indent=2) + "\n").encode())
@@ -109,36 +137,38 @@ def path_of(out: Path, experiment: str, name: str, key: str) -> Path:
 def locate(out: Path, experiment: str, name: str, key: str, fresh: bool) -> Folder:
     """The folder of a run: the newest of its key, or with ``fresh`` one beside it.
 
-    Raises:
-        UsageError: the folder cannot be made.
+    A fresh run that was interrupted goes on. The path is absolute, wherever a network of the user's may go.
     """
-    first = path_of(out, experiment, name, key)
+    first = path_of(out.absolute(), experiment, name, key)
     newest, number = first, 1
     while (following := first if number == 1 else first.with_name(f"{first.name}-{number}")).exists():
         newest, number = following, number + 1
-    path = following if fresh else newest
-    try:
-        path.mkdir(parents=True, exist_ok=True)
-    except OSError as problem:
-        raise UsageError(f"cannot make the folder {path}: {problem.strerror}; take another --out.") from None
-    return Folder(path)
+    goes_on = newest != first and Folder(newest).read_provenance().get("state") == "running"
+    return Folder(following if fresh and not goes_on else newest)
 
 
 def every(out: Path) -> Iterator[Folder]:
-    """All runs under ``out``, newest first."""
+    """All runs under ``out``, newest first.
+
+    Raises:
+        UsageError: it is no folder.
+    """
+    if out.exists() and not out.is_dir():
+        raise UsageError(f"--out {out} is no folder.")
     found = sorted(out.glob(f"*/*/{PROVENANCE}"), key=lambda file: file.stat().st_mtime, reverse=True)
     return (Folder(file.parent) for file in found)
 
 
 def find(text: str, out: Path) -> Folder:
-    """The run that ``text`` names: its folder, or an unmistakable part of the folder's name.
+    """The run that ``text`` names: its folder, also as ``EXPERIMENT/NAME`` or by the ``spec.toml`` in it, or an
+    unmistakable part of the folder's name.
 
     Raises:
         UsageError: none or several fit.
     """
-    path = Path(text)
-    if (path / SPEC).is_file():
-        return Folder(path)
+    for path in (Path(text), out / text, Path(text).parent if Path(text).name == SPEC else Path(text)):
+        if (path / SPEC).is_file():
+            return Folder(path)
     runs = list(every(out))
     fitting = [run for run in runs if text == run.path.name] or [run for run in runs if text in run.path.name]
     if len(fitting) == 1:

@@ -61,4 +61,6 @@ def parse(text: str) -> Budget:
         number = math.nan
     if not equals or not 0 < number < math.inf:
         raise UsageError(f"--budget {text!r} does not read; write {axis}= and a positive number, such as {axis}=10.")
+    if axis == "steps" and number != int(number):
+        raise UsageError(f"--budget {text!r}: steps are whole numbers, such as steps={math.ceil(number)}.")
     return Budget(axis, number)

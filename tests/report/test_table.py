@@ -139,8 +139,7 @@ def test_no_text_breaks_a_piped_table(rows):
     assert "\x1b" not in sink.getvalue()
 
 
-@pytest.mark.parametrize("width", [30, 60, 80, 200])
-def test_a_terminal_wraps_and_loses_no_character(frame, width, monkeypatch):
+def on_terminal(frame, width, monkeypatch):
     class Terminal(io.StringIO):
         def isatty(self):
             return True
@@ -152,6 +151,21 @@ def test_a_terminal_wraps_and_loses_no_character(frame, width, monkeypatch):
     show(frame, COLUMNS, "A title", TONES)
     out = re.sub(r"\x1b\[[\d;]*m", "", sink.getvalue())
     assert max(map(len, out.splitlines())) <= width
+    return out
+
+
+@pytest.mark.parametrize("width", [30, 60])
+def test_a_terminal_too_narrow_for_the_table_has_a_line_a_value(frame, width, monkeypatch):
+    out = "".join(on_terminal(frame, width, monkeypatch).split())
+    for column in fold(frame, [column for column in COLUMNS if column.screen])[0]:
+        assert out.count("".join(column.heading.split())) >= len(frame)
+        for cell in cells(frame, column):
+            assert "".join(cell.split()) in out
+
+
+@pytest.mark.parametrize("width", [80, 200])
+def test_a_terminal_wraps_and_loses_no_character(frame, width, monkeypatch):
+    out = on_terminal(frame, width, monkeypatch)
     monkeypatch.setattr(sys, "stdout", io.StringIO())
     show(frame, COLUMNS, "A title", TONES)
     whole, wrapped = (Counter("".join(text.replace("─", "").split())) for text in (sys.stdout.getvalue(), out))

@@ -5,6 +5,7 @@ from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import Annotated
 
+import numpy as np
 import pytest
 import tomli_w
 from hypothesis import given
@@ -180,3 +181,10 @@ def test_every_option_has_help():
 def test_a_name_that_is_no_folder_is_refused(name):
     with pytest.raises(UsageError, match="--name"):
         build(HowToRun, {"name": name})
+
+
+def test_python_may_give_any_iterable_of_values():
+    expected = build(Sample, {"counts": [2, 4]}).counts
+    assert build(Sample, {"counts": range(2, 6, 2)}).counts == expected
+    assert build(Sample, {"counts": np.array([2, 4])}).counts == expected
+    assert all(type(count) is int for count in build(Sample, {"counts": np.array([2, 4])}).counts)

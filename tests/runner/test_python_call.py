@@ -88,3 +88,8 @@ def test_what_is_wrong_raises(options, tmp_path):
 def test_an_unknown_experiment_is_an_attribute_error():
     with pytest.raises(AttributeError, match="gradient_flo"):
         _ = package.gradient_flo
+
+
+def test_the_catalogue_is_the_command_lines():
+    with pytest.raises(UsageError, match="dnnlab compare-arch --list"):
+        package.compare_arch(list=True)

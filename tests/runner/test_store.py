@@ -99,19 +99,31 @@ def test_a_slug_says_what_was_chosen():
 def test_a_run_is_found_again_and_a_fresh_one_lies_beside_it(tmp_path):
     place = (tmp_path, "gradient-flow", "n", "key")
     first = store.locate(*place, fresh=False)
+    first.make()
     assert first.path == tmp_path / "gradient-flow" / "n-key"
     assert store.locate(*place, fresh=False) == first
     second = store.locate(*place, fresh=True)
     assert second.path.name == "n-key-2"
+    second.make()
     assert store.locate(*place, fresh=True).path.name == "n-key-3"
-    assert store.locate(*place, fresh=False).path.name == "n-key-3"
+    assert store.locate(*place, fresh=False) == second
+
+
+def test_a_fresh_run_that_was_interrupted_goes_on_and_a_first_one_does_not(tmp_path):
+    place = (tmp_path, "gradient-flow", "n", "key")
+    run(tmp_path, "n-key", state="running")
+    assert store.locate(*place, fresh=True).path.name == "n-key-2"
+    second = run(tmp_path, "n-key-2", state="running")
+    assert store.locate(*place, fresh=True).path == second
+    Folder(second).write_provenance(RECORD)
+    assert store.locate(*place, fresh=True).path.name == "n-key-3"
 
 
 def test_a_place_that_takes_no_folder_is_refused(tmp_path):
     (tmp_path / "file").write_text("")
     for out in (tmp_path / "file", tmp_path / "file" / "below"):
         with pytest.raises(UsageError, match="take another --out"):
-            store.locate(out, "gradient-flow", "n", "key", fresh=False)
+            store.locate(out, "gradient-flow", "n", "key", fresh=False).make()
 
 
 def test_runs_are_listed_the_newest_first(tmp_path):

@@ -52,11 +52,13 @@ def _costs(cells: Sequence[CostCell], device: str, progress: Callable[[float], N
         memory = predicted(cell.arch, shape, classes, cell.batch_size, cell.optimizer)
         rows.append({"cell": i, "part": cell.part, **_counts(counts), **_memory(memory)})
         rows[-1]["measured_peak_bytes"] = _measured(cell, counts, memory, data, device)
-        for size in (1, cell.batch_size):
+        for size in (1, cell.batch_size) if memory.peak <= free_memory(device) / 2 else ():
             calls[f"{i} {size}"] = _inference(cell.arch, data, size, device)
         progress(0.5 * (i + 1) / len(cells))
     timings, machine = speed.in_turns(calls, device, lambda share: progress(0.5 + 0.5 * share))
     for i, (cell, row) in enumerate(zip(cells, rows, strict=True)):
+        if f"{i} 1" not in timings:  # it does not fit into memory, and only its counts are known
+            continue
         alone, full = (timings[f"{i} {size}"] for size in (1, cell.batch_size))
         row |= {
             "latency_ms": alone.median * 1e3,
@@ -69,7 +71,8 @@ def _costs(cells: Sequence[CostCell], device: str, progress: Callable[[float], N
             "machine_spread": machine.spread,
             "noisy": float(machine.noisy),
         }
-    return {name: [row[name] for row in rows] for name in rows[0]}
+    names = dict.fromkeys(name for row in rows for name in row)
+    return {name: [row.get(name, math.nan) for row in rows] for name in names}
 
 
 def predicted(arch: str, shape: tuple[int, ...], classes: int, batch_size: int, optimizer: str) -> Memory:

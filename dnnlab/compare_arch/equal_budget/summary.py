@@ -92,31 +92,40 @@ def _compared(group: pd.DataFrame, seeds: dict[Any, pd.Series]) -> pd.DataFrame:
     """The rows of one budget with differences, ranks, fronts and verdicts."""
     none = pd.Series(dtype=float)
     keys = list(group[list(CONFIGURATION)].itertuples(index=False, name=None))
-    accuracies = [seeds.get(key, none) for key in keys]
+    # Whoever diverged shows its accuracy, but has no place among the others and is nobody's reference.
+    trained = (group["accuracy"].notna() & ~_diverged(group)).to_numpy()
+    accuracies = [seeds.get(key, none) if counts else none for key, counts in zip(keys, trained, strict=True)]
+    reference = int(trained.argmax())
 
     def pair(a: int, b: int) -> Comparison:
         left, right = accuracies[a].align(accuracies[b], join="inner")
         return paired(left.tolist(), right.tolist())
 
-    against = [pair(0, i) for i in range(len(keys))]
-    ps = holm([math.nan, *(comparison.p for comparison in against[1:])])
+    against = [paired([], []) if i == reference else pair(reference, i) for i in range(len(keys))]
+    ps = holm([comparison.p for comparison in against])
     for end, name in (("mean", ""), ("low", "_lo"), ("high", "_hi")):
-        group[f"difference{name}"] = [math.nan, *(getattr(x.difference, end) for x in against[1:])]
+        group[f"difference{name}"] = [getattr(x.difference, end) for x in against]
     group["p"] = ps
-    group["superiority"] = [math.nan, *(x.superiority for x in against[1:])]
+    group["superiority"] = [x.superiority for x in against]
     beats = _beats(pair, len(keys))
-    places = group["accuracy"].rank(ascending=False, method="min")
-    group["rank"] = places
+    group["rank"] = group["accuracy"].where(trained).rank(ascending=False, method="min")
     if group["seeds"].max() >= ENOUGH:
-        trained = group["accuracy"].notna().to_numpy()
         group["rank_lo"] = np.where(trained, 1 + beats.sum(0), math.nan)
         group["rank_hi"] = np.where(trained, trained.sum() - beats.sum(1), math.nan)
-        group["front"] = [_front(i, group, beats) for i in range(len(keys))]
-    first = group.iloc[0]
+        group["front"] = [_front(i, group, beats) if trained[i] else "" for i in range(len(keys))]
+    first = group.iloc[reference]
     group["time_over_macs"] = first["throughput"] * first["macs"] / (group["throughput"] * group["macs"])
     pairs = [x.difference.n for x in against]
-    group["verdict"] = [_verdict(i, row, pairs[i], ps[i]) for i, row in enumerate(group.to_dict("records"))]
+    group["verdict"] = [
+        c.REFERENCE if i == reference and trained[i] else _verdict(row, pairs[i], ps[i])
+        for i, row in enumerate(group.to_dict("records"))
+    ]
     return group
+
+
+def _diverged(group: pd.DataFrame) -> pd.Series:
+    """Which rows diverged in more than half of their seeds."""
+    return group["diverged"] > group["seeds"] / 2
 
 
 def _beats(pair: Any, count: int) -> np.ndarray:
@@ -133,8 +142,6 @@ def _beats(pair: Any, count: int) -> np.ndarray:
 
 def _front(i: int, group: pd.DataFrame, beats: np.ndarray) -> str:
     """The costs on whose front row i is: nothing as cheap is shown to be more accurate."""
-    if math.isnan(group["accuracy"].iloc[i]):
-        return ""
 
     def on(cost: str) -> bool:
         costs = group[cost].astype(float).to_numpy()
@@ -146,13 +153,11 @@ def _front(i: int, group: pd.DataFrame, beats: np.ndarray) -> str:
 _SHORT = {"params": "params", "macs": "MACs", "latency_ms": "latency"}
 
 
-def _verdict(i: int, row: dict[Any, Any], pairs: int, p: float) -> str:
+def _verdict(row: dict[Any, Any], pairs: int, p: float) -> str:
     if not math.isnan(row["fitting_batch"]) and not row["seeds"]:
         return c.OUT_OF_MEMORY
     if row["seeds"] and row["diverged"] > row["seeds"] / 2:
         return c.DIVERGED
-    if i == 0:
-        return c.REFERENCE
     if pairs < ENOUGH:
         return c.UNDECIDED
     if p < SIGNIFICANT:

@@ -37,21 +37,21 @@ def name(row: Any, rows: pd.DataFrame) -> str:
 
 def _costs(summary: pd.DataFrame) -> str:
     few = summary.iloc[int(summary["macs"].astype(float).to_numpy().argmin())]
-    quick = summary.iloc[int(summary["latency_ms"].to_numpy().argmin())]
-    return (
-        f"{len(summary)} networks: {few['arch']} takes the fewest multiply–accumulates ({few['macs']:.3g}), "
-        f"{quick['arch']} the least time ({quick['latency_ms']:.3g} ms for one input)."
-    )
+    least = f"{len(summary)} networks: {few['arch']} takes the fewest multiply–accumulates ({few['macs']:.3g})"
+    if summary["latency_ms"].isna().all():  # too large to be run here
+        return f"{least}."
+    quick = summary.iloc[int(summary["latency_ms"].fillna(math.inf).to_numpy().argmin())]
+    return f"{least}, {quick['arch']} the least time ({quick['latency_ms']:.3g} ms for one input)."
 
 
 def _group(rows: pd.DataFrame, budget: str) -> str:
-    trained = rows[rows["accuracy"].notna()]
+    trained = rows[rows["rank"].notna()]
     if trained.empty:
-        return f"At {budget}: nothing was trained to the end."
+        return f"At {budget}: nothing was trained to the end, or all of it diverged."
     best = trained.iloc[int(trained["accuracy"].to_numpy().argmax())]
     shown = estimate(best["accuracy"], best["accuracy_lo"], best["accuracy_hi"])
-    first = rows.iloc[0]
-    counts = rows["verdict"].iloc[1:].value_counts()
+    first = rows[rows["verdict"] == c.REFERENCE].iloc[0]
+    counts = rows["verdict"].drop(first.name).value_counts()
     against = ", ".join(f"{count} {word}" for word, count in counts.items())
     said = f" Against {name(first, rows)}: {against}." if against else ""
     return f"At {budget}: {name(best, rows)} is the most accurate, {shown}.{said}"
@@ -61,7 +61,7 @@ def _orders(groups: Sequence[tuple[Any, pd.DataFrame]]) -> list[str]:
     """Whether the networks come in another order when something else is equal."""
     orders = {}
     for (_, _, budget), rows in groups:
-        ranked = rows[rows["accuracy"].notna()].sort_values("accuracy", ascending=False, kind="stable")
+        ranked = rows[rows["rank"].notna()].sort_values("accuracy", ascending=False, kind="stable")
         orders[str(budget)] = " > ".join(name(row, rows) for row in ranked.to_dict("records"))
     if len(orders) < 2:
         return []

@@ -1,0 +1,137 @@
+"""A user's own network may print, quit, raise, wander off or give no numbers: the program stays what it promises."""
+
+import json
+import subprocess
+import sys
+
+import pytest
+
+MODELS = """
+import os, sys
+import torch
+from torch import nn
+
+class Net(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.body = nn.Sequential(nn.Flatten(), nn.Linear(64, 16), nn.ReLU(), nn.Linear(16, 10))
+        self.calls = 0
+    def forward(self, x):
+        return self.body(x)
+
+class quits(Net):
+    def forward(self, x):
+        sys.exit(3)
+
+class quits_at_once(Net):
+    def __init__(self):
+        sys.exit("enough")
+
+class talks(Net):
+    def forward(self, x):
+        print("talk")
+        os.write(1, b"raw talk")
+        return super().forward(x)
+
+class raises(Net):
+    def forward(self, x):
+        if self.training:
+            raise ArithmeticError("first line\\nsecond line")
+        return super().forward(x)
+
+class nothing_to_say(Net):
+    def forward(self, x):
+        if self.training:
+            raise AssertionError
+        return super().forward(x)
+
+class wanders(Net):
+    def forward(self, x):
+        os.makedirs("elsewhere", exist_ok=True)
+        os.chdir("elsewhere")
+        return super().forward(x)
+
+class no_number(Net):
+    def forward(self, x):
+        return super().forward(x) * float("nan")
+"""
+
+
+@pytest.fixture
+def program(tmp_path):
+    """Runs ``dnnlab`` in a process of its own: what goes to its file descriptors counts."""
+    (tmp_path / "mine.py").write_text(MODELS)
+
+    def call(*arguments):
+        command = [sys.executable, "-m", "dnnlab", *map(str, arguments)]
+        return subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=False)
+
+    return call
+
+
+SMALL = ("--seeds", 1, "--batch-size", 16)
+
+
+@pytest.mark.parametrize("model", ["quits", "quits_at_once"])
+def test_quitting_is_refused_and_leaves_nothing(program, model, tmp_path):
+    done = program("gradient-flow", "--model", f"mine:{model}", *SMALL)
+    assert done.returncode == 2
+    assert done.stderr.startswith("dnnlab: ")
+    assert done.stderr.count("\n") == 1
+    assert not (tmp_path / "results").exists()
+
+
+def test_talking_stays_off_stdout(program):
+    done = program("gradient-flow", "--model", "mine:talks", *SMALL, "--json")
+    assert done.returncode == 0, done.stderr
+    assert json.loads(done.stdout)["summary"][0]["model"] == "mine:talks"
+    assert "raw talk" in done.stderr
+
+
+@pytest.mark.parametrize(
+    ("model", "reason"),
+    [("raises", "ArithmeticError: first line second line"), ("nothing_to_say", "AssertionError")],
+)
+def test_a_failure_is_one_line_with_its_reason(program, model, reason):
+    done = program("dead-relu", "--model", f"mine:{model}", *SMALL, "--steps", 2, "--json")
+    assert done.returncode == 1
+    (sentence,) = (line for line in done.stderr.splitlines() if line.startswith("dnnlab:"))
+    assert sentence.startswith("dnnlab: 1 cell failed (")
+    assert sentence.endswith(f" says which): {reason}")
+    shown = program("dead-relu", "--model", f"mine:{model}", *SMALL, "--steps", 2)
+    assert "Nothing was measured: every cell failed." in shown.stdout
+
+
+def test_wandering_off_leaves_the_results_where_they_were_asked_for(program, tmp_path):
+    done = program("gradient-flow", "--model", "mine:wanders", *SMALL, "--out", "here")
+    assert done.returncode == 0, done.stderr
+    (run,) = (tmp_path / "here" / "gradient-flow").iterdir()
+    assert (run / "report.html").exists()
+
+
+def test_divergence_has_no_place_and_is_no_reference(program):
+    networks = "mine:no_number,mine:Net,mlp1"
+    done = program("compare-arch", "--arch", networks, "--budget", "steps=20", "--lr", 0.01, "--seeds", 3, "--json")
+    assert done.returncode == 0, done.stderr
+    broken, first, _ = json.loads(done.stdout)["summary"]
+    assert (broken["verdict"], broken["rank"], broken["difference"], broken["front"]) == ("diverged", None, None, "")
+    assert first["verdict"] == "reference"
+    shown = program("compare-arch", "--arch", networks, "--budget", "steps=20", "--lr", 0.01, "--seeds", 3)
+    assert "Against mine:Net: " in shown.stdout
+    assert "1 diverged" in shown.stdout
+
+
+def test_dead_units_of_a_network_without_numbers_are_said_to_say_little(program):
+    done = program("dead-relu", "--model", "mine:no_number", "--seeds", 3)
+    assert "In 3 of 3 seeds the loss of mine:no_number on digits is no number" in done.stdout
+    assert "diverged" in done.stdout
+
+
+def test_one_layer_has_no_rate_and_no_warning(program, tmp_path):
+    (tmp_path / "one.py").write_text(
+        "from torch import nn\ndef net(): return nn.Sequential(nn.Flatten(), nn.Linear(64, 10))"
+    )
+    done = program("gradient-flow", "--model", "one:net", "--seeds", 3)
+    assert done.returncode == 0
+    assert "warning" not in done.stderr
+    assert "gave no finite rate" in done.stdout
