@@ -287,12 +287,7 @@ class Spec:
         return cells
 
     def content(self) -> Mapping[str, str]:
-        """Digests of the data sets, and of the user's own networks and weights.
-
-        Raises:
-            UsageError: a network does not take the data.
-        """
-        from dnnlab.compress.networks import check_fit
+        """Digests of the data sets, and of the user's own networks and weights."""
         from dnnlab.nets.own import digest
 
         found = datasets.digests(self.data)
@@ -300,8 +295,17 @@ class Spec:
             found["model"] = digest(self.model, self.weights)
         if self.student and named.is_own(self.student):
             found["student"] = digest(self.student, "")
-        check_fit(self)
         return found
+
+    def fit(self) -> None:
+        """Networks, students, weights and batches must fit the data.
+
+        Raises:
+            UsageError: they do not.
+        """
+        from dnnlab.compress.networks import check_fit
+
+        check_fit(self)
 
     def notes(self) -> Sequence[str]:
         """What was done to the data that their owner may not expect."""

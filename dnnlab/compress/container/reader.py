@@ -50,8 +50,8 @@ class _Entry:
     """The codebook; empty where there is none."""
     width: int
     """Of a line of the image it reads, or of packed gaps."""
-    raw: bytes
-    """Values in full."""
+    full: NDArray[Any]
+    """Values in full, of the type that they were written in."""
     symbols: Ints | None
     """The numbers, where they are packed."""
     packed: int
@@ -179,7 +179,7 @@ def _entry(head: _Bytes, body: _Bytes, coding: int, common: NDArray[Any]) -> _En
         raise ValueError("a tensor lies in a way that is not known")
     levels = np.zeros(0, dtype)
     if kind == RAW or not size:
-        return _Entry(name, dtype, shape, kind, levels, 0, body.take(size * dtype.itemsize), None, 0)
+        return _Entry(name, dtype, shape, kind, levels, 0, body.array(size, DTYPES[head.number()]), None, 0)
     there = head.number() if kind == SPARSE else 0
     if kind == SHARED:
         levels = (_codebook(head, body) if dimensions > 1 else common).astype(dtype)
@@ -187,8 +187,8 @@ def _entry(head: _Bytes, body: _Bytes, coding: int, common: NDArray[Any]) -> _En
     symbols, packed = None, 0
     if coding != CODED:
         symbols, packed = _packed(head, body, size, width, len(levels) if kind == SHARED else 1)
-    raw = body.take(there * dtype.itemsize)
-    return _Entry(name, dtype, shape, kind, levels, width, raw, symbols, packed)
+    full = body.array(there, DTYPES[head.number()]) if kind == SPARSE else np.zeros(0, dtype)
+    return _Entry(name, dtype, shape, kind, levels, width, full, symbols, packed)
 
 
 def _packed(head: _Bytes, body: _Bytes, size: int, width: int, alphabet: int) -> tuple[Ints, int]:
@@ -207,20 +207,19 @@ def _packed(head: _Bytes, body: _Bytes, size: int, width: int, alphabet: int) ->
 
 def _filled(entry: _Entry, symbols: Ints | None, bits: float) -> tuple[NDArray[Any], Layer]:
     """The values of a tensor, and what it takes."""
-    full = 8 * len(entry.raw)
+    full = 8 * entry.full.nbytes
     if entry.plain or symbols is None:
-        values = np.frombuffer(entry.raw, entry.dtype).reshape(entry.shape)
+        values = entry.full.astype(entry.dtype).reshape(entry.shape)
         return values, Layer(entry.name, entry.shape, RAW, int(np.count_nonzero(values)), 0, full, full)
     if len(symbols) != entry.size:
         raise ValueError("it has another number of entries than places")
     if entry.kind == SHARED:
         values = np.concatenate([np.zeros(1, entry.dtype), entry.levels])[symbols]
     else:
-        given = np.frombuffer(entry.raw, entry.dtype)
-        if len(given) != int((symbols > 0).sum()):
+        if len(entry.full) != int((symbols > 0).sum()):
             raise ValueError("it has another number of values than places for them")
         values = np.zeros(entry.size, entry.dtype)
-        values[symbols > 0] = given
+        values[symbols > 0] = entry.full
     layer = Layer(
         name=entry.name,
         shape=entry.shape,

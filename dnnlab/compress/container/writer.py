@@ -25,6 +25,7 @@ from dnnlab.compress.container.tensors import (
     matrix_shape,
 )
 
+_NARROWER = {"f": (np.dtype("<f2"), np.dtype("<f4")), "i": (np.dtype("|i1"), np.dtype("<i2"), np.dtype("<i4"))}
 _TRIED = 1 << 21
 """Elements up to which each layout of the columns is tried."""
 
@@ -86,13 +87,13 @@ class _Writer:
             self._number(side)
         self._number(kind)
         if kind == RAW or not values.size:
-            self.body += values.tobytes()
+            self._in_full(values)
             return
         present = bits_of(values.ravel()) != 0
         if kind == SPARSE:
             self._number(int(present.sum()))
             self._plane(present.astype(np.int64), 1, values.shape)
-            self.body += values.ravel()[present].tobytes()
+            self._in_full(values.ravel()[present])
             return
         levels = self._levels([values]) if values.ndim > 1 else common
         if values.ndim > 1:
@@ -110,14 +111,20 @@ class _Writer:
         return levels[np.argsort(levels, kind="stable")]
 
     def _codebook(self, levels: NDArray[Any]) -> None:
-        """Half precision where that is exact."""
         self._number(len(levels))
-        if not len(levels):
-            return
-        with np.errstate(all="ignore"):
-            half = levels.astype("<f2")
-            exact = np.array_equal(bits_of(half.astype(levels.dtype)), bits_of(levels))
-        kept = half if exact and levels.dtype.kind == "f" else levels
+        if len(levels):
+            self._in_full(levels)
+
+    def _in_full(self, values: NDArray[Any]) -> None:
+        """All of ``values``, in the narrowest type that holds them exactly."""
+        kept = values
+        for dtype in _NARROWER.get(values.dtype.kind, ()):
+            with np.errstate(all="ignore"):
+                narrow = values.astype(dtype)
+                exact = np.array_equal(bits_of(narrow.astype(values.dtype)), bits_of(values))
+            if exact and dtype.itemsize < values.dtype.itemsize:
+                kept = narrow
+                break
         self._number(DTYPES.index(kept.dtype))
         self.body += kept.tobytes()
 

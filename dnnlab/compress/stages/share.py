@@ -12,7 +12,7 @@ from dnnlab.compress.recovery import Workshop
 from dnnlab.compress.structure import biases, weights
 from dnnlab.training.plain import make_optimiser
 
-_BIAS_LEVELS = 15
+BIAS_LEVELS = 15
 """Entries of the codebook of all biases together."""
 _ROUNDS = 60
 
@@ -24,7 +24,7 @@ def apply(model: nn.Module, stage: Stage, workshop: Workshop) -> nn.Module:
     """
     books = [Codebook([weight], stage.levels) for weight in weights(model).values()]
     if others := list(biases(model).values()):
-        books.append(Codebook(others, _BIAS_LEVELS))
+        books.append(Codebook(others, BIAS_LEVELS))
     workshop.train(model, "share", stage.epochs, wrap=lambda inner: _Shared(inner, books, model, workshop), rate=0.3)
     round_to_half(model, books)
     return model
@@ -124,9 +124,3 @@ def round_to_half(model: nn.Module, books: list[Codebook]) -> None:
         if tensor.is_floating_point() and id(tensor) not in shared:
             halved = tensor.half()
             tensor.copy_(torch.where(halved.isfinite(), halved.to(tensor.dtype), tensor))
-
-
-def levels_of(tensor: Tensor) -> int:
-    """Distinct values other than zero."""
-    distinct = tensor.unique()
-    return int((distinct != 0).sum())
