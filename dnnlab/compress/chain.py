@@ -105,7 +105,7 @@ class Stage:
 
     def __str__(self) -> str:
         kind = self.about
-        parts = [self.kind, *([self.amount] if self.amount and self.amount != kind.default else [])]
+        parts = [self.kind, *([self.amount] if self.amount else [])]
         parts += [value for name, value in self.words if value != kind.words[name][0]]
         return ":".join(parts) + (f"@{self.epochs:g}" if self.epochs is not None else "")
 
@@ -170,7 +170,7 @@ def _check(stage: Stage, chain: str) -> None:
 
 
 def text(stages: Sequence[Stage]) -> str:
-    """The chain as `parse` reads it, with what is the default left out."""
+    """The chain as `parse` reads it, with words that are the default left out."""
     return " > ".join(map(str, stages))
 
 

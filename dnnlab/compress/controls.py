@@ -25,7 +25,7 @@ def zstd(bench: Any) -> Row:
     base = bench.base_file
     row: Row = bench.row((), "control", "zstd-19", bench.baseline, base)
     size = files.zstd_size(base.path.read_bytes())
-    return row | {"bytes": size, "ratio": row["ratio"] * base.bytes / size, "ratio_onnx": base.bytes / size, "file": ""}
+    return row | {"bytes": size, "ratio": row["ratio"] * base.size / size, "ratio_onnx": base.size / size, "file": ""}
 
 
 def beside(bench: Any, stages: tuple[Stage, ...], rows: Sequence[Row]) -> Iterator[Callable[[], Row]]:
@@ -39,9 +39,7 @@ def beside(bench: Any, stages: tuple[Stage, ...], rows: Sequence[Row]) -> Iterat
     if any(stage.kind == "prune" and stage.share == stage.share for stage in stages):
         yield functools.partial(_random, bench, stages, final["bytes"])
     if not named.is_own(bench.cell.arch):
-        small = networks.smaller_than(
-            bench.cell.arch, bench.data.shape, len(bench.data.classes), final["bytes"] / 4
-        )
+        small = networks.smaller_than(bench.cell.arch, bench.data.shape, len(bench.data.classes), final["bytes"] / 4)
         if small:
             yield functools.partial(_small_dense, bench, stages, small)
     yield functools.partial(_more_epochs, bench, stages)
@@ -49,8 +47,8 @@ def beside(bench: Any, stages: tuple[Stage, ...], rows: Sequence[Row]) -> Iterat
 
 def _epochs(bench: Any, stages: Sequence[Stage]) -> float:
     """Of all the training that a chain does."""
-    trained_ = [stage for stage in stages if stage.about.trains or stage.word("mode") == "qat"]
-    return float(sum(bench.spec.recover if stage.epochs is None else stage.epochs for stage in trained_))
+    trains = [stage for stage in stages if stage.about.trains or stage.word("mode") == "qat"]
+    return float(sum(bench.workshop().length(stage.epochs) for stage in trains))
 
 
 def _student_alone(bench: Any, stages: tuple[Stage, ...]) -> Row:
@@ -108,8 +106,8 @@ def _small_dense(bench: Any, stages: tuple[Stage, ...], name: str) -> Row:
 
     def make() -> State:
         model = bench.fresh(name, "small").to(bench.device)
-        epochs = bench.spec.epochs + _epochs(bench, stages)
-        bench.workshop(first=True).train(model, "small dense", epochs, taught=False)
+        shop = bench.workshop(first=True)
+        shop.train(model, "small dense", shop.length(None) + _epochs(bench, stages), taught=False)
         return model.cpu().state_dict()
 
     identity = bench.identity("small dense", small=name, extra=_epochs(bench, stages))

@@ -14,7 +14,7 @@ from safetensors.torch import save
 from torch import Tensor, nn
 
 from dnnlab.compress import container, onnx_file
-from dnnlab.compress.chain import CODED, DENSE, INT8, SHARED, SPARSE, Stage, form
+from dnnlab.compress.chain import CODED, DENSE, INT8, Stage, form
 from dnnlab.compress.structure import biases, rebuild, weights
 from dnnlab.data.dataset import Dataset
 from dnnlab.nets.pruning import METADATA
@@ -33,7 +33,7 @@ class Artefact:
     """One written file, read back."""
 
     path: Path
-    bytes: int
+    size: int
     predict: Predict
     """Inputs ``[batch, …]`` to logits, from what the file holds."""
     onnx: bytes
@@ -152,5 +152,3 @@ def zstd_size(content: bytes) -> int:
     if zstandard.ZstdDecompressor().stream_reader(io.BytesIO(small)).read() != content:
         raise ValueError("zstd gives back other bytes")
     return len(small)
-
-

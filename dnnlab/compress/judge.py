@@ -22,8 +22,7 @@ TIMED_BATCH = 32
 def right(predict: Predict, data: Dataset, index: torch.Tensor) -> NDArray[np.bool_]:
     """Which of the examples ``index`` are classified right, ``[example]``."""
     parts = [
-        predict(data.inputs(part).cpu().numpy()).argmax(1) == data.y[part].cpu().numpy()
-        for part in index.split(_BATCH)
+        predict(data.inputs(part).cpu().numpy()).argmax(1) == data.y[part].cpu().numpy() for part in index.split(_BATCH)
     ]
     return np.concatenate(parts) if parts else np.zeros(0, dtype=bool)
 

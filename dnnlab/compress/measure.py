@@ -35,9 +35,7 @@ Row = dict[str, Any]
 BASELINE, CHAIN, CONTROL, TRIAL = "baseline", "chain", "control", "trial"
 
 
-def steps(
-    cells: Sequence[Any], spec: Any, device: str, place: Place, past: Sequence[Rows]
-) -> Iterator[Rows]:
+def steps(cells: Sequence[Any], spec: Any, device: str, place: Place, past: Sequence[Rows]) -> Iterator[Rows]:
     """The rows of one network under one chain: a row a stage, then its controls; those of ``past`` are taken over."""
     from dnnlab.compress import controls, search
 
@@ -118,7 +116,7 @@ class Bench:
 
     def _train_baseline(self) -> State:
         model = self.fresh()
-        self.workshop(first=True).train(model, "baseline", self.spec.epochs, taught=False)
+        self.workshop(first=True).train(model, "baseline", taught=False)
         return model.state_dict()
 
     @functools.cached_property
@@ -160,7 +158,7 @@ class Bench:
             seed=self.cell.seed,
             batch_size=spec.batch_size,
             recipe=recipe,
-            epochs=spec.recover,
+            epochs=spec.epochs if first else spec.recover,
             teacher=teacher,
             temperature=spec.temperature,
             teaching=spec.teaching,
@@ -196,9 +194,7 @@ class Bench:
         artefact = files.write(model, stages, self.host, lambda: self.empty(stages), self.stem(stages, _plain(name)))
         return self.row(stages, role, name, model, artefact)
 
-    def row(
-        self, stages: Sequence[Stage], role: str, method: str, model: nn.Module, artefact: files.Artefact
-    ) -> Row:
+    def row(self, stages: Sequence[Stage], role: str, method: str, model: nn.Module, artefact: files.Artefact) -> Row:
         """All that is measured of an artefact."""
         shape = self.data.shape
         parameters = sum(p.numel() for p in self.baseline.parameters())
@@ -214,9 +210,9 @@ class Bench:
             "params": sum(p.numel() for p in model.parameters()),
             "nonzeros": sum(int(torch.count_nonzero(p)) for p in model.parameters()),
             "macs": count(model, shape).macs,
-            "bytes": artefact.bytes,
-            "ratio": 4 * parameters / artefact.bytes,
-            "ratio_onnx": base.bytes / artefact.bytes,
+            "bytes": artefact.size,
+            "ratio": 4 * parameters / artefact.size,
+            "ratio_onnx": base.size / artefact.size,
             **judge.bits(artefact),
             "validation_accuracy": float(validation.mean()) if len(validation) else math.nan,
             "validation_drop": float(base_validation.mean() - validation.mean()) if len(validation) else math.nan,
@@ -242,5 +238,3 @@ def _part(data: Dataset, train_size: int, base: int) -> Dataset:
         return data
     order = torch.from_numpy(stream(base, 0, "training part").permutation(len(data.train))[:train_size])
     return dataclasses.replace(data, train=data.train[order])
-
-

@@ -6,7 +6,6 @@ from typing import Any
 import torch
 from torch import nn
 
-from dnnlab.compress import chain as chains
 from dnnlab.data import load
 from dnnlab.data.dataset import Dataset
 from dnnlab.errors import UsageError
@@ -52,11 +51,8 @@ def check_fit(spec: Any) -> None:
         if spec.batch_size > examples:
             raise UsageError(f"--batch-size {spec.batch_size} is more than the {examples} training examples.")
         wanted = list(spec.networks)
-        wanted += [
-            student_name(spec, network)
-            for network, recipe in spec.recipes
-            if any(stage.kind == "distill" for stage in chains.parse(recipe))
-        ]
+        if any(stage.kind == "distill" for stage in spec.stages):
+            wanted += [student_name(spec, network) for network in spec.networks]
         for name in dict.fromkeys(wanted):
             model = named.build(name, data.shape, len(data.classes))
             if spec.weights and name == spec.model:

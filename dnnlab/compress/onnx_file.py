@@ -142,17 +142,6 @@ def int8_share(content: bytes) -> float:
     return int8 / (int8 + floats) if int8 + floats else 0.0
 
 
-class _Calibration:
-    """Batches of training examples, as ONNX Runtime asks for them."""
-
-    def __init__(self, batches: Sequence[NDArray[np.float32]]) -> None:
-        self.batches = iter(batches)
-
-    def get_next(self) -> dict[str, NDArray[np.float32]] | None:
-        batch = next(self.batches, None)
-        return None if batch is None else {INPUT: batch}
-
-
 def static(proto: Any, batches: Sequence[NDArray[np.float32]], signed: bool) -> Any:
     """INT8 weights a channel and activations, placed as QDQ, calibrated on ``batches``.
 
@@ -161,8 +150,15 @@ def static(proto: Any, batches: Sequence[NDArray[np.float32]], signed: bool) -> 
     from onnxruntime.quantization import CalibrationDataReader, QuantFormat, QuantType, quantize_static
     from onnxruntime.quantization.shape_inference import quant_pre_process
 
-    class Reader(_Calibration, CalibrationDataReader):
-        pass
+    class Reader(CalibrationDataReader):  # type: ignore[misc]
+        """Batches of training examples, as ONNX Runtime asks for them."""
+
+        def __init__(self) -> None:
+            self.batches = iter(batches)
+
+        def get_next(self) -> dict[str, NDArray[np.float32]] | None:
+            batch = next(self.batches, None)
+            return None if batch is None else {INPUT: batch}
 
     def quantise(source: str, target: str) -> None:
         prepared = source + ".prepared.onnx"
@@ -170,7 +166,7 @@ def static(proto: Any, batches: Sequence[NDArray[np.float32]], signed: bool) -> 
         quantize_static(
             prepared,
             target,
-            Reader(batches),
+            Reader(),
             quant_format=QuantFormat.QDQ,
             activation_type=QuantType.QInt8 if signed else QuantType.QUInt8,
             weight_type=QuantType.QInt8,

@@ -6,30 +6,33 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True)
 class Preset:
-    """A chain; ``tuned`` has another for some networks of the catalogue, chosen on validation data."""
+    """A chain; ``tuned`` has another for some networks on some data, chosen on validation data."""
 
     help: str
     chain: str
     tuned: Mapping[str, str]
 
-    def for_network(self, name: str) -> str:
-        """The chain for the network of this name, options aside."""
-        return self.tuned.get(name.partition(":")[0], self.chain)
+    def on(self, network: str, data: str) -> str:
+        """The chain for the network of this name on this data."""
+        return self.tuned.get(f"{network} on {data}", self.chain)
 
 
 PRESETS = {
     "deep-compression": Preset(
         "prune, share, entropy-code (Han 2016)",
         "prune:0.9 > share:5bit > code",
-        {"lenet300": "prune:0.92@20 > share:5bit@5 > code", "lenet5": "prune:0.92@10 > share:5bit@2 > code"},
+        {
+            "lenet300 on mnist": "prune:0.92@20 > share:5bit@5 > code",
+            "lenet5 on mnist": "prune:0.92@10 > share:5bit@2 > code",
+        },
     ),
     "mobile": Preset("fewer channels, then INT8", "structured:2x > int8", {}),
     "smallest": Preset(
         "the fewest bytes: most weights at zero, few levels, entropy-coded",
         "prune:0.95 > share:3bit > code",
         {
-            "lenet300": "prune:0.974@40 > share:3bit@8 > code",
-            "lenet5": "prune:0.991@25 > share:3bit@4 > code",
+            "lenet300 on mnist": "prune:0.974@40 > share:3bit@8 > code",
+            "lenet5 on mnist": "prune:0.991@25 > share:3bit@4 > code",
         },
     ),
 }

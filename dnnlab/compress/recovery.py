@@ -17,6 +17,10 @@ from dnnlab.training.plain import outputs
 from dnnlab.training.stacked import batch_order
 
 
+EPOCHS, STEPS = 10.0, 2000
+"""Of a training whose length nobody says: so many epochs, and on small data more, until there are so many steps."""
+
+
 @dataclass(frozen=True)
 class Workshop:
     """What every stage of a cell works with."""
@@ -27,8 +31,8 @@ class Workshop:
     batch_size: int
     recipe: networks.Recipe
     """Of recovery; its rate is that of a stage's first step."""
-    epochs: float
-    """Of recovery, where the stage does not say."""
+    epochs: float | None
+    """Of recovery, where the stage does not say; ``None`` takes `EPOCHS`, or as many as make `STEPS` steps."""
     teacher: nn.Module | None
     """The network before the chain; ``None`` recovers from labels alone."""
     temperature: float
@@ -36,6 +40,11 @@ class Workshop:
     """Share of the teacher in the loss."""
     student: Callable[[], nn.Module]
     """Makes the fresh network that distillation trains."""
+
+    def length(self, epochs: float | None) -> float:
+        """Epochs of a training that is to take ``epochs``, or does not say."""
+        asked = self.epochs if epochs is None else epochs
+        return asked if asked is not None else max(EPOCHS, STEPS / (len(self.data.train) // self.batch_size))
 
     def train(
         self,
@@ -57,8 +66,7 @@ class Workshop:
         training = _Taught(model, self, purpose, self.teacher if taught else None, hints, rate)
         if wrap is not None:
             training.optimiser = wrap(training.optimiser)
-        per_epoch = len(self.data.train) // self.batch_size
-        steps = round((self.epochs if epochs is None else epochs) * per_epoch)
+        steps = round(self.length(epochs) * (len(self.data.train) // self.batch_size))
         for step in range(steps):
             if before is not None:
                 before(step / steps)

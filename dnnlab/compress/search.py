@@ -5,8 +5,8 @@ import math
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
-from dnnlab.compress import files, judge
 from dnnlab.compress import chain as chains
+from dnnlab.compress import files, judge
 from dnnlab.compress.chain import Stage
 from dnnlab.compress.spec import searchable
 
@@ -76,8 +76,8 @@ def _trial(bench: Any, stages: tuple[Stage, ...], strength: float) -> Row:
         "form": chains.form(stages),
         "params": sum(p.numel() for p in model.parameters()),
         "nonzeros": nonzeros,
-        "bytes": artefact.bytes,
-        "ratio": 4 * parameters / artefact.bytes,
+        "bytes": artefact.size,
+        "ratio": 4 * parameters / artefact.size,
         "strength": strength,
         "validation_accuracy": float(right),
         "validation_drop": float(base - right),

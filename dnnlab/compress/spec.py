@@ -25,7 +25,8 @@ A row's accuracy is that of the file, read back; its ratio is 4 bytes a paramete
 
 [bold]Examples[/bold]
 
-Methods side by side: [cyan]dnnlab compress --arch lenet300 --data mnist --method prune,share,lowrank,structured,int8[/cyan]
+Methods side by side: [cyan]dnnlab compress --arch lenet300 --data mnist
+--method prune,share,lowrank,structured,int8[/cyan]
 
 A chain, and what each stage does: [cyan]dnnlab compress --chain "prune:0.95 > share:5bit > code"[/cyan]
 
@@ -171,28 +172,25 @@ class Spec:
         int, Option(help="Chains that a search tries a seed.", min=2, max=100, rich_help_panel=_SEARCH)
     ] = 6
     data: ask.Data = ("digits",)
-    train_size: Annotated[
-        int, Option(help="Training examples; 0 takes all.", min=0, rich_help_panel=ask.DATA)
-    ] = 0
+    train_size: Annotated[int, Option(help="Training examples; 0 takes all.", min=0, rich_help_panel=ask.DATA)] = 0
     seeds: ask.Seeds = 3
     seed: ask.Seed = 0
     epochs: Annotated[
-        float,
+        float | None,
         Option(
-            help="Epochs that the network itself is trained; with --weights none.",
+            help="Epochs that the network itself is trained; with --weights none. When not given 10, or as many as "
+            "make 2000 steps.",
             min=0,
             max=10_000,
             rich_help_panel=ask.TRAIN,
         ),
-    ] = 20.0
+    ] = None
     batch_size: Annotated[int, Option(help="Examples a batch.", min=2, max=65536, rich_help_panel=ask.DATA)] = 64
     optimizer: Annotated[
         str, Option(help=f"{', '.join(ask.OPTIMISERS)}.", rich_help_panel=ask.TRAIN), OneOf(ask.OPTIMISERS)
     ] = "adam"
     lr: Annotated[float, Option(help="Learning rate.", min=0, max=1e6, rich_help_panel=ask.TRAIN)] = 0.001
-    weight_decay: Annotated[
-        float, Option(help="Weight decay.", min=0, max=1e3, rich_help_panel=ask.TRAIN)
-    ] = 0.0
+    weight_decay: Annotated[float, Option(help="Weight decay.", min=0, max=1e3, rich_help_panel=ask.TRAIN)] = 0.0
     schedule: Annotated[
         str,
         Option(help=f"Course of the learning rate: {', '.join(SCHEDULES)}.", rich_help_panel=ask.TRAIN),
@@ -207,9 +205,15 @@ class Spec:
         OneOf(AUGMENTATIONS),
     ] = "none"
     recover: Annotated[
-        float,
-        Option(help="Epochs of recovery after a stage that does not say.", min=0, max=10_000, rich_help_panel=_RECOVER),
-    ] = 10.0
+        float | None,
+        Option(
+            help="Epochs of recovery after a stage that does not say. When not given 10, or as many as make 2000 "
+            "steps.",
+            min=0,
+            max=10_000,
+            rich_help_panel=_RECOVER,
+        ),
+    ] = None
     recover_lr: Annotated[
         float, Option(help="Learning rate of recovery.", min=0, max=1e6, rich_help_panel=_RECOVER)
     ] = 0.002
@@ -246,12 +250,14 @@ class Spec:
             named.check(self.student)
         self._check_distilling()
         if self.searching:
-            for _, recipe in self.recipes:
+            for recipe in itertools.chain.from_iterable(self.recipes.values()):
                 if not searchable(chains.parse(recipe)):
-                    raise UsageError(f"there is nothing to search in {recipe!r}; give a chain with prune or structured.")
+                    raise UsageError(
+                        f"there is nothing to search in {recipe!r}; give a chain with prune or structured."
+                    )
 
     def _check_distilling(self) -> None:
-        distils = any(stage.kind == "distill" for _, recipe in self.recipes for stage in chains.parse(recipe))
+        distils = any(stage.kind == "distill" for stage in self.stages)
         if distils and not self.student and self.model:
             raise UsageError("distill needs a network to train; give --student, such as --student mlp1.")
         if self.student and not distils:
@@ -267,22 +273,26 @@ class Spec:
         return bool(self.max_drop or self.target)
 
     @functools.cached_property
-    def recipes(self) -> tuple[tuple[str, str], ...]:
-        """Every network with every chain, in canonical writing."""
+    def recipes(self) -> Mapping[tuple[str, str], tuple[str, ...]]:
+        """The chains of every network on every data set, in canonical writing."""
         asked = [*self.method, *self.chain]
-        found = []
-        for network in self.networks:
-            own = [*asked, *([PRESETS[self.preset].for_network(network)] if self.preset else [])]
-            if not own:
-                own = [PRESETS["deep-compression"].for_network(network)]
-            found += [(network, chains.text(chains.parse(text))) for text in own]
-        return tuple(dict.fromkeys(found))
+        preset = self.preset or ("" if asked else "deep-compression")
+        found = {}
+        for network, data in itertools.product(self.networks, self.data):
+            own = [*asked, *([PRESETS[preset].on(network, data)] if preset else [])]
+            found[network, data] = tuple(dict.fromkeys(chains.text(chains.parse(text)) for text in own))
+        return found
+
+    @property
+    def stages(self) -> list[chains.Stage]:
+        """Of all chains."""
+        return [stage for own in self.recipes.values() for recipe in own for stage in chains.parse(recipe)]
 
     def plan(self) -> Sequence[Cell]:
         """The networks as they are, then every chain."""
         cells = []
         for network, data in itertools.product(self.networks, self.data):
-            recipes = ["", *(recipe for name, recipe in self.recipes if name == network)]
+            recipes = ["", *self.recipes[network, data]]
             cells += [Cell(network, data, recipe, seed) for recipe in recipes for seed in range(self.seeds)]
         return cells
 

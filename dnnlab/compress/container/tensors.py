@@ -55,7 +55,7 @@ def matrix_shape(shape: Sequence[int]) -> tuple[int, int]:
 
 def layout(shape: Sequence[int], width: int, before: Ints | None) -> Layout:
     """How the columns of a tensor lie, ``width`` places a line, when the last matrix had the row counts ``before``."""
-    rows, columns = matrix_shape(shape)
+    _, columns = matrix_shape(shape)
     feeding = np.full(columns, -1, dtype=np.int64)
     maps = 0
     if before is not None and len(before) and columns and columns % len(before) == 0:

@@ -31,8 +31,8 @@ class _Rounded:
     """Rounds what one layer multiplies, and lets gradients through as if it did not (Bengio 2013)."""
 
     def __init__(self, layer: Any) -> None:
-        self.low = self.high = None
-        self.full: Tensor | None = None
+        self.low: Tensor | None = None
+        self.high: Tensor | None = None
         self.before = layer.register_forward_pre_hook(self._enter)
         self.after = layer.register_forward_hook(self._leave)
 

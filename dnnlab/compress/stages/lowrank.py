@@ -1,6 +1,7 @@
 """Layers as products of thinner ones: SVD for linear layers and 1×1 convolutions, Tucker-2 for others."""
 
 import copy
+from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -107,10 +108,10 @@ def _basis(unfolding: Tensor, energy: float) -> Tensor:
     return u[:, : rank_for(s, energy)]
 
 
-def _filled(factors: nn.Sequential, values: list[Tensor], bias: nn.Parameter | None) -> nn.Sequential:
-    for layer, value in zip(factors, values, strict=True):
+def _filled(factors: nn.Sequential, values: list[Tensor], bias: Tensor | None) -> nn.Sequential:
+    layers: list[Any] = list(factors)
+    for layer, value in zip(layers, values, strict=True):
         layer.weight.copy_(value)
     if bias is not None:
-        last: nn.Module = factors[-1]
-        last.bias.copy_(bias)  # type: ignore[operator, union-attr]
+        layers[-1].bias.copy_(bias)
     return factors

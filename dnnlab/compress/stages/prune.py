@@ -84,7 +84,7 @@ def _rewinding(model: nn.Module, stage: Stage, workshop: Workshop, density: floa
     where it is.
     """
     rounds = max(1, math.ceil(math.log(density) / math.log(1 - _ROUNDS)))
-    epochs = (workshop.epochs if stage.epochs is None else stage.epochs) / rounds
+    epochs = workshop.length(stage.epochs) / rounds
     workshop.train(model, "rewinding point", epochs * _REWIND)
     early = copy.deepcopy(model.state_dict())
     workshop.train(model, "round 0", epochs * (1 - _REWIND))

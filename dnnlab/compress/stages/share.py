@@ -5,7 +5,7 @@ from typing import Any
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from torch import Tensor, nn
+from torch import nn
 
 from dnnlab.compress.chain import Stage
 from dnnlab.compress.recovery import Workshop

@@ -35,7 +35,7 @@ def apply(model: nn.Module, stage: Stage, workshop: Workshop) -> nn.Module:
     """
     import torch_pruning as tp
 
-    model = copy.deepcopy(model).eval().to(memory_format=torch.contiguous_format)
+    model = copy.deepcopy(model).eval().to(memory_format=torch.contiguous_format)  # type: ignore[call-overload]
     shape = workshop.data.shape
     example = workshop.data.inputs(workshop.data.train[:2])
     goal = count(model, shape).macs / stage.factor
