@@ -20,6 +20,8 @@ _UNIT = 256
 _REACH = 11 * _UNIT
 _LIMIT = 250
 """Bits after which a context begins to forget."""
+_FIRST = 5
+"""Quarters of a prior bit that an observed bit weighs."""
 _RATE = 1 << 15
 """Weights move by a 2¹⁵-th of log-odds times error."""
 
@@ -42,9 +44,11 @@ class Mixer:
     """Predicts bits, many at a time, from what was seen in each of several contexts.
 
     Context k takes values below ``sizes[k]``; ``sets`` sets of weights are chosen among by a context of their own.
+    ``prior`` is the probability of a one where nothing has been seen yet.
     """
 
-    def __init__(self, sizes: Sequence[int], sets: int) -> None:
+    def __init__(self, sizes: Sequence[int], sets: int, prior: int = ONE // 2) -> None:
+        self.prior = min(max(prior, 1), ONE - 1)
         self.offsets = np.concatenate([[0], np.cumsum(sizes)[:-1]]).astype(np.int64)
         self.ones = np.zeros(sum(sizes), dtype=np.int64)
         self.seen = np.zeros(sum(sizes), dtype=np.int64)
@@ -57,14 +61,15 @@ class Mixer:
         """Probability of a one ``[n]``, for bits in ``contexts [n, k]`` whose weights are the sets ``chosen [n]``."""
         self.at = contexts + self.offsets
         ones, seen = self.ones[self.at], self.seen[self.at]
-        # Krichevsky & Trofimov's estimate, but shy of a half from the first bit on.
-        p = ((5 * ones + 2) * ONE) // (5 * seen + 4)
-        odds = _stretch()[p]
+        p = (_FIRST * ones * ONE + 4 * self.prior) // (_FIRST * seen + 4)
+        base = int(_stretch()[self.prior])
+        # How far each context is from the prior.
+        odds = _stretch()[p] - base
         # A context speaks louder the more it has seen.
         sure = (odds * np.minimum(seen, _LIMIT)) // (np.minimum(seen, _LIMIT) + 12)
         self.stretched = np.concatenate([odds, sure, np.full((len(p), 1), _UNIT, dtype=np.int64)], axis=1)
         self.chosen = chosen
-        mixed = (self.stretched * self.weights[chosen]).sum(1) // ONE
+        mixed = base + (self.stretched * self.weights[chosen]).sum(1) // ONE
         self.p = _squash()[np.clip(mixed, -_REACH, _REACH) + _REACH]
         return self.p
 

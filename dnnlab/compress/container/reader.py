@@ -55,7 +55,7 @@ class _Entry:
     symbols: Ints | None
     """The numbers, where they are packed."""
     packed: int
-    """Bits that those take."""
+    """Bits that those take; where they are entropy-coded, how many are not zero."""
 
     @property
     def size(self) -> int:
@@ -150,7 +150,7 @@ def _tensors(head: _Bytes, body: _Bytes) -> Contents:
             rows, columns = matrix_shape(entry.shape)
             start = walk.bits
             place = layout(entry.shape, entry.width, before)
-            matrix = walk.matrix(None, (rows, columns), entry.alphabet, place)
+            matrix = walk.matrix(None, (rows, columns), entry.alphabet, entry.packed, place)
             before = (matrix > 0).sum(1) if rows > 1 else before
             symbols, bits = matrix.ravel(), walk.bits - start
         values, layer = _filled(entry, symbols, bits)
@@ -185,7 +185,11 @@ def _entry(head: _Bytes, body: _Bytes, coding: int, common: NDArray[Any]) -> _En
         levels = (_codebook(head, body) if dimensions > 1 else common).astype(dtype)
     width = head.number()
     symbols, packed = None, 0
-    if coding != CODED:
+    if coding == CODED:
+        packed = head.number()
+        if packed > size:
+            raise ValueError("a tensor has more entries than places")
+    else:
         symbols, packed = _packed(head, body, size, width, len(levels) if kind == SHARED else 1)
     full = body.array(there, DTYPES[head.number()]) if kind == SPARSE else np.zeros(0, dtype)
     return _Entry(name, dtype, shape, kind, levels, width, full, symbols, packed)

@@ -140,9 +140,10 @@ class _Writer:
             return
         rows, columns = matrix_shape(shape)
         matrix = symbols.reshape(rows, columns)
-        width = self._width(matrix, levels, shape)
+        width, nonzeros = self._width(matrix, levels, shape), int((matrix > 0).sum())
         self._number(width)
-        self.walk.matrix(matrix, (rows, columns), levels, layout(shape, width, self.before))
+        self._number(nonzeros)
+        self.walk.matrix(matrix, (rows, columns), levels, nonzeros, layout(shape, width, self.before))
         if rows > 1:
             self.before = (matrix > 0).sum(1)
 
@@ -158,7 +159,8 @@ class _Writer:
 
         def cost(width: int) -> float:
             trial = Walk(encoder=constriction.stream.queue.RangeEncoder())
-            trial.matrix(matrix, (len(matrix), columns), levels, layout(shape, width, self.before))
+            nonzeros = int((matrix > 0).sum())
+            trial.matrix(matrix, (len(matrix), columns), levels, nonzeros, layout(shape, width, self.before))
             return trial.bits
 
         return min(sorted(widths), key=cost)

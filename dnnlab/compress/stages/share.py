@@ -12,7 +12,7 @@ from dnnlab.compress.recovery import Workshop
 from dnnlab.compress.structure import biases, weights
 from dnnlab.training.plain import make_optimiser
 
-BIAS_LEVELS = 15
+BIAS_LEVELS = 7
 """Entries of the codebook of all biases together."""
 _ROUNDS = 60
 
