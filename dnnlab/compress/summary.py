@@ -36,7 +36,7 @@ def summarise(cells: pd.DataFrame, spec: Any) -> pd.DataFrame:
     measured = cells[cells["accuracy"].notna()]
     for values, own in measured.groupby(keys, sort=False, dropna=False):
         key = dict(zip(keys, values, strict=True))
-        rows.append(_row(key, own) | {"failed": counts[values[:3]]})
+        rows.append(_row(key, own) | {"failed": counts[key["arch"], key["data"], key["recipe"]]})
     there = {(row["arch"], row["data"], row["recipe"]) for row in rows}
     for (arch, data, recipe), count in counts.items():
         if (arch, data, recipe) not in there:

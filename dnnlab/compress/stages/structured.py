@@ -66,10 +66,10 @@ def apply(model: nn.Module, stage: Stage, workshop: Workshop) -> nn.Module:
             if count(model, shape).macs <= goal:
                 break
         else:
-            least = count(model, shape).macs
+            most = goal * stage.factor / count(model, shape).macs
             raise UsageError(
-                f"structured:{stage.factor:g}x: what may be taken out of this network leaves {least:,} of its MACs; "
-                f"take less than {goal * stage.factor / least:.3g}x."
+                f"structured:{stage.factor:g}x: channels that {criterion} may take out of this network save "
+                + (f"no more than {most:.3g}x of its MACs; ask for less." if most > 1.01 else "none of its MACs.")
             )
     model.zero_grad(set_to_none=True)
     workshop.train(model, "structured", stage.epochs)
