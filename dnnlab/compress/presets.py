@@ -22,8 +22,8 @@ PRESETS = {
         "prune, share, entropy-code (Han 2016)",
         "prune:0.9 > share:5bit > code",
         {
-            "lenet300 on mnist": "prune:0.92@20 > share:5bit@5 > code",
-            "lenet5 on mnist": "prune:0.92@10 > share:5bit@2 > code",
+            "lenet300 on mnist": "prune:0.92@15 > share:5bit@3 > code",
+            "lenet5 on mnist": "prune:0.92@5 > share:5bit@1 > code",
         },
     ),
     "mobile": Preset("fewer channels, then INT8", "structured:2x > int8", {}),
@@ -31,8 +31,8 @@ PRESETS = {
         "the fewest bytes: most weights at zero, few levels, entropy-coded",
         "prune:0.95 > share:3bit > code",
         {
-            "lenet300 on mnist": "prune:0.974@40 > share:3bit@8 > code",
-            "lenet5 on mnist": "prune:0.991@25 > share:3bit@4 > code",
+            "lenet300 on mnist": "prune:0.976@30 > share:3bit@5 > code",
+            "lenet5 on mnist": "prune:0.9925@15 > share:3bit@3 > code",
         },
     ),
 }
