@@ -4,7 +4,7 @@ DNNLAB := .venv/bin/dnnlab
 DATA ?= digits
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test test-faults test-all check format bench clean part-1 part-2 part-3 gradient-flow dead-relu compare-arch reproduce theory-table
+.PHONY: help setup demo test test-faults test-all check format bench clean part-1 part-2 part-3 part-4 gradient-flow dead-relu compare-arch compress reproduce theory-table
 
 help: ## List the targets
 	@sed -n 's/^\([a-z0-9-]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 16
@@ -13,7 +13,7 @@ setup: .venv/.done ## Make .venv with the tested versions
 
 .venv/.done: pyproject.toml constraints.txt
 	test -x $(PY) || python3 -m venv .venv
-	$(PY) -m pip install --quiet --disable-pip-version-check --constraint constraints.txt --editable . \
+	$(PY) -m pip install --quiet --disable-pip-version-check --constraint constraints.txt --editable ".[compress]" \
 		pytest hypothesis ruff mypy pandas-stubs scipy-stubs
 	touch $@
 
@@ -44,7 +44,7 @@ bench: setup ## Speed, side by side in one run
 	$(PY) -m benchmarks.compare_arch
 	$(PY) -m benchmarks.start_up
 
-reproduce: part-1 part-2 part-3 ## All recipes of the lecture there are
+reproduce: part-1 part-2 part-3 part-4 ## All recipes of the lecture there are
 
 part-1: setup ## Recipes of part 1: the need for deep networks
 	for recipe in experiments/1-deep-networks/*.toml; do $(DNNLAB) run $$recipe || exit 1; done
@@ -55,11 +55,16 @@ part-2: setup ## Recipes of part 2: modern activation functions
 part-3: setup ## Recipes of part 3: architectures
 	for recipe in experiments/3-architectures/*.toml; do $(DNNLAB) run $$recipe || exit 1; done
 
+part-4: setup ## Recipes of part 4: compression
+	for recipe in experiments/4-compression/*.toml; do $(DNNLAB) run $$recipe || exit 1; done
+
 gradient-flow: part-1 ## Recipes of the experiment gradient-flow
 
 dead-relu: part-2 ## Recipes of the experiment dead-relu
 
 compare-arch: part-3 ## Recipes of the experiment compare-arch
+
+compress: part-4 ## Recipes of the experiment compress
 
 theory-table: setup ## Measured rates against theory: 9 activations x 3 initialisers x 3 normalisations
 	$(DNNLAB) run experiments/1-deep-networks/theory-table.toml

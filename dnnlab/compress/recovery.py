@@ -16,7 +16,6 @@ from dnnlab.training import networks
 from dnnlab.training.plain import outputs
 from dnnlab.training.stacked import batch_order
 
-
 EPOCHS, STEPS = 10.0, 2000
 """Of a training whose length nobody says: so many epochs, and on small data more, until there are so many steps."""
 

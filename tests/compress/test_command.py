@@ -214,7 +214,9 @@ def test_what_is_missing_is_one_sentence(dnnlab, monkeypatch):
     import importlib.util
 
     found = importlib.util.find_spec
-    monkeypatch.setattr(importlib.util, "find_spec", lambda name, *a: None if name == "onnxruntime" else found(name, *a))
+    monkeypatch.setattr(
+        importlib.util, "find_spec", lambda name, *a: None if name == "onnxruntime" else found(name, *a)
+    )
     done = dnnlab("compress")
     assert done.code == 2
     assert "pip install 'dnnlab[compress]'" in done.err

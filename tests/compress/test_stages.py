@@ -190,7 +190,9 @@ def test_tucker_finds_a_kernel_of_low_rank():
     assert (factors[0].out_channels, factors[1].out_channels) == (3, 2)
 
 
-@pytest.mark.parametrize("text", ["structured:2x@1", "structured:1.5x:taylor@1", "structured:1.2x:bn@1", "lowrank:1.5x@1"])
+@pytest.mark.parametrize(
+    "text", ["structured:2x@1", "structured:1.5x:taylor@1", "structured:1.2x:bn@1", "lowrank:1.5x@1"]
+)
 def test_fewer_macs_and_the_state_alone_rebuilds_the_network(text, shop):
     pytest.importorskip("torch_pruning", reason="needs the extra: pip install 'dnnlab[compress]'")
     torch.manual_seed(0)

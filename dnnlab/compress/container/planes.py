@@ -56,16 +56,15 @@ class Walk:
         self.bits -= float(np.log2(np.where(bits == 1, chances, 1 - chances)).sum())
         return bits
 
-    def matrix(
-        self, values: Ints | None, shape: tuple[int, int], levels: int, nonzeros: int, layout: Layout
-    ) -> Ints:
+    def matrix(self, values: Ints | None, shape: tuple[int, int], levels: int, nonzeros: int, layout: Layout) -> Ints:
         """The matrix ``[row, column]`` of entries 0 … ``levels``, of which so many are not zero: written if it is
         given, else read."""
         rows, columns = shape
         # One column of zeros before the first stands for all that lies outside.
         known = np.zeros((rows, columns + 1), dtype=np.int64)
         depth = max(levels - 1, 0).bit_length()
-        present = Mixer((_STEPS * 3, 64, rows * 2, _STEPS * _STEPS, _STEPS * 5, _STEPS * 16), 4, nonzeros * ONE // max(1, rows * columns))
+        sizes = (_STEPS * 3, 64, rows * 2, _STEPS * _STEPS, _STEPS * 5, _STEPS * 16)
+        present = Mixer(sizes, 4, nonzeros * ONE // max(1, rows * columns))
         value = Mixer((1 << depth, 9 << depth, 4 * rows, 9 << depth, 5 << depth), 1 << depth) if depth else None
         full = np.zeros(rows, dtype=np.int64)
         weight = np.zeros(rows, dtype=np.int64)
