@@ -4,10 +4,10 @@ DNNLAB := .venv/bin/dnnlab
 DATA ?= digits
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test test-faults test-all check format bench clean part-1 part-2 part-3 part-4 gradient-flow dead-relu compare-arch compress reproduce theory-table
+.PHONY: help setup demo test test-faults test-all check format bench clean part-1 part-2 part-3 part-4 gradient-flow dead-relu compare-arch compress check-claims reproduce theory-table
 
 help: ## List the targets
-	@sed -n 's/^\([a-z0-9-]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 16
+	@sed -n 's/^\([a-z0-9 -]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 16
 
 setup: .venv/.done ## Make .venv with the tested versions
 
@@ -44,27 +44,23 @@ bench: setup ## Speed, side by side in one run
 	$(PY) -m benchmarks.compare_arch
 	$(PY) -m benchmarks.start_up
 
-reproduce: part-1 part-2 part-3 part-4 ## All recipes of the lecture there are
+reproduce: setup ## Every claim of the lecture, with a verdict; ends with the path of the ledger's page
+	$(DNNLAB) reproduce experiments
 
-part-1: setup ## Recipes of part 1: the need for deep networks
-	for recipe in experiments/1-deep-networks/*.toml; do $(DNNLAB) run $$recipe || exit 1; done
+part-1: setup ## Claims of part 1: the need for deep networks
+	$(DNNLAB) reproduce experiments/1-deep-networks
 
-part-2: setup ## Recipes of part 2: modern activation functions
-	for recipe in experiments/2-activation-functions/*.toml; do $(DNNLAB) run $$recipe || exit 1; done
+part-2: setup ## Claims of part 2: modern activation functions
+	$(DNNLAB) reproduce experiments/2-activation-functions
 
-part-3: setup ## Recipes of part 3: architectures
-	for recipe in experiments/3-architectures/*.toml; do $(DNNLAB) run $$recipe || exit 1; done
+part-3: setup ## Claims of part 3: architectures
+	$(DNNLAB) reproduce experiments/3-architectures
 
-part-4: setup ## Recipes of part 4: compression
-	for recipe in experiments/4-compression/*.toml; do $(DNNLAB) run $$recipe || exit 1; done
+part-4: setup ## Claims of part 4: compression
+	$(DNNLAB) reproduce experiments/4-compression
 
-gradient-flow: part-1 ## Recipes of the experiment gradient-flow
-
-dead-relu: part-2 ## Recipes of the experiment dead-relu
-
-compare-arch: part-3 ## Recipes of the experiment compare-arch
-
-compress: part-4 ## Recipes of the experiment compress
+gradient-flow dead-relu compare-arch compress check-claims: setup ## Claims that one experiment decides
+	$(DNNLAB) reproduce $$(grep -l '^experiment = "$(@:check-claims=check)"' experiments/*/*.toml)
 
 theory-table: setup ## Measured rates against theory: 9 activations x 3 initialisers x 3 normalisations
 	$(DNNLAB) run experiments/1-deep-networks/theory-table.toml

@@ -14,6 +14,7 @@ from dnnlab.errors import UsageError, unknown
 from dnnlab.registry import EXPERIMENTS, find
 from dnnlab.runner.how import HowToRun, HowToShow
 from dnnlab.runner.options import CommandLineList, build, command_signature, fields, only
+from dnnlab.runner.recipe import PROFILES
 from dnnlab.runner.streams import others_on_stderr
 
 if TYPE_CHECKING:
@@ -31,6 +32,7 @@ _data = typer.Typer(help="What data there are, and how to get more.", invoke_wit
 app.add_typer(_data, name="data", rich_help_panel="Data")
 
 _RUNS, _RECIPES = "Runs", "Recipes"
+_Profile = Annotated[str, typer.Option("--profile", help=f"The recipe's table of options: {' or '.join(PROFILES)}.")]
 _Out = Annotated[Path, typer.Option("--out", help="Root folder of all runs.")]
 _DEFAULT_OUT = Path("results")
 
@@ -113,22 +115,67 @@ def _show(run: "Run", as_json: bool, quiet: bool) -> None:
 def _recipe_command() -> Callable[..., None]:
     defaults = {field.name: field.default for cls in (HowToRun, HowToShow) for field in fields(cls)}
 
-    def command(recipe: Path, **how: Any) -> None:
-        """Run a recipe, such as the spec.toml in the folder of any run. Options given here win over the recipe's."""
-        from dnnlab.runner.store import read_recipe
+    def command(recipe: Path, profile: str, **how: Any) -> None:
+        """Run a recipe, such as one that dnnlab init writes, or the spec.toml in the folder of any run. Options given
+        here win over the recipe's. dnnlab reproduce decides the claim in it, too."""
+        from dnnlab.runner import recipe as recipes
 
-        name, options = read_recipe(recipe)
+        _check_profile(profile)
+        asked = recipes.read(recipe)
         given = {name: value for name, value in how.items() if str(value) != str(defaults[name])}
-        _run(find(name), options | given)
+        with recipes.located(asked):
+            _run(find(asked.experiment), asked.options_for(profile) | given)
 
     argument = Annotated[Path, typer.Argument(help="A TOML file: experiment = NAME, and a table \\[options].")]
-    parameter = inspect.Parameter("recipe", inspect.Parameter.POSITIONAL_OR_KEYWORD, annotation=argument)
+    kind = inspect.Parameter.POSITIONAL_OR_KEYWORD
+    own = [
+        inspect.Parameter("recipe", kind, annotation=argument),
+        inspect.Parameter("profile", kind, annotation=_Profile, default="quick"),
+    ]
     how = command_signature(HowToRun, HowToShow).parameters.values()
-    command.__signature__ = inspect.Signature([parameter, *how])  # type: ignore[attr-defined]
+    command.__signature__ = inspect.Signature([*own, *how])  # type: ignore[attr-defined]
     return command
 
 
+def _check_profile(profile: str) -> None:
+    if profile not in PROFILES:
+        raise unknown("profile", profile, PROFILES)
+
+
 app.command("run", rich_help_panel=_RECIPES)(_recipe_command())
+
+
+@app.command("reproduce", rich_help_panel=_RECIPES)
+def reproduce_claims(
+    paths: Annotated[
+        list[Path] | None, typer.Argument(help="Recipes, or folders of them; all of the lecture's when none is named.")
+    ] = None,
+    profile: _Profile = "quick",
+    seed: Annotated[int | None, typer.Option(help="Another base of the seeds than the recipes'.", min=0)] = None,
+    out: _Out = _DEFAULT_OUT,
+    as_json: Annotated[bool, typer.Option("--json", help="Print the ledger as JSON on stdout, alone.")] = False,
+    quiet: Annotated[bool, typer.Option("--quiet", help="No progress, no messages.")] = False,
+) -> None:
+    """Decide the lecture's claims: run every recipe, skip what is finished, and write the ledger and its page."""
+    from dnnlab.reproduce.columns import FAILED
+    from dnnlab.reproduce.command import display, reproduce
+
+    _check_profile(profile)
+    rows, folder = reproduce(paths or [], profile, seed, out, quiet)
+    display(rows, folder, as_json, quiet)
+    if any(row["verdict"] == FAILED for row in rows):
+        raise typer.Exit(1)
+
+
+@app.command("init", rich_help_panel=_RECIPES)
+def write_recipe(
+    path: Annotated[Path, typer.Argument(help="The file to write.")] = Path("my-recipe.toml"),
+) -> None:
+    """Write a commented recipe to start from."""
+    from dnnlab.reproduce.template import write
+
+    write(path)
+    print(f"{path}: edit it, then dnnlab run {path}, or dnnlab reproduce {path} for its verdict")
 
 
 @app.command("show", rich_help_panel=_RUNS)
@@ -142,11 +189,11 @@ def show_run(
 
 
 def _open(text: str, out: Path) -> "Run":
-    from dnnlab.runner import store
+    from dnnlab.runner import recipe, store
     from dnnlab.runner.run import reopen
 
     folder = store.find(text, out)
-    name, _ = store.read_recipe(folder.path / store.SPEC)
+    name = recipe.read(folder.path / store.SPEC).experiment
     with others_on_stderr():
         return reopen(find(name), folder)
 

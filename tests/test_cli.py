@@ -154,7 +154,13 @@ def test_a_closed_pipe_is_no_error(tmp_path):
 @pytest.mark.parametrize(("number", "code"), [(signal.SIGTERM, 143), (signal.SIGINT, 130)])
 def test_a_stop_says_how_to_go_on(number, code, tmp_path):
     command = [sys.executable, "-m", "dnnlab", "gradient-flow", "--depth", "10", "--steps", "100000", "--seeds", "3"]
-    process = subprocess.Popen(command, stderr=subprocess.PIPE, text=True, cwd=tmp_path)
+    process = subprocess.Popen(
+        command,
+        stderr=subprocess.PIPE,
+        text=True,
+        cwd=tmp_path,
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),  # a shell's & would have it ignored
+    )
     while not list(tmp_path.glob("results/*/*/provenance.json")):
         time.sleep(0.05)
     process.send_signal(number)

@@ -9,10 +9,12 @@ from typing import Protocol
 import torch
 from torch import Tensor, nn
 
+from dnnlab.compare_arch.trained_cell import BODY, FRESH
 from dnnlab.data import load
 from dnnlab.data.dataset import Dataset
 from dnnlab.errors import UsageError
 from dnnlab.nets.cost import Cost, count
+from dnnlab.nets.heads import freeze_body, head, load_parent
 from dnnlab.nets.named import build
 from dnnlab.runner.seeds import stream
 from dnnlab.training import budget, networks
@@ -26,6 +28,10 @@ class Asked(Protocol):
 
     @property
     def arch(self) -> str: ...
+    @property
+    def weights(self) -> str: ...
+    @property
+    def freeze(self) -> str: ...
     @property
     def data(self) -> str: ...
     @property
@@ -68,20 +74,32 @@ def check_network(arch: str, name: str) -> None:
 
 
 def check_training(cell: Asked) -> None:
-    """Raise a `UsageError` unless there is a whole batch, and the budget pays for a step."""
+    """Raise a `UsageError` unless there is a whole batch, the budget pays for a step, and weights from a file fit."""
     data = load(cell.data)
     check_batch(data, cell.batch_size, _examples(cell, data))
     training_macs(cell)
+    if (cell.weights, cell.freeze) != (FRESH, "none"):
+        initialised(cell, data, 0)
 
 
 def _examples(cell: Asked, data: Dataset) -> int:
     return min(cell.train_size or len(data.train), len(data.train))
 
 
+def macs_a_step(cell: Asked, data: Dataset) -> int:
+    """Multiply–accumulates of one training step; a frozen body has no backward pass."""
+    classes = len(data.classes)
+    counts = counted(cell.arch, data.shape, classes)
+    if cell.freeze != BODY:
+        return counts.training_macs * cell.batch_size
+    _, last = head(build(cell.arch, data.shape, classes, skeleton=True))
+    return (counts.macs + 2 * last.weight.numel()) * cell.batch_size
+
+
 def training_macs(cell: Asked) -> float:
     """Of the whole training; nan where the clock decides."""
     data = load(cell.data)
-    macs = counted(cell.arch, data.shape, len(data.classes)).training_macs * cell.batch_size
+    macs = macs_a_step(cell, data)
     steps = budget.parse(cell.budget).steps(cell.arch, _examples(cell, data) // cell.batch_size, macs)
     return math.nan if steps is None else float(steps * macs)
 
@@ -101,10 +119,20 @@ def part_of(data: Dataset, train_size: int, test_size: int, base: int) -> Datase
     )
 
 
-def initialised(arch: str, data: Dataset, base: int, seed: int) -> nn.Module:
-    """A fresh network from the seed alone; it is the only one to draw from PyTorch's own stream afterwards."""
-    torch.manual_seed(int(stream(base, seed, "weights").integers(2**63)))
-    return build(arch, data.shape, len(data.classes))
+def initialised(cell: Asked, data: Dataset, base: int) -> nn.Module:
+    """The network of ``cell`` as its training starts: from the seed alone or from its file of weights, all of it to
+    be trained or only the head. It is the only one to draw from PyTorch's own stream afterwards.
+
+    Raises:
+        UsageError: the file's tensors are not this network's, or there is no head.
+    """
+    torch.manual_seed(int(stream(base, cell.seed, "weights").integers(2**63)))
+    model = build(cell.arch, data.shape, len(data.classes))
+    if cell.weights != FRESH:
+        load_parent(model, cell.weights)
+    if cell.freeze == BODY:
+        freeze_body(model)
+    return model
 
 
 def prepare(model: nn.Module, data: Dataset, cell: Asked, base: int) -> networks.NetworkTraining:
@@ -140,7 +168,7 @@ def spend(
         UsageError: it does not pay for one step.
     """
     data = training.data
-    macs = counted(cell.arch, data.shape, len(data.classes)).training_macs * cell.batch_size
+    macs = macs_a_step(cell, data)
     allowed = budget.parse(cell.budget)
     steps = allowed.steps(cell.arch, len(data.train) // cell.batch_size, macs)
     networks.run(training, steps, allowed.amount, looks, look, progress)

@@ -45,7 +45,13 @@ PRESETS: dict[str, Preset] = {
         {"arch": ("resnet20", "resnet20:dropout=0.2"), "weight_decay": (0.0, 5e-4), "augment": ("none", "crop")},
     ),
     "init-norm-order": Preset(
-        "one network under each normalisation; where it stands is in --block",
-        {"arch": tuple(f"mlp5:norm={norm}" for norm in ("none", "batch", "layer"))},
+        "one network under each normalisation, and with it before and after the activation",
+        {
+            "arch": (
+                *("nin:norm=batch,order=norm-act", "nin:norm=batch,order=act-norm"),
+                *(f"nin:norm={norm}" for norm in ("none", "layer", "group")),
+            ),
+            "lr": (0.02,),
+        },
     ),
 }

@@ -11,9 +11,10 @@ from typer import Option
 from dnnlab import data as datasets
 from dnnlab.compare_arch.presets import PRESETS
 from dnnlab.compare_arch.questions import BLOCKS, MAIN, room
-from dnnlab.compare_arch.trained_cell import TrainedCell
+from dnnlab.compare_arch.trained_cell import BODY, FRESH, TrainedCell
 from dnnlab.errors import UsageError
 from dnnlab.nets import named
+from dnnlab.nets import weights as weight_files
 from dnnlab.runner.options import Check, OneOf, fields
 from dnnlab.training import budget as budgets
 from dnnlab.training import configuration as ask
@@ -46,6 +47,11 @@ AUGMENTATIONS = ("none", "flip", "crop", "crop+flip")
 _WHAT = "What to compare"
 
 
+def _check_weights(text: str) -> None:
+    if text != FRESH:
+        weight_files.check(text)
+
+
 @dataclass(frozen=True)
 class Spec:
     """The options of ``compare-arch``; together with data and code they decide every number."""
@@ -76,6 +82,20 @@ class Spec:
     list: Annotated[
         bool, Option("--list", help="Print the catalogue with its costs, and leave.", rich_help_panel=_WHAT)
     ] = False
+    weights: Annotated[
+        tuple[str, ...],
+        Option(
+            help="What weights start as: fresh, or a .safetensors file, whose head is left out where its classes are "
+            "others. Several are compared.",
+            rich_help_panel=_WHAT,
+        ),
+        Check(_check_weights),
+    ] = (FRESH,)
+    freeze: Annotated[
+        tuple[str, ...],
+        Option(help="What is not trained: none, or body, which is all but the head.", rich_help_panel=_WHAT),
+        OneOf(("none", BODY)),
+    ] = ("none",)
     cost_only: Annotated[
         bool, Option("--cost-only", help="Costs alone; nothing is trained.", rich_help_panel=_WHAT)
     ] = False
@@ -137,6 +157,8 @@ class Spec:
             )
         if self.question != MAIN:
             room(self.question, "plan").validate(self)
+        if self.cost_only and (self.weights, self.freeze) != ((FRESH,), ("none",)):
+            raise UsageError("--weights and --freeze are about training; leave out --cost-only.")
 
     @functools.cached_property
     def settled(self) -> "Spec":
@@ -161,7 +183,8 @@ class Spec:
         """Digests of the data sets, and of the user's own networks."""
         if self.question != MAIN:
             return dict(room(self.question, "plan").content(self))
-        return datasets.digests(self.data) | named.own_digests(self.arch)
+        parents = {file: weight_files.digest(file) for file in self.weights if file != FRESH}
+        return datasets.digests(self.data) | named.own_digests(self.arch) | parents
 
     def fit(self) -> None:
         """Networks, batches, budgets and data must fit each other.

@@ -8,12 +8,17 @@ from typing import Any
 from dnnlab.report.columns import Column
 from dnnlab.training import configuration
 
+FRESH, BODY = "fresh", "body"
+"""Of ``--weights`` and of ``--freeze``."""
+
 
 @dataclass(frozen=True)
 class TrainedCell:
     """One network trained once. Its fields are the first columns of ``cells.csv``."""
 
     arch: str
+    weights: str
+    freeze: str
     data: str
     train_size: int
     budget: str
@@ -48,7 +53,7 @@ class TrainedCell:
 
 
 CONFIGURATION = (
-    *("arch", "data", "train_size", "budget", "batch_size", "optimizer", "lr", "weight_decay"),
+    *("arch", "weights", "freeze", "data", "train_size", "budget", "batch_size", "optimizer", "lr", "weight_decay"),
     *("schedule", "label_smoothing", "augment", "ema"),
 )
 
@@ -57,6 +62,8 @@ _OWN = {
     column.name: column
     for column in (
         Column("arch", str, "network, with its options", screen="arch"),
+        Column("weights", str, "what the weights start as: fresh, or a file", screen="weights"),
+        Column("freeze", str, "what is not trained: none of it, or the body, all but the head", screen="freeze"),
         Column("train_size", int, "training examples asked for; 0 for all", screen="train size"),
         Column("budget", str, "what is equal for all", screen="budget"),
         Column("schedule", str, "course of the learning rate", screen="schedule"),

@@ -38,7 +38,7 @@ MEASURED_BY = (
     *("data", "runner/seeds.py"),
     *("nets/activations.py", "nets/census.py", "nets/hooks.py", "nets/initialisers.py", "nets/intervals.py"),
     *("nets/layerwise.py", "nets/meanfield.py", "nets/own.py", "nets/pruning.py", "nets/recognise.py", "nets/shape.py"),
-    *("nets/stacked.py", "nets/traced.py"),
+    *("nets/stacked.py", "nets/traced.py", "nets/weights.py"),
     *("training/optimisers.py", "training/plain.py", "training/stacked.py"),
 )
 

@@ -35,6 +35,7 @@ MEASURED_BY = (
     *("gradient_flow/measure.py", "gradient_flow/hooked.py", "data", "runner/seeds.py"),
     *("nets/activations.py", "nets/hooks.py", "nets/initialisers.py", "nets/layerwise.py", "nets/meanfield.py"),
     *("nets/own.py", "nets/pruning.py", "nets/recognise.py", "nets/shape.py", "nets/stacked.py"),
+    "nets/weights.py",
     *("training/optimisers.py", "training/plain.py", "training/stacked.py"),
 )
 

@@ -50,6 +50,8 @@ class Style:
     """Convolutions have one even before a normalisation."""
     fan_in: bool = False
     """Convolutions have Var W = 2/fan_in instead, which keeps activations their size."""
+    order: str = "norm-act"
+    """Of normalisation and activation in `layer` and `flat_layer`, or ``act-norm``."""
 
     def conv(
         self,
@@ -89,15 +91,18 @@ class Style:
         self, inputs: int, outputs: int, kernel: int, stride: int = 1, groups: int = 1, *, linear: bool = False
     ) -> nn.Sequential:
         """A convolution, its normalisation and, unless it is ``linear``, the activation."""
-        parts = [self.conv(inputs, outputs, kernel, stride, groups), self.normalise(outputs)]
-        return nn.Sequential(*parts) if linear else nn.Sequential(*parts, self.activate())
+        conv, norm = self.conv(inputs, outputs, kernel, stride, groups), self.normalise(outputs)
+        return nn.Sequential(conv, norm) if linear else nn.Sequential(conv, *self._ordered(norm))
+
+    def _ordered(self, *norm: nn.Module) -> list[nn.Module]:
+        return [self.activate(), *norm] if self.order == "act-norm" else [*norm, self.activate()]
 
     def flat_layer(
         self, inputs: int, outputs: int, kernel: int, stride: int = 1, padding: int | None = None
     ) -> list[nn.Module]:
         """The same parts for a longer sequence, in which torchvision leaves no gap where there is no normalisation."""
         norm = [] if self.norm == "none" else [self.normalise(outputs)]
-        return [self.conv(inputs, outputs, kernel, stride, padding=padding), *norm, self.activate()]
+        return [self.conv(inputs, outputs, kernel, stride, padding=padding), *self._ordered(*norm)]
 
 
 def scaled(channels: int, width: float, multiple: int = 8) -> int:

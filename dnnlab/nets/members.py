@@ -30,6 +30,7 @@ STEMS = {
 _EVERY = {"act": FREE, "norm": tuple(NORMS), "width": FREE, "dropout": FREE}
 _RESIDUAL = ("residual", "none")
 _STEM = {"stem": tuple(STEMS)}
+_ORDER = {"order": ("norm-act", "act-norm")}
 _AUX = {"aux": ("true", "false")}
 _PATCHES = ("published", "2", "4", "7", "8", "14", "16", "28", "32")
 _MLP_SKIPS = tuple(skip for skip in shape.SKIPS if ":" not in skip)
@@ -71,8 +72,8 @@ FAMILIES: dict[str, Family] = {
         Family("highway", "Highway", _EVERY | {"skip": ("highway", "none")}, sized=True),
         Family("lenet", "LeNet", _EVERY, sized=True),
         Family("alexnet", "AlexNet", _EVERY | {"head": _HEADS} | _STEM),
-        Family("nin", "NetworkInNetwork", _EVERY),
-        Family("vgg", "VGG", _EVERY | {"head": _HEADS}),
+        Family("nin", "NetworkInNetwork", _EVERY | _ORDER),
+        Family("vgg", "VGG", _EVERY | {"head": _HEADS} | _ORDER),
         Family("googlenet", "GoogLeNet", _EVERY | _STEM | _AUX),
         Family("bn_inception", "BNInception", _EVERY | _STEM),
         Family("inception_v3", "InceptionV3", _EVERY | _STEM | _AUX),

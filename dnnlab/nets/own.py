@@ -9,9 +9,10 @@ from collections.abc import Callable
 from pathlib import Path
 from types import ModuleType
 
-from torch import nn
+from torch import Tensor, nn
 
 from dnnlab.errors import UsageError, in_short, unknown
+from dnnlab.nets import weights
 
 _LIBRARIES = ("torchvision", "timm")
 
@@ -83,22 +84,20 @@ def load_weights(network: nn.Module, file: str) -> None:
     Raises:
         UsageError: the file is missing or damaged, or its tensors are not this network's.
     """
-    from safetensors import SafetensorError, safe_open
-    from safetensors.torch import load_file
-
     from dnnlab.nets.pruning import METADATA, fit
 
-    _check_weights(file)
-    try:
-        state = load_file(file)
-        with safe_open(file, "pt") as opened:
-            pruned = METADATA in (opened.metadata() or {})
-    except OSError as problem:
-        raise UsageError(f"cannot read --weights {file}: {problem.strerror or problem}.") from None
-    except SafetensorError as problem:
-        raise UsageError(f"--weights {file} is no whole safetensors file: {problem}.") from None
-    if pruned:
+    state, metadata = weights.read(file)
+    if METADATA in metadata:
         fit(network, state)
+    load_state(network, state, file)
+
+
+def load_state(network: nn.Module, state: dict[str, Tensor], file: str) -> None:
+    """Load ``state``, which was read from ``file``.
+
+    Raises:
+        UsageError: its tensors are not this network's.
+    """
     try:
         network.load_state_dict(state)
     except RuntimeError as problem:
@@ -106,16 +105,8 @@ def load_weights(network: nn.Module, file: str) -> None:
         raise UsageError(f"--weights {file} do not fit the model: {' '.join(lines[1:3]).strip()}") from None
 
 
-def _check_weights(file: str) -> None:
-    """Refuse what is no file of tensors before a byte of it is read: a device would never end."""
-    if not file.endswith(".safetensors"):
-        raise UsageError(f"--weights {file}: only .safetensors files are read, since a pickle can run code.")
-    if Path(file).exists() and not Path(file).is_file():
-        raise UsageError(f"--weights {file} is no file; give a .safetensors file.")
-
-
-def digest(model: str, weights: str) -> str:
-    """SHA-256 of the model's code, as far as it lies in one place, and of the file of its weights.
+def digest(model: str, file: str) -> str:
+    """SHA-256 of the model's code, as far as it lies in one place, and of the ``file`` of its weights if it has one.
 
     Of ``package.module:factory`` all loaded modules under the same top folder count; of a library its version.
 
@@ -131,12 +122,8 @@ def digest(model: str, weights: str) -> str:
         factory(model, 2)
         for source in _sources(sys.modules[place], name):
             total.update(source)
-    if weights:
-        _check_weights(weights)
-        try:
-            total.update(Path(weights).read_bytes())
-        except OSError as problem:
-            raise UsageError(f"cannot read --weights {weights}: {problem.strerror}.") from None
+    if file:
+        total.update(weights.digest(file).encode())
     return total.hexdigest()
 
 

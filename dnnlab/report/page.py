@@ -7,7 +7,6 @@ be made again without the run.
 import functools
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from importlib import resources
 from pathlib import Path
 
 import jinja2
@@ -46,7 +45,7 @@ def html_table(frame: pd.DataFrame, columns: Sequence[Column], tones: Mapping[st
     told = [column for column in columns if column.name not in ends]
     shown, same = fold(frame, sorted(told, key=lambda column: not column.screen))
     rows = zip(*(cells(frame, column) for column in shown), strict=True)
-    return _template("table").render(columns=shown, rows=rows, same=same, tones=tones, count=len(frame))
+    return template("report/table").render(columns=shown, rows=rows, same=same, tones=tones, count=len(frame))
 
 
 def write_page(path: Path, page: Page) -> None:
@@ -58,15 +57,22 @@ def write_page(path: Path, page: Page) -> None:
     """
     figures = [(caption, Markup(themed(svg.read_text("utf-8"), caption))) for caption, svg in page.pictures]
     table = Markup(html_table(page.frame, page.columns, page.tones))
-    html = _template("page").render(page=page, figures=figures, table=table)
+    html = template("report/page").render(page=page, figures=figures, table=table)
     # A command line may hold a file name that is no UTF-8, which Python keeps as lone surrogates.
     atomic.write(path, html.encode("utf-8", "backslashreplace"))
 
 
 @functools.cache
-def _template(name: str) -> jinja2.Template:
-    environment = jinja2.Environment(
-        autoescape=True, undefined=jinja2.StrictUndefined, trim_blocks=True, lstrip_blocks=True
+def _environment() -> jinja2.Environment:
+    return jinja2.Environment(
+        loader=jinja2.PackageLoader("dnnlab", ""),
+        autoescape=True,
+        undefined=jinja2.StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
     )
-    source = resources.files("dnnlab.report").joinpath(f"{name}.html.jinja")
-    return environment.from_string(source.read_text("utf-8"))
+
+
+def template(name: str) -> jinja2.Template:
+    """The template ``FOLDER/NAME.html.jinja`` of the package; all that it shows is escaped."""
+    return _environment().get_template(f"{name}.html.jinja")

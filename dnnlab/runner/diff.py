@@ -44,7 +44,7 @@ def compare(before: Run, after: Run) -> pd.DataFrame:
     common = [key for key in groups[0] if key in groups[1]]
     if not common:
         raise DnnlabError(f"{before.path.name} and {after.path.name} share no configuration.")
-    varying = [i for i, name in enumerate(keys) if len({key[i] for key in common}) > 1] or [keys.index(keys[1])]
+    varying = [i for i, name in enumerate(keys) if len({key[i] for key in common}) > 1] or [min(1, len(keys) - 1)]
     together = before.spec.seed == after.spec.seed
     rows, comparisons = [], []
     for key in common:

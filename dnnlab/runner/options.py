@@ -41,6 +41,11 @@ class OneOf:
 
 
 @dataclasses.dataclass(frozen=True)
+class Whole:
+    """Values that may hold commas: text is never split, and several are given by repeating the option."""
+
+
+@dataclasses.dataclass(frozen=True)
 class Field:
     """One option, as read from its annotation."""
 
@@ -51,6 +56,8 @@ class Field:
     default: Any
     info: OptionInfo
     checks: tuple[Check | OneOf, ...]
+    whole: bool = False
+    """Text is one value, commas and all."""
 
     @property
     def option(self) -> str:
@@ -82,7 +89,8 @@ def fields(cls: type) -> list[Field]:
         checks = tuple(m for m in metadata if isinstance(m, Check | OneOf))
         many = typing.get_origin(annotated) is tuple
         kinds = [k for k in typing.get_args(annotated) or (annotated,) if k not in (NoneType, Ellipsis)]
-        found.append(Field(field.name, kinds[0], many, field.default, info, checks))
+        whole = any(isinstance(m, Whole) for m in metadata)
+        found.append(Field(field.name, kinds[0], many, field.default, info, checks, whole))
     return found
 
 
@@ -114,7 +122,7 @@ def _read(field: Field, value: object) -> object:
     several = isinstance(value, Iterable) and not isinstance(value, str | Mapping)  # a range and an array too
     items = list(value) if several else [value]  # type: ignore[call-overload]
     # Text is split at commas; the items of an array from Python or TOML are taken as they stand.
-    split = not several or isinstance(value, CommandLineList)
+    split = not field.whole and (not several or isinstance(value, CommandLineList))
     texts = [part for item in items for part in (_parts(item) if split and isinstance(item, str) else [item])]
     if not texts and field.default:  # what is not set by default may stay so
         raise UsageError(f"{field.option} needs at least one value: {field.wanted}.")
@@ -193,7 +201,7 @@ def command_signature(*classes: type) -> inspect.Signature:
         info = typer.Option(
             field.option,
             help=_help(field),
-            metavar=None if field.kind is bool else metavar + (",…" if field.many else ""),
+            metavar=None if field.kind is bool else metavar + (",…" if field.many and not field.whole else ""),
             rich_help_panel=field.info.rich_help_panel,
             show_default=field.kind is not bool and default not in (None, ""),
             autocompletion=_completer(field),

@@ -17,6 +17,7 @@ from dnnlab.report.table import read_csv, render, show, to_records
 from dnnlab.runner import store
 from dnnlab.runner.conclusions import conclusions
 from dnnlab.runner.experiment import Experiment
+from dnnlab.runner.journal import Journal
 
 
 class Run:
@@ -50,6 +51,11 @@ class Run:
     def failed(self) -> int:
         """How many cells failed."""
         return int(self.summary["failed"].sum())
+
+    @property
+    def seconds(self) -> float:
+        """What measuring took, from the journal."""
+        return sum(entry.seconds for entry in Journal(self.path / store.JOURNAL).read().values())
 
     @property
     def failure(self) -> str:

@@ -10,7 +10,7 @@ from dnnlab.errors import DnnlabError, UsageError
 from dnnlab.report.columns import Column
 from dnnlab.report.table import fit, to_csv
 from dnnlab.runner import plan as planning
-from dnnlab.runner import provenance, store
+from dnnlab.runner import provenance, recipe, store
 from dnnlab.runner.device import choose, keep_freed_memory
 from dnnlab.runner.engine import Work, entries, side_by_side
 from dnnlab.runner.experiment import Experiment, Spec
@@ -114,8 +114,7 @@ def reopen(experiment: Experiment, folder: store.Folder) -> Run:
         UsageError: the spec is no longer one.
         DnnlabError: nothing has been measured yet, or a file is damaged.
     """
-    _, options = store.read_recipe(folder.path / store.SPEC)
-    spec: Any = build(experiment.spec.Spec, options)
+    spec: Any = build(experiment.spec.Spec, recipe.read(folder.path / store.SPEC).options)
     record = folder.read_provenance()
     if record.get("tables") == provenance.code_digest(["."]) and folder.has_tables:
         return Run(folder.path, experiment, spec)

@@ -3,7 +3,6 @@
 import json
 import re
 import shutil
-import tomllib
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -98,27 +97,6 @@ def _is_provenance(record: Any) -> bool:
         and all("finished" in session for session in record["sessions"])
         and all(isinstance(n, int) for _, numbers in record["stacks"] for n in numbers)
     )
-
-
-def read_recipe(path: Path) -> tuple[str, dict[str, Any]]:
-    """The experiment and options of a recipe file: ``experiment = "…"`` and a table ``[options]``.
-
-    Raises:
-        UsageError: the file is missing, is no TOML, or has other keys.
-    """
-    try:
-        recipe = tomllib.loads(path.read_text(encoding="utf-8"))
-    except OSError as problem:
-        raise UsageError(f"cannot read the recipe {path}: {problem.strerror}.") from None
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as problem:
-        raise UsageError(f"the recipe {path} is not TOML: {problem}.") from None
-    for key in recipe:
-        if key not in ("experiment", "options"):
-            raise unknown(f"key in {path}", key, ("experiment", "options"))
-    experiment, options = recipe.get("experiment"), recipe.get("options", {})
-    if not isinstance(experiment, str) or not isinstance(options, dict):
-        raise UsageError(f'the recipe {path} needs experiment = "NAME" and may have a table [options].')
-    return experiment, options
 
 
 def slug(options: Mapping[str, Any]) -> str:

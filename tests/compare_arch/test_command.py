@@ -6,7 +6,11 @@ import sys
 import numpy as np
 import pandas as pd
 import pytest
+import torch
+from safetensors.torch import save_file
+from torch import nn
 
+from dnnlab import create_model
 from dnnlab.compare_arch.equal_budget import columns as c
 
 SMALL = ("compare-arch", "--arch", "plain20,resnet20", "--budget", "steps=2", "--batch-size", 16, "--seeds", 3)
@@ -173,3 +177,52 @@ def test_transfer_trains_the_head_alone_where_it_is_frozen(dnnlab, tmp_path):
     assert rows.loc["frozen but for the head", "trained_parameters"] == 513 * 5
     assert rows.loc["from scratch", "trained_parameters"] == 513 * 5 + 65 * 512
     assert np.isfinite(rows["accuracy"]).all()
+
+
+def test_weights_from_a_file_beside_fresh_ones_and_frozen(dnnlab, tmp_path):
+    model = create_model("resnet20", num_classes=7, in_chans=1, input_size=8)
+    save_file(model.state_dict(), tmp_path / "parent.safetensors")
+    done = dnnlab(
+        *("compare-arch", "--arch", "resnet20", "--budget", "steps=2", "--batch-size", 16, "--seeds", 1),
+        *("--weights", "fresh,parent.safetensors", "--freeze", "none,body"),
+    )
+    assert done.code == 0, done.err
+    rows = table(tmp_path)
+    assert list(zip(rows["weights"], rows["freeze"], strict=True)) == [
+        (w, f) for w in ("fresh", "parent.safetensors") for f in ("none", "body")
+    ]
+    spent = table(tmp_path, "cells.csv").groupby("freeze")["macs_spent"].max()
+    forward, head = rows["macs"][0], 64 * 10
+    assert spent["body"] == 2 * 16 * (forward + 2 * head)
+    assert spent["none"] > 2.9 * 2 * 16 * forward  # the inputs need no gradient
+    assert rows["accuracy"].nunique() > 1
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        (("--weights", "missing.safetensors"), "cannot read --weights missing.safetensors"),
+        (("--weights", "net.pt"), "only .safetensors files are read"),
+        (("--freeze", "all"), "known are none and body"),
+        (("--weights", "other.safetensors"), "do not fit the model"),
+        (("--freeze", "body", "--cost-only"), "leave out --cost-only"),
+        (("--freeze", "body", "--preset", "transfer"), "does not go with --preset transfer"),
+    ],
+)
+def test_weights_that_cannot_be_are_refused_before_anything_is_measured(dnnlab, tmp_path, options, message):
+    save_file({"x": torch.zeros(2)}, tmp_path / "other.safetensors")
+    done = dnnlab("compare-arch", "--arch", "resnet20", "--budget", "steps=2", *options)
+    assert done.code == 2
+    assert message in done.err
+    assert "measuring" not in done.err
+
+
+def test_normalisation_stands_where_it_is_asked_for():
+    for order, expected in (
+        ("norm-act", [nn.Conv2d, nn.BatchNorm2d, nn.ReLU]),
+        ("act-norm", [nn.Conv2d, nn.ReLU, nn.BatchNorm2d]),
+    ):
+        vgg = create_model("vgg11_bn", order=order, width=0.1)
+        assert [isinstance(vgg.features[i], kind) for i, kind in enumerate(expected)] == [True] * 3
+        nin = create_model("nin", norm="batch", order=order, width=0.1)
+        assert [isinstance(nin.features[0][i], kind) for i, kind in enumerate(expected)] == [True] * 3

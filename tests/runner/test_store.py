@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from dnnlab.errors import DnnlabError, UsageError
-from dnnlab.runner import store
+from dnnlab.runner import recipe, store
 from dnnlab.runner.store import Folder
 
 RECORD = {
@@ -37,7 +37,8 @@ def run(out, name, **changes):
 def test_provenance_and_spec_come_back(tmp_path):
     folder = Folder(run(tmp_path, "a-1"))
     assert folder.read_provenance() == RECORD
-    assert store.read_recipe(folder.path / "spec.toml") == ("gradient-flow", {"depth": [3]})
+    found = recipe.read(folder.path / "spec.toml")
+    assert (found.experiment, found.options) == ("gradient-flow", {"depth": [3]})
     assert sorted(os.listdir(folder.path)) == ["provenance.json", "spec.toml"]  # no temporary files
     assert Folder(tmp_path).read_provenance() == {}
 
@@ -60,26 +61,6 @@ def test_damaged_provenance_is_one_sentence(tmp_path, content):
     (folder / "provenance.json").write_bytes(content)
     with pytest.raises(DnnlabError, match=r"provenance.json is damaged; restore it, or measure anew with --fresh\."):
         Folder(folder).read_provenance()
-
-
-@pytest.mark.parametrize(
-    ("recipe", "message"),
-    [("= x", "is not TOML"), ("", "needs experiment ="), ("experiment = 3", "needs experiment ="),
-     ('experiment = "x"\noptions = 3', "needs experiment ="), ('experiment = "x"\noption = 3', "did you mean options"),
-     ('experiment = "x"\nx = 3', "unknown key in"), (b"\xff", "is not TOML")],
-)  # fmt: skip
-def test_a_recipe_that_is_none_says_so(tmp_path, recipe, message):
-    file = tmp_path / "r.toml"
-    file.write_bytes(recipe.encode() if isinstance(recipe, str) else recipe)
-    with pytest.raises(UsageError, match=message):
-        store.read_recipe(file)
-
-
-def test_a_recipe_that_cannot_be_read_says_why(tmp_path):
-    with pytest.raises(UsageError, match="No such file"):
-        store.read_recipe(tmp_path / "none.toml")
-    with pytest.raises(UsageError, match="directory"):
-        store.read_recipe(tmp_path)
 
 
 @given(st.dictionaries(st.text(), st.one_of(st.text(), st.integers(), st.lists(st.text())), max_size=4))

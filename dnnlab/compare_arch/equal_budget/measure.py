@@ -11,7 +11,7 @@ from torch import Tensor
 
 from dnnlab.compare_arch.equal_budget import columns as c
 from dnnlab.compare_arch.equal_budget.plan import CostCell
-from dnnlab.compare_arch.fitting import counted, initialised, part_of, prepare, spend
+from dnnlab.compare_arch.fitting import counted, initialised, macs_a_step, part_of, prepare, spend
 from dnnlab.compare_arch.trained_cell import TrainedCell
 from dnnlab.data import load
 from dnnlab.data.dataset import Dataset
@@ -131,10 +131,10 @@ def _inference(arch: str, data: Dataset, size: int, device: str) -> speed.Call:
 
 def _training(cell: TrainedCell, spec: Any, device: str, progress: Callable[[float], None]) -> Rows:
     data = part_of(load(cell.data), cell.train_size, spec.settled.test_size, spec.seed).to(device)
-    macs = counted(cell.arch, data.shape, len(data.classes)).training_macs * cell.batch_size
+    macs = macs_a_step(cell, data)
     if (fits := largest_batch(cell, data, device)) < cell.batch_size:
         return _one({"part": cell.part, "outcome": c.OUT_OF_MEMORY, "fitting_batch": fits})
-    training = prepare(initialised(cell.arch, data, spec.seed, cell.seed), data, cell, spec.seed)
+    training = prepare(initialised(cell, data, spec.seed), data, cell, spec.seed)
     rows: list[dict[str, Any]] = []
 
     def look(step: int, seconds: float, loss: float) -> None:

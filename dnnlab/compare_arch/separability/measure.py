@@ -30,7 +30,7 @@ def measure(cells: Sequence[TrainedCell], spec: Any, device: str, progress: Call
     """A row a layer."""
     (cell,) = cells
     data = part_of(load(cell.data), cell.train_size, spec.settled.test_size, spec.seed).to(device)
-    training = prepare(initialised(cell.arch, data, spec.seed, cell.seed), data, cell, spec.seed)
+    training = prepare(initialised(cell, data, spec.seed), data, cell, spec.seed)
     before = probed(training.evaluated, data)
     spend(training, cell, lambda step, seconds, loss: None, 1, progress)
     after = probed(training.evaluated, data)

@@ -18,6 +18,9 @@ def validate(spec: Any) -> None:
     """Raise a `UsageError` where an option means nothing here."""
     if spec.cost_only:
         raise UsageError(f"--cost-only does not go with --preset {spec.preset}, which trains networks.")
+    for name in ("weights", "freeze"):
+        if name in spec.unlike_default():
+            raise UsageError(f"--{name} does not go with --preset {spec.preset}, which starts from fresh networks.")
 
 
 def content(spec: Any) -> Mapping[str, str]:

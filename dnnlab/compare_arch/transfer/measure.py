@@ -15,6 +15,7 @@ from dnnlab.compare_arch.transfer import columns as c
 from dnnlab.data import load
 from dnnlab.data.dataset import Dataset
 from dnnlab.errors import UsageError
+from dnnlab.nets.heads import freeze_body, head
 from dnnlab.runner.journal import Rows
 from dnnlab.training import networks
 
@@ -33,7 +34,7 @@ def measure(cells: Sequence[TrainedCell], spec: Any, device: str, progress: Call
     source = part_of(classes(whole, 0, half), 0, spec.settled.test_size, spec.seed).to(device)
     target = classes(whole, half, 2 * half)  # of an odd number the last class is left out
     target = part_of(target, cell.train_size, spec.settled.test_size, spec.seed).to(device)
-    fresh = initialised(cell.arch, source, spec.seed, cell.seed)
+    fresh = initialised(cell, source, spec.seed)
     learned = copy.deepcopy(fresh)
     counts = itertools.count(1)
 
@@ -47,7 +48,7 @@ def measure(cells: Sequence[TrainedCell], spec: Any, device: str, progress: Call
         model = copy.deepcopy(fresh if treatment in (c.SCRATCH, c.RANDOM) else learned)
         _new_head(model, fresh)
         if treatment in (c.FROZEN, c.RANDOM):
-            freeze(model)
+            freeze_body(model)
         rows["trained_parameters"].append(sum(p.numel() for p in model.parameters() if p.requires_grad))
         rows["accuracy"].append(_trained(model, target, cell, spec, step_on))
         rows["treatment"].append(treatment)
@@ -70,27 +71,6 @@ def classes(data: Dataset, first: int, end: int) -> Dataset:
         test=those(data.test),
         classes=data.classes[first:end],
     )
-
-
-def head(model: nn.Module) -> tuple[str, nn.Linear]:
-    """The last linear layer, by name.
-
-    Raises:
-        UsageError: there is none.
-    """
-    linear = [(name, module) for name, module in model.named_modules() if isinstance(module, nn.Linear)]
-    if not linear:
-        raise UsageError("--preset transfer freezes all but a linear head, and this network has none.")
-    return linear[-1]
-
-
-def freeze(model: nn.Module) -> None:
-    """Leave only the head to be trained. Batch statistics of frozen layers go on as in training, as is usual."""
-    _, last = head(model)
-    for parameter in model.parameters():
-        parameter.requires_grad_(False)
-    for parameter in last.parameters():
-        parameter.requires_grad_(True)
 
 
 def _new_head(model: nn.Module, fresh: nn.Module) -> None:

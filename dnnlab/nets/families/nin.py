@@ -18,11 +18,12 @@ class NetworkInNetwork(nn.Module):
         in_chans: int = 3,
         act: str = "relu",
         norm: str = "none",
+        order: str = "norm-act",
         width: float = 1.0,
         dropout: float = 0.5,
     ) -> None:
         super().__init__()
-        style = Style(act, norm)
+        style = Style(act, norm, order=order)
         narrow, middle, wide = (scaled(c, width) for c in (96, 160, 192))
         # The pools count a window that begins inside and ends outside the image, as Caffe does: 32, 16, 8 px.
         self.features = nn.Sequential(

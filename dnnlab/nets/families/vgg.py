@@ -24,12 +24,13 @@ class VGG(nn.Module):
         in_chans: int = 3,
         act: str = "relu",
         norm: str = "none",
+        order: str = "norm-act",
         head: str = "mlp",
         width: float = 1.0,
         dropout: float = 0.5,
     ) -> None:
         super().__init__()
-        style = Style(act, norm, bias=True)
+        style = Style(act, norm, bias=True, order=order)
         features: list[nn.Module] = []
         reached = in_chans
         for channels, count in zip((64, 128, 256, 512, 512), layers, strict=True):

@@ -1,0 +1,37 @@
+"""The columns of ``cells.csv`` and ``summary.csv``."""
+
+from typing import Any
+
+from dnnlab.report.columns import Column, Schema
+
+HOLDS, REFUTED, UNDECIDED = "holds", "refuted", "undecided"
+TONES = {HOLDS: "good", REFUTED: "bad", UNDECIDED: "muted"}
+
+_STATEMENT = Column("statement", str, "what is claimed", screen="statement")
+_SIDES = (
+    Column("left", float, "what its left side comes to", screen="left"),
+    Column("right", float, "its right side", screen="right"),
+)
+_DERIVATION = Column("derivation", str, "how both sides come about", screen="derivation")
+
+CELLS = (
+    _STATEMENT,
+    *_SIDES,
+    Column("true", float, "1 where the statement is true, 0 where it is not"),
+    _DERIVATION,
+    Column("error", str, "why nothing came out"),
+)
+SUMMARY = (
+    _STATEMENT,
+    *_SIDES,
+    _DERIVATION,
+    Column("n", int, "times it was worked out"),
+    Column("verdict", str, "holds, refuted, or undecided where nothing came out", screen="verdict"),
+    Column("failed", int, "cells that failed; cells.csv says why"),
+)
+SCHEMAS = {"": Schema(CELLS, SUMMARY, TONES, ("statement",), compared=("left",))}
+
+
+def schema(spec: Any) -> Schema:
+    """The only one."""
+    return SCHEMAS[""]

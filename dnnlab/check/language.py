@@ -1,0 +1,210 @@
+"""Statements such as ``0.25^20 = 9.09e-13`` or ``params(resnet50) < params(resnet34)``: read, and decided.
+
+Numbers, ``+ - * / ^``, brackets and the functions of `quantities`, on the two sides of one relation. Nothing of
+Python's can be reached but that. Importing this module does not import torch.
+"""
+
+import ast
+import math
+import operator
+import re
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from decimal import Decimal
+
+from dnnlab.errors import UsageError, unknown
+
+Value = int | float
+Quantity = Callable[..., Value]
+
+_SIGNS = {"×": "*", "·": "*", "÷": "/", "−": "-", "^": "**", "≈": "=", "≤": "<=", "≥": ">="}
+_OPERATORS: dict[type[ast.operator], Callable[[Value, Value], Value]] = {
+    ast.Add: operator.add,
+    ast.Sub: operator.sub,
+    ast.Mult: operator.mul,
+    ast.Div: operator.truediv,
+}
+_RELATIONS: dict[type[ast.cmpop], tuple[str, Callable[[Value, Value], bool]]] = {
+    ast.Eq: ("=", operator.eq),
+    ast.Lt: ("<", operator.lt),
+    ast.LtE: ("≤", operator.le),
+    ast.Gt: (">", operator.gt),
+    ast.GtE: ("≥", operator.ge),
+}
+_LONGEST = 500
+_LARGEST_BITS = 4096
+"""Of a whole power that is still computed exactly."""
+
+
+@dataclass(frozen=True)
+class Statement:
+    """Two expressions and the relation that is claimed between them."""
+
+    text: str
+    left: ast.expr
+    right: ast.expr
+    relation: type[ast.cmpop]
+
+    @property
+    def sign(self) -> str:
+        return _RELATIONS[self.relation][0]
+
+    def holds(self, left: Value, right: Value) -> bool:
+        """Whether the relation is true of the two values. Equal means to the digits in which a number on the right is
+        written, if it has a point or an exponent, so 0.25^5 = 0.00098 holds; else to nine digits."""
+        if self.relation is not ast.Eq:
+            return _RELATIONS[self.relation][1](left, right)
+        if isinstance(self.right, ast.Constant) and isinstance(self.right.value, float):
+            written = ast.get_source_segment(_translated(self.text), self.right) or ""
+            _, _, exponent = Decimal(written.replace("_", "")).as_tuple()
+            # The half unit itself rounds up or down as one likes; and floats need a little room.
+            return abs(left - right) <= 0.5 * 10.0 ** int(exponent) * (1 + 1e-9)
+        return math.isclose(left, right, rel_tol=1e-9, abs_tol=1e-9)
+
+
+def _translated(text: str) -> str:
+    """In Python's signs; what is in quotes stays as it is."""
+    parts = re.split(r"""("[^"]*"|'[^']*')""", text)
+    parts[::2] = map(_translated_part, parts[::2])
+    return "".join(parts).strip()
+
+
+def _translated_part(text: str) -> str:
+    for sign, python in _SIGNS.items():
+        text = text.replace(sign, python)
+    text = re.sub(r"(?<![\d,])\d{1,3}(,\d{3})+(?![\d,])", lambda number: number[0].replace(",", "_"), text)
+    return re.sub(r"(?<![<>=!])=(?!=)", "==", text)
+
+
+def parse(text: str, quantities: Mapping[str, object]) -> Statement:
+    """Read a statement; the functions in it must be among ``quantities``.
+
+    Raises:
+        UsageError: it does not read.
+    """
+    refusal = UsageError(
+        f"statement {text!r} does not read; write two sides and a relation, such as 0.25^20 = 9.09e-13 or "
+        "params(resnet50) < params(resnet34)."
+    )
+    if len(text) > _LONGEST:
+        raise UsageError(f"a statement of {len(text)} characters is too long; at most {_LONGEST}.")
+    try:
+        tree = ast.parse(_translated(text), mode="eval").body
+    except (SyntaxError, ValueError, MemoryError, RecursionError):
+        raise refusal from None
+    if not isinstance(tree, ast.Compare) or len(tree.ops) != 1 or type(tree.ops[0]) not in _RELATIONS:
+        raise refusal
+    for side in (tree.left, tree.comparators[0]):
+        _check(side, quantities, refusal)
+    return Statement(text, tree.left, tree.comparators[0], type(tree.ops[0]))
+
+
+def _check(node: ast.expr, quantities: Mapping[str, object], refusal: UsageError) -> None:
+    match node:
+        case ast.Constant(value=bool()):
+            raise refusal
+        case ast.Constant(value=int() | float()):
+            return
+        case ast.UnaryOp(op=ast.USub(), operand=operand):
+            _check(operand, quantities, refusal)
+        case ast.BinOp(left=left, op=op, right=right) if type(op) in _OPERATORS or isinstance(op, ast.Pow):
+            _check(left, quantities, refusal)
+            _check(right, quantities, refusal)
+        case ast.Call(func=ast.Name(id=name), args=arguments, keywords=[]):
+            if name not in quantities:
+                raise unknown("function", name, quantities)
+            for argument in arguments:
+                if not isinstance(argument, ast.Name) and not _is_text(argument):
+                    _check(argument, quantities, refusal)
+        case _:
+            raise refusal
+
+
+def _is_text(node: ast.expr) -> bool:
+    return isinstance(node, ast.Constant) and isinstance(node.value, str)
+
+
+def value(node: ast.expr, quantities: Mapping[str, Quantity]) -> Value:
+    """What an expression comes to. A bare name between the brackets of a function is text.
+
+    Raises:
+        UsageError: a division by zero, a number out of range, or a function that does not take its arguments.
+    """
+    try:
+        return _value(node, quantities)
+    except ZeroDivisionError:
+        raise UsageError(f"{ast.unparse(node)} divides by zero.") from None
+    except (OverflowError, ValueError) as problem:
+        if isinstance(problem, UsageError):
+            raise
+        raise UsageError(f"{ast.unparse(node)} is out of the range of numbers.") from None
+
+
+def _value(node: ast.expr, quantities: Mapping[str, Quantity]) -> Value:
+    match node:
+        case ast.Constant(value=int() | float() as constant):
+            return constant
+        case ast.UnaryOp(operand=operand):
+            return -_value(operand, quantities)
+        case ast.BinOp(left=left, op=ast.Pow(), right=right):
+            return _power(_value(left, quantities), _value(right, quantities))
+        case ast.BinOp(left=left, op=op, right=right):
+            return _OPERATORS[type(op)](_value(left, quantities), _value(right, quantities))
+        case ast.Call(func=ast.Name(id=name), args=arguments):
+            return _called(name, [_argument(argument, quantities) for argument in arguments], quantities[name])
+    raise AssertionError(node)  # parse lets nothing else through
+
+
+def _argument(node: ast.expr, quantities: Mapping[str, Quantity]) -> Value | str:
+    match node:
+        case ast.Name(id=name):
+            return name
+        case ast.Constant(value=str() as text):
+            return text
+    return _value(node, quantities)
+
+
+def _called(name: str, arguments: list[Value | str], quantity: Quantity) -> Value:
+    try:
+        return quantity(*arguments)
+    except (TypeError, ValueError, AttributeError) as problem:
+        if isinstance(problem, UsageError):
+            raise
+        raise UsageError(f"{name} does not take {', '.join(map(repr, arguments)) or 'nothing'}.") from None
+
+
+def _power(base: Value, exponent: Value) -> Value:
+    whole = isinstance(base, int) and isinstance(exponent, int)
+    if whole and exponent >= 0 and exponent * int(base).bit_length() <= _LARGEST_BITS:
+        return int(base**exponent)
+    return math.pow(base, exponent)
+
+
+def worked_out(node: ast.expr, quantities: Mapping[str, Quantity]) -> str:
+    """The derivation: the expression, with its functions replaced by their values, and what it comes to; of a mere
+    number nothing."""
+    if isinstance(node, ast.Constant):
+        return ""
+    steps = [_shown(node)]
+    replaced = _shown(_Replaced(quantities).visit(ast.parse(ast.unparse(node), mode="eval").body))
+    if not isinstance(node, ast.Call) and replaced != steps[0]:
+        steps.append(replaced)
+    return " = ".join([*steps, _written(value(node, quantities))])
+
+
+def _written(number: Value) -> str:
+    return f"{number:,}" if isinstance(number, int) else f"{number:.7g}"
+
+
+def _shown(node: ast.expr) -> str:
+    return ast.unparse(node).replace("**", "^").replace("*", "·").replace(" ^ ", "^")
+
+
+class _Replaced(ast.NodeTransformer):
+    """Functions as numbers."""
+
+    def __init__(self, quantities: Mapping[str, Quantity]) -> None:
+        self.quantities = quantities
+
+    def visit_Call(self, node: ast.Call) -> ast.expr:
+        return ast.Name(_written(_value(node, self.quantities)))

@@ -1,0 +1,23 @@
+"""Both sides of a statement, worked out."""
+
+from collections.abc import Callable, Sequence
+
+from dnnlab.check import language
+from dnnlab.check.quantities import QUANTITIES
+from dnnlab.check.spec import Cell, Spec
+from dnnlab.runner.journal import Rows
+
+
+def measure(cells: Sequence[Cell], spec: Spec, device: str, progress: Callable[[float], None]) -> Rows:
+    """A row a statement."""
+    rows: Rows = {name: [] for name in ("cell", "left", "right", "true", "derivation")}
+    for number, cell in enumerate(cells):
+        asked = language.parse(cell.statement, QUANTITIES)
+        left, right = (language.value(side, QUANTITIES) for side in (asked.left, asked.right))
+        sides = [language.worked_out(side, QUANTITIES) for side in (asked.left, asked.right)]
+        rows["cell"].append(number)
+        rows["left"].append(float(left))
+        rows["right"].append(float(right))
+        rows["true"].append(float(asked.holds(left, right)))
+        rows["derivation"].append("; ".join(filter(None, sides)))
+    return rows

@@ -1,0 +1,19 @@
+"""The functions that a statement may use, each in a line. Importing this module imports nothing heavy."""
+
+HELP = {
+    "params": "params(NAME): trainable parameters of a network of the catalogue, in inference",
+    "macs": "macs(NAME): its multiply–accumulates of one forward pass, at its published input size",
+    "memory": "memory(NAME, BATCH): bytes that a training step takes at most, predicted",
+    "depth": "depth(NAME): its convolutions and linear layers along the longest path",
+    "top1": "top1(NAME): its published accuracy in %",
+    "value": "value(ACT, X): the activation at a point",
+    "slope": "slope(ACT, X): its derivative there",
+    "largest_slope": "largest_slope(ACT): its largest derivative",
+    "smallest_slope": "smallest_slope(ACT): its smallest",
+    "mean": "mean(ACT): its mean over standard normal inputs",
+    "variance": "variance(ACT): its variance over them",
+    "zero_share": "zero_share(ACT): the share of them on which it is exactly zero",
+    "sqrt": "sqrt(X)",
+    "exp": "exp(X)",
+    "log2": "log2(X)",
+}

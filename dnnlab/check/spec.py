@@ -1,0 +1,92 @@
+"""What may be asked of ``check``."""
+
+from collections.abc import Hashable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Annotated
+
+from typer import Option
+
+from dnnlab.check import language
+from dnnlab.check.names import HELP as FUNCTIONS
+from dnnlab.errors import UsageError
+from dnnlab.runner.options import Check, Whole
+
+HELP = f"""Check statements that arithmetic and counting decide, with the derivation shown.
+
+[bold]Examples[/bold]
+
+[cyan]dnnlab check --statement "0.25^20 = 9.09e-13"[/cyan]
+
+[cyan]dnnlab check --statement "params(resnet50) < params(resnet34)" --statement "largest_slope(tanh) = 1"[/cyan]
+
+A number on the right with a point or an exponent is meant to the digits that are written. Besides + - · / ^ and
+brackets there are
+
+{"; ".join(text.replace("[", chr(92) + "[") for text in FUNCTIONS.values())}.
+"""
+
+MEASURED_BY = ("check", "data", "nets", "training")
+
+
+def _check(text: str) -> None:
+    language.parse(text, FUNCTIONS)
+
+
+@dataclass(frozen=True)
+class Cell:
+    """One statement."""
+
+    statement: str
+
+    seed = 0
+    side_by_side = False
+    weight = 1.0
+    macs = 0.0
+
+    def __str__(self) -> str:
+        return self.statement
+
+    @property
+    def together(self) -> Hashable:
+        """Each by itself."""
+        return self
+
+
+@dataclass(frozen=True)
+class Spec:
+    """The options of ``check``."""
+
+    statement: Annotated[
+        tuple[str, ...],
+        Option(help="Two sides and a relation: =, <, >, ≤ or ≥. May be repeated."),
+        Whole(),
+        Check(_check),
+    ] = ()
+    seed = 0
+    device = "cpu"
+
+    def validate(self) -> None:
+        """Raise a `UsageError` where there is nothing to check."""
+        if not self.statement:
+            raise UsageError('nothing to check; give --statement, such as --statement "0.25^20 = 9.09e-13".')
+
+    def plan(self) -> Sequence[Cell]:
+        """A cell a statement."""
+        return [Cell(text) for text in self.statement]
+
+    def content(self) -> Mapping[str, str]:
+        """No data."""
+        return {}
+
+    def fit(self) -> None:
+        """Raise a `UsageError` where a function does not take its arguments."""
+        from dnnlab.check.quantities import QUANTITIES
+
+        for text in self.statement:
+            asked = language.parse(text, FUNCTIONS)
+            for side in (asked.left, asked.right):
+                language.value(side, QUANTITIES)
+
+    def notes(self) -> Sequence[str]:
+        """There are no data."""
+        return []

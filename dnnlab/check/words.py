@@ -1,0 +1,15 @@
+"""What came out, in sentences."""
+
+from collections.abc import Sequence
+from typing import Any
+
+import pandas as pd
+
+from dnnlab.check import columns as c
+
+
+def conclusions(summary: pd.DataFrame, spec: Any) -> Sequence[str]:
+    """How many hold, and what those come to that do not."""
+    refuted = summary[summary["verdict"] == c.REFUTED]
+    head = f"{int((summary['verdict'] == c.HOLDS).sum())} of {len(summary)} statements hold."
+    return [head, *(f"{row['statement']} does not hold: {row['derivation']}." for _, row in refuted.iterrows())]

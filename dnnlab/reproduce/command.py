@@ -1,0 +1,72 @@
+"""``dnnlab reproduce``: run the recipes, write the ledger."""
+
+import json
+import sys
+import time
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from dnnlab.report import atomic
+from dnnlab.report.table import show, to_csv, to_json
+from dnnlab.reproduce import ledger, page, shipped
+from dnnlab.reproduce.columns import FAILED, LEDGER, TONES
+from dnnlab.runner import provenance
+from dnnlab.runner.device import choose
+from dnnlab.runner.progress import say
+from dnnlab.runner.result import Run
+from dnnlab.runner.streams import others_on_stderr
+
+LEDGER_CSV, LEDGER_JSON, LEDGER_PAGE = "ledger.csv", "ledger.json", "ledger.html"
+
+
+def reproduce(
+    paths: Sequence[Path], profile: str, seed: int | None, out: Path, quiet: bool
+) -> tuple[list[dict[str, Any]], Path]:
+    """Run the recipes in ``paths``, or all of the lecture's; the rows of the ledger, and the folder it lies in.
+
+    Raises:
+        UsageError: a recipe does not read, or there is none.
+    """
+    asked = ledger.tasks(paths or [shipped.folder()], profile, seed)
+    rows: list[dict[str, Any]] = []
+    runs: dict[str, Run] = {}
+    folder = out.absolute() / f"ledger-{profile}{'' if seed is None else f'-seed-{seed}'}"
+    for number, task in enumerate(asked, 1):
+        started = time.perf_counter()
+        with others_on_stderr():
+            row, run = ledger.run(task, out, quiet=True)
+        rows.append(row)
+        if run is not None:
+            runs[row["run"]] = run
+        took = time.perf_counter() - started
+        say(f"[{number}/{len(asked)}] {task.part}/{task.name}: {row['verdict']} ({took:.1f} s)", quiet)
+        if row["verdict"] == FAILED:
+            say(f"dnnlab: {task.name}: {row['circumstances']}")
+    _write(folder, rows, runs, profile)
+    return rows, folder
+
+
+def _write(folder: Path, rows: Sequence[dict[str, Any]], runs: dict[str, Run], profile: str) -> None:
+    table = ledger.table(rows)
+    to_csv(table, LEDGER, folder / LEDGER_CSV)
+    atomic.write(folder / LEDGER_JSON, f"{to_json(table)}\n".encode())
+    record = {**provenance.versions(), **_flat(provenance.machine(choose("auto").name)), **_flat(provenance.git())}
+    page.write(folder / LEDGER_PAGE, rows, runs, profile, record)
+
+
+def _flat(record: dict[str, Any]) -> dict[str, str]:
+    return {name: value if isinstance(value, str) else json.dumps(value) for name, value in record.items()}
+
+
+def display(rows: Sequence[dict[str, Any]], folder: Path, as_json: bool, quiet: bool) -> None:
+    """Print the ledger to stdout, and where its page is to stderr."""
+    table = ledger.table(rows)
+    if as_json:
+        print(json.dumps({"ledger": str(folder), "summary": json.loads(to_json(table))}, indent=2))
+    else:
+        show(table, LEDGER, "The lecture, claim by claim", TONES)
+        tally = ledger.counts(rows, tuple(TONES))
+        print(", ".join(f"{count} {name}" for name, count in tally.items() if count) + ".")
+    sys.stdout.flush()
+    say(f"page: {folder / LEDGER_PAGE}", quiet)

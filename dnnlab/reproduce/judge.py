@@ -1,0 +1,177 @@
+"""From a finished run and a claim to a verdict, by intervals."""
+
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from dnnlab.errors import DnnlabError, listing
+from dnnlab.report.columns import Column
+from dnnlab.report.table import estimate
+from dnnlab.runner.recipe import Claim, Condition, Row
+from dnnlab.runner.result import Run
+from dnnlab.runner.stats import ENOUGH, Interval, paired
+
+HOLDS, HOLDS_IF, REFUTED, NOT_DECIDED = "holds", "holds if …", "refuted", "not decided"
+
+
+@dataclass(frozen=True)
+class Finding:
+    """What one condition came to in one row: ``true`` is `None` where the interval leaves it open."""
+
+    true: bool | None
+    measured: str
+    value: float
+    low: float
+    high: float
+    n: int
+    when: str = ""
+
+
+@dataclass(frozen=True)
+class Judgement:
+    """The verdict on a claim, with what it rests on; the numbers are those of the first finding that tells."""
+
+    verdict: str
+    circumstances: str
+    """Of *holds if …*: when it holds, and when not."""
+    findings: tuple[Finding, ...]
+
+    @property
+    def telling(self) -> Finding:
+        """The finding that decides: of a refuted claim one that is against it, else the first."""
+        against = [finding for finding in self.findings if finding.true is False]
+        return against[0] if self.verdict == REFUTED else self.findings[0]
+
+
+def judge(run: Run, claim: Claim) -> Judgement:
+    """Decide ``claim`` on ``run``.
+
+    A condition that is true in all of its rows is met, one that is false in any is not. All are met: holds. Some are
+    met and others not: holds if. None is met, and one is not: refuted. Else the intervals leave it open.
+
+    Raises:
+        DnnlabError: a condition names a column or a row that the run does not have.
+    """
+    findings: list[Finding] = []
+    outcomes: list[tuple[bool | None, str]] = []
+    for condition in claim.holds:
+        found = _findings(run, condition)
+        findings += found
+        truths = [finding.true for finding in found]
+        met = False if False in truths else None if None in truths else True
+        outcomes.append((met, condition.when))
+    truths = [met for met, _ in outcomes]
+    if all(truths):
+        return Judgement(HOLDS, "", tuple(findings))
+    if False not in truths:
+        return Judgement(NOT_DECIDED, "", tuple(findings))
+    if True not in truths:
+        return Judgement(REFUTED, "", tuple(findings))
+    words = (f"{'holds' if met else 'open' if met is None else 'not'} {when}" for met, when in outcomes)
+    return Judgement(HOLDS_IF, "; ".join(words), tuple(findings))
+
+
+def _findings(run: Run, condition: Condition) -> list[Finding]:
+    column = next((column for column in run.schema.summary if column.name == condition.metric), None)
+    if column is None:
+        raise DnnlabError(f"{run.experiment.name} has no column {condition.metric!r}, which the claim looks at.")
+    return [_finding(run, condition, column, row) for row in _rows(run.summary, condition.where)]
+
+
+def _rows(summary: pd.DataFrame, where: Row) -> list[dict[Any, Any]]:
+    rows: list[dict[Any, Any]] = [row for row in summary.to_dict("records") if _fits(row, where)]
+    if not rows:
+        asked = ", ".join(f"{name} = {value}" for name, value in where.items())
+        raise DnnlabError(f"the run has no row with {asked}, which the claim looks at.")
+    return rows
+
+
+def _fits(row: Mapping[Any, Any], where: Row) -> bool:
+    return all(name in row and (row[name] == value or str(row[name]) == str(value)) for name, value in where.items())
+
+
+def _finding(run: Run, condition: Condition, column: Column, row: dict[Any, Any]) -> Finding:
+    if condition.relation == "is":
+        return _word(condition, row)
+    if isinstance(condition.level, dict):
+        return _against_row(run, condition, column, row)
+    interval, measured = _interval(column, row)
+    enough = not column.low or interval.n >= ENOUGH
+    true = _decided(condition, interval) if enough else None
+    return Finding(true, measured, interval.mean, interval.low, interval.high, interval.n, condition.when)
+
+
+def _word(condition: Condition, row: Mapping[Any, Any]) -> Finding:
+    word = str(row[condition.metric])
+    true = None if word in ("undecided", "") else word == condition.level
+    # Of a statement its derivation tells more than that it holds, and its left side is the number.
+    value = float(row.get("left", math.nan))
+    return Finding(true, str(row.get("derivation") or word), value, value, value, _n(row), condition.when)
+
+
+def _n(row: Mapping[Any, Any]) -> int:
+    return int(row["seeds"] if "seeds" in row else row["n"])
+
+
+def _interval(column: Column, row: Mapping[Any, Any]) -> tuple[Interval, str]:
+    """A value with its interval; what has none, such as a count, is its own."""
+    value = float(row[column.name])
+    low, high = (float(row[end]) for end in (column.low, column.high)) if column.low else (value, value)
+    shown = estimate(value, low, high) if column.low else estimate(value, None, None)
+    return Interval(value, low, high, _n(row)), f"{column.name} {shown}"
+
+
+def _decided(condition: Condition, found: Interval) -> bool | None:
+    """Whether all of the interval, or none of it, is where the claim wants it."""
+    if math.isnan(found.low) or math.isnan(found.high):
+        return None
+    match condition.relation:
+        case "below":
+            inside, outside = found.high < condition.level, found.low > condition.level
+        case "above":
+            inside, outside = found.low > condition.level, found.high < condition.level
+        case _:
+            low, high = condition.level
+            inside, outside = low <= found.low and found.high <= high, found.high < low or found.low > high
+    return True if inside else False if outside else None
+
+
+def _against_row(run: Run, condition: Condition, column: Column, row: dict[Any, Any]) -> Finding:
+    others = _rows(run.summary, {**condition.where, **condition.level})
+    if len(others) > 1:
+        raise DnnlabError(f"several rows fit {condition.level}, which the claim compares with; name one.")
+    own = _seeds(run, column.name, row)
+    other = _seeds(run, column.name, others[0])
+    names = listing(map(str, condition.level.values()))
+    if own is not None and other is not None:
+        left, right = own.align(condition.times * other, join="inner")
+        difference = paired(right.tolist(), left.tolist()).difference
+        shown = f"{column.name} {estimate(difference.mean, difference.low, difference.high)} above {names}"
+        zero = Condition(condition.metric, condition.relation, 0.0)
+        true = _decided(zero, difference) if difference.n >= ENOUGH else None
+        return Finding(true, shown, difference.mean, difference.low, difference.high, difference.n, condition.when)
+    mine, theirs = _interval(column, row)[0], _interval(column, others[0])[0]
+    ends = np.array([theirs.low, theirs.high]) * condition.times
+    gap = Interval(mine.mean - theirs.mean * condition.times, mine.low - ends[1], mine.high - ends[0], mine.n)
+    shown = f"{column.name} {estimate(mine.mean, mine.low, mine.high)} against {estimate(*theirs.named('x').values())}"
+    true = _decided(Condition(condition.metric, condition.relation, 0.0), gap)
+    enough = not column.low or min(mine.n, theirs.n) >= ENOUGH
+    return Finding(true if enough else None, shown, mine.mean, mine.low, mine.high, mine.n, condition.when)
+
+
+def _seeds(run: Run, metric: str, row: Mapping[Any, Any]) -> "pd.Series[float] | None":
+    """The metric by seed, where the run keeps it by seed."""
+    if metric not in run.schema.compared:
+        return None
+    cells = run.experiment.summary.per_cell(run.cells, run.spec)
+    names = [name for name in run.schema.configuration if name in cells]
+    own = cells[[all(_same(cell[name], row[name]) for name in names) for cell in cells.to_dict("records")]]
+    return own.set_index("seed")[metric].astype(float)
+
+
+def _same(a: object, b: object) -> bool:
+    return a == b or (a != a and b != b)

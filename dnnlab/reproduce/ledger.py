@@ -1,0 +1,127 @@
+"""Run recipes and write down what became of each claim."""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+
+from dnnlab.errors import DnnlabError, UsageError, in_short
+from dnnlab.registry import find
+from dnnlab.report.table import fit
+from dnnlab.reproduce.columns import FAILED, LEDGER
+from dnnlab.reproduce.judge import judge
+from dnnlab.reproduce.shipped import recipes_of
+from dnnlab.runner import recipe as recipes
+from dnnlab.runner.how import HowToRun
+from dnnlab.runner.options import build, fields
+from dnnlab.runner.recipe import Claim, Recipe
+from dnnlab.runner.result import Run
+
+
+@dataclass(frozen=True)
+class Task:
+    """A recipe with a claim, ready to run under a profile."""
+
+    recipe: Recipe
+    claim: Claim
+    spec: Any
+    profile: str
+    seed: int | None
+    """The base of the seeds, where another than the recipe's is asked for."""
+
+    @property
+    def part(self) -> str:
+        return self.recipe.path.absolute().parent.name
+
+    @property
+    def name(self) -> str:
+        return self.recipe.path.stem
+
+    @property
+    def command(self) -> str:
+        base = "" if self.seed is None else f" --seed {self.seed}"
+        return f"dnnlab reproduce {self.recipe.path} --profile {self.profile}{base}"
+
+
+def tasks(paths: Sequence[Path], profile: str, seed: int | None) -> list[Task]:
+    """The recipes in ``paths``, files or folders, in the order of their names; what states no claim is left out.
+
+    Raises:
+        UsageError: a recipe does not read, its options are not its experiment's, or there is none.
+    """
+    found = [_task(recipes.read(file), profile, seed) for path in paths for file in recipes_of(path)]
+    claims = [task for task in found if task is not None]
+    if not claims:
+        raise UsageError(f"no recipe in {', '.join(map(str, paths))} states a claim; see docs/recipes.md.")
+    return claims
+
+
+def _task(recipe: Recipe, profile: str, seed: int | None) -> Task | None:
+    if recipe.claim is None:
+        return None
+    options = recipe.options_for(profile)
+    experiment = find(recipe.experiment)
+    with recipes.located(recipe):
+        spec = build(experiment.spec.Spec, options)
+        if seed is not None and any(field.name == "seed" for field in fields(experiment.spec.Spec)):
+            spec = build(experiment.spec.Spec, {**options, "seed": seed})
+    return Task(recipe, recipe.claim, spec, profile, seed)
+
+
+def run(task: Task, out: Path, quiet: bool) -> tuple[dict[str, Any], Run | None]:
+    """One row of the ledger, and the run it rests on: a failure is a row that says so."""
+    from dnnlab.runner.run import execute
+
+    claim = task.claim
+    row: dict[str, Any] = {
+        "part": task.part,
+        "recipe": task.name,
+        "slide": claim.slide,
+        "claim": claim.text,
+        "published": claim.published,
+        "note": claim.note,
+        "command": task.command,
+        "circumstances": "",
+        "measured": "",
+        "n": 0,
+    }
+    try:
+        how = HowToRun(out=out, name=task.name, quiet=quiet)
+        done = execute(find(task.recipe.experiment), task.spec, how, task.command)
+        row |= {"seconds": done.seconds, "run": str(done.path)}
+        if done.failed:
+            return row | {"verdict": FAILED, "circumstances": done.failure}, done
+        judgement = judge(done, claim)
+    except DnnlabError as problem:
+        return row | {"verdict": FAILED, "circumstances": str(problem)}, None
+    except Exception as problem:  # noqa: BLE001 - the ledger goes on past a recipe that fails
+        return row | {"verdict": FAILED, "circumstances": in_short(problem)}, None
+    telling = judgement.telling
+    row |= {
+        "verdict": judgement.verdict,
+        "circumstances": judgement.circumstances,
+        "measured": "; ".join(dict.fromkeys(finding.measured for finding in judgement.findings)),
+        "value": telling.value,
+        "low": telling.low,
+        "high": telling.high,
+        "n": telling.n,
+    }
+    return row, done
+
+
+def table(rows: Sequence[dict[str, Any]]) -> pd.DataFrame:
+    """The ledger."""
+    return fit(pd.DataFrame(rows), LEDGER)
+
+
+def groups(rows: Sequence[dict[str, Any]]) -> Iterator[tuple[str, list[dict[str, Any]]]]:
+    """The rows by part of the lecture, in their order."""
+    for part in dict.fromkeys(row["part"] for row in rows):
+        yield part, [row for row in rows if row["part"] == part]
+
+
+def counts(rows: Sequence[dict[str, Any]], names: Sequence[str]) -> dict[str, int]:
+    """How many rows have each verdict."""
+    return {name: sum(row["verdict"] == name for row in rows) for name in names}

@@ -1,0 +1,84 @@
+"""The ledger as one page that opens offline: contents, filters by verdict, a figure a claim."""
+
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from markupsafe import Markup
+
+from dnnlab.report import atomic
+from dnnlab.report.page import template
+from dnnlab.report.svg import Caption, themed
+from dnnlab.report.table import number
+from dnnlab.reproduce.columns import TONES
+from dnnlab.reproduce.ledger import counts, groups
+from dnnlab.runner.result import Run
+
+_LARGEST = 100_000
+"""Bytes of a figure that the page still takes in; a larger one is on the run's own page."""
+
+
+_SOME = 0.1
+"""Seconds that are worth telling."""
+
+
+@dataclass(frozen=True)
+class Entry:
+    """A row of the ledger as the page shows it."""
+
+    row: Mapping[str, Any]
+    figure: Markup | None
+    link: str
+    """To the run's own page, relative to this one."""
+
+    @property
+    def tone(self) -> str:
+        return TONES[self.row["verdict"]]
+
+    @property
+    def slug(self) -> str:
+        return slug(self.row["verdict"])
+
+    @property
+    def time(self) -> str:
+        seconds = float(self.row.get("seconds", 0))
+        return f"{number(seconds)} s" if seconds >= _SOME else ""
+
+
+def slug(text: str) -> str:
+    """``text`` as part of an HTML id."""
+    return re.sub(r"[^a-z0-9]+", "-", text.lower()).strip("-")
+
+
+def title(part: str) -> str:
+    """A folder's name as a heading: ``2-activation-functions`` is "2 Activation functions"."""
+    digits, _, name = part.partition("-")
+    return f"{digits} {name.replace('-', ' ').capitalize()}" if digits.isdigit() and name else part
+
+
+def write(
+    file: Path, rows: Sequence[dict[str, Any]], runs: Mapping[str, Run], profile: str, provenance: Mapping[str, str]
+) -> None:
+    """Write the page of ``rows``; ``runs`` holds those that ended, by their folder."""
+    parts = [
+        (slug(part), title(part), [_entry(file, row, runs.get(row.get("run", ""))) for row in own])
+        for part, own in groups(rows)
+    ]
+    verdicts = [(slug(name), name, TONES[name], count) for name, count in counts(rows, tuple(TONES)).items() if count]
+    page = template("reproduce/ledger").render(
+        parts=parts, verdicts=verdicts, count=len(rows), profile=profile, provenance=provenance
+    )
+    atomic.write(file, page.encode("utf-8", "backslashreplace"))
+
+
+def _entry(file: Path, row: dict[str, Any], run: Run | None) -> Entry:
+    if run is None:
+        return Entry(row, None, "")
+    figure = next((svg for svg in run.figures if svg.stat().st_size <= _LARGEST), None)
+    drawn = None
+    if figure is not None:
+        caption = Caption(f"f-{slug(row['part'])}-{slug(row['recipe'])}", row["claim"], "", row.get("measured", ""))
+        drawn = Markup(themed(figure.read_text("utf-8"), caption))
+    return Entry(row, drawn, Path("..", *run.page.parts[-3:]).as_posix() if run.page.exists() else "")

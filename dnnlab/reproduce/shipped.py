@@ -1,0 +1,35 @@
+"""Where the recipes of the lecture are, and which files of a folder are recipes."""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import dnnlab
+from dnnlab.errors import UsageError
+
+_PACKAGE = Path(dnnlab.__file__).parent
+
+
+def folder() -> Path:
+    """The recipes that come with dnnlab: those of the checkout in the current folder, else those installed.
+
+    Raises:
+        UsageError: there are none.
+    """
+    for place in (Path("experiments"), _PACKAGE / "experiments", _PACKAGE.parent / "experiments"):
+        if any(place.glob("*/*.toml")):
+            return place
+    raise UsageError("the recipes of the lecture are not here; name a recipe or a folder of recipes.")
+
+
+def recipes_of(path: Path) -> Iterator[Path]:
+    """``path`` itself, or the recipes below it.
+
+    Raises:
+        UsageError: there is nothing.
+    """
+    if path.is_dir():
+        yield from sorted(path.rglob("*.toml"))
+    elif path.exists():
+        yield path
+    else:
+        raise UsageError(f"there is no recipe {path}; give a file, or a folder such as {folder()}.")

@@ -1,0 +1,55 @@
+"""A commented recipe to start from."""
+
+from pathlib import Path
+
+from dnnlab.errors import UsageError
+from dnnlab.report import atomic
+
+TEXT = """\
+# A recipe: an experiment, its options, and the claim that they decide.
+# dnnlab run FILE measures; dnnlab reproduce FILE measures and gives the verdict.
+experiment = "gradient-flow"
+
+# Any option of `dnnlab gradient-flow --help`, without the dashes; a list means that each is tried.
+[options]
+act = ["sigmoid", "relu"]
+init = "he"
+depth = 10
+seeds = 5
+
+# Options that win over those above, under --profile full.
+[full]
+seeds = 20
+
+# What is claimed. Leave this table out if nothing is.
+[claim]
+text = "Through ten layers sigmoid loses the gradient, ReLU keeps it."
+slide = "Where the claim comes from"
+
+# What must be seen for the claim to hold: a column of summary.csv, the rows to look at, and where the whole interval
+# must lie: below, above, within = [low, high], or is = "a word". To compare with another row, give that row in place of
+# the number: above = { act = "sigmoid" }. With `when`, conditions that differ make the verdict "holds if".
+[[claim.holds]]
+where = { act = "sigmoid" }
+metric = "rate"
+below = 0.5
+
+[[claim.holds]]
+where = { act = "relu" }
+metric = "rate"
+within = [0.9, 1.1]
+"""
+
+
+def write(path: Path) -> None:
+    """Write the recipe to ``path``.
+
+    Raises:
+        UsageError: something is there already, or the file cannot be written.
+    """
+    if path.exists():
+        raise UsageError(f"{path} is there already; name another file.")
+    try:
+        atomic.write(path, TEXT.encode())
+    except OSError as problem:
+        raise UsageError(f"cannot write {path}: {problem.strerror}.") from None

@@ -1,0 +1,181 @@
+"""Recipes: TOML files that say which experiment runs with which options, and what claim it decides.
+
+A run's own ``spec.toml`` is one without a claim.
+"""
+
+import re
+import tomllib
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from dnnlab.errors import UsageError, listing, unknown
+
+PROFILES = ("quick", "full")
+"""For two cores within minutes, and for a GPU."""
+_RELATIONS = ("below", "above", "within", "is")
+_CONDITION_KEYS = ("metric", "where", *_RELATIONS, "times", "when")
+_CLAIM_KEYS = ("text", "slide", "holds", "published", "note")
+_KEYS = ("experiment", "options", "claim", *PROFILES)
+
+Row = Mapping[str, Any]
+"""The values of columns that name rows of the summary."""
+
+
+@dataclass(frozen=True)
+class Condition:
+    """What must be seen in the summary's rows ``where`` (all of them) for the claim to hold."""
+
+    metric: str
+    """The column that is looked at."""
+    relation: str
+    """``below``, ``above``, ``within`` or ``is``."""
+    level: Any
+    """A number, two, a word; or a `Row` to compare with, seed by seed where the metric has seeds."""
+    where: Row = field(default_factory=dict)
+    times: float = 1.0
+    """The other row counts so many times."""
+    when: str = ""
+    """In words, under what circumstances this condition is looked at, for a verdict *holds if …*."""
+
+
+@dataclass(frozen=True)
+class Claim:
+    """What the lecture says, and what decides it."""
+
+    text: str
+    slide: str
+    holds: tuple[Condition, ...]
+    published: str = ""
+    """What others measured, with the source."""
+    note: str = ""
+    """What a reader must know to believe the verdict."""
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """An experiment and its options, which a profile may override."""
+
+    path: Path
+    experiment: str
+    options: Mapping[str, Any]
+    claim: Claim | None = None
+    profiles: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
+
+    def options_for(self, profile: str) -> dict[str, Any]:
+        """The options under ``profile``."""
+        return {**self.options, **self.profiles.get(profile, {})}
+
+
+def read(path: Path) -> Recipe:
+    """Read a recipe.
+
+    Raises:
+        UsageError: the file is missing, is no TOML, or has keys that do not belong or a claim that does not read; the
+            line is named.
+    """
+    try:
+        text = path.read_text(encoding="utf-8")
+        content = tomllib.loads(text)
+    except OSError as problem:
+        raise UsageError(f"cannot read the recipe {path}: {problem.strerror}.") from None
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as problem:
+        raise UsageError(f"the recipe {path} is not TOML: {problem}.") from None
+    return _Reader(path, text).recipe(content)
+
+
+@contextmanager
+def located(recipe: Recipe) -> Iterator[None]:
+    """Have a `UsageError` about the options of ``recipe`` name the file, and where it is told the option's line."""
+    try:
+        yield
+    except UsageError as problem:
+        reader = _Reader(recipe.path, recipe.path.read_text(encoding="utf-8"))
+        names = [n for table in (recipe.options, *recipe.profiles.values()) for n in table]
+        told = [n for n in names if f"--{n.replace('_', '-')} " in f"{problem} " or repr(n) in str(problem)]
+        place = reader.where(told[0]) if told else str(recipe.path)
+        raise UsageError(f"{place}: {problem}") from None
+
+
+class _Reader:
+    """Reads one file, and knows where in it a key stands."""
+
+    def __init__(self, path: Path, text: str) -> None:
+        self.path, self.lines = path, text.splitlines()
+
+    def where(self, key: str) -> str:
+        """``file.toml:7``, the first line on which the key is set or opens a table; without a line where it is not."""
+        name = rf"[\"']?{re.escape(key)}[\"']?\s*"
+        pattern = re.compile(rf"^\s*(\[+\s*([\w-]+\.)*)?{name}(=|\.|\])|[{{,]\s*{name}=")
+        for number, line in enumerate(self.lines, 1):
+            if pattern.search(line):
+                return f"{self.path}:{number}"
+        return str(self.path)
+
+    def refuse(self, key: str, wanted: str) -> UsageError:
+        return UsageError(f"{self.where(key)}: {key} must be {wanted}.")
+
+    def known(self, table: Mapping[str, Any], keys: tuple[str, ...], name: str) -> None:
+        for key in table:
+            if key not in keys:
+                raise unknown(f"key in {name}, {self.where(key)},", key, keys)
+
+    def recipe(self, content: dict[str, Any]) -> Recipe:
+        self.known(content, _KEYS, "the recipe")
+        experiment, options = content.get("experiment"), content.get("options", {})
+        if not isinstance(experiment, str) or not isinstance(options, dict):
+            raise UsageError(f'the recipe {self.path} needs experiment = "NAME" and may have a table [options].')
+        profiles = {name: self.table(content, name) for name in PROFILES}
+        claim = self.claim(self.table(content, "claim")) if "claim" in content else None
+        return Recipe(self.path, experiment, options, claim, profiles)
+
+    def table(self, content: dict[str, Any], key: str) -> dict[str, Any]:
+        found = content.get(key, {})
+        if not isinstance(found, dict):
+            raise self.refuse(key, f"a table: [{key}]")
+        return found
+
+    def text(self, table: Mapping[str, Any], key: str, needed: bool = False) -> str:
+        found = table.get(key, "")
+        if not isinstance(found, str) or (needed and not found.strip()):
+            raise self.refuse(key, "text")
+        return found
+
+    def claim(self, table: dict[str, Any]) -> Claim:
+        self.known(table, _CLAIM_KEYS, "[claim]")
+        conditions = table.get("holds")
+        if not isinstance(conditions, list) or not conditions or not all(isinstance(each, dict) for each in conditions):
+            raise self.refuse("holds", "one or more tables: [[claim.holds]]")
+        return Claim(
+            self.text(table, "text", needed=True),
+            self.text(table, "slide", needed=True),
+            tuple(map(self.condition, conditions)),
+            self.text(table, "published"),
+            self.text(table, "note"),
+        )
+
+    def condition(self, table: dict[str, Any]) -> Condition:
+        self.known(table, _CONDITION_KEYS, "[[claim.holds]]")
+        given = [relation for relation in _RELATIONS if relation in table]
+        if len(given) != 1:
+            raise UsageError(f"{self.where('holds')}: each [[claim.holds]] has one of {listing(_RELATIONS)}.")
+        (relation,) = given
+        level, times = table[relation], table.get("times", 1.0)
+        if relation in ("below", "above") and not _is_number(level) and not isinstance(level, dict):
+            raise self.refuse(relation, 'a number, or a row to compare with such as { act = "relu" }')
+        if relation == "within" and not (isinstance(level, list) and len(level) == 2 and all(map(_is_number, level))):
+            raise self.refuse("within", "two numbers: [low, high]")
+        if relation == "is" and not isinstance(level, str):
+            raise self.refuse("is", "a word, such as a verdict")
+        if not _is_number(times):
+            raise self.refuse("times", "a number")
+        where = self.table(table, "where")
+        return Condition(
+            self.text(table, "metric", needed=True), relation, level, where, float(times), self.text(table, "when")
+        )
+
+
+def _is_number(value: object) -> bool:
+    return isinstance(value, int | float) and not isinstance(value, bool)

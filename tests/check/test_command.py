@@ -1,0 +1,33 @@
+"""``dnnlab check`` as a user meets it."""
+
+import json
+
+import dnnlab as package
+
+
+def test_statements_with_commas_are_whole_and_get_verdicts(dnnlab):
+    done = dnnlab("check", "--statement", "slope(relu, 2) = 1", "--statement", "2.5^20 = 9.09e8", "--json")
+    assert done.code == 0
+    rows = json.loads(done.out)["summary"]
+    assert [(row["statement"], row["verdict"]) for row in rows] == [
+        ("slope(relu, 2) = 1", "holds"),
+        ("2.5^20 = 9.09e8", "refuted"),
+    ]
+    assert rows[1]["derivation"] == "2.5^20 = 9.094947e+07"
+
+
+def test_expect_makes_it_a_check_for_ci(dnnlab):
+    assert dnnlab("check", "--statement", "1 + 1 = 2", "--expect", "holds").code == 0
+    assert dnnlab("check", "--statement", "1 + 1 = 3", "--expect", "holds").code == 1
+
+
+def test_what_does_not_read_is_refused(dnnlab):
+    for text in ("1 +", "params(resnet51) = 1", ""):
+        done = dnnlab("check", "--statement", text)
+        assert done.code == 2, done.err
+    assert "nothing to check" in dnnlab("check").err
+
+
+def test_from_python(tmp_path):
+    run = package.check(statement="1/3 = 0.333", out=tmp_path, quiet=True)
+    assert list(run.summary["verdict"]) == ["holds"]

@@ -1,0 +1,102 @@
+"""Statements are read as they are meant, decided to their digits, and reach nothing of Python's."""
+
+import contextlib
+import math
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from dnnlab.check import language
+from dnnlab.check.quantities import QUANTITIES
+from dnnlab.errors import UsageError
+
+
+def holds(text):
+    asked = language.parse(text, QUANTITIES)
+    return asked.holds(*(language.value(side, QUANTITIES) for side in (asked.left, asked.right)))
+
+
+@pytest.mark.parametrize(
+    ("text", "true"),
+    [
+        ("0.25^20 ≈ 9.09e-13", True),
+        ("2.5^20 = 9.09e8", False),
+        ("2.5^20 = 9.09e7", True),
+        ("0.25^5 = 0.00098", True),
+        ("0.25^5 = 0.000977", True),
+        ("0.25^5 = 0.00097", False),
+        ("3 × 3 × 64 × 128 = 73,728", True),
+        ("3*3*64*128 = 73_729", False),
+        ("1/3 = 0.3333", True),
+        ("1/3 = 0.3334", False),
+        ("1/3 = 2/6", True),
+        ("0.4 = 0", False),
+        ("8.4 = 8", False),
+        ('params("resnet50:act=gelu") = params(resnet50)', True),
+        ("-2^2 = -4", True),
+        ("7 ≥ 7", True),
+        ("7 > 7", False),
+        ("2^2000 > 2^1999", True),
+        ("12·13/2 = 78", True),
+    ],
+)
+def test_numbers_count_to_the_digits_that_are_written(text, true):
+    assert holds(text) is true
+
+
+@pytest.mark.parametrize(
+    ("text", "value"),
+    [
+        ("params(resnet50) = 25,557,032", True),  # torchvision's
+        ("params(resnet34) = 21,797,672", True),
+        ("depth(resnet152) = 152", True),
+        ("depth(googlenet) = 22", True),
+        ("depth(vgg19) = 19", True),
+        ("largest_slope(sigmoid) = 0.25", True),
+        ("largest_slope(tanh) = 1", True),
+        ("smallest_slope(leaky_relu) = 0.01", True),
+        ("slope(relu, 2) = 1", True),
+        ("zero_share(relu) = 0.5", True),
+        ("top1(resnet50) = 76.13", True),
+        # Moments over standard normal inputs, by closed form: E relu = 1/√(2π), Var relu = 1/2 - 1/(2π).
+        (f"mean(relu) = {1 / math.sqrt(2 * math.pi):.9f}", True),
+        (f"variance(relu) = {0.5 - 1 / (2 * math.pi):.9f}", True),
+        ("mean(selu) = 0.000000", True),  # Klambauer 2017
+        ("variance(selu) = 1.000000", True),
+        (f"value(sigmoid, 1) = {1 / (1 + math.exp(-1)):.9f}", True),
+        ("sqrt(2)^2 = 2.000", True),
+        ("exp(0) + log2(8) = 4", True),
+        ("memory(densenet121, 2) > memory(densenet121, 1)", True),
+    ],
+)
+def test_functions_know_published_and_closed_forms(text, value):
+    assert holds(text) is value
+
+
+REFUSED = (
+    *("", "1", "1 = ", "1 = 2 = 3", "1 != 2", "x = 1", "(1).real = 1", "[1][0] = 1", "'a' = 1", "True = 1", "1j = 1"),
+    *("1 if 1 else 2 = 1", "lambda: 1 = 1", "1 // 2 = 0", "1 % 2 = 1", "1 << 2 = 4", "f(1) = 1", "1+" * 400 + "1 = 1"),
+    *("__import__(os) = 1", "params(resnet50).real = 1", "params(*a) = 1", "params(name=resnet50) = 1"),
+    *("params(resnet51) = 1", "params() = 1", "sqrt(-1) = 1", "1/0 = 1", "10.0^400 = 1", "9^9^9 = 1", "(-8)^0.5 = 1"),
+    *("largest_slope(sigmod) = 1", "value(relu) = 1", "depth(3) = 1", 'top1("resnet50:act=gelu") = 1'),
+)
+
+
+@pytest.mark.parametrize("text", REFUSED)
+def test_what_is_no_statement_is_refused_in_a_sentence(text):
+    with pytest.raises(UsageError):
+        holds(text)
+
+
+@given(st.text(max_size=60))
+def test_any_text_is_decided_or_refused(text):
+    with contextlib.suppress(UsageError):
+        assert holds(text) in (True, False)
+
+
+def test_the_derivation_shows_the_functions_values():
+    asked = language.parse("params(resnet50) / params(resnet34) < 1.2", QUANTITIES)
+    shown = language.worked_out(asked.left, QUANTITIES)
+    assert shown == f"params(resnet50) / params(resnet34) = 25,557,032 / 21,797,672 = {25557032 / 21797672:.7g}"
+    assert language.worked_out(asked.right, QUANTITIES) == ""

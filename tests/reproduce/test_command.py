@@ -1,0 +1,99 @@
+"""``dnnlab reproduce``, ``init`` and the ledger, as a user meets them."""
+
+import json
+import re
+from pathlib import Path
+
+import pandas as pd
+import pytest
+
+from dnnlab.reproduce import shipped
+from dnnlab.reproduce.columns import LEDGER
+from dnnlab.runner import recipe
+
+CLAIMS = {
+    "1-sums/right": ("1 + 1 = 2", "holds"),
+    "1-sums/wrong": ("1 + 1 = 3", "refuted"),
+    "2-counts/resnets": ("params(resnet50) < params(resnet34)", "refuted"),
+}
+
+
+@pytest.fixture
+def recipes(tmp_path):
+    for name, (statement, _) in CLAIMS.items():
+        file = tmp_path / "claims" / f"{name}.toml"
+        file.parent.mkdir(parents=True, exist_ok=True)
+        file.write_text(
+            f'experiment = "check"\n[options]\nstatement = ["{statement}"]\n[claim]\ntext = "It is <b>said</b> that '
+            f'{statement}."\nslide = "A slide"\n[[claim.holds]]\nmetric = "verdict"\nis = "holds"\n'
+        )
+    (tmp_path / "claims" / "2-counts" / "picture.toml").write_text(
+        'experiment = "check"\n[options]\nstatement = ["1=1"]\n'
+    )
+    return tmp_path / "claims"
+
+
+def test_the_ledger_has_a_row_a_claim_and_a_page(dnnlab, recipes, tmp_path):
+    done = dnnlab("reproduce", "claims")
+    assert done.code == 0, done.err
+    ledger = pd.read_csv(tmp_path / "results" / "ledger-quick" / "ledger.csv")
+    assert list(ledger) == [column.name for column in LEDGER]
+    found = {f"{row['part']}/{row['recipe']}": row["verdict"] for row in ledger.to_dict("records")}
+    assert found == {name: verdict for name, (_, verdict) in CLAIMS.items()}
+    assert "25,557,032" in ledger["measured"].iloc[2]
+    page = (tmp_path / "results" / "ledger-quick" / "ledger.html").read_text()
+    assert page.count('<article class="claim') == 3
+    assert "<b>said" not in page
+    assert "3 claims" in page
+    assert not re.search(r"(src|href)=\"(https?:)?//|<script|url\(http", page)
+    for link in re.findall(r'href="(\.\.[^"]*)"', page):
+        assert (tmp_path / "results" / "ledger-quick" / link).exists()
+    again = dnnlab("reproduce", "claims", "--json")
+    assert [row["verdict"] for row in json.loads(again.out)["summary"]] == list(ledger["verdict"])
+
+
+def test_a_failure_is_a_row_and_the_rest_goes_on(dnnlab, recipes):
+    bad = recipes / "1-sums" / "nowhere.toml"
+    bad.write_text((recipes / "1-sums" / "right.toml").read_text().replace('metric = "verdict"', 'metric = "rank"'))
+    done = dnnlab("reproduce", "claims", "--json")
+    assert done.code == 1
+    verdicts = {row["recipe"]: row["verdict"] for row in json.loads(done.out)["summary"]}
+    assert verdicts == {"nowhere": "failed", "right": "holds", "wrong": "refuted", "resnets": "refuted"}
+    assert "no column 'rank'" in done.err
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [(("nowhere",), "there is no recipe nowhere"), (("claims/2-counts/picture.toml",), "states a claim"),
+     (("claims", "--profile", "slow"), "known are quick and full"), (("claims", "--seed", "-1"), "--seed")],
+)  # fmt: skip
+def test_what_cannot_be_run_is_refused(dnnlab, recipes, arguments, message):
+    done = dnnlab("reproduce", *arguments)
+    assert done.code == 2
+    assert message in done.err
+
+
+def test_init_writes_a_recipe_that_holds(dnnlab):
+    assert dnnlab("init", "mine.toml").code == 0
+    assert dnnlab("init", "mine.toml").code == 2  # nothing is overwritten
+    done = dnnlab("reproduce", "mine.toml", "--json", "--seed", 7)
+    assert done.code == 0, done.err
+    (row,) = json.loads(done.out)["summary"]
+    assert (row["verdict"], row["n"]) == ("holds", 5)
+    assert row["command"].endswith("--seed 7")
+
+
+def test_a_recipe_runs_under_a_profile(dnnlab, tmp_path):
+    (tmp_path / "r.toml").write_text(
+        'experiment = "gradient-flow"\n[options]\ndepth = 3\nwidth = 4\nseeds = 1\n[full]\nseeds = 2\n'
+    )
+    rows = [
+        json.loads(dnnlab("run", "r.toml", *more, "--json").out)["summary"][0] for more in ((), ("--profile", "full"))
+    ]
+    assert [row["seeds"] for row in rows] == [1, 2]
+
+
+def test_the_lectures_recipes_are_found_and_read():
+    claims = [recipe.read(file).claim for file in shipped.recipes_of(Path(__file__).parents[2] / "experiments")]
+    assert len([claim for claim in claims if claim is not None]) > 60
+    assert len({claim.text for claim in claims if claim is not None}) == len([c for c in claims if c is not None])

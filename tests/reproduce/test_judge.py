@@ -1,0 +1,104 @@
+"""Verdicts on made-up runs whose answers are known."""
+
+from types import SimpleNamespace
+
+import numpy as np
+import pandas as pd
+import pytest
+from scipy import stats
+
+from dnnlab.errors import DnnlabError
+from dnnlab.report.columns import Column, Schema, estimate
+from dnnlab.reproduce.judge import HOLDS, HOLDS_IF, NOT_DECIDED, REFUTED, judge
+from dnnlab.runner.recipe import Claim, Condition
+
+COLUMNS = (
+    Column("act", str, ""),
+    Column("seeds", int, ""),
+    *estimate("rate", "", ""),
+    *estimate("accuracy", "", ""),
+    Column("params", int, ""),
+    Column("verdict", str, ""),
+)
+SCHEMA = Schema((), COLUMNS, {}, ("act",), ("accuracy",))
+
+
+def run(seeds=5, **accuracies):
+    """A run with a row an activation: its rate is [0.9, 1.0, 1.1], its accuracies are given by seed."""
+    same = {"seeds": seeds, "rate": 1.0, "rate_lo": 0.9, "rate_hi": 1.1, "verdict": "healthy"}
+    rows = [
+        same | {"act": act, "params": 10 * n, "accuracy": np.mean(a), "accuracy_lo": min(a), "accuracy_hi": max(a)}
+        for n, (act, a) in enumerate(accuracies.items(), 1)
+    ]
+    cells = pd.DataFrame([{"act": k, "seed": i, "accuracy": a} for k, v in accuracies.items() for i, a in enumerate(v)])
+    summary = SimpleNamespace(per_cell=lambda cells, spec: cells)
+    experiment = SimpleNamespace(name="made-up", summary=summary)
+    return SimpleNamespace(schema=SCHEMA, summary=pd.DataFrame(rows), cells=cells, spec=None, experiment=experiment)
+
+
+RUN = run(relu=[0.80, 0.84, 0.88, 0.92], tanh=[0.70, 0.75, 0.77, 0.83])
+
+
+def verdict(*conditions, of=RUN):
+    return judge(of, Claim("", "", tuple(conditions)))
+
+
+@pytest.mark.parametrize(
+    ("relation", "level", "expected"),
+    [("below", 1.2, HOLDS), ("below", 1.05, NOT_DECIDED), ("below", 0.8, REFUTED),
+     ("above", 0.8, HOLDS), ("above", 0.95, NOT_DECIDED), ("above", 1.2, REFUTED),
+     ("within", [0.8, 1.2], HOLDS), ("within", [0.95, 1.2], NOT_DECIDED), ("within", [1.15, 1.2], REFUTED)],
+)  # fmt: skip
+def test_the_whole_interval_decides(relation, level, expected):
+    assert verdict(Condition("rate", relation, level)).verdict == expected
+
+
+def test_under_three_seeds_nothing_measured_is_decided_and_counts_are():
+    few = run(seeds=2, relu=[0.8, 0.9])
+    assert verdict(Condition("rate", "below", 1.2), of=few).verdict == NOT_DECIDED
+    assert verdict(Condition("params", "below", 11), of=few).verdict == HOLDS
+
+
+def test_rows_are_compared_seed_by_seed():
+    """The intervals of the two overlap; seed by seed every difference is near 0.09."""
+    condition = Condition("accuracy", "above", {"act": "tanh"}, {"act": "relu"})
+    judgement = verdict(condition)
+    assert judgement.verdict == HOLDS
+    differences = np.array([0.10, 0.09, 0.11, 0.09])
+    half = stats.sem(differences) * stats.t.ppf(0.975, 3)
+    assert judgement.telling.low == pytest.approx(differences.mean() - half)
+    assert judgement.telling.n == 4
+    assert verdict(Condition("accuracy", "below", {"act": "tanh"}, {"act": "relu"})).verdict == REFUTED
+    assert verdict(Condition("accuracy", "above", {"act": "tanh"}, {"act": "relu"}, times=1.12)).verdict == NOT_DECIDED
+
+
+def test_what_has_no_seeds_is_compared_by_its_interval():
+    assert verdict(Condition("params", "below", {"act": "tanh"}, {"act": "relu"})).verdict == HOLDS
+    assert verdict(Condition("rate", "below", {"act": "tanh"}, {"act": "relu"})).verdict == NOT_DECIDED
+
+
+def test_a_word_is_met_or_not():
+    assert verdict(Condition("verdict", "is", "healthy")).verdict == HOLDS
+    assert verdict(Condition("verdict", "is", "vanishing")).verdict == REFUTED
+
+
+def test_conditions_that_differ_make_it_hold_if():
+    met = Condition("params", "below", 15, {"act": "relu"}, when="for relu")
+    not_met = Condition("params", "below", 15, {"act": "tanh"}, when="for tanh")
+    judgement = verdict(met, not_met)
+    assert (judgement.verdict, judgement.circumstances) == (HOLDS_IF, "holds for relu; not for tanh")
+    assert verdict(Condition("params", "below", 15)).verdict == REFUTED  # one condition, false in one of its rows
+    open_ = Condition("rate", "below", 1.0, when="for the rate")
+    assert verdict(met, open_).verdict == NOT_DECIDED
+    assert verdict(not_met, open_).verdict == REFUTED
+
+
+@pytest.mark.parametrize(
+    ("condition", "message"),
+    [(Condition("speed", "below", 1), "no column 'speed'"),
+     (Condition("rate", "below", 1, {"act": "gelu"}), "no row with act = gelu"),
+     (Condition("accuracy", "above", {"seeds": 5}, {}), "several rows fit")],
+)  # fmt: skip
+def test_what_the_run_does_not_have_is_said(condition, message):
+    with pytest.raises(DnnlabError, match=message):
+        verdict(condition)
