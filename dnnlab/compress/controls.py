@@ -59,7 +59,7 @@ def _student_alone(bench: Any, stages: tuple[Stage, ...]) -> Row:
     identity = bench.identity("student alone", student=name, recover=bench.spec.recover,
                               recover_lr=bench.spec.recover_lr, stage=str(stages[-1]))  # fmt: skip
     model = bench.restored(stages, trained(bench.place, identity, make))
-    artefact = files.write(model, stages[-1:], bench.host, lambda: bench.empty(stages), bench.stem(stages, "alone"))
+    artefact = files.write(model, stages[-1:], bench.desk(lambda: bench.empty(stages)), bench.stem(stages, "alone"))
     row: Row = bench.row(stages, "control", "student alone", model, artefact)
     return row
 
@@ -113,7 +113,7 @@ def _small_dense(bench: Any, stages: tuple[Stage, ...], name: str) -> Row:
     identity = bench.identity("small dense", small=name, extra=_epochs(bench, stages))
     model = bench.fresh(name)
     model.load_state_dict(trained(bench.place, identity, make))
-    artefact = files.write(model, (), bench.host, lambda: bench.fresh(name), bench.stem(stages, "small"), raw=True)
+    artefact = files.write(model, (), bench.desk(lambda: bench.fresh(name)), bench.stem(stages, "small"), raw=True)
     row: Row = bench.row((), "control", "small dense", model, artefact)
     return row | {"stage": len(stages), "form": "dense"}
 
@@ -129,6 +129,6 @@ def _more_epochs(bench: Any, stages: tuple[Stage, ...]) -> Row:
 
     identity = bench.identity("more epochs", extra=epochs, recover_lr=bench.spec.recover_lr)
     model = bench.restored((), trained(bench.place, identity, make))
-    artefact = files.write(model, (), bench.host, bench.fresh, bench.stem(stages, "more-epochs"))
+    artefact = files.write(model, (), bench.desk(bench.fresh), bench.stem(stages, "more-epochs"))
     row: Row = bench.row((), "control", "more epochs", model, artefact)
     return row | {"stage": len(stages)}

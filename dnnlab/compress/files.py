@@ -37,16 +37,27 @@ class Artefact:
     predict: Predict
     """Inputs ``[batch, …]`` to logits, from what the file holds."""
     onnx: bytes
-    """The same network for ONNX Runtime, which times it."""
+    """For ONNX Runtime, which times it: the file itself, or of a container the dense network that it holds."""
     layers: tuple[container.Layer, ...]
     int8_share: float
     int8_kind: str
     """How activations and weights are signed, where they are quantised ahead."""
 
 
-def write(model: nn.Module, stages: tuple[Stage, ...], data: Dataset, fresh: Callable[[], nn.Module], stem: Path,
-          raw: bool = False) -> Artefact:  # fmt: skip
-    """Write ``model``, which ``stages`` made, under ``stem``; ``fresh`` makes the network to read it back into.
+@dataclass(frozen=True)
+class Desk:
+    """What files are written with."""
+
+    data: Dataset
+    """On the CPU."""
+    fresh: Callable[[], nn.Module]
+    """Makes the network that a container is read back into."""
+    twin: Callable[[nn.Module], bytes | None]
+    """The ONNX file of a network of the same layers, if there is one: it takes the same time."""
+
+
+def write(model: nn.Module, stages: tuple[Stage, ...], desk: Desk, stem: Path, raw: bool = False) -> Artefact:
+    """Write ``model``, which ``stages`` made, under ``stem``.
 
     ``raw`` writes a dense network into a container, all values in full, where ONNX's graph would outweigh it.
 
@@ -55,10 +66,10 @@ def write(model: nn.Module, stages: tuple[Stage, ...], data: Dataset, fresh: Cal
     """
     now = form(stages)
     if now == DENSE and not raw:
-        return _dense(model, data, stem)
+        return _dense(model, desk.data, stem)
     if now == INT8:
-        return _int8(model, stages[-1].word("mode"), data, stem)
-    return _container(model, stages, data, fresh, stem)
+        return _int8(model, stages[-1].word("mode"), desk.data, stem)
+    return _container(model, stages, desk, stem)
 
 
 def _dense(model: nn.Module, data: Dataset, stem: Path) -> Artefact:
@@ -96,13 +107,11 @@ def _int8(model: nn.Module, mode: str, data: Dataset, stem: Path) -> Artefact:
     return _onnx(files[kept], stem, kept)
 
 
-def _container(
-    model: nn.Module, stages: tuple[Stage, ...], data: Dataset, fresh: Callable[[], nn.Module], stem: Path
-) -> Artefact:
+def _container(model: nn.Module, stages: tuple[Stage, ...], desk: Desk, stem: Path) -> Artefact:
     path = stem.with_name(stem.name + ".dnnz")
     atomic.write(path, packed(model, stages))
     contents = container.decode(path.read_bytes(), str(path))
-    reloaded = rebuild(fresh(), to_torch(contents.state)).eval()
+    reloaded = rebuild(desk.fresh(), to_torch(contents.state)).eval()
 
     @torch.no_grad()
     def predict(x: NDArray[np.float32]) -> NDArray[np.float32]:
@@ -110,7 +119,7 @@ def _container(
         logits: NDArray[np.float32] = getattr(out, "logits", out).numpy()
         return logits
 
-    onnx = onnx_file.export(reloaded, example(data)).SerializeToString()
+    onnx = desk.twin(reloaded) or onnx_file.export(reloaded, example(desk.data)).SerializeToString()
     return Artefact(path, path.stat().st_size, predict, onnx, contents.layers, 0.0, "")
 
 

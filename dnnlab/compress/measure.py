@@ -27,7 +27,7 @@ from dnnlab.nets.cost import count
 from dnnlab.runner.checkpoints import State, trained
 from dnnlab.runner.journal import Rows
 from dnnlab.runner.place import Place
-from dnnlab.runner.provenance import code_digest
+from dnnlab.runner.provenance import code_digest, digest
 from dnnlab.runner.seeds import stream
 from dnnlab.training import networks as loops
 
@@ -169,7 +169,15 @@ class Bench:
 
     @functools.cached_property
     def base_file(self) -> files.Artefact:
-        return files.write(self.baseline, (), self.host, self.fresh, self.stem((), "fp32"))
+        return files.write(self.baseline, (), self.desk(self.fresh), self.stem((), "fp32"))
+
+    def desk(self, fresh: Callable[[], nn.Module]) -> files.Desk:
+        """For a network that ``fresh`` makes."""
+        return files.Desk(self.host, fresh, self._twin)
+
+    def _twin(self, model: nn.Module) -> bytes | None:
+        ours, base = ([(n, t.shape) for n, t in m.state_dict().items()] for m in (model, self.baseline))
+        return self.base_file.onnx if ours == base else None
 
     @functools.cached_property
     def base_right(self) -> NDArray[np.bool_]:
@@ -180,7 +188,9 @@ class Bench:
         from dnnlab.runner.store import slug
 
         cell = self.cell
-        folder = slug({"network": cell.arch, "data": cell.data, "recipe": cell.recipe or "baseline"})
+        # Names are cut to a length, and a digest tells those apart that are the same until there.
+        key = digest([cell.arch, cell.data, cell.recipe])[:6]
+        folder = f"{slug({'recipe': cell.recipe or cell.arch})}-{key}"
         number = f"{len(stages)}-" if stages else ""
         return self.place.artifacts / folder / f"seed{cell.seed}" / f"{number}{name}"
 
@@ -191,7 +201,7 @@ class Bench:
         """The row of a network after ``stages``."""
         model = self.restored(stages, self.state(stages))
         name = method or str(stages[-1])
-        artefact = files.write(model, stages, self.host, lambda: self.empty(stages), self.stem(stages, _plain(name)))
+        artefact = files.write(model, stages, self.desk(lambda: self.empty(stages)), self.stem(stages, _plain(name)))
         return self.row(stages, role, name, model, artefact)
 
     def row(self, stages: Sequence[Stage], role: str, method: str, model: nn.Module, artefact: files.Artefact) -> Row:

@@ -61,7 +61,7 @@ def _gentle_enough(spec: Any, row: Row) -> bool:
 def _trial(bench: Any, stages: tuple[Stage, ...], strength: float) -> Row:
     """A chain on validation data; nothing of it is measured on test."""
     model = bench.restored(stages, bench.state(stages))
-    artefact = files.write(model, stages, bench.host, lambda: bench.empty(stages), bench.stem(stages, "trial"))
+    artefact = files.write(model, stages, bench.desk(lambda: bench.empty(stages)), bench.stem(stages, "trial"))
     right, base = (
         judge.right(predict, bench.host, bench.host.validation).mean()
         for predict in (artefact.predict, bench.base_file.predict)

@@ -14,3 +14,16 @@ def pytest_collection_modifyitems(items):
         for item in items:
             if "tests/compress" in str(item.path):
                 item.add_marker(mark)
+
+
+@pytest.fixture(autouse=True)
+def quick(monkeypatch):
+    """One process, and few and short timings: what they say is not tested here."""
+    import joblib
+
+    from dnnlab.runner import speed
+
+    monkeypatch.setattr(joblib, "cpu_count", lambda *a, **k: 1)
+    monkeypatch.setattr(speed, "ROUNDS", 2)
+    monkeypatch.setattr(speed, "_PRODUCT", 64)
+    monkeypatch.setattr(speed, "_LONGEST_WARM_UP", 5)

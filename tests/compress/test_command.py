@@ -1,8 +1,10 @@
 """``dnnlab compress`` and ``dnnlab decompress`` as a user meets them."""
 
 import json
+import random
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 import numpy as np
@@ -11,11 +13,15 @@ import pytest
 import torch
 from safetensors.torch import load_file, save_file
 
+import dnnlab as package
 from dnnlab.compress import columns as c
 from dnnlab.compress import measure
+from dnnlab.compress.figures import draw
 from dnnlab.compress.spec import Spec
 from dnnlab.data import load
 from dnnlab.nets.catalogue import create_model
+from dnnlab.nets.cost import count
+from dnnlab.nets.own import load_weights
 from dnnlab.report.figures import faults
 from dnnlab.runner.options import build
 from dnnlab.runner.place import Place
@@ -85,14 +91,15 @@ def test_a_chain_ends_in_files_that_give_what_the_table_says(dnnlab, tmp_path):
     assert sum(int(torch.count_nonzero(p)) for p in net.parameters()) == row["nonzeros"]
     again = dnnlab(*SMALL, "--chain", CHAIN, "--controls", "--json")
     assert again.out == done.out
+    options = {"arch": "lenet300:width=0.1", "epochs": 4, "recover": 1, "seeds": 1}
+    known = package.compress(**options, chain=[CHAIN], controls=True, quiet=True)
+    assert known.path.name == run.name
+    for picture in draw(known.cells, known.summary, known.spec):
+        assert faults(picture.figure) == []
 
 
 def test_promised_columns():
     assert set(PROMISED) <= {column.name for column in c.SUMMARY}
-
-
-def measured(spec, place, past=()):
-    return [list(measure.steps([cell], spec, "cpu", place, past)) for cell in spec.plan()]
 
 
 def same(a, b):
@@ -182,10 +189,10 @@ def test_every_method_on_a_users_residual_and_depthwise_network(dnnlab, tmp_path
     assert by_method.loc["structured:1.5x", "macs"] < by_method.loc["baseline", "macs"] / 1.5
     assert {"distill", "student alone"} <= set(by_method.index)
     # The narrower network goes wherever --weights go.
-    narrow = next(run.glob("artifacts/*structured*/seed0/*.safetensors"))
-    onwards = dnnlab("compress", "--model", "nets_for_compress:Mixed", "--weights", narrow, "--method", "share:4bit@1",
-                     "--seeds", 1, "--json")  # fmt: skip
-    assert onwards.code == 0, onwards.err
+    narrow = next(run.glob("artifacts/structured*/seed0/1-*.safetensors"))
+    net = Mixed()
+    load_weights(net, str(narrow))
+    assert count(net, data.shape).macs == by_method.loc["structured:1.5x", "macs"]
 
 
 @pytest.mark.parametrize("damage", ["cut", "flip", "foreign", "missing", "folder"])
@@ -241,10 +248,32 @@ def test_options_that_do_not_fit(arguments, dnnlab):
     assert len([line for line in done.err.splitlines() if line.startswith("dnnlab:")]) == 1
 
 
-def test_figures_have_no_faults(dnnlab):
-    import dnnlab as package
-    from dnnlab.compress.figures import draw
+@pytest.mark.slow
+def test_killed_at_any_moment_it_ends_in_the_same_files(tmp_path):
+    """kill -9 five times; times aside, the tables are those of an unbroken run."""
+    command = [sys.executable, "-m", "dnnlab", *map(str, SMALL[:-1]), "3", "--chain", CHAIN, "--quiet"]
 
-    run = package.compress(arch="lenet300:width=0.1", epochs=1, recover=1, seeds=2, quiet=True)
-    for picture in draw(run.cells, run.summary, run.spec):
-        assert faults(picture.figure) == []
+    def lines(out):
+        return sum(file.read_bytes().count(b"\n") for file in out.glob("*/*/journal.jsonl"))
+
+    def tables(out):
+        (folder,) = (out / "compress").iterdir()
+        for name in ("cells.csv", "summary.csv"):
+            frame = pd.read_csv(folder / name)
+            yield frame[[column for column in frame if not any(time in column for time in TIMES)]]
+
+    whole, broken = tmp_path / "whole", tmp_path / "broken"
+    subprocess.run([*command, "--out", whole], check=True, capture_output=True)
+    rng = random.Random(3)
+    for _ in range(5):
+        held = lines(broken)
+        process = subprocess.Popen([*command, "--out", broken], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+        while lines(broken) < held + 1 and process.poll() is None:
+            time.sleep(0.01)
+        time.sleep(rng.random() * 2)
+        process.kill()
+        process.wait()
+        assert lines(broken) >= held  # nothing finished is lost
+    subprocess.run([*command, "--out", broken], check=True, capture_output=True)
+    for expected, found in zip(tables(whole), tables(broken), strict=True):
+        pd.testing.assert_frame_equal(expected, found, check_exact=True)
