@@ -3,7 +3,6 @@
 from collections.abc import Mapping
 from typing import Any, cast
 
-import torch
 from torch import Tensor, nn
 
 from dnnlab.nets import pruning
@@ -21,10 +20,6 @@ def rebuild(model: nn.Module, state: Mapping[str, Tensor]) -> nn.Module:
     for name, module in list(model.named_modules()):
         if isinstance(module, FACTORS) and f"{name}.0.weight" in state and f"{name}.weight" not in state:
             replace(model, name, _factorised(module, name, state))
-    # pruning.fit leaves layers in groups alone; of a depthwise one every group is a channel.
-    for name, module in model.named_modules():
-        if isinstance(module, nn.Conv2d) and module.groups == module.in_channels > 1 and f"{name}.weight" in state:
-            _depthwise(module, len(state[f"{name}.weight"]))
     pruning.fit(model, dict(state))
     model.load_state_dict(dict(state))
     return model
@@ -74,15 +69,6 @@ def tucker_factors(module: nn.Conv2d, inputs: int, outputs: int) -> nn.Sequentia
     first = nn.Conv2d(module.in_channels, inputs, 1, bias=False)
     last = nn.Conv2d(outputs, module.out_channels, 1, bias=module.bias is not None)
     return nn.Sequential(first, core, last).to(module.weight)
-
-
-def _depthwise(module: nn.Conv2d, channels: int) -> None:
-    if channels == module.out_channels or module.out_channels != module.in_channels:
-        return
-    module.weight = nn.Parameter(torch.empty(channels, *module.weight.shape[1:]))
-    if module.bias is not None:
-        module.bias = nn.Parameter(torch.empty(channels))
-    module.in_channels = module.out_channels = module.groups = channels
 
 
 def weights(model: nn.Module) -> dict[str, nn.Parameter]:

@@ -163,7 +163,7 @@ def test_every_method_on_a_users_residual_and_depthwise_network(dnnlab, tmp_path
 
     torch.manual_seed(0)
     save_file(Mixed().state_dict(), tmp_path / "net.safetensors")
-    methods = "prune:0.5,structured:1.5x,lowrank:1.3x,share:4bit,distill,int8,int8:weights,int8:qat"
+    methods = "prune:0.5,structured:1.5x,lowrank:1.3x,share:4bit,distill,int8,int8:weights,int8:qat@1"
     done = dnnlab("compress", "--model", "nets_for_compress:Mixed", "--weights", "net.safetensors", "--method", methods,
                   "--student", "mlp1:width=0.125", "--seeds", 1, "--recover", 1, "--json")  # fmt: skip
     assert done.code == 0, done.err
