@@ -4,7 +4,7 @@ DNNLAB := .venv/bin/dnnlab
 DATA ?= digits
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test test-faults test-all check format bench clean part-1 part-2 part-3 part-4 gradient-flow dead-relu compare-arch compress check-claims reproduce theory-table
+.PHONY: help setup demo test test-faults test-all check format docs bench clean part-1 part-2 part-3 part-4 gradient-flow dead-relu compare-arch compress check-claims reproduce theory-table
 
 help: ## List the targets
 	@sed -n 's/^\([a-z0-9 -]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 16
@@ -37,6 +37,9 @@ check: setup ## Lint and types
 format: setup ## Reformat the code
 	$(PY) -m ruff check --fix .
 	$(PY) -m ruff format .
+
+docs: setup ## Write the reference of the command line from the program
+	$(PY) -m docs.make_cli
 
 bench: setup ## Speed, side by side in one run
 	$(PY) -m benchmarks.gradient_flow

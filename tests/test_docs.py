@@ -8,6 +8,7 @@ import pytest
 
 from dnnlab.registry import EXPERIMENTS, find
 from dnnlab.runner.options import CommandLineList, build, fields
+from docs.make_cli import reference
 
 ROOT = Path(__file__).parents[1]
 
@@ -58,3 +59,14 @@ def test_the_readmes_commands_parse():
 def test_every_option_has_help():
     for experiment in EXPERIMENTS.values():
         assert all(field.info.help for field in fields(experiment.spec.Spec))
+
+
+def test_the_reference_of_the_command_line_is_the_programs():
+    """``make docs`` writes it."""
+    assert (ROOT / "docs/cli.md").read_text() == reference()
+
+
+def test_every_page_of_the_docs_is_linked_from_another():
+    pages = {path.name for path in (ROOT / "docs").glob("*.md")}
+    texts = [(ROOT / "README.md").read_text(), *((ROOT / "docs" / page).read_text() for page in pages)]
+    assert not {page for page in pages if not any(f"{page})" in text for text in texts)}

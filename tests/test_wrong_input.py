@@ -128,6 +128,7 @@ BASES = {
     "gradient-flow": SMALL,
     "dead-relu": SMALL,
     "compare-arch": ["--arch", "mlp1", "--budget", "steps=2", "--seeds", "1"],
+    "check": ["--statement", "2 > 1"],
     "compress": ["--epochs", "0", "--recover", "0", "--seeds", "1"],
 }
 

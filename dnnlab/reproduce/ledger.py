@@ -88,7 +88,7 @@ def run(task: Task, out: Path, quiet: bool) -> tuple[dict[str, Any], Run | None]
         "n": 0,
     }
     try:
-        how = HowToRun(out=out, name=task.name, quiet=quiet)
+        how = HowToRun(out=out, quiet=quiet)  # no name, so that claims about the same run share it
         done = execute(find(task.recipe.experiment), task.spec, how, task.command)
         row |= {"seconds": done.seconds, "run": str(done.path)}
         if done.failed:
