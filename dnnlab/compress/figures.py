@@ -11,6 +11,8 @@ from dnnlab.compress import records
 from dnnlab.report.figures import Picture, legend, line_style, log_axis, new_figure
 
 _MOST = 12
+_PUBLISHED = "x+*1234"
+"""Markers of published results, black and thin."""
 
 
 def draw(cells: pd.DataFrame, summary: pd.DataFrame, spec: Any) -> Sequence[Picture]:
@@ -36,12 +38,11 @@ def _front(rows: pd.DataFrame, arch: str, data: str, number: int) -> Picture:
                 [row["ratio"]], [1 - row["accuracy"]], linestyle="", marker=style["marker"], color=style["color"],
                 label=_name(row),
             )  # fmt: skip
-        for i, record in enumerate(known):
-            axes.plot([record.ratio], [record.error], linestyle="", marker="x", markersize=8, color="#000000",
-                      label="published" if i == 0 else None)  # fmt: skip
-            axes.annotate(
-                record.name, (record.ratio, record.error), textcoords="offset points", xytext=(-6, 7), ha="right"
-            )
+        for marker, record in zip(_PUBLISHED, known, strict=False):
+            axes.plot(
+                [record.ratio], [record.error], linestyle="", marker=marker, markersize=8, color="#000000",
+                label=f"{record.name} (published)",
+            )  # fmt: skip
         log_axis(axes.xaxis)
         axes.margins(x=0.1, y=0.15)
         axes.set_xlabel("4 bytes a parameter, over bytes of the file")
@@ -55,8 +56,8 @@ def _front(rows: pd.DataFrame, arch: str, data: str, number: int) -> Picture:
     return Picture(
         name=f"error-against-ratio-{number + 1}",
         title=f"Error against size: {arch} on {data}",
-        see="Down and to the right is better; bars are 95 % intervals over seeds. Crosses are published results, by "
-        f"their authors' own count of bytes.{more}",
+        see="Down and to the right is better; bars are 95 % intervals over seeds. Black marks are published results, "
+        f"by their authors' own count of bytes.{more}",
         alt=f"Test error against compression ratio. {told}.",
         figure=figure,
     )
