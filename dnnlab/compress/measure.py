@@ -29,6 +29,7 @@ from dnnlab.runner.journal import Rows
 from dnnlab.runner.place import Place
 from dnnlab.runner.provenance import code_digest, digest
 from dnnlab.runner.seeds import stream
+from dnnlab.runner.store import slug
 from dnnlab.training import networks as loops
 
 Row = dict[str, Any]
@@ -169,7 +170,7 @@ class Bench:
 
     @functools.cached_property
     def base_file(self) -> files.Artefact:
-        return files.write(self.baseline, (), self.desk(self.fresh), self.stem((), "fp32"))
+        return files.write(self.baseline, (), self.desk(self.fresh), self._folder("") / "fp32")
 
     def desk(self, fresh: Callable[[], nn.Module]) -> files.Desk:
         """For a network that ``fresh`` makes."""
@@ -185,14 +186,13 @@ class Bench:
 
     def stem(self, stages: Sequence[Stage], name: str) -> Path:
         """Where an artefact goes, without its ending."""
-        from dnnlab.runner.store import slug
+        return self._folder(self.cell.recipe) / f"{len(stages)}-{name}"
 
+    def _folder(self, recipe: str) -> Path:
         cell = self.cell
         # Names are cut to a length, and a digest tells those apart that are the same until there.
-        key = digest([cell.arch, cell.data, cell.recipe])[:6]
-        folder = f"{slug({'recipe': cell.recipe or cell.arch})}-{key}"
-        number = f"{len(stages)}-" if stages else ""
-        return self.place.artifacts / folder / f"seed{cell.seed}" / f"{number}{name}"
+        key = digest([cell.arch, cell.data, recipe])[:6]
+        return self.place.artifacts / f"{slug({'recipe': recipe or cell.arch})}-{key}" / f"seed{cell.seed}"
 
     def baseline_row(self) -> Row:
         return self.row((), BASELINE, "baseline", self.baseline, self.base_file)

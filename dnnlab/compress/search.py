@@ -2,7 +2,9 @@
 
 import functools
 import math
+import tempfile
 from collections.abc import Callable, Iterator, Sequence
+from pathlib import Path
 from typing import Any
 
 from dnnlab.compress import chain as chains
@@ -61,7 +63,8 @@ def _gentle_enough(spec: Any, row: Row) -> bool:
 def _trial(bench: Any, stages: tuple[Stage, ...], strength: float) -> Row:
     """A chain on validation data; nothing of it is measured on test."""
     model = bench.restored(stages, bench.state(stages))
-    artefact = files.write(model, stages, bench.desk(lambda: bench.empty(stages)), bench.stem(stages, "trial"))
+    with tempfile.TemporaryDirectory() as folder:  # what the search does not choose is nobody's artefact
+        artefact = files.write(model, stages, bench.desk(lambda: bench.empty(stages)), Path(folder) / "trial")
     right, base = (
         judge.right(predict, bench.host, bench.host.validation).mean()
         for predict in (artefact.predict, bench.base_file.predict)
