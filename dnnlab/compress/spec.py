@@ -237,9 +237,6 @@ class Spec:
         Raises:
             UsageError: they do not.
         """
-        for package in NEEDED:
-            if importlib.util.find_spec(package) is None:
-                raise UsageError(f"compress needs {package}; pip install 'dnnlab[compress]'.")
         if self.weights and not self.model:
             raise UsageError("--weights belong to a --model; give both.")
         if self.model and self.arch:
@@ -308,11 +305,14 @@ class Spec:
         return found
 
     def fit(self) -> None:
-        """Networks, students, weights and batches must fit the data.
+        """The extra must be there, and networks, students, weights and batches must fit the data.
 
         Raises:
-            UsageError: they do not.
+            UsageError: it is not, or they do not.
         """
+        for package in NEEDED:
+            if importlib.util.find_spec(package) is None:
+                raise UsageError(f"compress needs {package}; pip install 'dnnlab[compress]'.")
         from dnnlab.compress.networks import check_fit
 
         check_fit(self)
