@@ -277,3 +277,13 @@ def test_killed_at_any_moment_it_ends_in_the_same_files(tmp_path):
     subprocess.run([*command, "--out", broken], check=True, capture_output=True)
     for expected, found in zip(tables(whole), tables(broken), strict=True):
         pd.testing.assert_frame_equal(expected, found, check_exact=True)
+
+
+def test_divergence_is_a_result_and_a_stage_that_fails_a_row(dnnlab):
+    arguments = ("--optimizer", "sgd", "--recover-lr", 1e6, "--method", "prune:0.5,structured:100x", "--json")
+    done = dnnlab(*SMALL, *arguments)
+    assert done.code == 1
+    cells = table(json.loads(done.out)["run"], "cells.csv")
+    assert cells.set_index("method").loc["prune:0.5", "diverged"] == 1
+    (failed,) = cells[cells["error"].notna()].to_dict("records")
+    assert "ask for less" in failed["error"]

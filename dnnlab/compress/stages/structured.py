@@ -12,7 +12,6 @@ from torch.nn import functional as F
 
 from dnnlab.compress.chain import Stage
 from dnnlab.compress.recovery import Workshop, last_layer
-from dnnlab.errors import UsageError
 from dnnlab.nets.cost import count
 from dnnlab.training.plain import outputs
 
@@ -31,7 +30,7 @@ def apply(model: nn.Module, stage: Stage, workshop: Workshop) -> nn.Module:
     (Molchanov 2019), or by the scale of their batch normalisation (Liu 2017).
 
     Raises:
-        UsageError: no channel can be taken out, or not so many.
+        RuntimeError: no channel can be taken out, or not so many.
     """
     import torch_pruning as tp
 
@@ -46,7 +45,7 @@ def apply(model: nn.Module, stage: Stage, workshop: Workshop) -> nn.Module:
         "bn": tp.importance.BNScaleImportance,
     }[criterion]()
     if criterion == "bn" and not any(isinstance(m, nn.BatchNorm2d) for m in model.modules()):
-        raise UsageError("structured:bn ranks channels by their batch normalisation, and this network has none.")
+        raise RuntimeError("structured:bn ranks channels by their batch normalisation, and this network has none.")
     with _quiet():
         fixed = _fixed(model, example, tp)
         if criterion == "taylor":
@@ -67,7 +66,7 @@ def apply(model: nn.Module, stage: Stage, workshop: Workshop) -> nn.Module:
                 break
         else:
             most = goal * stage.factor / count(model, shape).macs
-            raise UsageError(
+            raise RuntimeError(
                 f"structured:{stage.factor:g}x: channels that {criterion} may take out of this network save "
                 + (f"no more than {most:.3g}x of its MACs; ask for less." if most > 1.01 else "none of its MACs.")
             )
