@@ -56,8 +56,7 @@ def _student_alone(bench: Any, stages: tuple[Stage, ...]) -> Row:
         return distill.alone(stages[-1], bench.workshop()).cpu().state_dict()
 
     name = networks.student_name(bench.spec, bench.cell.arch)
-    identity = bench.identity("student alone", student=name, recover=bench.spec.recover,
-                              recover_lr=bench.spec.recover_lr, stage=str(stages[-1]))  # fmt: skip
+    identity = bench.identity("student alone", network_of=name, stage=str(stages[-1]), **bench.recovery)
     model = bench.restored(stages, trained(bench.place, identity, make))
     artefact = files.write(model, stages[-1:], bench.desk(lambda: bench.empty(stages)), bench.stem(stages, "alone"))
     row: Row = bench.row(stages, "control", "student alone", model, artefact)
@@ -127,7 +126,7 @@ def _more_epochs(bench: Any, stages: tuple[Stage, ...]) -> Row:
         bench.workshop().train(model, "more epochs", epochs, taught=False)
         return model.cpu().state_dict()
 
-    identity = bench.identity("more epochs", extra=epochs, recover_lr=bench.spec.recover_lr)
+    identity = bench.identity("more epochs", extra=epochs, **bench.recovery)
     model = bench.restored((), trained(bench.place, identity, make))
     artefact = files.write(model, (), bench.desk(bench.fresh), bench.stem(stages, "more-epochs"))
     row: Row = bench.row((), "control", "more epochs", model, artefact)

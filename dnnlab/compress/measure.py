@@ -128,8 +128,7 @@ class Bench:
         """The network after ``stages``."""
         if not stages:
             return self.baseline_state()
-        names = ("recover", "recover_lr", "temperature", "teaching", "student")
-        more = {name: getattr(self.spec, name) for name in names}
+        more = self.recovery
 
         def make() -> State:
             model = self.restored(stages[:-1], self.state(stages[:-1])).to(self.device)
@@ -140,6 +139,12 @@ class Bench:
             return self.state(stages[:-1])
         return trained(self.place, self.identity("chain", chain=chains.text(stages), **more), make)
 
+    @property
+    def recovery(self) -> dict[str, Any]:
+        """The options that decide recovery."""
+        names = ("recover", "recover_lr", "recover_augment", "temperature", "teaching", "student")
+        return {name: getattr(self.spec, name) for name in names}
+
     def workshop(self, first: bool = False) -> Workshop:
         """What training takes: of the network itself at ``first``, else of recovery."""
         spec = self.spec
@@ -149,7 +154,7 @@ class Bench:
             weight_decay=spec.weight_decay,
             schedule=spec.schedule,
             label_smoothing=0.0,
-            augment=spec.augment,
+            augment=spec.augment if first else spec.recover_augment or spec.augment,
             ema=0.0,
         )
         teacher = None if first or not spec.teaching else frozen(self.baseline).to(self.device)

@@ -217,6 +217,15 @@ class Spec:
     recover_lr: Annotated[
         float, Option(help="Learning rate of recovery.", min=0, max=1e6, rich_help_panel=_RECOVER)
     ] = 0.002
+    recover_augment: Annotated[
+        str,
+        Option(
+            help="Change images in recovery in another way than the network itself was trained with, as Hinton's "
+            "student saw plain ones; --augment when not given.",
+            rich_help_panel=_RECOVER,
+        ),
+        OneOf(("", *AUGMENTATIONS)),
+    ] = ""
     temperature: Annotated[
         float, Option(help="Temperature at which the teacher speaks.", min=0.01, max=1000, rich_help_panel=_RECOVER)
     ] = 4.0

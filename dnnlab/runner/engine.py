@@ -1,18 +1,19 @@
-"""Who measures: this process one stack after another, or on a CPU several processes side by side.
+"""Who measures: this process one stack after another, several processes of this machine side by side, or a cluster.
 
 A network of its own, which no stack can hold, uses a second thread badly: two of them side by side, with a thread
 each, are done sooner. How many threads a stack gets depends on the plan and the machine alone, never on what is
 there already, so that a resumed run repeats the bits of an unbroken one.
 """
 
-import signal
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from concurrent.futures import FIRST_COMPLETED, BrokenExecutor, Executor, Future, wait
+from concurrent.futures import FIRST_COMPLETED, Executor, Future, wait
+from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import partial
 
 from dnnlab.errors import DnnlabError, in_short
+from dnnlab.runner.executors import Pool, close, parse, pool
 from dnnlab.runner.experiment import Experiment, Spec
 from dnnlab.runner.journal import Entry, Rows
 from dnnlab.runner.place import Place
@@ -39,8 +40,9 @@ def entries(
     missing: Sequence[Stack],
     past: Mapping[str, Sequence[Rows]],
     progress: Callable[[float, int], None],
+    engine: str = "auto",
 ) -> Iterator[Measured]:
-    """Measure the ``missing`` stacks of ``plan``; each entry comes as soon as it is there.
+    """Measure the ``missing`` stacks of ``plan`` with ``engine``; each entry comes as soon as it is there.
 
     A stack that comes in parts has an entry each, then one under its own key that ends it; ``past`` are the parts
     that are there already, by the stack's key. ``progress`` takes the share that is done of the stack in this
@@ -49,14 +51,43 @@ def entries(
     Raises:
         DnnlabError: what the user asked cannot be measured.
     """
-    workers, threads = side_by_side(plan, work.device)
-    apart = [stack for stack in missing if workers > 1 and stack.cells[0].side_by_side]
+    name, argument = parse(engine)
+    _, threads = side_by_side(plan, work.device)
+    handed_out = [stack for stack in missing if _handed_out(name, stack, plan, work.device)]
     for stack in missing:
-        if stack not in apart:
+        if stack not in handed_out:
             reporter = partial(_report, progress, len(stack.cells))
-            for entry in measure(work, stack, past.get(stack.key, ()), reporter):
-                yield stack, entry
-    yield from _beside(work, apart, past, min(workers, len(apart)), threads)
+            with _threads(threads if stack.cells[0].side_by_side else None):
+                for entry in measure(work, stack, past.get(stack.key, ()), reporter):
+                    yield stack, entry
+    if handed_out:
+        yield from _elsewhere(work, handed_out, past, threads, pool(name, argument, work.device))
+
+
+def _handed_out(engine: str, stack: Stack, plan: Plan, device: str) -> bool:
+    """Whether another worker than this process measures ``stack``. What wants all threads of the machine stays here,
+    but on a cluster, where there are other machines."""
+    match engine:
+        case "inline":
+            return False
+        case "auto":
+            return stack.cells[0].side_by_side and side_by_side(plan, device)[0] > 1
+        case "processes":
+            return stack.cells[0].side_by_side and device == "cpu"
+    return True
+
+
+@contextmanager
+def _threads(count: int | None) -> Iterator[None]:
+    """Have torch use ``count`` threads, or as many as it likes."""
+    import torch
+
+    before = torch.get_num_threads()
+    torch.set_num_threads(count or before)
+    try:
+        yield
+    finally:
+        torch.set_num_threads(before)
 
 
 def _report(progress: Callable[[float, int], None], cells: int, share: float) -> None:
@@ -64,7 +95,8 @@ def _report(progress: Callable[[float, int], None], cells: int, share: float) ->
 
 
 def side_by_side(plan: Plan, device: str) -> tuple[int, int]:
-    """How many processes measure the stacks of ``plan`` that may be beside others, and the threads of each."""
+    """How many workers of this machine measure the stacks of ``plan`` that may be beside others, and the threads of
+    each. The threads, which decide the bits of sums, depend on the plan and the machine alone, whatever the engine."""
     count = sum(stack.cells[0].side_by_side for stack in plan.stacks)
     if not count or device != "cpu":
         return 1, 1
@@ -96,71 +128,73 @@ def measure(work: Work, stack: Stack, past: Sequence[Rows], progress: Callable[[
     yield Entry(stack.key, rows, time.perf_counter() - started, error)
 
 
-def _beside(
-    work: Work, stacks: Sequence[Stack], past: Mapping[str, Sequence[Rows]], workers: int, threads: int
+def _elsewhere(
+    work: Work, stacks: Sequence[Stack], past: Mapping[str, Sequence[Rows]], threads: int, pool: Pool
 ) -> Iterator[Measured]:
-    """Every worker is an executor of one process, so that a stack in parts stays where it began, and a death names
-    the stack that caused it."""
+    """Every worker has one stack at a time, so that a stack in parts stays where it began, and a death names the stack
+    that caused it. Those of each number of threads by themselves."""
+    import torch
+
+    needs = {True: threads, False: torch.get_num_threads()}
+    for beside in (False, True):
+        own = [stack for stack in stacks if stack.cells[0].side_by_side == beside]
+        if own:
+            yield from _shared_out(work, own, past, needs[beside], pool)
+
+
+def _shared_out(
+    work: Work, stacks: Sequence[Stack], past: Mapping[str, Sequence[Rows]], threads: int, pool: Pool
+) -> Iterator[Measured]:
     there = {stack.key: list(past.get(stack.key, ())) for stack in stacks}
     # No more is handed out than runs at once: what waits inside cannot be taken back when the user stops the program.
     waiting = list(stacks)
-    idle = [_worker(threads) for _ in range(workers)]
-    running: dict[Future[Entry], tuple[Executor, Stack]] = {}
+    idle: list[Executor] = []
+    running: dict[Future[list[Entry]], tuple[Executor, Stack]] = {}
     deaths: set[str] = set()
     try:
         while waiting or running:
-            while waiting and idle:
-                stack, executor = waiting.pop(0), idle.pop()
-                running[executor.submit(_first, work, stack, there[stack.key])] = executor, stack
+            # Asked again and again: a cluster grows.
+            while waiting and (idle or len(running) < pool.room(threads)):
+                stack, worker = waiting.pop(0), idle.pop() if idle else pool.open(threads)
+                first = _first if pool.streams else _whole
+                running[worker.submit(first, work, stack, there[stack.key])] = worker, stack
             for future in wait(running, return_when=FIRST_COMPLETED).done:
-                executor, stack = running.pop(future)
+                worker, stack = running.pop(future)
                 try:
-                    entry = future.result()
-                except BrokenExecutor:
-                    idle.append(_worker(threads))
+                    found = future.result()
+                except pool.dead:
+                    close(worker)
                     if stack.key in deaths:
                         yield stack, Entry(stack.key, {}, 0.0, _KILLED)
                     else:
                         deaths.add(stack.key)
                         waiting.insert(0, stack)
                     continue
-                if entry.stack == stack.key:
-                    idle.append(executor)
+                if found[-1].stack == stack.key:
+                    idle.append(worker)
                 else:
-                    there[stack.key].append(entry.rows)
-                    running[executor.submit(_following)] = executor, stack
-                yield stack, entry
+                    there[stack.key] += [entry.rows for entry in found]
+                    running[worker.submit(_following)] = worker, stack
+                for entry in found:
+                    yield stack, entry
     finally:
-        for executor in (*idle, *(executor for executor, _ in running.values())):
-            executor.shutdown(kill_workers=True)  # type: ignore[call-arg] # loky's own
-
-
-def _worker(threads: int) -> Executor:
-    from joblib.externals.loky import ProcessPoolExecutor
-
-    return ProcessPoolExecutor(1, initializer=_prepare, initargs=(threads,))
+        for worker in (*idle, *(worker for worker, _ in running.values())):
+            close(worker)
 
 
 _entries: Iterator[Entry]
 """In a worker: of the stack that it measures."""
 
 
-def _first(work: Work, stack: Stack, past: Sequence[Rows]) -> Entry:
+def _first(work: Work, stack: Stack, past: Sequence[Rows]) -> list[Entry]:
     global _entries
     _entries = measure(work, stack, past, lambda share: None)
-    return next(_entries)
+    return [next(_entries)]
 
 
-def _following() -> Entry:
-    return next(_entries)
+def _following() -> list[Entry]:
+    return [next(_entries)]
 
 
-def _prepare(threads: int) -> None:
-    """A worker: Ctrl-C is its parent's to answer."""
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
-    import torch
-
-    from dnnlab.runner.device import keep_freed_memory
-
-    torch.set_num_threads(threads)
-    keep_freed_memory()
+def _whole(work: Work, stack: Stack, past: Sequence[Rows]) -> list[Entry]:
+    return list(measure(work, stack, past, lambda share: None))

@@ -6,6 +6,7 @@ from typing import Annotated
 
 from typer import Option
 
+from dnnlab.runner import executors
 from dnnlab.runner.options import Check
 
 _PANEL = "Where and how"
@@ -21,6 +22,10 @@ def _check_name(name: str) -> None:
         raise UsageError(f"--name {name!r} becomes a folder; use letters, digits, '-', '_', '+' and '.' only.")
 
 
+def _check_engine(engine: str) -> None:
+    executors.parse(engine)
+
+
 @dataclass(frozen=True)
 class HowToRun:
     """Shared by the command line, recipes and Python."""
@@ -34,6 +39,15 @@ class HowToRun:
     fresh: Annotated[bool, Option(help="Measure anew, beside an earlier run of the same.", rich_help_panel=_PANEL)] = (
         False
     )
+    engine: Annotated[
+        str,
+        Option(
+            help="Who measures: auto, inline (this process), processes or processes:N, ray or ray:ADDRESS, submitit or "
+            "submitit:PARTITION. The numbers are the same.",
+            rich_help_panel=_PANEL,
+        ),
+        Check(_check_engine),
+    ] = "auto"
     quiet: Annotated[bool, Option(help="No progress, no messages.", rich_help_panel=_PANEL)] = False
 
 

@@ -62,9 +62,7 @@ def _measured(experiment: Experiment, spec: Spec, how: HowToRun, command: str) -
     with journal.writing() as writer:
         try:
             # The record is read again, now that nobody else writes it.
-            return _measure(
-                work, plan, folder, _begin(folder.read_provenance(), work, plan, command), writer, how.quiet
-            )
+            return _measure(work, plan, folder, _begin(folder.read_provenance(), work, plan, command), writer, how)
         except UsageError:
             if new and not journal.read():
                 folder.discard()
@@ -72,7 +70,7 @@ def _measured(experiment: Experiment, spec: Spec, how: HowToRun, command: str) -
 
 
 def _measure(
-    work: Work, plan: planning.Plan, folder: store.Folder, record: dict[str, Any], writer: Writer, quiet: bool
+    work: Work, plan: planning.Plan, folder: store.Folder, record: dict[str, Any], writer: Writer, how: HowToRun
 ) -> Run:
     """The run of ``plan``, whose provenance is ``record``; what is in its journal is not measured again."""
     journal = Journal(folder.path / store.JOURNAL)
@@ -81,15 +79,15 @@ def _measure(
     there = len(plan.cells) - sum(len(stack.cells) for stack in missing)
     folder.write_spec(work.experiment.name, every(work.spec))
     folder.write_provenance(record)
-    say(f"measuring {len(plan.cells)} cells on {record['machine']['device']}, into {folder.path}", quiet)
+    say(f"measuring {len(plan.cells)} cells on {record['machine']['device']}, into {folder.path}", how.quiet)
     if there:
-        say(f"{there} of them are there already", quiet)
+        say(f"{there} of them are there already", how.quiet)
     workers, threads = side_by_side(plan, work.device)
-    if workers > 1 and missing:
-        say(f"{workers} stacks side by side, {threads} {'thread' if threads == 1 else 'threads'} each", quiet)
-    with meter(len(plan.cells), there, quiet) as progress:
+    if workers > 1 and missing and how.engine == "auto":
+        say(f"{workers} stacks side by side, {threads} {'thread' if threads == 1 else 'threads'} each", how.quiet)
+    with meter(len(plan.cells), there, how.quiet) as progress:
         past = {stack.key: stack.parts(done) for stack in missing}
-        for stack, entry in entries(work, plan, missing, past, progress.fraction):
+        for stack, entry in entries(work, plan, missing, past, progress.fraction, how.engine):
             writer.append(entry)
             if entry.stack == stack.key:
                 progress.finished(len(stack.cells), str(stack.cells[0]), entry.seconds)
@@ -97,7 +95,7 @@ def _measure(
                 progress.part(str(stack.cells[0]))
     record["notes"] = list(work.spec.notes())
     for note in record["notes"]:
-        say(f"note: {note}.", quiet)
+        say(f"note: {note}.", how.quiet)
     folder.write_provenance(record)
     run = write_tables(work.experiment, work.spec, folder, plan, journal)
     record["sessions"][-1]["finished"] = _now()

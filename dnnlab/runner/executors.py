@@ -1,0 +1,202 @@
+"""Where stacks are handed to: processes of this machine, a Ray cluster, or SLURM. Each worker takes one at a time.
+
+A worker is a `concurrent.futures.Executor` of one place. What dies in it is known by the exceptions that its engine
+names, and is tried again in a new one.
+"""
+
+import logging
+import os
+import signal
+import sys
+import threading
+from collections.abc import Callable
+from concurrent.futures import BrokenExecutor, Executor, Future
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from dnnlab.errors import UsageError, unknown
+
+ENGINES = ("auto", "inline", "processes", "ray", "submitit")
+
+
+def parse(text: str) -> tuple[str, str]:
+    """Read ``NAME`` or ``NAME:ARGUMENT``: ``processes:2``, ``ray:ADDRESS``, ``submitit:PARTITION``.
+
+    Raises:
+        UsageError: there is no such engine, or it takes no such argument.
+    """
+    name, colon, argument = text.partition(":")
+    if name not in ENGINES:
+        raise unknown("engine", name, ENGINES)
+    if colon and not argument:
+        raise UsageError(f"--engine {text} lacks what comes after the colon; leave it out, or write {name}:…")
+    if argument and name in ("auto", "inline"):
+        raise UsageError(f"--engine {name} takes nothing after it; leave out {argument!r}.")
+    if name == "processes" and argument and not (argument.isdecimal() and 0 < int(argument) <= 1024):
+        raise UsageError(f"--engine {text}: the number of processes is a whole number from 1, such as processes:2.")
+    return name, argument
+
+
+@dataclass(frozen=True)
+class Pool:
+    """An engine that hands out stacks."""
+
+    open: Callable[[int], Executor]
+    """A new worker, whose stacks take so many threads."""
+    room: Callable[[int], int]
+    """How many workers of so many threads there is room for, now."""
+    dead: tuple[type[BaseException], ...]
+    """What a worker's death looks like."""
+    streams: bool
+    """A worker keeps what it is doing between two calls, so that a stack in parts can come part by part."""
+
+
+def pool(name: str, argument: str, device: str) -> Pool:
+    """The engine ``name`` with its ``argument``.
+
+    Raises:
+        UsageError: its library or its cluster is not there.
+    """
+    match name:
+        case "ray":
+            return _ray(argument, device)
+        case "submitit":
+            return _submitit(argument)
+    return _processes(int(argument or 0))
+
+
+def prepare(threads: int, folder: str) -> None:
+    """Make this process a worker: so many threads, modules found from ``folder``; Ctrl-C is its parent's to answer."""
+    if threading.current_thread() is threading.main_thread():
+        signal.signal(signal.SIGINT, signal.SIG_IGN)
+    if Path(folder).is_dir():  # on another machine it need not be there
+        os.chdir(folder)
+    if folder not in sys.path:
+        sys.path.insert(0, folder)
+    import torch
+
+    from dnnlab.runner.device import keep_freed_memory
+
+    torch.set_num_threads(threads)
+    keep_freed_memory()
+
+
+def _processes(count: int) -> Pool:
+    import joblib
+    from joblib.externals.loky import ProcessPoolExecutor
+
+    def open_(threads: int) -> Executor:
+        return ProcessPoolExecutor(1, initializer=prepare, initargs=(threads, os.getcwd()))
+
+    def room(threads: int) -> int:
+        fitting = max(1, int(joblib.cpu_count()) // threads)
+        return min(count, fitting) if count else fitting
+
+    return Pool(open_, room, (BrokenExecutor,), streams=True)
+
+
+def close(worker: Executor) -> None:
+    """End a worker and what it is doing."""
+    try:
+        worker.shutdown(kill_workers=True)  # type: ignore[call-arg] # loky's own
+    except TypeError:
+        worker.shutdown(wait=False, cancel_futures=True)
+
+
+def _ray(address: str, device: str) -> Pool:
+    try:
+        import ray
+    except ImportError:
+        raise UsageError("--engine ray needs Ray; pip install 'dnnlab[ray]'.") from None
+    if not ray.is_initialized():
+        try:
+            ray.init(address=address or None, include_dashboard=False, log_to_driver=False, logging_level=logging.ERROR)
+        except ConnectionError as problem:
+            raise UsageError(f"--engine ray:{address} finds no cluster: {problem}") from None
+    gpus = 1 if device == "cuda" else 0
+
+    def room(threads: int) -> int:
+        there = ray.cluster_resources()
+        return max(1, int(there.get("GPU", 0) if gpus else there.get("CPU", 1) // threads))
+
+    def open_(threads: int) -> Executor:
+        actor = ray.remote(num_cpus=threads, num_gpus=gpus, max_restarts=0)(_RayWorker)
+        return _RayExecutor(actor.remote(threads, os.getcwd()))
+
+    return Pool(open_, room, (ray.exceptions.RayActorError,), streams=True)
+
+
+class _RayWorker:
+    """The actor that a worker is on a Ray cluster."""
+
+    def __init__(self, threads: int, folder: str) -> None:
+        prepare(threads, folder)
+
+    def call(self, function: Callable[..., Any], arguments: tuple[Any, ...]) -> Any:
+        return function(*arguments)
+
+
+class _RayExecutor(Executor):
+    def __init__(self, actor: Any) -> None:
+        self.actor = actor
+
+    def submit(self, fn: Callable[..., Any], /, *args: Any, **kwargs: Any) -> Future[Any]:
+        future: Future[Any] = self.actor.call.remote(fn, args).future()
+        return future
+
+    def shutdown(self, wait: bool = True, *, cancel_futures: bool = False) -> None:
+        import ray
+
+        ray.kill(self.actor)
+
+
+_QUEUED = 256
+"""Jobs that wait at a scheduler at once."""
+
+
+def _submitit(partition: str) -> Pool:
+    try:
+        import submitit
+    except ImportError:
+        raise UsageError("--engine submitit needs submitit; pip install 'dnnlab[slurm]'.") from None
+
+    def open_(threads: int) -> Executor:
+        executor = submitit.AutoExecutor(folder=Path.cwd() / ".submitit" / "%j")
+        more = {"slurm_partition": partition} if partition and executor.cluster == "slurm" else {}
+        executor.update_parameters(cpus_per_task=threads, timeout_min=24 * 60, name="dnnlab", **more)
+        return _SubmititExecutor(executor, threads)
+
+    return Pool(open_, lambda threads: _QUEUED, (submitit.core.utils.FailedJobError,), streams=False)
+
+
+class _SubmititExecutor(Executor):
+    """A job at a time; a thread waits for it."""
+
+    def __init__(self, executor: Any, threads: int) -> None:
+        self.executor, self.threads = executor, threads
+        self.jobs: list[Any] = []
+
+    def submit(self, fn: Callable[..., Any], /, *args: Any, **kwargs: Any) -> Future[Any]:
+        job = self.executor.submit(_prepared, self.threads, os.getcwd(), fn, args)
+        self.jobs.append(job)
+        future: Future[Any] = Future()
+
+        def wait() -> None:
+            try:
+                future.set_result(job.result())
+            except BaseException as problem:  # noqa: BLE001 - whoever asks for the result gets it
+                future.set_exception(problem)
+
+        threading.Thread(target=wait, daemon=True).start()
+        return future
+
+    def shutdown(self, wait: bool = True, *, cancel_futures: bool = False) -> None:
+        for job in self.jobs:
+            if not job.done():
+                job.cancel()
+
+
+def _prepared(threads: int, folder: str, function: Callable[..., Any], arguments: tuple[Any, ...]) -> Any:
+    prepare(threads, folder)
+    return function(*arguments)
