@@ -27,7 +27,7 @@ _ROLE = Column("role", str, "baseline, chain, control, or trial of a search (in 
 _STAGE = Column("stage", int, "stages of the chain that are done")
 _METHOD = Column("method", str, "the last stage, or what the control is", screen="method")
 _CHAIN = Column("chain", str, "the stages until here, with what a search chose", screen="chain")
-_FORM = Column("form", str, "dense, sparse, shared, coded or int8; of the network itself its file's")
+_FORM = Column("form", str, "dense, sparse, shared, coded or int8; empty under zstd")
 
 _SIZES = (
     Column("params", float, "parameters of the network, zeros included"),

@@ -46,7 +46,7 @@ def steps(cells: Sequence[Any], spec: Any, device: str, place: Place, past: Sequ
     def made() -> Iterator[Callable[[], Row]]:
         if not bench.cell.recipe:
             yield bench.baseline_row
-            yield lambda: controls.zstd(bench)
+            yield lambda: controls.zstd(bench, rows[0])
             return
         asked = chains.parse(bench.cell.recipe)
         if spec.searching:
@@ -221,7 +221,7 @@ class Bench:
             "stage": len(stages),
             "method": method,
             "chain": chains.text(stages),
-            "form": artefact.path.suffix[1:] if role == BASELINE else chains.form(stages),
+            "form": "dense" if role == BASELINE else chains.form(stages),
             "params": sum(p.numel() for p in model.parameters()),
             "nonzeros": sum(int(torch.count_nonzero(p)) for p in model.parameters()),
             "macs": count(model, shape).macs,
