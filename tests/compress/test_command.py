@@ -185,6 +185,7 @@ def test_every_method_on_a_users_residual_and_depthwise_network(dnnlab, tmp_path
     assert files >= 7
     by_method = cells.set_index("method")
     assert by_method.loc["int8", "int8_share"] > 0.5
+    assert by_method.loc["int8:qat@1", "int8_share"] == by_method.loc["int8", "int8_share"]  # it still fuses
     assert by_method.loc["int8:weights", "int8_share"] == 0
     assert by_method.loc["structured:1.5x", "macs"] < by_method.loc["baseline", "macs"] / 1.5
     assert {"distill", "student alone"} <= set(by_method.index)
