@@ -58,6 +58,18 @@ WRONG = {
     "--epochs": ["0", "x", "1.5"],
     "--fidelity": ["0", "x", "99"],
     "--inputs": ["-1", "x"],
+    "--chain": ["prun:0.9", "prune >", "code", "prune:1.5", "prune:0.9:slowly", "prune:0.9@x", "share:17bit",
+                "prune:0.0", "lowrank > int8:static:now", "share > prune", "structured:1x"],
+    "--method": ["prun", "", "share:x"],
+    "--student": ["mlp1", "resnet21", "nocolon"],
+    "--max-drop": ["-1", "101", "x", "nan"],
+    "--target": ["ten", "10", "-3x"],
+    "--trials": ["1", "x"],
+    "--epochs": ["-1", "x", "nan"],
+    "--recover": ["-1", "x"],
+    "--recover-lr": ["-1", "x"],
+    "--temperature": ["0", "-1", "x"],
+    "--teaching": ["-0.1", "1.1", "x"],
     "--nets": ["99", "x"],
     "--prune-dead": ["out.safetensors", "out.pt"],
     "--model": ["nocolon", ":x", "x:", "no_such_module_here:f", "wrong_models:missing", "wrong_models:raises",
@@ -126,6 +138,8 @@ BASES = {
     "dead-relu": SMALL,
     "compare-arch": ["--arch", "mlp1", "--budget", "steps=2", "--seeds", "1"],
     "nas": ["--budget", "4", "--finalists", "1", "--retrain", "1", "--epochs", "1", "--seeds", "1"],
+    "check": ["--statement", "2 > 1"],
+    "compress": ["--epochs", "0", "--recover", "0", "--seeds", "1"],
 }
 
 
