@@ -48,10 +48,18 @@ def _read(line: bytes) -> Entry | None:
     found = _LINE.fullmatch(line)
     if found is None or zlib.crc32(found[2]) != int(found[1]):
         return None
-    entry = Entry(**json.loads(found[2]))
+    try:
+        entry = Entry(**json.loads(found[2]))
+    except (ValueError, TypeError, RecursionError):
+        return None
     # Names of layers and the like come a million times.
-    rows = {k: list(map(sys.intern, v)) if v and type(v[0]) is str else v for k, v in entry.rows.items()}
-    return dataclasses.replace(entry, rows=rows)
+    return dataclasses.replace(entry, rows={name: _interned(values) for name, values in entry.rows.items()})
+
+
+def _interned(values: list[Any]) -> list[Any]:
+    if not values or type(values[0]) is not str:
+        return values
+    return [sys.intern(value) if type(value) is str else value for value in values]
 
 
 class Journal:
