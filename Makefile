@@ -4,7 +4,7 @@ DNNLAB := .venv/bin/dnnlab
 DATA ?= digits
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test test-faults test-all check format docs bench clean part-1 part-2 part-3 part-4 gradient-flow dead-relu compare-arch compress check-claims reproduce theory-table
+.PHONY: help setup demo test test-faults test-all check format docs bench clean part-1 part-2 part-3 part-4 gradient-flow dead-relu compare-arch compress nas check-claims search-table reproduce theory-table
 
 help: ## List the targets
 	@sed -n 's/^\([a-z0-9 -]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 16
@@ -13,7 +13,7 @@ setup: .venv/.done ## Make .venv with the tested versions
 
 .venv/.done: pyproject.toml constraints.txt
 	test -x $(PY) || python3 -m venv .venv
-	$(PY) -m pip install --quiet --disable-pip-version-check --constraint constraints.txt --editable ".[compress]" \
+	$(PY) -m pip install --quiet --disable-pip-version-check --constraint constraints.txt --editable '.[compress,nas]' \
 		pytest hypothesis ruff mypy pandas-stubs scipy-stubs
 	touch $@
 
@@ -45,6 +45,7 @@ bench: setup ## Speed, side by side in one run
 	$(PY) -m benchmarks.gradient_flow
 	$(PY) -m benchmarks.dead_relu
 	$(PY) -m benchmarks.compare_arch
+	$(PY) -m benchmarks.nas
 	$(PY) -m benchmarks.start_up
 
 reproduce: setup ## Every claim of the lecture, with a verdict; ends with the path of the ledger's page
@@ -62,11 +63,14 @@ part-3: setup ## Claims of part 3: architectures
 part-4: setup ## Claims of part 4: compression
 	$(DNNLAB) reproduce experiments/4-compression
 
-gradient-flow dead-relu compare-arch compress check-claims: setup ## Claims that one experiment decides
+gradient-flow dead-relu compare-arch compress nas check-claims: setup ## Claims that one experiment decides
 	$(DNNLAB) reproduce $$(grep -l '^experiment = "$(@:check-claims=check)"' experiments/*/*.toml)
 
 theory-table: setup ## Measured rates against theory: 9 activations x 3 initialisers x 3 normalisations
 	$(DNNLAB) run experiments/1-deep-networks/theory-table.toml
+
+search-table: setup ## 500 searches by each strategy of the NAS-Bench-201 table, which must be in $$DNNLAB_DATA
+	$(DNNLAB) run experiments/3-architectures/search-table.toml
 
 clean: ## Remove .venv and caches; runs in results/ stay
 	rm -rf .venv .mypy_cache .ruff_cache .pytest_cache .hypothesis build dist

@@ -10,6 +10,7 @@ EXPERIMENTS = {
         Experiment("dead-relu", "dnnlab.dead_relu"),
         Experiment("compare-arch", "dnnlab.compare_arch"),
         Experiment("compress", "dnnlab.compress"),
+        Experiment("nas", "dnnlab.nas"),
         Experiment("check", "dnnlab.check"),
     )
 }

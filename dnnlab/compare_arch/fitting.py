@@ -7,7 +7,7 @@ from collections.abc import Callable
 from typing import Protocol
 
 import torch
-from torch import Tensor, nn
+from torch import nn
 
 from dnnlab.compare_arch.trained_cell import BODY, FRESH
 from dnnlab.data import load
@@ -102,21 +102,6 @@ def training_macs(cell: Asked) -> float:
     macs = macs_a_step(cell, data)
     steps = budget.parse(cell.budget).steps(cell.arch, _examples(cell, data) // cell.batch_size, macs)
     return math.nan if steps is None else float(steps * macs)
-
-
-def part_of(data: Dataset, train_size: int, test_size: int, base: int) -> Dataset:
-    """``data`` with at most so many training and test examples, 0 for all: the same for every network and seed."""
-
-    def chosen(index: Tensor, size: int, purpose: str) -> Tensor:
-        if not 0 < size < len(index):
-            return index
-        return index[torch.from_numpy(stream(base, 0, purpose).permutation(len(index))[:size])]
-
-    return dataclasses.replace(
-        data,
-        train=chosen(data.train, train_size, "training part"),
-        test=chosen(data.test, test_size, "test part"),
-    )
 
 
 def initialised(cell: Asked, data: Dataset, base: int) -> nn.Module:

@@ -60,7 +60,7 @@ class Spec:
         tuple[str, ...],
         Option(
             help="Networks: of the catalogue (--list), with options as in resnet20:act=gelu,norm=none; your own as "
-            "package.module:factory; torchvision:NAME or timm:NAME.",
+            "package.module:factory; torchvision:NAME or timm:NAME; a .toml file that dnnlab nas wrote.",
             rich_help_panel=_WHAT,
         ),
         Check(named.check),

@@ -1,6 +1,5 @@
 """What happens on the device: each stage of a chain trained, written, read back and judged, a row at a time."""
 
-import dataclasses
 import functools
 import math
 import time
@@ -21,16 +20,15 @@ from dnnlab.compress.spec import TRAINED_BY
 from dnnlab.compress.stages import apply
 from dnnlab.compress.structure import rebuild
 from dnnlab.data import load
-from dnnlab.data.dataset import Dataset
 from dnnlab.nets import own
 from dnnlab.nets.cost import count
 from dnnlab.runner.checkpoints import State, trained
 from dnnlab.runner.journal import Rows
 from dnnlab.runner.place import Place
 from dnnlab.runner.provenance import code_digest, digest
-from dnnlab.runner.seeds import stream
 from dnnlab.runner.store import slug
 from dnnlab.training import networks as loops
+from dnnlab.training.parts import part_of
 
 Row = dict[str, Any]
 BASELINE, CHAIN, CONTROL, TRIAL = "baseline", "chain", "control", "trial"
@@ -72,7 +70,7 @@ class Bench:
 
     def __init__(self, cell: Any, spec: Any, device: str, place: Place) -> None:
         self.cell, self.spec, self.device, self.place = cell, spec, device, place
-        self.data = _part(load(cell.data), spec.train_size, spec.seed).to(device)
+        self.data = part_of(load(cell.data), spec.train_size, 0, spec.seed).to(device)
         self.host = self.data.to("cpu")
 
     # Networks
@@ -245,11 +243,3 @@ class Bench:
 
 def _plain(name: str) -> str:
     return "".join(c if c.isalnum() or c in ".-" else "-" for c in name)
-
-
-def _part(data: Dataset, train_size: int, base: int) -> Dataset:
-    """``data`` with at most so many training examples, the same for every cell."""
-    if not 0 < train_size < len(data.train):
-        return data
-    order = torch.from_numpy(stream(base, 0, "training part").permutation(len(data.train))[:train_size])
-    return dataclasses.replace(data, train=data.train[order])

@@ -9,6 +9,7 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 from dnnlab.errors import UsageError, listing, unknown
+from dnnlab.nets import spaces
 from dnnlab.nets.activations import activation
 from dnnlab.nets.members import FAMILIES, FREE, MEMBERS, Family, Member
 
@@ -54,14 +55,17 @@ def create_model(
 ) -> "nn.Module":
     """A fresh network, initialised as its paper says: ``[batch, in_chans, size, size]`` → logits ``[batch, class]``.
 
-    ``name`` may carry options as in `parse`; ``num_classes`` and ``input_size`` are the published ones if not
-    given. For inputs of up to `SMALL` pixels, asked for by ``input_size``, a family that has the stem ``small``
-    uses it unless ``stem`` says otherwise; but for that and for position embeddings, ``input_size`` changes nothing.
+    ``name`` may carry options as in `parse`, or be a ``.toml`` file that a search wrote; ``num_classes`` and
+    ``input_size`` are the published ones if not given. For inputs of up to `SMALL` pixels, asked for by
+    ``input_size``, a family that has the stem ``small`` uses it unless ``stem`` says otherwise; but for that and for
+    position embeddings, ``input_size`` changes nothing.
 
     Raises:
         UsageError: nobody knows the name, its family does not honour an option or a value, or a number is not
             positive.
     """
+    if spaces.is_file(name):
+        return _from_file(name, num_classes, in_chans, input_size, options)
     member, written = parse(name)
     family = FAMILIES[member.family]
     chosen = written | checked(member, options)
@@ -78,6 +82,16 @@ def create_model(
         **(dict(member.arguments) | chosen | sized), num_classes=classes, in_chans=in_chans
     )
     return model
+
+
+def _from_file(
+    file: str, num_classes: int | None, in_chans: int, input_size: int | None, options: Mapping[str, Any]
+) -> "nn.Module":
+    if options:
+        raise UsageError(f"{file} says what the network is; it takes no {listing(options)}.")
+    if num_classes is None or input_size is None:
+        raise UsageError(f"{file} is of no published network; say num_classes and input_size, such as 10 and 32.")
+    return spaces.read(file).build((in_chans, input_size, input_size), num_classes)
 
 
 def checked(member: Member, options: Mapping[str, Any]) -> dict[str, Any]:

@@ -1,9 +1,11 @@
-"""Networks by name: of the catalogue, or a user's own."""
+"""Networks by name: of the catalogue, a user's own, or in a file that a search wrote."""
 
 from collections.abc import Sequence
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from dnnlab.errors import UsageError
+from dnnlab.nets import spaces
 from dnnlab.nets.catalogue import create_model, parse
 from dnnlab.nets.members import MEMBERS
 
@@ -14,12 +16,14 @@ if TYPE_CHECKING:
 def is_own(arch: str) -> bool:
     """Whether ``arch`` is a user's ``package.module:factory``, ``torchvision:NAME`` or ``timm:NAME``."""
     place, colon, rest = arch.partition(":")
-    return bool(colon) and "=" not in rest and place not in MEMBERS
+    return not spaces.is_file(arch) and bool(colon) and "=" not in rest and place not in MEMBERS
 
 
 def check(arch: str) -> None:
     """Raise a `UsageError` unless ``arch`` reads."""
-    if not is_own(arch):
+    if spaces.is_file(arch):
+        spaces.read(arch)
+    elif not is_own(arch):
         parse(arch)
 
 
@@ -35,6 +39,9 @@ def build(arch: str, shape: Sequence[int], classes: int, skeleton: bool = False)
     if is_own(arch):
         model = factory(arch, classes)()
         return model.to("meta") if skeleton else model
+    if spaces.is_file(arch):
+        model = spaces.read(arch).build(tuple(shape), classes)
+        return model.to("meta") if skeleton else model
     if len(shape) != 3 or shape[1] != shape[2]:
         raise UsageError(
             f"{arch} takes square images, not inputs of {' × '.join(map(str, shape))}; take other --data, or a network "
@@ -46,9 +53,14 @@ def build(arch: str, shape: Sequence[int], classes: int, skeleton: bool = False)
         return create_model(arch, num_classes=classes, in_chans=shape[0], input_size=shape[1])
 
 
+def short(arch: str) -> str:
+    """As it stands in figures and sentences: of a file, wherever it lies, its name."""
+    return Path(arch).stem if spaces.is_file(arch) else arch
+
+
 def published(arch: str) -> tuple[float, str]:
     """Published top-1 accuracy and what it was measured on, for a network of the catalogue as published."""
-    if is_own(arch):
+    if is_own(arch) or spaces.is_file(arch):
         return float("nan"), ""
     member, options = parse(arch)
     if options or member.top1 is None:
@@ -57,7 +69,8 @@ def published(arch: str) -> tuple[float, str]:
 
 
 def own_digests(archs: Sequence[str]) -> dict[str, str]:
-    """Digests of the code of those networks that are a user's own."""
+    """Digests of the code of those networks that are a user's own, and of what the files of others say."""
     from dnnlab.nets.own import digest
 
-    return {arch: digest(arch, "") for arch in archs if is_own(arch)}
+    files = {arch: spaces.read(arch).digest() for arch in archs if spaces.is_file(arch)}
+    return {arch: digest(arch, "") for arch in archs if is_own(arch)} | files

@@ -31,7 +31,7 @@ def factory(model: str, classes: int) -> Callable[[], nn.Module]:
         raise UsageError(f"model {model!r} must be package.module:factory, torchvision:NAME or timm:NAME.")
     if place in _LIBRARIES:
         return _from_library(place, name, classes)
-    module = _module(place, model)
+    module = imported(place, f"model {model!r}")
     make = getattr(module, name, None)
     if make is None:
         public = [key for key, value in vars(module).items() if callable(value) and not key.startswith("_")]
@@ -41,16 +41,21 @@ def factory(model: str, classes: int) -> Callable[[], nn.Module]:
     return lambda: _made(make, model)
 
 
-def _module(place: str, model: str) -> ModuleType:
+def imported(place: str, what: str) -> ModuleType:
+    """The module ``place``, found from the current folder too; ``what`` names in errors what it is needed for.
+
+    Raises:
+        UsageError: it cannot be imported.
+    """
     here = str(Path.cwd())
     if here not in sys.path:
         sys.path.insert(0, here)
     try:
         return importlib.import_module(place)
     except ImportError as problem:
-        raise UsageError(f"model {model!r} cannot be imported from {here}: {problem}.") from problem
+        raise UsageError(f"{what} cannot be imported from {here}: {problem}.") from problem
     except (Exception, SystemExit) as problem:
-        raise UsageError(f"model {model!r} fails on import: {in_short(problem)}.") from problem
+        raise UsageError(f"{what} fails on import: {in_short(problem)}.") from problem
 
 
 def _made(make: Callable[..., object], model: str) -> nn.Module:
@@ -113,17 +118,24 @@ def digest(model: str, file: str) -> str:
     Raises:
         UsageError: the model or its weights cannot be read.
     """
-    place, _, name = model.partition(":")
+    place, _, _ = model.partition(":")
+    factory(model, 2)
     total = hashlib.sha256(model.encode())
     if place in _LIBRARIES:
-        factory(model, 2)
         total.update(importlib.metadata.version(place).encode())
     else:
-        factory(model, 2)
-        for source in _sources(sys.modules[place], name):
-            total.update(source)
+        total.update(code_digest(model).encode())
     if file:
         total.update(weights.digest(file).encode())
+    return total.hexdigest()
+
+
+def code_digest(what: str) -> str:
+    """SHA-256 of the code of an imported ``package.module:name``: of all loaded modules under the same top folder."""
+    place, _, name = what.partition(":")
+    total = hashlib.sha256()
+    for source in _sources(sys.modules[place], name):
+        total.update(source)
     return total.hexdigest()
 
 

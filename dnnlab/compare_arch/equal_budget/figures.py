@@ -11,6 +11,7 @@ from matplotlib.ticker import EngFormatter, MaxNLocator, PercentFormatter
 from dnnlab.compare_arch.equal_budget import columns as c
 from dnnlab.compare_arch.equal_budget.words import name
 from dnnlab.compare_arch.trained_cell import CONFIGURATION
+from dnnlab.nets.named import short
 from dnnlab.report.figures import Picture, legend, line_style, log_axis, new_figure
 from dnnlab.runner.stats import mean_share
 
@@ -121,7 +122,7 @@ def _bars(summary: pd.DataFrame) -> Picture:
             axes.barh(places, values.astype(float), color=line_style(i)["color"], height=0.7)
             axes.set_xlabel(label)
             _large_numbers(axes)
-        panels[0].set_yticks(places, list(rows["arch"]))
+        panels[0].set_yticks(places, [short(arch) for arch in rows["arch"]])
     return Picture(
         name="cost",
         title="Parameters and MACs beside time",

@@ -11,7 +11,7 @@ from torch import Tensor
 
 from dnnlab.compare_arch.equal_budget import columns as c
 from dnnlab.compare_arch.equal_budget.plan import CostCell
-from dnnlab.compare_arch.fitting import counted, initialised, macs_a_step, part_of, prepare, spend
+from dnnlab.compare_arch.fitting import counted, initialised, macs_a_step, prepare, spend
 from dnnlab.compare_arch.trained_cell import TrainedCell
 from dnnlab.data import load
 from dnnlab.data.dataset import Dataset
@@ -22,6 +22,7 @@ from dnnlab.runner import speed
 from dnnlab.runner.device import free_memory
 from dnnlab.runner.journal import Rows
 from dnnlab.training import networks
+from dnnlab.training.parts import part_of
 from dnnlab.training.plain import make_optimiser
 
 LOOKS = 10

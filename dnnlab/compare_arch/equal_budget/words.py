@@ -7,6 +7,7 @@ from typing import Any
 import pandas as pd
 
 from dnnlab.compare_arch.equal_budget import columns as c
+from dnnlab.nets.named import short
 from dnnlab.report.table import estimate
 
 
@@ -32,7 +33,7 @@ def name(row: Any, rows: pd.DataFrame) -> str:
     varying = [option for option in options if rows[option].nunique() > 1]
     words = [f"{option.replace('_', ' ')} {row[option]:g}" if isinstance(row[option], float) else str(row[option])
              for option in varying]  # fmt: skip
-    return str(row["arch"]) + (f" ({', '.join(words)})" if words else "")
+    return short(str(row["arch"])) + (f" ({', '.join(words)})" if words else "")
 
 
 def _costs(summary: pd.DataFrame) -> str:

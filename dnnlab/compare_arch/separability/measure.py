@@ -14,11 +14,12 @@ from sklearn.preprocessing import StandardScaler
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from dnnlab.compare_arch.fitting import initialised, part_of, prepare, spend
+from dnnlab.compare_arch.fitting import initialised, prepare, spend
 from dnnlab.compare_arch.trained_cell import TrainedCell
 from dnnlab.data import load
 from dnnlab.data.dataset import Dataset
 from dnnlab.runner.journal import Rows
+from dnnlab.training.parts import part_of
 
 EXAMPLES = 1000
 """Most training and test examples that a probe sees."""

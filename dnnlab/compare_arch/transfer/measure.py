@@ -9,7 +9,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from dnnlab.compare_arch.fitting import initialised, part_of, prepare, spend
+from dnnlab.compare_arch.fitting import initialised, prepare, spend
 from dnnlab.compare_arch.trained_cell import TrainedCell
 from dnnlab.compare_arch.transfer import columns as c
 from dnnlab.data import load
@@ -18,6 +18,7 @@ from dnnlab.errors import UsageError
 from dnnlab.nets.heads import freeze_body, head
 from dnnlab.runner.journal import Rows
 from dnnlab.training import networks
+from dnnlab.training.parts import part_of
 
 
 def measure(cells: Sequence[TrainedCell], spec: Any, device: str, progress: Callable[[float], None]) -> Rows:

@@ -1,0 +1,84 @@
+"""Candidates as one program against one after another, side by side; and searches of a table a second.
+
+python -m benchmarks.nas
+
+Fully connected candidates are of one depth and normalisation, with any widths and activations; convolutional ones are
+of one structure, and worth stacking on small images only: `dnnlab.nas.lab` draws its line after these numbers.
+"""
+
+import dataclasses
+import random
+import time
+
+import numpy as np
+import torch
+from torch import nn
+
+from benchmarks.timing import interleaved
+from dnnlab.data import load
+from dnnlab.data.dataset import Dataset
+from dnnlab.nas.problem import Outcome, Problem, Train
+from dnnlab.nas.strategies import find
+from dnnlab.nets.spaces import SPACES, Choices, Space
+from dnnlab.nets.spaces.stack import SameStack
+from dnnlab.runner.device import keep_freed_memory
+from dnnlab.training.networks import Recipe
+from dnnlab.training.stacked import batch_order
+from dnnlab.training.together import train
+
+STEPS = 20
+RECIPE = Recipe("adam", 0.003, 0.0, "cosine", 0.0, "none", 0.0)
+
+
+def drawn(space: Space, count: int, **fixed: object) -> list[Choices]:
+    rng = random.Random(0)
+    found: list[Choices] = []
+    while len(found) < count:
+        choices = space.choices(tuple(rng.randrange(size) for size in space.sizes))
+        if all(choices[name] == value for name, value in fixed.items()):
+            found.append(choices)
+    return found
+
+
+def seconds(space: Space, candidates: list[Choices], data: Dataset) -> tuple[float, float]:
+    """Training one by one, and together."""
+
+    def run(together: bool) -> None:
+        models: list[nn.Module] = [space.build(choices, data.shape, len(data.classes)) for choices in candidates]
+        rngs = [np.random.default_rng(i) for i in range(len(models))]
+        orders = [batch_order(len(data.train), 64, rng) for rng in rngs]
+        train(models, (space.stack or SameStack) if together else None, data, orders, RECIPE, rngs, STEPS)
+
+    return interleaved(lambda: run(False), lambda: run(True), rounds=3)
+
+
+def larger(data: Dataset, factor: int) -> Dataset:
+    """The same images with every pixel repeated."""
+    return dataclasses.replace(data, x=data.x.repeat_interleave(factor, 2).repeat_interleave(factor, 3))
+
+
+if __name__ == "__main__":
+    torch.manual_seed(0)
+    keep_freed_memory()
+    digits = load("digits")
+    for norm in ("none", "batch"):
+        for count in (8, 32):
+            alone, together = seconds(SPACES["mlp"], drawn(SPACES["mlp"], count, depth=3, norm=norm), digits)
+            print(
+                f"nas, {count} mlp of 3 layers, norm {norm}: {alone:.2f} s, {together:.2f} s, {alone / together:.1f}x"
+            )
+    (conv,) = drawn(SPACES["conv"], 1, stages=3)
+    for size, data in ((8, digits), (16, larger(digits, 2)), (32, larger(digits, 4))):
+        for count in (3, 9):
+            alone, together = seconds(SPACES["conv"], [conv] * count, data)
+            print(f"nas, {count} conv of one kind, {size} px: {alone:.2f} s, {together:.2f} s, {alone / together:.1f}x")
+    for name in ("random", "evolution", "rl", "local"):
+        started = time.perf_counter()
+        for seed in range(20):
+            problem = Problem(SPACES["cell"], random.Random(seed), 1.0, (1.0,), 1, 1, lambda: 200.0)
+            search = find(name).search(problem)
+            requests = next(search)
+            for _ in range(200):
+                codes = [request.code for request in requests if isinstance(request, Train)]
+                requests = search.send([Outcome(code, (sum(code) / 24,)) for code in codes])
+        print(f"nas, {name}: {20 * 200 / (time.perf_counter() - started):.0f} evaluations of a table a second")

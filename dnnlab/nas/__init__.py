@@ -1,0 +1,5 @@
+"""Which search finds the better network: ``dnnlab nas``, or ``dnnlab.nas(strategy=["rl", "darts"], budget="64")``."""
+
+from dnnlab.runner.call import make_callable
+
+make_callable(__name__, "nas")

@@ -1,0 +1,207 @@
+"""The columns of ``cells.csv`` and ``summary.csv``: names, types, meanings. The docs are made from here."""
+
+import math
+from typing import Any
+
+from dnnlab.nas.proxy_names import PROXIES
+from dnnlab.nets.spaces.space import Code
+from dnnlab.report.columns import Column, Schema, estimate
+
+BETTER, WORSE, NO_BETTER, BASELINE = "better", "worse", "no better", "baseline"
+COLLAPSED, UNDECIDED = "collapsed", "undecided"
+_TONES = {
+    BETTER: "good",
+    NO_BETTER: "warn",
+    WORSE: "bad",
+    COLLAPSED: "bad",
+    BASELINE: "muted",
+    UNDECIDED: "muted",
+}
+
+PREDICTS, AS_SIZE, USELESS, SIZE = "predicts", "no better than size", "useless", "size"
+_PROXY_TONES = {PREDICTS: "good", AS_SIZE: "warn", USELESS: "bad", SIZE: "muted", UNDECIDED: "muted"}
+
+PHASES = {"Train": "search", "Score": "score", "Supernet": "supernet", "Inherit": "inherit"}
+"""What was asked for in a row, by the name of the request."""
+RETRAIN, FINAL = "retrain", "final"
+
+CONFIGURATION = ("strategy", "space", "data", "budget")
+
+_ASKED = (
+    Column("strategy", str, "how the space was searched; average for architectures that nobody chose", screen="search"),
+    Column("space", str, "what was searched", screen="space"),
+    Column("data", str, "data set, or published table", screen="data"),
+    Column("budget", str, "what a search may spend", screen="budget"),
+)
+_SEED = Column("seed", int, "number of the seed, above --seed")
+_ERROR = Column("error", str, "why nothing was measured")
+
+CELLS = (
+    *_ASKED,
+    _SEED,
+    Column("evaluation", int, "what the search asked for, counted"),
+    Column(
+        "phase",
+        str,
+        "search: a training; score: a zero-cost proxy; supernet; inherit: accuracy under shared weights; retrain: from "
+        "fresh weights; final: the test",
+    ),
+    Column("architecture", str, "the network in one line"),
+    Column("id", str, "hash that equal networks share"),
+    Column("code", str, "of each dimension the number of its choice"),
+    Column("validation", float, "validation accuracy after training"),
+    Column("test", float, "test accuracy; read for what a search ended in alone"),
+    Column("score", float, "of a proxy, or validation accuracy under shared weights"),
+    Column("skips", float, "share of operations that are mere skips, where a supernet ended"),
+    Column("parameters", float, "trainable numbers"),
+    Column("net_macs", float, "multiply–accumulates of one example's forward pass"),
+    Column("bytes", float, "of parameters and buffers in float32"),
+    Column("latency", float, "time of one example on this machine, where it is an objective", unit="ms"),
+    Column("epochs", float, "passes over the training data that this took"),
+    Column("macs", float, "multiply–accumulates that this took, forward and backward"),
+    Column("seconds", float, "time that this took; of networks trained together, an equal share"),
+    Column("problem", str, "why the architecture failed, or diverged"),
+    _ERROR,
+)
+MEASURED: dict[str, Any] = {
+    "code": "",
+    **dict.fromkeys(("validation", "test", "score", "skips", "parameters", "net_macs", "bytes", "latency"), math.nan),
+    **dict.fromkeys(("epochs", "macs", "seconds"), 0.0),
+    "problem": "",
+}
+"""What a row measures, and what stands there where it does not."""
+
+_SPENT = (
+    Column("evaluations", float, "architectures trained from scratch in the search, mean over seeds", screen="trained"),
+    Column("epochs", float, "passes over the training data, proxies, supernets and retraining included; mean"),
+    Column("macs", float, "multiply–accumulates of the same; mean"),
+    Column("seconds", float, "time of the same; mean", screen="seconds", unit="s"),
+    Column("failures", int, "trainings that failed or diverged; they count like the others"),
+    Column("failed", int, "cells that failed; cells.csv says why"),
+)
+_GAIN = "test accuracy against random search, seed by seed"
+_FOUND = (
+    Column("found", str, "what the seed with the best retrained validation accuracy ended in"),
+    Column("found_seed", int, "that seed"),
+    Column("found_parameters", float, "trainable numbers of it"),
+    Column("found_macs", float, "multiply–accumulates of its forward pass"),
+)
+_MATTERS = (
+    Column(
+        "importance",
+        str,
+        "random: the dimensions that explain most of the variance of validation accuracy by themselves (ω²), each with "
+        "its best choice",
+    ),
+    *estimate("mixed_gain", "random: validation accuracy of networks of several activations against those of one", ""),
+)
+
+SUMMARY = (
+    *_ASKED,
+    Column("seeds", int, "seeds that were searched", screen="seeds"),
+    Column("best_validation", float, "best validation accuracy in the search, mean over seeds", screen="validation"),
+    *estimate("test", "test accuracy of what a search ended in, retrained; mean over seeds", "test"),
+    Column("gain_over_random", float, _GAIN, screen="gain", low="gain_lo", high="gain_hi"),
+    Column("gain_lo", float, "lower end of its 95 % interval over seeds"),
+    Column("gain_hi", float, "upper end"),
+    Column("p", float, "p-value of no such gain, paired by seed, Holm-corrected for all rows", screen="p"),
+    *estimate("gain_over_average", "test accuracy against the average architecture, seed by seed", "over average"),
+    Column(
+        "verdict",
+        str,
+        "better, no better or worse than random search; collapsed: most supernets ended in more than half skips; "
+        "baseline; undecided",
+        screen="verdict",
+    ),
+    Column("tau", float, "Kendall's τ of the strategy's cheap scores with trainings, mean over seeds", screen="τ"),
+    Column("tau_n", int, "architectures that had both, in all seeds"),
+    Column("skips", float, "share of skips that supernets ended in, mean", screen="skips"),
+    *_FOUND,
+    *_SPENT,
+    *_MATTERS,
+)
+
+OBJECTIVES = (
+    *_ASKED,
+    Column("seeds", int, "seeds that were searched", screen="seeds"),
+    Column("objectives", str, "what was pursued", screen="objectives"),
+    *estimate(
+        "hypervolume",
+        "share of the box between the worst and the best that anybody found which the front covers; mean over seeds",
+        "hypervolume",
+    ),
+    Column("gain_over_random", float, "hypervolume against random search, seed by seed", screen="gain", low="gain_lo",
+           high="gain_hi"),
+    Column("gain_lo", float, "lower end of its 95 % interval over seeds"),
+    Column("gain_hi", float, "upper end"),
+    Column("p", float, "p-value of no such gain, paired by seed, Holm-corrected for all rows", screen="p"),
+    Column("front", float, "architectures on the front, mean over seeds", screen="front"),
+    Column("best_validation", float, "best validation accuracy in the search, mean over seeds", screen="validation"),
+    *estimate("test", "test accuracy of the most accurate on the front, retrained; mean over seeds", "test"),
+    Column("verdict", str, "better, no better or worse than random search; baseline; undecided", screen="verdict"),
+    *_FOUND,
+    *_SPENT,
+    *_MATTERS,
+)  # fmt: skip
+
+SHORT, SHARED = "short training", "shared weights"
+SCORES = (*PROXIES, "parameters", "macs", SHORT, SHARED)
+"""What is correlated with trained accuracy."""
+
+PROXY_CELLS = (
+    Column("space", str, "what the architectures are drawn from"),
+    Column("data", str, "data set"),
+    _SEED,
+    Column("architecture", str, "the network in one line"),
+    Column("id", str, "hash that equal networks share"),
+    Column("score", str, "what scores it: a zero-cost proxy, parameters, macs, a short training or shared weights"),
+    Column("value", float, "the score"),
+    Column("validation", float, "validation accuracy after a full training"),
+    Column("seconds", float, "time that the score took"),
+    _ERROR,
+)
+PROXY_SUMMARY = (
+    Column("space", str, "what the architectures are drawn from", screen="space"),
+    Column("data", str, "data set", screen="data"),
+    Column("score", str, "what scores an untrained architecture", screen="score"),
+    Column("n", int, "architectures that were scored and trained", screen="n"),
+    Column("tau", float, "Kendall's τ of score and accuracy", screen="Kendall τ", low="tau_lo", high="tau_hi"),
+    Column("tau_lo", float, "lower end of its 95 % interval, by bootstrap over architectures"),
+    Column("tau_hi", float, "upper end"),
+    Column("spearman", float, "Spearman's correlation of the two", screen="Spearman"),
+    Column("top", float, "Kendall's τ among the most accurate quarter", screen="top quarter"),
+    Column("over_size", float, "τ against that of parameters or MACs, whichever is higher", screen="over size",
+           low="over_size_lo", high="over_size_hi"),
+    Column("over_size_lo", float, "lower end of its 95 % interval, by the same bootstrap"),
+    Column("over_size_hi", float, "upper end"),
+    Column("seconds", float, "time of a score, mean", screen="seconds", unit="s"),
+    Column(
+        "verdict",
+        str,
+        "predicts: τ above zero and above that of size; no better than size; useless: τ not above zero; size; "
+        "undecided under 20 architectures",
+        screen="verdict",
+    ),
+    Column("failed", int, "cells that failed; cells.csv says why"),
+)  # fmt: skip
+
+SCHEMAS = {
+    "": Schema(CELLS, SUMMARY, _TONES, CONFIGURATION, compared=("test", "best_validation")),
+    "--objectives": Schema(CELLS, OBJECTIVES, _TONES, CONFIGURATION, compared=("hypervolume", "test")),
+    "--proxies": Schema(PROXY_CELLS, PROXY_SUMMARY, _PROXY_TONES, ("space", "data", "score"), compared=("tau",)),
+}
+
+
+def schema(spec: Any) -> Schema:
+    """That of ``--proxies``, of several objectives, or of accuracy alone."""
+    return SCHEMAS[spec.question]
+
+
+def write_code(code: Code) -> str:
+    """``3-0-1``."""
+    return "-".join(map(str, code))
+
+
+def read_code(text: str) -> Code:
+    """The code that `write_code` wrote; empty for nothing."""
+    return tuple(map(int, text.split("-"))) if text else ()

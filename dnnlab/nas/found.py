@@ -1,0 +1,69 @@
+"""What a search ended in, as files: a spec to read and build again, weights, and ONNX where that is installed."""
+
+import importlib.util
+import logging
+import threading
+import warnings
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from dnnlab.nets.spaces import Choices, Found
+from dnnlab.report import atomic
+from dnnlab.runner.place import Place
+
+if TYPE_CHECKING:
+    from torch import nn
+
+    from dnnlab.nas.lab import Lab, Training
+
+
+def write_toml(place: Place, name: str, space: str, choices: Choices, comment: str) -> Path:
+    """Write ``artifacts/NAME.toml``, which ``compare-arch --arch`` and ``create_model`` take."""
+    place.artifacts.mkdir(parents=True, exist_ok=True)
+    file = place.artifacts / f"{name}.toml"
+    atomic.write(file, Found(space, choices).toml(comment).encode())
+    return file
+
+
+def write_found(lab: "Lab", strategy: str, trainings: "Sequence[Training]", best: bool) -> None:
+    """Write what one search ended in: spec, and weights of its first retraining; of the ``best`` of a seed, which takes
+    seconds, as ONNX too."""
+    from safetensors.torch import save
+
+    name = f"{strategy.replace(':', '-')}-seed{lab.seed}"
+    comment = f"Found by dnnlab nas: {strategy}, seed {lab.seed}, on {lab.data.name}."
+    choices = lab.space.choices(trainings[0].code)
+    file = write_toml(lab.place, name, lab.spec.space, choices, comment)
+    model = lab.trained_model(trainings[0])
+    state = {key: value.detach().cpu().contiguous() for key, value in model.state_dict().items()}
+    atomic.write(file.with_suffix(".safetensors"), save(state))
+    if best and all(importlib.util.find_spec(library) for library in ("onnx", "onnxscript")):
+        _write_onnx(lab, model, file.with_suffix(".onnx"))
+
+
+def _write_onnx(lab: "Lab", model: "nn.Module", file: Path) -> None:
+    """The network in evaluation mode, for batches of any size."""
+    import torch
+    from tqdm import tqdm
+
+    tqdm.set_lock(threading.RLock())  # the exporter's; its own would outlive a worker that is stopped
+    x = lab.data.inputs(lab.data.train[:2])
+    part = file.with_suffix(".part")
+    logging.getLogger("torch.onnx").setLevel(logging.ERROR)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # of the exporter's own making
+        batch = torch.export.Dim("batch")
+        torch.onnx.export(
+            model.eval(),
+            (x,),
+            part,
+            input_names=["x"],
+            output_names=["logits"],
+            dynamic_shapes=({0: batch},),
+            dynamo=True,
+            external_data=False,
+            verbose=False,
+        )
+    atomic.write(file, part.read_bytes())
+    part.unlink()

@@ -1,0 +1,92 @@
+"""The budget of a search, and what was spent of it: trainings, proxies, supernets, failures and retraining alike.
+
+Importing this module does not import torch.
+"""
+
+import math
+from dataclasses import dataclass, field
+
+from dnnlab.errors import UsageError, unknown
+
+AXES = ("trainings", "epochs", "macs", "seconds")
+
+
+@dataclass(frozen=True)
+class Cost:
+    """Of one request. Epochs are passes over the training data, MACs of forward and backward passes."""
+
+    epochs: float
+    macs: float
+
+
+@dataclass(frozen=True)
+class Budget:
+    """What a search may spend; a training is one of ``--epochs`` epochs, and a shorter one its share."""
+
+    axis: str
+    amount: float
+
+    def __str__(self) -> str:
+        return f"{self.axis}={self.amount:g}"
+
+
+def parse(text: str) -> Budget:
+    """Read ``64`` (trainings), or ``AXIS=AMOUNT`` such as ``epochs=500``, ``macs=1e12`` or ``seconds=60``.
+
+    Raises:
+        UsageError: there is no such axis, or the amount is no positive number.
+    """
+    axis, equals, amount = (part.strip() for part in text.partition("="))
+    if not equals:
+        axis, amount = AXES[0], axis
+    if axis not in AXES:
+        raise unknown("budget", axis, AXES)
+    try:
+        number = float(amount)
+    except ValueError:
+        number = math.nan
+    if not 0 < number < math.inf:
+        raise UsageError(f"--budget {text!r} does not read; write a number of trainings such as 64, or epochs=500.")
+    return Budget(axis, number)
+
+
+@dataclass
+class Ledger:
+    """What one search has spent of ``budget``, of which ``reserved`` trainings are kept for the end."""
+
+    budget: Budget
+    epochs_a_training: float
+    reserved: int = 0
+    spent: dict[str, float] = field(default_factory=lambda: dict.fromkeys(AXES, 0.0))
+    dearest: float = 0.0
+    """MACs, or seconds, of the dearest full training so far: what retraining one will cost at most."""
+
+    def pay(self, cost: Cost) -> None:
+        """Count what is asked for."""
+        trainings = cost.epochs / self.epochs_a_training
+        for axis, amount in zip(AXES, (trainings, cost.epochs, cost.macs), strict=False):
+            self.spent[axis] += amount
+        if trainings >= 1 and self.budget.axis == "macs":
+            self.dearest = max(self.dearest, cost.macs)
+
+    def clock(self, seconds: float, full: bool) -> None:
+        """Count what it took; ``full`` for a full training."""
+        self.spent["seconds"] += seconds
+        if full and self.budget.axis == "seconds":
+            self.dearest = max(self.dearest, seconds)
+
+    def free(self) -> float:
+        """What is left for the search, on the budget's own axis."""
+        kept = self.reserved * {"trainings": 1.0, "epochs": self.epochs_a_training}.get(self.budget.axis, self.dearest)
+        return self.budget.amount - kept - self.spent[self.budget.axis]
+
+    def affords(self, cost: Cost) -> bool:
+        """Whether ``cost`` still fits in. On the clock nobody knows before; what is under way is ended."""
+        trainings = cost.epochs / self.epochs_a_training
+        price = dict(zip(AXES, (trainings, cost.epochs, cost.macs, 0.0), strict=True))[self.budget.axis]
+        return self.free() > 0 and price <= self.free() * (1 + 1e-9)
+
+    def trainings_left(self) -> float:
+        """What is left for the search, in full trainings; infinite before the first on an axis of MACs or seconds."""
+        a_training = {"trainings": 1.0, "epochs": self.epochs_a_training}.get(self.budget.axis, self.dearest)
+        return self.free() / a_training if a_training else math.inf

@@ -1,0 +1,273 @@
+"""What may be asked of ``nas``."""
+
+import functools
+import itertools
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, fields
+from pathlib import Path
+from typing import Annotated
+
+from typer import Option
+
+from dnnlab import data as datasets
+from dnnlab.errors import UsageError
+from dnnlab.nas import ledger, strategies
+from dnnlab.nas.cells import Cell, ProxyCell, TableCell
+from dnnlab.nas.proxy_names import PROXIES
+from dnnlab.nas.strategies import AVERAGE, PREFILTER, RANDOM, STRATEGIES
+from dnnlab.nas.table import Table, read
+from dnnlab.nets import spaces
+from dnnlab.nets.spaces.space import Space
+from dnnlab.runner.options import Check, OneOf
+from dnnlab.runner.place import Place
+from dnnlab.training import configuration as ask
+from dnnlab.training.optimisers import OPTIMISERS
+
+HELP = """Search for an architecture: every strategy of the lecture on one budget, with random search beside it.
+
+Proxies, supernets, failures and retraining count. The best few are trained anew from fresh weights, and the test is
+read once.
+
+[bold]Examples[/bold]
+
+Four strategies on real digits: [cyan]dnnlab nas --strategy random,evolution,rl,darts --budget 64 --seeds 5[/cyan]
+
+The same cells that others search, from a published table: [cyan]dnnlab nas --space cell --table
+nasbench201-cifar10.csv.gz --budget 200 --seeds 500[/cyan]
+
+Accurate and small: [cyan]dnnlab nas --objectives accuracy,parameters --strategy evolution,nsga2[/cyan]
+
+Which cheap scores can be trusted on these data: [cyan]dnnlab nas --proxies --budget 100 --seeds 1[/cyan]
+
+A space of your own: [cyan]dnnlab nas --space mypackage.spaces:space --data folder:images[/cyan]
+"""
+
+MEASURED_BY = (
+    *(f"nas/{part}.py" for part in ("correlations", "found", "lab", "latency", "ledger", "measure", "pareto")),
+    *(
+        f"nas/{part}.py"
+        for part in ("problem", "proxies", "proxy_names", "running", "searching", "shared", "supernets", "table")
+    ),
+    *("nas/tabular.py", "nas/strategies", "data", "nets", "runner/seeds.py", "training"),
+)
+
+OBJECTIVES = ("accuracy", "parameters", "macs", "bytes", "latency")
+AUGMENTATIONS = ("none", "flip", "crop", "crop+flip")
+_WHAT, _COST = "What is searched, and how", "Budget"
+
+
+@dataclass(frozen=True)
+class Spec:
+    """The options of ``nas``; together with data and code they decide every number."""
+
+    strategy: Annotated[
+        tuple[str, ...],
+        Option(
+            help="; ".join(f"{name}: {s.about}" for name, s in STRATEGIES.items())
+            + f"; {PREFILTER}NAME: random search behind a zero-cost proxy. Random search always runs beside.",
+            rich_help_panel=_WHAT,
+        ),
+        Check(strategies.find),
+    ] = (RANDOM, "evolution", "rl", "local")
+    space: Annotated[
+        str,
+        Option(
+            help="mlp: layers, widths, activations; conv: stages of blocks; cell: the NAS-Bench-201 cell; or your own "
+            "as package.module:space.",
+            rich_help_panel=_WHAT,
+        ),
+    ] = "mlp"
+    table: Annotated[
+        str,
+        Option(
+            help="Search this published table of the cell space instead of training: a CSV file with the columns cell, "
+            "val_accuracy_EPOCHS, test_accuracy_EPOCHS, here or in $DNNLAB_DATA.",
+            rich_help_panel=_WHAT,
+        ),
+    ] = ""
+    objectives: Annotated[
+        tuple[str, ...],
+        Option(help=f"What is pursued at once, accuracy first: {', '.join(OBJECTIVES)}.", rich_help_panel=_WHAT),
+        OneOf(OBJECTIVES),
+    ] = ("accuracy",)
+    proxies: Annotated[
+        bool,
+        Option(
+            "--proxies",
+            help="Do not search: train --budget random architectures, and correlate with cheap scores of them: "
+            f"{', '.join(PROXIES)}, parameters, MACs, a short training, shared weights.",
+            rich_help_panel=_WHAT,
+        ),
+    ] = False
+    budget: Annotated[
+        str,
+        Option(
+            help="What each search may spend in all: a number of trainings, or epochs=N, macs=N, seconds=N.",
+            rich_help_panel=_COST,
+        ),
+        Check(ledger.parse),
+    ] = "64"
+    finalists: Annotated[
+        int, Option(help="The best so many of a search are trained anew.", min=1, max=100, rich_help_panel=_COST)
+    ] = 3
+    retrain: Annotated[int, Option(help="From so many fresh weights each.", min=1, max=100, rich_help_panel=_COST)] = 3
+    fidelity: Annotated[
+        tuple[int, ...],
+        Option(
+            help="Epochs of the short trainings that halving and hyperband look at first; a ninth and a third of "
+            "--epochs when not given.",
+            min=1,
+            max=100000,
+            rich_help_panel=_COST,
+        ),
+    ] = ()
+    data: ask.Data = ("digits",)
+    train_size: Annotated[int, Option(help="Training examples; 0 takes all.", min=0, rich_help_panel=ask.DATA)] = 0
+    seeds: ask.Seeds = 5
+    seed: ask.Seed = 0
+    epochs: Annotated[int, Option(help="Of a full training.", min=1, max=100000, rich_help_panel=ask.TRAIN)] = 10
+    batch_size: Annotated[int, Option(help="Examples a batch.", min=2, max=65536, rich_help_panel=ask.TRAIN)] = 64
+    optimizer: Annotated[
+        str, Option(help=f"{', '.join(OPTIMISERS)}.", rich_help_panel=ask.TRAIN), OneOf(OPTIMISERS)
+    ] = "adam"
+    lr: Annotated[
+        float, Option(help="Learning rate, which falls as a cosine.", min=0, max=1e6, rich_help_panel=ask.TRAIN)
+    ] = 0.003
+    weight_decay: Annotated[float, Option(help="Weight decay.", min=0, max=1e3, rich_help_panel=ask.TRAIN)] = 0.0
+    augment: Annotated[
+        str,
+        Option(help=f"Change images at random: {', '.join(AUGMENTATIONS)}.", rich_help_panel=ask.TRAIN),
+        OneOf(AUGMENTATIONS),
+    ] = "none"
+    device: ask.Device = "auto"
+
+    def validate(self) -> None:
+        """Options that must fit each other.
+
+        Raises:
+            UsageError: they do not.
+        """
+        space = spaces.find(self.space)
+        if self.table:
+            self._validate_table()
+        if self.proxies:
+            self._validate_proxies()
+            return
+        if self.objectives[0] != "accuracy":
+            raise UsageError("--objectives begin with accuracy, such as accuracy,parameters.")
+        for name in self.strategy:
+            self._validate_strategy(name, space)
+        allowed = ledger.parse(self.budget)
+        retrained = 0 if self.table else self.finalists * self.retrain
+        per_training = {"trainings": 1, "epochs": self.epochs}.get(allowed.axis, 0)
+        if per_training and not self.table and allowed.amount < (retrained + 1) * per_training:
+            raise UsageError(
+                f"--budget {self.budget} leaves nothing to search with: retraining {self.finalists} finalists from "
+                f"{self.retrain} fresh weights each takes {retrained * per_training} {allowed.axis} of it."
+            )
+        if any(epochs > self.epochs for epochs in self.fidelity) and not self.table:
+            raise UsageError(f"--fidelity {max(self.fidelity)} is more than the --epochs {self.epochs} of a training.")
+
+    def _validate_strategy(self, name: str, space: Space) -> None:
+        strategy = strategies.find(name)
+        strategies.require(name)
+        if strategy.shared and self.table:
+            raise UsageError(f"--strategy {name} trains a supernet, and a --table has none; take data instead.")
+        if strategy.proxy and self.table:
+            raise UsageError(f"--strategy {name} scores networks, and a --table has none; take data instead.")
+        if strategy.shared and space.supernet is None:
+            raise UsageError(f"--strategy {name} needs a space with a supernet, such as mlp or cell, not {self.space}.")
+        if len(self.objectives) > 1 and not strategy.several:
+            several = ", ".join(other for other, s in STRATEGIES.items() if s.several)
+            raise UsageError(f"--strategy {name} pursues accuracy alone; several --objectives go with {several}.")
+
+    def _validate_table(self) -> None:
+        if self.space != "cell":
+            raise UsageError("a --table is of cells; say --space cell.")
+        if self.proxies or len(self.objectives) > 1:
+            what = "--proxies" if self.proxies else "--objectives"
+            raise UsageError(f"{what} need networks, and a --table holds accuracies alone; take data instead.")
+        if ledger.parse(self.budget).axis not in ("trainings", "epochs"):
+            raise UsageError("a --table is searched with a budget of trainings or epochs, such as --budget 200.")
+        ours = {"strategy", "space", "table", "budget", "fidelity", "seeds", "seed", "device"}
+        self._refuse_all_but(ours, "--table")
+
+    def _validate_proxies(self) -> None:
+        allowed = ledger.parse(self.budget)
+        if allowed.axis != "trainings" or allowed.amount != int(allowed.amount):
+            raise UsageError("--proxies count their --budget in architectures, such as --budget 100.")
+        training = {"epochs", "batch_size", "optimizer", "lr", "weight_decay", "augment", "train_size"}
+        self._refuse_all_but({"proxies", "space", "budget", "data", "seeds", "seed", "device", *training}, "--proxies")
+
+    def _refuse_all_but(self, ours: set[str], option: str) -> None:
+        for field in fields(self):
+            if field.name not in ours and getattr(self, field.name) != field.default:
+                raise UsageError(f"--{field.name.replace('_', '-')} does not go with {option}.")
+
+    @property
+    def question(self) -> str:
+        """Which of the schemas answers."""
+        return "--proxies" if self.proxies else "--objectives" if len(self.objectives) > 1 else ""
+
+    @property
+    def strategies(self) -> tuple[str, ...]:
+        """Those that run, baselines first."""
+        return tuple(dict.fromkeys((AVERAGE, RANDOM, *self.strategy)))
+
+    @property
+    def fidelities(self) -> tuple[float, ...]:
+        """Ascending epochs, the last of a full training."""
+        if self.table:
+            held = self.opened.validation
+            if strange := [epochs for epochs in self.fidelity if epochs not in held]:
+                raise UsageError(f"--fidelity {strange[0]}: the table holds {', '.join(map(str, held))} epochs.")
+            return tuple(float(e) for e in sorted({*(self.fidelity or held), self.opened.epochs}))
+        shorter = self.fidelity or (max(1, self.epochs // 9), max(1, self.epochs // 3))
+        return tuple(float(epochs) for epochs in sorted({*shorter, self.epochs}))
+
+    @functools.cached_property
+    def opened(self) -> Table:
+        """The table.
+
+        Raises:
+            UsageError: it cannot be read.
+        """
+        there = datasets.data_root() / self.table
+        return read(self.table if Path(self.table).exists() or not there.exists() else str(there))
+
+    def plan(self) -> Sequence[Cell | ProxyCell]:
+        """A cell a search: data, then strategies, then seeds."""
+        seeds = range(self.seeds)
+        if self.proxies:
+            return [ProxyCell(self.space, data, seed) for data in self.data for seed in seeds]
+        budget = str(ledger.parse(self.budget))
+        if self.table:
+            name = Path(self.table).name.removesuffix(".gz").removesuffix(".csv")
+            return [TableCell(s, self.space, name, budget, seed) for s in self.strategies for seed in seeds]
+        searches = itertools.product(self.data, self.strategies, seeds)
+        return [Cell(strategy, self.space, data, budget, seed) for data, strategy, seed in searches]
+
+    def content(self) -> Mapping[str, str]:
+        """Digests of the data sets or of the table, and of the user's own space and optional libraries."""
+        digests = {"table": self.opened.digest} if self.table else datasets.digests(self.data)
+        if self.table:
+            assert self.fidelities
+        if own := spaces.digest(self.space):
+            digests["space"] = own
+        return digests | strategies.versions(self.strategy)
+
+    def fit(self) -> None:
+        """Space, batch and data must fit each other.
+
+        Raises:
+            UsageError: they do not.
+        """
+        if not self.table:
+            from dnnlab.nas.lab import Lab
+
+            for data in self.data:
+                Lab(self, data, 0, "cpu", Place(Path())).check_budget()
+
+    def notes(self) -> Sequence[str]:
+        """What was done to the data that their owner may not expect."""
+        return [] if self.table else datasets.notes(self.data)

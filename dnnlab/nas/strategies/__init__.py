@@ -1,0 +1,92 @@
+"""The strategies by name: one small module each.
+
+Importing this package does not import torch.
+"""
+
+import functools
+import importlib
+import importlib.metadata
+import importlib.util
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
+
+from dnnlab.errors import UsageError, unknown
+from dnnlab.nas.problem import Problem, Search
+from dnnlab.nas.proxy_names import PROXIES
+
+RANDOM, AVERAGE = "random", "average"
+"""Random search, and what it is drawn from: architectures as they come, which no search has chosen."""
+
+
+@dataclass(frozen=True)
+class Strategy:
+    """A strategy: the module under ``dnnlab.nas.strategies`` that has it, and the function there."""
+
+    module: str
+    function: str = "search"
+    about: str = ""
+    several: bool = False
+    """It can pursue several objectives."""
+    shared: bool = False
+    """It trains a supernet, so it needs a space that has one, and data."""
+    shorter: bool = False
+    """It looks at short trainings first."""
+    optional: str = ""
+    """The library it comes from, which is no requirement of dnnlab."""
+    proxy: str = ""
+    """What the function is told beside the problem."""
+
+    @property
+    def search(self) -> Callable[[Problem], Search]:
+        """The generator function."""
+        found: Callable[..., Search] = getattr(
+            importlib.import_module(f"dnnlab.nas.strategies.{self.module}"), self.function
+        )
+        return functools.partial(found, proxy=self.proxy) if self.proxy else found
+
+
+STRATEGIES: Mapping[str, Strategy] = {
+    RANDOM: Strategy("random", about="random search", several=True),
+    "evolution": Strategy("evolution", about="regularised evolution (AmoebaNet)", several=True),
+    "rl": Strategy("rl", about="a REINFORCE controller (NASNet)"),
+    "local": Strategy("local", about="local search with restarts"),
+    "darts": Strategy("darts", about="gradients through a supernet (DARTS)", shared=True),
+    "oneshot": Strategy("oneshot", about="shared weights, one path at a time", shared=True),
+    "halving": Strategy("halving", about="successive halving over epochs", shorter=True),
+    "hyperband": Strategy("halving", "hyperband", about="halving that hedges its first epochs", shorter=True),
+    "tpe": Strategy("optuna", "tpe", about="tree-structured Parzen estimator", several=True, optional="optuna"),
+    "nsga2": Strategy("optuna", "nsga2", about="NSGA-II", several=True, optional="optuna"),
+}
+PREFILTER = "proxy:"
+
+
+def find(name: str) -> Strategy:
+    """The strategy called ``name``, or ``proxy:NAME`` for random search that a zero-cost proxy prefilters.
+
+    Raises:
+        UsageError: there is none.
+    """
+    if name.startswith(PREFILTER):
+        if (proxy := name.removeprefix(PREFILTER)) not in PROXIES:
+            raise unknown("proxy", proxy, PROXIES)
+        return Strategy("prefilter", about=f"random search behind {proxy}", proxy=proxy)
+    if name not in STRATEGIES:
+        raise unknown("strategy", name, [*STRATEGIES, f"{PREFILTER}NAME"])
+    return STRATEGIES[name]
+
+
+def require(name: str) -> None:
+    """Make sure that the library of an optional strategy is there.
+
+    Raises:
+        UsageError: it is not.
+    """
+    library = find(name).optional
+    if library and importlib.util.find_spec(library) is None:
+        raise UsageError(f"--strategy {name} needs {library}; pip install 'dnnlab[nas]'.")
+
+
+def versions(names: Iterable[str]) -> dict[str, str]:
+    """Of the libraries of optional strategies, whose numbers they decide."""
+    libraries = {find(name).optional for name in names} - {""}
+    return {library: importlib.metadata.version(library) for library in sorted(libraries)}

@@ -1,0 +1,23 @@
+"""DARTS (Liu 2019): the choices of every dimension are mixed, and gradients find the best mixture.
+
+What the mixture ends in is trained by itself, and only that is reported; the supernet's own accuracy says little. While
+budget is left another supernet is trained from other weights, and the best of what they end in is kept, as the paper
+does.
+"""
+
+from dnnlab.nas.problem import Problem, Search, Supernet
+
+EPOCHS = 25
+"""Of a supernet: half of what a step sees moves the weights, half the mixture."""
+
+
+def search(problem: Problem) -> Search:
+    """A supernet, the network that it ends in, and so on."""
+    number = 0
+    while True:
+        epochs = min(EPOCHS, problem.left() * problem.epochs - problem.epochs)
+        if number and epochs < EPOCHS:
+            return
+        (found,) = yield [Supernet("darts", max(1.0, epochs), number)]
+        yield problem.train([found.code])
+        number += 1

@@ -1,0 +1,112 @@
+"""Training the supernets: DARTS, where gradients mix the choices, and one-shot, where each step takes one path."""
+
+import random
+from collections.abc import Iterator, Sequence
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+from torch.utils.flop_counter import FlopCounterMode
+
+from dnnlab.data.dataset import Dataset
+from dnnlab.nets.spaces.space import Code, Space
+from dnnlab.nets.spaces.supernet import one_hot
+
+ALPHA_RATE, ALPHA_DECAY = 1e-2, 1e-3
+"""Of Adam on the mixture. Liu 2019 takes 3e-4 over forty times as many steps as small data have."""
+CLIP = 5.0
+"""Of the gradient norm of the weights, as in Liu 2019."""
+
+
+def train_darts(
+    supernet: nn.Module, space: Space, data: Dataset, order: Iterator[np.ndarray], rate: float, steps: int
+) -> list[Tensor]:
+    """The first-order method: of every batch one half moves the weights, the other the mixture.
+
+    The training split alone is used; validation is for choosing at the end. Gives the logits of the mixture, a tensor
+    ``[choice]`` a dimension.
+    """
+    device = data.x.device
+    alphas = [torch.zeros(size, device=device, requires_grad=True) for size in space.sizes]
+    weights = torch.optim.Adam(supernet.parameters(), lr=rate)
+    mixture = torch.optim.Adam(alphas, lr=ALPHA_RATE, betas=(0.5, 0.999), weight_decay=ALPHA_DECAY)
+    schedule = torch.optim.lr_scheduler.CosineAnnealingLR(weights, max(1, steps))
+    for _ in range(steps):
+        index = data.train[torch.from_numpy(next(order)).to(device)]
+        for part, optimiser in zip(index.chunk(2), (mixture, weights), strict=True):
+            weights.zero_grad(set_to_none=True)
+            mixture.zero_grad(set_to_none=True)
+            logits = supernet(data.inputs(part), [alpha.softmax(0) for alpha in alphas])
+            F.cross_entropy(logits, data.y[part]).backward()
+            if optimiser is weights:
+                torch.nn.utils.clip_grad_norm_(supernet.parameters(), CLIP)
+            optimiser.step()
+        schedule.step()
+    return [alpha.detach().cpu() for alpha in alphas]
+
+
+def discretise(space: Space, alphas: Sequence[Tensor]) -> Code:
+    """The strongest choice of every dimension, but for those that the space says nobody wants in the end."""
+    code = []
+    for (name, choices), alpha in zip(space.dimensions.items(), alphas, strict=True):
+        barred = [choice for dimension, choice in space.unused if dimension == name]
+        allowed = [i for i, choice in enumerate(choices) if choice not in barred]
+        code.append(max(allowed, key=lambda i: float(alpha[i])))
+    return tuple(code)
+
+
+def train_paths(
+    supernet: nn.Module,
+    space: Space,
+    data: Dataset,
+    order: Iterator[np.ndarray],
+    rng: random.Random,
+    rate: float,
+    steps: int,
+) -> None:
+    """One uniformly drawn architecture a step (Guo 2020)."""
+    optimiser = torch.optim.Adam(supernet.parameters(), lr=rate)
+    schedule = torch.optim.lr_scheduler.CosineAnnealingLR(optimiser, max(1, steps))
+    for _ in range(steps):
+        index = data.train[torch.from_numpy(next(order)).to(data.x.device)]
+        x = data.inputs(index)
+        code = tuple(rng.randrange(size) for size in space.sizes)
+        optimiser.zero_grad(set_to_none=True)
+        F.cross_entropy(supernet(x, one_hot(code, space.sizes, x)), data.y[index]).backward()
+        torch.nn.utils.clip_grad_norm_(supernet.parameters(), CLIP)
+        optimiser.step()
+        schedule.step()
+
+
+@torch.no_grad()
+def inherited(supernet: nn.Module, space: Space, code: Code, data: Dataset, batch_size: int = 256) -> float:
+    """Validation accuracy of one path under the shared weights.
+
+    Normalisation takes its statistics from the batch: the running ones are of all paths at once.
+    """
+    supernet.train()
+    right = 0
+    for part in data.validation.split(batch_size):
+        x = data.inputs(part)
+        right += int((supernet(x, one_hot(code, space.sizes, x)).argmax(-1) == data.y[part]).sum())
+    return right / max(1, len(data.validation))
+
+
+def macs_an_example(supernet: nn.Module, space: Space, data: Dataset, mixed: bool) -> float:
+    """MACs of a forward and a backward pass of one example: of all operations at once, or of a path on average."""
+    index = data.train[:2]
+    rng = random.Random(0)
+    codes = [tuple(rng.randrange(size) for size in space.sizes) for _ in range(1 if mixed else _PATHS)]
+    x = data.inputs(index)
+    with FlopCounterMode(display=False) as counter:
+        for code in codes:
+            mix = one_hot(code, space.sizes, x)
+            if mixed:
+                mix = [(each * 0 + 1 / len(each)).requires_grad_() for each in mix]
+            F.cross_entropy(supernet(x, mix), data.y[index]).backward()
+    supernet.zero_grad(set_to_none=True)
+    return counter.get_total_flops() / 2 / len(index) / len(codes)
+
+
+_PATHS = 16

@@ -1,0 +1,24 @@
+"""A part of a data set, the same for every network and seed."""
+
+import dataclasses
+
+import torch
+from torch import Tensor
+
+from dnnlab.data.dataset import Dataset
+from dnnlab.runner.seeds import stream
+
+
+def part_of(data: Dataset, train_size: int, test_size: int, base: int) -> Dataset:
+    """``data`` with at most so many training and test examples, 0 for all: the same for every network and seed."""
+
+    def chosen(index: Tensor, size: int, purpose: str) -> Tensor:
+        if not 0 < size < len(index):
+            return index
+        return index[torch.from_numpy(stream(base, 0, purpose).permutation(len(index))[:size])]
+
+    return dataclasses.replace(
+        data,
+        train=chosen(data.train, train_size, "training part"),
+        test=chosen(data.test, test_size, "test part"),
+    )

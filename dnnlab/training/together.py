@@ -1,0 +1,73 @@
+"""Training several networks on the same data: as one stacked program where they fit into one, else one by one."""
+
+from collections.abc import Callable, Iterator, Sequence
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from dnnlab.data.dataset import Dataset
+from dnnlab.nets.spaces.stack import Stack
+from dnnlab.training import networks
+from dnnlab.training.augmentation import augmentation
+from dnnlab.training.plain import make_optimiser
+
+
+def train(
+    models: Sequence[nn.Module],
+    stacked: "Callable[[Sequence[nn.Module]], Stack] | None",
+    data: Dataset,
+    orders: Sequence[Iterator[np.ndarray]],
+    recipe: networks.Recipe,
+    noises: Sequence[np.random.Generator],
+    steps: int,
+) -> None:
+    """Train every one of ``models`` for ``steps`` steps, in place; each has an ``order`` of batches of its own.
+
+    ``stacked`` makes one program of two or more; without it they are trained one after another.
+    """
+    if stacked is None or len(models) < 2:
+        for model, order, noise in zip(models, orders, noises, strict=True):
+            training = networks.NetworkTraining(model, data, order, recipe, noise)
+            networks.run(training, steps, 0.0, 1, lambda step, seconds, loss: None, lambda done: None)
+        return
+    for model in models:
+        model.to(data.x.device)
+    stack = stacked(models)
+    _train_stack(stack, data, orders, recipe, noises, steps)
+    for member, model in enumerate(models):
+        stack.load_into(member, model)
+
+
+def _train_stack(
+    stack: Stack,
+    data: Dataset,
+    orders: Sequence[Iterator[np.ndarray]],
+    recipe: networks.Recipe,
+    noises: Sequence[np.random.Generator],
+    steps: int,
+) -> None:
+    """As `networks.NetworkTraining`, with a member dimension; all members have one rate, so PyTorch's optimisers,
+    which work elementwise, do as well for them as for one."""
+    optimiser = make_optimiser(recipe.optimizer, stack.parameters.values(), recipe.lr, recipe.weight_decay)  # type: ignore[arg-type]
+    change = augmentation(recipe.augment) if data.x.ndim == 4 else None
+    for step in range(steps):
+        for group in optimiser.param_groups:
+            group["lr"] = recipe.lr * networks.rate(recipe.schedule, step / steps)
+        positions = np.stack([next(order) for order in orders])
+        index = data.train[torch.from_numpy(positions).to(data.train.device)]
+        x, y = data.x[index], data.y[index]
+        if change is not None:
+            x = torch.stack([change(own, noise) for own, noise in zip(x, noises, strict=True)])
+        optimiser.zero_grad(set_to_none=True)
+        with networks.mixed(data.x):
+            logits = stack.forward(data.standardised(x), training=True)
+        _losses(logits.float(), y).sum().backward()
+        optimiser.step()
+
+
+def _losses(logits: Tensor, y: Tensor) -> Tensor:
+    """Mean cross-entropy ``[member]`` of logits ``[member, batch, class]``."""
+    each = F.cross_entropy(logits.flatten(0, 1), y.flatten(), reduction="none")
+    return each.view(y.shape).mean(1)

@@ -1,0 +1,247 @@
+"""Searches that train: nothing is trained twice, everything is paid for, and a broken-off search goes on the same."""
+
+import itertools
+import math
+import sys
+
+import numpy as np
+import pytest
+import torch
+from torch import nn
+
+from dnnlab.data import load
+from dnnlab.errors import UsageError
+from dnnlab.nas import columns as c
+from dnnlab.nas import found, lab
+from dnnlab.nas.lab import Lab, Training
+from dnnlab.nas.measure import steps
+from dnnlab.nas.problem import Inherit, Supernet
+from dnnlab.nas.spec import Spec
+from dnnlab.nas.supernets import discretise, inherited, train_darts
+from dnnlab.nets import spaces
+from dnnlab.nets.spaces import Space
+from dnnlab.nets.spaces.supernet import one_hot
+from dnnlab.runner.options import build
+from dnnlab.runner.place import Place
+from dnnlab.training.networks import accuracy
+from dnnlab.training.stacked import batch_order
+
+SMALL = {"budget": "12", "epochs": 1, "finalists": 2, "retrain": 1, "seeds": 1}
+ALL = ["random", "evolution", "rl", "local", "darts", "oneshot", "halving", "hyperband", "proxy:snip"]
+TIMES = ("seconds", "latency")
+
+
+@pytest.fixture(autouse=True)
+def without_onnx(monkeypatch):
+    """One test is about it; it takes seconds for every network."""
+    monkeypatch.setattr(found, "_write_onnx", lambda *args: None)
+
+
+def searched(tmp_path, past=(), stop=None, **options):
+    """The parts of all searches of one seed; with ``stop``, of a session that is killed after so many."""
+    spec = build(Spec, SMALL | options)
+    place = Place(tmp_path / "nas" / "run")
+    return list(itertools.islice(steps(spec.plan(), spec, "cpu", place, list(past)), stop)), spec
+
+
+def rows(parts):
+    """All rows, as dicts."""
+    return [
+        {name: column[i] for name, column in part.items()} for part in parts for i in range(len(part["evaluation"]))
+    ]
+
+
+def without_times(parts):
+    return repr([{name: column for name, column in part.items() if name not in TIMES} for part in parts])
+
+
+def test_a_killed_search_goes_on_to_the_same_rows(tmp_path):
+    whole, _ = searched(tmp_path / "whole", strategy=ALL)
+    for stop in (1, len(whole) // 2, len(whole) - 2):
+        before, _ = searched(tmp_path / str(stop), stop=stop, strategy=ALL)
+        after, _ = searched(tmp_path / str(stop), past=before, strategy=ALL)
+        assert without_times([*before, *after]) == without_times(whole), stop
+    files = sorted(file.name for file in (tmp_path / "whole/nas/run/artifacts").iterdir())
+    assert files == sorted(f"{name.replace(':', '-')}-seed0.{end}" for name in ALL for end in ("toml", "safetensors"))
+
+
+def test_no_network_is_trained_twice_and_each_search_pays_for_its_own(tmp_path, monkeypatch):
+    trained = []
+    real = lab.Lab._train
+
+    def counting(self, bucket, models):
+        trained.extend((self.space.identity(t.code), t.epochs, t.tag) for t in bucket)
+        real(self, bucket, models)
+
+    monkeypatch.setattr(lab.Lab, "_train", counting)
+    parts, spec = searched(tmp_path, strategy=["random", "evolution", "local", "halving"], budget="20")
+    assert len(trained) == len(set(trained))
+    by_search = {}
+    for row in rows(parts):
+        by_search.setdefault(row["cell"], []).append(row)
+    names = [cell.strategy for cell in spec.plan()]
+    for number, own in by_search.items():
+        if names[number] == "average":
+            continue
+        asked = [(row["id"], row["epochs"]) for row in own if row["phase"] == "search"]
+        assert len(asked) == len(set(asked))
+        assert sum(row["epochs"] for row in own) <= 20 * (1 + 1e-9)
+        assert [row["phase"] for row in own].count("retrain") == 2
+        assert [row["phase"] for row in own].count("final") == 1
+
+
+def test_average_architectures_are_the_first_that_random_search_draws(tmp_path):
+    parts, spec = searched(tmp_path, strategy=["random"])
+    names = [cell.strategy for cell in spec.plan()]
+    drawn = [row["id"] for row in rows(parts) if names[row["cell"]] == "random" and row["phase"] == "search"]
+    average = [row for row in rows(parts) if names[row["cell"]] == "average" and row["phase"] == "final"]
+    assert len(average) == 2
+    assert {row["id"] for row in average} <= set(drawn)
+    assert all(0 <= row["test"] <= 1 for row in average)
+
+
+def test_the_finalist_that_validates_best_again_is_tested(tmp_path):
+    parts, _ = searched(tmp_path, strategy=["random"], finalists=3, retrain=2)
+    own = [row for row in rows(parts) if row["cell"] == 1]
+    again = {}
+    for row in own:
+        if row["phase"] == "retrain":
+            again.setdefault(row["id"], []).append(row["validation"])
+    best_in_search = sorted((row["validation"] for row in own if row["phase"] == "search"), reverse=True)[:3]
+    assert sorted(row["validation"] for row in own if row["phase"] == "search" and row["id"] in again)[-3:] == (
+        sorted(best_in_search)
+    )
+    final = [row for row in own if row["phase"] == "final"]
+    assert {row["id"] for row in final} == {max(again, key=lambda key: np.mean(again[key]))}
+    assert len(final) == 2
+    assert not any(math.isfinite(row["test"]) for row in own if row["phase"] != "final")
+
+
+@pytest.mark.parametrize("budget", ["epochs=12", "macs=1e9", "seconds=1.5"])
+def test_other_budgets_end_too(budget, tmp_path):
+    parts, _ = searched(tmp_path, strategy=["random", "evolution"], budget=budget)
+    assert any(row["phase"] == "final" for row in rows(parts))
+    if budget.startswith("macs"):
+        spent = sum(row["macs"] for row in rows(parts) if row["cell"] == 1)
+        assert spent <= 1e9 * 1.2
+
+
+def test_several_objectives_are_weighed_together(tmp_path):
+    pytest.importorskip("optuna")
+    parts, spec = searched(tmp_path, strategy=["evolution", "nsga2"], objectives=["accuracy", "parameters", "latency"])
+    trained = [row for row in rows(parts) if row["phase"] == "search"]
+    assert all(row["latency"] > 0 for row in trained)
+    assert {spec.plan()[row["cell"]].strategy for row in trained} == {"random", "evolution", "nsga2"}
+
+
+FAILING = """
+from torch import nn
+from dnnlab.nets.spaces import Space
+def build(choices, shape, classes):
+    if choices["width"] == 13:
+        raise ValueError("unlucky")
+    return nn.Sequential(nn.Flatten(), nn.Linear(64, choices["width"]), nn.ReLU(), nn.Linear(choices["width"], classes))
+space = Space({"width": (8, 13, 16, 32), "other": (1, 2, 3)}, build)
+wrong = Space({"width": (1, 2)}, lambda choices, shape, classes: nn.Linear(3, 3))
+nothing = 3
+"""
+
+
+@pytest.fixture
+def own(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(sys, "path", [str(tmp_path), *sys.path])
+    (tmp_path / "a_space_of_my_own.py").write_text(FAILING)
+    yield "a_space_of_my_own"
+    sys.modules.pop("a_space_of_my_own", None)
+
+
+def test_architectures_that_fail_are_counted_and_the_search_goes_on(own, tmp_path):
+    parts, _ = searched(tmp_path, strategy=["random", "evolution", "rl"], space=f"{own}:space")
+    failed = [row for row in rows(parts) if row["problem"]]
+    assert failed
+    assert all(row["problem"] == "ValueError: unlucky" for row in failed)
+    assert all(math.isnan(row["validation"]) and row["epochs"] == 1 for row in failed if row["phase"] == "search")
+    assert all(math.isfinite(row["test"]) for row in rows(parts) if row["phase"] == "final")
+
+
+@pytest.mark.parametrize("name", ["wrong", "nothing", "missing"])
+def test_a_space_that_does_not_work_is_refused(name, own, tmp_path):
+    with pytest.raises(UsageError):
+        build(Spec, SMALL | {"space": f"{own}:{name}"}).fit()
+
+
+def a_lab(tmp_path, **options):
+    return Lab(build(Spec, SMALL | options), "digits", 0, "cpu", Place(tmp_path / "nas" / "run"))
+
+
+def test_shared_weights_are_those_of_the_path(tmp_path):
+    """The supernet's accuracy of an architecture, counted by hand on one batch of the whole validation split."""
+    made = a_lab(tmp_path, space="cell")
+    asked = Supernet("oneshot", 1.0, 0)
+    model, _ = made.shared.trained(asked)
+    code = (3, 1, 2, 4, 3, 1)
+    x, y = made.data.inputs(made.data.validation), made.data.y[made.data.validation]
+    with torch.no_grad():
+        right = (model.train()(x, one_hot(code, made.space.sizes, x)).argmax(1) == y).double().mean()
+    assert inherited(model, made.space, code, made.data, 10**6) == pytest.approx(float(right))
+    assert 0 <= made.shared.inherited(Inherit(code, asked)) <= 1
+
+
+def test_darts_ends_in_its_strongest_choices_and_never_in_nothing(tmp_path):
+    space = spaces.find("cell")
+    logits = [torch.tensor([9.0, 0.0, 1.0, 2.0, 1.5])] * 6
+    assert discretise(space, logits) == (3,) * 6
+    assert space.skips(space.choices((1, 1, 1, 1, 0, 3))) == pytest.approx(4 / 6)
+
+
+class Switch(nn.Module):
+    """Logits, or nothing: a supernet of one dimension."""
+
+    def __init__(self):
+        super().__init__()
+        self.linear = nn.Linear(64, 10)
+
+    def forward(self, x, mix):
+        return mix[0][1] * self.linear(x.flatten(1))
+
+
+def test_a_mixture_learns_to_prefer_what_lowers_the_loss(tmp_path):
+    made = a_lab(tmp_path)
+    space = Space({"switch": ("off", "on")}, lambda choices, shape, classes: None)
+    order = batch_order(len(made.data.train), 64, np.random.default_rng(0))
+    (alpha,) = train_darts(Switch(), space, made.data, order, 0.01, 60)
+    assert alpha[1] - alpha[0] > 0.6  # of at most 60 steps of 0.01 each, for both
+    assert discretise(space, [alpha]) == (1,)
+
+
+def test_retrained_weights_come_from_the_checkpoint(tmp_path, monkeypatch):
+    made = a_lab(tmp_path)
+    training = Training((0,) * len(made.space.sizes), 1.0, "fresh 0")
+    (bucket,) = made.buckets([training])
+    (fact,) = made.train(bucket)
+    monkeypatch.setattr(lab.Lab, "_train", lambda *args: pytest.fail("trained again"))
+    again = a_lab(tmp_path)
+    again.buckets([training])
+    assert accuracy(again.trained_model(training), again.data, again.data.validation) == fact["validation"]
+
+
+def test_onnx_gives_what_pytorch_gives(tmp_path, monkeypatch):
+    pytest.importorskip("onnxscript")
+    runtime = pytest.importorskip("onnxruntime")
+    monkeypatch.undo()
+    parts, spec = searched(tmp_path, strategy=["random"])
+    assert parts
+    folder = tmp_path / "nas" / "run" / "artifacts"
+    described = spaces.read(str(folder / "random-seed0.toml"))
+    from safetensors.torch import load_file
+
+    net = described.build((1, 8, 8), 10).eval()
+    net.load_state_dict(load_file(folder / "random-seed0.safetensors"))
+    data = load("digits")
+    x = data.inputs(data.test[:7])
+    session = runtime.InferenceSession(folder / "random-seed0.onnx")
+    (logits,) = session.run(None, {session.get_inputs()[0].name: x.numpy()})
+    assert logits == pytest.approx(net(x).detach().numpy(), abs=1e-5)
+    assert spec.strategies == ("average", "random")
+    assert c.FINAL in {row["phase"] for row in rows(parts)}
