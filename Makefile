@@ -4,7 +4,7 @@ DNNLAB := .venv/bin/dnnlab
 DATA ?= digits
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test test-faults test-all check format docs bench clean part-1 part-2 part-3 gradient-flow dead-relu compare-arch nas check-claims search-table reproduce theory-table
+.PHONY: help setup demo test test-faults test-all check format docs bench clean part-1 part-2 part-3 part-4 gradient-flow dead-relu compare-arch compress nas check-claims search-table reproduce theory-table
 
 help: ## List the targets
 	@sed -n 's/^\([a-z0-9 -]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 16
@@ -13,7 +13,7 @@ setup: .venv/.done ## Make .venv with the tested versions
 
 .venv/.done: pyproject.toml constraints.txt
 	test -x $(PY) || python3 -m venv .venv
-	$(PY) -m pip install --quiet --disable-pip-version-check --constraint constraints.txt --editable '.[nas]' \
+	$(PY) -m pip install --quiet --disable-pip-version-check --constraint constraints.txt --editable '.[compress,nas]' \
 		pytest hypothesis ruff mypy pandas-stubs scipy-stubs
 	touch $@
 
@@ -60,7 +60,10 @@ part-2: setup ## Claims of part 2: modern activation functions
 part-3: setup ## Claims of part 3: architectures
 	$(DNNLAB) reproduce experiments/3-architectures
 
-gradient-flow dead-relu compare-arch nas check-claims: setup ## Claims that one experiment decides
+part-4: setup ## Claims of part 4: compression
+	$(DNNLAB) reproduce experiments/4-compression
+
+gradient-flow dead-relu compare-arch compress nas check-claims: setup ## Claims that one experiment decides
 	$(DNNLAB) reproduce $$(grep -l '^experiment = "$(@:check-claims=check)"' experiments/*/*.toml)
 
 theory-table: setup ## Measured rates against theory: 9 activations x 3 initialisers x 3 normalisations

@@ -10,7 +10,7 @@ from typing import Any
 
 __version__ = "0.1.0"
 
-_EXPERIMENTS = ("gradient_flow", "dead_relu", "compare_arch", "nas", "check")
+_EXPERIMENTS = ("gradient_flow", "dead_relu", "compare_arch", "compress", "nas", "check")
 
 __all__ = ["__version__", "create_model", *_EXPERIMENTS]
 

@@ -224,6 +224,17 @@ def diff_runs(
     show_diff(compare(left, right), as_json)
 
 
+@app.command("decompress", rich_help_panel="Data")
+def decompress_file(
+    file: Annotated[Path, typer.Argument(help="A container that dnnlab compress wrote: FILE.dnnz.")],
+    to: Annotated[Path | None, typer.Option(help="Where to write; FILE.safetensors when not given.")] = None,
+) -> None:
+    """Write the state dict in a .dnnz container as .safetensors, exactly, and list what each layer takes."""
+    from dnnlab.compress.unpack import unpack
+
+    unpack(file, to)
+
+
 @_data.callback()
 def list_data(context: typer.Context) -> None:
     """List the data sets: which are here, and how to get the others."""

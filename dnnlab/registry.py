@@ -9,6 +9,7 @@ EXPERIMENTS = {
         Experiment("gradient-flow", "dnnlab.gradient_flow"),
         Experiment("dead-relu", "dnnlab.dead_relu"),
         Experiment("compare-arch", "dnnlab.compare_arch"),
+        Experiment("compress", "dnnlab.compress"),
         Experiment("nas", "dnnlab.nas"),
         Experiment("check", "dnnlab.check"),
     )

@@ -43,8 +43,14 @@ A space of your own: [cyan]dnnlab nas --space mypackage.spaces:space --data fold
 """
 
 MEASURED_BY = (
-    *(f"nas/{part}.py" for part in ("correlations", "found", "lab", "latency", "ledger", "measure", "pareto")),
-    *(f"nas/{part}.py" for part in ("problem", "proxies", "running", "searching", "shared", "supernets", "table")),
+    *(
+        f"nas/{part}.py"
+        for part in ("cells", "columns", "correlations", "found", "lab", "latency", "ledger", "measure", "pareto")
+    ),
+    *(
+        f"nas/{part}.py"
+        for part in ("problem", "proxies", "proxy_names", "running", "searching", "shared", "supernets", "table")
+    ),
     *("nas/tabular.py", "nas/strategies", "data", "nets", "runner/seeds.py", "training"),
 )
 

@@ -124,6 +124,8 @@ def _resize(module: Any) -> None:
     """Make a layer's own account of its size that of its tensors."""
     if isinstance(module, nn.Linear):
         module.out_features, module.in_features = module.weight.shape
+    elif isinstance(module, nn.LayerNorm):
+        module.normalized_shape = module.normalized_shape if module.weight is None else tuple(module.weight.shape)
     elif isinstance(module, CONVOLUTION):
         module.out_channels, module.in_channels = module.weight.shape[0], module.weight.shape[1] * module.groups
     else:
@@ -133,10 +135,13 @@ def _resize(module: Any) -> None:
 def fit(network: nn.Module, state: dict[str, Tensor]) -> None:
     """Give the layers of ``network`` the smaller sizes of a pruned ``state``, so that it loads."""
     for prefix, module in network.named_modules():
-        if not (_narrowable(module) or isinstance(module, BATCH_NORM)):
+        depthwise = isinstance(module, CONVOLUTION) and module.groups == module.in_channels == module.out_channels
+        if not (_narrowable(module) or depthwise or isinstance(module, (BATCH_NORM, nn.LayerNorm))):
             continue
         for name, held in [*module.named_parameters(recurse=False), *module.named_buffers(recurse=False)]:
             found = state.get(f"{prefix}.{name}" if prefix else name)
             if found is not None and found.shape != held.shape and found.ndim == held.ndim:
                 _replace(module, name, held.new_empty(found.shape))
+        if depthwise:
+            module.groups = len(cast(Tensor, module.weight))
         _resize(module)

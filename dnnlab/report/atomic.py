@@ -1,11 +1,17 @@
 """Files that are there whole or not at all."""
 
 import os
+from collections.abc import Iterable
 from pathlib import Path
 
 
 def write(path: Path, content: bytes) -> None:
-    """Write ``content`` so that ``path`` holds the old bytes or the new, whatever is killed or unplugged.
+    """`write_parts` of one part."""
+    write_parts(path, [content])
+
+
+def write_parts(path: Path, parts: Iterable[bytes]) -> None:
+    """Write ``parts`` so that ``path`` holds the old bytes or the new, whatever is killed or unplugged.
 
     Raises:
         OSError: the folder cannot be made or written to; ``path`` is then as it was.
@@ -14,7 +20,7 @@ def write(path: Path, content: bytes) -> None:
     temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
     try:
         with temporary.open("wb") as file:
-            file.write(content)
+            file.writelines(parts)
             file.flush()
             os.fsync(file.fileno())
         os.replace(temporary, path)

@@ -4,7 +4,7 @@ import csv
 import json
 import math
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -229,19 +229,35 @@ def to_csv(frame: pd.DataFrame, columns: Sequence[Column], path: Path) -> None:
         OSError: ``path`` cannot be written; it is then as it was.
     """
     check(frame, columns)
-    names = [column.name for column in columns]
-    rows = zip(*(values(frame[name]) for name in names), strict=True)
-    lines = [names, *([_field(value) for value in row] for row in rows)]
+    atomic.write_parts(path, (text.encode("utf-8", "backslashreplace") for text in _csv(frame, columns)))
+
+
+_ROWS = 20_000
+"""Rows that are text at a time."""
+
+
+def _csv(frame: pd.DataFrame, columns: Sequence[Column]) -> Iterator[str]:
     # csv.writer leaves a lone \r unquoted before Python 3.13, and pandas then reads a line's end there.
-    # An empty line would be no row, which concerns files of one column.
-    text = "".join((",".join(map(_quoted, line)) or '""') + "\n" for line in lines)
-    atomic.write(path, text.encode("utf-8", "backslashreplace"))
+    yield _lines([[_quoted(column.name)] for column in columns])
+    for start in range(0, len(frame), _ROWS):
+        part = frame.iloc[start : start + _ROWS]
+        yield _lines([_fields(part[column.name], column.dtype) for column in columns])
 
 
-def _field(value: Value) -> str:
-    if value is None:
-        return ""
-    return repr(value) if isinstance(value, float) else str(value)
+def _lines(columns: Sequence[Sequence[str]]) -> str:
+    empty = '""'  # an empty line would be no row, which concerns files of one column
+    return "".join(f"{line or empty}\n" for line in map(",".join, zip(*columns, strict=True)))
+
+
+def _fields(series: pd.Series, dtype: type) -> list[str]:
+    """The column as text, by column rather than by cell: tables have millions."""
+    if dtype is float:
+        return ["" if value != value else repr(value) for value in series.to_numpy(float).tolist()]
+    if dtype is str:
+        texts = ["" if text is None else str(text) for text in values(series)]
+        quoted = {text: _quoted(text) for text in set(texts)}
+        return [quoted[text] for text in texts]
+    return ["" if value is None else str(value) for value in values(series)]
 
 
 def _quoted(field: str) -> str:

@@ -30,7 +30,7 @@ class Outlook:
         lines = [
             f"{self.cells} cells in {len(self.stacks)} stacks on {self.device}",
             *(f"  {stack['first']}: {stack['cells']} cells" for stack in self.stacks),
-            f"cost: {self.macs:.3g} multiply–accumulates" if known else "cost: not known for a model of one's own",
+            f"cost: {self.macs:.3g} multiply–accumulates" if known else "cost: not known beforehand",
             f"folder: {self.folder}{' (there already)' if self.exists else ''}",
         ]
         return "\n".join(lines)

@@ -9,6 +9,7 @@ import os
 import signal
 import sys
 import threading
+import time
 from collections.abc import Callable
 from concurrent.futures import BrokenExecutor, Executor, Future
 from dataclasses import dataclass
@@ -82,12 +83,24 @@ def prepare(threads: int, folder: str) -> None:
     keep_freed_memory()
 
 
+def _prepare_process(threads: int, folder: str) -> None:
+    """A worker that ends with its parent, which cannot end it when it is killed itself."""
+    threading.Thread(target=_end_with, args=(os.getppid(),), daemon=True).start()
+    prepare(threads, folder)
+
+
+def _end_with(parent: int) -> None:
+    while os.getppid() == parent:
+        time.sleep(0.5)
+    os._exit(1)
+
+
 def _processes(count: int) -> Pool:
     import joblib
     from joblib.externals.loky import ProcessPoolExecutor
 
     def open_(threads: int) -> Executor:
-        return ProcessPoolExecutor(1, initializer=prepare, initargs=(threads, os.getcwd()))
+        return ProcessPoolExecutor(1, initializer=_prepare_process, initargs=(threads, os.getcwd()))
 
     def room(threads: int) -> int:
         fitting = max(1, int(joblib.cpu_count()) // threads)

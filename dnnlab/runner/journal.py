@@ -5,9 +5,12 @@ flight. A last line that was cut short is dropped with a warning, and cut off be
 that does not read anywhere else, or does not have its checksum, means that the file was damaged, and raises.
 """
 
+import dataclasses
 import fcntl
 import json
 import os
+import re
+import sys
 import warnings
 import zlib
 from collections.abc import Iterator
@@ -21,7 +24,8 @@ from dnnlab.errors import DnnlabError
 Rows = dict[str, list[Any]]
 """Columns of equal length; ``cell`` is the number of the cell within its stack."""
 
-FORMAT = 1
+FORMAT = 2
+_LINE = re.compile(rb'\{"format":%d,"crc":(\d+),"entry":(.*)\}' % FORMAT, re.DOTALL)
 
 
 @dataclass(frozen=True)
@@ -33,9 +37,29 @@ class Entry:
     seconds: float
     error: str = ""
 
-    def checksum(self) -> int:
-        """CRC-32 of the entry: one wrong digit would still read, and be believed."""
-        return zlib.crc32(json.dumps([self.stack, self.rows, self.seconds, self.error]).encode())
+    def line(self) -> bytes:
+        """The entry as a line, with the CRC-32 of its text: one wrong digit would still read, and be believed."""
+        text = json.dumps(dataclasses.asdict(self), separators=(",", ":")).encode()
+        return b'{"format":%d,"crc":%d,"entry":%s}\n' % (FORMAT, zlib.crc32(text), text)
+
+
+def _read(line: bytes) -> Entry | None:
+    """The entry on ``line``, or `None` where it is none."""
+    found = _LINE.fullmatch(line)
+    if found is None or zlib.crc32(found[2]) != int(found[1]):
+        return None
+    try:
+        entry = Entry(**json.loads(found[2]))
+    except (ValueError, TypeError, RecursionError):
+        return None
+    # Names of layers and the like come a million times.
+    return dataclasses.replace(entry, rows={name: _interned(values) for name, values in entry.rows.items()})
+
+
+def _interned(values: list[Any]) -> list[Any]:
+    if not values or type(values[0]) is not str:
+        return values
+    return [sys.intern(value) if type(value) is str else value for value in values]
 
 
 class Journal:
@@ -50,21 +74,21 @@ class Journal:
         Raises:
             DnnlabError: a line other than a torn last one does not read.
         """
-        return dict(self._entries())
+        return {entry.stack: entry for entry in self.entries()}
 
-    def _entries(self) -> Iterator[tuple[str, Entry]]:
+    def entries(self) -> Iterator[Entry]:
+        """All entries in their order; of one stack the last counts.
+
+        Raises:
+            DnnlabError: a line other than a torn last one does not read.
+        """
         if not self.path.exists():
             return
         for number, line in enumerate(self._whole_lines(), 1):
-            try:
-                record = json.loads(line)
-                entry = Entry(record["stack"], record["rows"], record["seconds"], record["error"])
-                whole = record["format"] == FORMAT and record["crc"] == entry.checksum()
-            except (ValueError, TypeError, KeyError, RecursionError):
-                whole = False
-            if not whole:
+            entry = _read(line)
+            if entry is None:
                 raise DnnlabError(f"{self.path} is damaged at line {number}; restore it, or measure anew with --fresh.")
-            yield entry.stack, entry
+            yield entry
 
     def _whole_lines(self) -> list[bytes]:
         *lines, rest = self.path.read_bytes().split(b"\n")
@@ -111,15 +135,7 @@ class Writer:
 
     def append(self, entry: Entry) -> None:
         """Write one entry, and return when it is on the disk."""
-        record = {
-            "format": FORMAT,
-            "crc": entry.checksum(),
-            "stack": entry.stack,
-            "seconds": entry.seconds,
-            "error": entry.error,
-            "rows": entry.rows,
-        }
-        line = json.dumps(record, separators=(",", ":")).encode() + b"\n"
+        line = entry.line()
         written = os.write(self.descriptor, line)
         while written < len(line):  # a signal or a nearly full disk can split the write
             written += os.write(self.descriptor, line[written:])

@@ -3,7 +3,7 @@
 import dataclasses
 import importlib.metadata
 import itertools
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Container, Iterator, Mapping, Sequence
 from typing import Any
 
 from dnnlab.runner.experiment import Cell, Experiment, Spec
@@ -26,10 +26,13 @@ class Stack:
         """The key of one of its parts, where it comes in parts."""
         return f"{self.key}.{number}"
 
+    def part_names(self, entries: Container[str]) -> list[str]:
+        """The keys of those of its parts that are among the ``entries``, in order."""
+        return list(itertools.takewhile(entries.__contains__, map(self.part, itertools.count())))
+
     def parts(self, entries: Mapping[str, Entry]) -> list[Rows]:
-        """Those of its parts that are among the ``entries``, in order."""
-        names = itertools.takewhile(entries.__contains__, map(self.part, itertools.count()))
-        return [entries[name].rows for name in names]
+        """Those parts."""
+        return [entries[name].rows for name in self.part_names(entries)]
 
 
 @dataclasses.dataclass(frozen=True)

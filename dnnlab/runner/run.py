@@ -1,7 +1,7 @@
 """Measure a spec into its folder, go on where a run broke off, and make every table from the journal."""
 
 import datetime
-from collections.abc import Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 import pandas as pd
@@ -160,7 +160,7 @@ def write_tables(
     from dnnlab.runner.page import write_page
 
     schema = experiment.columns.schema(spec)
-    cells = cells_table(schema.cells, plan, journal.read())
+    cells = cells_table(schema.cells, plan, journal.entries())
     if cells.empty:
         raise DnnlabError(f"nothing of {folder.path} has been measured yet; run its command again.")
     summary = experiment.summary.summarise(cells, spec)
@@ -170,19 +170,16 @@ def write_tables(
     return Run(folder.path, experiment, spec)
 
 
-def cells_table(columns: Sequence[Column], plan: planning.Plan, entries: dict[str, Entry]) -> pd.DataFrame:
+def cells_table(columns: Sequence[Column], plan: planning.Plan, entries: Iterable[Entry]) -> pd.DataFrame:
     """The tidy table in the plan's order: the fields of each cell, then what was measured of it."""
+    sizes = {stack.key: len(stack.cells) for stack in plan.stacks}
+    measured = {entry.stack: _frame(entry, sizes) for entry in entries}
     parts = []
     for stack in plan.stacks:
-        entry = entries.get(stack.key)
-        measured = stack.parts(entries)
-        if entry is None and not measured:
+        names = [*stack.part_names(measured), *([stack.key] if stack.key in measured else [])]
+        if not names:
             continue
-        if entry is not None and entry.error:  # one row a cell, with nothing measured and the reason
-            measured.append({"cell": list(range(len(stack.cells))), "error": [entry.error] * len(stack.cells)})
-        elif entry is not None and entry.rows:
-            measured.append(entry.rows)
-        rows = pd.concat([pd.DataFrame({"error": "", **part}) for part in measured], ignore_index=True)
+        rows = pd.concat([measured.pop(name) for name in names], ignore_index=True)
         own = pd.DataFrame([{**_fields(cell), "cell": i} for i, cell in enumerate(stack.cells)])
         merged = own.merge(rows, on="cell", how="inner")
         merged["_number"] = merged["cell"].map(dict(enumerate(stack.numbers)))
@@ -191,6 +188,14 @@ def cells_table(columns: Sequence[Column], plan: planning.Plan, entries: dict[st
         return fit(pd.DataFrame(), columns)
     table = pd.concat(parts, ignore_index=True).sort_values("_number", kind="stable", ignore_index=True)
     return fit(table, columns)
+
+
+def _frame(entry: Entry, sizes: Mapping[str, int]) -> pd.DataFrame:
+    """The rows of an entry; of a failed stack one a cell, with nothing measured and the reason."""
+    if entry.error:
+        cells = range(sizes.get(entry.stack, 0))
+        return pd.DataFrame({"cell": cells, "error": [entry.error] * len(cells)})
+    return pd.DataFrame({"error": "", **entry.rows}) if entry.rows else pd.DataFrame({"cell": [], "error": []})
 
 
 def _fields(cell: Any) -> dict[str, Any]:

@@ -3,6 +3,7 @@
 import subprocess
 import sys
 import time
+from pathlib import Path
 
 import pytest
 
@@ -37,6 +38,37 @@ def test_processes_give_the_bytes_of_this_process(tmp_path):
     inline, _ = run("inline", tmp_path / "inline")
     processes, _ = run("processes:2", tmp_path / "processes")
     assert inline == processes
+
+
+@pytest.mark.skipif(not Path("/proc/self/task").exists(), reason="looks for children under /proc")
+def test_workers_end_with_a_parent_that_is_killed(tmp_path):
+    command = [
+        sys.executable,
+        "-m",
+        "dnnlab",
+        *COMMAND[:2],
+        "separability",
+        "--budget",
+        "steps=1000000",
+        "--seeds",
+        "2",
+    ]
+    process = subprocess.Popen([*command, "--engine", "processes:2", "--out", str(tmp_path)], stderr=subprocess.DEVNULL)
+
+    def workers():
+        pids = Path(f"/proc/{process.pid}/task/{process.pid}/children")
+        return [int(pid) for pid in pids.read_text().split()] if pids.exists() else []
+
+    until(lambda: len(workers()) >= 2)
+    children = workers()
+    process.kill()
+    process.wait()
+    until(lambda: not any(alive(pid) for pid in children), patience=30)
+
+
+def alive(pid):
+    status = Path(f"/proc/{pid}/stat")
+    return status.exists() and status.read_text().rpartition(")")[2].split()[0] != "Z"
 
 
 @pytest.fixture

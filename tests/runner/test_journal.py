@@ -137,7 +137,7 @@ def test_a_malformed_line_raises_and_names_its_number(journal, line):
 
 def test_another_format_raises(journal):
     write(journal, A)
-    journal.path.write_bytes(journal.path.read_bytes().replace(b'"format":1', b'"format":2'))
+    journal.path.write_bytes(journal.path.read_bytes().replace(b'"format":2', b'"format":3'))
     with pytest.raises(DnnlabError, match="line 1"):
         journal.read()
 

@@ -1,0 +1,55 @@
+"""The card beside an artefact: what it is, from what it came, how to load it, and what was measured of it."""
+
+import hashlib
+import json
+import math
+from collections.abc import Mapping
+from typing import Any
+
+import dnnlab
+from dnnlab.compress.files import Artefact
+from dnnlab.data.dataset import Dataset
+from dnnlab.report import atomic
+
+_HOW = {
+    ".onnx": "onnxruntime.InferenceSession(FILE).run(['logits'], {'x': x})[0]",
+    ".dnnz": "dnnlab decompress FILE writes FILE.safetensors, the state dict; storage and transfer: no runtime "
+    "executes the container itself",
+}
+
+
+def write(artefact: Artefact, row: Mapping[str, Any], cell: Any, data: Dataset) -> None:
+    """Write ``FILE.json``."""
+    content = artefact.path.read_bytes()
+    card = {
+        "file": artefact.path.name,
+        "sha256": hashlib.sha256(content).hexdigest(),
+        "what": f"{cell.arch} after {row['chain'] or 'training'}" + (f", {row['method']}" if row["role"] else ""),
+        "from": {"network": cell.arch, "data": data.name, "data_digest": data.digest, "seed": cell.seed,
+                 "chain": row["chain"], "dnnlab": dnnlab.__version__},
+        "load": _HOW[artefact.path.suffix],
+        "input": {
+            "shape": ["batch", *data.shape],
+            "as": "(value - mean) / std, float32" + ("" if len(data.shape) < 3 else ", mean and std a channel"),
+            "mean": data.mean.tolist(),
+            "std": data.std.tolist(),
+        },
+        "classes": list(data.classes),
+        "measured": {name: _plain(value) for name, value in row.items() if name not in ("role", "chain", "file")},
+        "layers": [
+            {
+                "name": layer.name,
+                "shape": list(layer.shape),
+                "nonzeros": layer.nonzeros,
+                "levels": layer.levels,
+                "bits_per_weight": round(layer.bits_per_weight, 4),
+                "entropy_bound": round(layer.bound_per_weight, 4),
+            }
+            for layer in artefact.layers
+        ],
+    }  # fmt: skip
+    atomic.write(artefact.path.with_name(f"{artefact.path.name}.json"), (json.dumps(card, indent=1) + "\n").encode())
+
+
+def _plain(value: Any) -> Any:
+    return None if isinstance(value, float) and not math.isfinite(value) else value

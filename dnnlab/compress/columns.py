@@ -1,0 +1,141 @@
+"""The columns of ``cells.csv`` and ``summary.csv``: names, types, meanings. The docs are made from here."""
+
+from typing import Any
+
+from dnnlab.report.columns import Column, Schema, estimate
+
+BASELINE, HOLDS, LOSES, NO_SMALLER = "baseline", "holds", "loses", "no smaller"
+UNDECIDED, DIVERGED = "undecided", "diverged"
+TONES = {
+    BASELINE: "muted",
+    HOLDS: "good",
+    LOSES: "bad",
+    NO_SMALLER: "warn",
+    UNDECIDED: "muted",
+    DIVERGED: "bad",
+}
+
+CONFIGURATION = ("arch", "data", "recipe", "role", "stage", "method")
+"""What tells the rows of the summary apart."""
+
+_NETWORK = (
+    Column("arch", str, "the network: of the catalogue, or the user's own", screen="arch"),
+    Column("data", str, "data set", screen="data"),
+)
+_RECIPE = Column("recipe", str, "the chain that was asked for; empty for the network itself")
+_ROLE = Column("role", str, "baseline, chain, control, or trial of a search (in cells.csv alone)")
+_STAGE = Column("stage", int, "stages of the chain that are done")
+_METHOD = Column("method", str, "the last stage, or what the control is", screen="method")
+_CHAIN = Column("chain", str, "the stages until here, with what a search chose", screen="chain")
+_FORM = Column("form", str, "dense, sparse, shared, coded or int8; empty under zstd")
+
+_SIZES = (
+    Column("params", float, "parameters of the network, zeros included"),
+    Column("nonzeros", float, "parameters that are not zero", screen="non-zeros"),
+    Column("macs", float, "multiply–accumulates of one input, zeros included"),
+    Column("bytes", float, "bytes of the file, with all that it takes to read it back", unit="B", screen="bytes"),
+    Column("ratio", float, "4 bytes a parameter of the network itself, over those bytes", screen="ratio"),
+    Column("ratio_onnx", float, "bytes of the network's own FP32 ONNX file, stripped, over those bytes"),
+    Column("bits_per_weight", float, "in a container: bits an entry, indices included"),
+    Column("entropy_bound", float, "the same by the entropy of its numbers, each on its own", unit="bit"),
+)
+_TIMES = (
+    Column("latency_ms", float, "one input in ONNX Runtime on one thread, median", unit="ms", screen="latency"),
+    Column("latency_min_ms", float, "the least", unit="ms"),
+    Column("latency_p95_ms", float, "95th percentile", unit="ms"),
+    Column("base_latency_ms", float, "the network itself, timed in turns with it", unit="ms"),
+    Column("speedup", float, "that over this: above 1 is faster", screen="speedup"),
+    Column("latency32_ms", float, "32 inputs at once, median", unit="ms"),
+    Column("latency32_min_ms", float, "the least", unit="ms"),
+    Column("latency32_p95_ms", float, "95th percentile", unit="ms"),
+    Column("base_latency32_ms", float, "the network itself, timed in turns with it", unit="ms"),
+    Column("speedup32", float, "that over this"),
+)
+_INT8 = (
+    Column("int8_share", float, "share of convolutions and matrix products that run in eight bits"),
+    Column("int8_kind", str, "signs of activations and weights, U8S8 or S8S8, where quantised ahead"),
+)
+_MEMORY = Column(
+    "memory_bytes", float, "weights as the runtime holds them, and activations of one input at their most", unit="B"
+)
+
+CELLS = (
+    *_NETWORK,
+    _RECIPE,
+    Column("seed", int, "number of the seed, above --seed"),
+    _ROLE,
+    Column("stage", float, "stages of the chain that are done"),
+    _METHOD,
+    _CHAIN,
+    _FORM,
+    Column("strength", float, "trial: from 0, gentle, to 1"),
+    *_SIZES,
+    Column("validation_accuracy", float, "share of the validation split that the file gets right"),
+    Column("validation_drop", float, "what that is below the network itself's"),
+    Column("accuracy", float, "share of the test split that the file gets right, read back"),
+    Column("tested", float, "test examples"),
+    Column("errors", float, "of those, wrong"),
+    Column("base_errors", float, "wrong by the network itself"),
+    Column("gained", float, "right here, wrong by the network itself"),
+    Column("lost", float, "wrong here, right by the network itself"),
+    Column("diverged", float, "1 where logits are not numbers"),
+    *_TIMES,
+    *_INT8,
+    _MEMORY,
+    Column("noisy", float, "1 where the machine's own speed varied by more than a tenth"),
+    Column("seconds", float, "of training and measuring this row", unit="s"),
+    Column("file", str, "the file, from the run's folder"),
+    Column("error", str, "why nothing was measured"),
+)
+
+SUMMARY = (
+    *_NETWORK,
+    _RECIPE,
+    _ROLE,
+    _STAGE,
+    _METHOD,
+    _CHAIN,
+    _FORM,
+    Column("seeds", int, "seeds that were measured", screen="seeds"),
+    *_SIZES,
+    *estimate("accuracy", "share of the test split that the file gets right, read back, mean over seeds", "accuracy"),
+    Column(
+        "accuracy_drop",
+        float,
+        "what that is below the network itself's, seed by seed",
+        screen="drop",
+        low="drop_lo",
+        high="drop_hi",
+    ),
+    Column("drop_lo", float, "lower end of its 95 % interval over seeds"),
+    Column("drop_hi", float, "upper end"),
+    Column("drop_examples_lo", float, "lower end of a 95 % interval by bootstrap over the test examples of all seeds"),
+    Column("drop_examples_hi", float, "upper end"),
+    Column("mcnemar_p", float, "p-value of no change (McNemar), over the same, Holm-corrected for all rows"),
+    Column("errors", float, "test examples wrong, mean over seeds", screen="errors"),
+    Column("errors_lo", float, "the fewest of a seed"),
+    Column("errors_hi", float, "the most"),
+    Column("base_errors", float, "wrong by the network itself, mean over seeds"),
+    Column("tested", int, "test examples", screen="of"),
+    *_TIMES,
+    *_INT8,
+    _MEMORY,
+    Column("noisy", bool, "the machine's own speed varied by more than a tenth: times are doubtful"),
+    Column("file", str, "the file of the first seed, from the run's folder"),
+    Column(
+        "verdict",
+        str,
+        "holds (smaller, and shown to lose less than a point), loses (shown to lose more), no smaller, diverged, "
+        "undecided; baseline for the network itself",
+        screen="verdict",
+    ),
+    Column("diverged", int, "seeds whose logits are not numbers"),
+    Column("failed", int, "cells that failed; cells.csv says why"),
+)
+
+SCHEMAS = {"": Schema(CELLS, SUMMARY, TONES, CONFIGURATION, compared=("accuracy", "bytes"))}
+
+
+def schema(spec: Any) -> Schema:
+    """There is one."""
+    return SCHEMAS[""]

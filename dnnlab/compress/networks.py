@@ -1,0 +1,76 @@
+"""The networks that are compressed, and their students: fresh, trained or a user's own."""
+
+from collections.abc import Sequence
+from typing import Any
+
+import torch
+from torch import nn
+
+from dnnlab.data import load
+from dnnlab.data.dataset import Dataset
+from dnnlab.errors import UsageError
+from dnnlab.nets import named, own
+from dnnlab.nets.catalogue import parse
+from dnnlab.nets.cost import count
+from dnnlab.runner.seeds import stream
+from dnnlab.training.plain import logits
+
+_STUDENT_WIDTH = 0.25
+
+
+def fresh(name: str, data: Dataset, base: int, seed: int, purpose: str) -> nn.Module:
+    """A network of this name, its weights drawn from the seed alone."""
+    torch.manual_seed(int(stream(base, seed, purpose).integers(2**63)))
+    return named.build(name, data.shape, len(data.classes))
+
+
+def student_name(spec: Any, network: str) -> str:
+    """What distill trains: what was asked for, or the network itself at a quarter of its width."""
+    if spec.student:
+        return str(spec.student)
+    return at_width(network, _STUDENT_WIDTH)
+
+
+def at_width(network: str, width: float) -> str:
+    """A network of the catalogue, so many times as wide as it is."""
+    member, options = parse(network)
+    options = options | {"width": width * float(options.get("width", 1.0))}
+    return f"{member.name}:" + ",".join(f"{name}={value:g}" if isinstance(value, float) else f"{name}={value}"
+                                        for name, value in options.items())  # fmt: skip
+
+
+def check_fit(spec: Any) -> None:
+    """See that every network, and every student, takes every data set, before anything is trained.
+
+    Raises:
+        UsageError: one does not, its weights are another's, or its batch is larger than the training split.
+    """
+    for data_name in spec.data:
+        data = load(data_name)
+        examples = min(spec.train_size or len(data.train), len(data.train))
+        if spec.batch_size > examples:
+            raise UsageError(f"--batch-size {spec.batch_size} is more than the {examples} training examples.")
+        wanted = list(spec.networks)
+        if any(stage.kind == "distill" for stage in spec.stages):
+            wanted += [student_name(spec, network) for network in spec.networks]
+        for name in dict.fromkeys(wanted):
+            model = named.build(name, data.shape, len(data.classes))
+            if spec.weights and name == spec.model:
+                own.load_weights(model, spec.weights)
+            with torch.no_grad():
+                logits(model.eval(), data, data.train[:2])
+            if not any(p.ndim > 1 for p in model.parameters()):
+                raise UsageError(f"{name} has no weights to compress.")
+
+
+def smaller_than(network: str, shape: Sequence[int], classes: int, parameters: float) -> str:
+    """The network of the catalogue at the largest width with at most so many parameters; empty where there is none."""
+    low, high, best = 0.0, 1.0, ""
+    for _ in range(14):
+        middle = (low + high) / 2
+        name = at_width(network, middle)
+        if count(named.build(name, shape, classes, skeleton=True), shape).parameters <= parameters:
+            low, best = middle, name
+        else:
+            high = middle
+    return best

@@ -1,0 +1,155 @@
+"""The training that follows a stage: a network learns what it lost, from labels and from the network it came from."""
+
+import copy
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from dnnlab.data.dataset import Dataset
+from dnnlab.nets.blocks import WithAux
+from dnnlab.runner.seeds import stream
+from dnnlab.training import networks
+from dnnlab.training.plain import outputs
+from dnnlab.training.stacked import batch_order
+
+EPOCHS, STEPS = 10.0, 2000
+"""Of a training whose length nobody says: so many epochs, and on small data more, until there are so many steps."""
+
+
+@dataclass(frozen=True)
+class Workshop:
+    """What every stage of a cell works with."""
+
+    data: Dataset
+    base: int
+    seed: int
+    batch_size: int
+    recipe: networks.Recipe
+    """Of recovery; its rate is that of a stage's first step."""
+    epochs: float | None
+    """Of recovery, where the stage does not say; ``None`` takes `EPOCHS`, or as many as make `STEPS` steps."""
+    teacher: nn.Module | None
+    """The network before the chain; ``None`` recovers from labels alone."""
+    temperature: float
+    teaching: float
+    """Share of the teacher in the loss."""
+    student: Callable[[], nn.Module]
+    """Makes the fresh network that distillation trains."""
+
+    def length(self, epochs: float | None) -> float:
+        """Epochs of a training that is to take ``epochs``, or does not say."""
+        asked = self.epochs if epochs is None else epochs
+        return asked if asked is not None else max(EPOCHS, STEPS / (len(self.data.train) // self.batch_size))
+
+    def train(
+        self,
+        model: nn.Module,
+        purpose: str,
+        epochs: float | None = None,
+        *,
+        wrap: Callable[[Any], Any] | None = None,
+        before: Callable[[float], None] | None = None,
+        taught: bool = True,
+        hints: bool = False,
+        rate: float = 1.0,
+    ) -> None:
+        """Train ``model``; ``wrap`` puts an optimiser around the optimiser, ``before`` is called before every step
+        with the share that is done, and ``rate`` scales the learning rate.
+
+        ``purpose`` names the random streams, so that two trainings never see the same order of batches by accident.
+        """
+        training = _Taught(model, self, purpose, self.teacher if taught else None, hints, rate)
+        if wrap is not None:
+            training.optimiser = wrap(training.optimiser)
+        steps = round(self.length(epochs) * (len(self.data.train) // self.batch_size))
+        for step in range(steps):
+            if before is not None:
+                before(step / steps)
+            training.step(step / steps)
+        training.close()
+        model.eval()
+
+
+class _Taught(networks.NetworkTraining):
+    """Training with a teacher beside the labels: KL·T² and cross-entropy (Hinton 2015)."""
+
+    def __init__(
+        self, model: nn.Module, shop: Workshop, purpose: str, teacher: nn.Module | None, hints: bool, rate: float
+    ) -> None:
+        recipe = networks.Recipe(**{**vars(shop.recipe), "lr": shop.recipe.lr * rate})
+        super().__init__(
+            model,
+            shop.data,
+            batch_order(len(shop.data.train), shop.batch_size, stream(shop.base, shop.seed, f"batches {purpose}")),
+            recipe,
+            stream(shop.base, shop.seed, f"augmentation {purpose}"),
+        )
+        torch.manual_seed(int(stream(shop.base, shop.seed, f"dropout {purpose}").integers(2**63)))
+        self.teacher = teacher.eval() if teacher is not None else None
+        self.temperature, self.teaching = shop.temperature, shop.teaching
+        self.hints = _Hints(model, self.teacher) if hints and self.teacher is not None else None
+
+    def loss(self, x: Tensor, y: Tensor) -> Tensor:
+        if self.teacher is None:
+            return super().loss(x, y)
+        with torch.no_grad():
+            taught = outputs(self.teacher(x)).float()
+        out = self.model(x)
+        given = outputs(out.logits if isinstance(out, WithAux) else out).float()
+        labels = F.cross_entropy(given, y, label_smoothing=self.recipe.label_smoothing)
+        loss = (1 - self.teaching) * labels + self.teaching * distance(given, taught, self.temperature)
+        return loss if self.hints is None else loss + self.hints.loss()
+
+    def close(self) -> None:
+        """Take off what was hung on the networks."""
+        if self.hints is not None:
+            self.hints.remove()
+
+
+def distance(student: Tensor, teacher: Tensor, temperature: float) -> Tensor:
+    """T² · KL(teacher ‖ student) of logits ``[batch, class]`` softened by T, mean over the batch (Hinton 2015)."""
+    ours, theirs = F.log_softmax(student / temperature, 1), F.log_softmax(teacher / temperature, 1)
+    return temperature**2 * F.kl_div(ours, theirs, reduction="batchmean", log_target=True)
+
+
+class _Hints:
+    """What feeds the last layer, student's against teacher's: the similarities that examples have there.
+
+    Similarities need no layer that maps one width to another (Tung & Mori 2019).
+    """
+
+    def __init__(self, student: nn.Module, teacher: nn.Module | None) -> None:
+        assert teacher is not None
+        self.seen: dict[str, Tensor] = {}
+        self.hooks = [
+            last_layer(network).register_forward_pre_hook(self._keep(name))
+            for name, network in (("student", student), ("teacher", teacher))
+        ]
+
+    def _keep(self, name: str) -> Callable[[nn.Module, Any], None]:
+        def hook(module: nn.Module, inputs: Any) -> None:
+            self.seen[name] = inputs[0].flatten(1)
+
+        return hook
+
+    def loss(self) -> Tensor:
+        ours, theirs = (F.normalize(h @ h.T, dim=1) for h in (self.seen["student"], self.seen["teacher"].detach()))
+        return (ours - theirs).square().sum(1).mean()
+
+    def remove(self) -> None:
+        for hook in self.hooks:
+            hook.remove()
+
+
+def last_layer(model: nn.Module) -> nn.Module:
+    """The last convolution or linear layer, as modules are listed."""
+    return [m for m in model.modules() if isinstance(m, nn.Linear | nn.modules.conv._ConvNd)][-1]
+
+
+def frozen(model: nn.Module) -> nn.Module:
+    """A copy to learn from."""
+    return copy.deepcopy(model).eval().requires_grad_(False)

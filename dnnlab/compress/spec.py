@@ -1,0 +1,336 @@
+"""What may be asked of ``compress``."""
+
+import functools
+import importlib.util
+import itertools
+import math
+import re
+from collections.abc import Hashable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Annotated
+
+from typer import Option
+
+from dnnlab import data as datasets
+from dnnlab.compress import chain as chains
+from dnnlab.compress.presets import PRESETS
+from dnnlab.errors import UsageError
+from dnnlab.nets import named
+from dnnlab.runner.options import Check, OneOf
+from dnnlab.training import configuration as ask
+
+HELP = """Make a network smaller: five techniques, alone and in chains, with every byte of the written file counted.
+
+A row's accuracy is that of the file, read back; its ratio is 4 bytes a parameter over the bytes of that file.
+
+[bold]Examples[/bold]
+
+Methods side by side: [cyan]dnnlab compress --arch lenet300 --data mnist
+--method prune,share,lowrank,structured,int8[/cyan]
+
+A chain, and what each stage does: [cyan]dnnlab compress --chain "prune:0.95 > share:5bit > code"[/cyan]
+
+Han's recipe, with controls of equal bytes: [cyan]dnnlab compress --arch lenet300 --data mnist --preset
+deep-compression --controls[/cyan]
+
+The smallest file that loses less than a point on validation data: [cyan]dnnlab compress --preset smallest
+--max-drop 1[/cyan]
+
+Your own network: [cyan]dnnlab compress --model mypackage.nets:factory --weights net.safetensors --data folder:images
+--preset mobile[/cyan]
+"""
+
+TRAINED_BY = (
+    *("compress/chain.py", "compress/recovery.py", "compress/stages", "compress/structure.py"),
+    *("data", "nets", "runner/seeds.py", "training"),
+)
+"""The code that decides weights, which are kept for other runs."""
+MEASURED_BY = (
+    *TRAINED_BY,
+    *("compress/cards.py", "compress/container", "compress/controls.py", "compress/files.py", "compress/judge.py"),
+    *("compress/measure.py", "compress/networks.py", "compress/onnx_file.py", "compress/presets.py"),
+    *("compress/search.py", "runner/speed.py"),
+)
+
+NEEDED = ("constriction", "onnx", "onnxruntime", "onnxscript", "torch_pruning", "zstandard")
+"""What the optional extra ``compress`` installs."""
+SCHEDULES = ("cosine", "onecycle", "constant")
+AUGMENTATIONS = ("none", "flip", "crop", "crop+flip", "shift")
+_WHAT, _RECOVER, _SEARCH = "What to compress, and how", "Recovery", "Searching"
+
+
+def _check_chain(text: str) -> None:
+    chains.parse(text)
+
+
+def _check_target(text: str) -> None:
+    if text and not re.fullmatch(r"\d+(\.\d+)?x", text):
+        raise UsageError(f"--target {text!r} does not read; write a ratio such as 10x.")
+
+
+@dataclass(frozen=True)
+class Cell:
+    """One network, one chain and one seed; an empty chain is the network itself. Its fields are the first columns of
+    ``cells.csv``."""
+
+    arch: str
+    data: str
+    recipe: str
+    """The chain that was asked for."""
+    seed: int
+
+    side_by_side = True
+    weight = 1.0
+
+    def __str__(self) -> str:
+        return f"{self.arch} on {self.data}: {self.recipe or 'as it is'}, seed {self.seed}"
+
+    @property
+    def together(self) -> Hashable:
+        """A network of its own is its own program."""
+        return self
+
+    @property
+    def macs(self) -> float:
+        """Of its training: how often a chain trains is for the chain to say."""
+        return math.nan
+
+
+@dataclass(frozen=True)
+class Spec:
+    """The options of ``compress``; together with data and code they decide every number."""
+
+    arch: Annotated[
+        tuple[str, ...],
+        Option(
+            help="Networks of the catalogue (dnnlab compare-arch --list), with options as in resnet20:width=0.5; "
+            "lenet300 when neither this nor --model is given.",
+            rich_help_panel=_WHAT,
+        ),
+        Check(named.check),
+    ] = ()
+    model: ask.Model = ""
+    weights: ask.Weights = ""
+    method: Annotated[
+        tuple[str, ...],
+        Option(
+            help=f"Methods side by side, each a chain of one stage: {', '.join(chains.KINDS)}; with arguments as in "
+            "--chain.",
+            rich_help_panel=_WHAT,
+        ),
+        Check(_check_chain),
+    ] = ()
+    chain: Annotated[
+        tuple[str, ...],
+        Option(
+            help="Stages in turn, such as 'prune:0.95 > share:5bit > code'; @EPOCHS behind one says how long it "
+            "recovers.",
+            rich_help_panel=_WHAT,
+        ),
+        Check(_check_chain),
+    ] = ()
+    preset: Annotated[
+        str,
+        Option(
+            help="A chain by name. " + "; ".join(f"{name}: {preset.help}" for name, preset in PRESETS.items()) + ".",
+            rich_help_panel=_WHAT,
+        ),
+        OneOf(("", *PRESETS)),
+    ] = ""
+    student: Annotated[
+        str,
+        Option(
+            help="Network that distill trains: of the catalogue or your own. When not given, --arch at a quarter of "
+            "its width.",
+            rich_help_panel=_WHAT,
+        ),
+    ] = ""
+    controls: Annotated[
+        bool,
+        Option(
+            "--controls",
+            help="Beside each chain: random pruning and a small dense network of as many bytes, and the network "
+            "itself after as many epochs more.",
+            rich_help_panel=_WHAT,
+        ),
+    ] = False
+    max_drop: Annotated[
+        float,
+        Option(
+            help="Search for the smallest file that loses less than so many points on validation data; 0 does not.",
+            min=0,
+            max=100,
+            rich_help_panel=_SEARCH,
+        ),
+    ] = 0.0
+    target: Annotated[
+        str,
+        Option(help="Search for the most accurate file of this ratio, such as 10x.", rich_help_panel=_SEARCH),
+        Check(_check_target),
+    ] = ""
+    trials: Annotated[
+        int, Option(help="Chains that a search tries a seed.", min=2, max=100, rich_help_panel=_SEARCH)
+    ] = 6
+    data: ask.Data = ("digits",)
+    train_size: Annotated[int, Option(help="Training examples; 0 takes all.", min=0, rich_help_panel=ask.DATA)] = 0
+    seeds: ask.Seeds = 3
+    seed: ask.Seed = 0
+    epochs: Annotated[
+        float | None,
+        Option(
+            help="Epochs that the network itself is trained; with --weights none. When not given 10, or as many as "
+            "make 2000 steps.",
+            min=0,
+            max=10_000,
+            rich_help_panel=ask.TRAIN,
+        ),
+    ] = None
+    batch_size: Annotated[int, Option(help="Examples a batch.", min=2, max=65536, rich_help_panel=ask.DATA)] = 64
+    optimizer: Annotated[
+        str, Option(help=f"{', '.join(ask.OPTIMISERS)}.", rich_help_panel=ask.TRAIN), OneOf(ask.OPTIMISERS)
+    ] = "adam"
+    lr: Annotated[float, Option(help="Learning rate.", min=0, max=1e6, rich_help_panel=ask.TRAIN)] = 0.001
+    weight_decay: Annotated[float, Option(help="Weight decay.", min=0, max=1e3, rich_help_panel=ask.TRAIN)] = 0.0
+    schedule: Annotated[
+        str,
+        Option(help=f"Course of the learning rate: {', '.join(SCHEDULES)}.", rich_help_panel=ask.TRAIN),
+        OneOf(SCHEDULES),
+    ] = "cosine"
+    augment: Annotated[
+        str,
+        Option(
+            help=f"Change images at random, before and after compressing alike: {', '.join(AUGMENTATIONS)}.",
+            rich_help_panel=ask.TRAIN,
+        ),
+        OneOf(AUGMENTATIONS),
+    ] = "none"
+    recover: Annotated[
+        float | None,
+        Option(
+            help="Epochs of recovery after a stage that does not say. When not given 10, or as many as make 2000 "
+            "steps.",
+            min=0,
+            max=10_000,
+            rich_help_panel=_RECOVER,
+        ),
+    ] = None
+    recover_lr: Annotated[
+        float, Option(help="Learning rate of recovery.", min=0, max=1e6, rich_help_panel=_RECOVER)
+    ] = 0.002
+    recover_augment: Annotated[
+        str,
+        Option(
+            help="Change images in recovery in another way than the network itself was trained with, as Hinton's "
+            "student saw plain ones; --augment when not given.",
+            rich_help_panel=_RECOVER,
+        ),
+        OneOf(("", *AUGMENTATIONS)),
+    ] = ""
+    temperature: Annotated[
+        float, Option(help="Temperature at which the teacher speaks.", min=0.01, max=1000, rich_help_panel=_RECOVER)
+    ] = 4.0
+    teaching: Annotated[
+        float,
+        Option(
+            help="Share of the teacher in the loss of recovery; 0 learns from labels alone.",
+            min=0,
+            max=1,
+            rich_help_panel=_RECOVER,
+        ),
+    ] = 0.9
+    device: ask.Device = "auto"
+
+    def validate(self) -> None:
+        """Options that must fit each other.
+
+        Raises:
+            UsageError: they do not.
+        """
+        if self.weights and not self.model:
+            raise UsageError("--weights belong to a --model; give both.")
+        if self.model and self.arch:
+            raise UsageError("--model is your own network in the place of --arch; give one of them.")
+        if self.max_drop and self.target:
+            raise UsageError("--max-drop and --target are two searches; give one of them.")
+        if self.student and not named.is_own(self.student):
+            named.check(self.student)
+        self._check_distilling()
+        if self.searching:
+            for recipe in itertools.chain.from_iterable(self.recipes.values()):
+                if not searchable(chains.parse(recipe)):
+                    raise UsageError(
+                        f"there is nothing to search in {recipe!r}; give a chain with prune or structured."
+                    )
+
+    def _check_distilling(self) -> None:
+        distils = any(stage.kind == "distill" for stage in self.stages)
+        if distils and not self.student and self.model:
+            raise UsageError("distill needs a network to train; give --student, such as --student mlp1.")
+        if self.student and not distils:
+            raise UsageError("--student is trained by distill; add it to --method or --chain.")
+
+    @property
+    def networks(self) -> tuple[str, ...]:
+        """The networks, each as `nets.named.build` takes it."""
+        return (self.model,) if self.model else self.arch or ("lenet300",)
+
+    @property
+    def searching(self) -> bool:
+        return bool(self.max_drop or self.target)
+
+    @functools.cached_property
+    def recipes(self) -> Mapping[tuple[str, str], tuple[str, ...]]:
+        """The chains of every network on every data set, in canonical writing."""
+        asked = [*self.method, *self.chain]
+        preset = self.preset or ("" if asked else "deep-compression")
+        found = {}
+        for network, data in itertools.product(self.networks, self.data):
+            own = [*asked, *([PRESETS[preset].on(network, data)] if preset else [])]
+            found[network, data] = tuple(dict.fromkeys(chains.text(chains.parse(text)) for text in own))
+        return found
+
+    @property
+    def stages(self) -> list[chains.Stage]:
+        """Of all chains."""
+        return [stage for own in self.recipes.values() for recipe in own for stage in chains.parse(recipe)]
+
+    def plan(self) -> Sequence[Cell]:
+        """The networks as they are, then every chain."""
+        cells = []
+        for network, data in itertools.product(self.networks, self.data):
+            recipes = ["", *self.recipes[network, data]]
+            cells += [Cell(network, data, recipe, seed) for recipe in recipes for seed in range(self.seeds)]
+        return cells
+
+    def content(self) -> Mapping[str, str]:
+        """Digests of the data sets, and of the user's own networks and weights."""
+        from dnnlab.nets.own import digest
+
+        found = datasets.digests(self.data)
+        if self.model:
+            found["model"] = digest(self.model, self.weights)
+        if self.student and named.is_own(self.student):
+            found["student"] = digest(self.student, "")
+        return found
+
+    def fit(self) -> None:
+        """The extra must be there, and networks, students, weights and batches must fit the data.
+
+        Raises:
+            UsageError: it is not, or they do not.
+        """
+        for package in NEEDED:
+            if importlib.util.find_spec(package) is None:
+                raise UsageError(f"compress needs {package}; pip install 'dnnlab[compress]'.")
+        from dnnlab.compress.networks import check_fit
+
+        check_fit(self)
+
+    def notes(self) -> Sequence[str]:
+        """What was done to the data that their owner may not expect."""
+        return datasets.notes(self.data)
+
+
+def searchable(stages: Sequence[chains.Stage]) -> list[int]:
+    """The places of stages whose strength a search can change."""
+    return [i for i, stage in enumerate(stages) if stage.kind in ("prune", "structured") and stage.amount != "2of4"]

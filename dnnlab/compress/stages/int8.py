@@ -1,0 +1,76 @@
+"""Eight bits: quantisation lies in the file (`compress.onnx_file`); aware of it, a network is trained here first."""
+
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from dnnlab.compress.chain import Stage
+from dnnlab.compress.recovery import Workshop
+
+_MOMENTUM = 0.05
+"""Of the running range of activations."""
+
+
+def apply(model: nn.Module, stage: Stage, workshop: Workshop) -> nn.Module:
+    """The network as it is, or with ``qat`` trained while its weights and inputs are rounded (Jacob 2018).
+
+    Rounding is as ONNX Runtime will do it afterwards, symmetric a channel for weights and over the seen range for
+    what a layer reads, so that its own calibration and fusions stay as they are.
+    """
+    if stage.word("mode") != "qat":
+        return model
+    rounders = [_Rounded(m) for m in model.modules() if isinstance(m, nn.Linear | nn.Conv2d)]
+    workshop.train(model, "qat", stage.epochs, rate=0.3)
+    for rounder in rounders:
+        rounder.remove()
+    return model
+
+
+class _Rounded:
+    """Rounds what one layer multiplies, and lets gradients through as if it did not (Bengio 2013)."""
+
+    def __init__(self, layer: Any) -> None:
+        self.low: Tensor | None = None
+        self.high: Tensor | None = None
+        self.before = layer.register_forward_pre_hook(self._enter)
+        self.after = layer.register_forward_hook(self._leave)
+
+    def _enter(self, layer: Any, inputs: tuple[Tensor, ...]) -> tuple[Tensor, ...]:
+        x = inputs[0]
+        self._see(x.detach())
+        self.parameter = layer.weight
+        del layer.weight  # a plain tensor takes the parameter's place for this one call
+        layer.weight = rounded_weight(self.parameter)
+        return (rounded_input(x, self.low, self.high), *inputs[1:])
+
+    def _leave(self, layer: Any, inputs: Any, output: Tensor) -> None:
+        del layer.weight
+        layer.weight = self.parameter
+
+    def _see(self, x: Tensor) -> None:
+        low, high = x.amin().clamp(max=0.0), x.amax().clamp(min=0.0)
+        if self.low is None or self.high is None:
+            self.low, self.high = low, high
+        else:
+            self.low, self.high = self.low.lerp(low, _MOMENTUM), self.high.lerp(high, _MOMENTUM)
+
+    def remove(self) -> None:
+        """Leave the layer as it was."""
+        self.before.remove()
+        self.after.remove()
+
+
+def rounded_weight(weight: Tensor) -> Tensor:
+    """To 127 steps on either side of zero, a scale for each output channel ``[0]``."""
+    scale = weight.detach().flatten(1).abs().amax(1).clamp_min(1e-12) / 127
+    scale = scale.view(-1, *[1] * (weight.ndim - 1))
+    return weight + (torch.round(weight.detach() / scale) * scale - weight.detach())
+
+
+def rounded_input(x: Tensor, low: Any, high: Any) -> Tensor:
+    """To 255 steps from ``low`` to ``high``, with zero among them."""
+    scale = ((high - low) / 255).clamp_min(1e-12)
+    zero = torch.round(-low / scale)
+    rounded = (torch.clamp(torch.round(x.detach() / scale) + zero, 0, 255) - zero) * scale
+    return x + (rounded - x.detach())

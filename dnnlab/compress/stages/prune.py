@@ -1,0 +1,178 @@
+"""Weights set to zero: by magnitude, in one step, along training, or with rewinding; at random as a control."""
+
+import copy
+import math
+from collections.abc import Mapping
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from dnnlab.compress.chain import Stage
+from dnnlab.compress.recovery import Workshop
+from dnnlab.compress.structure import weights
+from dnnlab.runner.seeds import stream
+
+_RAMP = 0.7
+"""Share of gradual pruning in which weights still go; the rest recovers."""
+_EVERY = 1 / 64
+"""Share of the ramp between two prunings."""
+_ROUNDS = 0.2
+"""Share of the weights left that iterative pruning takes each round (Frankle & Carbin 2019)."""
+_REWIND = 0.1
+"""Share of a round's training to whose weights the next round goes back (Frankle 2020)."""
+
+Masks = dict[str, Tensor]
+
+
+def apply(model: nn.Module, stage: Stage, workshop: Workshop) -> nn.Module:
+    """``model`` with the share of its weights at zero that ``stage`` asks for, and trained to do without them."""
+    if stage.amount == "2of4":
+        keep_masks(model, two_of_four(model))
+        _train(model, stage, workshop)
+        return model
+    density, criterion = 1 - stage.share, stage.word("criterion")
+    rng = stream(workshop.base, workshop.seed, "random pruning")
+    match stage.word("schedule"):
+        case "oneshot":
+            keep_masks(model, masks(model, density, criterion, rng))
+            _train(model, stage, workshop)
+        case "rewind":
+            _rewinding(model, stage, workshop, density)
+        case _ if criterion == "random":  # a random choice gains nothing from being made slowly
+            keep_masks(model, masks(model, density, criterion, rng))
+            _train(model, stage, workshop)
+        case _:
+            _gradually(model, stage, workshop, density)
+    return model
+
+
+def _train(model: nn.Module, stage: Stage, workshop: Workshop) -> None:
+    workshop.train(model, "prune", stage.epochs, wrap=Masked.around(model))
+
+
+def _gradually(model: nn.Module, stage: Stage, workshop: Workshop, density: float) -> None:
+    """More and more of them along training, by the cubic course of Zhu & Gupta 2017."""
+    optimiser: Masked | None = None
+    last = -1.0
+
+    def wrap(inner: Any) -> Masked:
+        nonlocal optimiser
+        optimiser = Masked.around(model)(inner)
+        return optimiser
+
+    def before(done: float) -> None:
+        nonlocal last
+        place = min(1.0, done / _RAMP)
+        if last == 1 or (place < 1 and place - last < _EVERY):
+            return
+        last = place
+        assert optimiser is not None
+        left = density + (1 - density) * (1 - place) ** 3
+        optimiser.masks = masks(model, left, stage.word("criterion"), None)
+        keep_masks(model, optimiser.masks)
+
+    workshop.train(model, "prune", stage.epochs, wrap=wrap, before=before)
+    if last < 1:  # too few steps to have come to the end of the ramp
+        keep_masks(model, masks(model, density, stage.word("criterion"), None))
+
+
+def _rewinding(model: nn.Module, stage: Stage, workshop: Workshop, density: float) -> None:
+    """Rounds of pruning a fifth and training again from early weights: the lottery ticket (Frankle & Carbin 2019).
+
+    A network that comes with its weights has none from before; it is first trained, for the rewinding point, from
+    where it is.
+    """
+    rounds = max(1, math.ceil(math.log(density) / math.log(1 - _ROUNDS)))
+    epochs = workshop.length(stage.epochs) / rounds
+    workshop.train(model, "rewinding point", epochs * _REWIND)
+    early = copy.deepcopy(model.state_dict())
+    workshop.train(model, "round 0", epochs * (1 - _REWIND))
+    for number in range(1, rounds + 1):
+        chosen = masks(model, density ** (number / rounds), stage.word("criterion"), None)
+        model.load_state_dict(early)
+        keep_masks(model, chosen)
+        workshop.train(model, f"round {number}", epochs, wrap=Masked.around(model))
+
+
+def masks(model: nn.Module, density: float, criterion: str, rng: Any) -> Masks:
+    """Which weights stay: the share ``density`` of all with the highest scores, ``[*weight]`` True each.
+
+    ``lamp`` scores a weight by its square over those of its layer that are not smaller (Lee 2021), ``global`` by its
+    magnitude, ``layer`` by its rank within its layer, ``random`` by a draw.
+    """
+    found = weights(model)
+    scores = {name: _scores(weight.detach(), criterion, rng).flatten() for name, weight in found.items()}
+    everything = torch.cat(list(scores.values()))
+    kept = max(len(found), round(density * len(everything)))
+    threshold = everything.sort(descending=True).values[min(kept, len(everything)) - 1]
+    chosen = {name: (score >= threshold) & (score > 0) for name, score in scores.items()}
+    for name, mask in chosen.items():
+        if not bool(mask.any()):  # a layer without a weight ends the network
+            mask[scores[name].argmax()] = True
+    return {name: mask.view_as(found[name]) for name, mask in chosen.items()}
+
+
+def _scores(weight: Tensor, criterion: str, rng: Any) -> Tensor:
+    square = weight.double().square().flatten()
+    match criterion:
+        case "lamp":
+            ordered, order = square.sort()
+            above = ordered.flip(0).cumsum(0).flip(0)
+            return torch.empty_like(square).scatter_(0, order, ordered / above.clamp_min(1e-300))
+        case "layer":
+            # Zeros stay at zero, whatever their rank.
+            ranks = square.argsort().argsort().double() + 1
+            return ranks / len(ranks) * (square > 0)
+        case "random":
+            return torch.from_numpy(rng.random(len(square))).to(square) + 1e-9
+    return square
+
+
+def two_of_four(model: nn.Module) -> Masks:
+    """The two larger of every four neighbouring inputs, which NVIDIA's sparse tensor cores skip the others of."""
+    chosen = {}
+    for name, weight in weights(model).items():
+        flat = weight.detach().flatten(1).abs()
+        if flat.shape[1] % 4:
+            continue
+        groups = flat.view(len(flat), -1, 4)
+        largest = groups.topk(2, dim=2).indices
+        mask = torch.zeros_like(groups, dtype=torch.bool).scatter_(2, largest, True)
+        chosen[name] = mask.view_as(weight)
+    return chosen
+
+
+@torch.no_grad()
+def keep_masks(model: nn.Module, chosen: Mapping[str, Tensor]) -> None:
+    """Set what is not chosen to zero."""
+    found = weights(model)
+    for name, mask in chosen.items():
+        found[name].masked_fill_(~mask, 0.0)
+
+
+class Masked:
+    """An optimiser that leaves zeros at zero."""
+
+    def __init__(self, model: nn.Module, inner: Any, chosen: Masks) -> None:
+        self.model, self.inner, self.masks = model, inner, chosen
+
+    @classmethod
+    def around(cls, model: nn.Module) -> Any:
+        """For `Workshop.train`: the masks are the weights that are not zero now."""
+
+        def wrap(inner: Any) -> "Masked":
+            return cls(model, inner, {name: weight.detach() != 0 for name, weight in weights(model).items()})
+
+        return wrap
+
+    @property
+    def param_groups(self) -> Any:
+        return self.inner.param_groups
+
+    def zero_grad(self, set_to_none: bool = True) -> None:
+        self.inner.zero_grad(set_to_none=set_to_none)
+
+    def step(self) -> None:
+        self.inner.step()
+        keep_masks(self.model, self.masks)

@@ -1,0 +1,126 @@
+"""Weight sharing: every weight is one of a few, and those few are trained (Han 2016)."""
+
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import nn
+
+from dnnlab.compress.chain import Stage
+from dnnlab.compress.recovery import Workshop
+from dnnlab.compress.structure import biases, weights
+from dnnlab.training.plain import make_optimiser
+
+BIAS_LEVELS = 7
+"""Entries of the codebook of all biases together."""
+_ROUNDS = 60
+
+
+def apply(model: nn.Module, stage: Stage, workshop: Workshop) -> nn.Module:
+    """``model`` with a codebook for the weights of every layer, and one for all biases; zeros stay zeros.
+
+    Codebooks are trained, and what is neither, such as normalisation, is rounded to half precision at the end.
+    """
+    books = [Codebook([weight], stage.levels) for weight in weights(model).values()]
+    if others := list(biases(model).values()):
+        books.append(Codebook(others, BIAS_LEVELS))
+    workshop.train(model, "share", stage.epochs, wrap=lambda inner: _Shared(inner, books, model, workshop), rate=0.3)
+    round_to_half(model, books)
+    return model
+
+
+def k_means(values: NDArray[np.float64], count: int) -> NDArray[np.float64]:
+    """The ``count`` centroids of values on a line, ascending (Lloyd 1982), from evenly spaced ones.
+
+    Evenly spaced ones keep the rare large weights apart, which matter most (Han 2016).
+    """
+    distinct = np.unique(values)
+    if len(distinct) <= count:
+        return distinct
+    centroids = np.linspace(distinct[0], distinct[-1], count)
+    ordered = np.sort(values)
+    sums = np.concatenate([[0.0], np.cumsum(ordered)])
+    for _ in range(_ROUNDS):
+        edges = np.searchsorted(ordered, (centroids[1:] + centroids[:-1]) / 2)
+        bounds = np.concatenate([[0], edges, [len(ordered)]])
+        counts, totals = np.diff(bounds), np.diff(sums[bounds])
+        moved = np.where(counts > 0, totals / np.maximum(counts, 1), centroids)
+        if np.array_equal(moved, centroids):
+            break
+        centroids = moved
+    # A centroid that nothing is nearest to would only take room.
+    nearest = np.abs(values[:, None] - centroids[None, :]).argmin(1) if len(values) < 1 << 22 else None
+    return centroids if nearest is None else centroids[np.unique(nearest)]
+
+
+class Codebook:
+    """The few values that all entries of some tensors share; entry 0 is zero, and stays."""
+
+    def __init__(self, tensors: list[nn.Parameter], levels: int) -> None:
+        self.tensors = tensors
+        values = torch.cat([t.detach().flatten() for t in tensors]).double().cpu().numpy()
+        there = values != 0
+        centroids = k_means(values[there], levels) if there.any() else np.zeros(0)
+        edges = (centroids[1:] + centroids[:-1]) / 2
+        numbers = np.where(there, np.searchsorted(edges, values) + 1, 0)
+        device = tensors[0].device
+        self.numbers = [n.to(device) for n in torch.from_numpy(numbers).split([t.numel() for t in tensors])]
+        self.values = nn.Parameter(torch.tensor([0.0, *centroids], dtype=torch.float32, device=device))
+        self.write()
+
+    def gather(self) -> None:
+        """The gradient of each shared value: the sum over those who share it."""
+        grad = torch.zeros_like(self.values)
+        for tensor, numbers in zip(self.tensors, self.numbers, strict=True):
+            if tensor.grad is not None:
+                # In storage order of the parameter, whatever layout its gradient has.
+                grad.index_add_(0, numbers, tensor.grad.reshape(-1))
+        grad[0] = 0
+        self.values.grad = grad
+
+    @torch.no_grad()
+    def write(self) -> None:
+        """Set the tensors to their shared values."""
+        self.values[0] = 0
+        for tensor, numbers in zip(self.tensors, self.numbers, strict=True):
+            tensor.copy_(self.values[numbers].view(tensor.shape))
+
+
+class _Shared:
+    """An optimiser of codebooks, and of what has none, in the place of the network's own."""
+
+    def __init__(self, inner: Any, books: list[Codebook], model: nn.Module, workshop: Workshop) -> None:
+        shared = {id(t) for book in books for t in book.tensors}
+        free = [p for p in model.parameters() if id(p) not in shared]
+        self.books, self.outer = books, inner
+        recipe = workshop.recipe
+        # No decay: a shared value would be pulled to zero once for each who shares it.
+        self.inner = make_optimiser(recipe.optimizer, [book.values for book in books] + free, recipe.lr, 0.0)
+
+    @property
+    def param_groups(self) -> Any:
+        return self.inner.param_groups
+
+    def zero_grad(self, set_to_none: bool = True) -> None:
+        self.outer.zero_grad(set_to_none=set_to_none)
+
+    def step(self) -> None:
+        for book in self.books:
+            book.gather()
+        self.inner.step()
+        for book in self.books:
+            book.write()
+
+
+@torch.no_grad()
+def round_to_half(model: nn.Module, books: list[Codebook]) -> None:
+    """Everything in half precision, as the file will hold it: codebooks, normalisation and its statistics."""
+    for book in books:
+        book.values.copy_(book.values.half().float())
+        book.write()
+    shared = {id(t) for book in books for t in book.tensors}
+    for tensor in (*model.parameters(), *model.buffers()):
+        if tensor.is_floating_point() and id(tensor) not in shared:
+            halved = tensor.half()
+            tensor.copy_(torch.where(halved.isfinite(), halved.to(tensor.dtype), tensor))

@@ -1,0 +1,117 @@
+"""Whole channels and units taken out, with torch-pruning's account of which layers must lose the same ones."""
+
+import copy
+import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import torch
+from torch import nn
+from torch.nn import functional as F
+
+from dnnlab.compress.chain import Stage
+from dnnlab.compress.recovery import Workshop, last_layer
+from dnnlab.nets.cost import count
+from dnnlab.training.plain import outputs
+
+_STEPS = 50
+"""Parts in which channels are taken out, so that the goal is not overshot by much."""
+_MOST = 0.9
+"""Share of a layer's channels that may go."""
+_EXAMPLES = 512
+"""Training examples whose gradients Taylor's criterion looks at."""
+
+
+def apply(model: nn.Module, stage: Stage, workshop: Workshop) -> nn.Module:
+    """``model`` with so many channels gone that it takes ``factor`` times fewer MACs, and trained again.
+
+    Channels are ranked over all layers, by norm, by Taylor's first-order estimate of what the loss would change by
+    (Molchanov 2019), or by the scale of their batch normalisation (Liu 2017).
+
+    Raises:
+        RuntimeError: no channel can be taken out, or not so many.
+    """
+    import torch_pruning as tp
+
+    model = copy.deepcopy(model).eval().to(memory_format=torch.contiguous_format)  # type: ignore[call-overload]
+    shape = workshop.data.shape
+    example = workshop.data.inputs(workshop.data.train[:2])
+    goal = count(model, shape).macs / stage.factor
+    criterion = stage.word("criterion")
+    importance: Any = {
+        "magnitude": lambda: tp.importance.MagnitudeImportance(p=2),
+        "taylor": tp.importance.TaylorImportance,
+        "bn": tp.importance.BNScaleImportance,
+    }[criterion]()
+    if criterion == "bn" and not any(isinstance(m, nn.BatchNorm2d) for m in model.modules()):
+        raise RuntimeError("structured:bn ranks channels by their batch normalisation, and this network has none.")
+    with _quiet():
+        fixed = _fixed(model, example, tp)
+        if criterion == "taylor":
+            _gradients(model, workshop)
+        pruner = tp.pruner.BasePruner(
+            model,
+            example,
+            importance=importance,
+            global_pruning=True,
+            pruning_ratio=_MOST,
+            max_pruning_ratio=_MOST,
+            iterative_steps=_STEPS,
+            ignored_layers=fixed,
+        )
+        for _ in range(_STEPS):
+            pruner.step()
+            if count(model, shape).macs <= goal:
+                break
+        else:
+            most = goal * stage.factor / count(model, shape).macs
+            raise RuntimeError(
+                f"structured:{stage.factor:g}x: channels that {criterion} may take out of this network save "
+                + (f"no more than {most:.3g}x of its MACs; ask for less." if most > 1.01 else "none of its MACs.")
+            )
+    model.zero_grad(set_to_none=True)
+    workshop.train(model, "structured", stage.epochs)
+    return model
+
+
+def _fixed(model: nn.Module, example: torch.Tensor, tp: Any) -> list[nn.Module]:
+    """Layers that keep their outputs: the last, and those whose channels meet what torch-pruning cannot follow.
+
+    Each is tried on a copy: a network that no longer runs, or gives other shapes, says that it is one of them.
+    """
+    fixed = [last_layer(model)]
+    wanted = outputs(model(example)).shape
+    for name, module in model.named_modules():
+        if not isinstance(module, nn.Conv2d | nn.Linear) or module is fixed[0]:
+            continue
+        trial = copy.deepcopy(model)
+        layer: Any = trial.get_submodule(name)
+        convolution = isinstance(layer, nn.Conv2d)
+        out = tp.prune_conv_out_channels if convolution else tp.prune_linear_out_channels
+        channels = layer.out_channels if convolution else layer.out_features
+        try:
+            graph = tp.DependencyGraph().build_dependency(trial, example_inputs=example)
+            graph.get_pruning_group(layer, out, idxs=[0]).prune()
+            with torch.no_grad():
+                works = outputs(trial(example)).shape == wanted
+        except Exception:  # noqa: BLE001 - whatever a network and a graph of it may raise, the layer is left alone
+            works = False
+        if not works or channels < 2:
+            fixed.append(module)
+    return fixed
+
+
+def _gradients(model: nn.Module, workshop: Workshop) -> None:
+    data = workshop.data
+    model.zero_grad(set_to_none=True)
+    for part in data.train[:_EXAMPLES].split(workshop.batch_size):
+        F.cross_entropy(outputs(model(data.inputs(part))), data.y[part], reduction="sum").backward()
+
+
+@contextmanager
+def _quiet() -> Iterator[None]:
+    """torch-pruning warns of parameters that no layer owns, and of layers that nothing leads to."""
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", module=r"torch_pruning.*")
+        yield

@@ -1,0 +1,87 @@
+"""The shape of a compressed network, from the shapes of its tensors: a state dict alone rebuilds it."""
+
+from collections.abc import Mapping
+from typing import Any, cast
+
+from torch import Tensor, nn
+
+from dnnlab.nets import pruning
+
+FACTORS = (nn.Linear, nn.Conv2d)
+"""Layers that can be factorised."""
+
+
+def rebuild(model: nn.Module, state: Mapping[str, Tensor]) -> nn.Module:
+    """``model`` with the layers that ``state`` is of, factorised or narrower, and its values.
+
+    Raises:
+        RuntimeError: the tensors are of another network.
+    """
+    for name, module in list(model.named_modules()):
+        if isinstance(module, FACTORS) and f"{name}.0.weight" in state and f"{name}.weight" not in state:
+            replace(model, name, _factorised(module, name, state))
+    pruning.fit(model, dict(state))
+    model.load_state_dict(dict(state))
+    return model
+
+
+def replace(model: nn.Module, name: str, module: nn.Module) -> None:
+    """Put ``module`` in the place of the submodule ``name``."""
+    parent, _, child = name.rpartition(".")
+    setattr(model.get_submodule(parent), child, module)
+
+
+def _factorised(module: nn.Module, name: str, state: Mapping[str, Tensor]) -> nn.Sequential:
+    if isinstance(module, nn.Linear):
+        rank = len(state[f"{name}.0.weight"])
+        return linear_factors(module, rank)
+    assert isinstance(module, nn.Conv2d)
+    if f"{name}.2.weight" in state:
+        return tucker_factors(module, len(state[f"{name}.0.weight"]), len(state[f"{name}.1.weight"]))
+    return pointwise_factors(module, len(state[f"{name}.0.weight"]))
+
+
+def linear_factors(module: nn.Linear, rank: int) -> nn.Sequential:
+    """Two linear layers with ``rank`` units between them and nothing else, in the place of one."""
+    second = nn.Linear(rank, module.out_features, bias=module.bias is not None)
+    return nn.Sequential(nn.Linear(module.in_features, rank, bias=False), second).to(module.weight)
+
+
+def pointwise_factors(module: nn.Conv2d, rank: int) -> nn.Sequential:
+    """Two 1×1 convolutions with ``rank`` channels between them, in the place of one."""
+    first = nn.Conv2d(module.in_channels, rank, 1, cast(Any, module.stride), bias=False)
+    second = nn.Conv2d(rank, module.out_channels, 1, bias=module.bias is not None)
+    return nn.Sequential(first, second).to(module.weight)
+
+
+def tucker_factors(module: nn.Conv2d, inputs: int, outputs: int) -> nn.Sequential:
+    """1×1 to ``inputs`` channels, the kernel to ``outputs``, and 1×1 back (Kim 2016)."""
+    core = nn.Conv2d(
+        inputs,
+        outputs,
+        cast(Any, module.kernel_size),
+        cast(Any, module.stride),
+        cast(Any, module.padding),
+        cast(Any, module.dilation),
+        bias=False,
+        padding_mode=module.padding_mode,
+    )
+    first = nn.Conv2d(module.in_channels, inputs, 1, bias=False)
+    last = nn.Conv2d(outputs, module.out_channels, 1, bias=module.bias is not None)
+    return nn.Sequential(first, core, last).to(module.weight)
+
+
+def weights(model: nn.Module) -> dict[str, nn.Parameter]:
+    """The parameters of two dimensions or more: what is pruned, shared and coded."""
+    return {name: p for name, p in model.named_parameters() if p.ndim > 1}
+
+
+def biases(model: nn.Module) -> dict[str, nn.Parameter]:
+    """The biases of layers, without those of normalisation."""
+    found = {}
+    for prefix, module in model.named_modules():
+        bias = getattr(module, "bias", None)
+        own = getattr(module, "weight", None)
+        if isinstance(bias, nn.Parameter) and isinstance(own, Tensor) and own.ndim > 1:
+            found[f"{prefix}.bias" if prefix else "bias"] = bias
+    return found

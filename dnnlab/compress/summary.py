@@ -1,0 +1,120 @@
+"""Rows to table: sizes, accuracy of the files, its paired change over seeds and over examples, and a verdict a row."""
+
+import math
+from collections import Counter
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from scipy import stats
+
+from dnnlab.compress import columns as c
+from dnnlab.report.table import fit
+from dnnlab.runner.seeds import stream
+from dnnlab.runner.stats import ENOUGH, LEVEL, Interval, holm, mean_interval, mean_share
+
+POINT = 0.01
+"""The loss that the lecture's claims allow: one point."""
+_SMALLER = 1.05
+"""A ratio from which a file counts as smaller."""
+_DRAWS = 10_000
+_MEANS = (
+    *("params", "nonzeros", "macs", "bytes", "ratio", "ratio_onnx", "bits_per_weight", "entropy_bound"),
+    *("int8_share", "memory_bytes", "errors", "base_errors"),
+)
+_MEDIANS = (
+    *("latency_ms", "latency_min_ms", "latency_p95_ms", "base_latency_ms", "speedup"),
+    *("latency32_ms", "latency32_min_ms", "latency32_p95_ms", "base_latency32_ms", "speedup32"),
+)
+"""Times: a seed that was measured beside other work would move a mean."""
+
+
+def summarise(cells: pd.DataFrame, spec: Any) -> pd.DataFrame:
+    """One row a network, chain and stage, and one a control, in the order of the plan."""
+    keys = list(c.CONFIGURATION)
+    failed = cells[cells["error"].fillna("") != ""]
+    cell = failed[["arch", "data", "recipe", "seed"]].drop_duplicates()
+    counts = Counter(zip(cell["arch"], cell["data"], cell["recipe"], strict=True))
+    rows = []
+    measured = cells[cells["accuracy"].notna()]
+    for values, own in measured.groupby(keys, sort=False, dropna=False):
+        key = dict(zip(keys, values, strict=True))
+        rows.append(_row(key, own) | {"failed": counts[key["arch"], key["data"], key["recipe"]]})
+    there = {(row["arch"], row["data"], row["recipe"]) for row in rows}
+    for (arch, data, recipe), count in counts.items():
+        if (arch, data, recipe) not in there:
+            empty = {"arch": arch, "data": data, "recipe": recipe, "role": "chain", "stage": 0, "method": ""}
+            rows.append(empty | {"seeds": 0, "failed": count, "verdict": c.UNDECIDED, "noisy": False})
+    table = pd.DataFrame(rows)
+    if "mcnemar_p" in table:
+        table["mcnemar_p"] = holm(table["mcnemar_p"].astype(float).tolist())
+    return fit(table, c.SUMMARY)
+
+
+def per_cell(cells: pd.DataFrame, spec: Any) -> pd.DataFrame:
+    """One row a file of a seed: what it is, and what runs are compared by."""
+    final = cells[cells["accuracy"].notna()]
+    return final[[*c.CONFIGURATION, "seed", "accuracy", "bytes"]].reset_index(drop=True)
+
+
+def _row(key: dict[str, Any], own: pd.DataFrame) -> dict[str, Any]:
+    first = own.iloc[0]
+    chain = first["chain"] if own["chain"].nunique() == 1 else key["recipe"]
+    drop = mean_interval(((own["errors"] - own["base_errors"]) / own["tested"]).tolist())
+    lost, gained, tested = (int(own[name].sum()) for name in ("lost", "gained", "tested"))
+    low, high = bootstrap(lost, gained, tested)
+    row = {
+        **key,
+        "stage": int(key["stage"]),
+        "chain": chain,
+        "form": first["form"],
+        "seeds": len(own),
+        **{name: float(own[name].mean()) for name in _MEANS},
+        **{name: float(own[name].median()) for name in _MEDIANS},
+        **mean_share(own["accuracy"].tolist()).named("accuracy"),
+        "accuracy_drop": drop.mean,
+        "drop_lo": drop.low,
+        "drop_hi": drop.high,
+        "drop_examples_lo": low,
+        "drop_examples_hi": high,
+        "mcnemar_p": math.nan if key["role"] == "baseline" else mcnemar(lost, gained),
+        "errors_lo": float(own["errors"].min()),
+        "errors_hi": float(own["errors"].max()),
+        "tested": int(first["tested"]),
+        "int8_kind": first["int8_kind"],
+        "noisy": bool((own["noisy"] == 1).any()),
+        "file": first["file"],
+        "diverged": int((own["diverged"] == 1).sum()),
+    }
+    return row | {"verdict": verdict(row, drop)}
+
+
+def bootstrap(lost: int, gained: int, tested: int) -> tuple[float, float]:
+    """Percentile interval of (lost - gained) / tested when the examples are drawn again (Efron 1979).
+
+    Only three kinds of example matter, so that a resample is one multinomial draw.
+    """
+    shares = [lost / tested, gained / tested, (tested - lost - gained) / tested]
+    drawn = stream(0, 0, "bootstrap").multinomial(tested, shares, _DRAWS)
+    low, high = np.quantile((drawn[:, 0] - drawn[:, 1]) / tested, [(1 - LEVEL) / 2, (1 + LEVEL) / 2])
+    return float(low), float(high)
+
+
+def mcnemar(lost: int, gained: int) -> float:
+    """Exact p-value of losing and gaining being as likely (McNemar 1947)."""
+    return float(stats.binomtest(lost, lost + gained).pvalue) if lost + gained else 1.0
+
+
+def verdict(row: dict[str, Any], drop: Interval) -> str:
+    """Whether the file is smaller and shown to lose less than a point."""
+    if row["role"] == "baseline":
+        return c.BASELINE
+    if row["diverged"] > row["seeds"] / 2:
+        return c.DIVERGED
+    if drop.n < ENOUGH:
+        return c.UNDECIDED
+    if row["ratio_onnx"] < _SMALLER:
+        return c.NO_SMALLER
+    if drop.high < POINT:
+        return c.HOLDS
+    return c.LOSES if drop.low > POINT else c.UNDECIDED

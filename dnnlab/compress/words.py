@@ -1,0 +1,70 @@
+"""What came out, in sentences. Needs the summary alone."""
+
+from collections.abc import Sequence
+from typing import Any
+
+import pandas as pd
+
+from dnnlab.compress import columns as c
+from dnnlab.compress.summary import POINT
+
+_INT8 = (3.2, 4.8)
+"""Ratios that are "about 4×"."""
+
+
+def conclusions(summary: pd.DataFrame, spec: Any) -> Sequence[str]:
+    """What each chain ends with, what its controls do, and the lecture's claims."""
+    sentences = []
+    for (_, _, recipe), rows in summary.groupby(["arch", "data", "recipe"], sort=False, dropna=False):
+        chain = rows[(rows["role"] == "chain") & (rows["seeds"] > 0)]
+        if recipe and not chain.empty:
+            sentences += _chain(chain, rows[(rows["role"] == "control") & (rows["seeds"] > 0)])
+    sentences += _claims(summary[summary["seeds"] > 0])
+    if (summary["form"] == "coded").any():
+        sentences.append("A coded container is for storage and transfer: no runtime executes it.")
+    if summary["noisy"].fillna(False).any():
+        sentences.append("The machine's own speed varied by more than a tenth while times were taken.")
+    return sentences
+
+
+def _chain(chain: pd.DataFrame, controls: pd.DataFrame) -> list[str]:
+    last = chain.iloc[-1]
+    told = [
+        f"{last['arch']} on {last['data']}, {last['chain']}: {last['bytes']:,.0f} bytes, {last['ratio']:.3g}× fewer "
+        f"than 4 a parameter, {_errors(last)} ({last['accuracy_drop'] * 100:+.2f} points of error): {last['verdict']}."
+    ]
+    beside = controls.to_dict("records")
+    told += [f"Beside it, {row['method']}: {row['bytes']:,.0f} bytes, {_errors(row)}." for row in beside]
+    return told
+
+
+def _errors(row: Any) -> str:
+    return f"{row['errors']:.4g} errors of {row['tested']:,} ({row['errors'] / row['tested']:.2%})"
+
+
+def _claims(summary: pd.DataFrame) -> list[str]:
+    told = []
+    chains = summary[summary["role"] == "chain"]
+    # The last stage of each chain is what the chain is.
+    final = chains.groupby(["arch", "data", "recipe"], sort=False, dropna=False).tail(1)
+    good = final[(final["ratio"] >= 5) & (final["verdict"] == c.HOLDS)]
+    judged = final[(final["ratio"] >= 5) & final["verdict"].isin((c.HOLDS, c.LOSES))]
+    if not good.empty:
+        best = good.iloc[int(good["ratio"].to_numpy().argmax())]
+        told.append(
+            f"The lecture's 5–10× at under {POINT:.0%} lost holds: {best['ratio']:.3g}× with at most "
+            f"{best['drop_hi'] * 100:.2f} points lost."
+        )
+    elif not judged.empty:
+        told.append(f"The lecture's 5–10× at under {POINT:.0%} lost does not hold here: every such chain loses more.")
+    for row in chains[chains["form"] == "int8"].to_dict("records"):
+        low, high = _INT8
+        says = "holds" if low <= row["ratio_onnx"] <= high else "does not hold"
+        told.append(
+            f"INT8 at about 4× {says} for {row['arch']}, {row['chain']}: {row['ratio_onnx']:.3g}× in ONNX, "
+            f"{row['int8_share']:.0%} of its operators in eight bits, {row['speedup']:.3g}× as fast at one input and "
+            f"{row['speedup32']:.3g}× at 32."
+        )
+        if min(row["speedup"], row["speedup32"]) < 1:
+            told.append(f"Warning: {row['chain']} is slower in INT8 than in FP32 on this machine.")
+    return told

@@ -1,0 +1,290 @@
+"""``dnnlab compress`` and ``dnnlab decompress`` as a user meets them."""
+
+import json
+import random
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+import torch
+from safetensors.torch import load_file, save_file
+
+import dnnlab as package
+from dnnlab.compress import columns as c
+from dnnlab.compress import measure
+from dnnlab.compress.figures import draw
+from dnnlab.compress.spec import Spec
+from dnnlab.data import load
+from dnnlab.nets.catalogue import create_model
+from dnnlab.nets.cost import count
+from dnnlab.nets.own import load_weights
+from dnnlab.report.figures import faults
+from dnnlab.runner.options import build
+from dnnlab.runner.place import Place
+
+CHAIN = "prune:0.8@2 > share:3bit@1 > code"
+SMALL = ("compress", "--arch", "lenet300:width=0.1", "--epochs", 4, "--recover", 1, "--seeds", 1)
+TIMES = ("latency", "speedup", "seconds", "noisy")
+PROMISED = ["method", "chain", "params", "nonzeros", "macs", "bytes", "ratio", "ratio_onnx", "latency_ms", "speedup"]
+PROMISED += ["accuracy", "accuracy_drop", "drop_lo", "drop_hi", "errors", "int8_share", "file"]
+MODELS = """
+from torch import nn
+from torch.nn import functional as F
+
+class Mixed(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.stem = nn.Sequential(nn.Conv2d(1, 16, 3, padding=1, bias=False), nn.BatchNorm2d(16), nn.ReLU())
+        self.a = nn.Conv2d(16, 16, 3, padding=1)
+        self.norm = nn.BatchNorm2d(16)
+        self.expand = nn.Conv2d(16, 32, 1)
+        self.depthwise = nn.Conv2d(32, 32, 3, padding=1, groups=32)
+        self.project = nn.Conv2d(32, 16, 1)
+        self.head = nn.Linear(16, 10)
+
+    def forward(self, x):
+        x = self.stem(x)
+        x = F.relu(x + self.norm(self.a(x)))
+        x = x + self.project(F.relu(self.depthwise(F.relu(self.expand(x)))))
+        return self.head(x.mean((2, 3)))
+"""
+
+
+def table(run, name):
+    return pd.read_csv(Path(run) / name)
+
+
+def test_a_chain_ends_in_files_that_give_what_the_table_says(dnnlab, tmp_path):
+    done = dnnlab(*SMALL, "--chain", CHAIN, "--controls", "--json")
+    assert done.code == 0, done.err
+    content = json.loads(done.out)
+    run = Path(content["run"])
+    for name, columns in (("cells.csv", c.CELLS), ("summary.csv", c.SUMMARY)):
+        assert list(table(run, name).columns) == [column.name for column in columns]
+    cells = table(run, "cells.csv")
+    assert [*cells["method"]] == ["baseline", "zstd-19", "prune:0.8@2", "share:3bit@1", "code", "random pruning",
+                                  "small dense", "more epochs"]  # fmt: skip
+    for row in cells[cells["file"].notna()].to_dict("records"):
+        assert (run / row["file"]).stat().st_size == row["bytes"]
+        card = json.loads((run / f"{row['file']}.json").read_text())
+        assert card["measured"]["errors"] == row["errors"]
+    sizes = cells.set_index("method")["bytes"]
+    assert sizes["prune:0.8@2"] > sizes["share:3bit@1"] > sizes["code"]
+    assert sizes["random pruning"] == pytest.approx(sizes["code"], rel=0.1)
+    assert sizes["small dense"] <= sizes["code"] * 1.1
+    # The file alone, by a way of its own: decompressed, loaded into the architecture, and counted.
+    row = cells[cells["method"] == "code"].iloc[0]
+    file = run / row["file"]
+    out = dnnlab("decompress", file, "--to", tmp_path / "net.safetensors")
+    assert out.code == 0, out.err
+    assert "bits each" in out.out
+    net = create_model("lenet300:width=0.1", in_chans=1, input_size=8, num_classes=10).eval()
+    net.load_state_dict(load_file(tmp_path / "net.safetensors"))
+    data = load("digits")
+    with torch.no_grad():
+        right = net(data.inputs(data.test)).argmax(1) == data.y[data.test]
+    assert int((~right).sum()) == row["errors"]
+    assert sum(int(torch.count_nonzero(p)) for p in net.parameters()) == row["nonzeros"]
+    again = dnnlab(*SMALL, "--chain", CHAIN, "--controls", "--json")
+    assert again.out == done.out
+    options = {"arch": "lenet300:width=0.1", "epochs": 4, "recover": 1, "seeds": 1}
+    known = package.compress(**options, chain=[CHAIN], controls=True, quiet=True)
+    assert known.path.name == run.name
+    for picture in draw(known.cells, known.summary, known.spec):
+        assert faults(picture.figure) == []
+
+
+def test_promised_columns():
+    assert set(PROMISED) <= {column.name for column in c.SUMMARY}
+
+
+def same(a, b):
+    def kept(rows):
+        return {name: values for name, values in rows.items() if not any(time in name for time in TIMES)}
+
+    assert json.dumps([kept(rows) for rows in a]) == json.dumps([kept(rows) for rows in b])
+
+
+@pytest.mark.parametrize("options", [{"controls": True}, {"max_drop": 5.0, "trials": 3}])
+def test_a_chain_that_goes_on_gives_the_rows_of_an_unbroken_one(options, tmp_path):
+    asked = {"arch": "lenet300:width=0.1", "chain": [CHAIN], "seeds": 1, "epochs": 2, "recover": 1} | options
+    spec = build(Spec, asked)
+    cell = spec.plan()[1]
+    whole = list(measure.steps([cell], spec, "cpu", Place(tmp_path / "a" / "compress" / "x"), []))
+    for number in (1, len(whole) - 1):
+        # Without checkpoints, so that nothing but the rows themselves is carried over.
+        place = Place(tmp_path / f"b{number}" / "compress" / "x")
+        rest = list(measure.steps([cell], spec, "cpu", place, whole[:number]))
+        same(whole[number:], rest)
+
+
+def test_a_search_stops_at_the_drop_that_is_allowed(dnnlab):
+    arguments = (*SMALL, "--chain", "prune:0.5@2 > share:4bit@1 > code", "--max-drop", 8, "--trials", 4, "--json")
+    done = dnnlab(*arguments)
+    assert done.code == 0, done.err
+    cells = table(json.loads(done.out)["run"], "cells.csv")
+    trials = cells[cells["role"] == "trial"]
+    assert len(trials) == 4
+    assert trials["accuracy"].isna().all()  # nothing of them is measured on test
+    allowed = trials[trials["validation_drop"] * 100 < 8]
+    final = cells[cells["role"] == "chain"].iloc[-1]
+    assert final["bytes"] == allowed["bytes"].min()
+
+
+def test_a_search_for_a_ratio_reaches_it(dnnlab):
+    done = dnnlab(*SMALL, "--chain", "prune:0.5@1 > share:4bit@1 > code", "--target", "30x", "--trials", 4, "--json")
+    cells = table(json.loads(done.out)["run"], "cells.csv")
+    final = cells[cells["role"] == "chain"].iloc[-1]
+    assert 30 <= final["ratio"] < 60
+
+
+RUNTIME_ONLY = """
+import sys, json, numpy as np, onnxruntime
+card = json.load(open(sys.argv[1] + ".json"))
+x = np.load(sys.argv[2])
+shape = [1, -1, *[1] * (x.ndim - 2)]
+mean, std = (np.array(card["input"][k], np.float32).reshape(shape) for k in ("mean", "std"))
+session = onnxruntime.InferenceSession(sys.argv[1])
+guess = session.run(["logits"], {"x": ((x.astype(np.float32) - mean) / std).astype(np.float32)})[0].argmax(1)
+assert "torch" not in sys.modules
+print(int((guess != np.load(sys.argv[3])).sum()))
+"""
+
+
+def test_every_method_on_a_users_residual_and_depthwise_network(dnnlab, tmp_path, monkeypatch):
+    """From a state dict to files that load with onnxruntime and numpy alone, or into the factory."""
+    (tmp_path / "nets_for_compress.py").write_text(MODELS)
+    monkeypatch.setattr(sys, "path", [*sys.path, str(tmp_path)])
+    from nets_for_compress import Mixed
+
+    torch.manual_seed(0)
+    save_file(Mixed().state_dict(), tmp_path / "net.safetensors")
+    methods = "prune:0.5,structured:1.5x,lowrank:1.3x,share:4bit,distill,int8,int8:weights,int8:qat@1"
+    done = dnnlab("compress", "--model", "nets_for_compress:Mixed", "--weights", "net.safetensors", "--method", methods,
+                  "--student", "mlp1:width=0.125", "--seeds", 1, "--recover", 1, "--json")  # fmt: skip
+    assert done.code == 0, done.err
+    run = Path(json.loads(done.out)["run"])
+    cells = table(run, "cells.csv")
+    data = load("digits")
+    np.save(tmp_path / "x.npy", data.x[data.test].numpy())
+    np.save(tmp_path / "y.npy", data.y[data.test].numpy())
+    files = 0
+    for row in cells[cells["file"].notna()].to_dict("records"):
+        file = run / row["file"]
+        if file.suffix == ".onnx":
+            command = [sys.executable, "-c", RUNTIME_ONLY, str(file), "x.npy", "y.npy"]
+            out = subprocess.run(command, check=True, capture_output=True, text=True, cwd=tmp_path)
+            assert int(out.stdout) == row["errors"], row["method"]
+            files += 1
+        else:
+            assert dnnlab("decompress", file).code == 0
+    assert files >= 7
+    by_method = cells.set_index("method")
+    assert by_method.loc["int8", "int8_share"] > 0.5
+    assert by_method.loc["int8:qat@1", "int8_share"] == by_method.loc["int8", "int8_share"]  # it still fuses
+    assert by_method.loc["int8:weights", "int8_share"] == 0
+    assert by_method.loc["structured:1.5x", "macs"] < by_method.loc["baseline", "macs"] / 1.5
+    assert {"distill", "student alone"} <= set(by_method.index)
+    # The narrower network goes wherever --weights go.
+    narrow = next(run.glob("artifacts/structured*/seed0/1-*.safetensors"))
+    net = Mixed()
+    load_weights(net, str(narrow))
+    assert count(net, data.shape).macs == by_method.loc["structured:1.5x", "macs"]
+
+
+@pytest.mark.parametrize("damage", ["cut", "flip", "foreign", "missing", "folder"])
+def test_a_damaged_container_is_one_sentence(damage, dnnlab, tmp_path):
+    from dnnlab.compress.container import SHARED, encode
+
+    data = bytearray(encode({"w": np.eye(8, dtype=np.float32)}, {"w": SHARED}, coded=True))
+    file = tmp_path / "net.dnnz"
+    if damage == "cut":
+        file.write_bytes(data[:-3])
+    elif damage == "flip":
+        data[20] ^= 4
+        file.write_bytes(data)
+    elif damage == "foreign":
+        file.write_bytes(b"PK\x03\x04 a zip")
+    elif damage == "folder":
+        file.mkdir()
+    done = dnnlab("decompress", file)
+    assert done.code == (2 if damage in ("missing", "folder") else 1)
+    assert done.err.startswith("dnnlab: ")
+    assert done.err.count("\n") == 1
+    assert not file.with_suffix(".safetensors").exists()
+
+
+def test_what_is_missing_is_one_sentence(dnnlab, monkeypatch):
+    import importlib.util
+
+    found = importlib.util.find_spec
+    monkeypatch.setattr(
+        importlib.util, "find_spec", lambda name, *a: None if name == "onnxruntime" else found(name, *a)
+    )
+    done = dnnlab("compress")
+    assert done.code == 2
+    assert "pip install 'dnnlab[compress]'" in done.err
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        "--weights w.safetensors",
+        "--model x:y --arch lenet5",
+        "--max-drop 1 --target 3x",
+        "--chain share:5bit --max-drop 1",
+        "--student mlp1",
+        "--target ten",
+        "--batch-size 60000",
+        "--arch lenet5:depth=3",
+    ],
+)
+def test_options_that_do_not_fit(arguments, dnnlab):
+    done = dnnlab("compress", *arguments.split())
+    assert done.code == 2
+    assert len([line for line in done.err.splitlines() if line.startswith("dnnlab:")]) == 1
+
+
+@pytest.mark.slow
+def test_killed_at_any_moment_it_ends_in_the_same_files(tmp_path):
+    """kill -9 five times; times aside, the tables are those of an unbroken run."""
+    command = [sys.executable, "-m", "dnnlab", *map(str, SMALL[:-1]), "3", "--chain", CHAIN, "--quiet"]
+
+    def lines(out):
+        return sum(file.read_bytes().count(b"\n") for file in out.glob("*/*/journal.jsonl"))
+
+    def tables(out):
+        (folder,) = (out / "compress").iterdir()
+        for name in ("cells.csv", "summary.csv"):
+            frame = pd.read_csv(folder / name)
+            yield frame[[column for column in frame if not any(time in column for time in TIMES)]]
+
+    whole, broken = tmp_path / "whole", tmp_path / "broken"
+    subprocess.run([*command, "--out", whole], check=True, capture_output=True)
+    rng = random.Random(3)
+    for _ in range(5):
+        held = lines(broken)
+        process = subprocess.Popen([*command, "--out", broken], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+        while lines(broken) < held + 1 and process.poll() is None:
+            time.sleep(0.01)
+        time.sleep(rng.random() * 2)
+        process.kill()
+        process.wait()
+        assert lines(broken) >= held  # nothing finished is lost
+    subprocess.run([*command, "--out", broken], check=True, capture_output=True)
+    for expected, found in zip(tables(whole), tables(broken), strict=True):
+        pd.testing.assert_frame_equal(expected, found, check_exact=True)
+
+
+def test_divergence_is_a_result_and_a_stage_that_fails_a_row(dnnlab):
+    arguments = ("--optimizer", "sgd", "--recover-lr", 1e6, "--method", "prune:0.5,structured:100x", "--json")
+    done = dnnlab(*SMALL, *arguments)
+    assert done.code == 1
+    cells = table(json.loads(done.out)["run"], "cells.csv")
+    assert cells.set_index("method").loc["prune:0.5", "diverged"] == 1
+    (failed,) = cells[cells["error"].notna()].to_dict("records")
+    assert "ask for less" in failed["error"]

@@ -1,0 +1,257 @@
+"""What each stage does to a network, against definitions, numpy and PyTorch's own."""
+
+import dataclasses
+import math
+
+import numpy as np
+import pytest
+import torch
+from torch import nn
+from torch.nn import functional as F
+
+from dnnlab.compress import chain
+from dnnlab.compress.recovery import Workshop, distance
+from dnnlab.compress.stages import apply, int8, lowrank, prune, share
+from dnnlab.compress.structure import biases, rebuild, weights
+from dnnlab.data import load
+from dnnlab.nets.cost import count
+from dnnlab.training.networks import Recipe
+
+
+class Mixed(nn.Module):
+    """A residual and a depthwise block, as users have them."""
+
+    def __init__(self):
+        super().__init__()
+        self.stem = nn.Sequential(nn.Conv2d(1, 16, 3, padding=1, bias=False), nn.BatchNorm2d(16), nn.ReLU())
+        self.a = nn.Conv2d(16, 16, 3, padding=1)
+        self.norm = nn.BatchNorm2d(16)
+        self.expand = nn.Conv2d(16, 32, 1)
+        self.depthwise = nn.Conv2d(32, 32, 3, padding=1, groups=32)
+        self.project = nn.Conv2d(32, 16, 1)
+        self.head = nn.Linear(16, 10)
+
+    def forward(self, x):
+        x = self.stem(x)
+        x = F.relu(x + self.norm(self.a(x)))
+        x = x + self.project(F.relu(self.depthwise(F.relu(self.expand(x)))))
+        return self.head(x.mean((2, 3)))
+
+
+def plain():
+    return nn.Sequential(nn.Flatten(), nn.Linear(64, 20), nn.ReLU(), nn.Linear(20, 10))
+
+
+@pytest.fixture
+def shop():
+    recipe = Recipe("adam", 0.002, 0.0, "cosine", 0.0, "none", 0.0)
+    torch.manual_seed(0)
+    return Workshop(load("digits"), 0, 0, 64, recipe, 1.0, None, 4.0, 0.9, plain)
+
+
+def staged(model, text, shop):
+    (stage,) = chain.parse(text)
+    return apply(model, stage, shop)
+
+
+def test_distance_is_pytorchs_divergence_of_softened_outputs():
+    torch.manual_seed(1)
+    a, b = torch.randn(5, 4), torch.randn(5, 4)
+    p, q = (F.softmax(z.double() / 3, 1) for z in (b, a))
+    wanted = 9 * float((p * (p.log() - q.log())).sum(1).mean())
+    assert float(distance(a, b, 3.0)) == pytest.approx(wanted, rel=1e-5)
+
+
+def test_lamp_scores_are_their_definition():
+    """Lee 2021, equation 4: a square over the sum of those of the layer that are not smaller."""
+    weight = torch.tensor([3.0, -1.0, 2.0])
+    wanted = [9 / 9, 1 / (1 + 4 + 9), 4 / (4 + 9)]
+    assert prune._scores(weight, "lamp", None).tolist() == pytest.approx(wanted)
+
+
+@pytest.mark.parametrize("criterion", ["lamp", "global", "layer", "random"])
+def test_masks_keep_the_share_asked_for(criterion):
+    torch.manual_seed(0)
+    model = plain()
+    rng = np.random.default_rng(0)
+    masks = prune.masks(model, 0.1, criterion, rng)
+    kept = sum(int(m.sum()) for m in masks.values())
+    assert kept == pytest.approx(0.1 * (64 * 20 + 200), abs=2)
+    if criterion == "global":
+        everything = torch.cat([w.detach().abs().flatten() for w in weights(model).values()])
+        smallest = min(float(weights(model)[n].detach().abs()[m].min()) for n, m in masks.items())
+        assert smallest == pytest.approx(float(everything.sort(descending=True).values[kept - 1]))
+    if criterion == "layer":
+        assert [float(m.float().mean()) for m in masks.values()] == pytest.approx([0.1, 0.1], abs=0.01)
+
+
+@pytest.mark.parametrize("schedule", ["gradual", "oneshot", "rewind"])
+def test_pruned_weights_are_zero_after_training(schedule, shop):
+    before = plain()
+    model = staged(before, f"prune:0.8:{schedule}@3", shop)
+    found = torch.cat([w.detach().flatten() for w in weights(model).values()])
+    assert float((found == 0).float().mean()) == pytest.approx(0.8, abs=0.01)
+    assert not torch.signbit(found[found == 0]).any()  # a zero of another sign would be another value to code
+
+
+def test_no_layer_is_left_without_a_weight():
+    model = plain()
+    with torch.no_grad():
+        model[3].weight.mul_(1e-6)
+    masks = prune.masks(model, 0.05, "global", None)
+    assert all(bool(mask.any()) for mask in masks.values())
+
+
+def test_two_of_four_are_the_two_larger():
+    model = nn.Sequential(nn.Linear(8, 3), nn.Linear(3, 2))
+    masks = prune.two_of_four(model)
+    assert list(masks) == ["0.weight"]  # three inputs make no fours
+    for row, mask in zip(model[0].weight.detach().numpy(), masks["0.weight"].numpy(), strict=True):
+        for part in (slice(0, 4), slice(4, 8)):
+            assert set(np.flatnonzero(mask[part])) == set(np.argsort(np.abs(row[part]))[2:])
+
+
+def test_k_means_finds_separate_groups_exactly():
+    values = np.concatenate([np.full(10, -1.0), np.full(3, 0.5), [2.0, 2.2]])
+    assert share.k_means(values, 3).tolist() == pytest.approx([-1.0, 0.5, 2.1])
+    assert share.k_means(values, 8).tolist() == sorted(set(values))
+
+
+def test_every_value_gets_its_nearest_centroid():
+    torch.manual_seed(0)
+    weight = nn.Parameter(torch.randn(30, 20))
+    original = weight.detach().clone().flatten()
+    book = share.Codebook([weight], 7)
+    centroids = book.values.detach()[1:]
+    wanted = centroids[(original[:, None] - centroids[None]).abs().argmin(1)]
+    assert torch.equal(weight.detach().flatten(), wanted)
+    assert len(weight.unique()) <= 7
+
+
+def test_the_gradient_of_a_shared_value_is_autograds():
+    """Autograd through ``values[numbers]`` is the independent way."""
+    torch.manual_seed(0)
+    weight = nn.Parameter(torch.randn(4, 5))
+    with torch.no_grad():
+        weight[0] = 0
+    book = share.Codebook([weight], 3)
+    x = torch.randn(6, 5)
+    (x @ weight.T).square().sum().backward()
+    book.gather()
+    values = book.values.detach().clone().requires_grad_()
+    (x @ values[book.numbers[0]].view(4, 5).T).square().sum().backward()
+    assert book.values.grad[0] == 0
+    assert torch.allclose(book.values.grad[1:], values.grad[1:], rtol=1e-5)
+
+
+def test_sharing_keeps_zeros_and_counts_values(shop):
+    model = staged(plain(), "prune:0.8@1", shop)
+    zeros = {name: w.detach() == 0 for name, w in weights(model).items()}
+    staged(model, "share:2bit@1", shop)
+    for name, weight in weights(model).items():
+        assert torch.equal(weight.detach() == 0, zeros[name])
+        assert len(weight.detach().unique()) <= 1 + 3
+    both = torch.cat([b.detach() for b in biases(model).values()])
+    assert len(both.unique()) <= share.BIAS_LEVELS
+    for tensor in model.state_dict().values():
+        assert torch.equal(tensor, tensor.half().float())
+
+
+def test_a_factorised_layer_errs_by_the_singular_values_that_it_lacks():
+    """Eckart & Young 1936: the squared error is the sum of the squares left out, by numpy."""
+    torch.manual_seed(0)
+    layer = nn.Linear(30, 20)
+    left, right = lowrank._svd(layer.weight.detach(), 0.8)
+    s = np.linalg.svd(layer.weight.detach().numpy(), compute_uv=False)
+    rank = right.shape[0]
+    assert (s[:rank] ** 2).sum() >= 0.8 * (s**2).sum() > (s[: rank - 1] ** 2).sum()
+    error = float((layer.weight.detach() - left @ right).square().sum())
+    assert error == pytest.approx(float((s[rank:] ** 2).sum()), rel=1e-4)
+
+
+def test_at_full_energy_factors_are_the_layer():
+    torch.manual_seed(0)
+    x = torch.randn(2, 6, 9, 9)
+    for layer in (nn.Conv2d(6, 8, 3, 2, 1), nn.Conv2d(6, 8, (3, 1), dilation=2)):
+        assert torch.allclose(lowrank._tucker(layer, 1.0)(x), layer(x), atol=1e-5)
+    pointwise = nn.Conv2d(6, 8, 1, 2)
+    assert torch.allclose(lowrank._pointwise(pointwise, 1.0)(x), pointwise(x), atol=1e-5)
+    linear = nn.Linear(9, 7)
+    assert torch.allclose(lowrank._linear(linear, 1.0)(x), linear(x), atol=1e-5)
+
+
+def test_tucker_finds_a_kernel_of_low_rank():
+    torch.manual_seed(0)
+    layer = nn.Conv2d(12, 10, 3)
+    with torch.no_grad():
+        core, a, b = torch.randn(2, 3, 3, 3), torch.randn(10, 2), torch.randn(12, 3)
+        layer.weight.copy_(torch.einsum("rshw,or,is->oihw", core, a, b))
+    factors = lowrank._tucker(layer, 1 - 1e-9)
+    assert (factors[0].out_channels, factors[1].out_channels) == (3, 2)
+
+
+@pytest.mark.parametrize(
+    "text", ["structured:2x@1", "structured:1.5x:taylor@1", "structured:1.2x:bn@1", "lowrank:1.5x@1"]
+)
+def test_fewer_macs_and_the_state_alone_rebuilds_the_network(text, shop):
+    pytest.importorskip("torch_pruning", reason="needs the extra: pip install 'dnnlab[compress]'")
+    torch.manual_seed(0)
+    model = Mixed()
+    for module in model.modules():
+        if isinstance(module, nn.BatchNorm2d):
+            nn.init.uniform_(module.weight, 0.1, 1)
+    before = count(model, (1, 8, 8)).macs
+    changed = staged(model, text, shop).eval()
+    factor = chain.parse(text)[0].factor
+    assert before / count(changed, (1, 8, 8)).macs >= factor
+    again = rebuild(Mixed(), changed.state_dict()).eval()
+    x = torch.randn(3, 1, 8, 8)
+    assert torch.allclose(again(x), changed(x), atol=1e-5)  # in another memory format sums come in another order
+
+
+def test_the_same_seed_gives_the_same_bits(shop):
+    states = []
+    for _ in range(2):
+        torch.manual_seed(0)
+        states.append(staged(plain(), "prune:0.8@1", shop).state_dict())
+    assert all(torch.equal(states[0][name], states[1][name]) for name in states[0])
+
+
+def test_a_taught_student_comes_nearer_to_its_teacher_than_one_alone(shop):
+    torch.manual_seed(0)
+    teacher = plain()
+    shop.train(teacher, "teacher", 10, taught=False)
+    (stage,) = chain.parse("distill@10")
+    taught = apply(teacher, stage, dataclasses.replace(shop, student=lambda: small()))
+    from dnnlab.compress.stages import distill
+
+    alone = distill.alone(stage, dataclasses.replace(shop, student=lambda: small()))
+    x = shop.data.inputs(shop.data.validation)
+    with torch.no_grad():
+        far = [float(distance(net(x), teacher(x), 4.0)) for net in (taught, alone)]
+    assert far[0] < far[1]
+
+
+def small():
+    torch.manual_seed(3)
+    return nn.Sequential(nn.Flatten(), nn.Linear(64, 8), nn.ReLU(), nn.Linear(8, 10))
+
+
+def test_rounding_is_to_the_grid_and_gradients_pass():
+    weight = torch.randn(4, 6, requires_grad=True)
+    rounded = int8.rounded_weight(weight)
+    scale = weight.detach().abs().amax(1, keepdim=True) / 127
+    steps = rounded.detach() / scale
+    assert torch.allclose(steps, steps.round(), atol=1e-3)
+    assert float((rounded - weight).detach().abs().max()) <= float(scale.max()) / 2 + 1e-6
+    rounded.sum().backward()
+    assert torch.equal(weight.grad, torch.ones_like(weight))
+
+
+def test_aware_training_leaves_the_layers_as_they_were(shop):
+    model = plain()
+    names = set(model.state_dict())
+    staged(model, "int8:qat@1", shop)
+    assert set(model.state_dict()) == names
+    assert all(isinstance(p, nn.Parameter) for p in model.parameters())
+    assert not math.isnan(float(model[1].weight.detach().sum()))
