@@ -88,7 +88,7 @@ class Lab:
         if problem := self.network(code).problem:
             raise UsageError(f"--space {self.spec.space} makes no network for {self.data.name}: {problem}.")
         with torch.no_grad():
-            logits(self.fresh(Training(code, 0.0)).eval(), self.data, self.data.train[:2])
+            logits(self.fresh(Training(code, 0.0)).to(self.device).eval(), self.data, self.data.train[:2])
 
     def check_budget(self) -> None:
         """Raise a `UsageError` where a budget of MACs does not pay for one training of the network of all first

@@ -7,6 +7,9 @@ from dnnlab.nas.spec import Spec
 from dnnlab.runner.journal import Rows
 from dnnlab.runner.place import Place
 
+SMALL = 16 * 16
+"""Numbers in an input up to which a second thread waits longer than it works."""
+
 
 def steps(cells: Sequence[Any], spec: Spec, device: str, place: Place, past: Sequence[Rows]) -> Iterator[Rows]:
     """The rows of one stack, in parts."""
@@ -14,11 +17,13 @@ def steps(cells: Sequence[Any], spec: Spec, device: str, place: Place, past: Seq
         from dnnlab.nas import tabular
 
         yield from tabular.steps(cells, spec, place, past)
-    elif spec.proxies:
-        from dnnlab.nas import correlations
+        return
+    import torch
 
-        yield from correlations.steps(cells, spec, device, place, past)
-    else:
-        from dnnlab.nas import searching
+    from dnnlab.data import load
+    from dnnlab.nas import correlations, searching
 
-        yield from searching.steps(cells, spec, device, place, past)
+    if load(cells[0].data).features <= SMALL:
+        torch.set_num_threads(1)  # whoever called sets it back
+    question = correlations.steps if spec.proxies else searching.steps
+    yield from question(cells, spec, device, place, past)

@@ -10,6 +10,7 @@ save(figure, folder / "norms")
 
 import contextlib
 import io
+import math
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -24,7 +25,7 @@ from matplotlib.backends.backend_agg import RendererAgg
 from matplotlib.colors import to_rgb
 from matplotlib.figure import Figure
 from matplotlib.font_manager import FontProperties
-from matplotlib.ticker import LogFormatter
+from matplotlib.ticker import LogFormatter, LogLocator
 from matplotlib.transforms import Bbox
 
 from dnnlab.report import atomic
@@ -155,12 +156,24 @@ class _Decades(LogFormatter):
         if not super().__call__(x, pos):  # crowded out
             return ""
         mantissa, exponent = f"{x:.0e}".split("e")
-        if mantissa != "1" or -3 < int(exponent) < 4:
+        if -3 <= int(exponent) < 4:
             return number(float(f"{x:.6g}"))
-        return "10" + exponent.lstrip("+").replace("-0", "-").lstrip("0").translate(_SUPERSCRIPT)
+        return (
+            ("" if mantissa == "1" else f"{mantissa}·")
+            + "10"
+            + exponent.lstrip("+").replace("-0", "-").lstrip("0").translate(_SUPERSCRIPT)
+        )
 
 
 _SUPERSCRIPT = str.maketrans("-0123456789", "⁻⁰¹²³⁴⁵⁶⁷⁸⁹")
+
+
+class _Few(LogLocator):
+    """At most so many ticks that their labels fit side by side under a narrow panel."""
+
+    def tick_values(self, vmin: float, vmax: float) -> list[float]:
+        ticks = [float(tick) for tick in super().tick_values(vmin, vmax) if vmin <= tick <= vmax]
+        return ticks[:: max(1, math.ceil(len(ticks) / 3))]
 
 
 def log_axis(axis: Axis) -> None:
@@ -172,6 +185,8 @@ def log_axis(axis: Axis) -> None:
     (axes.set_xscale if axis is axes.xaxis else axes.set_yscale)("log")
     axis.set_major_formatter(_Decades())
     axis.set_minor_formatter(_Decades())
+    if axis is axes.xaxis:
+        axis.set_minor_locator(_Few(subs=(2.0, 5.0)))
 
 
 def legend(figure: Figure) -> None:

@@ -121,7 +121,8 @@ def _bars(summary: pd.DataFrame) -> Picture:
         for i, (axes, (label, values)) in enumerate(zip(panels, columns.items(), strict=True)):
             axes.barh(places, values.astype(float), color=line_style(i)["color"], height=0.7)
             axes.set_xlabel(label)
-            _large_numbers(axes)
+            if label in ("parameters", "MACs of one input"):
+                _large_numbers(axes)
         panels[0].set_yticks(places, [short(arch) for arch in rows["arch"]])
     return Picture(
         name="cost",

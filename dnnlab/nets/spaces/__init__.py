@@ -79,7 +79,7 @@ class Found:
 
         kept = find(self.space).canonical(self.choices)
         choices = kept if isinstance(kept, dict) else self.choices
-        return f"# {comment}\n" + tomli_w.dumps({"space": self.space, "choices": choices})
+        return f"# {' '.join(comment.split())}\n" + tomli_w.dumps({"space": self.space, "choices": choices})
 
 
 def is_file(arch: str) -> bool:
