@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from functools import partial
 
 from dnnlab.errors import DnnlabError, in_short
-from dnnlab.runner.executors import Pool, close, parse, pool
+from dnnlab.runner.executors import Pool, end, parse, pool
 from dnnlab.runner.experiment import Experiment, Spec
 from dnnlab.runner.journal import Entry, Rows
 from dnnlab.runner.place import Place
@@ -163,7 +163,7 @@ def _shared_out(
                 try:
                     found = future.result()
                 except pool.dead:
-                    close(worker)
+                    end(worker)
                     if stack.key in deaths:
                         yield stack, Entry(stack.key, {}, 0.0, _KILLED)
                     else:
@@ -178,8 +178,10 @@ def _shared_out(
                 for entry in found:
                     yield stack, entry
     finally:
-        for worker in (*idle, *(worker for worker, _ in running.values())):
-            close(worker)
+        for worker, _ in running.values():
+            end(worker)
+        for worker in idle:  # killed, it would leave semaphores behind, and Python would complain of them
+            worker.shutdown()
 
 
 _entries: Iterator[Entry]

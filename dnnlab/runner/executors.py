@@ -109,7 +109,7 @@ def _processes(count: int) -> Pool:
     return Pool(open_, room, (BrokenExecutor,), streams=True)
 
 
-def close(worker: Executor) -> None:
+def end(worker: Executor) -> None:
     """End a worker and what it is doing."""
     try:
         worker.shutdown(kill_workers=True)  # type: ignore[call-arg] # loky's own
