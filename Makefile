@@ -46,6 +46,7 @@ bench: setup ## Speed, side by side in one run
 	$(PY) -m benchmarks.dead_relu
 	$(PY) -m benchmarks.compare_arch
 	$(PY) -m benchmarks.nas
+	$(PY) -m benchmarks.scale
 	$(PY) -m benchmarks.start_up
 
 reproduce: setup ## Every claim of the lecture, with a verdict; ends with the path of the ledger's page
