@@ -83,9 +83,9 @@ def prepare(threads: int, folder: str) -> None:
     keep_freed_memory()
 
 
-def _prepare_process(threads: int, folder: str) -> None:
-    """A worker that ends with its parent, which cannot end it when it is killed itself."""
-    threading.Thread(target=_end_with, args=(os.getppid(),), daemon=True).start()
+def _prepare_process(threads: int, folder: str, parent: int) -> None:
+    """A worker that ends with its ``parent``, which cannot end it when it is killed itself."""
+    threading.Thread(target=_end_with, args=(parent,), daemon=True).start()
     prepare(threads, folder)
 
 
@@ -100,7 +100,7 @@ def _processes(count: int) -> Pool:
     from joblib.externals.loky import ProcessPoolExecutor
 
     def open_(threads: int) -> Executor:
-        return ProcessPoolExecutor(1, initializer=_prepare_process, initargs=(threads, os.getcwd()))
+        return ProcessPoolExecutor(1, initializer=_prepare_process, initargs=(threads, os.getcwd(), os.getpid()))
 
     def room(threads: int) -> int:
         fitting = max(1, int(joblib.cpu_count()) // threads)
