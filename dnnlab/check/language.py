@@ -207,4 +207,5 @@ class _Replaced(ast.NodeTransformer):
         self.quantities = quantities
 
     def visit_Call(self, node: ast.Call) -> ast.expr:
-        return ast.Name(_written(_value(node, self.quantities)))
+        number = _value(node, self.quantities)
+        return ast.Name(_written(number) if number >= 0 else f"({_written(number)})")

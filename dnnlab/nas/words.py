@@ -8,6 +8,7 @@ from dnnlab.nas import columns as c
 from dnnlab.nas.spec import Spec
 from dnnlab.nas.strategies import AVERAGE, RANDOM
 from dnnlab.report.table import estimate
+from dnnlab.runner.stats import ENOUGH
 
 _LOW = 0.3
 """Kendall's τ of shared weights below which their ranking says little (Yu 2020)."""
@@ -31,7 +32,8 @@ def _strategies(rows: pd.DataFrame, spec: Spec) -> list[str]:
     best = searched.sort_values(quantity, ascending=False, kind="stable").iloc[0]
     what = "covers most with its front" if spec.question else "finds the most accurate network"
     value = estimate(best[quantity], best[f"{quantity}_lo"], best[f"{quantity}_hi"])
-    sentences = [f"On {best['data']}, {best['strategy']} {what} for {best['budget']}: {quantity} {value}."]
+    doubt = ", under too few seeds for a verdict" if best["seeds"] < ENOUGH else ""
+    sentences = [f"On {best['data']}, {best['strategy']} {what} for {best['budget']}: {quantity} {value}{doubt}."]
     judged = searched[searched["strategy"] != RANDOM]
     if len(judged):
         counts = "; ".join(f"{row['strategy']} {row['verdict']}" for row in judged.to_dict("records"))
@@ -39,9 +41,10 @@ def _strategies(rows: pd.DataFrame, spec: Spec) -> list[str]:
     average = rows[rows["strategy"] == AVERAGE]
     if not spec.question and len(average) and not math.isnan(average.iloc[0]["test"]):
         random = rows[rows["strategy"] == RANDOM].iloc[0]
+        also = "" if best["strategy"] == RANDOM else f", and {best['strategy']} {best['gain_over_average']:+.4f}"
         sentences.append(
             f"The average architecture of the space has {average.iloc[0]['test']:.4f}; random search already gains "
-            f"{random['gain_over_average']:+.4f} over it, and {best['strategy']} {best['gain_over_average']:+.4f}."
+            f"{random['gain_over_average']:+.4f} over it{also}."
         )
     return sentences + _warnings(searched) + _matters(rows[rows["strategy"] == RANDOM].iloc[0]) + _found(best)
 

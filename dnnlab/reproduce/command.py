@@ -8,13 +8,12 @@ from pathlib import Path
 from typing import Any
 
 from dnnlab.report import atomic
-from dnnlab.report.table import show, to_csv, to_json
+from dnnlab.report.table import read_csv, show, to_csv, to_json
 from dnnlab.reproduce import ledger, page, shipped
 from dnnlab.reproduce.columns import FAILED, LEDGER, TONES
 from dnnlab.runner import provenance
 from dnnlab.runner.device import choose
 from dnnlab.runner.progress import say
-from dnnlab.runner.result import Run
 from dnnlab.runner.streams import others_on_stderr
 
 LEDGER_CSV, LEDGER_JSON, LEDGER_PAGE = "ledger.csv", "ledger.json", "ledger.html"
@@ -30,29 +29,40 @@ def reproduce(
     """
     asked = ledger.tasks(paths or [shipped.folder()], profile, seed)
     rows: list[dict[str, Any]] = []
-    runs: dict[str, Run] = {}
     folder = out.absolute() / f"ledger-{profile}{'' if seed is None else f'-seed-{seed}'}"
     for number, task in enumerate(asked, 1):
         started = time.perf_counter()
         with others_on_stderr():
-            row, run = ledger.run(task, out, quiet=True)
+            row = ledger.run(task, out, quiet=True)
         rows.append(row)
-        if run is not None:
-            runs[row["run"]] = run
         took = time.perf_counter() - started
         say(f"[{number}/{len(asked)}] {task.part}/{task.name}: {row['verdict']} ({took:.1f} s)", quiet)
         if row["verdict"] == FAILED:
             say(f"dnnlab: {task.name}: {row['circumstances']}")
-    _write(folder, rows, runs, profile)
+    _write(folder, [*_kept(folder / LEDGER_CSV, rows if paths else None), *rows], profile)
     return rows, folder
 
 
-def _write(folder: Path, rows: Sequence[dict[str, Any]], runs: dict[str, Run], profile: str) -> None:
+def _kept(file: Path, new: Sequence[dict[str, Any]] | None) -> list[dict[str, Any]]:
+    """Of an earlier ledger the claims that were not asked for this time; none where all were."""
+    if new is None or not file.exists():
+        return []
+    again = {(row["part"], row["recipe"]) for row in new}
+    try:
+        rows: list[dict[Any, Any]] = read_csv(file, LEDGER).to_dict("records")
+    except ValueError:  # of another dnnlab, or damaged; what it says can be had again
+        say(f"{file} does not read and is written anew.")
+        return []
+    return [row for row in rows if (row["part"], row["recipe"]) not in again]
+
+
+def _write(folder: Path, rows: Sequence[dict[str, Any]], profile: str) -> None:
+    rows = sorted(rows, key=lambda row: row["part"])  # stable: recipes stay in their order
     table = ledger.table(rows)
     to_csv(table, LEDGER, folder / LEDGER_CSV)
     atomic.write(folder / LEDGER_JSON, f"{to_json(table)}\n".encode())
     record = {**provenance.versions(), **_flat(provenance.machine(choose("auto").name)), **_flat(provenance.git())}
-    page.write(folder / LEDGER_PAGE, rows, runs, profile, record)
+    page.write(folder / LEDGER_PAGE, rows, profile, record)
 
 
 def _flat(record: dict[str, Any]) -> dict[str, str]:

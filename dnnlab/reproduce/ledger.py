@@ -17,7 +17,6 @@ from dnnlab.runner import recipe as recipes
 from dnnlab.runner.how import HowToRun
 from dnnlab.runner.options import build, fields
 from dnnlab.runner.recipe import Claim, Recipe
-from dnnlab.runner.result import Run
 
 
 @dataclass(frozen=True)
@@ -70,8 +69,8 @@ def _task(recipe: Recipe, profile: str, seed: int | None) -> Task | None:
     return Task(recipe, recipe.claim, spec, profile, seed)
 
 
-def run(task: Task, out: Path, quiet: bool) -> tuple[dict[str, Any], Run | None]:
-    """One row of the ledger, and the run it rests on: a failure is a row that says so."""
+def run(task: Task, out: Path, quiet: bool) -> dict[str, Any]:
+    """One row of the ledger; a failure is a row that says so."""
     from dnnlab.runner.run import execute
 
     claim = task.claim
@@ -92,14 +91,14 @@ def run(task: Task, out: Path, quiet: bool) -> tuple[dict[str, Any], Run | None]
         done = execute(find(task.recipe.experiment), task.spec, how, task.command)
         row |= {"seconds": done.seconds, "run": str(done.path)}
         if done.failed:
-            return row | {"verdict": FAILED, "circumstances": done.failure}, done
+            return row | {"verdict": FAILED, "circumstances": done.failure}
         judgement = judge(done, claim)
     except DnnlabError as problem:
-        return row | {"verdict": FAILED, "circumstances": str(problem)}, None
+        return row | {"verdict": FAILED, "circumstances": str(problem)}
     except Exception as problem:  # noqa: BLE001 - the ledger goes on past a recipe that fails
-        return row | {"verdict": FAILED, "circumstances": in_short(problem)}, None
+        return row | {"verdict": FAILED, "circumstances": in_short(problem)}
     telling = judgement.telling
-    row |= {
+    return row | {
         "verdict": judgement.verdict,
         "circumstances": judgement.circumstances,
         "measured": "; ".join(dict.fromkeys(finding.measured for finding in judgement.findings)),
@@ -108,7 +107,6 @@ def run(task: Task, out: Path, quiet: bool) -> tuple[dict[str, Any], Run | None]
         "high": telling.high,
         "n": telling.n,
     }
-    return row, done
 
 
 def table(rows: Sequence[dict[str, Any]]) -> pd.DataFrame:

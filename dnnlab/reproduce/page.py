@@ -14,7 +14,7 @@ from dnnlab.report.svg import Caption, themed
 from dnnlab.report.table import number
 from dnnlab.reproduce.columns import TONES
 from dnnlab.reproduce.ledger import counts, groups
-from dnnlab.runner.result import Run
+from dnnlab.runner import store
 
 _LARGEST = 100_000
 """Bytes of a figure that the page still takes in; a larger one is on the run's own page."""
@@ -58,14 +58,9 @@ def title(part: str) -> str:
     return f"{digits} {name.replace('-', ' ').capitalize()}" if digits.isdigit() and name else part
 
 
-def write(
-    file: Path, rows: Sequence[dict[str, Any]], runs: Mapping[str, Run], profile: str, provenance: Mapping[str, str]
-) -> None:
-    """Write the page of ``rows``; ``runs`` holds those that ended, by their folder."""
-    parts = [
-        (slug(part), title(part), [_entry(file, row, runs.get(row.get("run", ""))) for row in own])
-        for part, own in groups(rows)
-    ]
+def write(file: Path, rows: Sequence[dict[str, Any]], profile: str, provenance: Mapping[str, str]) -> None:
+    """Write the page of ``rows``, with a figure of each from the folder of its run."""
+    parts = [(slug(part), title(part), [_entry(row) for row in own]) for part, own in groups(rows)]
     verdicts = [(slug(name), name, TONES[name], count) for name, count in counts(rows, tuple(TONES)).items() if count]
     page = template("reproduce/ledger").render(
         parts=parts, verdicts=verdicts, count=len(rows), profile=profile, provenance=provenance
@@ -73,12 +68,15 @@ def write(
     atomic.write(file, page.encode("utf-8", "backslashreplace"))
 
 
-def _entry(file: Path, row: dict[str, Any], run: Run | None) -> Entry:
-    if run is None:
+def _entry(row: dict[str, Any]) -> Entry:
+    if not row.get("run"):
         return Entry(row, None, "")
-    figure = next((svg for svg in run.figures if svg.stat().st_size <= _LARGEST), None)
+    run = Path(row["run"])
+    pictures = sorted((run / store.FIGURES).glob("*.svg"))
+    figure = next((svg for svg in pictures if svg.stat().st_size <= _LARGEST), None)
     drawn = None
     if figure is not None:
         caption = Caption(f"f-{slug(row['part'])}-{slug(row['recipe'])}", row["claim"], "", row.get("measured", ""))
         drawn = Markup(themed(figure.read_text("utf-8"), caption))
-    return Entry(row, drawn, Path("..", *run.page.parts[-3:]).as_posix() if run.page.exists() else "")
+    page = run / store.PAGE
+    return Entry(row, drawn, Path("..", *page.parts[-3:]).as_posix() if page.exists() else "")

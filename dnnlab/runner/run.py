@@ -1,6 +1,7 @@
 """Measure a spec into its folder, go on where a run broke off, and make every table from the journal."""
 
 import datetime
+from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
@@ -87,10 +88,12 @@ def _measure(
         say(f"{workers} stacks side by side, {threads} {'thread' if threads == 1 else 'threads'} each", how.quiet)
     with meter(len(plan.cells), there, how.quiet) as progress:
         past = {stack.key: stack.parts(done) for stack in missing}
+        seconds: Counter[str] = Counter()
         for stack, entry in entries(work, plan, missing, past, progress.fraction, how.engine):
             writer.append(entry)
+            seconds[stack.key] += entry.seconds  # type: ignore[assignment] # a Counter adds up floats as well
             if entry.stack == stack.key:
-                progress.finished(len(stack.cells), str(stack.cells[0]), entry.seconds)
+                progress.finished(len(stack.cells), str(stack.cells[0]), seconds[stack.key])
             else:
                 progress.part(str(stack.cells[0]))
     record["notes"] = list(work.spec.notes())

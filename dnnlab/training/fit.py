@@ -15,7 +15,8 @@ def check_batch(data: "Dataset", batch_size: int, examples: int | None = None) -
     there = len(data.train) if examples is None else examples
     if batch_size > there:
         raise UsageError(
-            f"--batch-size {batch_size} is more than the {there} training examples of {data.name}; take at most that."
+            f"--batch-size {batch_size} is more than the {there} training examples of {data.name}; take at most that, "
+            f"such as --batch-size {max(2, 2 ** (max(there, 2).bit_length() - 2))}."
         )
 
 

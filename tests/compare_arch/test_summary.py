@@ -7,6 +7,7 @@ from dnnlab.compare_arch.blocks.modules import make
 from dnnlab.compare_arch.blocks.plan import COMPARISONS
 from dnnlab.compare_arch.equal_budget import columns as c
 from dnnlab.compare_arch.equal_budget.summary import summarise
+from dnnlab.compare_arch.equal_budget.words import conclusions
 from dnnlab.compare_arch.shallow_deep import summary as growth
 from dnnlab.compare_arch.spec import Spec
 from dnnlab.nets.cost import count
@@ -53,6 +54,8 @@ def test_noise_decides_nothing():
         SPEC,
     )
     assert list(table["verdict"]) == [c.REFERENCE, c.SAME, c.SAME]
+    (sentence, *_) = conclusions(table, SPEC)
+    assert "has the highest accuracy, but is not shown to be ahead of all others" in sentence
     assert list(table["rank_lo"]) == [1, 1, 1]
     assert list(table["rank_hi"]) == [3, 3, 3]
 

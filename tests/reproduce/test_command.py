@@ -52,6 +52,15 @@ def test_the_ledger_has_a_row_a_claim_and_a_page(dnnlab, recipes, tmp_path):
     assert [row["verdict"] for row in json.loads(again.out)["summary"]] == list(ledger["verdict"])
 
 
+def test_a_ledger_keeps_the_claims_that_were_not_asked_for_again(dnnlab, recipes, tmp_path):
+    assert dnnlab("reproduce", "claims").code == 0
+    assert dnnlab("reproduce", "claims/1-sums/wrong.toml").code == 0
+    ledger = pd.read_csv(tmp_path / "results" / "ledger-quick" / "ledger.csv")
+    assert sorted(ledger["part"] + "/" + ledger["recipe"]) == sorted(CLAIMS)
+    page = (tmp_path / "results" / "ledger-quick" / "ledger.html").read_text()
+    assert page.count('<article class="claim') == 3
+
+
 def test_a_failure_is_a_row_and_the_rest_goes_on(dnnlab, recipes):
     bad = recipes / "1-sums" / "nowhere.toml"
     bad.write_text((recipes / "1-sums" / "right.toml").read_text().replace('metric = "verdict"', 'metric = "rank"'))

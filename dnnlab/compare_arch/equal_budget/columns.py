@@ -112,7 +112,7 @@ _ACCURACY = (
         screen="on the front of",
     ),
     Column("published_accuracy", float, "published, in its own recipe: not comparable", screen="published"),
-    Column("published_on", str, "what that was measured on"),
+    Column("published_on", str, "what that was measured on", screen="on"),
     Column(
         "verdict",
         str,

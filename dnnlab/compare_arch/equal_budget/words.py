@@ -55,7 +55,9 @@ def _group(rows: pd.DataFrame, budget: str) -> str:
     counts = rows["verdict"].drop(first.name).value_counts()
     against = ", ".join(f"{count} {word}" for word, count in counts.items())
     said = f" Against {name(first, rows)}: {against}." if against else ""
-    return f"At {budget}: {name(best, rows)} is the most accurate, {shown}.{said}"
+    alone = len(trained) == 1 or best["rank_hi"] == 1
+    how = "is the most accurate" if alone else "has the highest accuracy, but is not shown to be ahead of all others"
+    return f"At {budget}: {name(best, rows)} {how}, {shown}.{said}"
 
 
 def _orders(groups: Sequence[tuple[Any, pd.DataFrame]]) -> list[str]:
