@@ -30,22 +30,26 @@ def reproduce(
     asked = ledger.tasks(paths or [shipped.folder()], profile, seed)
     rows: list[dict[str, Any]] = []
     folder = out.absolute() / f"ledger-{profile}{'' if seed is None else f'-seed-{seed}'}"
-    for number, task in enumerate(asked, 1):
-        started = time.perf_counter()
-        with others_on_stderr():
-            row = ledger.run(task, out, quiet=True)
-        rows.append(row)
-        took = time.perf_counter() - started
-        say(f"[{number}/{len(asked)}] {task.part}/{task.name}: {row['verdict']} ({took:.1f} s)", quiet)
-        if row["verdict"] == FAILED:
-            say(f"dnnlab: {task.name}: {row['circumstances']}")
-    _write(folder, [*_kept(folder / LEDGER_CSV, rows if paths else None), *rows], profile)
+    try:
+        for number, task in enumerate(asked, 1):
+            started = time.perf_counter()
+            with others_on_stderr():
+                row = ledger.run(task, out, quiet=True)
+            rows.append(row)
+            took = time.perf_counter() - started
+            say(f"[{number}/{len(asked)}] {task.part}/{task.name}: {row['verdict']} ({took:.1f} s)", quiet)
+            if row["verdict"] == FAILED:
+                say(f"dnnlab: {task.name}: {row['circumstances']}")
+    finally:  # also of a ledger that the user stopped
+        if rows:
+            all_there = not paths and len(rows) == len(asked)
+            _write(folder, rows if all_there else [*_kept(folder / LEDGER_CSV, rows), *rows], profile)
     return rows, folder
 
 
-def _kept(file: Path, new: Sequence[dict[str, Any]] | None) -> list[dict[str, Any]]:
-    """Of an earlier ledger the claims that were not asked for this time; none where all were."""
-    if new is None or not file.exists():
+def _kept(file: Path, new: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
+    """Of an earlier ledger the claims that were not decided again this time."""
+    if not file.exists():
         return []
     again = {(row["part"], row["recipe"]) for row in new}
     try:
