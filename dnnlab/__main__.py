@@ -19,6 +19,16 @@ def _stop(number: int, frame: FrameType | None) -> NoReturn:
     raise _Stopped(number)
 
 
+def _again(swallowed: "sys.UnraisableHookArgs") -> None:
+    """Python drops what is raised while it tidies up, in a ``__del__`` or a weak reference; a stop comes again."""
+    if not isinstance(swallowed.exc_value, _Stopped):
+        sys.__unraisablehook__(swallowed)
+        return
+    number = int(swallowed.exc_value.args[0])
+    signal.signal(signal.SIGALRM, lambda _, frame: _stop(number, frame))
+    signal.setitimer(signal.ITIMER_REAL, 0.05)
+
+
 def _warn(
     message: Warning | str,
     category: type[Warning],
@@ -35,6 +45,7 @@ def main() -> NoReturn:
     for number in (signal.SIGINT, signal.SIGTERM):
         if signal.getsignal(number) != signal.SIG_IGN:  # as nohup and a shell's & leave them
             signal.signal(number, _stop)
+    sys.unraisablehook = _again
     _open_streams()
     warnings.showwarning = _warn
     sys.exit(_run())

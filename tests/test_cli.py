@@ -164,10 +164,32 @@ def test_a_stop_says_how_to_go_on(number, code, tmp_path):
     while not list(tmp_path.glob("results/*/*/provenance.json")):
         time.sleep(0.05)
     process.send_signal(number)
-    _, err = process.communicate(timeout=60)
+    try:
+        _, err = process.communicate(timeout=60)
+    finally:
+        process.kill()
+        process.wait()
     assert process.returncode == code
     assert err.splitlines()[-1].endswith("the same command goes on from there.")
     assert "Traceback" not in err
+
+
+def test_a_stop_that_falls_into_tidying_up_comes_again(tmp_path):
+    code = (
+        "import os, signal, sys, time, types\n"
+        "import dnnlab.__main__ as program\n"
+        "class Tidied:\n"
+        "    def __del__(self): os.kill(os.getpid(), signal.SIGTERM); time.sleep(0.01)\n"
+        "def app(**options):\n"
+        "    thing = Tidied()\n"
+        "    del thing\n"
+        "    time.sleep(30)\n"
+        "sys.modules['dnnlab.cli'] = types.SimpleNamespace(app=app)\n"
+        "program.main()"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False, timeout=25)
+    assert done.returncode == 143
+    assert done.stderr.startswith("stopped;")
 
 
 MODEL = """
