@@ -55,7 +55,7 @@ WRONG = {
     "--objectives": ["accuracy,size", "parameters", "", "accuracy,accuracyy"],
     "--finalists": ["0", "x", "5"],
     "--retrain": ["0", "x", "5"],
-    "--epochs": ["-1", "x", "nan", "1.5"],
+    "--epochs": ["-1", "x", "nan"],
     "--fidelity": ["0", "x", "99"],
     "--inputs": ["-1", "x"],
     "--chain": ["prun:0.9", "prune >", "code", "prune:1.5", "prune:0.9:slowly", "prune:0.9@x", "share:17bit",
