@@ -28,6 +28,11 @@ def in_short(problem: BaseException) -> str:
     return f"{type(problem).__name__}: {text}" if text else type(problem).__name__
 
 
+def first_line(problem: BaseException) -> str:
+    """The first line of what an exception says, or its kind where it says nothing: PyTorch's go on for pages."""
+    return next(iter(str(problem).splitlines()), type(problem).__name__)
+
+
 def listing(names: Iterable[str]) -> str:
     """``a, b and c``, as one would write it in a sentence."""
     *head, last = list(names)

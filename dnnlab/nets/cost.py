@@ -8,7 +8,7 @@ import torch
 from torch import nn
 from torch.func import functional_call
 
-from dnnlab.errors import UsageError
+from dnnlab.errors import UsageError, first_line
 from dnnlab.nets.catalogue import create_model, parse
 from dnnlab.nets.members import MEMBERS
 from dnnlab.nets.meta import Skeleton, Tally
@@ -95,7 +95,7 @@ def _count(model: nn.Module, shape: Sequence[int]) -> Cost:
             functional_call(model, elsewhere, x) if elsewhere else model(x)
     except (RuntimeError, ValueError) as problem:
         raise UsageError(
-            f"the network takes no input of {' × '.join(map(str, shape))}: {str(problem).splitlines()[0]}."
+            f"the network takes no input of {' × '.join(map(str, shape))}: {first_line(problem)}."
         ) from None
     heads = getattr(model, "auxiliary_heads", ())
     sizes = {name: p.numel() for name, p in parameters.items() if p.requires_grad}

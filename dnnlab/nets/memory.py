@@ -17,7 +17,7 @@ from torch import Tensor, nn
 from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils._pytree import tree_leaves
 
-from dnnlab.errors import UsageError
+from dnnlab.errors import UsageError, first_line
 
 
 @dataclass(frozen=True)
@@ -79,7 +79,7 @@ def predict(
                 update.step()
     except (RuntimeError, ValueError, NotImplementedError) as problem:
         raise UsageError(
-            f"the network cannot be trained on inputs {[batch_size, *shape]}: {str(problem).splitlines()[0]}."
+            f"the network cannot be trained on inputs {[batch_size, *shape]}: {first_line(problem)}."
         ) from None
     state = (value for slot in update.state.values() for value in slot.values() if isinstance(value, Tensor))
     return Memory(

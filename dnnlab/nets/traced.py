@@ -14,7 +14,7 @@ import torch
 from torch import Tensor, fx, nn
 from torch.nn import functional as F
 
-from dnnlab.errors import UsageError
+from dnnlab.errors import UsageError, first_line
 from dnnlab.nets.intervals import UNIT, Box, activate, affine
 from dnnlab.nets.recognise import recognise, unit_dim
 
@@ -53,7 +53,7 @@ def trace(model: nn.Module) -> fx.GraphModule:
     try:
         return fx.GraphModule(model, tracer.trace(model))
     except Exception as problem:  # noqa: BLE001 - whatever the user's own code does when run on a proxy
-        reason = str(problem).splitlines()[0] if str(problem) else type(problem).__name__
+        reason = first_line(problem)
         raise UsageError(f"the model cannot be traced as one graph, so no unit of it is certified: {reason}.") from None
 
 

@@ -34,7 +34,7 @@ def reproduce(
         for number, task in enumerate(asked, 1):
             started = time.perf_counter()
             with others_on_stderr():
-                row = ledger.run(task, out, quiet=True)
+                row = ledger.run(task, out)
             rows.append(row)
             took = time.perf_counter() - started
             say(f"[{number}/{len(asked)}] {task.part}/{task.name}: {row['verdict']} ({took:.1f} s)", quiet)

@@ -69,7 +69,7 @@ def _task(recipe: Recipe, profile: str, seed: int | None) -> Task | None:
     return Task(recipe, recipe.claim, spec, profile, seed)
 
 
-def run(task: Task, out: Path, quiet: bool) -> dict[str, Any]:
+def run(task: Task, out: Path) -> dict[str, Any]:
     """One row of the ledger; a failure is a row that says so."""
     from dnnlab.runner.run import execute
 
@@ -87,7 +87,7 @@ def run(task: Task, out: Path, quiet: bool) -> dict[str, Any]:
         "n": 0,
     }
     try:
-        how = HowToRun(out=out, quiet=quiet)  # no name, so that claims about the same run share it
+        how = HowToRun(out=out, quiet=True)  # no name, so that claims about the same run share it
         done = execute(find(task.recipe.experiment), task.spec, how, task.command)
         row |= {"seconds": done.seconds, "run": str(done.path)}
         if done.failed:

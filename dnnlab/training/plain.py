@@ -10,7 +10,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from dnnlab.data.dataset import Dataset
-from dnnlab.errors import UsageError
+from dnnlab.errors import UsageError, first_line
 
 _OPTIMISERS: dict[str, Callable[..., torch.optim.Optimizer]] = {
     "sgd": torch.optim.SGD,
@@ -44,7 +44,7 @@ def logits(model: nn.Module, data: Dataset, index: Tensor) -> Tensor:
     try:
         out = model(x)
     except (RuntimeError, ValueError, TypeError, IndexError) as problem:
-        reason = str(problem).splitlines()[0] if str(problem) else type(problem).__name__
+        reason = first_line(problem)
         raise UsageError(f"the model refuses inputs {list(x.shape)} of {data.name}: {reason}.") from problem
     out = outputs(out)
     if not isinstance(out, Tensor) or out.ndim != 2 or out.shape[0] != len(index) or out.shape[1] < len(data.classes):

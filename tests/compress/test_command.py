@@ -31,27 +31,7 @@ SMALL = ("compress", "--arch", "lenet300:width=0.1", "--epochs", 4, "--recover",
 TIMES = ("latency", "speedup", "seconds", "noisy")
 PROMISED = ["method", "chain", "params", "nonzeros", "macs", "bytes", "ratio", "ratio_onnx", "latency_ms", "speedup"]
 PROMISED += ["accuracy", "accuracy_drop", "drop_lo", "drop_hi", "errors", "int8_share", "file"]
-MODELS = """
-from torch import nn
-from torch.nn import functional as F
-
-class Mixed(nn.Module):
-    def __init__(self):
-        super().__init__()
-        self.stem = nn.Sequential(nn.Conv2d(1, 16, 3, padding=1, bias=False), nn.BatchNorm2d(16), nn.ReLU())
-        self.a = nn.Conv2d(16, 16, 3, padding=1)
-        self.norm = nn.BatchNorm2d(16)
-        self.expand = nn.Conv2d(16, 32, 1)
-        self.depthwise = nn.Conv2d(32, 32, 3, padding=1, groups=32)
-        self.project = nn.Conv2d(32, 16, 1)
-        self.head = nn.Linear(16, 10)
-
-    def forward(self, x):
-        x = self.stem(x)
-        x = F.relu(x + self.norm(self.a(x)))
-        x = x + self.project(F.relu(self.depthwise(F.relu(self.expand(x)))))
-        return self.head(x.mean((2, 3)))
-"""
+MODELS = (Path(__file__).parents[1] / "fixtures" / "mixed.py").read_text()
 
 
 def table(run, name):

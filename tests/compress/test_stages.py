@@ -2,6 +2,8 @@
 
 import dataclasses
 import math
+import runpy
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -17,25 +19,7 @@ from dnnlab.data import load
 from dnnlab.nets.cost import count
 from dnnlab.training.networks import Recipe
 
-
-class Mixed(nn.Module):
-    """A residual and a depthwise block, as users have them."""
-
-    def __init__(self):
-        super().__init__()
-        self.stem = nn.Sequential(nn.Conv2d(1, 16, 3, padding=1, bias=False), nn.BatchNorm2d(16), nn.ReLU())
-        self.a = nn.Conv2d(16, 16, 3, padding=1)
-        self.norm = nn.BatchNorm2d(16)
-        self.expand = nn.Conv2d(16, 32, 1)
-        self.depthwise = nn.Conv2d(32, 32, 3, padding=1, groups=32)
-        self.project = nn.Conv2d(32, 16, 1)
-        self.head = nn.Linear(16, 10)
-
-    def forward(self, x):
-        x = self.stem(x)
-        x = F.relu(x + self.norm(self.a(x)))
-        x = x + self.project(F.relu(self.depthwise(F.relu(self.expand(x)))))
-        return self.head(x.mean((2, 3)))
+Mixed = runpy.run_path(str(Path(__file__).parents[1] / "fixtures" / "mixed.py"))["Mixed"]
 
 
 def plain():
