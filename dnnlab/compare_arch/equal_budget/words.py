@@ -55,7 +55,7 @@ def _group(rows: pd.DataFrame, budget: str) -> str:
     counts = rows["verdict"].drop(first.name).value_counts()
     against = ", ".join(f"{count} {word}" for word, count in counts.items())
     said = f" Against {name(first, rows)}: {against}." if against else ""
-    alone = len(trained) == 1 or best["rank_hi"] == 1
+    alone = len(trained) == 1 or (pd.notna(best["rank_hi"]) and best["rank_hi"] == 1)  # one seed: no rank is shown
     how = "is the most accurate" if alone else "has the highest accuracy, but is not shown to be ahead of all others"
     return f"At {budget}: {name(best, rows)} {how}, {shown}.{said}"
 
