@@ -4,6 +4,7 @@ Importing this module imports nothing heavy.
 """
 
 import dataclasses
+import math
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -40,7 +41,7 @@ KINDS = {
             "prune", "set weights to zero", (DENSE,), SPARSE, r"0?\.\d+|2of4", "prune:0.95", "0.9",
             {
                 "schedule": ("gradual", "oneshot", "rewind"),
-                "criterion": ("lamp", "global", "layer", "random"),
+                "criterion": ("lamp", "global", "layer", "movement", "random"),
             },
             True,
         ),
@@ -50,7 +51,7 @@ KINDS = {
         ),
         Kind(
             "lowrank", "factorise layers", (DENSE,), "", r"0?\.\d+|\d+(?:\.\d+)?x", "lowrank:2x", "2x",
-            {}, True,
+            {"form": ("tucker", "cp"), "judge": ("macs", "latency")}, True,
         ),
         Kind(
             "distill", "train the --student under the network so far", (DENSE,), "", "", "distill", "",
@@ -165,6 +166,10 @@ def _check(stage: Stage, chain: str) -> None:
         raise UsageError(f"chain {chain!r}: a codebook has 1bit to 16bit, not {stage.amount}.")
     if stage.factor <= 1:
         raise UsageError(f"chain {chain!r}: {stage.kind}:{stage.amount} makes nothing smaller; take more than 1x.")
+    if stage.word("judge") == "latency" and not math.isnan(stage.share):
+        raise UsageError(f"chain {chain!r}: latency is met by a factor, such as lowrank:2x:latency, not by an energy.")
+    if stage.word("criterion") == "movement" and stage.word("schedule") != "gradual":
+        raise UsageError(f"chain {chain!r}: movement is seen along training alone; leave out {stage.word('schedule')}.")
     if stage.share == 0:
         raise UsageError(f"chain {chain!r}: {stage.kind}:{stage.amount} does nothing; take a share above 0.")
 

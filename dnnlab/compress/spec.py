@@ -322,6 +322,8 @@ class Spec:
         for package in NEEDED:
             if importlib.util.find_spec(package) is None:
                 raise UsageError(f"compress needs {package}; pip install 'dnnlab[compress]'.")
+        if any(stage.word("form") == "cp" for stage in self.stages) and importlib.util.find_spec("tensorly") is None:
+            raise UsageError("lowrank:cp needs tensorly; pip install tensorly, or take tucker.")
         from dnnlab.compress.networks import check_fit
 
         check_fit(self)

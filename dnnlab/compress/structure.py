@@ -36,9 +36,13 @@ def _factorised(module: nn.Module, name: str, state: Mapping[str, Tensor]) -> nn
         rank = len(state[f"{name}.0.weight"])
         return linear_factors(module, rank)
     assert isinstance(module, nn.Conv2d)
-    if f"{name}.2.weight" in state:
-        return tucker_factors(module, len(state[f"{name}.0.weight"]), len(state[f"{name}.1.weight"]))
-    return pointwise_factors(module, len(state[f"{name}.0.weight"]))
+    first = len(state[f"{name}.0.weight"])
+    if f"{name}.2.weight" not in state:
+        return pointwise_factors(module, first)
+    core = state[f"{name}.1.weight"]
+    if core.shape[:2] == (first, 1):  # a channel each; with one channel both forms are the same
+        return cp_factors(module, first)
+    return tucker_factors(module, first, len(core))
 
 
 def linear_factors(module: nn.Linear, rank: int) -> nn.Sequential:
@@ -56,6 +60,15 @@ def pointwise_factors(module: nn.Conv2d, rank: int) -> nn.Sequential:
 
 def tucker_factors(module: nn.Conv2d, inputs: int, outputs: int) -> nn.Sequential:
     """1×1 to ``inputs`` channels, the kernel to ``outputs``, and 1×1 back (Kim 2016)."""
+    return _around_a_core(module, inputs, outputs, 1)
+
+
+def cp_factors(module: nn.Conv2d, rank: int) -> nn.Sequential:
+    """1×1 to ``rank`` channels, a kernel a channel, and 1×1 back (Lebedev 2015)."""
+    return _around_a_core(module, rank, rank, rank)
+
+
+def _around_a_core(module: nn.Conv2d, inputs: int, outputs: int, groups: int) -> nn.Sequential:
     core = nn.Conv2d(
         inputs,
         outputs,
@@ -63,6 +76,7 @@ def tucker_factors(module: nn.Conv2d, inputs: int, outputs: int) -> nn.Sequentia
         cast(Any, module.stride),
         cast(Any, module.padding),
         cast(Any, module.dilation),
+        groups,
         bias=False,
         padding_mode=module.padding_mode,
     )

@@ -13,10 +13,11 @@ from torch.nn import functional as F
 
 from dnnlab.compress import chain
 from dnnlab.compress.recovery import Workshop, distance
-from dnnlab.compress.stages import apply, int8, lowrank, prune, share
+from dnnlab.compress.stages import apply, factors, int8, lowrank, prune, share
 from dnnlab.compress.structure import biases, rebuild, weights
 from dnnlab.data import load
 from dnnlab.nets.cost import count
+from dnnlab.runner import speed
 from dnnlab.training.networks import Recipe
 
 Mixed = runpy.run_path(str(Path(__file__).parents[1] / "fixtures" / "mixed.py"))["Mixed"]
@@ -69,7 +70,7 @@ def test_masks_keep_the_share_asked_for(criterion):
         assert [float(m.float().mean()) for m in masks.values()] == pytest.approx([0.1, 0.1], abs=0.01)
 
 
-@pytest.mark.parametrize("schedule", ["gradual", "oneshot", "rewind"])
+@pytest.mark.parametrize("schedule", ["gradual", "oneshot", "rewind", "movement"])
 def test_pruned_weights_are_zero_after_training(schedule, shop):
     before = plain()
     model = staged(before, f"prune:0.8:{schedule}@3", shop)
@@ -145,7 +146,7 @@ def test_a_factorised_layer_errs_by_the_singular_values_that_it_lacks():
     """Eckart & Young 1936: the squared error is the sum of the squares left out, by numpy."""
     torch.manual_seed(0)
     layer = nn.Linear(30, 20)
-    left, right = lowrank._svd(layer.weight.detach(), 0.8)
+    left, right = factors._svd(layer.weight.detach(), 0.8)
     s = np.linalg.svd(layer.weight.detach().numpy(), compute_uv=False)
     rank = right.shape[0]
     assert (s[:rank] ** 2).sum() >= 0.8 * (s**2).sum() > (s[: rank - 1] ** 2).sum()
@@ -157,11 +158,11 @@ def test_at_full_energy_factors_are_the_layer():
     torch.manual_seed(0)
     x = torch.randn(2, 6, 9, 9)
     for layer in (nn.Conv2d(6, 8, 3, 2, 1), nn.Conv2d(6, 8, (3, 1), dilation=2)):
-        assert torch.allclose(lowrank._tucker(layer, 1.0)(x), layer(x), atol=1e-5)
+        assert torch.allclose(factors._tucker(layer, 1.0)(x), layer(x), atol=1e-5)
     pointwise = nn.Conv2d(6, 8, 1, 2)
-    assert torch.allclose(lowrank._pointwise(pointwise, 1.0)(x), pointwise(x), atol=1e-5)
+    assert torch.allclose(factors._pointwise(pointwise, 1.0)(x), pointwise(x), atol=1e-5)
     linear = nn.Linear(9, 7)
-    assert torch.allclose(lowrank._linear(linear, 1.0)(x), linear(x), atol=1e-5)
+    assert torch.allclose(factors._linear(linear, 1.0)(x), linear(x), atol=1e-5)
 
 
 def test_tucker_finds_a_kernel_of_low_rank():
@@ -170,15 +171,59 @@ def test_tucker_finds_a_kernel_of_low_rank():
     with torch.no_grad():
         core, a, b = torch.randn(2, 3, 3, 3), torch.randn(10, 2), torch.randn(12, 3)
         layer.weight.copy_(torch.einsum("rshw,or,is->oihw", core, a, b))
-    factors = lowrank._tucker(layer, 1 - 1e-9)
-    assert (factors[0].out_channels, factors[1].out_channels) == (3, 2)
+    found = factors._tucker(layer, 1 - 1e-9)
+    assert (found[0].out_channels, found[1].out_channels) == (3, 2)
+
+
+def test_cp_finds_a_kernel_of_its_rank_at_tuckers_size():
+    """A sum of two products is found again; what is larger than that is cut to the weights of Tucker-2."""
+    pytest.importorskip("tensorly", reason="needs tensorly: pip install tensorly")
+    torch.manual_seed(0)
+    layer = nn.Conv2d(12, 10, 3, 2, 1)
+    with torch.no_grad():
+        a, b, k = torch.randn(10, 2), torch.randn(12, 2), torch.randn(2, 3, 3)
+        layer.weight.copy_(torch.einsum("or,ir,rhw->oihw", a, b, k))
+    x = torch.randn(2, 12, 9, 9)
+    assert torch.allclose(factors._cp(layer, 1 - 1e-9)(x), layer(x), atol=1e-3)
+    nn.init.normal_(layer.weight)
+    sizes = [sum(p.numel() for p in f(layer, 0.5).parameters()) for f in (factors._cp, factors._tucker)]
+    assert 0 <= sizes[1] - sizes[0] < 10 + 12 + 9
+
+
+def test_the_quickest_of_what_was_timed_is_taken(shop, monkeypatch):
+    """Times are given by hand here: at energies up to .6 the network takes half of its time."""
+
+    def timed(calls, device, progress):
+        medians = {name: 1.0 if name == "dense" else 0.5 if float(name) <= 0.6 else 0.9 for name in calls}
+        return {name: speed.Timing((), median, 0, 0, 0) for name, median in medians.items()}, None
+
+    monkeypatch.setattr(lowrank.speed, "in_turns", timed)
+    assert lowrank._energy_by_time(plain(), 2.0, "tucker", shop) == 0.6
+    assert lowrank._energy_by_time(plain(), 3.0, "tucker", shop) == 0.6  # nothing is quick enough
+
+
+def test_movement_scores_are_their_definition():
+    """Sanh 2020, equation 3: minus the rate times the sum of gradient times weight."""
+    torch.manual_seed(0)
+    model = nn.Linear(3, 2)
+    moved = prune.Moved(model, torch.optim.SGD(model.parameters(), 0.1), {})
+    wanted = torch.zeros(2, 3)
+    for _ in range(3):
+        moved.zero_grad()
+        model(torch.randn(4, 3)).square().sum().backward()
+        wanted -= 0.1 * model.weight.grad * model.weight.detach()
+        moved.step()
+    assert torch.allclose(moved.scores["weight"], wanted)
 
 
 @pytest.mark.parametrize(
-    "text", ["structured:2x@1", "structured:1.5x:taylor@1", "structured:1.2x:bn@1", "lowrank:1.5x@1"]
+    "text",
+    ["structured:2x@1", "structured:1.5x:taylor@1", "structured:1.2x:bn@1", "lowrank:1.5x@1", "lowrank:1.5x:cp@1"],
 )
 def test_fewer_macs_and_the_state_alone_rebuilds_the_network(text, shop):
     pytest.importorskip("torch_pruning", reason="needs the extra: pip install 'dnnlab[compress]'")
+    if "cp" in text:
+        pytest.importorskip("tensorly", reason="needs tensorly: pip install tensorly")
     torch.manual_seed(0)
     model = Mixed()
     for module in model.modules():

@@ -53,13 +53,19 @@ def _train(model: nn.Module, stage: Stage, workshop: Workshop) -> None:
 
 def _gradually(model: nn.Module, stage: Stage, workshop: Workshop, density: float) -> None:
     """More and more of them along training, by the cubic course of Zhu & Gupta 2017."""
+    criterion = stage.word("criterion")
     optimiser: Masked | None = None
     last = -1.0
 
     def wrap(inner: Any) -> Masked:
         nonlocal optimiser
-        optimiser = Masked.around(model)(inner)
+        optimiser = (Moved if criterion == "movement" else Masked).around(model)(inner)
         return optimiser
+
+    def chosen(left: float) -> Masks:
+        if isinstance(optimiser, Moved):
+            return highest(model, optimiser.scores, left)
+        return masks(model, left, criterion, None)
 
     def before(done: float) -> None:
         nonlocal last
@@ -69,12 +75,12 @@ def _gradually(model: nn.Module, stage: Stage, workshop: Workshop, density: floa
         last = place
         assert optimiser is not None
         left = density + (1 - density) * (1 - place) ** 3
-        optimiser.masks = masks(model, left, stage.word("criterion"), None)
+        optimiser.masks = chosen(left)
         keep_masks(model, optimiser.masks)
 
     workshop.train(model, "prune", stage.epochs, wrap=wrap, before=before)
     if last < 1:  # too few steps to have come to the end of the ramp
-        keep_masks(model, masks(model, density, stage.word("criterion"), None))
+        keep_masks(model, chosen(density))
 
 
 def _rewinding(model: nn.Module, stage: Stage, workshop: Workshop, density: float) -> None:
@@ -101,16 +107,24 @@ def masks(model: nn.Module, density: float, criterion: str, rng: Any) -> Masks:
     ``lamp`` scores a weight by its square over those of its layer that are not smaller (Lee 2021), ``global`` by its
     magnitude, ``layer`` by its rank within its layer, ``random`` by a draw.
     """
-    found = weights(model)
-    scores = {name: _scores(weight.detach(), criterion, rng).flatten() for name, weight in found.items()}
-    everything = torch.cat(list(scores.values()))
+    scores = {name: _scores(weight.detach(), criterion, rng) for name, weight in weights(model).items()}
+    return highest(model, scores, density)
+
+
+def highest(model: nn.Module, scores: Mapping[str, Tensor], density: float) -> Masks:
+    """The share ``density`` of all weights with the highest ``scores``; zeros stay at zero."""
+    found = {name: weight.detach().flatten() for name, weight in weights(model).items()}
+    ranked = {name: scores[name].flatten().masked_fill(weight == 0, -math.inf) for name, weight in found.items()}
+    everything = torch.cat(list(ranked.values()))
     kept = max(len(found), round(density * len(everything)))
     threshold = everything.sort(descending=True).values[min(kept, len(everything)) - 1]
-    chosen = {name: (score >= threshold) & (score > 0) for name, score in scores.items()}
+    chosen = {name: (score >= threshold) & (score > -math.inf) for name, score in ranked.items()}
     for name, mask in chosen.items():
         if not bool(mask.any()):  # a layer without a weight ends the network
-            mask[scores[name].argmax()] = True
-    return {name: mask.view_as(found[name]) for name, mask in chosen.items()}
+            mask[ranked[name].argmax()] = True
+    return {
+        name: mask.view_as(weight) for (name, weight), mask in zip(weights(model).items(), chosen.values(), strict=True)
+    }
 
 
 def _scores(weight: Tensor, criterion: str, rng: Any) -> Tensor:
@@ -121,9 +135,7 @@ def _scores(weight: Tensor, criterion: str, rng: Any) -> Tensor:
             above = ordered.flip(0).cumsum(0).flip(0)
             return torch.empty_like(square).scatter_(0, order, ordered / above.clamp_min(1e-300))
         case "layer":
-            # Zeros stay at zero, whatever their rank.
-            ranks = square.argsort().argsort().double() + 1
-            return ranks / len(ranks) * (square > 0)
+            return (square.argsort().argsort().double() + 1) / len(square)
         case "random":
             return torch.from_numpy(rng.random(len(square))).to(square) + 1e-9
     return square
@@ -176,3 +188,19 @@ class Masked:
     def step(self) -> None:
         self.inner.step()
         keep_masks(self.model, self.masks)
+
+
+class Moved(Masked):
+    """Movement pruning (Sanh 2020): scores that grow by the steps that take a weight away from zero."""
+
+    def __init__(self, model: nn.Module, inner: Any, chosen: Masks) -> None:
+        super().__init__(model, inner, chosen)
+        self.scores = {name: torch.zeros_like(weight.detach()) for name, weight in weights(model).items()}
+
+    @torch.no_grad()
+    def step(self) -> None:
+        rate = self.param_groups[0]["lr"]
+        for name, weight in weights(self.model).items():
+            if weight.grad is not None:
+                self.scores[name] -= rate * weight.grad * weight
+        super().step()
