@@ -1,13 +1,18 @@
-"""Killed at any moment, a run loses nothing that was finished, and ends in the same bytes."""
+"""Killed at any moment, out of disk or beside another, a run loses nothing that was finished, and ends the same."""
 
+import datetime
 import random
+import re
+import signal
 import subprocess
 import sys
 import time
 
+import pandas as pd
 import pytest
 
 from dnnlab.runner import journal
+from dnnlab.runner import run as running
 from dnnlab.runner.journal import Entry, Journal
 
 SMALL = ("--quiet", "--width", "8", "--seeds", "3", "--steps", "20")
@@ -15,16 +20,29 @@ COMMANDS = {
     "gradient-flow": ("gradient-flow", "--act", "sigmoid,tanh,relu,gelu", "--depth", "3,4,5,6", "--norm",
                       "none,batch,layer", *SMALL),
     "dead-relu": ("dead-relu", "--remedies", "--depth", "3,4", "--norm", "none,batch", *SMALL),
+    "compare-arch": ("compare-arch", "--preset", "shallow-deep", "--budget", "steps=3", "--seeds", "1", "--quiet"),
+    "compress": ("compress", "--arch", "lenet300:width=0.1", "--chain", "prune:0.8@1 > share:3bit@1 > code", "--epochs",
+                 "1", "--seeds", "3", "--quiet"),
+    "nas": ("nas", "--strategy", "evolution,rl", "--budget", "16", "--epochs", "1", "--finalists", "1", "--retrain",
+            "1", "--seeds", "2", "--quiet"),
 }  # fmt: skip
+TIMES = re.compile("seconds|latency|speedup|noisy")
+"""Columns of what no two runs have alike."""
 
 
 def run_folder(out):
-    return next(out.glob("*/*"))
+    return next(out.glob("*/*/journal.jsonl")).parent
 
 
 def lines(out):
     files = list(out.glob("*/*/journal.jsonl"))
     return files[0].read_bytes().count(b"\n") if files else 0
+
+
+def tables(out):
+    """Every digit of both tables, times aside."""
+    found = (pd.read_csv(run_folder(out) / name, dtype=str) for name in ("cells.csv", "summary.csv"))
+    return [table[[name for name in table if not TIMES.search(name)]].to_csv() for table in found]
 
 
 def kill_and_finish(experiment, tmp_path, kills):
@@ -33,8 +51,7 @@ def kill_and_finish(experiment, tmp_path, kills):
     command = (sys.executable, "-m", "dnnlab", *COMMANDS[experiment])
     unbroken = tmp_path / "unbroken"
     subprocess.run([*command, "--out", unbroken], check=True, capture_output=True)
-    total = lines(unbroken)
-    expected = {name: (run_folder(unbroken) / name).read_bytes() for name in ("cells.csv", "summary.csv")}
+    total, expected = lines(unbroken), tables(unbroken)
     rng, attempt = random.Random(7), 0
     while kills > 0:
         out, attempt = tmp_path / f"broken{attempt}", attempt + 1
@@ -51,20 +68,116 @@ def kill_and_finish(experiment, tmp_path, kills):
             kills -= 1
             assert lines(out) >= held  # nothing finished is lost
         subprocess.run([*command, "--out", out], check=True, capture_output=True)
-        for name, content in expected.items():
-            assert (run_folder(out) / name).read_bytes() == content
+        assert tables(out) == expected
         assert lines(out) == total  # and nothing is measured twice
 
 
 @pytest.mark.parametrize("experiment", COMMANDS)
 def test_a_few_kills(experiment, tmp_path):
-    kill_and_finish(experiment, tmp_path, 3)
+    if experiment == "compress":
+        pytest.importorskip("constriction", reason="needs the extra: pip install 'dnnlab[compress]'")
+    kill_and_finish(experiment, tmp_path, 3 if experiment in ("gradient-flow", "dead-relu") else 1)
 
 
 @pytest.mark.slow
 @pytest.mark.parametrize("experiment", COMMANDS)
-def test_thirty_kills(experiment, tmp_path):
-    kill_and_finish(experiment, tmp_path, 30)
+def test_a_hundred_kills_in_all(experiment, tmp_path):
+    kill_and_finish(experiment, tmp_path, 20)
+
+
+@pytest.fixture
+def disk(tmp_path):
+    """A small disk of its own; gives its folder and a way to mount it anew with other options."""
+    place = tmp_path / "disk"
+    place.mkdir()
+
+    def mount(options):
+        command = ["mount", "-t", "tmpfs", "-o", options, "tmpfs", str(place)]
+        return subprocess.run(command, capture_output=True, check=False).returncode
+
+    if mount("size=1m"):
+        pytest.skip("no right to mount a disk here")
+    yield place, lambda options: mount(f"remount,{options}")
+    subprocess.run(["umount", str(place)], check=True)
+
+
+def attempt(*arguments):
+    return subprocess.run([sys.executable, "-m", "dnnlab", *arguments], capture_output=True, text=True, check=False)
+
+
+def test_a_disk_that_fills_up_in_the_middle_of_a_run_loses_nothing(disk, tmp_path):
+    place, remount = disk
+    command = COMMANDS["dead-relu"]
+    unbroken = tmp_path / "unbroken"
+    attempt(*command, "--out", unbroken)
+    size = (run_folder(unbroken) / "journal.jsonl").stat().st_size
+    assert remount(f"size={size // 2 // 4096 * 4}k") == 0
+    full = attempt(*command, "--out", place)
+    assert full.returncode == 1
+    assert full.stderr.splitlines()[-1] == "dnnlab: the system refused: No space left on device."
+    assert 0 < (held := lines(place)) < lines(unbroken)
+    assert attempt(*command, "--out", place).returncode == 1  # still full, and nothing is lost by trying
+    assert lines(place) >= held
+    assert remount("size=64m") == 0
+    assert attempt(*command, "--out", place).returncode == 0
+    assert tables(place) == tables(unbroken)
+    assert lines(place) == lines(unbroken)
+
+
+def test_a_disk_that_cannot_be_written_to_is_said_and_still_read(disk):
+    place, remount = disk
+    remount("size=64m")
+    command = ("gradient-flow", "--depth", "3", *SMALL)
+    assert attempt(*command, "--out", place).returncode == 0
+    assert remount("ro") == 0
+    shown = attempt(*command, "--out", place)
+    assert shown.returncode == 0, shown.stderr
+    other = attempt(*command, "--seed", "1", "--out", place)
+    assert other.returncode == 2
+    assert "Read-only file system" in other.stderr
+    assert "Traceback" not in other.stderr
+    assert attempt("runs", "--out", place).returncode == 0
+
+
+def test_the_same_command_twice_at_once_measures_once(tmp_path):
+    command = (*COMMANDS["gradient-flow"], "--out", str(tmp_path))
+    first = subprocess.Popen([sys.executable, "-m", "dnnlab", *command], stdout=subprocess.DEVNULL)
+    while lines(tmp_path) < 1:
+        time.sleep(0.005)
+    first.send_signal(signal.SIGSTOP)
+    second = attempt(*command)
+    first.send_signal(signal.SIGCONT)
+    assert first.wait() == 0
+    assert second.returncode == 1
+    assert re.fullmatch("dnnlab: another process is measuring .*; wait for it, or .*\n", second.stderr)
+    stacks = [entry.stack for entry in Journal(run_folder(tmp_path) / "journal.jsonl").entries()]
+    assert len(stacks) == len(set(stacks))
+
+
+def test_a_clock_that_goes_back_changes_nothing(dnnlab, monkeypatch, tmp_path):
+    arguments = ("gradient-flow", "--act", "tanh,relu,sigmoid", "--width", 8, "--depth", 5, "--seeds", 3)
+    assert dnnlab(*arguments, "--out", "unbroken").code == 0
+    append, now, calls = journal.Writer.append, running._now, []
+
+    def stopped(writer, entry):
+        calls.append(entry)
+        if len(calls) == 2:
+            raise KeyboardInterrupt
+        append(writer, entry)
+
+    def tomorrow():
+        return (datetime.datetime.fromisoformat(now()) + datetime.timedelta(days=1)).isoformat()
+
+    with monkeypatch.context() as patch:
+        patch.setattr(journal.Writer, "append", stopped)
+        patch.setattr(running, "_now", tomorrow)
+        assert dnnlab(*arguments).code == 130
+    again = dnnlab(*arguments)
+    assert again.code == 0
+    assert "3 of them are there already" in again.err
+    assert tables(tmp_path / "results") == tables(tmp_path / "unbroken")
+    assert dnnlab("runs").code == 0
+    assert "finished on" in dnnlab(*arguments).err
 
 
 def test_a_full_disk_is_one_sentence_and_loses_nothing(dnnlab, monkeypatch, tmp_path):

@@ -79,9 +79,12 @@ class Folder:
         atomic.write(self.path / PROVENANCE, (json.dumps(provenance, indent=2) + "\n").encode())
 
     def write_spec(self, experiment: str, options: Mapping[str, Any]) -> None:
-        """The spec as a recipe, so that ``dnnlab run FOLDER/spec.toml`` measures the same."""
-        text = tomli_w.dumps({"experiment": experiment, "options": dict(options)})
-        atomic.write(self.path / SPEC, text.encode())
+        """The spec as a recipe, so that ``dnnlab run FOLDER/spec.toml`` measures the same. Where it is there already
+        nothing is written: a finished run can be shown from a disk that is read alone."""
+        content = tomli_w.dumps({"experiment": experiment, "options": dict(options)}).encode()
+        file = self.path / SPEC
+        if not file.is_file() or file.read_bytes() != content:
+            atomic.write(file, content)
 
 
 def _is_provenance(record: Any) -> bool:
