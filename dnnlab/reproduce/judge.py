@@ -37,7 +37,7 @@ class Judgement:
 
     verdict: str
     circumstances: str
-    """Of *holds if …*: when it holds, and when not."""
+    """Of *holds if …*: when it holds, when not, and when that is open."""
     findings: tuple[Finding, ...]
 
     @property
@@ -50,8 +50,8 @@ class Judgement:
 def judge(run: Run, claim: Claim) -> Judgement:
     """Decide ``claim`` on ``run``.
 
-    A condition that is true in all of its rows is met, one that is false in any is not. All are met: holds. Some are
-    met and others not: holds if. None is met, and one is not: refuted. Else the intervals leave it open.
+    A condition that is true in all of its rows is met, one that is false in any is not. All are met: holds. Some are,
+    and each says when it is looked at: holds if. One is not: refuted. Else the intervals leave it open.
 
     Raises:
         DnnlabError: a condition names a column or a row that the run does not have.
@@ -67,12 +67,10 @@ def judge(run: Run, claim: Claim) -> Judgement:
     truths = [met for met, _ in outcomes]
     if all(truths):
         return Judgement(HOLDS, "", tuple(findings))
-    if False not in truths:
-        return Judgement(NOT_DECIDED, "", tuple(findings))
-    if True not in truths:
-        return Judgement(REFUTED, "", tuple(findings))
-    words = (f"{'holds' if met else 'open' if met is None else 'not'} {when}" for met, when in outcomes)
-    return Judgement(HOLDS_IF, "; ".join(words), tuple(findings))
+    if True in truths and all(when for _, when in outcomes):
+        words = (f"{'holds' if met else 'open' if met is None else 'not'} {when}" for met, when in outcomes)
+        return Judgement(HOLDS_IF, "; ".join(words), tuple(findings))
+    return Judgement(REFUTED if False in truths else NOT_DECIDED, "", tuple(findings))
 
 
 def _findings(run: Run, condition: Condition) -> list[Finding]:

@@ -89,8 +89,17 @@ def test_conditions_that_differ_make_it_hold_if():
     assert (judgement.verdict, judgement.circumstances) == (HOLDS_IF, "holds for relu; not for tanh")
     assert verdict(Condition("params", "below", 15)).verdict == REFUTED  # one condition, false in one of its rows
     open_ = Condition("rate", "below", 1.0, when="for the rate")
-    assert verdict(met, open_).verdict == NOT_DECIDED
+    judgement = verdict(met, open_)
+    assert (judgement.verdict, judgement.circumstances) == (HOLDS_IF, "holds for relu; open for the rate")
     assert verdict(not_met, open_).verdict == REFUTED
+
+
+def test_conditions_that_do_not_say_when_must_all_be_met():
+    met, not_met = Condition("params", "below", 15, {"act": "relu"}), Condition("params", "below", 15, {"act": "tanh"})
+    open_ = Condition("rate", "below", 1.0)
+    assert verdict(met, not_met).verdict == REFUTED
+    assert verdict(met, open_).verdict == NOT_DECIDED
+    assert verdict(open_, not_met).verdict == REFUTED
 
 
 @pytest.mark.parametrize(
