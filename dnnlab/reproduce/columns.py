@@ -12,7 +12,12 @@ LEDGER = (
     Column("slide", str, "the slide's title"),
     Column("claim", str, "what is claimed", screen="claim"),
     Column("verdict", str, "holds, holds if …, refuted, not decided, or failed", screen="verdict"),
-    Column("circumstances", str, "of holds if: when it holds, when not, when that is open; of failed: why", screen="when, or why"),
+    Column(
+        "circumstances",
+        str,
+        "of holds if: when it holds, when not, when that is open; of failed: why",
+        screen="when, or why",
+    ),
     Column("measured", str, "what was measured, with its interval", screen="measured"),
     Column("value", float, "the number that tells"),
     Column("low", float, "lower end of its 95 % interval"),
