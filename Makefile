@@ -4,7 +4,7 @@ DNNLAB := .venv/bin/dnnlab
 DATA ?= digits
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test test-faults test-all check format docs bench clean part-1 part-2 part-3 part-4 gradient-flow dead-relu compare-arch compress nas check-claims search-table reproduce theory-table
+.PHONY: help setup demo test test-faults test-all check format docs bench clean part-1 part-2 part-3 part-4 gradient-flow dead-relu compare-arch compress nas check-claims search-table reproduce reference theory-table
 
 help: ## List the targets
 	@sed -n 's/^\([a-z0-9 -]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 16
@@ -51,6 +51,9 @@ bench: setup ## Speed, side by side in one run
 
 reproduce: setup ## Every claim of the lecture, with a verdict; ends with the path of the ledger's page
 	$(DNNLAB) reproduce experiments
+
+reference: reproduce ## Publish that ledger in results/reference
+	$(PY) -m docs.make_reference results/ledger-quick results/reference/cpu-quick
 
 part-1: setup ## Claims of part 1: the need for deep networks
 	$(DNNLAB) reproduce experiments/1-deep-networks

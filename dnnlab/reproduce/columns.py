@@ -27,5 +27,5 @@ LEDGER = (
     Column("note", str, "what a reader must know to believe the verdict"),
     Column("seconds", float, "time of the measurement", unit="s", screen="time"),
     Column("command", str, "what repeats it"),
-    Column("run", str, "its folder"),
+    Column("run", str, "folder of its run, below the folder of all runs"),
 )

@@ -89,7 +89,7 @@ def run(task: Task, out: Path) -> dict[str, Any]:
     try:
         how = HowToRun(out=out, quiet=True)  # no name, so that claims about the same run share it
         done = execute(find(task.recipe.experiment), task.spec, how, task.command)
-        row |= {"seconds": done.seconds, "run": str(done.path)}
+        row |= {"seconds": done.seconds, "run": done.path.relative_to(out.absolute()).as_posix()}
         if done.failed:
             return row | {"verdict": FAILED, "circumstances": done.failure}
         judgement = judge(done, claim)

@@ -59,8 +59,12 @@ def title(part: str) -> str:
 
 
 def write(file: Path, rows: Sequence[dict[str, Any]], profile: str, provenance: Mapping[str, str]) -> None:
-    """Write the page of ``rows``, with a figure of each from the folder of its run."""
-    parts = [(slug(part), title(part), [_entry(row) for row in own]) for part, own in groups(rows)]
+    """Write the page of ``rows``, with a figure of each from the folder of its run.
+
+    The page lies in a folder beside those of the experiments.
+    """
+    root = file.parent.parent
+    parts = [(slug(part), title(part), [_entry(row, root) for row in own]) for part, own in groups(rows)]
     verdicts = [(slug(name), name, TONES[name], count) for name, count in counts(rows, tuple(TONES)).items() if count]
     page = template("reproduce/ledger").render(
         parts=parts, verdicts=verdicts, count=len(rows), profile=profile, provenance=provenance
@@ -68,15 +72,15 @@ def write(file: Path, rows: Sequence[dict[str, Any]], profile: str, provenance: 
     atomic.write(file, page.encode("utf-8", "backslashreplace"))
 
 
-def _entry(row: dict[str, Any]) -> Entry:
+def _entry(row: dict[str, Any], root: Path) -> Entry:
     if not row.get("run"):
         return Entry(row, None, "")
-    run = Path(row["run"])
+    run = root / row["run"]
     pictures = sorted((run / store.FIGURES).glob("*.svg"))
     figure = next((svg for svg in pictures if svg.stat().st_size <= _LARGEST), None)
     drawn = None
     if figure is not None:
         caption = Caption(f"f-{slug(row['part'])}-{slug(row['recipe'])}", row["claim"], "", row.get("measured", ""))
         drawn = Markup(themed(figure.read_text("utf-8"), caption))
-    page = run / store.PAGE
-    return Entry(row, drawn, Path("..", *page.parts[-3:]).as_posix() if page.exists() else "")
+    link = f"../{row['run']}/{store.PAGE}" if (run / store.PAGE).exists() else ""
+    return Entry(row, drawn, link)

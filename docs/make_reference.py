@@ -1,0 +1,33 @@
+"""Publishes a ledger: ``python -m docs.make_reference results/ledger-quick results/reference/cpu-quick``.
+
+Its tables, CSV and JSON, and the summary of each run go into the second folder, with what they were measured on.
+"""
+
+import json
+import shutil
+import sys
+from pathlib import Path
+
+import pandas as pd
+
+from dnnlab.runner import provenance
+from dnnlab.runner.device import choose
+from dnnlab.runner.store import SUMMARY
+
+
+def publish(ledger: Path, reference: Path) -> None:
+    """Copy what is worth keeping of ``ledger`` to ``reference``, in the place of what was there."""
+    shutil.rmtree(reference, ignore_errors=True)
+    reference.mkdir(parents=True)
+    for name in ("ledger.csv", "ledger.json"):
+        shutil.copyfile(ledger / name, reference / name)
+    for row in pd.read_csv(ledger / "ledger.csv").to_dict("records"):
+        table = reference / row["part"] / f"{row['recipe']}.csv"
+        table.parent.mkdir(exist_ok=True)
+        shutil.copyfile(ledger.parent / row["run"] / SUMMARY, table)
+    record = {**provenance.versions(), **provenance.machine(choose("auto").name), **provenance.git()}
+    (reference / "provenance.json").write_text(json.dumps(record, indent=2) + "\n")
+
+
+if __name__ == "__main__":
+    publish(Path(sys.argv[1]), Path(sys.argv[2]))

@@ -1,0 +1,65 @@
+"""The published ledger is that of the recipes that are shipped: no recipe without a row, no row without a recipe."""
+
+from pathlib import Path
+
+import pandas as pd
+import pytest
+
+from dnnlab.registry import find
+from dnnlab.report.table import read_csv
+from dnnlab.reproduce import shipped
+from dnnlab.reproduce.columns import LEDGER, TONES
+from dnnlab.runner import recipe
+from dnnlab.runner.options import build
+
+ROOT = Path(__file__).parents[2]
+REFERENCE = ROOT / "results" / "reference" / "cpu-quick"
+
+
+@pytest.fixture(scope="module")
+def ledger():
+    return read_csv(REFERENCE / "ledger.csv", LEDGER)
+
+
+@pytest.fixture(scope="module")
+def claims():
+    read = {file: recipe.read(file) for file in shipped.recipes_of(ROOT / "experiments")}
+    return {f"{file.parent.name}/{file.stem}": each for file, each in read.items() if each.claim is not None}
+
+
+def test_every_claim_has_a_row_and_every_row_a_claim(ledger, claims):
+    assert list(ledger["part"] + "/" + ledger["recipe"]) == sorted(claims)
+
+
+def test_each_row_says_what_its_recipe_says(ledger, claims):
+    for row in ledger.to_dict("records"):
+        claim = claims[f"{row['part']}/{row['recipe']}"].claim
+        assert (row["claim"], row["slide"], row["published"], row["note"]) == (
+            claim.text,
+            claim.slide,
+            claim.published,
+            claim.note,
+        )
+
+
+def test_no_claim_failed_and_none_says_where_it_was_measured(ledger):
+    assert set(ledger["verdict"]) <= set(TONES) - {"failed"}
+    assert ledger["measured"].str.len().min() > 0
+    assert not ledger["run"].str.startswith("/").any()
+
+
+def test_each_table_is_of_the_recipes_own_options(ledger, claims):
+    """As many rows as configurations, and every metric that the claim looks at among the columns."""
+    for row in ledger.to_dict("records"):
+        own = claims[f"{row['part']}/{row['recipe']}"]
+        table = pd.read_csv(REFERENCE / row["part"] / f"{row['recipe']}.csv")
+        experiment = find(own.experiment)
+        spec = build(experiment.spec.Spec, own.options_for("quick"))
+        assert list(table) == [column.name for column in experiment.columns.schema(spec).summary]
+        for condition in own.claim.holds:
+            assert condition.metric in table
+            names = [name for name in condition.where if name in table]
+            fitting = table[
+                [all(str(line[n]) == str(condition.where[n]) for n in names) for line in table.to_dict("records")]
+            ]
+            assert len(fitting), f"{row['recipe']} has no row {condition.where}"
