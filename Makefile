@@ -46,6 +46,7 @@ bench: setup ## Speed, side by side in one run
 	$(PY) -m benchmarks.dead_relu
 	$(PY) -m benchmarks.compare_arch
 	$(PY) -m benchmarks.nas
+	$(PY) -m benchmarks.engines
 	$(PY) -m benchmarks.scale
 	$(PY) -m benchmarks.start_up
 

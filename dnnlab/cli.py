@@ -153,14 +153,18 @@ def reproduce_claims(
     profile: _Profile = "quick",
     seed: Annotated[int | None, typer.Option(help="Another base of the seeds than the recipes'.", min=0)] = None,
     out: _Out = _DEFAULT_OUT,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="List what would be run; run nothing.")] = False,
     as_json: Annotated[bool, typer.Option("--json", help="Print the ledger as JSON on stdout, alone.")] = False,
     quiet: Annotated[bool, typer.Option("--quiet", help="No progress, no messages.")] = False,
 ) -> None:
     """Decide the lecture's claims: run every recipe, skip what is finished, and write the ledger and its page."""
     from dnnlab.reproduce.columns import FAILED
-    from dnnlab.reproduce.command import display, reproduce
+    from dnnlab.reproduce.command import display, foresee, reproduce
 
     _check_profile(profile)
+    if dry_run:
+        foresee(paths or [], profile, seed, out)
+        return
     rows, folder = reproduce(paths or [], profile, seed, out, quiet)
     display(rows, folder, as_json, quiet)
     if any(row["verdict"] == FAILED for row in rows):

@@ -7,12 +7,15 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+from dnnlab.registry import find
 from dnnlab.report import atomic
 from dnnlab.report.table import read_csv, show, to_csv, to_json
 from dnnlab.reproduce import ledger, page, shipped
 from dnnlab.reproduce.columns import FAILED, LEDGER, TONES
-from dnnlab.runner import provenance
+from dnnlab.runner import plan as planning
+from dnnlab.runner import provenance, store
 from dnnlab.runner.device import choose
+from dnnlab.runner.options import chosen
 from dnnlab.runner.progress import say
 from dnnlab.runner.streams import others_on_stderr
 
@@ -45,6 +48,23 @@ def reproduce(
             all_there = not paths and len(rows) == len(asked)
             _write(folder, rows if all_there else [*_kept(folder / LEDGER_CSV, rows), *rows], profile)
     return rows, folder
+
+
+def foresee(paths: Sequence[Path], profile: str, seed: int | None, out: Path) -> None:
+    """Print what `reproduce` would run, and what is finished already.
+
+    Raises:
+        UsageError: a recipe does not read, there is none, or its data are missing.
+    """
+    device, seen = choose("auto").name, set()
+    for task in ledger.tasks(paths or [shipped.folder()], profile, seed):
+        experiment = find(task.recipe.experiment)
+        plan = planning.make(experiment, task.spec, device)
+        folder = store.locate(out, experiment.name, store.slug(chosen(task.spec)), plan.key, fresh=False)
+        state = folder.read_provenance().get("state", "to be measured")
+        shared = ", as another claim above" if plan.key in seen else ""
+        seen.add(plan.key)
+        print(f"{task.part}/{task.name}: {experiment.name}, {len(plan.cells)} cells, {state}{shared}")
 
 
 def _kept(file: Path, new: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:

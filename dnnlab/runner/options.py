@@ -162,6 +162,9 @@ def _convert(field: Field, value: object) -> object:
             raise refusal
         return value
     if field.kind in (str, Path):
+        if callable(value):  # workers, and the same command on another day, must find it again
+            name = f"{getattr(value, '__module__', 'module')}:{getattr(value, '__qualname__', 'name')}"
+            raise UsageError(f"{field.option} is given by its import path, such as {name!r}, not by the object itself.")
         if not isinstance(value, str | Path):
             raise refusal
         text = str(value).strip()

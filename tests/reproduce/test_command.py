@@ -61,6 +61,14 @@ def test_a_ledger_keeps_the_claims_that_were_not_asked_for_again(dnnlab, recipes
     assert page.count('<article class="claim') == 3
 
 
+def test_a_dry_run_lists_and_measures_nothing(dnnlab, recipes, tmp_path):
+    assert dnnlab("reproduce", "claims/1-sums/right.toml").code == 0
+    done = dnnlab("reproduce", "claims", "--dry-run")
+    assert done.code == 0, done.err
+    assert [line.split(", ")[-1] for line in done.out.splitlines()] == ["finished", "to be measured", "to be measured"]
+    assert len(list((tmp_path / "results" / "check").iterdir())) == 1
+
+
 def test_a_failure_is_a_row_and_the_rest_goes_on(dnnlab, recipes):
     bad = recipes / "1-sums" / "nowhere.toml"
     bad.write_text((recipes / "1-sums" / "right.toml").read_text().replace('metric = "verdict"', 'metric = "rank"'))

@@ -93,3 +93,12 @@ def test_an_unknown_experiment_is_an_attribute_error():
 def test_the_catalogue_is_the_command_lines():
     with pytest.raises(UsageError, match="dnnlab compare-arch --list"):
         package.compare_arch(list=True)
+
+
+def test_an_object_in_the_place_of_its_import_path_says_what_would_be_right():
+    with pytest.raises(UsageError, match=r"--model is given by its import path, such as '.*test_python_call:Net'"):
+        package.gradient_flow(model=Net)
+
+
+class Net:
+    """Any callable."""
