@@ -14,7 +14,7 @@ from functools import partial
 
 from dnnlab.errors import DnnlabError, in_short
 from dnnlab.runner.executors import Pool, end, parse, pool
-from dnnlab.runner.experiment import Experiment, Spec
+from dnnlab.runner.experiment import Cell, Experiment, Spec
 from dnnlab.runner.journal import Entry, Rows
 from dnnlab.runner.place import Place
 from dnnlab.runner.plan import Plan, Stack
@@ -120,12 +120,44 @@ def measure(work: Work, stack: Stack, past: Sequence[Rows], progress: Callable[[
                 yield Entry(stack.part(number), part, time.perf_counter() - started)
                 started = time.perf_counter()
         else:
-            rows = room.measure(stack.cells, work.spec, work.device, progress)
+            rows = _as_fits(work, stack.cells, progress)
     except DnnlabError:
         raise  # the user's to mend, and the same for every stack
     except Exception as problem:  # noqa: BLE001 - one stack's failure is a row that says so, the rest goes on
         error = in_short(problem)
     yield Entry(stack.key, rows, time.perf_counter() - started, error)
+
+
+_fitting: dict[str, int] = {}
+"""The most cells of an experiment that were measured together after more of them had not fitted the memory."""
+
+
+def _as_fits(work: Work, cells: Sequence[Cell], progress: Callable[[float], None]) -> Rows:
+    """The rows of ``cells``, in as few parts as the device's memory allows: halved until they fit, and remembered.
+
+    Raises:
+        torch.OutOfMemoryError: even one cell is too many.
+    """
+    import torch
+
+    name = work.experiment.name
+    most = _fitting.get(name, len(cells))
+    if len(cells) <= most:
+        try:
+            return work.experiment.measure.measure(cells, work.spec, work.device, progress)
+        except torch.OutOfMemoryError:
+            if len(cells) == 1:
+                raise
+        most = _fitting[name] = (len(cells) + 1) // 2
+        if work.device == "cuda":
+            torch.cuda.empty_cache()
+    rows: Rows = {}
+    for start in range(0, len(cells), most):
+        part = _as_fits(work, cells[start : start + most], progress)
+        part["cell"] = [start + number for number in part["cell"]]
+        for column, values in part.items():
+            rows.setdefault(column, []).extend(values)
+    return rows
 
 
 def _elsewhere(

@@ -6,6 +6,7 @@ from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
+import torch
 
 from dnnlab.errors import UsageError
 from dnnlab.runner import engine
@@ -21,6 +22,8 @@ class Cell:
 
 class Rooms:
     """An experiment whose cells square a number, fail, are refused or kill their process."""
+
+    name = "rooms"
 
     class measure:  # noqa: N801 - a room
         @staticmethod
@@ -74,6 +77,46 @@ def test_a_worker_that_dies_costs_its_own_stack_alone(monkeypatch):
     assert {k for k, e in found.items() if e.error} == {"5"}
     assert "killed" in found["5"].error
     assert found["4"].rows == {"cell": [0], "square": [16]}
+
+
+class Large:
+    """An experiment that measures three cells at once and no more."""
+
+    name = "large"
+    tried: list[int]
+
+    class measure:  # noqa: N801 - a room
+        @staticmethod
+        def measure(cells, spec, device, progress):
+            Large.tried.append(len(cells))
+            if len(cells) > 3:
+                raise torch.OutOfMemoryError("out of memory")
+            return {"cell": list(range(len(cells))), "square": [cell.number**2 for cell in cells]}
+
+
+def test_what_does_not_fit_the_memory_is_halved_and_that_is_remembered(monkeypatch):
+    monkeypatch.setattr(engine, "_fitting", {})
+    Large.tried = []
+    work = engine.Work(Large(), SimpleNamespace(), "cpu", Place(Path("none")))
+    for first, tried in ((0, [11, 6, 3, 3, 3, 2]), (100, [3, 3, 3, 2])):
+        cells = tuple(Cell(first + n) for n in range(11))
+        (entry,) = engine.measure(work, Stack("key", cells, tuple(range(11))), (), lambda share: None)
+        assert entry.rows == {"cell": list(range(11)), "square": [(first + n) ** 2 for n in range(11)]}
+        assert Large.tried == tried
+        Large.tried = []
+
+
+def test_one_cell_that_does_not_fit_is_a_row_that_says_so(monkeypatch):
+    class Huge(Large):
+        class measure:  # noqa: N801 - a room
+            @staticmethod
+            def measure(cells, spec, device, progress):
+                raise torch.OutOfMemoryError("CUDA out of memory")
+
+    monkeypatch.setattr(engine, "_fitting", {})
+    work = engine.Work(Huge(), SimpleNamespace(), "cpu", Place(Path("none")))
+    (entry,) = engine.measure(work, Stack("key", (Cell(0), Cell(1)), (0, 1)), (), lambda share: None)
+    assert (entry.rows, entry.error) == ({}, "OutOfMemoryError: CUDA out of memory")
 
 
 def chain(*counts):
