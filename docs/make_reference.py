@@ -25,8 +25,19 @@ def publish(ledger: Path, reference: Path) -> None:
         table = reference / row["part"] / f"{row['recipe']}.csv"
         table.parent.mkdir(exist_ok=True)
         shutil.copyfile(ledger.parent / row["run"] / SUMMARY, table)
+    _verdicts(ledger).to_csv(reference / "other-seeds.csv", index=False)
     record = {**provenance.versions(), **provenance.machine(choose("auto").name), **provenance.git()}
     (reference / "provenance.json").write_text(json.dumps(record, indent=2) + "\n")
+
+
+def _verdicts(ledger: Path) -> pd.DataFrame:
+    """A row a claim: its verdict, and a column each for the ledgers of other seeds beside it."""
+    key = ["part", "recipe"]
+    table = pd.read_csv(ledger / "ledger.csv")[[*key, "verdict"]]
+    for other in sorted(ledger.parent.glob(f"{ledger.name}-seed-*")):
+        own = pd.read_csv(other / "ledger.csv")[[*key, "verdict"]]
+        table = table.merge(own.rename(columns={"verdict": other.name.rpartition("quick-")[2]}), on=key, how="left")
+    return table
 
 
 if __name__ == "__main__":
