@@ -15,7 +15,7 @@ from dnnlab.reproduce.judge import judge
 from dnnlab.reproduce.shipped import recipes_of
 from dnnlab.runner import recipe as recipes
 from dnnlab.runner.how import HowToRun
-from dnnlab.runner.options import build, fields
+from dnnlab.runner.options import build
 from dnnlab.runner.recipe import Claim, Recipe
 
 
@@ -64,9 +64,14 @@ def _task(recipe: Recipe, profile: str, seed: int | None) -> Task | None:
     experiment = find(recipe.experiment)
     with recipes.located(recipe):
         spec = build(experiment.spec.Spec, options)
-        if seed is not None and any(field.name == "seed" for field in fields(experiment.spec.Spec)):
+        if seed is not None and _draws(spec):
             spec = build(experiment.spec.Spec, {**options, "seed": seed})
     return Task(recipe, recipe.claim, spec, profile, seed)
+
+
+def _draws(spec: Any) -> bool:
+    """Whether seeds decide anything, as they do not for arithmetic and for times of blocks."""
+    return any("seed" in cell.__dataclass_fields__ for cell in spec.plan())
 
 
 def run(task: Task, out: Path) -> dict[str, Any]:

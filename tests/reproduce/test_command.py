@@ -7,7 +7,7 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
-from dnnlab.reproduce import shipped
+from dnnlab.reproduce import ledger, shipped
 from dnnlab.reproduce.columns import LEDGER
 from dnnlab.runner import recipe
 
@@ -114,3 +114,11 @@ def test_the_lectures_recipes_are_found_and_read():
     claims = [recipe.read(file).claim for file in shipped.recipes_of(Path(__file__).parents[2] / "experiments")]
     assert len([claim for claim in claims if claim is not None]) > 60
     assert len({claim.text for claim in claims if claim is not None}) == len([c for c in claims if c is not None])
+
+
+def test_the_lectures_recipes_take_another_base_of_the_seeds():
+    """Those that draw anything, that is; the others stay as they are."""
+    tasks = ledger.tasks([Path(__file__).parents[2] / "experiments"], "quick", 1000)
+    moved = {task.recipe.experiment for task in tasks if getattr(task.spec, "seed", 0) == 1000}
+    assert moved == {"gradient-flow", "dead-relu", "compare-arch", "compress", "nas"}
+    assert all(task.spec.block for task in tasks if task.recipe.experiment == "compare-arch" and not task.spec.seed)
