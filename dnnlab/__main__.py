@@ -87,6 +87,8 @@ def _run() -> int:
         # Typer vendors its own Click from 0.26 on, so its usage errors are known by shape rather than by class.
         if not hasattr(error, "format_message"):
             raise
+        if not error.format_message():  # bare dnnlab: the help stands there already
+            return 2
         return _fail(_usage(error), getattr(error, "exit_code", 2))
     return code if isinstance(code, int) else 0
 

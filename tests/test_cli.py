@@ -46,6 +46,13 @@ def test_completion_imports_nothing_heavy():
     assert done.stderr.splitlines()[-1] == "[]"
 
 
+def test_bare_is_the_help_alone(dnnlab):
+    done = dnnlab()
+    assert done.code == 2
+    assert "gradient-flow" in done.out + done.err
+    assert "dnnlab:" not in done.err
+
+
 def test_a_run_and_the_same_again(dnnlab, tmp_path):
     first = dnnlab(*SMALL, "--act", "sigmoid,relu")
     assert first.code == 0

@@ -135,3 +135,27 @@ def test_one_layer_has_no_rate_and_no_warning(program, tmp_path):
     assert done.returncode == 0
     assert "warning" not in done.stderr
     assert "gave no finite rate" in done.stdout
+
+
+def test_the_key_of_a_network_beside_dnnlab_is_the_same_whatever_is_loaded(tmp_path, monkeypatch):
+    """In a checkout both are under one root, and which of dnnlab's modules are loaded depends on the command."""
+    import importlib
+    from pathlib import Path
+
+    import dnnlab
+    from dnnlab.nets import own
+
+    root = Path(dnnlab.__file__).parents[1]
+    monkeypatch.chdir(root)
+    monkeypatch.syspath_prepend(str(root))
+    package = root / f"scratch_{tmp_path.name[-3:]}_{id(tmp_path)}.py"
+    package.write_text(MODELS)
+    try:
+        before = own.digest(f"{package.stem}:Net", "")
+        sys.modules.pop("dnnlab.nas.proxies", None)
+        importlib.import_module("dnnlab.nas.proxies")
+        assert own.digest(f"{package.stem}:Net", "") == before
+        package.write_text(MODELS + "# another\n")
+        assert own.digest(f"{package.stem}:Net", "") != before
+    finally:
+        package.unlink()

@@ -52,10 +52,13 @@ class Clock:
     data: Dataset
 
     def times(self, content: bytes) -> dict[str, float]:
-        """Milliseconds a call at batch 1 and at `TIMED_BATCH`, and how many times faster than the network itself."""
+        """Milliseconds a call at batch 1 and at `TIMED_BATCH`, and how many times faster than the network itself.
+
+        The network itself is timed once, so that it is exactly as fast as itself on the noisiest machine.
+        """
         index = self.data.validation[:1].expand(TIMED_BATCH)
         x = self.data.inputs(index).cpu().numpy()
-        sessions = {"ours": Session(content), "base": Session(self.base)}
+        sessions = {"base": Session(self.base)} | ({"ours": Session(content)} if content != self.base else {})
         calls = {
             f"{name} {size}": (lambda session=session, size=size: session(x[:size]))
             for name, session in sessions.items()
@@ -64,7 +67,8 @@ class Clock:
         timings, machine = in_turns(calls, "cpu", lambda share: None)
         found: dict[str, float] = {}
         for size, name in ((1, "latency"), (TIMED_BATCH, "latency32")):
-            ours, base = timings[f"ours {size}"], timings[f"base {size}"]
+            base = timings[f"base {size}"]
+            ours = timings.get(f"ours {size}", base)
             found |= {
                 f"{name}_ms": ours.median * 1e3,
                 f"{name}_min_ms": min(ours.rounds) * 1e3,

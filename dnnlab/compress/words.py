@@ -19,6 +19,12 @@ def conclusions(summary: pd.DataFrame, spec: Any) -> Sequence[str]:
         chain = rows[(rows["role"] == "chain") & (rows["seeds"] > 0)]
         if recipe and not chain.empty:
             sentences += _chain(chain, rows[(rows["role"] == "control") & (rows["seeds"] > 0)])
+    better = summary[(summary["role"] == "chain") & (summary["drop_hi"] < -POINT)]
+    if not better.empty:
+        sentences.append(
+            f"{better.iloc[0]['arch']} itself is less accurate than what was made of it: it was trained too little to "
+            "judge by. Give it more --epochs; each stage recovers for --recover of them."
+        )
     sentences += _claims(summary[summary["seeds"] > 0])
     if (summary["form"] == "coded").any():
         sentences.append("A coded container is for storage and transfer: no runtime executes it.")

@@ -166,7 +166,8 @@ class Spec:
         if per_training and not self.table and allowed.amount < (retrained + 1) * per_training:
             raise UsageError(
                 f"--budget {self.budget} leaves nothing to search with: retraining {self.finalists} finalists from "
-                f"{self.retrain} fresh weights each takes {retrained * per_training} {allowed.axis} of it."
+                f"{self.retrain} fresh weights each takes {retrained * per_training:g} {allowed.axis} of it; give at "
+                f"least {(retrained + 1) * per_training:g}, or fewer --finalists or --retrain."
             )
         if any(epochs > self.epochs for epochs in self.fidelity) and not self.table:
             raise UsageError(f"--fidelity {max(self.fidelity)} is more than the --epochs {self.epochs} of a training.")

@@ -15,6 +15,7 @@ from dnnlab.errors import UsageError, in_short, unknown
 from dnnlab.nets import weights
 
 _LIBRARIES = ("torchvision", "timm")
+_DNNLAB = Path(__file__).resolve().parents[1]
 
 
 def factory(model: str, classes: int) -> Callable[[], nn.Module]:
@@ -53,7 +54,9 @@ def imported(place: str, what: str) -> ModuleType:
     try:
         return importlib.import_module(place)
     except ImportError as problem:
-        raise UsageError(f"{what} cannot be imported from {here}: {problem}.") from problem
+        dotted = place.removesuffix(".py").replace("/", ".")
+        hint = f"; write {dotted} in the place of {place}" if dotted != place else ""
+        raise UsageError(f"{what} cannot be imported from {here}: {problem}{hint}.") from problem
     except (Exception, SystemExit) as problem:
         raise UsageError(f"{what} fails on import: {in_short(problem)}.") from problem
 
@@ -131,7 +134,10 @@ def digest(model: str, file: str) -> str:
 
 
 def code_digest(what: str) -> str:
-    """SHA-256 of the code of an imported ``package.module:name``: of all loaded modules under the same top folder."""
+    """SHA-256 of the code of an imported ``package.module:name``: of all loaded modules under the same top folder.
+
+    dnnlab's own do not count: how many of them are loaded depends on the command, and its code is in the key by itself.
+    """
     place, _, name = what.partition(":")
     total = hashlib.sha256()
     for source in _sources(sys.modules[place], name):
@@ -148,5 +154,11 @@ def _sources(module: ModuleType, name: str) -> list[bytes]:
     loaded = (Path(str(getattr(other, "__file__", None))) for other in list(sys.modules.values()))
     files = {f.resolve() for f in loaded if f.suffix == ".py" and f.is_absolute() and f.is_file()}
     installed = "site-packages"
-    near = [f for f in files if f.is_relative_to(root) and (installed not in f.parts or installed in file.parts)]
+    near = [
+        f
+        for f in files
+        if f.is_relative_to(root)
+        and not f.is_relative_to(_DNNLAB)
+        and (installed not in f.parts or installed in file.parts)
+    ]
     return [f.relative_to(root).as_posix().encode() + b"\0" + f.read_bytes() for f in sorted(near)]

@@ -27,12 +27,15 @@ def reproduce(
 ) -> tuple[list[dict[str, Any]], Path]:
     """Run the recipes in ``paths``, or all of the lecture's; the rows of the ledger, and the folder it lies in.
 
+    Recipes of one's own have a ledger of their own, which keeps what it knew of others.
+
     Raises:
         UsageError: a recipe does not read, or there is none.
     """
     asked = ledger.tasks(paths or [shipped.folder()], profile, seed)
     rows: list[dict[str, Any]] = []
-    folder = out.absolute() / f"ledger-{profile}{'' if seed is None else f'-seed-{seed}'}"
+    own = "" if all(shipped.is_shipped(task.recipe.path) for task in asked) else "own-"
+    folder = out.absolute() / f"ledger-{own}{profile}{'' if seed is None else f'-seed-{seed}'}"
     try:
         for number, task in enumerate(asked, 1):
             started = time.perf_counter()
@@ -46,7 +49,8 @@ def reproduce(
     finally:  # also of a ledger that the user stopped
         if rows:
             all_there = not paths and len(rows) == len(asked)
-            _write(folder, rows if all_there else [*_kept(folder / LEDGER_CSV, rows), *rows], profile)
+            title = "Claims of one's own" if own else "The lecture, claim by claim"
+            _write(folder, title, rows if all_there else [*_kept(folder / LEDGER_CSV, rows), *rows], profile)
     return rows, folder
 
 
@@ -56,15 +60,18 @@ def foresee(paths: Sequence[Path], profile: str, seed: int | None, out: Path) ->
     Raises:
         UsageError: a recipe does not read, there is none, or its data are missing.
     """
-    device, seen = choose("auto").name, set()
-    for task in ledger.tasks(paths or [shipped.folder()], profile, seed):
+    device, seen, finished = choose("auto").name, set(), set()
+    asked = ledger.tasks(paths or [shipped.folder()], profile, seed)
+    for task in asked:
         experiment = find(task.recipe.experiment)
         plan = planning.make(experiment, task.spec, device)
         folder = store.locate(out, experiment.name, store.slug(chosen(task.spec)), plan.key, fresh=False)
         state = folder.read_provenance().get("state", "to be measured")
         shared = ", as another claim above" if plan.key in seen else ""
         seen.add(plan.key)
+        finished |= {plan.key} if state == "finished" else set()
         print(f"{task.part}/{task.name}: {experiment.name}, {len(plan.cells)} cells, {state}{shared}")
+    print(f"{len(asked)} claims on {len(seen)} runs, {len(finished)} of them finished")
 
 
 def _kept(file: Path, new: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
@@ -80,13 +87,13 @@ def _kept(file: Path, new: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
     return [row for row in rows if (row["part"], row["recipe"]) not in again]
 
 
-def _write(folder: Path, rows: Sequence[dict[str, Any]], profile: str) -> None:
+def _write(folder: Path, title: str, rows: Sequence[dict[str, Any]], profile: str) -> None:
     rows = sorted(rows, key=lambda row: row["part"])  # stable: recipes stay in their order
     table = ledger.table(rows)
     to_csv(table, LEDGER, folder / LEDGER_CSV)
     atomic.write(folder / LEDGER_JSON, f"{to_json(table)}\n".encode())
     record = {**provenance.versions(), **_flat(provenance.machine(choose("auto").name)), **_flat(provenance.git())}
-    page.write(folder / LEDGER_PAGE, rows, profile, record)
+    page.write(folder / LEDGER_PAGE, title, rows, profile, record)
 
 
 def _flat(record: dict[str, Any]) -> dict[str, str]:
@@ -99,7 +106,7 @@ def display(rows: Sequence[dict[str, Any]], folder: Path, as_json: bool, quiet: 
     if as_json:
         print(json.dumps({"ledger": str(folder), "summary": json.loads(to_json(table))}, indent=2))
     else:
-        show(table, LEDGER, "The lecture, claim by claim", TONES)
+        show(table, LEDGER, "Claim by claim", TONES)
         tally = ledger.counts(rows, tuple(TONES))
         print(", ".join(f"{count} {name}" for name, count in tally.items() if count) + ".")
     sys.stdout.flush()

@@ -1,14 +1,14 @@
 """From a finished run and a claim to a verdict, by intervals."""
 
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 import pandas as pd
 
-from dnnlab.errors import DnnlabError, listing
+from dnnlab.errors import DnnlabError, listing, unknown
 from dnnlab.report.columns import Column
 from dnnlab.report.table import estimate
 from dnnlab.runner.recipe import Claim, Condition, Row
@@ -47,6 +47,20 @@ class Judgement:
         return against[0] if self.verdict == REFUTED else self.findings[0]
 
 
+def check(claim: Claim, columns: Sequence[Column]) -> None:
+    """See that ``claim`` looks at columns that a summary has, before anything is measured.
+
+    Raises:
+        UsageError: it does not.
+    """
+    names = [column.name for column in columns]
+    for condition in claim.holds:
+        other = condition.level if isinstance(condition.level, dict) else {}
+        for name in (condition.metric, *condition.where, *other):
+            if name not in names:
+                raise unknown("column in [[claim.holds]]", name, names)
+
+
 def judge(run: Run, claim: Claim) -> Judgement:
     """Decide ``claim`` on ``run``.
 
@@ -54,7 +68,7 @@ def judge(run: Run, claim: Claim) -> Judgement:
     and each says when it is looked at: holds if. One is not: refuted. Else the intervals leave it open.
 
     Raises:
-        DnnlabError: a condition names a column or a row that the run does not have.
+        DnnlabError: a condition names a row that the run does not have.
     """
     findings: list[Finding] = []
     outcomes: list[tuple[bool | None, str]] = []
@@ -74,9 +88,7 @@ def judge(run: Run, claim: Claim) -> Judgement:
 
 
 def _findings(run: Run, condition: Condition) -> list[Finding]:
-    column = next((column for column in run.schema.summary if column.name == condition.metric), None)
-    if column is None:
-        raise DnnlabError(f"{run.experiment.name} has no column {condition.metric!r}, which the claim looks at.")
+    column = next(column for column in run.schema.summary if column.name == condition.metric)
     return [_finding(run, condition, column, row) for row in _rows(run.summary, condition.where)]
 
 

@@ -11,7 +11,7 @@ from dnnlab.errors import DnnlabError, UsageError, in_short
 from dnnlab.registry import find
 from dnnlab.report.table import fit
 from dnnlab.reproduce.columns import FAILED, LEDGER
-from dnnlab.reproduce.judge import judge
+from dnnlab.reproduce.judge import check, judge
 from dnnlab.reproduce.shipped import recipes_of
 from dnnlab.runner import recipe as recipes
 from dnnlab.runner.how import HowToRun
@@ -48,7 +48,8 @@ def tasks(paths: Sequence[Path], profile: str, seed: int | None) -> list[Task]:
     """The recipes in ``paths``, files or folders, in the order of their names; what states no claim is left out.
 
     Raises:
-        UsageError: a recipe does not read, its options are not its experiment's, or there is none.
+        UsageError: a recipe does not read, its options are not its experiment's, its claim looks at columns that are
+            not there, or there is none.
     """
     found = [_task(recipes.read(file), profile, seed) for path in paths for file in recipes_of(path)]
     claims = [task for task in found if task is not None]
@@ -64,6 +65,7 @@ def _task(recipe: Recipe, profile: str, seed: int | None) -> Task | None:
     experiment = find(recipe.experiment)
     with recipes.located(recipe):
         spec = build(experiment.spec.Spec, options)
+        check(recipe.claim, experiment.columns.schema(spec).summary)
         if seed is not None and _draws(spec):
             spec = build(experiment.spec.Spec, {**options, "seed": seed})
     return Task(recipe, recipe.claim, spec, profile, seed)

@@ -58,7 +58,9 @@ def title(part: str) -> str:
     return f"{digits} {name.replace('-', ' ').capitalize()}" if digits.isdigit() and name else part
 
 
-def write(file: Path, rows: Sequence[dict[str, Any]], profile: str, provenance: Mapping[str, str]) -> None:
+def write(
+    file: Path, heading: str, rows: Sequence[dict[str, Any]], profile: str, provenance: Mapping[str, str]
+) -> None:
     """Write the page of ``rows``, with a figure of each from the folder of its run.
 
     The page lies in a folder beside those of the experiments.
@@ -67,7 +69,7 @@ def write(file: Path, rows: Sequence[dict[str, Any]], profile: str, provenance: 
     parts = [(slug(part), title(part), [_entry(row, root) for row in own]) for part, own in groups(rows)]
     verdicts = [(slug(name), name, TONES[name], count) for name, count in counts(rows, tuple(TONES)).items() if count]
     page = template("reproduce/ledger").render(
-        parts=parts, verdicts=verdicts, count=len(rows), profile=profile, provenance=provenance
+        heading=heading, parts=parts, verdicts=verdicts, count=len(rows), profile=profile, provenance=provenance
     )
     atomic.write(file, page.encode("utf-8", "backslashreplace"))
 

@@ -7,6 +7,7 @@ import dnnlab
 from dnnlab.errors import UsageError
 
 _PACKAGE = Path(dnnlab.__file__).parent
+_PLACES = (Path("experiments"), _PACKAGE / "experiments", _PACKAGE.parent / "experiments")
 
 
 def folder() -> Path:
@@ -15,10 +16,15 @@ def folder() -> Path:
     Raises:
         UsageError: there are none.
     """
-    for place in (Path("experiments"), _PACKAGE / "experiments", _PACKAGE.parent / "experiments"):
+    for place in _PLACES:
         if any(place.glob("*/*.toml")):
             return place
     raise UsageError("the recipes of the lecture are not here; name a recipe or a folder of recipes.")
+
+
+def is_shipped(recipe: Path) -> bool:
+    """Whether ``recipe`` is one of those that come with dnnlab."""
+    return any(recipe.resolve().is_relative_to(place.resolve()) for place in _PLACES)
 
 
 def recipes_of(path: Path) -> Iterator[Path]:

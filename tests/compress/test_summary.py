@@ -93,3 +93,9 @@ def test_a_slow_int8_file_is_a_warning():
 def test_records_are_of_mnist_alone():
     assert {record.name for record in records.of("lenet300", "mnist")} >= {"Han 2016", "Oktay 2020"}
     assert records.of("lenet300", "digits") == []
+
+
+def test_a_network_that_was_trained_too_little_is_said():
+    said = " ".join(conclusions(summarise(rows([-50.0, -51.0, -52.0]), Spec()), Spec()))
+    assert "trained too little" in said
+    assert "trained too little" not in " ".join(conclusions(summarise(rows([-0.1, 0.2, 0.1]), Spec()), Spec()))

@@ -36,18 +36,18 @@ def recipes(tmp_path):
 def test_the_ledger_has_a_row_a_claim_and_a_page(dnnlab, recipes, tmp_path):
     done = dnnlab("reproduce", "claims")
     assert done.code == 0, done.err
-    ledger = pd.read_csv(tmp_path / "results" / "ledger-quick" / "ledger.csv")
+    ledger = pd.read_csv(tmp_path / "results" / "ledger-own-quick" / "ledger.csv")
     assert list(ledger) == [column.name for column in LEDGER]
     found = {f"{row['part']}/{row['recipe']}": row["verdict"] for row in ledger.to_dict("records")}
     assert found == {name: verdict for name, (_, verdict) in CLAIMS.items()}
     assert "25,557,032" in ledger["measured"].iloc[2]
-    page = (tmp_path / "results" / "ledger-quick" / "ledger.html").read_text()
+    page = (tmp_path / "results" / "ledger-own-quick" / "ledger.html").read_text()
     assert page.count('<article class="claim') == 3
     assert "<b>said" not in page
     assert "3 claims" in page
     assert not re.search(r"(src|href)=\"(https?:)?//|<script|url\(http", page)
     for link in re.findall(r'href="(\.\.[^"]*)"', page):
-        assert (tmp_path / "results" / "ledger-quick" / link).exists()
+        assert (tmp_path / "results" / "ledger-own-quick" / link).exists()
     again = dnnlab("reproduce", "claims", "--json")
     assert [row["verdict"] for row in json.loads(again.out)["summary"]] == list(ledger["verdict"])
 
@@ -55,9 +55,9 @@ def test_the_ledger_has_a_row_a_claim_and_a_page(dnnlab, recipes, tmp_path):
 def test_a_ledger_keeps_the_claims_that_were_not_asked_for_again(dnnlab, recipes, tmp_path):
     assert dnnlab("reproduce", "claims").code == 0
     assert dnnlab("reproduce", "claims/1-sums/wrong.toml").code == 0
-    ledger = pd.read_csv(tmp_path / "results" / "ledger-quick" / "ledger.csv")
+    ledger = pd.read_csv(tmp_path / "results" / "ledger-own-quick" / "ledger.csv")
     assert sorted(ledger["part"] + "/" + ledger["recipe"]) == sorted(CLAIMS)
-    page = (tmp_path / "results" / "ledger-quick" / "ledger.html").read_text()
+    page = (tmp_path / "results" / "ledger-own-quick" / "ledger.html").read_text()
     assert page.count('<article class="claim') == 3
 
 
@@ -65,18 +65,20 @@ def test_a_dry_run_lists_and_measures_nothing(dnnlab, recipes, tmp_path):
     assert dnnlab("reproduce", "claims/1-sums/right.toml").code == 0
     done = dnnlab("reproduce", "claims", "--dry-run")
     assert done.code == 0, done.err
-    assert [line.split(", ")[-1] for line in done.out.splitlines()] == ["finished", "to be measured", "to be measured"]
+    *claims, total = done.out.splitlines()
+    assert [line.split(", ")[-1] for line in claims] == ["finished", "to be measured", "to be measured"]
+    assert total == "3 claims on 3 runs, 1 of them finished"
     assert len(list((tmp_path / "results" / "check").iterdir())) == 1
 
 
 def test_a_failure_is_a_row_and_the_rest_goes_on(dnnlab, recipes):
     bad = recipes / "1-sums" / "nowhere.toml"
-    bad.write_text((recipes / "1-sums" / "right.toml").read_text().replace('metric = "verdict"', 'metric = "rank"'))
+    bad.write_text((recipes / "1-sums" / "right.toml").read_text() + 'where = { statement = "2=2" }\n')
     done = dnnlab("reproduce", "claims", "--json")
     assert done.code == 1
     verdicts = {row["recipe"]: row["verdict"] for row in json.loads(done.out)["summary"]}
     assert verdicts == {"nowhere": "failed", "right": "holds", "wrong": "refuted", "resnets": "refuted"}
-    assert "no column 'rank'" in done.err
+    assert "no row with statement = 2=2" in done.err
 
 
 @pytest.mark.parametrize(

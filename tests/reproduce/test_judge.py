@@ -7,9 +7,9 @@ import pandas as pd
 import pytest
 from scipy import stats
 
-from dnnlab.errors import DnnlabError
+from dnnlab.errors import DnnlabError, UsageError
 from dnnlab.report.columns import Column, Schema, estimate
-from dnnlab.reproduce.judge import HOLDS, HOLDS_IF, NOT_DECIDED, REFUTED, judge
+from dnnlab.reproduce.judge import HOLDS, HOLDS_IF, NOT_DECIDED, REFUTED, check, judge
 from dnnlab.runner.recipe import Claim, Condition
 
 COLUMNS = (
@@ -104,10 +104,21 @@ def test_conditions_that_do_not_say_when_must_all_be_met():
 
 @pytest.mark.parametrize(
     ("condition", "message"),
-    [(Condition("speed", "below", 1), "no column 'speed'"),
-     (Condition("rate", "below", 1, {"act": "gelu"}), "no row with act = gelu"),
+    [(Condition("rate", "below", 1, {"act": "gelu"}), "no row with act = gelu"),
      (Condition("accuracy", "above", {"seeds": 5}, {}), "several rows fit")],
 )  # fmt: skip
 def test_what_the_run_does_not_have_is_said(condition, message):
     with pytest.raises(DnnlabError, match=message):
         verdict(condition)
+
+
+@pytest.mark.parametrize(
+    ("condition", "message"),
+    [(Condition("rates", "below", 1), "'rates': did you mean rate"),
+     (Condition("rate", "below", 1, {"akt": "relu"}), "'akt': did you mean act"),
+     (Condition("rate", "below", {"activation": "tanh"}), "unknown column .* 'activation'")],
+)  # fmt: skip
+def test_columns_that_are_not_there_are_said_beforehand(condition, message):
+    with pytest.raises(UsageError, match=message):
+        check(Claim("", "", (condition,)), COLUMNS)
+    check(Claim("", "", (Condition("rate", "below", {"act": "tanh"}, {"act": "relu"}),)), COLUMNS)
