@@ -12,7 +12,7 @@ from dnnlab.dead_relu import columns as c
 from dnnlab.dead_relu.remedies import NO_REMEDY
 from dnnlab.dead_relu.spec import Spec
 from dnnlab.dead_relu.summary import configurations, theory
-from dnnlab.report.figures import Picture, legend, line_style, log_axis, new_figure
+from dnnlab.report.figures import THEORY, Picture, legend, line_style, log_axis, new_figure
 from dnnlab.runner.stats import Interval, mean_share
 
 _MOST_PANELS = 6
@@ -66,6 +66,7 @@ def _by_layer(curves: Sequence[tuple[str, dict[str, Any], pd.DataFrame]], spec: 
     shown = _spread_out(curves, _MOST_LINES)
     told = []
     with new_figure(8.5, 4.6) as (figure, (axes,)):
+        drawn = False
         for i, (label, configuration, rows) in enumerate(shown):
             last = rows[rows["step"] == spec.taken_steps]
             layers, shares = _intervals(last[last["layer"] > 0], "layer")
@@ -77,8 +78,11 @@ def _by_layer(curves: Sequence[tuple[str, dict[str, Any], pd.DataFrame]], spec: 
             )
             expected = theory(configuration, last[last["layer"] == 0])
             if expected and not np.isnan(expected).any() and np.any(expected):
-                axes.plot(layers, expected, color=style["color"], linestyle="--", linewidth=1.2, label=_THEORY)
+                axes.plot(layers, expected, color=style["color"], linestyle="--", linewidth=1.2)
+                drawn = True
             told.append(f"{label}: {np.nanmax(means):.0%} at most")
+        if drawn:
+            axes.plot([], [], label="expected at birth, in the colour of its line", **THEORY)
         axes.set_ylim(-0.03, 1.03)
         axes.yaxis.set_major_formatter(PercentFormatter(1.0))
         axes.xaxis.set_major_locator(MaxNLocator(integer=True))
@@ -94,9 +98,6 @@ def _by_layer(curves: Sequence[tuple[str, dict[str, Any], pd.DataFrame]], spec: 
         alt=f"Share of dead units by layer. {'; '.join(told)}.",
         figure=figure,
     )
-
-
-_THEORY = "expected at birth (dashed)"
 
 
 def _along_training(curves: Sequence[tuple[str, dict[str, Any], pd.DataFrame]]) -> Picture:

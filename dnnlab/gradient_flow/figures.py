@@ -14,7 +14,7 @@ from dnnlab.gradient_flow.columns import CONFIGURATION
 from dnnlab.gradient_flow.spec import Spec
 from dnnlab.gradient_flow.summary import Measured, configurations, measured, setting
 from dnnlab.gradient_flow.theory import predict
-from dnnlab.report.figures import Picture, ink_on, legend, line_style, log_axis, new_figure
+from dnnlab.report.figures import THEORY, Picture, ink_on, legend, line_style, log_axis, new_figure
 from dnnlab.runner.stats import mean_interval
 
 _MOST_LINES = 10
@@ -101,19 +101,14 @@ def _by_layer(curves: Sequence[_Curve]) -> Picture:
             predicted = predict(chosen) if chosen is not None else None
             if predicted is not None:
                 expected = np.exp(predicted.log_delta - predicted.log_delta[-1])
-                axes.plot(
-                    layers,
-                    expected,
-                    color=style["color"],
-                    linestyle="--",
-                    linewidth=1.2,
-                    label="theory (dashed)" if not theory else None,
-                )
+                axes.plot(layers, expected, color=style["color"], linestyle="--", linewidth=1.2)
                 theory = True
             if curve.configuration["act"] == "sigmoid" and not bound:
                 drop = SIGMOID_BOUND ** (len(mean) - layers.astype(float))
                 axes.plot(layers, drop, color="#8a8a8a", linestyle=":", label="lecture: 0.25 a sigmoid layer")
                 bound = True
+        if theory:
+            axes.plot([], [], label="theory, in the colour of its line", **THEORY)
         _layer_axes(axes)
         legend(figure)
     rates = "; ".join(
