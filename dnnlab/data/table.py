@@ -1,6 +1,5 @@
 """A table of comma-separated values, one column of which is the class."""
 
-import difflib
 import warnings
 from collections.abc import Sequence
 
@@ -30,7 +29,7 @@ def read(file: DataFile, target: str) -> Content:
     if len(frame.columns) == 1 and (other := [mark for mark in ";\t|" if mark in str(frame.columns[0])]):
         raise UsageError(f"{file.path} is separated by {other[0]!r}; dnnlab reads values separated by commas.")
     if target not in frame:
-        raise unknown("column", target, difflib.get_close_matches(target, frame.columns, n=20, cutoff=0))
+        raise unknown("column", target, frame.columns)
     if missing := [name for name in frame if frame[name].isna().any()]:
         raise _unusable(file, "has missing values", missing, "fill them in or remove those rows")
     numeric = [name for name in frame if pd.api.types.is_numeric_dtype(frame[name].dtype)]

@@ -51,6 +51,8 @@ def _group(rows: pd.DataFrame, budget: str) -> str:
         return f"At {budget}: nothing was trained to the end, or all of it diverged."
     best = trained.iloc[int(trained["accuracy"].to_numpy().argmax())]
     shown = estimate(best["accuracy"], best["accuracy_lo"], best["accuracy_hi"])
+    if len(rows) == 1:
+        return f"At {budget}: {name(best, rows)} reaches {shown}."
     first = rows[rows["verdict"] == c.REFERENCE].iloc[0]
     counts = rows["verdict"].drop(first.name).value_counts()
     against = ", ".join(f"{count} {word}" for word, count in counts.items())
