@@ -10,9 +10,7 @@ from pathlib import Path
 
 import pandas as pd
 
-from dnnlab.runner import provenance
-from dnnlab.runner.device import choose
-from dnnlab.runner.store import SUMMARY
+from dnnlab.runner.store import PROVENANCE, SUMMARY
 
 
 def publish(ledger: Path, reference: Path) -> None:
@@ -21,13 +19,16 @@ def publish(ledger: Path, reference: Path) -> None:
     reference.mkdir(parents=True)
     for name in ("ledger.csv", "ledger.json"):
         shutil.copyfile(ledger / name, reference / name)
+    measured = {}
     for row in pd.read_csv(ledger / "ledger.csv").to_dict("records"):
+        run = ledger.parent / row["run"]
         table = reference / row["part"] / f"{row['recipe']}.csv"
         table.parent.mkdir(exist_ok=True)
-        shutil.copyfile(ledger.parent / row["run"] / SUMMARY, table)
+        shutil.copyfile(run / SUMMARY, table)
+        record = json.loads((run / PROVENANCE).read_text())
+        measured = {name: record[name] for name in ("versions", "machine")}
     _verdicts(ledger).to_csv(reference / "other-seeds.csv", index=False)
-    record = {**provenance.versions(), **provenance.machine(choose("auto").name), **provenance.git()}
-    (reference / "provenance.json").write_text(json.dumps(record, indent=2) + "\n")
+    (reference / "provenance.json").write_text(json.dumps(measured, indent=2) + "\n")
 
 
 def _verdicts(ledger: Path) -> pd.DataFrame:
