@@ -57,8 +57,10 @@ def read(file: str) -> Table:
         text = content.decode()
     except UnicodeDecodeError:
         raise source.problem("is no text") from None
-    rows = csv.reader(io.StringIO(text))
-    header = next(rows, [])
+    try:
+        header, *rows = csv.reader(io.StringIO(text, newline="")) if text else [[]]
+    except csv.Error as error:  # such as a field of a megabyte
+        raise source.problem(f"is no CSV ({error})") from None
     columns = {(kind, int(epochs)): i for i, (kind, epochs) in enumerate(map(_named, header)) if kind}
     validation = sorted(epochs for kind, epochs in columns if kind == "val")
     if header[:1] != ["cell"] or not validation or ("test", validation[-1]) not in columns:

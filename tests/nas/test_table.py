@@ -54,7 +54,7 @@ def test_percentages_become_shares(made_up):
     "content",
     ["", "x", HEADER, f"{HEADER}\nnone,1,2,3", "cell,val_accuracy_12\n", "cell,val_accuracy_200,test_accuracy_12\n",
      f"{HEADER}\n|none~0|+|none~0|none~1|+|none~0|none~1|none~2|,1,x,3",
-     f"{HEADER}\n|none~0|+|none~0|none~1|+|none~0|none~1|none~2|,1,2"],
+     f"{HEADER}\n|none~0|+|none~0|none~1|+|none~0|none~1|none~2|,1,2", f"\r{HEADER}\n", f"{HEADER},{'x' * 200_000}"],
 )  # fmt: skip
 def test_what_is_no_table_is_refused(content, tmp_path):
     file = tmp_path / "t.csv"
