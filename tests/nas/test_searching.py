@@ -245,3 +245,22 @@ def test_onnx_gives_what_pytorch_gives(tmp_path, monkeypatch):
     assert logits == pytest.approx(net(x).detach().numpy(), abs=1e-5)
     assert spec.strategies == ("average", "random")
     assert c.FINAL in {row["phase"] for row in rows(parts)}
+
+
+def test_two_codes_of_one_network_share_its_retraining(tmp_path):
+    """Layers that are not there leave entries of a code free: two searches may end in one network by two codes."""
+    space = spaces.find("mlp")
+    seen = {}
+    zeros, pair = (0,) * len(space.sizes), None
+    for place, size in enumerate(space.sizes):
+        for choice in range(size):
+            code = (*zeros[:place], choice, *zeros[place + 1 :])
+            other = seen.setdefault(space.identity(code), code)
+            pair = pair or ((other, code) if other != code else None)
+    assert pair is not None
+    spec = build(Spec, SMALL)
+    own = Lab(spec, "digits", 0, "cpu", Place(tmp_path / "nas" / "run"))
+    asked, alias = (Training(code, 1.0, "fresh 0") for code in pair)
+    (bucket,) = own.buckets([asked])
+    own.train(bucket)
+    assert own.trained_model(alias) is own.trained_model(asked)
