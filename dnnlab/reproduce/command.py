@@ -88,7 +88,7 @@ def _kept(file: Path, new: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
 
 
 def _write(folder: Path, title: str, rows: Sequence[dict[str, Any]], profile: str) -> None:
-    rows = sorted(rows, key=lambda row: row["part"])  # stable: recipes stay in their order
+    rows = sorted(rows, key=lambda row: (row["part"], row["recipe"]))  # whatever was decided last
     table = ledger.table(rows)
     to_csv(table, LEDGER, folder / LEDGER_CSV)
     atomic.write(folder / LEDGER_JSON, f"{to_json(table)}\n".encode())
