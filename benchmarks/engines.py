@@ -8,7 +8,7 @@ from pathlib import Path
 import dnnlab
 from benchmarks.timing import interleaved
 
-GRID = ("resnet20:width=0.5", "plain20:width=0.5", "nin:width=0.5", "vgg11:width=0.25")
+GRID = ("resnet20:width=0.5", "plain20:width=0.5", "nin:width=0.5", "mobilenet_v1:width=0.25")
 
 
 def main() -> None:
