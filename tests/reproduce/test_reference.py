@@ -49,7 +49,7 @@ def test_no_claim_failed_and_none_says_where_it_was_measured(ledger):
 
 
 def test_each_table_is_of_the_recipes_own_options(ledger, claims):
-    """As many rows as configurations, and every metric that the claim looks at among the columns."""
+    """The columns are those of its question, and every row that the claim looks at is there."""
     for row in ledger.to_dict("records"):
         own = claims[f"{row['part']}/{row['recipe']}"]
         table = pd.read_csv(REFERENCE / row["part"] / f"{row['recipe']}.csv")
