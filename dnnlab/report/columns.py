@@ -96,6 +96,8 @@ def check(frame: "pd.DataFrame", columns: Sequence[Column]) -> None:
 
 def _has_type(values: "pd.Series", dtype: type) -> bool:
     if dtype is str:
+        from pandas.api.types import infer_dtype
+
         # pandas 3 has a type for text; before it, and for text with None in it, "object" says too little.
-        return values.dtype.kind == "O" and all(isinstance(value, str) for value in values.dropna())
+        return values.dtype.kind == "O" and infer_dtype(values, skipna=True) in ("string", "empty")
     return values.dtype.kind in _KINDS[dtype]

@@ -252,12 +252,13 @@ def _lines(columns: Sequence[Sequence[str]]) -> str:
 def _fields(series: pd.Series, dtype: type) -> list[str]:
     """The column as text, by column rather than by cell: tables have millions."""
     if dtype is float:
-        return ["" if value != value else repr(value) for value in series.to_numpy(float).tolist()]
-    if dtype is str:
-        texts = ["" if text is None else str(text) for text in values(series)]
-        quoted = {text: _quoted(text) for text in set(texts)}
-        return [quoted[text] for text in texts]
-    return ["" if value is None else str(value) for value in values(series)]
+        numbers = series.to_numpy(float)
+        texts = np.full(len(numbers), "", dtype=object)
+        texts[~np.isnan(numbers)] = list(map(repr, numbers[~np.isnan(numbers)].tolist()))
+        return list(texts)
+    codes, distinct = pd.factorize(series)
+    written = [_quoted(str(value)) for value in distinct]
+    return list(np.array([*written, ""], dtype=object)[codes])  # what is missing has the code -1
 
 
 def _quoted(field: str) -> str:

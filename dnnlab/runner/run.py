@@ -5,6 +5,7 @@ from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
+import numpy as np
 import pandas as pd
 
 from dnnlab.errors import DnnlabError, UsageError
@@ -183,14 +184,13 @@ def cells_table(columns: Sequence[Column], plan: planning.Plan, entries: Iterabl
         if not names:
             continue
         rows = pd.concat([measured.pop(name) for name in names], ignore_index=True)
-        own = pd.DataFrame([{**_fields(cell), "cell": i} for i, cell in enumerate(stack.cells)])
-        merged = own.merge(rows, on="cell", how="inner")
-        merged["_number"] = merged["cell"].map(dict(enumerate(stack.numbers)))
-        parts.append(merged)
+        parts.append(rows.assign(cell=np.array(stack.numbers)[rows["cell"].to_numpy(int)]))
     if not parts:
         return fit(pd.DataFrame(), columns)
-    table = pd.concat(parts, ignore_index=True).sort_values("_number", kind="stable", ignore_index=True)
-    return fit(table, columns)
+    rows = pd.concat(parts, ignore_index=True).sort_values("cell", kind="stable", ignore_index=True)
+    fields = pd.DataFrame([_fields(cell) for cell in plan.cells])
+    fields = fields.take(rows.pop("cell").to_numpy(int)).reset_index(drop=True)
+    return fit(fields.join(rows), columns)
 
 
 def _frame(entry: Entry, sizes: Mapping[str, int]) -> pd.DataFrame:
