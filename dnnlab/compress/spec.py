@@ -41,7 +41,7 @@ Your own network: [cyan]dnnlab compress --model mypackage.nets:factory --weights
 """
 
 TRAINED_BY = (
-    *("compress/chain.py", "compress/recovery.py", "compress/stages", "compress/structure.py"),
+    *("compress/chain.py", "compress/reach.py", "compress/recovery.py", "compress/stages", "compress/structure.py"),
     *("data", "nets", "runner/seeds.py", "training"),
 )
 """The code that decides weights, which are kept for other runs."""

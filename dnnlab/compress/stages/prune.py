@@ -9,11 +9,12 @@ import torch
 from torch import Tensor, nn
 
 from dnnlab.compress.chain import Stage
+from dnnlab.compress.reach import Masks, trimmer
 from dnnlab.compress.recovery import Workshop
-from dnnlab.compress.structure import weights
+from dnnlab.compress.structure import biases, weights
 from dnnlab.runner.seeds import stream
 
-_RAMP = 0.7
+_RAMP = 0.5
 """Share of gradual pruning in which weights still go; the rest recovers."""
 _EVERY = 1 / 64
 """Share of the ramp between two prunings."""
@@ -21,8 +22,6 @@ _ROUNDS = 0.2
 """Share of the weights left that iterative pruning takes each round (Frankle & Carbin 2019)."""
 _REWIND = 0.1
 """Share of a round's training to whose weights the next round goes back (Frankle 2020)."""
-
-Masks = dict[str, Tensor]
 
 
 def apply(model: nn.Module, stage: Stage, workshop: Workshop) -> nn.Module:
@@ -52,8 +51,12 @@ def _train(model: nn.Module, stage: Stage, workshop: Workshop) -> None:
 
 
 def _gradually(model: nn.Module, stage: Stage, workshop: Workshop, density: float) -> None:
-    """More and more of them along training, by the cubic course of Zhu & Gupta 2017."""
+    """More and more of them along training, by the cubic course of Zhu & Gupta 2017.
+
+    What is on no path by then goes too, and leaves its place to others.
+    """
     criterion = stage.word("criterion")
+    trim = trimmer(model, workshop.data.shape)
     optimiser: Masked | None = None
     last = -1.0
 
@@ -62,10 +65,13 @@ def _gradually(model: nn.Module, stage: Stage, workshop: Workshop, density: floa
         optimiser = (Moved if criterion == "movement" else Masked).around(model)(inner)
         return optimiser
 
-    def chosen(left: float) -> Masks:
-        if isinstance(optimiser, Moved):
-            return highest(model, optimiser.scores, left)
-        return masks(model, left, criterion, None)
+    def pruned(left: float) -> Masks:
+        moved = optimiser.scores if isinstance(optimiser, Moved) else None
+        chosen = masks(model, left, criterion, None) if moved is None else highest(model, moved, left)
+        keep_masks(model, chosen)
+        kept = trim(chosen)
+        keep_masks(model, kept)
+        return kept
 
     def before(done: float) -> None:
         nonlocal last
@@ -74,13 +80,11 @@ def _gradually(model: nn.Module, stage: Stage, workshop: Workshop, density: floa
             return
         last = place
         assert optimiser is not None
-        left = density + (1 - density) * (1 - place) ** 3
-        optimiser.masks = chosen(left)
-        keep_masks(model, optimiser.masks)
+        optimiser.masks = pruned(density + (1 - density) * (1 - place) ** 3)
 
     workshop.train(model, "prune", stage.epochs, wrap=wrap, before=before)
     if last < 1:  # too few steps to have come to the end of the ramp
-        keep_masks(model, chosen(density))
+        pruned(density)
 
 
 def _rewinding(model: nn.Module, stage: Stage, workshop: Workshop, density: float) -> None:
@@ -157,8 +161,8 @@ def two_of_four(model: nn.Module) -> Masks:
 
 @torch.no_grad()
 def keep_masks(model: nn.Module, chosen: Mapping[str, Tensor]) -> None:
-    """Set what is not chosen to zero."""
-    found = weights(model)
+    """Set what is not chosen of weights and biases to zero."""
+    found = weights(model) | biases(model)
     for name, mask in chosen.items():
         found[name].masked_fill_(~mask, 0.0)
 
