@@ -42,6 +42,14 @@ def choose(wanted: str) -> Device:
     return Device(wanted)
 
 
+def gpus() -> list[str]:
+    """The GPUs that CUDA programs see here, as ``CUDA_VISIBLE_DEVICES`` calls them."""
+    import torch
+
+    chosen = [name for name in os.environ.get("CUDA_VISIBLE_DEVICES", "").split(",") if name]
+    return chosen[: torch.cuda.device_count()] or [str(number) for number in range(torch.cuda.device_count())]
+
+
 def describe(device: str) -> str:
     """The device as a person would name it: ``cpu, AVX512, 2 threads`` or ``NVIDIA H200``."""
     import torch

@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from functools import partial
 
 from dnnlab.errors import DnnlabError, in_short
+from dnnlab.runner.device import gpus
 from dnnlab.runner.executors import Pool, end, parse, pool
 from dnnlab.runner.experiment import Cell, Experiment, Spec
 from dnnlab.runner.journal import Entry, Rows
@@ -71,10 +72,16 @@ def _handed_out(engine: str, stack: Stack, plan: Plan, device: str) -> bool:
         case "inline":
             return False
         case "auto":
-            return stack.cells[0].side_by_side and side_by_side(plan, device)[0] > 1
+            return _beside(stack.cells[0], device) and side_by_side(plan, device)[0] > 1
         case "processes":
-            return stack.cells[0].side_by_side and device == "cpu"
+            return _beside(stack.cells[0], device)
     return True
+
+
+def _beside(cell: Cell, device: str) -> bool:
+    """Whether this machine has room for another stack beside that of ``cell``: on the CPU where it says so, on CUDA
+    where there are several GPUs."""
+    return len(gpus()) > 1 if device == "cuda" else cell.side_by_side and device == "cpu"
 
 
 @contextmanager
@@ -97,9 +104,11 @@ def _report(progress: Callable[[float, int], None], cells: int, share: float) ->
 def side_by_side(plan: Plan, device: str) -> tuple[int, int]:
     """How many workers of this machine measure the stacks of ``plan`` that may be beside others, and the threads of
     each. The threads, which decide the bits of sums, depend on the plan and the machine alone, whatever the engine."""
-    count = sum(stack.cells[0].side_by_side for stack in plan.stacks)
-    if not count or device != "cpu":
+    count = sum(_beside(stack.cells[0], device) for stack in plan.stacks)
+    if not count:
         return 1, 1
+    if device == "cuda":
+        return min(count, len(gpus())), 1
     import joblib
 
     cores = int(joblib.cpu_count())

@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import Any
 
 from dnnlab.errors import UsageError, unknown
+from dnnlab.runner.device import gpus
 
 ENGINES = ("auto", "inline", "processes", "ray", "submitit")
 
@@ -64,7 +65,7 @@ def pool(name: str, argument: str, device: str) -> Pool:
             return _ray(argument, device)
         case "submitit":
             return _submitit(argument)
-    return _processes(int(argument or 0))
+    return _processes(int(argument or 0), device)
 
 
 def prepare(threads: int, folder: str) -> None:
@@ -95,18 +96,32 @@ def _end_with(parent: int) -> None:
     os._exit(1)
 
 
-def _processes(count: int) -> Pool:
+def _processes(count: int, device: str) -> Pool:
     import joblib
     from joblib.externals.loky import ProcessPoolExecutor
 
-    def open_(threads: int) -> Executor:
-        return ProcessPoolExecutor(1, initializer=_prepare_process, initargs=(threads, os.getcwd(), os.getpid()))
+    free = gpus() if device == "cuda" else []
+    most = len(free)
+
+    class Process(ProcessPoolExecutor):  # type: ignore[misc] # loky has no types
+        """One process; on CUDA it sees one GPU, which no other has."""
+
+        def __init__(self, threads: int) -> None:
+            self.gpu = [free.pop(0)] if free else []
+            environment = {"CUDA_VISIBLE_DEVICES": self.gpu[0]} if self.gpu else {}
+            arguments = (threads, os.getcwd(), os.getpid())
+            super().__init__(1, initializer=_prepare_process, initargs=arguments, env=environment)
+
+        def shutdown(self, wait: bool = True, kill_workers: bool = False) -> None:
+            super().shutdown(wait=wait, kill_workers=kill_workers)
+            free.extend(self.gpu)
+            self.gpu = []
 
     def room(threads: int) -> int:
-        fitting = max(1, int(joblib.cpu_count()) // threads)
+        fitting = most or max(1, int(joblib.cpu_count()) // threads)
         return min(count, fitting) if count else fitting
 
-    return Pool(open_, room, (BrokenExecutor,), streams=True)
+    return Pool(Process, room, (BrokenExecutor,), streams=True)
 
 
 def end(worker: Executor) -> None:

@@ -9,7 +9,7 @@ import pytest
 import torch
 
 from dnnlab.errors import UsageError
-from dnnlab.runner import engine
+from dnnlab.runner import device, engine, executors
 from dnnlab.runner.place import Place
 from dnnlab.runner.plan import Plan, Stack
 
@@ -54,13 +54,34 @@ class Chains:
                 yield {"cell": [0], "count": [count], "total": [total]}
 
 
-def run(numbers, monkeypatch, cores=2, rooms=Rooms(), past=None, folder=Path("none")):  # noqa: B008 - it holds nothing
+class Slots:
+    """An experiment that says which GPU it sees, and one of whose cells kills its process."""
+
+    name = "slots"
+
+    class measure:  # noqa: N801 - a room
+        @staticmethod
+        def measure(cells, spec, device, progress):
+            if cells[0].number == 5:
+                os._exit(1)
+            return {"cell": [0], "gpu": [os.environ["CUDA_VISIBLE_DEVICES"]]}
+
+
+def run(
+    numbers,
+    monkeypatch,
+    cores=2,
+    rooms=Rooms(),  # noqa: B008 - it holds nothing
+    past=None,
+    folder=Path("none"),
+    on="cpu",
+):
     import joblib
 
     monkeypatch.setattr(joblib, "cpu_count", lambda: cores)
     stacks = tuple(Stack(str(n), (Cell(n),), (n,)) for n in numbers)
     plan = Plan("key", tuple(Cell(n) for n in numbers), stacks, {})
-    work = engine.Work(rooms, SimpleNamespace(), "cpu", Place(folder))
+    work = engine.Work(rooms, SimpleNamespace(), on, Place(folder))
     found = engine.entries(work, plan, stacks, past or {}, lambda share, cells: None)
     return {entry.stack: entry for _, entry in found}
 
@@ -77,6 +98,24 @@ def test_a_worker_that_dies_costs_its_own_stack_alone(monkeypatch):
     assert {k for k, e in found.items() if e.error} == {"5"}
     assert "killed" in found["5"].error
     assert found["4"].rows == {"cell": [0], "square": [16]}
+
+
+def test_each_of_several_gpus_has_a_process_of_its_own(monkeypatch):
+    for module in (engine, executors):
+        monkeypatch.setattr(module, "gpus", lambda: ["4", "7"])
+    found = run([1, 2, 5, 4, 6], monkeypatch, rooms=Slots(), on="cuda")
+    assert {found["1"].rows["gpu"][0], found["2"].rows["gpu"][0]} == {"4", "7"}
+    assert {found[key].rows["gpu"][0] for key in "46"} <= {"4", "7"}  # one of them comes after a death
+    assert "killed" in found["5"].error
+
+
+@pytest.mark.parametrize(
+    ("chosen", "there", "found"), [("", 2, ["0", "1"]), ("3,GPU-5f", 2, ["3", "GPU-5f"]), ("1,9", 1, ["1"])]
+)
+def test_gpus_are_called_what_cuda_calls_them(monkeypatch, chosen, there, found):
+    monkeypatch.setenv("CUDA_VISIBLE_DEVICES", chosen)
+    monkeypatch.setattr(torch.cuda, "device_count", lambda: there)
+    assert device.gpus() == found
 
 
 class Large:
