@@ -39,7 +39,7 @@ SMALL_IMAGE, ENOUGH_ALIKE = 16 * 16, 4
 many: measured by ``python -m benchmarks.nas``, and fixed so that the same command gives the same bits."""
 
 
-Key = tuple[str, float, str]
+Key = tuple[str, str, str]
 """Identity of an architecture, epochs and tag of a training."""
 
 
@@ -179,7 +179,7 @@ class Lab:
             groups.setdefault((key, training.epochs, training.tag == SEARCH), []).append(training)
         parts = [group[i : i + MOST] for group in groups.values() for i in range(0, len(group), MOST)]
         for part in parts:
-            self._buckets |= dict.fromkeys(map(self._key, part), part)
+            self._buckets |= dict.fromkeys(map(self.key, part), part)
         return parts
 
     def train(self, bucket: Sequence[Training]) -> list[dict[str, Any]]:
@@ -223,7 +223,7 @@ class Lab:
             state = trained(self.place, self.identity(good), lambda: self._trained_state(good, models))
             for i, (training, model) in enumerate(zip(good, models, strict=True)):
                 model.load_state_dict({k.partition(".")[2]: v for k, v in state.items() if k.startswith(f"{i}.")})
-                self._models[self._key(training)] = model.to(self.device)
+                self._models[self.key(training)] = model.to(self.device)
         found = dict(zip(good, models, strict=True))
         return [found.get(t) for t in bucket]
 
@@ -263,14 +263,14 @@ class Lab:
 
     def trained_model(self, training: Training) -> nn.Module:
         """A retrained network; its weights come from the checkpoint where an earlier session trained it."""
-        key = self._key(training)
+        key = self.key(training)
         if key not in self._models:
             self._trained(self._buckets[key])
         return self._models[key]
 
-    def _key(self, training: Training) -> Key:
+    def key(self, training: Training) -> Key:
         """What two searches mean alike, though their codes may differ in layers that are not there."""
-        return self.space.identity(training.code), training.epochs, training.tag
+        return self.space.identity(training.code), f"{training.epochs:g}", training.tag
 
     def test(self, training: Training) -> float:
         """Test accuracy of a retrained network."""

@@ -15,7 +15,7 @@ from typing import Any
 from dnnlab.nas import columns as c
 from dnnlab.nas.cells import Cell
 from dnnlab.nas.found import write_found
-from dnnlab.nas.lab import SEARCH, Lab, Training
+from dnnlab.nas.lab import Lab, Training
 from dnnlab.nas.ledger import Ledger, parse
 from dnnlab.nas.problem import Inherit, Outcome, Problem, Request, Score, Supernet, Train
 from dnnlab.nas.running import Key, Result, Running
@@ -116,17 +116,14 @@ class _Session:
         return Entry(run, run.evaluations, phase, key, request)
 
     def _key(self, request: Request | Training) -> Key:
-        identity = "" if isinstance(request, Supernet) else self.lab.space.identity(request.code)
         match request:
-            case Train(_, epochs):
-                return ("train", identity, f"{epochs:g}", SEARCH)
-            case Training(_, epochs, tag):
-                return ("train", identity, f"{epochs:g}", tag)
-            case Score(_, proxy):
-                return ("score", identity, proxy)
-            case Inherit(_, supernet):
-                return ("inherit", identity, str(supernet))
-        return ("supernet", str(request))
+            case Supernet():
+                return ("supernet", str(request))
+            case Score(code, proxy):
+                return ("score", self.lab.space.identity(code), proxy)
+            case Inherit(code, supernet):
+                return ("inherit", self.lab.space.identity(code), str(supernet))
+        return ("train", *self.lab.key(_training(request)))
 
     def _answered(self, asked: Sequence[Entry]) -> Iterator[Rows]:
         """Parts that make every fact known that is asked for; then who asked is told."""
