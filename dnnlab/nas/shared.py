@@ -51,14 +51,15 @@ class SharedWeights:
 
     def _train(self, asked: Supernet, model: nn.Module, purpose: str) -> State:
         lab = self.lab
-        rng = stream(lab.spec.seed, lab.seed, f"batches {purpose}")
-        order = batch_order(len(lab.data.train), lab.spec.batch_size, rng)
-        steps = max(1, round(asked.epochs * (len(lab.data.train) // lab.spec.batch_size)))
+        examples, batch = len(lab.data.train), lab.spec.batch_size
+        rng, other = (stream(lab.spec.seed, lab.seed, f"{what} {purpose}") for what in ("batches", "mixture"))
+        steps = max(1, round(asked.epochs * (examples // batch)))
         alphas: list[Tensor] = []
         if asked.kind == "darts":
-            alphas = supernets.train_darts(model, lab.space, lab.data, order, lab.spec.lr, steps)
+            orders = batch_order(examples // 2, batch // 2, other), batch_order(examples // 2, batch // 2, rng)
+            alphas = supernets.train_darts(model, lab.space, lab.data, orders, lab.spec.lr, steps)
         else:
-            paths = Random(int(rng.integers(2**63)))
+            order, paths = batch_order(examples, batch, rng), Random(int(rng.integers(2**63)))
             supernets.train_paths(model, lab.space, lab.data, order, paths, lab.spec.lr, steps)
         return model.state_dict() | {f"{_ALPHA}{i}": alpha for i, alpha in enumerate(alphas)}
 

@@ -20,12 +20,18 @@ CLIP = 5.0
 
 
 def train_darts(
-    supernet: nn.Module, space: Space, data: Dataset, order: Iterator[np.ndarray], rate: float, steps: int
+    supernet: nn.Module,
+    space: Space,
+    data: Dataset,
+    orders: tuple[Iterator[np.ndarray], Iterator[np.ndarray]],
+    rate: float,
+    steps: int,
 ) -> list[Tensor]:
-    """The first-order method: of every batch one half moves the weights, the other the mixture.
+    """The first-order method: one half of the training split moves the mixture, the other the weights.
 
-    The training split alone is used; validation is for choosing at the end. Gives the logits of the mixture, a tensor
-    ``[choice]`` a dimension.
+    A mixture that saw what the weights have learnt by heart would have nothing left to learn. Validation is for
+    choosing at the end. ``orders`` give positions in the two halves. Gives the logits of the mixture, a
+    tensor ``[choice]`` a dimension.
     """
     device = data.x.device
     alphas = [torch.zeros(size, device=device, requires_grad=True) for size in space.sizes]
@@ -33,12 +39,12 @@ def train_darts(
     mixture = torch.optim.Adam(alphas, lr=ALPHA_RATE, betas=(0.5, 0.999), weight_decay=ALPHA_DECAY)
     schedule = torch.optim.lr_scheduler.CosineAnnealingLR(weights, max(1, steps))
     for _ in range(steps):
-        index = data.train[torch.from_numpy(next(order)).to(device)]
-        for part, optimiser in zip(index.chunk(2), (mixture, weights), strict=True):
+        for start, order, optimiser in zip((0, 1), orders, (mixture, weights), strict=True):
+            index = data.train[start::2][torch.from_numpy(next(order)).to(device)]
             weights.zero_grad(set_to_none=True)
             mixture.zero_grad(set_to_none=True)
-            logits = supernet(data.inputs(part), [alpha.softmax(0) for alpha in alphas])
-            F.cross_entropy(logits, data.y[part]).backward()
+            logits = supernet(data.inputs(index), [alpha.softmax(0) for alpha in alphas])
+            F.cross_entropy(logits, data.y[index]).backward()
             if optimiser is weights:
                 torch.nn.utils.clip_grad_norm_(supernet.parameters(), CLIP)
             optimiser.step()

@@ -206,11 +206,30 @@ class Switch(nn.Module):
         return mix[0][1] * self.linear(x.flatten(1))
 
 
+def halves(data):
+    return tuple(batch_order(len(data.train) // 2, 32, np.random.default_rng(seed)) for seed in (0, 1))
+
+
+def test_a_mixture_never_sees_what_the_weights_learn(tmp_path):
+    made = a_lab(tmp_path)
+    seen = []
+
+    class Watched(Switch):
+        def forward(self, x, mix):
+            seen.append({image.numpy().tobytes() for image in x})
+            return super().forward(x, mix)
+
+    space = Space({"switch": ("off", "on")}, lambda choices, shape, classes: None)
+    train_darts(Watched(), space, made.data, halves(made.data), 0.01, 60)
+    mixture, weights = (set().union(*seen[start::2]) for start in (0, 1))
+    assert not mixture & weights
+    assert len(mixture | weights) > 0.9 * len(made.data.train)  # three epochs, short last batches aside
+
+
 def test_a_mixture_learns_to_prefer_what_lowers_the_loss(tmp_path):
     made = a_lab(tmp_path)
     space = Space({"switch": ("off", "on")}, lambda choices, shape, classes: None)
-    order = batch_order(len(made.data.train), 64, np.random.default_rng(0))
-    (alpha,) = train_darts(Switch(), space, made.data, order, 0.01, 60)
+    (alpha,) = train_darts(Switch(), space, made.data, halves(made.data), 0.01, 60)
     assert alpha[1] - alpha[0] > 0.6  # of at most 60 steps of 0.01 each, for both
     assert discretise(space, [alpha]) == (1,)
 
