@@ -71,33 +71,34 @@ def _waterfalls(rows: pd.DataFrame, number: int) -> list[Picture]:
     """One for each chain of several stages."""
     pictures = []
     base = rows[rows["role"] == "baseline"]
-    for place, (recipe, own) in enumerate(rows[rows["role"] == "chain"].groupby("recipe", sort=False)):
+    for count, (recipe, own) in enumerate(rows[rows["role"] == "chain"].groupby("recipe", sort=False)):
         if len(own) < 2:
             continue
         stages = pd.concat([base, own])
         names = ["FP32", *own["method"]]
-        bars = np.arange(len(stages))
+        places = np.arange(len(stages))
         with new_figure(9.5, 3.8, 1, 2) as (figure, (sizes, errors)):
-            sizes.bar(bars, stages["bytes"] / 1000, color=line_style(0)["color"], width=0.6)
+            style = line_style(0)  # no bars: on a log axis they would begin anywhere
+            sizes.plot(places, stages["bytes"] / 1000, color=style["color"], marker=style["marker"], linestyle="-")
             log_axis(sizes.yaxis)
-            for x, ratio in zip(bars, stages["ratio"], strict=True):
+            for x, ratio in zip(places, stages["ratio"], strict=True):
                 height = float(stages["bytes"].iloc[x]) / 1000
-                sizes.annotate(f"{ratio:.3g}×", (x, height), textcoords="offset points", xytext=(0, 3), ha="center")
-            sizes.margins(y=0.15)
+                sizes.annotate(f"{ratio:.3g}×", (x, height), textcoords="offset points", xytext=(6, 5))
+            sizes.margins(x=0.12, y=0.15)
             sizes.set_ylabel("file (kB)")
             wrong = 1 - stages["accuracy"].to_numpy()
             spread = [wrong - (1 - stages["accuracy_hi"]), (1 - stages["accuracy_lo"]) - wrong]
             style = line_style(1)
-            errors.errorbar(bars, wrong, yerr=np.nan_to_num(np.abs(spread)), color=style["color"],
+            errors.errorbar(places, wrong, yerr=np.nan_to_num(np.abs(spread)), color=style["color"],
                             marker=style["marker"], linestyle="-", capsize=3)  # fmt: skip
             errors.set_ylabel("test error")
             errors.yaxis.set_major_formatter(PercentFormatter(1.0))
             for axes in (sizes, errors):
-                axes.set_xticks(bars, [_wrapped(name) for name in names])
+                axes.set_xticks(places, [_wrapped(name) for name in names])
         steps = "; ".join(f"{n} {b:,.0f} bytes" for n, b in zip(names, stages["bytes"], strict=True))
         pictures.append(
             Picture(
-                name=f"waterfall-{number + 1}-{place + 1}",
+                name=f"waterfall-{number + 1}-{count + 1}",
                 title=f"Stage by stage: {recipe}",
                 see="Bytes of the file after each stage, on a log axis, with the ratio above; and the error of that "
                 "file, read back, with its 95 % interval over seeds.",
