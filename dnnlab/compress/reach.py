@@ -38,13 +38,13 @@ def on_paths(model: nn.Module, shape: Sequence[int]) -> Masks:
         model: the network; it is left as it is.
         shape: of one input.
     """
-    bare = copy.deepcopy(model).float().eval().requires_grad_(True)
+    bare = copy.deepcopy(model).float().eval()
     draws = torch.Generator(next(bare.parameters()).device).manual_seed(0)
     with torch.no_grad():
         for weight in weights(bare).values():
-            weight.abs_()
+            weight.abs_().requires_grad_(weight.is_floating_point())
         for bias in biases(bare).values():
-            bias.zero_()
+            bias.zero_().requires_grad_()
     for module in bare.modules():
         if isinstance(module, _LAYERS):
             module.register_forward_hook(lambda module, inputs, out: _Path.apply(out, draws))

@@ -12,6 +12,7 @@ from torch import nn
 from torch.nn import functional as F
 
 from dnnlab.compress import chain
+from dnnlab.compress.reach import on_paths
 from dnnlab.compress.recovery import Workshop, distance
 from dnnlab.compress.stages import apply, factors, int8, lowrank, prune, share
 from dnnlab.compress.structure import biases, rebuild, weights
@@ -77,6 +78,14 @@ def test_pruned_weights_are_zero_after_training(schedule, shop):
     found = torch.cat([w.detach().flatten() for w in weights(model).values()])
     assert float((found == 0).float().mean()) == pytest.approx(0.8, abs=0.01)
     assert not torch.signbit(found[found == 0]).any()  # a zero of another sign would be another value to code
+
+
+def test_gradual_pruning_leaves_nothing_off_a_path(shop):
+    model = staged(plain(), "prune:0.97@3", shop)
+    parameters = weights(model) | biases(model)
+    there = on_paths(model, (1, 8, 8))
+    assert all(torch.equal(p != 0, there[name]) for name, p in parameters.items() if name != "3.bias")
+    assert not there["1.bias"].all()  # a unit has gone whole
 
 
 def test_no_layer_is_left_without_a_weight():
