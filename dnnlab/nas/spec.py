@@ -14,7 +14,7 @@ from dnnlab.errors import UsageError
 from dnnlab.nas import ledger, strategies
 from dnnlab.nas.cells import Cell, ProxyCell, TableCell
 from dnnlab.nas.proxy_names import PROXIES
-from dnnlab.nas.strategies import AVERAGE, PREFILTER, RANDOM, STRATEGIES
+from dnnlab.nas.strategies import AVERAGE, LONGER, PREFILTER, RANDOM, STRATEGIES
 from dnnlab.nas.table import Table, read
 from dnnlab.nets import spaces
 from dnnlab.nets.spaces.space import Space
@@ -67,7 +67,8 @@ class Spec:
         tuple[str, ...],
         Option(
             help="; ".join(f"{name}: {s.about}" for name, s in STRATEGIES.items())
-            + f"; {PREFILTER}NAME: random search behind a zero-cost proxy. Random search always runs beside.",
+            + f"; {LONGER}EPOCHS: supernets of so many epochs; {PREFILTER}NAME: random search behind a "
+            "zero-cost proxy. Random search always runs beside.",
             rich_help_panel=_WHAT,
         ),
         Check(strategies.find),

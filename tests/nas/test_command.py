@@ -118,7 +118,8 @@ def test_what_is_found_goes_into_compare_arch_and_python(dnnlab, tmp_path):
 
 @pytest.mark.parametrize(
     "wrong",
-    ["--strategy evolutoin", "--strategy proxy:nothing", "--space mpl", "--space no_such_module:space", "--budget 1",
+    ["--strategy evolutoin", "--strategy proxy:nothing", "--strategy darts:0", "--strategy darts:long",
+     "--space mpl", "--space no_such_module:space", "--budget 1",
      "--budget 5 --finalists 3 --retrain 3", "--budget hours=3", "--objectives parameters",
      "--objectives accuracy,size",
      "--objectives accuracy,macs --strategy rl", "--strategy darts --space conv", "--table missing.csv.gz",

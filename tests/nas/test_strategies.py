@@ -148,6 +148,13 @@ def test_darts_trains_what_its_supernets_end_in():
     assert seen[1][0].code == (3,) * 6
 
 
+def test_darts_trains_its_supernets_for_as_long_as_is_asked():
+    seen = run("darts:40", 60, 0)
+    lengths = [request.epochs for request, _ in seen if isinstance(request, Supernet)]
+    assert lengths
+    assert set(lengths) == {40}
+
+
 def test_oneshot_trains_some_that_nobody_selected_and_then_the_best():
     seen = run("oneshot", 100, 0)
     ranked = [request.code for request, _ in seen if isinstance(request, Inherit)]

@@ -8,7 +8,7 @@ import importlib
 import importlib.metadata
 import importlib.util
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from dnnlab.errors import UsageError, unknown
 from dnnlab.nas.problem import Problem, Search
@@ -34,7 +34,9 @@ class Strategy:
     optional: str = ""
     """The library it comes from, which is no requirement of dnnlab."""
     proxy: str = ""
-    """What the function is told beside the problem."""
+    """The zero-cost proxy that the function is told beside the problem."""
+    epochs: int = 0
+    """Of a supernet, which the function is told beside the problem; 0 leaves it to the function."""
 
     @property
     def search(self) -> Callable[[Problem], Search]:
@@ -42,7 +44,8 @@ class Strategy:
         found: Callable[..., Search] = getattr(
             importlib.import_module(f"dnnlab.nas.strategies.{self.module}"), self.function
         )
-        return functools.partial(found, proxy=self.proxy) if self.proxy else found
+        told = {name: value for name in ("proxy", "epochs") if (value := getattr(self, name))}
+        return functools.partial(found, **told) if told else found
 
 
 STRATEGIES: Mapping[str, Strategy] = {
@@ -57,21 +60,26 @@ STRATEGIES: Mapping[str, Strategy] = {
     "tpe": Strategy("optuna", "tpe", about="tree-structured Parzen estimator", several=True, optional="optuna"),
     "nsga2": Strategy("optuna", "nsga2", about="NSGA-II", several=True, optional="optuna"),
 }
-PREFILTER = "proxy:"
+PREFILTER, LONGER = "proxy:", "darts:"
 
 
 def find(name: str) -> Strategy:
-    """The strategy called ``name``, or ``proxy:NAME`` for random search that a zero-cost proxy prefilters.
+    """The strategy called ``name``; ``proxy:NAME`` for random search that a zero-cost proxy prefilters, and
+    ``darts:EPOCHS`` for DARTS whose supernets are trained for so many.
 
     Raises:
         UsageError: there is none.
     """
+    if name.startswith(LONGER):
+        if not ((epochs := name.removeprefix(LONGER)).isdecimal() and int(epochs)):
+            raise UsageError(f"--strategy {name}: epochs are a whole number from 1, such as {LONGER}100.")
+        return replace(STRATEGIES["darts"], epochs=int(epochs))
     if name.startswith(PREFILTER):
         if (proxy := name.removeprefix(PREFILTER)) not in PROXIES:
             raise unknown("proxy", proxy, PROXIES)
         return Strategy("prefilter", about=f"random search behind {proxy}", proxy=proxy)
     if name not in STRATEGIES:
-        raise unknown("strategy", name, [*STRATEGIES, f"{PREFILTER}NAME"])
+        raise unknown("strategy", name, [*STRATEGIES, f"{PREFILTER}NAME", f"{LONGER}EPOCHS"])
     return STRATEGIES[name]
 
 

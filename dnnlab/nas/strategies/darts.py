@@ -11,13 +11,13 @@ EPOCHS = 25
 """Of a supernet: half of what a step sees moves the weights, half the mixture."""
 
 
-def search(problem: Problem) -> Search:
-    """A supernet, the network that it ends in, and so on."""
+def search(problem: Problem, epochs: int = EPOCHS) -> Search:
+    """A supernet of so many ``epochs``, the network that it ends in, and so on."""
     number = 0
     while True:
-        epochs = min(EPOCHS, problem.left() * problem.epochs - problem.epochs)
-        if number and epochs < EPOCHS:
+        affordable = min(epochs, problem.left() * problem.epochs - problem.epochs)
+        if number and affordable < epochs:
             return
-        (found,) = yield [Supernet("darts", max(1.0, epochs), number)]
+        (found,) = yield [Supernet("darts", max(1.0, affordable), number)]
         yield problem.train([found.code])
         number += 1
