@@ -138,8 +138,8 @@ class CellNet(_Skeleton):
 class CellSupernet(_Skeleton):
     """All networks of the space: the operations of an edge are weighted by ``mix``, ``[operation]`` an edge."""
 
-    def __init__(self, shape: Sequence[int], classes: int) -> None:
-        super().__init__(MixedCell, shape, classes, CHANNELS, CELLS)
+    def __init__(self, shape: Sequence[int], classes: int, channels: int = CHANNELS, cells: int = CELLS) -> None:
+        super().__init__(MixedCell, shape, classes, channels, cells)
 
     def forward(self, x: Tensor, mix: Sequence[Tensor]) -> Tensor:
         """Logits ``[batch, class]``."""
