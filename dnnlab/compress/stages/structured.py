@@ -26,8 +26,9 @@ _EXAMPLES = 512
 def apply(model: nn.Module, stage: Stage, workshop: Workshop) -> nn.Module:
     """``model`` with so many channels gone that it takes ``factor`` times fewer MACs, and trained again.
 
-    Channels are ranked over all layers, by norm, by Taylor's first-order estimate of what the loss would change by
-    (Molchanov 2019), or by the scale of their batch normalisation (Liu 2017).
+    By norm, every layer loses the same share of its channels (Li 2017): over all layers, norms would empty thin ones.
+    Taylor's first-order estimate of what the loss would change by (Molchanov 2019) and the scale of batch normalisation
+    (Liu 2017) rank channels over all layers.
 
     Raises:
         RuntimeError: no channel can be taken out, or not so many.
@@ -54,7 +55,7 @@ def apply(model: nn.Module, stage: Stage, workshop: Workshop) -> nn.Module:
             model,
             example,
             importance=importance,
-            global_pruning=True,
+            global_pruning=criterion != "magnitude",
             pruning_ratio=_MOST,
             max_pruning_ratio=_MOST,
             iterative_steps=_STEPS,
