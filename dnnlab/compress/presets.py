@@ -32,7 +32,7 @@ PRESETS = {
         "prune:0.95 > share:3bit > code",
         {
             "lenet300 on mnist": "prune:0.976@30 > share:3bit@5 > code",
-            "lenet5 on mnist": "prune:0.992@25 > share:3bit@4 > code",
+            "lenet5 on mnist": "prune:0.9952@35 > share:3bit@5 > code",
         },
     ),
 }
