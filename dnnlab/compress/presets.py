@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True)
 class Preset:
-    """A chain; ``tuned`` has another for some networks on some data, chosen on validation data."""
+    """A chain; ``tuned`` has another for some networks on some data; docs/compress.md says by what it was chosen."""
 
     help: str
     chain: str

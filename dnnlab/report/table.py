@@ -254,7 +254,8 @@ def _fields(series: pd.Series, dtype: type) -> list[str]:
     if dtype is float:
         numbers = series.to_numpy(float)
         texts = np.full(len(numbers), "", dtype=object)
-        texts[~np.isnan(numbers)] = list(map(repr, numbers[~np.isnan(numbers)].tolist()))
+        there = ~np.isnan(numbers)
+        texts[there] = list(map(repr, numbers[there].tolist()))
         return list(texts)
     codes, distinct = pd.factorize(series)
     written = [_quoted(str(value)) for value in distinct]
