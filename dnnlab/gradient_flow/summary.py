@@ -85,9 +85,16 @@ def measured(cells: pd.DataFrame, step: int) -> Measured | None:
     # The output layer has no activation and other sizes; a shallow model of one's own has little else.
     if int(hidden["layer"].max()) > 2:
         hidden = hidden[hidden["layer"] < hidden["layer"].max()]
-    names = ("delta_norm", "saturation", "dead_fraction", "zero_fraction", *_FACTORS.values())
-    pivots = {name: hidden.pivot(index="seed", columns="layer", values=name).to_numpy(dtype=float) for name in names}
-    return Measured(pivots, rows[rows["layer"] == 0].set_index("seed"))
+    names = ["delta_norm", "saturation", "dead_fraction", "zero_fraction", *_FACTORS.values()]
+    pivots = hidden.pivot(index="seed", columns="layer", values=names)
+    layers = {name: pivots[name].to_numpy(dtype=float) for name in names}
+    return Measured(layers, rows[rows["layer"] == 0].set_index("seed"))
+
+
+def _ends(cells: pd.DataFrame, spec: Spec) -> tuple[Measured | None, Measured | None]:
+    """One configuration before training and after it, which is the same where there is none."""
+    first = measured(cells, 0)
+    return first, measured(cells, spec.steps) if spec.steps else first
 
 
 def configurations(cells: pd.DataFrame) -> Iterator[tuple[dict[str, Any], pd.DataFrame]]:
@@ -100,7 +107,7 @@ def per_cell(cells: pd.DataFrame, spec: Spec) -> pd.DataFrame:
     """One row a cell: configuration, seed, its rate at initialisation and its last accuracy."""
     parts = []
     for configuration, rows in configurations(cells):
-        first, last = measured(rows, 0), measured(rows, spec.steps)
+        first, last = _ends(rows, spec)
         if first is None or last is None:
             continue
         seeds = first.network.index.to_list()
@@ -133,7 +140,7 @@ def _row(configuration: dict[str, Any], cells: pd.DataFrame, spec: Spec) -> dict
         "diverged": 0,
     }
     row["failed"] = int((cells["error"].fillna("") != "").groupby(cells["seed"]).any().sum())
-    first, last = measured(cells, 0), measured(cells, spec.steps)
+    first, last = _ends(cells, spec)
     if first is None or last is None:
         return row
     rate = mean_interval(first.log_rates().tolist())

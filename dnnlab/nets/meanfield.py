@@ -102,11 +102,12 @@ def moments(act: str, q: float) -> Moments:
 def pair_moments(act: str, q: float, c: float) -> PairMoments:
     """`PairMoments` of an activation at ``q`` for inputs of correlation ``c`` in [-1, 1]."""
     root = math.sqrt(q) if q > 0 else 1e-150
-    z1, w1 = _panels(_KNOTS / root, _PLANE)
+    rest = math.sqrt(max(0.0, 1 - c * c))
+    # Within a few `rest` of a kink at 0 the two slopes can differ; near |c| = 1 that is a narrow feature.
+    z1, w1 = _panels(np.concatenate([_KNOTS / root, _BELL * rest]), _PLANE)
     w1 = w1 * _normal_density(z1)
     far = w1 > 1e-18  # the outer tail weighs nothing, and every outer node costs a whole inner integral
     z1, w1 = z1[far], w1[far]
-    rest = math.sqrt(max(0.0, 1 - c * c))
     if rest < 1e-7:  # the inner integral is a point
         z2, w2 = c * z1[:, None], np.ones((len(z1), 1))
     else:
@@ -161,16 +162,24 @@ def critical(act: str) -> Critical | None:
     return Critical(weight=1 / moments(act, q).slope2, bias=left if left > 1e-9 else 0.0, q=q)
 
 
-def fixed_point(act: str, weight: float, bias: float, start: float = 1.0, layers: int = 2000) -> float:
-    """q* of q ← σw² E φ² + σb²; ``nan`` where the map has not settled after ``layers``."""
-    q = start
-    for _ in range(layers):
-        new = weight * moments(act, q).square + bias
-        if not 1e-12 < new < 1e12:
-            return math.nan
-        if abs(new - q) <= 1e-10 * q:
-            return new
-        q = new
+def fixed_point(act: str, weight: float, bias: float, start: float = 1.0) -> float:
+    """q* to which q ← σw² E φ² + σb² runs from ``start``; ``nan`` where it leaves 10⁻¹² … 10¹².
+
+    E φ² grows with q, so the run meets the first fixed point on its side of ``start``. That one is bracketed and
+    solved for: near criticality the recursion itself takes thousands of layers to get there.
+    """
+
+    def change(q: float) -> float:
+        return weight * moments(act, q).square + bias - q
+
+    first = change(start)
+    if abs(first) <= 1e-10 * start:
+        return start
+    near, factor = start, 2.0 if first > 0 else 0.5
+    while 1e-12 < (far := near * factor) < 1e12:
+        if change(far) * first <= 0:
+            return float(brentq(change, near, far, xtol=1e-24, rtol=1e-12))
+        near = far
     return math.nan
 
 
@@ -184,6 +193,11 @@ def depth_scale(act: str, weight: float, bias: float) -> float:
         return math.nan
     chi = weight * moments(act, q).slope2
     if chi > 1 + 1e-6:  # chaos: inputs part until a correlation c* < 1, which attracts
-        c = brentq(lambda c: (weight * pair_moments(act, q, c).product + bias) / q - c, 0.0, 1 - 1e-9)
-        chi = weight * pair_moments(act, q, float(c)).slopes
+
+        def change(c: float) -> float:
+            return (weight * pair_moments(act, q, c).product + bias) / q - c
+
+        # An odd activation without biases has c* = 0, to which rounding can give either sign.
+        c = float(brentq(change, 0.0, 1 - 1e-9)) if change(0.0) > 1e-12 else 0.0
+        chi = weight * pair_moments(act, q, c).slopes
     return math.inf if abs(chi - 1) < 1e-6 else -1 / math.log(chi)

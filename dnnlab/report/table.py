@@ -204,7 +204,7 @@ def fit(frame: pd.DataFrame, columns: Sequence[Column]) -> pd.DataFrame:
     What is absent or missing becomes NaN, a missing ``Int64`` or ``boolean``, or "".
     """
     nothing = pd.Series([None] * len(frame), dtype=object, index=frame.index)
-    return pd.DataFrame({c.name: _of_type(frame.get(c.name, nothing), c.dtype) for c in columns})
+    return pd.DataFrame({c.name: _of_type(frame.get(c.name, nothing), c.dtype) for c in columns}, copy=False)
 
 
 def _of_type(series: pd.Series, dtype: type) -> pd.Series:

@@ -2,7 +2,7 @@
 
 import datetime
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence, Set
 from typing import Any
 
 import numpy as np
@@ -177,7 +177,8 @@ def write_tables(
 def cells_table(columns: Sequence[Column], plan: planning.Plan, entries: Iterable[Entry]) -> pd.DataFrame:
     """The tidy table in the plan's order: the fields of each cell, then what was measured of it."""
     sizes = {stack.key: len(stack.cells) for stack in plan.stacks}
-    measured = {entry.stack: _frame(entry, sizes) for entry in entries}
+    floats = {column.name for column in columns if column.dtype is float}
+    measured = {entry.stack: _frame(entry, sizes, floats) for entry in entries}
     parts = []
     for stack in plan.stacks:
         names = [*stack.part_names(measured), *([stack.key] if stack.key in measured else [])]
@@ -193,12 +194,14 @@ def cells_table(columns: Sequence[Column], plan: planning.Plan, entries: Iterabl
     return fit(fields.join(rows), columns)
 
 
-def _frame(entry: Entry, sizes: Mapping[str, int]) -> pd.DataFrame:
+def _frame(entry: Entry, sizes: Mapping[str, int], floats: Set[str]) -> pd.DataFrame:
     """The rows of an entry; of a failed stack one a cell, with nothing measured and the reason."""
-    if entry.error:
-        cells = range(sizes.get(entry.stack, 0))
-        return pd.DataFrame({"cell": cells, "error": [entry.error] * len(cells)})
-    return pd.DataFrame({"error": "", **entry.rows}) if entry.rows else pd.DataFrame({"cell": [], "error": []})
+    failed = range(sizes.get(entry.stack, 0)) if entry.error else range(0)
+    rows = entry.rows if entry.rows and not entry.error else {"cell": list(failed)}
+    # Of a known type: pandas would look at every value of a million rows to find it.
+    typed = {name: np.array(values, float if name in floats else object) for name, values in rows.items()}
+    error = np.full(len(typed["cell"]), entry.error, dtype=object)
+    return pd.DataFrame({"error": error, **typed}, copy=False)
 
 
 def _fields(cell: Any) -> dict[str, Any]:

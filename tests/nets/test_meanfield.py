@@ -135,7 +135,39 @@ def test_he_relu_is_on_the_edge_of_chaos():
 @pytest.mark.parametrize("act", ["elu", "selu", "gelu", "swish"])
 def test_he_has_no_fixed_point_for_smooth_activations(act):
     """ELU and SELU run off, GELU and swish die out."""
-    assert math.isnan(fixed_point(act, 2.0, 0.0, layers=200))
+    assert math.isnan(fixed_point(act, 2.0, 0.0))
+
+
+def test_the_fixed_point_is_where_the_recursion_ends():
+    """Near criticality too, where the recursion takes thousands of layers."""
+    q = 1.0
+    for _ in range(100):
+        q = 1.3 * moments("tanh", q).square + 0.02
+    assert fixed_point("tanh", 1.3, 0.02) == pytest.approx(q, rel=1e-9)
+    near = fixed_point("tanh", 1.0001, 0.0)
+    assert 1.0001 * moments("tanh", near).square == pytest.approx(near, rel=1e-9)
+    assert near == pytest.approx(5e-5, rel=1e-3)  # E tanh² = q - 2q² + …: q* = (σw² - 1) / 2
+
+
+@pytest.mark.parametrize("act", ["selu", "tanh"])
+@pytest.mark.parametrize("gap", [1.5, 0.3, 1e-3, 5e-5, 1e-6])
+def test_slopes_are_the_slope_of_the_product(act, gap):
+    """Price 1958: d/dc E φ(u₁) φ(u₂) = q E φ'(u₁) φ'(u₂), also near c = 1, where SELU's kink is a narrow feature."""
+    q, step = 0.3, gap / 100
+    above, below = (pair_moments(act, q, 1 - gap + sign * step).product for sign in (1, -1))
+    assert (above - below) / (2 * step * q) == pytest.approx(pair_moments(act, q, 1 - gap).slopes, rel=2e-5)
+
+
+def test_without_biases_odd_activations_part_until_they_are_uncorrelated():
+    q = fixed_point("tanh", 1.4, 0.0)
+    assert depth_scale("tanh", 1.4, 0.0) == pytest.approx(-1 / math.log(1.4 * pair_moments("tanh", q, 0.0).slopes))
+
+
+def test_a_kink_halves_the_slope_that_is_left_in_chaos():
+    """Near criticality f(1 - δ) = -εδ + kδ^1.5 with a kink at 0: at its root the slope is 1 - ε/2."""
+    q = fixed_point("selu", 0.5, 0.0)
+    excess = 0.5 * moments("selu", q).slope2 - 1
+    assert depth_scale("selu", 0.5, 0.0) == pytest.approx(2 / excess, rel=0.01)
 
 
 def test_he_elu_runs_off_by_one_a_layer():
