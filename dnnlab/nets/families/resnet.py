@@ -46,7 +46,8 @@ class ResNet(nn.Module):
     ) -> None:
         super().__init__()
         style = Style(act, norm)
-        channels = reached = scaled(channels, width)
+        # The networks for CIFAR start from 16 channels: in eighths of 64 they could only be halved.
+        channels = reached = scaled(channels, width, 8 if channels >= 64 else 1)
         small = stem == "small"
         self.conv1 = style.conv(in_chans, channels, 3) if small else style.conv(in_chans, channels, 7, 2)
         self.bn1 = style.normalise(channels)
