@@ -219,6 +219,15 @@ def test_scaled_channels_are_multiples_of_eight_at_most_ten_percent_short(channe
     assert scaled(channels, width) == expected
 
 
+@pytest.mark.parametrize(("width", "first"), [(0.5, 8), (0.25, 4), (0.2, 3), (0.125, 2)])
+def test_resnets_for_small_images_can_be_narrower_than_eight_channels(width, first):
+    """With ResNet-20's parameters in closed form: 3 stages of 3 blocks, the channels doubled from one to the next."""
+    convolutions = 27 * first + 9 * first**2 * (6 + 2 + 5 * 4 + 2 * 4 + 5 * 16)
+    norms, last = 2 * first * (7 + 6 * 2 + 6 * 4), 4 * first * 10 + 10
+    model = dnnlab.create_model("resnet20", num_classes=10, width=width)
+    assert sum(p.numel() for p in model.parameters()) == convolutions + norms + last
+
+
 @pytest.mark.parametrize("groups", [1, 4])
 def test_convolutions_keep_the_size_of_gradients(groups):
     from dnnlab.nets.blocks import Conv2d

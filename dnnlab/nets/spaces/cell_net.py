@@ -16,11 +16,11 @@ CHANNELS, CELLS = 8, 1
 class ReluConvNorm(nn.Sequential):
     """ReLU, convolution, batch normalisation: the benchmark's ``nor_conv``."""
 
-    def __init__(self, inputs: int, outputs: int, kernel: int, stride: int = 1) -> None:
+    def __init__(self, inputs: int, outputs: int, kernel: int, stride: int = 1, affine: bool = True) -> None:
         super().__init__(
             nn.ReLU(),
             nn.Conv2d(inputs, outputs, kernel, stride, kernel // 2, bias=False),
-            nn.BatchNorm2d(outputs),
+            nn.BatchNorm2d(outputs, affine=affine),
         )
 
 
@@ -31,12 +31,12 @@ class Nothing(nn.Module):
         return torch.zeros_like(x)
 
 
-_MADE: Mapping[str, Callable[[int], nn.Module]] = {
-    "none": lambda channels: Nothing(),
-    "skip_connect": lambda channels: nn.Identity(),
-    "nor_conv_1x1": lambda channels: ReluConvNorm(channels, channels, 1),
-    "nor_conv_3x3": lambda channels: ReluConvNorm(channels, channels, 3),
-    "avg_pool_3x3": lambda channels: nn.AvgPool2d(3, 1, 1, count_include_pad=False),
+_MADE: Mapping[str, Callable[[int, bool], nn.Module]] = {
+    "none": lambda channels, affine: Nothing(),
+    "skip_connect": lambda channels, affine: nn.Identity(),
+    "nor_conv_1x1": lambda channels, affine: ReluConvNorm(channels, channels, 1, affine=affine),
+    "nor_conv_3x3": lambda channels, affine: ReluConvNorm(channels, channels, 3, affine=affine),
+    "avg_pool_3x3": lambda channels, affine: nn.AvgPool2d(3, 1, 1, count_include_pad=False),
 }
 
 
@@ -45,7 +45,7 @@ class Cell(nn.Module):
 
     def __init__(self, choices: Mapping[str, str], channels: int) -> None:
         super().__init__()
-        self.edges = nn.ModuleDict({name: _MADE[operation](channels) for name, operation in choices.items()})
+        self.edges = nn.ModuleDict({name: _MADE[operation](channels, True) for name, operation in choices.items()})
 
     def forward(self, x: Tensor) -> Tensor:
         nodes = [x]
@@ -55,12 +55,15 @@ class Cell(nn.Module):
 
 
 class MixedCell(nn.Module):
-    """The same with every operation on each edge, weighted."""
+    """The same with every operation on each edge, weighted.
+
+    Its normalisations have no scale of their own, which would undo the weights (Liu 2019).
+    """
 
     def __init__(self, channels: int) -> None:
         super().__init__()
         self.edges = nn.ModuleDict(
-            {name: nn.ModuleList(_MADE[operation](channels) for operation in OPERATIONS) for name in DIMENSIONS}
+            {name: nn.ModuleList(_MADE[op](channels, False) for op in OPERATIONS) for name in DIMENSIONS}
         )
 
     def forward(self, x: Tensor, mix: Sequence[Tensor]) -> Tensor:
