@@ -51,15 +51,18 @@ class Statement:
 
     def holds(self, left: Value, right: Value) -> bool:
         """Whether the relation is true of the two values. Equal means to the digits in which a number on the right is
-        written, if it has a point or an exponent, so 0.25^5 = 0.00098 holds; else to nine digits."""
+        written, if it has a point or an exponent, so 0.25^5 = 0.00098 holds; else to nine digits. What a function
+        gives is zero below 1e-12."""
         if self.relation is not ast.Eq:
             return _RELATIONS[self.relation][1](left, right)
-        if isinstance(self.right, ast.Constant) and isinstance(self.right.value, float):
-            written = ast.get_source_segment(_translated(self.text), self.right) or ""
+        literal = self.right.operand if isinstance(self.right, ast.UnaryOp) else self.right
+        if isinstance(literal, ast.Constant) and isinstance(literal.value, float):
+            written = ast.get_source_segment(_translated(self.text), literal) or ""
             _, _, exponent = Decimal(written.replace("_", "")).as_tuple()
             # The half unit itself rounds up or down as one likes; and floats need a little room.
             return abs(left - right) <= 0.5 * 10.0 ** int(exponent) * (1 + 1e-9)
-        return math.isclose(left, right, rel_tol=1e-9, abs_tol=1e-9)
+        measured = any(isinstance(node, ast.Call) for node in ast.walk(self.left))
+        return math.isclose(left, right, rel_tol=1e-9, abs_tol=1e-12 if measured and right == 0 else 0.0)
 
 
 def _translated(text: str) -> str:
@@ -72,7 +75,7 @@ def _translated(text: str) -> str:
 def _translated_part(text: str) -> str:
     for sign, python in _SIGNS.items():
         text = text.replace(sign, python)
-    text = re.sub(r"(?<![\d,])\d{1,3}(,\d{3})+(?![\d,])", lambda number: number[0].replace(",", "_"), text)
+    text = re.sub(r"(?<![\w,.])\d{1,3}(,\d{3})+(?![\d,])", lambda number: number[0].replace(",", "_"), text)
     return re.sub(r"(?<![<>=!])=(?!=)", "==", text)
 
 

@@ -74,15 +74,22 @@ def check_network(arch: str, name: str) -> None:
 
 
 def check_training(cell: Asked) -> None:
-    """Raise a `UsageError` unless there is a whole batch, the budget pays for a step, and weights from a file fit."""
+    """Raise a `UsageError` unless there is a whole batch, the budget pays for a step, weights from a file fit, and
+    what is augmented are images."""
     data = load(cell.data)
-    check_batch(data, cell.batch_size, _examples(cell, data))
+    if cell.augment != "none" and len(data.shape) != 3:
+        raise UsageError(
+            f"--augment {cell.augment} changes images, and the inputs of {data.name} are none; leave out the option, "
+            "or the preset that asks for it."
+        )
+    check_batch(data, cell.batch_size, examples(cell, data))
     training_macs(cell)
     if (cell.weights, cell.freeze) != (FRESH, "none"):
         initialised(cell, data, 0)
 
 
-def _examples(cell: Asked, data: Dataset) -> int:
+def examples(cell: Asked, data: Dataset) -> int:
+    """How many of the training examples of ``data`` the cell takes."""
     return min(cell.train_size or len(data.train), len(data.train))
 
 
@@ -99,9 +106,17 @@ def macs_a_step(cell: Asked, data: Dataset) -> int:
 def training_macs(cell: Asked) -> float:
     """Of the whole training; nan where the clock decides."""
     data = load(cell.data)
-    macs = macs_a_step(cell, data)
-    steps = budget.parse(cell.budget).steps(cell.arch, _examples(cell, data) // cell.batch_size, macs)
-    return math.nan if steps is None else float(steps * macs)
+    return steps(cell, data, examples(cell, data)) * macs_a_step(cell, data)
+
+
+def steps(cell: Asked, data: Dataset, count: int) -> float:
+    """Of the training on ``count`` examples of ``data``; nan where the clock decides.
+
+    Raises:
+        UsageError: the budget does not pay for one.
+    """
+    bought = budget.parse(cell.budget).steps(cell.arch, count // cell.batch_size, macs_a_step(cell, data))
+    return math.nan if bought is None else float(bought)
 
 
 def initialised(cell: Asked, data: Dataset, base: int) -> nn.Module:

@@ -15,6 +15,10 @@ DENSE, SPARSE, SHARED, CODED, INT8 = "dense", "sparse", "shared", "coded", "int8
 """What a network is like between two stages, and so how it is written."""
 
 
+class TooMuch(RuntimeError):
+    """A stage was to take more out of a network than can be taken."""
+
+
 @dataclass(frozen=True)
 class Kind:
     """A kind of stage: what it may follow, what it makes of a network, and what may be written behind its name."""

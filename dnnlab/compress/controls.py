@@ -38,7 +38,7 @@ def beside(bench: Any, stages: tuple[Stage, ...], rows: Sequence[Row]) -> Iterat
     final = next(row for row in reversed(rows) if row["role"] == "chain")
     if any(stage.kind == "prune" and stage.share == stage.share for stage in stages):
         yield functools.partial(_random, bench, stages, final["bytes"])
-    if not named.is_own(bench.cell.arch):
+    if named.in_catalogue(bench.cell.arch):
         small = networks.smaller_than(bench.cell.arch, bench.data.shape, len(bench.data.classes), final["bytes"] / 4)
         if small:
             yield functools.partial(_small_dense, bench, stages, small)

@@ -20,6 +20,7 @@ from dnnlab.data.dataset import Dataset
 from dnnlab.nets.pruning import METADATA
 from dnnlab.report import atomic
 from dnnlab.runner.speed import in_turns
+from dnnlab.training.parts import spread
 
 Predict = Callable[[NDArray[np.float32]], NDArray[np.float32]]
 _CALIBRATED = 256
@@ -94,7 +95,7 @@ def _int8(model: nn.Module, mode: str, data: Dataset, stem: Path) -> Artefact:
         return _onnx(onnx_file.dynamic(proto).SerializeToString(), stem)
     if mode == "weights":
         return _onnx(onnx_file.weights_only(proto).SerializeToString(), stem)
-    batches = [data.inputs(part).cpu().numpy() for part in data.train[:_CALIBRATED].split(32)]
+    batches = [data.inputs(part).cpu().numpy() for part in spread(data.train, _CALIBRATED).split(32)]
     files = {
         kind: onnx_file.static(copy.deepcopy(proto), batches, signed).SerializeToString()
         for kind, signed in (("U8S8", False), ("S8S8", True))

@@ -46,13 +46,14 @@ def steps(cells: Sequence[Any], spec: Any, device: str, place: Place, past: Sequ
             yield bench.baseline_row
             yield lambda: controls.zstd(bench, rows[0])
             return
-        asked = chains.parse(bench.cell.recipe)
+        asked = found = chains.parse(bench.cell.recipe)
         if spec.searching:
             yield from search.trials(bench, asked, rows)
-            asked = search.chosen(bench, asked, rows)
-        for number in range(1, len(asked) + 1):
-            yield functools.partial(bench.stage_row, asked[:number], CHAIN)
-        yield from controls.beside(bench, asked, rows)
+            found = search.chosen(bench, asked, rows)
+        for number, stage in enumerate(asked, 1):
+            # By the name that was asked for: seeds that find different amounts are one row of the summary.
+            yield functools.partial(bench.stage_row, found[:number], CHAIN, str(stage))
+        yield from controls.beside(bench, found, rows)
 
     for make in made():
         if len(rows) < len(past):
@@ -200,12 +201,11 @@ class Bench:
     def baseline_row(self) -> Row:
         return self.row((), BASELINE, "baseline", self.baseline, self.base_file)
 
-    def stage_row(self, stages: tuple[Stage, ...], role: str, method: str = "") -> Row:
+    def stage_row(self, stages: tuple[Stage, ...], role: str, method: str) -> Row:
         """The row of a network after ``stages``."""
         model = self.restored(stages, self.state(stages))
-        name = method or str(stages[-1])
-        artefact = files.write(model, stages, self.desk(lambda: self.empty(stages)), self.stem(stages, _plain(name)))
-        return self.row(stages, role, name, model, artefact)
+        artefact = files.write(model, stages, self.desk(lambda: self.empty(stages)), self.stem(stages, _plain(method)))
+        return self.row(stages, role, method, model, artefact)
 
     def row(self, stages: Sequence[Stage], role: str, method: str, model: nn.Module, artefact: files.Artefact) -> Row:
         """All that is measured of an artefact."""

@@ -69,7 +69,11 @@ def smaller_than(network: str, shape: Sequence[int], classes: int, parameters: f
     for _ in range(14):
         middle = (low + high) / 2
         name = at_width(network, middle)
-        if count(named.build(name, shape, classes, skeleton=True), shape).parameters <= parameters:
+        try:
+            small = count(named.build(name, shape, classes, skeleton=True), shape).parameters <= parameters
+        except ValueError:  # groups of convolutions do not divide these channels
+            return best
+        if small:
             low, best = middle, name
         else:
             high = middle

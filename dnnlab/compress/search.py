@@ -9,7 +9,7 @@ from typing import Any
 
 from dnnlab.compress import chain as chains
 from dnnlab.compress import files, judge
-from dnnlab.compress.chain import Stage
+from dnnlab.compress.chain import Stage, TooMuch
 from dnnlab.compress.spec import searchable
 
 Row = dict[str, Any]
@@ -48,8 +48,9 @@ def chosen(bench: Any, stages: tuple[Stage, ...], rows: Sequence[Row]) -> tuple[
     tried = [row for row in rows if row["role"] == "trial"]
     gentle = [row["strength"] for row in tried if _gentle_enough(bench.spec, row)]
     strong = [row["strength"] for row in tried if not _gentle_enough(bench.spec, row)]
-    if bench.spec.target:  # gentle enough means not yet small enough
-        return at_strength(stages, min(strong) if strong else max(gentle))
+    reached = [row["strength"] for row in tried if not _gentle_enough(bench.spec, row) and math.isfinite(row["ratio"])]
+    if bench.spec.target and reached:  # gentle enough means not yet small enough
+        return at_strength(stages, min(reached))
     return at_strength(stages, max(gentle) if gentle else min(strong))
 
 
@@ -61,8 +62,20 @@ def _gentle_enough(spec: Any, row: Row) -> bool:
 
 
 def _trial(bench: Any, stages: tuple[Stage, ...], strength: float) -> Row:
-    """A chain on validation data; nothing of it is measured on test."""
-    model = bench.restored(stages, bench.state(stages))
+    """A chain on validation data; nothing of it is measured on test. What no network is left of has lost everything."""
+    tried = {
+        "role": "trial",
+        "stage": len(stages),
+        "method": "trial",
+        "chain": chains.text(stages),
+        "form": chains.form(stages),
+        "strength": strength,
+        "accuracy": math.nan,
+    }
+    try:
+        model = bench.restored(stages, bench.state(stages))
+    except TooMuch:
+        return tried | {"ratio": math.inf, "validation_drop": math.inf}
     with tempfile.TemporaryDirectory() as folder:  # what the search does not choose is nobody's artefact
         artefact = files.write(model, stages, bench.desk(lambda: bench.empty(stages)), Path(folder) / "trial")
     right, base = (
@@ -71,18 +84,11 @@ def _trial(bench: Any, stages: tuple[Stage, ...], strength: float) -> Row:
     )
     parameters = sum(p.numel() for p in bench.baseline.parameters())
     nonzeros = sum(int((p != 0).sum()) for p in model.parameters())
-    return {
-        "role": "trial",
-        "stage": len(stages),
-        "method": "trial",
-        "chain": chains.text(stages),
-        "form": chains.form(stages),
+    return tried | {
         "params": sum(p.numel() for p in model.parameters()),
         "nonzeros": nonzeros,
         "bytes": artefact.size,
         "ratio": 4 * parameters / artefact.size,
-        "strength": strength,
         "validation_accuracy": float(right),
         "validation_drop": float(base - right),
-        "accuracy": math.nan,
     }

@@ -41,7 +41,8 @@ Your own network: [cyan]dnnlab compress --model mypackage.nets:factory --weights
 """
 
 TRAINED_BY = (
-    *("compress/chain.py", "compress/reach.py", "compress/recovery.py", "compress/stages", "compress/structure.py"),
+    *("compress/chain.py", "compress/controls.py", "compress/measure.py", "compress/networks.py", "compress/reach.py"),
+    *("compress/recovery.py", "compress/stages", "compress/structure.py"),
     *("data", "nets", "runner/seeds.py", "training"),
 )
 """The code that decides weights, which are kept for other runs."""
@@ -264,7 +265,7 @@ class Spec:
 
     def _check_distilling(self) -> None:
         distils = any(stage.kind == "distill" for stage in self.stages)
-        if distils and not self.student and self.model:
+        if distils and not self.student and not all(map(named.in_catalogue, self.networks)):
             raise UsageError("distill needs a network to train; give --student, such as --student mlp1.")
         if self.student and not distils:
             raise UsageError("--student is trained by distill; add it to --method or --chain.")
@@ -309,9 +310,7 @@ class Spec:
         found = datasets.digests(self.data)
         if self.model:
             found["model"] = digest(self.model, self.weights)
-        if self.student and named.is_own(self.student):
-            found["student"] = digest(self.student, "")
-        return found
+        return found | named.own_digests([name for name in (*self.arch, self.student) if name])
 
     def fit(self) -> None:
         """The extra must be there, and networks, students, weights and batches must fit the data.

@@ -27,7 +27,7 @@ def read(path: Path) -> Content:
 
     Images of one common size of at most 64×64 keep it; all others are resized to 32×32, which `Content.notes`
     says. ``train/`` and ``test/`` are the splits where there are such; a tenth of every class validates where
-    there is no ``validation/`` or ``val/``. Everything else is split 80/10/10, class by class.
+    there is no ``validation/``, ``valid/`` or ``val/``. Everything else is split 80/10/10, class by class.
 
     Raises:
         UsageError: no such folder, no images, a broken image, one class, or too few examples.

@@ -30,13 +30,18 @@ def scan(path: Path) -> Scan:
         UsageError: no such folder, no class folders, no images, an unreadable folder, or half a split.
     """
     top = _folders(path)
-    names = {"train": "train", "test": "test", "validation": "validation", "val": "validation"}
+    names = {"train": "train", "test": "test", "validation": "validation", "val": "validation", "valid": "validation"}
     # A class may be called "train" too; a split has classes below it.
     halves = [name for name in names if name in top and _folders(path / name)]
     if halves and not {"train", "test"} <= set(halves):
         raise UsageError(f"{path} has {listing(halves)} but not both train and test; {LAYOUT}.")
-    if {"validation", "val"} <= set(halves):
-        raise UsageError(f"{path} has both validation and val; keep one of them.")
+    if len(twice := [name for name in halves if names[name] == "validation"]) > 1:
+        raise UsageError(f"{path} has both {listing(twice)}; keep one of them.")
+    beside = [name for name in top if name not in halves and any(map(_is_image, _walk(path, name)))] if halves else []
+    if beside:
+        raise UsageError(
+            f"{path} has images in {listing(beside)} beside its splits; splits are called train, test and validation."
+        )
     files: dict[str, DataFile] = {}
     splits: dict[str, dict[str, list[str]]] = {}
     ignored = 0
@@ -44,13 +49,17 @@ def scan(path: Path) -> Scan:
         classes = splits[split] = {}
         for label in _folders(path / prefix):
             below = _walk(path, prefix + label)
-            classes[label] = [file for file in below if file.lower().endswith(SUFFIXES)]
+            classes[label] = list(filter(_is_image, below))
             ignored += len(below) - len(classes[label])
             for file in classes[label]:
                 files[file] = DataFile(path / file, "remove it or put a whole image there", UsageError)
     if not files:
         raise UsageError(f"{path} has no images ({listing(SUFFIXES)}) in class folders; {LAYOUT}.")
     return Scan(files, splits, ignored)
+
+
+def _is_image(file: str) -> bool:
+    return file.lower().endswith(SUFFIXES)
 
 
 def _folders(path: Path) -> list[str]:

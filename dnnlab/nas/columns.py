@@ -93,7 +93,15 @@ _MATTERS = (
         "random: the dimensions that explain most of the variance of validation accuracy by themselves (ω²), each with "
         "its best choice",
     ),
-    *estimate("mixed_gain", "random: validation accuracy of networks of several activations against those of one", ""),
+    Column(
+        "mixed_gain",
+        float,
+        "random: validation accuracy of networks of several activations against those of one",
+        low="mixed_gain_lo",
+        high="mixed_gain_hi",
+    ),
+    Column("mixed_gain_lo", float, "lower end of its 95 % interval over architectures, Welch's"),
+    Column("mixed_gain_hi", float, "upper end"),
 )
 
 SUMMARY = (
@@ -114,8 +122,10 @@ SUMMARY = (
         screen="verdict",
     ),
     Column("tau", float, "Kendall's τ of the strategy's cheap scores with trainings, mean over seeds", screen="τ"),
-    Column("tau_n", int, "architectures that had both, in all seeds"),
+    Column("tau_n", int, "architectures that had both, and that no proxy or shared weights chose; in all seeds"),
     Column("skips", float, "share of skips that supernets ended in, mean", screen="skips"),
+    Column("supernets", int, "supernets that ended in an architecture"),
+    Column("collapsed", int, "of these, those that ended in more than half skips"),
     *_FOUND,
     *_SPENT,
     *_MATTERS,

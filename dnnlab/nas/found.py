@@ -11,11 +11,14 @@ from typing import TYPE_CHECKING
 from dnnlab.nets.spaces import Choices, Found
 from dnnlab.report import atomic
 from dnnlab.runner.place import Place
+from dnnlab.runner.store import slug
 
 if TYPE_CHECKING:
     from torch import nn
 
+    from dnnlab.nas.cells import Cell
     from dnnlab.nas.lab import Lab, Training
+    from dnnlab.nets.spaces.space import Code
 
 
 def write_toml(place: Place, name: str, space: str, choices: Choices, comment: str) -> Path:
@@ -26,16 +29,27 @@ def write_toml(place: Place, name: str, space: str, choices: Choices, comment: s
     return file
 
 
-def write_found(lab: "Lab", strategy: str, trainings: "Sequence[Training]", best: bool) -> None:
-    """Write what one search ended in: spec, and weights of its first retraining; of the ``best`` of a seed, which takes
-    seconds, as ONNX too."""
+def name_of(cell: "Cell", data: Sequence[str]) -> str:
+    """The file name of what a search ended in, without its ending; with the data where a run has several."""
+    search = f"{cell.strategy.replace(':', '-')}-seed{cell.seed}"
+    if len(data) < 2:
+        return search
+    slugs = [slug({"data": each}) for each in data]
+    number = data.index(cell.data)
+    # Names that are long, or differ in signs alone, may become one.
+    alike = f"-{number + 1}" if slugs.count(slugs[number]) > 1 else ""
+    return f"{slugs[number]}{alike}-{search}"
+
+
+def write_found(lab: "Lab", cell: "Cell", code: "Code", training: "Training", best: bool) -> None:
+    """Write what one search ended in: spec of the ``code`` that was trained, and weights of its first retraining; of
+    the ``best`` of a seed, which takes seconds, as ONNX too."""
     from safetensors.torch import save
 
-    name = f"{strategy.replace(':', '-')}-seed{lab.seed}"
-    comment = f"Found by dnnlab nas: {strategy}, seed {lab.seed}, on {lab.data.name}."
-    choices = lab.space.choices(trainings[0].code)
-    file = write_toml(lab.place, name, lab.spec.space, choices, comment)
-    model = lab.trained_model(trainings[0])
+    comment = f"Found by dnnlab nas: {cell.strategy}, seed {cell.seed}, on {lab.data.name}."
+    name = name_of(cell, lab.spec.data)
+    file = write_toml(lab.place, name, lab.spec.space, lab.space.choices(code), comment)
+    model = lab.trained_model(training)
     state = {key: value.detach().cpu().contiguous() for key, value in model.state_dict().items()}
     atomic.write(file.with_suffix(".safetensors"), save(state))
     if best and all(importlib.util.find_spec(library) for library in ("onnx", "onnxscript")):

@@ -15,7 +15,7 @@ from dnnlab.nas import latency, proxies
 from dnnlab.nas.columns import write_code
 from dnnlab.nas.ledger import Cost, parse
 from dnnlab.nas.problem import Inherit, Request, Score, Supernet
-from dnnlab.nas.shared import SharedWeights
+from dnnlab.nas.shared import SECONDS, SharedWeights
 from dnnlab.nas.spec import MEASURED_BY, Spec
 from dnnlab.nets import cost, spaces
 from dnnlab.nets.spaces.space import Code
@@ -114,8 +114,8 @@ class Lab:
                 counted = cost.count(self._built(code), self.data.shape)
                 size = 4 * (counted.parameters + counted.buffers)
                 self._networks[identity] = Network(counted.parameters, counted.macs, counted.training_macs, size)
-            except DnnlabError:
-                raise
+            except DnnlabError as problem:
+                self._networks[identity] = Network(0, 0, 0, 0, str(problem).removesuffix("."))
             except Exception as problem:  # noqa: BLE001 - a user's space may fail on some architectures, and that counts
                 self._networks[identity] = Network(0, 0, 0, 0, f"{type(problem).__name__}: {problem}")
         return self._networks[identity]
@@ -185,9 +185,9 @@ class Lab:
     def train(self, bucket: Sequence[Training]) -> list[dict[str, Any]]:
         """Train a bucket; of each what `columns.MEASURED` asks. What cannot be built has failed."""
         started = time.perf_counter()
-        models = self._trained(bucket)
+        models, least = self._trained(bucket)
         validation = [accuracy(m, self.data, self.data.validation) if m is not None else math.nan for m in models]
-        seconds = (time.perf_counter() - started) / len(bucket)
+        seconds = max(time.perf_counter() - started, least) / len(bucket)
         return [
             self._described(training, value, seconds, model)
             for training, value, model in zip(bucket, validation, models, strict=True)
@@ -213,23 +213,30 @@ class Lab:
             "problem": problem,
         }
 
-    def _trained(self, bucket: Sequence[Training]) -> list[nn.Module | None]:
-        """The networks after training; those of a retraining are kept, because the best of them is tested."""
+    def _trained(self, bucket: Sequence[Training]) -> tuple[list[nn.Module | None], float]:
+        """The networks after training; those of a retraining are kept, because the best of them is tested. Beside them
+        the seconds that a checkpoint says it took."""
+        seconds = 0.0
         good = [t for t in bucket if not self.network(t.code).problem]
         models = [self.fresh(t) for t in good]
         if good and good[0].tag == SEARCH:
             self._train(good, models)
         elif good:
             state = trained(self.place, self.identity(good), lambda: self._trained_state(good, models))
+            seconds = float(state[SECONDS])
             for i, (training, model) in enumerate(zip(good, models, strict=True)):
                 model.load_state_dict({k.partition(".")[2]: v for k, v in state.items() if k.startswith(f"{i}.")})
                 self._models[self.key(training)] = model.to(self.device)
         found = dict(zip(good, models, strict=True))
-        return [found.get(t) for t in bucket]
+        return [found.get(t) for t in bucket], seconds
 
     def _trained_state(self, bucket: Sequence[Training], models: Sequence[nn.Module]) -> State:
+        started = time.perf_counter()
         self._train(bucket, models)
-        return {f"{i}.{name}": value for i, model in enumerate(models) for name, value in model.state_dict().items()}
+        state = {
+            f"{i}.{name}": value.cpu() for i, model in enumerate(models) for name, value in model.state_dict().items()
+        }  # waits for the device
+        return state | {SECONDS: torch.tensor(time.perf_counter() - started, dtype=torch.float64)}
 
     def identity(self, bucket: Sequence[Any]) -> dict[str, Any]:
         """All that decides the weights of what is trained together."""
@@ -284,11 +291,12 @@ class Lab:
         """What is cheaper than trainings: of each what `columns.MEASURED` asks."""
         facts = []
         for request in requests:
-            started = time.perf_counter()
+            started, least = time.perf_counter(), 0.0
             fact: dict[str, Any] = {"code": ""}
             match request:
                 case Supernet():
                     self.shared.trained(request)
+                    least = self.shared.seconds[request]
                     if request.kind == "darts":
                         code = self.shared.discretised(request)
                         fact = {"code": write_code(code), "skips": self.space.skips(self.space.choices(code))}
@@ -297,7 +305,8 @@ class Lab:
                 case Inherit(code):
                     fact = {"code": write_code(code), "score": self.shared.inherited(request)}
             spent = self.cost(request)
-            fact |= {"epochs": spent.epochs, "macs": spent.macs, "seconds": time.perf_counter() - started}
+            seconds = max(time.perf_counter() - started, least)
+            fact |= {"epochs": spent.epochs, "macs": spent.macs, "seconds": seconds}
             facts.append(fact)
         return facts
 

@@ -84,6 +84,9 @@ class Ledger:
         """Whether ``cost`` still fits in. On the clock nobody knows before; what is under way is ended."""
         trainings = cost.epochs / self.epochs_a_training
         price = dict(zip(AXES, (trainings, cost.epochs, cost.macs, 0.0), strict=True))[self.budget.axis]
+        if trainings >= 1 and self.budget.axis == "macs":
+            # It may be what is retrained in the end, dearer than all before.
+            price += self.reserved * max(0.0, cost.macs - self.dearest)
         return self.free() > 0 and price <= self.free() * (1 + 1e-9)
 
     def trainings_left(self) -> float:

@@ -188,7 +188,9 @@ class _Session:
                 values = (math.nan,) * len(self.lab.spec.objectives)
                 if not failed:
                     values = self.lab.values(code, fact["validation"])
-                    run.results[code] = Result(epochs, values)
+                    # A bracket may draw what another has trained for longer.
+                    result = Result(epochs, values)
+                    run.results[code] = max(run.results.get(code, result), result, key=lambda each: each.epochs)
                 run.told[entry.key] = Outcome(code, values)
             case Supernet():
                 run.told[entry.key] = Outcome(c.read_code(fact["code"]), (0.0,))
@@ -233,6 +235,10 @@ class _Session:
         mean = fmean(self.facts[self._key(training)]["validation"] for training in trainings)
         return -math.inf if math.isnan(mean) else mean
 
+    def _code_of(self, training: Training) -> Code:
+        """That of the network which was trained: another code of the same network may name its weights differently."""
+        return c.read_code(self.facts[self._key(training)]["code"])
+
     def _tested(self, run: Running, trainings: Sequence[Training], best: bool) -> Iterator[Rows]:
         """The test of what a search ended in, which is written down too; of average architectures, all of them."""
         entries = [
@@ -242,7 +248,7 @@ class _Session:
 
         def work() -> list[Fact]:
             if run.cell.strategy != AVERAGE:
-                write_found(self.lab, run.cell.strategy, trainings, best)
+                write_found(self.lab, run.cell, self._code_of(trainings[0]), trainings[0], best)
             return [self.lab.tested(training, self.facts[self._key(training)]) for training in trainings]
 
         yield from self._part(entries, work)

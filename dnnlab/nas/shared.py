@@ -1,5 +1,6 @@
 """The supernets of one seed, trained once each and kept like retrained networks."""
 
+import time
 from random import Random
 from typing import TYPE_CHECKING
 
@@ -17,6 +18,8 @@ if TYPE_CHECKING:
     from dnnlab.nas.lab import Lab
 
 _ALPHA = "mixture."
+SECONDS = "seconds"
+"""Beside the weights in a checkpoint, what training them took: a run that finds it there counts as much."""
 
 
 class SharedWeights:
@@ -25,6 +28,8 @@ class SharedWeights:
     def __init__(self, lab: "Lab") -> None:
         self.lab = lab
         self._trained: dict[Supernet, tuple[nn.Module, State]] = {}
+        self.seconds: dict[Supernet, float] = {}
+        """Of training each, in whichever run that was."""
         self._macs: dict[bool, float] = {}
 
     def macs_an_example(self, mixed: bool) -> float:
@@ -44,13 +49,14 @@ class SharedWeights:
             torch.manual_seed(int(stream(lab.spec.seed, lab.seed, purpose).integers(2**63)))
             model = self._fresh()
             state = trained(lab.place, lab.identity([asked]), lambda: self._train(asked, model, purpose))
+            self.seconds[asked] = float(state[SECONDS])
             alphas = {k: v for k, v in state.items() if k.startswith(_ALPHA)}
-            model.load_state_dict({k: v for k, v in state.items() if k not in alphas})
+            model.load_state_dict({k: v for k, v in state.items() if k not in alphas and k != SECONDS})
             self._trained[asked] = model.to(lab.device), alphas
         return self._trained[asked]
 
     def _train(self, asked: Supernet, model: nn.Module, purpose: str) -> State:
-        lab = self.lab
+        lab, started = self.lab, time.perf_counter()
         examples, batch = len(lab.data.train), lab.spec.batch_size
         rng, other = (stream(lab.spec.seed, lab.seed, f"{what} {purpose}") for what in ("batches", "mixture"))
         steps = max(1, round(asked.epochs * (examples // batch)))
@@ -61,7 +67,9 @@ class SharedWeights:
         else:
             order, paths = batch_order(examples, batch, rng), Random(int(rng.integers(2**63)))
             supernets.train_paths(model, lab.space, lab.data, order, paths, lab.spec.lr, steps)
-        return model.state_dict() | {f"{_ALPHA}{i}": alpha for i, alpha in enumerate(alphas)}
+        mixture = {f"{_ALPHA}{i}": alpha for i, alpha in enumerate(alphas)}
+        state = {name: value.cpu() for name, value in model.state_dict().items()}  # waits for the device
+        return state | mixture | {SECONDS: torch.tensor(time.perf_counter() - started, dtype=torch.float64)}
 
     def discretised(self, asked: Supernet) -> Code:
         """The architecture that a mixture ends in."""

@@ -13,6 +13,8 @@ from dnnlab.nas.proxy_summary import summarise_proxies
 from dnnlab.nas.rank import tau
 from dnnlab.nas.spec import Spec
 from dnnlab.nas.strategies import AVERAGE, RANDOM
+from dnnlab.nas.strategies.oneshot import UNSELECTED
+from dnnlab.nas.strategies.prefilter import MEASURED
 from dnnlab.report.table import fit
 from dnnlab.runner.stats import ENOUGH, Comparison, direction, holm, mean_interval, mean_share, paired
 
@@ -70,6 +72,7 @@ def _search(rows: pd.DataFrame, spec: Spec) -> dict[str, Any]:
     evaluations = len(trained) if not spec.table else int(final["evaluation"].max()) if len(final) else 0
     best = float(full["validation"].max()) if len(full) else math.nan
     found = final.iloc[0] if len(final) else None
+    ended = rows.loc[rows["phase"] == "supernet", "skips"].dropna()
     return {
         "test": float(final["test"].mean()),
         "best_validation": float(final["validation"].mean()) if math.isnan(best) and spec.table else best,
@@ -81,23 +84,35 @@ def _search(rows: pd.DataFrame, spec: Spec) -> dict[str, Any]:
         "evaluations": float(evaluations),
         **{name: float(rows[name].sum()) for name in ("epochs", "macs", "seconds")},
         "failures": int((rows.loc[rows["phase"].isin(("search", c.RETRAIN)), "problem"].fillna("") != "").sum()),
-        "skips": float(rows.loc[rows["phase"] == "supernet", "skips"].mean()),
+        "skips": float(ended.mean()),
+        "supernets": len(ended),
+        "collapsed": int((ended > GUARD).sum()),
         **_agreement(rows, full),
     }
 
 
 def _agreement(rows: pd.DataFrame, full: pd.DataFrame) -> dict[str, float]:
     """Kendall's τ between a search's cheap scores and its full trainings: proxies, shared weights, short trainings."""
-    truth = full.drop_duplicates("id").set_index("id")["validation"]
-    scored = rows[rows["phase"].isin(("score", "inherit"))]
-    cheap = scored.drop_duplicates("id").set_index("id")["score"]
-    if cheap.empty:
+    scored = rows[rows["phase"].isin(("score", "inherit"))].sort_values("evaluation").drop_duplicates("id")
+    truth = full.sort_values("evaluation").drop_duplicates("id")
+    if scored.empty:
         trained = rows[(rows["phase"] == "search") & ~rows.index.isin(full.index)]
         cheap = trained.drop_duplicates("id", keep="last").set_index("id")["validation"]
-    both = pd.concat([cheap, truth], axis=1, join="inner").dropna()
+    else:
+        truth = _unselected(truth, scored)
+        cheap = scored.set_index("id")["score"]
+    both = pd.concat([cheap, truth.set_index("id")["validation"]], axis=1, join="inner").dropna()
     if len(both) < ENOUGH:
         return {"tau": math.nan, "tau_n": 0}
     return {"tau": tau(both.iloc[:, 0].tolist(), both.iloc[:, 1].tolist()), "tau_n": len(both)}
+
+
+def _unselected(trained: pd.DataFrame, scored: pd.DataFrame) -> pd.DataFrame:
+    """Those that were trained before the score chose any, since choosing narrows the range of both: they are the first,
+    and come in the order in which they were scored."""
+    most = min(len(trained), len(scored), UNSELECTED if (scored["phase"] == "inherit").any() else MEASURED)
+    same = trained["id"].to_numpy()[:most] == scored["id"].to_numpy()[:most]
+    return trained[: most if same.all() else int(same.argmin())]
 
 
 def _row(key: Sequence[Any], cells: pd.DataFrame, seeds: pd.DataFrame, spec: Spec) -> dict[str, Any]:
@@ -119,7 +134,7 @@ def _row(key: Sequence[Any], cells: pd.DataFrame, seeds: pd.DataFrame, spec: Spe
         best = own.sort_values("retrained", ascending=False, kind="stable").iloc[0]
         row |= {"found_seed": int(best["seed"]), "found": best["found"]}
         row |= {name: best[name] for name in ("found_parameters", "found_macs")}
-    row["collapsed"] = bool((own["skips"] > GUARD).sum() * 2 > len(own)) if own["skips"].notna().any() else False
+    row |= {name: int(own[name].sum()) for name in ("supernets", "collapsed")}
     return row
 
 
@@ -168,7 +183,7 @@ def verdict(row: dict[Any, Any], gain: Comparison, p: float) -> str:
     """Against random search on the same seeds; undecided under three of them."""
     if row["strategy"] in (RANDOM, AVERAGE):
         return c.BASELINE
-    if row["seeds"] >= ENOUGH and row.get("collapsed"):
+    if row["seeds"] >= ENOUGH and 2 * row.get("collapsed", 0) > row.get("supernets", 0):
         return c.COLLAPSED
     moved = direction(gain.difference, p)
     return c.UNDECIDED if moved is None else {1: c.BETTER, 0: c.NO_BETTER, -1: c.WORSE}[moved]

@@ -53,9 +53,9 @@ def _warnings(rows: pd.DataFrame) -> list[str]:
     sentences = []
     skips = rows["skips"] if "skips" in rows else pd.Series(math.nan, index=rows.index)
     for _, row in rows[skips.notna()].iterrows():
-        state = "has collapsed" if row["verdict"] == c.COLLAPSED else "has not collapsed"
         sentences.append(
-            f"{row['strategy']} {state}: its supernets ended in {row['skips']:.0%} skips; over half is a collapse."
+            f"Of {row['supernets']} supernets of {row['strategy']} {row['collapsed']} collapsed, that is ended in more "
+            f"than half skips; the average is {row['skips']:.0%}."
         )
     taus = rows["tau"] if "tau" in rows else pd.Series(math.nan, index=rows.index)
     for _, row in rows[taus.notna()].iterrows():

@@ -93,7 +93,7 @@ def _count(model: nn.Module, shape: Sequence[int]) -> Cost:
     try:
         with torch.no_grad(), Tally() as tally:
             functional_call(model, elsewhere, x) if elsewhere else model(x)
-    except (RuntimeError, ValueError) as problem:
+    except (RuntimeError, ValueError, TypeError, IndexError) as problem:
         raise UsageError(
             f"the network takes no input of {' × '.join(map(str, shape))}: {first_line(problem)}."
         ) from None

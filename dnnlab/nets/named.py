@@ -19,6 +19,11 @@ def is_own(arch: str) -> bool:
     return not spaces.is_file(arch) and bool(colon) and "=" not in rest and place not in MEMBERS
 
 
+def in_catalogue(arch: str) -> bool:
+    """Whether ``arch`` is a network of the catalogue, which can be had at other widths."""
+    return not spaces.is_file(arch) and not is_own(arch)
+
+
 def check(arch: str) -> None:
     """Raise a `UsageError` unless ``arch`` reads."""
     if spaces.is_file(arch):

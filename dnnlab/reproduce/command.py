@@ -60,11 +60,11 @@ def foresee(paths: Sequence[Path], profile: str, seed: int | None, out: Path) ->
     Raises:
         UsageError: a recipe does not read, there is none, or its data are missing.
     """
-    device, seen, finished = choose("auto").name, set(), set()
+    seen, finished = set(), set()
     asked = ledger.tasks(paths or [shipped.folder()], profile, seed)
     for task in asked:
         experiment = find(task.recipe.experiment)
-        plan = planning.make(experiment, task.spec, device)
+        plan = planning.make(experiment, task.spec, choose(task.spec.device).name)
         folder = store.locate(out, experiment.name, store.slug(chosen(task.spec)), plan.key, fresh=False)
         state = folder.read_provenance().get("state", "to be measured")
         shared = ", as another claim above" if plan.key in seen else ""

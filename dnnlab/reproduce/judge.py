@@ -157,30 +157,32 @@ def _against_row(run: Run, condition: Condition, column: Column, row: dict[Any, 
     own = _seeds(run, column.name, row)
     other = _seeds(run, column.name, others[0])
     names = listing(map(str, condition.level.values()))
+    times = f"{condition.times:g} × " if condition.times != 1 else ""
     if own is not None and other is not None:
         left, right = own.align(condition.times * other, join="inner")
         difference = paired(right.tolist(), left.tolist()).difference
-        shown = f"{column.name} {estimate(difference.mean, difference.low, difference.high)} above {names}"
+        shown = f"{column.name} {estimate(difference.mean, difference.low, difference.high)} above {times}{names}"
         zero = Condition(condition.metric, condition.relation, 0.0)
         true = _decided(zero, difference) if difference.n >= ENOUGH else None
         return Finding(true, shown, difference.mean, difference.low, difference.high, difference.n, condition.when)
     mine, theirs = _interval(column, row)[0], _interval(column, others[0])[0]
     ends = np.array([theirs.low, theirs.high]) * condition.times
     gap = Interval(mine.mean - theirs.mean * condition.times, mine.low - ends[1], mine.high - ends[0], mine.n)
-    shown = f"{column.name} {estimate(mine.mean, mine.low, mine.high)} against {estimate(*theirs.named('x').values())}"
+    against = f"{times}{estimate(*theirs.named('x').values())}"
+    shown = f"{column.name} {estimate(mine.mean, mine.low, mine.high)} against {against}"
     true = _decided(Condition(condition.metric, condition.relation, 0.0), gap)
     enough = not column.low or min(mine.n, theirs.n) >= ENOUGH
     return Finding(true if enough else None, shown, mine.mean, mine.low, mine.high, mine.n, condition.when)
 
 
 def _seeds(run: Run, metric: str, row: Mapping[Any, Any]) -> "pd.Series[float] | None":
-    """The metric by seed, where the run keeps it by seed."""
+    """The metric by seed, where the run keeps it by seed; the mean of what it has several of."""
     if metric not in run.schema.compared:
         return None
     cells = run.experiment.summary.per_cell(run.cells, run.spec)
     names = [name for name in run.schema.configuration if name in cells]
     own = cells[[all(_same(cell[name], row[name]) for name in names) for cell in cells.to_dict("records")]]
-    return own.set_index("seed")[metric].astype(float)
+    return own.groupby("seed")[metric].mean().astype(float)
 
 
 def _same(a: object, b: object) -> bool:

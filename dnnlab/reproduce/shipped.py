@@ -7,18 +7,19 @@ import dnnlab
 from dnnlab.errors import UsageError
 
 _PACKAGE = Path(dnnlab.__file__).parent
-_PLACES = (Path("experiments"), _PACKAGE / "experiments", _PACKAGE.parent / "experiments")
+_PLACES = (_PACKAGE / "experiments", _PACKAGE.parent / "experiments")
 
 
 def folder() -> Path:
-    """The recipes that come with dnnlab: those of the checkout in the current folder, else those installed.
+    """The recipes that come with dnnlab, installed or in a checkout; below the current folder, as seen from there.
 
     Raises:
         UsageError: there are none.
     """
+    here = Path.cwd()
     for place in _PLACES:
         if any(place.glob("*/*.toml")):
-            return place
+            return place.relative_to(here) if place.is_relative_to(here) else place
     raise UsageError("the recipes of the lecture are not here; name a recipe or a folder of recipes.")
 
 

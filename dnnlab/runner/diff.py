@@ -4,8 +4,8 @@ import math
 
 import pandas as pd
 
-from dnnlab.errors import DnnlabError
-from dnnlab.report.columns import Column
+from dnnlab.errors import DnnlabError, UsageError
+from dnnlab.report.columns import Column, Schema
 from dnnlab.report.table import show, to_json
 from dnnlab.runner.result import Run
 from dnnlab.runner.stats import ENOUGH, SIGNIFICANT, Comparison, holm, paired, unpaired
@@ -32,12 +32,19 @@ COLUMNS = (
 def compare(before: Run, after: Run) -> pd.DataFrame:
     """One row for each configuration and quantity that both runs measured, with the columns of `COLUMNS`.
 
-    Seeds are paired where the runs have the same base; otherwise the runs are compared as independent.
+    Seeds are paired where the runs have the same base; otherwise the runs are compared as independent. A seed is one
+    number: where more was measured of it than the configuration says, such as several sizes of a task, their mean.
 
     Raises:
+        UsageError: the runs answer different questions, whose rows are not of one kind.
         DnnlabError: the runs have no configuration in common.
     """
     schema = before.schema
+    if _kind(schema) != _kind(after.schema):
+        raise UsageError(
+            f"{before.path.name} and {after.path.name} answer different questions, so no row of one is a row of the "
+            "other; give two runs of one question."
+        )
     tables = [run.experiment.summary.per_cell(run.cells, run.spec) for run in (before, after)]
     keys = list(schema.configuration)
     groups = [dict(list(table.groupby(keys, sort=False, dropna=False))) for table in tables]
@@ -48,9 +55,8 @@ def compare(before: Run, after: Run) -> pd.DataFrame:
     together = before.spec.seed == after.spec.seed
     rows, comparisons = [], []
     for key in common:
-        left, right = (group[key].set_index("seed") for group in groups)
         for quantity in schema.compared:
-            a, b = left[quantity].astype(float), right[quantity].astype(float)
+            a, b = (_by_seed(group[key], quantity) for group in groups)
             if a.isna().all() and b.isna().all():
                 continue
             comparison = paired(*map(list, a.align(b, join="inner"))) if together else unpaired(list(a), list(b))
@@ -71,6 +77,14 @@ def compare(before: Run, after: Run) -> pd.DataFrame:
     table["p"] = holm([c.p for c in comparisons])
     table["verdict"] = [_verdict(c, p) for c, p in zip(comparisons, table["p"], strict=True)]
     return table
+
+
+def _kind(schema: Schema) -> tuple[tuple[str, ...], tuple[str, ...]]:
+    return tuple(schema.configuration), tuple(schema.compared)
+
+
+def _by_seed(rows: pd.DataFrame, quantity: str) -> "pd.Series[float]":
+    return rows.groupby("seed")[quantity].mean().astype(float)
 
 
 def _verdict(comparison: Comparison, p: float) -> str:

@@ -18,6 +18,7 @@ def write_page(
 ) -> None:
     """Draw and save the figures under ``figures/``, and the page that holds them as ``report.html``."""
     pictures = experiment.figures.draw(cells, summary, spec)
+    (folder.path / store.FIGURES).mkdir(exist_ok=True)  # without pictures too, or they would seem to be missing
     saved = [
         (picture, figures.save(picture.figure, folder.path / store.FIGURES / picture.name)[0]) for picture in pictures
     ]

@@ -56,7 +56,7 @@ class Folder:
     @property
     def has_tables(self) -> bool:
         """Whether all is there that the journal is needed for."""
-        return all((self.path / name).exists() for name in (CELLS, SUMMARY, PAGE))
+        return all((self.path / name).exists() for name in (CELLS, SUMMARY, FIGURES, PAGE))
 
     def make(self) -> None:
         """Make it where it is not there.

@@ -22,13 +22,18 @@ class Budget:
         """How many steps it buys ``name``, with ``batches`` an epoch; ``None`` where only the clock can say.
 
         Raises:
-            UsageError: it does not buy one step.
+            UsageError: it does not buy one step, or counts what a step has none of.
         """
         if self.axis == "seconds":
             return None
-        bought = {"epochs": self.amount * batches, "steps": self.amount, "macs": self.amount / macs_a_step}[self.axis]
+        if self.axis == "macs" and macs_a_step == 0:
+            raise UsageError(
+                f"--budget {self} never ends for {name}, which has no multiply–accumulates that are counted; give "
+                "epochs=, steps= or seconds=."
+            )
+        least = {"epochs": 1 / batches, "steps": 1.0, "macs": macs_a_step}[self.axis]
+        bought = self.amount * batches if self.axis == "epochs" else self.amount / least
         if bought < 1:
-            least = {"epochs": 1 / batches, "steps": 1, "macs": macs_a_step}[self.axis]
             raise UsageError(
                 f"--budget {self} does not pay for one step of {name}; one takes {self.axis}={_up(least)}."
             )

@@ -9,6 +9,13 @@ from dnnlab.data.dataset import Dataset
 from dnnlab.runner.seeds import stream
 
 
+def spread(index: Tensor, count: int) -> Tensor:
+    """At most ``count`` of ``index``, evenly over it: examples in files often come class by class."""
+    if count >= len(index):
+        return index
+    return index[torch.linspace(0, len(index) - 1, count, dtype=torch.float64).round().long()]
+
+
 def part_of(data: Dataset, train_size: int, test_size: int, base: int) -> Dataset:
     """``data`` with at most so many training and test examples, 0 for all: the same for every network and seed."""
 

@@ -39,6 +39,11 @@ def holds(text):
         ("7 > 7", False),
         ("2^2000 > 2^1999", True),
         ("12·13/2 = 78", True),
+        ("0.25^20 = 2^-40", True),
+        ("0.25^20 = 2^-41", False),
+        ("0.25^20 = 0", False),
+        ("1 - 1.1289 = -0.13", True),
+        ("1 - 1.1289 = -0.14", False),
     ],
 )
 def test_numbers_count_to_the_digits_that_are_written(text, true):
@@ -66,6 +71,9 @@ def test_numbers_count_to_the_digits_that_are_written(text, true):
         ("variance(selu) = 1.000000", True),
         (f"value(sigmoid, 1) = {1 / (1 + math.exp(-1)):.9f}", True),
         ("sqrt(2)^2 = 2.000", True),
+        ("smallest_slope(gelu) = -0.13", True),
+        ("mean(tanh) = 0", True),
+        ("memory(lenet5,128) > memory(lenet5,64)", True),
         ("exp(0) + log2(8) = 4", True),
         ("memory(densenet121, 2) > memory(densenet121, 1)", True),
     ],

@@ -27,6 +27,7 @@ PROMISED = [
 ]
 PROMISED += ["budget", "accuracy", "accuracy_lo", "accuracy_hi", "published_accuracy", "verdict"]
 OWN = """
+import torch
 from torch import nn
 def net(): return nn.Sequential(nn.Flatten(), nn.Linear(64, 10))
 def diverging():
@@ -34,6 +35,12 @@ def diverging():
     layer.weight.data.fill_(float("nan"))
     return nn.Sequential(nn.Flatten(), layer)
 def wrong(): return nn.Linear(3, 3)
+def table(): return nn.Linear(400, 2)
+class Scales(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.scale = nn.Parameter(torch.ones(10))
+    def forward(self, x): return x.flatten(1)[:, 20:30] * self.scale
 """
 
 
@@ -105,6 +112,29 @@ def test_ones_own_network_and_one_that_diverges(dnnlab, own, tmp_path):
     assert lost["diverged"] == 3
 
 
+def test_ones_own_network_without_matrix_products(dnnlab, own, tmp_path):
+    arguments = ("--arch", "nets_for_compare:Scales,nets_for_compare:net", "--budget", "steps=2", "--seeds", 1)
+    done = dnnlab("compare-arch", *arguments)
+    assert done.code == 0, done.err
+    assert list(table(tmp_path)["macs"]) == [0, 640]
+
+
+def test_failed_costs_are_counted_once_a_network(dnnlab, tmp_path, monkeypatch):
+    from dnnlab.compare_arch.equal_budget import measure
+
+    def fails(*arguments):
+        raise RuntimeError("no clock")
+
+    monkeypatch.setattr(measure.speed, "in_turns", fails)
+    arguments = ("--arch", "mlp1,mlp3", "--budget", "steps=1,steps=2", "--seeds", 1, "--engine", "inline")
+    done = dnnlab("compare-arch", *arguments)
+    assert done.code == 1, done.err
+    assert "2 cells failed" in done.err
+    assert "no clock" in done.err
+    assert list(table(tmp_path)["failed"]) == [1, 1, 0, 0]
+    assert table(tmp_path)["accuracy"].notna().all()
+
+
 def test_out_of_memory_is_a_row_with_the_batch_that_fits(dnnlab, tmp_path, monkeypatch):
     from dnnlab.compare_arch.equal_budget import measure
 
@@ -132,6 +162,8 @@ def test_out_of_memory_is_a_row_with_the_batch_that_fits(dnnlab, tmp_path, monke
         (("--arch", "resnet20", "--data", "gaussian"), "square images"),
         (("--arch", "fc_densenet56",), ""),
         (("--arch", "nets_for_compare:wrong",), ""),
+        (("--arch", "nets_for_compare:table", "--data", "gaussian", "--augment", "none,flip"), "--augment flip"),
+        (("--arch", "nets_for_compare:Scales", "--budget", "macs=1e9"), "no multiply–accumulates"),
         (("--preset", "depht"), "depth"),
         (("--block", "--seeds", 9), "--block"),
         (("--preset", "shallow-deep", "--budget", "epochs=1"), "steps"),

@@ -8,8 +8,12 @@ from dnnlab.compare_arch.blocks.plan import COMPARISONS
 from dnnlab.compare_arch.equal_budget import columns as c
 from dnnlab.compare_arch.equal_budget.summary import summarise
 from dnnlab.compare_arch.equal_budget.words import conclusions
+from dnnlab.compare_arch.separability import columns as layers
+from dnnlab.compare_arch.separability import summary as separability
 from dnnlab.compare_arch.shallow_deep import summary as growth
 from dnnlab.compare_arch.spec import Spec
+from dnnlab.compare_arch.transfer import columns as treatments
+from dnnlab.compare_arch.transfer import summary as transfer
 from dnnlab.nets.cost import count
 from dnnlab.report.table import fit
 
@@ -104,3 +108,23 @@ def test_every_block_is_what_its_comparison_says():
     assert macs[skip, "concatenating"] == pytest.approx(macs[skip, "additive"], rel=0.01)
     separable = "convolution, 256 channels, 14 px"
     assert macs[separable, "standard"] / macs[separable, "depthwise separable"] == pytest.approx(8.69, abs=0.01)
+
+
+@pytest.mark.parametrize(
+    ("room", "columns", "of", "values"),
+    [
+        (separability, layers, "layer", range(4)),
+        (transfer, treatments, "treatment", treatments.TREATMENTS),
+    ],
+)
+def test_a_failed_cell_counts_once(room, columns, of, values):
+    configuration = {"arch": "mlp1", "train_size": 0, "batch_size": 32}
+    rows = [configuration | {"seed": 9, "error": "killed"}]
+    rows += [
+        configuration | {"seed": seed, of: value, "features": 1, "trained_parameters": 1.0, "accuracy": 0.9,
+                         "trained": 0.9, "untrained": 0.5}
+        for seed in range(3) for value in values
+    ]  # fmt: skip
+    frame = fit(pd.DataFrame(rows), columns.CELLS)
+    assert list(room.summarise(frame, None)["failed"]) == [1, 0, 0, 0]
+    assert room.summarise(frame[:1], None)["failed"].sum() == 1

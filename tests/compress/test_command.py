@@ -122,6 +122,48 @@ def test_a_search_for_a_ratio_reaches_it(dnnlab):
     assert 30 <= final["ratio"] < 60
 
 
+def test_seeds_that_find_different_amounts_are_one_row(dnnlab):
+    done = dnnlab(*SMALL[:-1], 3, "--method", "prune", "--max-drop", 1, "--trials", 5, "--json")
+    answer = json.loads(done.out)
+    chains = table(answer["run"], "cells.csv").query("role == 'chain'")["chain"]
+    summary = table(answer["run"], "summary.csv").query("role == 'chain'")
+    assert chains.nunique() > 1
+    assert summary["seeds"].tolist() == [3]
+
+
+def test_a_trial_that_takes_out_too_much_is_one_that_is_too_strong(dnnlab):
+    """No layer loses more than nine tenths of its channels, so that 20 times fewer MACs cannot be had."""
+    done = dnnlab(*SMALL, "--chain", "structured:2x@1", "--target", "1000x", "--trials", 3, "--json")
+    assert done.code == 0, done.err
+    trials = table(json.loads(done.out)["run"], "cells.csv").query("role == 'trial'")
+    assert len(trials) == 3
+
+
+def test_a_changed_file_of_a_network_is_another_network(dnnlab, tmp_path):
+    """Not the run, nor a checkpoint, of what the file said before."""
+    parameters = []
+    for width in (16, 64):
+        file = tmp_path / "net.toml"
+        file.write_text(f'space = "mlp"\n[choices]\ndepth = 1\n"width.1" = {width}\n"act.1" = "relu"\n')
+        arguments = ("--arch", file, "--method", "prune:0.5", "--epochs", 1, "--recover", 1, "--seeds", 1)
+        done = dnnlab("compress", *arguments, "--out", tmp_path / "out", "--json")
+        assert done.code == 0, done.err
+        parameters.append(table(json.loads(done.out)["run"], "summary.csv")["params"].iloc[0])
+    assert parameters[1] > 3 * parameters[0]
+
+
+def test_networks_that_have_no_widths_have_no_small_twin(dnnlab, tmp_path):
+    file = tmp_path / "net.toml"
+    file.write_text('space = "mlp"\n[choices]\ndepth = 1\n"width.1" = 16\n"act.1" = "relu"\n')
+    arguments = ("compress", "--arch", file, "--epochs", 1, "--recover", 1, "--seeds", 1)
+    done = dnnlab(*arguments, "--method", "prune:0.5", "--controls", "--json")
+    assert done.code == 0, done.err
+    assert "small dense" not in set(table(json.loads(done.out)["run"], "cells.csv")["method"])
+    done = dnnlab(*arguments, "--method", "distill")
+    assert done.code == 2
+    assert "give --student" in done.err
+
+
 RUNTIME_ONLY = """
 import sys, json, numpy as np, onnxruntime
 card = json.load(open(sys.argv[1] + ".json"))

@@ -20,6 +20,7 @@ from dnnlab.data import load
 from dnnlab.nets.cost import count
 from dnnlab.runner import speed
 from dnnlab.training.networks import Recipe
+from dnnlab.training.parts import spread
 
 Mixed = runpy.run_path(str(Path(__file__).parents[1] / "fixtures" / "mixed.py"))["Mixed"]
 
@@ -71,13 +72,22 @@ def test_masks_keep_the_share_asked_for(criterion):
         assert [float(m.float().mean()) for m in masks.values()] == pytest.approx([0.1, 0.1], abs=0.01)
 
 
-@pytest.mark.parametrize("schedule", ["gradual", "oneshot", "rewind", "movement"])
+@pytest.mark.parametrize("schedule", ["gradual", "oneshot", "rewind", "movement", "rewind:random"])
 def test_pruned_weights_are_zero_after_training(schedule, shop):
     before = plain()
     model = staged(before, f"prune:0.8:{schedule}@3", shop)
     found = torch.cat([w.detach().flatten() for w in weights(model).values()])
     assert float((found == 0).float().mean()) == pytest.approx(0.8, abs=0.01)
     assert not torch.signbit(found[found == 0]).any()  # a zero of another sign would be another value to code
+
+
+@pytest.mark.parametrize("share", [0.2, 0.5, 0.9])
+def test_rewinding_takes_the_epochs_that_are_said(share, shop, monkeypatch):
+    spent = []
+    trained = Workshop.train
+    monkeypatch.setattr(Workshop, "train", lambda self, *a, **k: (spent.append(a[2]), trained(self, *a, **k)))
+    staged(plain(), f"prune:{share}:rewind@4", shop)
+    assert sum(spent) == pytest.approx(4)
 
 
 def test_gradual_pruning_leaves_nothing_off_a_path(shop):
@@ -94,6 +104,16 @@ def test_no_layer_is_left_without_a_weight():
         model[3].weight.mul_(1e-6)
     masks = prune.masks(model, 0.05, "global", None)
     assert all(bool(mask.any()) for mask in masks.values())
+
+
+def test_examples_that_stages_look_at_are_of_all_classes():
+    """In the order of a folder, class by class, too."""
+    index = torch.arange(1000, 2200)
+    chosen = spread(index, 256)
+    assert len(set(chosen.tolist())) == 256
+    classes = torch.bincount((chosen - 1000) // 400)
+    assert classes.tolist() == pytest.approx([256 / 3] * 3, abs=1)
+    assert torch.equal(spread(index, 5000), index)
 
 
 def test_two_of_four_are_the_two_larger():

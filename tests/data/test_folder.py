@@ -168,6 +168,17 @@ def refuses(folder, problem):
     assert "\n" not in str(error.value)
 
 
+def test_images_beside_the_splits_are_not_left_out_in_silence(split):
+    shutil.copytree(split / "test", split / "valid")
+    whole = load(f"folder:{split}")
+    assert len(whole.validation) == len(whole.test)
+    (split / "annotations").mkdir()
+    (split / "annotations" / "notes.txt").write_text("no image")
+    assert len(load(f"folder:{split}").y) == len(whole.y)
+    os.rename(split / "valid", split / "holdout")
+    refuses(split, "has images in holdout beside its splits")
+
+
 def test_half_a_split_and_other_wrong_layouts(split):
     os.rename(split / "test", split / "val")
     refuses(split, "has train and val but not both train and test")
@@ -178,7 +189,7 @@ def test_half_a_split_and_other_wrong_layouts(split):
     os.rename(split / "test/dog", split / "test/wolf")
     refuses(split, "has 'wolf' under test but not under train")
     shutil.rmtree(split / "test/wolf")
-    (split / "test/cat").rename(split / "cat")
+    (split / "test/cat").rename(split.parent / "cat")
     (split / "test/cat").mkdir()
     refuses(split, "the folder test has no images")
 

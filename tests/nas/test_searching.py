@@ -3,6 +3,9 @@
 import itertools
 import math
 import sys
+import time
+import types
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -12,10 +15,11 @@ from torch import nn
 from dnnlab.data import load
 from dnnlab.errors import UsageError
 from dnnlab.nas import columns as c
-from dnnlab.nas import found, lab
+from dnnlab.nas import found, lab, searching, supernets
+from dnnlab.nas.cells import Cell
 from dnnlab.nas.lab import Lab, Training
 from dnnlab.nas.measure import steps
-from dnnlab.nas.problem import Inherit, Supernet
+from dnnlab.nas.problem import Inherit, Supernet, Train
 from dnnlab.nas.spec import Spec
 from dnnlab.nas.supernets import discretise, inherited, train_darts
 from dnnlab.nets import spaces
@@ -142,6 +146,13 @@ def build(choices, shape, classes):
         raise ValueError("unlucky")
     return nn.Sequential(nn.Flatten(), nn.Linear(64, choices["width"]), nn.ReLU(), nn.Linear(choices["width"], classes))
 space = Space({"width": (8, 13, 16, 32), "other": (1, 2, 3)}, build)
+def pooled(choices, shape, classes):
+    pools = [nn.MaxPool2d(2) for _ in range(choices["pools"])]
+    return nn.Sequential(*pools, nn.Flatten(), nn.Linear(max(1, 64 // 4 ** choices["pools"]), classes))
+pools = Space({"pools": (0, 1, 2, 4), "other": (1, 2, 3)}, pooled)
+def dropped(choices, shape, classes):
+    return nn.Sequential(nn.Flatten(), nn.Dropout(choices["rate"]), nn.Linear(64, classes))
+dropout = Space({"rate": (0.1, 0.2, 0.3), "other": (1, 2)}, dropped)
 wrong = Space({"width": (1, 2)}, lambda choices, shape, classes: nn.Linear(3, 3))
 nothing = 3
 """
@@ -165,6 +176,22 @@ def test_architectures_that_fail_are_counted_and_the_search_goes_on(own, tmp_pat
     assert all(math.isfinite(row["test"]) for row in rows(parts) if row["phase"] == "final")
 
 
+def test_a_network_that_takes_no_such_input_is_one_failure(own, tmp_path):
+    parts, _ = searched(tmp_path, strategy=["random", "evolution"], space=f"{own}:pools")
+    problems = {row["problem"] for row in rows(parts)}
+    assert len(problems) == 2
+    assert any(problem.startswith("the network takes no input of 1 × 8 × 8: ") for problem in problems)
+    assert all(math.isfinite(row["test"]) for row in rows(parts) if row["phase"] == "final")
+
+
+def test_networks_with_dropout_are_retrained_together(own, tmp_path):
+    options = {"space": f"{own}:dropout", "strategy": ["random"], "finalists": 1, "retrain": 4}
+    parts, again = (searched(tmp_path / name, **options)[0] for name in ("one", "two"))
+    assert without_times(parts) == without_times(again)
+    retrained = [row["validation"] for row in rows(parts) if row["phase"] == "retrain" and row["cell"] == 1]
+    assert len(set(retrained)) > 1
+
+
 @pytest.mark.parametrize("name", ["wrong", "nothing", "missing"])
 def test_a_space_that_does_not_work_is_refused(name, own, tmp_path):
     with pytest.raises(UsageError):
@@ -186,6 +213,70 @@ def test_shared_weights_are_those_of_the_path(tmp_path):
         right = (model.train()(x, one_hot(code, made.space.sizes, x)).argmax(1) == y).double().mean()
     assert inherited(model, made.space, code, made.data, 10**6) == pytest.approx(float(right))
     assert 0 <= made.shared.inherited(Inherit(code, asked)) <= 1
+
+
+def scripted(requests_of):
+    """A stand-in for `strategies.find`: each search asks for what it is given, and ends."""
+
+    def found(name):
+        def search(problem):
+            for requests in requests_of.get(name, []):
+                answers = yield requests
+                assert len(answers) == len(requests)
+
+        return types.SimpleNamespace(search=search)
+
+    return found
+
+
+def test_the_spec_and_the_weights_of_one_artifact_are_of_one_network(tmp_path, monkeypatch):
+    """Two cells of one formula, in which the convolution lies on different edges."""
+    from safetensors.torch import load_file
+
+    space = spaces.find("cell")
+    skip = {"0-1": "skip_connect", "1-3": "nor_conv_3x3"}
+    first, second = (space.code(dict.fromkeys(space.dimensions, "none") | own) for own in (skip, {"0-3": skip["1-3"]}))
+    assert space.identity(first) == space.identity(second)
+    asked = {"random": [[Train(first, 1.0)]], "evolution": [[Train(second, 1.0)]]}
+    monkeypatch.setattr(searching, "find", scripted(asked))
+    searched(tmp_path, strategy=["evolution"], space="cell", budget="3", finalists=1)
+    for name in asked:
+        file = tmp_path / "nas/run/artifacts" / f"{name}-seed0.toml"
+        spaces.read(str(file)).build((1, 8, 8), 10).load_state_dict(load_file(file.with_suffix(".safetensors")))
+
+
+def test_each_data_set_has_artifacts_of_its_own(tmp_path):
+    spec = build(Spec, SMALL | {"data": ["digits", "gaussian"], "strategy": ["random"], "budget": "3"})
+    place = Place(tmp_path / "nas" / "run")
+    for data in spec.data:
+        assert list(steps([cell for cell in spec.plan() if cell.data == data], spec, "cpu", place, []))
+    specs = sorted(file.stem for file in place.artifacts.glob("*.toml"))
+    assert specs == ["digits-random-seed0", "gaussian-random-seed0"]
+
+
+def test_names_of_artifacts_are_names_of_files():
+    cell = Cell("proxy:snip", "mlp", "folder:a/b", "64", 3)
+    assert found.name_of(cell, ["folder:a/b"]) == "proxy-snip-seed3"
+    assert found.name_of(cell, ["digits", "folder:a/b"]) == "folder-a-b-proxy-snip-seed3"
+    long = [f"folder:{'x' * 50}/{each}" for each in "ab"]
+    names = [found.name_of(replace(cell, data=data), long) for data in long]
+    assert len(set(names)) == 2
+
+
+def test_a_shorter_training_does_not_displace_a_full_one(tmp_path, monkeypatch):
+    best = []
+
+    def search(problem):
+        outcomes = yield problem.train([(0,) * len(problem.space.sizes), (1,) * len(problem.space.sizes)])
+        best.append(max(outcomes, key=lambda outcome: outcome.value).code)
+        yield [Train(best[0], 1.0)]
+
+    monkeypatch.setattr(searching, "find", lambda name: types.SimpleNamespace(search=search))
+    parts, _ = searched(tmp_path, strategy=["random"], epochs=2, finalists=1)
+    trained = [row["epochs"] for row in rows(parts) if row["phase"] == "search"]
+    (row,) = [row for row in rows(parts) if row["phase"] == "final" and row["cell"] == 1]
+    assert trained == [2, 2, 1]
+    assert c.read_code(row["code"]) == best[0]
 
 
 def test_darts_ends_in_its_strongest_choices_and_never_in_nothing(tmp_path):
@@ -243,6 +334,24 @@ def test_retrained_weights_come_from_the_checkpoint(tmp_path, monkeypatch):
     again = a_lab(tmp_path)
     again.buckets([training])
     assert accuracy(again.trained_model(training), again.data, again.data.validation) == fact["validation"]
+
+
+def test_what_a_checkpoint_saves_is_counted_all_the_same(tmp_path, monkeypatch):
+    training, asked = Training((0,) * len(spaces.find("mlp").sizes), 1.0, "fresh 0"), Supernet("oneshot", 1.0, 0)
+
+    def slow(real):
+        return lambda *args: (time.sleep(1), real(*args))
+
+    def seconds():
+        made = a_lab(tmp_path)
+        (bucket,) = made.buckets([training])
+        return made.train(bucket)[0]["seconds"], made.look_up([asked])[0]["seconds"]
+
+    with monkeypatch.context() as patch:
+        patch.setattr(lab, "train", slow(lab.train))
+        patch.setattr(supernets, "train_paths", slow(supernets.train_paths))
+        assert min(seconds()) > 1
+    assert min(seconds()) > 1
 
 
 def test_onnx_gives_what_pytorch_gives(tmp_path, monkeypatch):

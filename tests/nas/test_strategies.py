@@ -181,5 +181,7 @@ def test_a_budget_reads_and_pays_for_shares_of_trainings():
     assert not clock.affords(Cost(1.0, 1.0))
     macs = Ledger(parse("macs=100"), 10.0, reserved=1)
     macs.pay(Cost(10.0, 30.0))
-    assert macs.affords(Cost(10.0, 40.0))
-    assert not macs.affords(Cost(10.0, 41.0))
+    assert macs.affords(Cost(10.0, 35.0))
+    assert not macs.affords(Cost(10.0, 35.1))  # which leaves less than retraining it takes
+    assert macs.affords(Cost(5.0, 40.0))
+    assert not macs.affords(Cost(5.0, 40.1))

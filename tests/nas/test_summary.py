@@ -84,7 +84,17 @@ def test_the_guard_fires_when_skips_exceed_half():
     assert collapsed.loc["darts", "verdict"] == c.COLLAPSED
     assert collapsed.loc["darts", "skips"] == pytest.approx(4 / 6)
     sentences = " ".join(conclusions(collapsed.reset_index(), spec()))
-    assert "darts has collapsed: its supernets ended in 67% skips" in sentences
+    assert collapsed.loc["darts", ["supernets", "collapsed"]].tolist() == [5, 5]
+    assert "Of 5 supernets of darts 5 collapsed" in sentences
+
+
+def test_one_supernet_that_collapsed_is_told_and_is_not_most_of_them():
+    rows = [r for seed, test in enumerate(RANDOM) for r in search("random", seed, test)]
+    rows += [r for seed, test in enumerate(RANDOM) for r in search("darts", seed, test, 1.0 if seed == 2 else 0.5)]
+    found = summarise(cells(*rows), spec()).set_index("strategy")
+    assert found.loc["darts", ["supernets", "collapsed"]].tolist() == [5, 1]
+    assert found.loc["darts", "skips"] == pytest.approx(0.6)
+    assert found.loc["darts", "verdict"] != c.COLLAPSED
 
 
 def test_the_agreement_of_short_and_full_trainings_is_kendalls():
@@ -98,6 +108,22 @@ def test_the_agreement_of_short_and_full_trainings_is_kendalls():
     found = per_cell(cells(*rows), spec()).iloc[0]
     assert found["tau_n"] == 8
     assert found["tau"] == pytest.approx(stats.kendalltau(short, full).statistic)
+
+
+@pytest.mark.parametrize(("strategy", "phase", "first"), [("oneshot", "inherit", 10), ("proxy:snip", "score", 16)])
+def test_the_agreement_of_a_score_is_that_before_it_chose(strategy, phase, first):
+    rng = np.random.default_rng(0)
+    scores, full = rng.random(40), rng.random(40)
+    codes = [f"3-3-3-3-{i % 5}-{i // 5 % 5}" if i < 25 else f"3-3-3-2-{i % 5}-{i // 5 % 5}" for i in range(40)]
+    best = [i for i in np.argsort(-scores) if i >= first]
+    rows = [row(strategy, 0, phase, i, code, score=scores[i]) for i, code in enumerate(codes)]
+    rows += [
+        row(strategy, 0, "search", 40 + at, codes[i], validation=full[i], epochs=10.0)
+        for at, i in enumerate([*range(first), *best[:12]])
+    ]
+    found = per_cell(cells(*rows), spec()).iloc[0]
+    assert found["tau_n"] == first
+    assert found["tau"] == pytest.approx(stats.kendalltau(scores[:first], full[:first]).statistic)
 
 
 def test_importance_is_the_variance_between_choices():

@@ -13,7 +13,7 @@ from torch.utils.flop_counter import FlopCounterMode
 from dnnlab.errors import UsageError
 from dnnlab.nets.blocks import BasicBlock, Bottleneck, Style
 from dnnlab.nets.catalogue import create_model
-from dnnlab.nets.cost import Cost, cost, costs
+from dnnlab.nets.cost import Cost, cost, costs, count
 from dnnlab.nets.members import MEMBERS
 from dnnlab.nets.meta import Skeleton, Tally
 
@@ -200,3 +200,19 @@ def test_a_tally_starts_at_zero():
     with Tally() as tally:
         F.relu(torch.empty(1, device="meta"))
     assert (tally.macs, tally.first_macs, tally.activations) == (0, 0, 0)
+
+
+class _Rows(nn.Module):
+    def forward(self, x):
+        return x.new_zeros(len(x), x.shape[2])
+
+
+class _TwoInputs(nn.Module):
+    def forward(self, x, y):
+        return x + y
+
+
+@pytest.mark.parametrize("module", [_Rows(), _TwoInputs()])
+def test_a_network_for_other_inputs_is_refused_in_a_sentence(module):
+    with pytest.raises(UsageError, match=r"takes no input of 5: "):
+        count(module, (5,))

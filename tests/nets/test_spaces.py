@@ -154,6 +154,15 @@ def test_a_stack_trains_as_each_network_does_alone(kind, digits):
                 assert torch.allclose(value, held[key], atol=1e-9), key
 
 
+def test_networks_of_a_stack_drop_out_apart():
+    stack = SameStack([torch.nn.Sequential(torch.nn.Flatten(), torch.nn.Dropout()) for _ in range(2)])
+    x = torch.ones(2, 3, *SHAPE)
+    one, other = stack.forward(x, training=True)
+    assert set(one.unique().tolist()) == {0.0, 2.0}
+    assert not torch.equal(one, other)
+    assert torch.equal(stack.forward(x, training=False), x.flatten(2))
+
+
 def test_one_path_of_a_supernet_of_cells_is_that_network():
     supernet = cell.SPACE.supernet(SHAPE, 10).eval()
     x = torch.randn(3, *SHAPE)

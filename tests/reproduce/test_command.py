@@ -71,6 +71,14 @@ def test_a_dry_run_lists_and_measures_nothing(dnnlab, recipes, tmp_path):
     assert len(list((tmp_path / "results" / "check").iterdir())) == 1
 
 
+def test_another_folder_called_experiments_is_not_the_lectures(dnnlab, recipes, tmp_path):
+    recipes.rename(tmp_path / "experiments")
+    done = dnnlab("reproduce", "--dry-run")
+    assert done.code == 0, done.err
+    assert "1-sums" not in done.out
+    assert not shipped.is_shipped(tmp_path / "experiments" / "1-sums" / "right.toml")
+
+
 def test_a_failure_is_a_row_and_the_rest_goes_on(dnnlab, recipes):
     bad = recipes / "1-sums" / "nowhere.toml"
     bad.write_text((recipes / "1-sums" / "right.toml").read_text() + 'where = { statement = "2=2" }\n')

@@ -70,6 +70,8 @@ def test_rows_are_compared_seed_by_seed():
     assert judgement.telling.n == 4
     assert verdict(Condition("accuracy", "below", {"act": "tanh"}, {"act": "relu"})).verdict == REFUTED
     assert verdict(Condition("accuracy", "above", {"act": "tanh"}, {"act": "relu"}, times=1.12)).verdict == NOT_DECIDED
+    scaled = verdict(Condition("accuracy", "above", {"act": "tanh"}, {"act": "relu"}, times=0.9))
+    assert scaled.telling.measured.endswith("above 0.9 × tanh")
 
 
 def test_what_has_no_seeds_is_compared_by_its_interval():

@@ -5,7 +5,7 @@ import pandas as pd
 import pytest
 from scipy import stats
 
-from dnnlab.errors import DnnlabError
+from dnnlab.errors import DnnlabError, UsageError
 from dnnlab.report.columns import Schema
 from dnnlab.runner.diff import COLUMNS, MOVED, SAME, UNDECIDED, compare, show_diff
 
@@ -18,12 +18,12 @@ SCHEMA = Schema((), (), {}, configuration=("model", "act"), compared=("rate", "a
 class FakeRun:
     """A run whose cells are already one row each."""
 
-    def __init__(self, cells, seed=0):
+    def __init__(self, cells, seed=0, schema=SCHEMA):
         self.cells, self.path = cells, type("P", (), {"name": "fake"})
         self.spec = type("S", (), {"seed": seed})
         summary = type("Summary", (), {"per_cell": staticmethod(lambda cells, spec: cells)})
         self.experiment = type("E", (), {"summary": summary})
-        self.schema = SCHEMA
+        self.schema = schema
 
 
 def cells(**rates):
@@ -58,6 +58,29 @@ def test_under_another_base_seeds_are_not_pairs():
     b = 1.1 + NOISE[::-1]
     table = compare(FakeRun(cells(relu=1 + NOISE)), FakeRun(cells(relu=b), seed=7))
     assert table["p"].tolist() == pytest.approx([stats.ttest_ind(b, 1 + NOISE, equal_var=False).pvalue])
+
+
+def test_a_seed_measured_several_times_is_one_number():
+    def sizes(count, shift):
+        return pd.concat([cells(relu=(10.0 * size + shift + NOISE)[:count]) for size in range(7)], ignore_index=True)
+
+    (row,) = compare(FakeRun(sizes(5, 0.0)), FakeRun(sizes(3, 1.0))).to_dict("records")
+    assert row["n"] == 3
+    assert row["change"] == pytest.approx(1)
+    (row,) = compare(FakeRun(sizes(5, 0.0)), FakeRun(sizes(3, 1.0), seed=7)).to_dict("records")
+    assert row["n"] <= 5
+
+
+@pytest.mark.parametrize(
+    "other",
+    [
+        Schema((), (), {}, configuration=("comparison", "block"), compared=("rate", "accuracy")),
+        Schema((), (), {}, configuration=("model", "act"), compared=("time",)),
+    ],
+)
+def test_runs_of_different_questions_are_refused(other):
+    with pytest.raises(UsageError, match="answer different questions"):
+        compare(FakeRun(cells(relu=NOISE)), FakeRun(cells(relu=NOISE), schema=other))
 
 
 def test_one_seed_is_undecided():

@@ -27,3 +27,10 @@ def test_a_budget_too_small_says_what_a_step_takes(text, least):
         parse(text).steps("net", batches=10, macs_a_step=1e3)
     assert least in str(refusal.value)
     assert parse(least).steps("net", batches=10, macs_a_step=1e3) == 1
+
+
+@pytest.mark.parametrize(("text", "steps"), [("epochs=2", 20), ("steps=7", 7), ("seconds=3", None)])
+def test_a_network_without_counted_macs_is_trained_under_other_budgets(text, steps):
+    assert parse(text).steps("net", batches=10, macs_a_step=0) == steps
+    with pytest.raises(UsageError, match=r"net, which has no multiply–accumulates"):
+        parse("macs=1e6").steps("net", batches=10, macs_a_step=0)

@@ -134,7 +134,11 @@ SUMMARY = (
     Column("loss", float, "training loss at the end, mean over seeds", unit="nats"),
     Column("diverged", int, "seeds whose loss became infinite or not a number"),
     Column("fitting_batch", float, "out of memory: the largest batch that would fit"),
-    Column("failed", int, "cells that failed; cells.csv says why"),
+    Column(
+        "failed",
+        int,
+        "trainings that failed, and on a network's first row its costs, where they failed; cells.csv says why",
+    ),
 )
 
 SCHEMA = Schema(CELLS, SUMMARY, TONES, CONFIGURATION, compared=("accuracy",))

@@ -33,7 +33,8 @@ def draw(cells: pd.DataFrame, summary: pd.DataFrame, spec: Any) -> Sequence[Pict
 
 def _where(rows: pd.DataFrame) -> str:
     first = rows.iloc[0]
-    return f"{first['data']}, {first['budget']}"
+    size = f", {first['train_size']} examples" if first["train_size"] else ""
+    return f"{first['data']}{size}, {first['budget']}"
 
 
 def _fronts(rows: pd.DataFrame, number: int) -> Picture:
@@ -53,7 +54,7 @@ def _fronts(rows: pd.DataFrame, number: int) -> Picture:
             axes.yaxis.set_major_formatter(PercentFormatter(1.0))
         panels[0].set_ylabel("test accuracy")
         legend(figure)
-    told = "; ".join(f"{row['arch']} {row['accuracy']:.1%}" for row in shown.to_dict("records"))
+    told = "; ".join(f"{name(row, shown)} {row['accuracy']:.1%}" for row in shown.to_dict("records"))
     more = f" Of {len(rows)} rows {len(shown)} are drawn." if len(shown) < len(rows) else ""
     return Picture(
         name=f"accuracy-against-cost-{number + 1}",

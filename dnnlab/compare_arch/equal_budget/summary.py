@@ -26,7 +26,16 @@ def summarise(cells: pd.DataFrame, spec: Any) -> pd.DataFrame:
     table, finals = pd.DataFrame(rows), per_cell(cells, spec)
     seeds = {key: own.set_index("seed")["accuracy"] for key, own in finals.groupby(list(CONFIGURATION), dropna=False)}
     parts = [_compared(group.copy(), seeds) for _, group in table.groupby(list(c.COMPARED), sort=False, dropna=False)]
-    return fit(pd.concat(parts, ignore_index=True), c.SUMMARY)
+    table = pd.concat(parts, ignore_index=True)
+    table["failed"] += _failed_costs(table, costs)
+    return fit(table, c.SUMMARY)
+
+
+def _failed_costs(table: pd.DataFrame, costs: pd.DataFrame) -> list[int]:
+    """By row: 1 where the costs of its network failed, and no row before has them too."""
+    failed = set(costs.index[costs["error"] != ""])
+    keys = table[list(c.COSTED)].itertuples(index=False, name=None)
+    return [int(first and key in failed) for first, key in zip(~table.duplicated(list(c.COSTED)), keys, strict=True)]
 
 
 def _configurations(trained: pd.DataFrame) -> list[tuple[dict[str, Any], pd.DataFrame]]:
@@ -145,7 +154,7 @@ def _front(i: int, group: pd.DataFrame, beats: np.ndarray) -> str:
 
     def on(cost: str) -> bool:
         costs = group[cost].astype(float).to_numpy()
-        return not bool((beats[:, i] & (costs <= costs[i])).any())
+        return not math.isnan(costs[i]) and not bool((beats[:, i] & (costs <= costs[i])).any())
 
     return ", ".join(_SHORT[cost] for cost in c.COSTS if on(cost))
 

@@ -17,8 +17,8 @@ def conclusions(summary: pd.DataFrame, spec: Any) -> Sequence[str]:
         return [_costs(summary)]
     sentences = []
     groups = list(summary.groupby(list(c.COMPARED), sort=False, dropna=False))
-    for (_, _, budget), rows in groups:
-        sentences.append(_group(rows, str(budget)))
+    for place, (_, rows) in zip(_places(groups), groups, strict=True):
+        sentences.append(_group(rows, place))
     sentences += _orders(groups)
     if spec.preset == "depth":
         sentences += _degradation(groups)
@@ -29,11 +29,35 @@ def conclusions(summary: pd.DataFrame, spec: Any) -> Sequence[str]:
 
 def name(row: Any, rows: pd.DataFrame) -> str:
     """The row by what tells it from the others."""
-    options = ("optimizer", "lr", "weight_decay", "schedule", "label_smoothing", "augment", "ema", "batch_size")
-    varying = [option for option in options if rows[option].nunique() > 1]
-    words = [f"{option.replace('_', ' ')} {row[option]:g}" if isinstance(row[option], float) else str(row[option])
-             for option in varying]  # fmt: skip
+    words = [_option(option, row[option]) for option in _OPTIONS if rows[option].nunique() > 1]
     return short(str(row["arch"])) + (f" ({', '.join(words)})" if words else "")
+
+
+_OPTIONS = (
+    *("weights", "freeze", "optimizer", "lr", "weight_decay", "schedule", "label_smoothing", "augment", "ema"),
+    "batch_size",
+)
+_PLAIN = ("optimizer", "schedule")
+"""Options whose values say by themselves what they are."""
+
+
+def _option(option: str, value: Any) -> str:
+    shown = f"{value:g}" if isinstance(value, float) else str(value)
+    return shown if option in _PLAIN else f"{option.replace('_', ' ')} {shown}"
+
+
+def _places(groups: Sequence[tuple[Any, pd.DataFrame]]) -> list[str]:
+    """The budget of each group, and the data and training examples where the groups have several."""
+    where = _data([(data, size) for (data, size, _), _ in groups])
+    return [f"{budget} on {on}" if on else str(budget) for ((_, _, budget), _), on in zip(groups, where, strict=True)]
+
+
+def _data(keys: Sequence[tuple[Any, Any]]) -> list[str]:
+    """Data set and training examples of each key: what of the two tells them apart."""
+    sets, sizes = ({key[part] for key in keys} for part in (0, 1))
+    if len(sizes) > 1:
+        return [f"{f'{size} examples' if size else 'all examples'} of {data}" for data, size in keys]
+    return [str(data) if len(sets) > 1 else "" for data, _ in keys]
 
 
 def _costs(summary: pd.DataFrame) -> str:
@@ -45,40 +69,47 @@ def _costs(summary: pd.DataFrame) -> str:
     return f"{least}, {quick['arch']} the least time ({quick['latency_ms']:.3g} ms for one input)."
 
 
-def _group(rows: pd.DataFrame, budget: str) -> str:
+def _group(rows: pd.DataFrame, place: str) -> str:
     trained = rows[rows["rank"].notna()]
     if trained.empty:
-        return f"At {budget}: nothing was trained to the end, or all of it diverged."
+        return f"At {place}: nothing was trained to the end, or all of it diverged."
     best = trained.iloc[int(trained["accuracy"].to_numpy().argmax())]
     shown = estimate(best["accuracy"], best["accuracy_lo"], best["accuracy_hi"])
     if len(rows) == 1:
-        return f"At {budget}: {name(best, rows)} reaches {shown}."
+        return f"At {place}: {name(best, rows)} reaches {shown}."
     first = rows[rows["verdict"] == c.REFERENCE].iloc[0]
     counts = rows["verdict"].drop(first.name).value_counts()
     against = ", ".join(f"{count} {word}" for word, count in counts.items())
     said = f" Against {name(first, rows)}: {against}." if against else ""
     alone = len(trained) == 1 or (pd.notna(best["rank_hi"]) and best["rank_hi"] == 1)  # one seed: no rank is shown
     how = "is the most accurate" if alone else "has the highest accuracy, but is not shown to be ahead of all others"
-    return f"At {budget}: {name(best, rows)} {how}, {shown}.{said}"
+    return f"At {place}: {name(best, rows)} {how}, {shown}.{said}"
 
 
 def _orders(groups: Sequence[tuple[Any, pd.DataFrame]]) -> list[str]:
-    """Whether the networks come in another order when something else is equal."""
-    orders = {}
-    for (_, _, budget), rows in groups:
+    """Whether the networks come in another order when something else is equal, on each data set by itself."""
+    found: dict[tuple[Any, Any], dict[str, str]] = {}
+    for (data, size, budget), rows in groups:
         ranked = rows[rows["rank"].notna()].sort_values("accuracy", ascending=False, kind="stable")
-        orders[str(budget)] = " > ".join(name(row, rows) for row in ranked.to_dict("records"))
-    if len(orders) < 2:
-        return []
-    if len(set(orders.values())) == 1:
-        return [f"The order is the same under every budget: {next(iter(orders.values()))}."]
-    return ["The order depends on what is equal: " + "; ".join(f"{b}: {o}" for b, o in orders.items()) + "."]
+        order = " > ".join(name(row, rows) for row in ranked.to_dict("records"))
+        found.setdefault((data, size), {})[str(budget)] = order
+    sentences = []
+    for on, orders in zip(_data(list(found)), found.values(), strict=True):
+        if len(orders) < 2:
+            continue
+        start = f"On {on} the" if on else "The"
+        if len(set(orders.values())) == 1:
+            sentences.append(f"{start} order is the same under every budget: {next(iter(orders.values()))}.")
+            continue
+        told = "; ".join(f"{budget}: {order}" for budget, order in orders.items())
+        sentences.append(f"{start} order depends on what is equal: {told}.")
+    return sentences
 
 
 def _degradation(groups: Sequence[tuple[Any, pd.DataFrame]]) -> list[str]:
     """What more depth does to plain and to residual networks (He 2016)."""
     sentences = []
-    for (_, _, budget), rows in groups:
+    for place, (_, rows) in zip(_places(groups), groups, strict=True):
         by_name = {row["arch"]: row for row in rows.to_dict("records")}
         told = []
         for kind in ("plain", "resnet"):
@@ -90,5 +121,5 @@ def _degradation(groups: Sequence[tuple[Any, pd.DataFrame]]) -> list[str]:
                 if not math.isnan(low) and not math.isnan(high):
                     told.append(f"{kind} networks {'lose' if high < low else 'gain'} {abs(high - low):.3f}")
         if told:
-            sentences.append(f"From the shallowest to the deepest, at {budget}: {', '.join(told)}.")
+            sentences.append(f"From the shallowest to the deepest, at {place}: {', '.join(told)}.")
     return sentences

@@ -30,6 +30,6 @@ SUMMARY = (
     *estimate("gain", "trained, less the same classifier on the inputs, seed by seed", "over the inputs"),
     Column("p", float, "p-value of no gain, Holm-corrected for the layers of the network"),
     Column("verdict", str, "more or less separable than the inputs, no difference, undecided", screen="verdict"),
-    Column("failed", int, "cells that failed; cells.csv says why"),
+    Column("failed", int, "cells that failed, on the first row of their network and options; cells.csv says why"),
 )
 SCHEMA = Schema(CELLS, SUMMARY, TONES, (*CONFIGURATION, "layer", "name"), compared=("trained", "untrained"))

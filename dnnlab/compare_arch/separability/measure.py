@@ -19,7 +19,7 @@ from dnnlab.compare_arch.trained_cell import TrainedCell
 from dnnlab.data import load
 from dnnlab.data.dataset import Dataset
 from dnnlab.runner.journal import Rows
-from dnnlab.training.parts import part_of
+from dnnlab.training.parts import part_of, spread
 
 EXAMPLES = 1000
 """Most training and test examples that a probe sees."""
@@ -47,7 +47,7 @@ def measure(cells: Sequence[TrainedCell], spec: Any, device: str, progress: Call
 
 def probed(model: nn.Module, data: Dataset) -> list[tuple[str, int, float]]:
     """Name, number of features and a linear classifier's test accuracy: of the inputs, then of every activation."""
-    train, test = data.train[:EXAMPLES], data.test[:EXAMPLES]
+    train, test = spread(data.train, EXAMPLES), spread(data.test, EXAMPLES)
     seen, held = features(model, data, train), features(model, data, test)
     y, z = data.y[train].cpu().numpy(), data.y[test].cpu().numpy()
     return [(name, x.shape[1], _accuracy(x, y, held[name], z)) for name, x in seen.items()]
@@ -63,7 +63,7 @@ def features(model: nn.Module, data: Dataset, index: Tensor) -> dict[str, np.nda
 
         return hook
 
-    hooked = [(name, m) for name, m in model.named_modules() if type(m).__module__ == "torch.nn.modules.activation"]
+    hooked = [(name, module) for name, module in model.named_modules() if _is_activation(module)]
     handles = [module.register_forward_hook(keep(name)) for name, module in hooked]
     try:
         model.eval()
@@ -78,6 +78,11 @@ def features(model: nn.Module, data: Dataset, index: Tensor) -> dict[str, np.nda
     # A module that is called twice in one pass gives twice as many parts: it is no one layer.
     count = len(parts["inputs"])
     return {name: np.concatenate(part) for name, part in parts.items() if len(part) == count}
+
+
+def _is_activation(module: nn.Module) -> bool:
+    """Attention lies among PyTorch's activations, but gives several outputs."""
+    return type(module).__module__ == nn.ReLU.__module__ and not isinstance(module, nn.MultiheadAttention)
 
 
 def _flat(out: Tensor) -> np.ndarray:

@@ -31,12 +31,13 @@ def _rows(configuration: dict[str, Any], cells: pd.DataFrame) -> list[dict[str, 
     if measured.empty:
         return [configuration | {"layer": 0, "seeds": 0, "verdict": c.UNDECIDED, "failed": failed}]
     base = measured[measured["layer"] == 0].set_index("seed")["trained"]
-    rows, gains = [], []
+    rows: list[dict[str, Any]] = []
+    gains = []
     for layer, own in measured.groupby("layer"):
         a, b = base.align(own.set_index("seed")["trained"], join="inner")
         gains.append(paired(a.tolist(), b.tolist()))
         row = configuration | {"layer": layer, "name": own["name"].iloc[0], "features": int(own["features"].iloc[0])}
-        row |= {"seeds": own["seed"].nunique(), "failed": failed}
+        row |= {"seeds": own["seed"].nunique(), "failed": 0 if rows else failed}
         for quantity in ("untrained", "trained"):
             row |= mean_share(own[quantity].tolist()).named(quantity)
         rows.append(row)

@@ -7,18 +7,16 @@ from typing import Any
 
 import torch
 
-from dnnlab.compare_arch.shallow_deep.plan import UnitsCell
+from dnnlab.compare_arch.shallow_deep.plan import BATCH, UnitsCell
 from dnnlab.data import load
 from dnnlab.nets.shape import MLPShape
 from dnnlab.nets.stacked import StackedMLP
 from dnnlab.runner.journal import Rows
 from dnnlab.runner.seeds import stream
-from dnnlab.training import budget
 from dnnlab.training.stacked import Recipe, StackedTraining, accuracy, batch_order
 
 ENOUGH = {"parity": 1.0, "compositional": 0.95}
 """Accuracy at which a task counts as solved."""
-_BATCH = 256
 _EVERY = 50
 """Steps between looks."""
 
@@ -32,12 +30,12 @@ def measure(cells: Sequence[UnitsCell], spec: Any, device: str, progress: Callab
     shape = MLPShape(data.features, 2, first.depth, first.width, ("relu",) * first.depth)
     streams = [stream(spec.seed, cell.seed, "weights") for cell in cells]
     stack = StackedMLP.draw(shape, ["he"] * len(cells), streams, device=device)
-    size = min(_BATCH, len(data.train))
+    size = min(BATCH, len(data.train))
     orders = [batch_order(len(data.train), size, stream(spec.seed, cell.seed, "batches")) for cell in cells]
     count = len(cells)
     recipe = Recipe(asked.optimizer[0], asked.lr * count, [0.0] * count, dropout=[0.0] * count, clip=[math.inf] * count)
     training = StackedTraining(stack, data, recipe, orders, noise=[])
-    steps = budget.parse(asked.budget[0]).steps("a network", 1, 1.0) or 0
+    steps = first.most_steps
     taken = [math.nan] * count
     best = [0.0] * count
     for step in range(1, steps + 1):

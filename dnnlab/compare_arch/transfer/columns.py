@@ -35,6 +35,6 @@ SUMMARY = (
     *estimate("difference", "accuracy less that from scratch, seed by seed", "difference"),
     Column("p", float, "p-value of no difference, Holm-corrected for the treatments"),
     Column("verdict", str, "helps, harms or no difference against training from scratch; undecided", screen="verdict"),
-    Column("failed", int, "cells that failed; cells.csv says why"),
+    Column("failed", int, "cells that failed, on the first row of their network and options; cells.csv says why"),
 )
 SCHEMA = Schema(CELLS, SUMMARY, TONES, (*CONFIGURATION, "treatment"), compared=("accuracy",))

@@ -9,8 +9,8 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from dnnlab.compare_arch.fitting import initialised, prepare, spend
-from dnnlab.compare_arch.trained_cell import TrainedCell
+from dnnlab.compare_arch.fitting import examples, initialised, macs_a_step, prepare, spend, steps
+from dnnlab.compare_arch.trained_cell import BODY, TrainedCell
 from dnnlab.compare_arch.transfer import columns as c
 from dnnlab.data import load
 from dnnlab.data.dataset import Dataset
@@ -18,6 +18,7 @@ from dnnlab.errors import UsageError
 from dnnlab.nets.heads import freeze_body, head
 from dnnlab.runner.journal import Rows
 from dnnlab.training import networks
+from dnnlab.training.fit import check_batch
 from dnnlab.training.parts import part_of
 
 
@@ -28,12 +29,8 @@ def measure(cells: Sequence[TrainedCell], spec: Any, device: str, progress: Call
         UsageError: the data have fewer than four classes, or the network has no linear head.
     """
     (cell,) = cells
-    whole = load(cell.data)
-    half = len(whole.classes) // 2
-    if half < 2:
-        raise UsageError(f"--preset transfer halves the classes; {whole.name} has only {len(whole.classes)}.")
-    source = part_of(classes(whole, 0, half), 0, spec.settled.test_size, spec.seed).to(device)
-    target = classes(whole, half, 2 * half)  # of an odd number the last class is left out
+    source, target = halves(load(cell.data))
+    source = part_of(source, 0, spec.settled.test_size, spec.seed).to(device)
     target = part_of(target, cell.train_size, spec.settled.test_size, spec.seed).to(device)
     fresh = initialised(cell, source, spec.seed)
     learned = copy.deepcopy(fresh)
@@ -48,13 +45,44 @@ def measure(cells: Sequence[TrainedCell], spec: Any, device: str, progress: Call
     for treatment in c.TREATMENTS:
         model = copy.deepcopy(fresh if treatment in (c.SCRATCH, c.RANDOM) else learned)
         _new_head(model, fresh)
-        if treatment in (c.FROZEN, c.RANDOM):
+        if treatment in _HEAD_ALONE:
             freeze_body(model)
         rows["trained_parameters"].append(sum(p.numel() for p in model.parameters() if p.requires_grad))
         rows["accuracy"].append(_trained(model, target, cell, spec, step_on))
         rows["treatment"].append(treatment)
         rows["cell"].append(0)
     return rows | {"source_accuracy": [known] * len(c.TREATMENTS)}
+
+
+_HEAD_ALONE = (c.FROZEN, c.RANDOM)
+
+
+def macs(cell: TrainedCell) -> float:
+    """Of the training on the first half and of one for each treatment; nan where the clock decides.
+
+    Raises:
+        UsageError: as `measure`; or a half has no whole batch, or the budget does not pay for a step.
+    """
+    source, target = halves(load(cell.data))
+    first, count = len(source.train), examples(cell, target)
+    check_batch(source, cell.batch_size, first)
+    check_batch(target, cell.batch_size, count)
+    # Frozen ones take as many steps as the others, whatever theirs cost.
+    whole, head_alone = (macs_a_step(each, target) for each in (cell, dataclasses.replace(cell, freeze=BODY)))
+    treated = sum(head_alone if treatment in _HEAD_ALONE else whole for treatment in c.TREATMENTS)
+    return steps(cell, source, first) * macs_a_step(cell, source) + steps(cell, target, count) * treated
+
+
+def halves(data: Dataset) -> tuple[Dataset, Dataset]:
+    """The examples of the first and of the second half of the classes; of an odd number the last is left out.
+
+    Raises:
+        UsageError: there are fewer than four.
+    """
+    half = len(data.classes) // 2
+    if half < 2:
+        raise UsageError(f"--preset transfer halves the classes; {data.name} has only {len(data.classes)}.")
+    return classes(data, 0, half), classes(data, half, 2 * half)
 
 
 def classes(data: Dataset, first: int, end: int) -> Dataset:

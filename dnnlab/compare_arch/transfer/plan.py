@@ -1,5 +1,27 @@
 """The cells: trainings on one half of the classes, carried over to the other."""
 
-from dnnlab.compare_arch.separability.plan import content, plan, validate
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
 
-__all__ = ["content", "plan", "validate"]
+from dnnlab.compare_arch.separability.plan import content, validate
+from dnnlab.compare_arch.trained_cell import TrainedCell, trainings
+
+__all__ = ["TransferCell", "content", "plan", "validate"]
+
+
+@dataclass(frozen=True)
+class TransferCell(TrainedCell):
+    """One network trained on the first half, then once for each treatment on the second."""
+
+    @property
+    def macs(self) -> float:
+        """Of all these trainings; nan where the clock decides."""
+        from dnnlab.compare_arch.transfer.measure import macs
+
+        return macs(self)
+
+
+def plan(spec: Any) -> Sequence[TransferCell]:
+    """The product of the options' lists, seeds last."""
+    return [TransferCell(**vars(cell)) for cell in trainings(spec)]

@@ -33,7 +33,7 @@ def _rows(configuration: dict[str, Any], cells: pd.DataFrame) -> list[dict[str, 
     base = groups[c.SCRATCH]["accuracy"]
     pairs = [paired(*(s.tolist() for s in base.align(own["accuracy"], join="inner"))) for own in groups.values()]
     ps = holm([math.nan, *(pair.p for pair in pairs[1:])])
-    rows = []
+    rows: list[dict[str, Any]] = []
     for (treatment, own), pair, p in zip(groups.items(), pairs, ps, strict=True):
         row = configuration | {
             "treatment": treatment,
@@ -42,7 +42,7 @@ def _rows(configuration: dict[str, Any], cells: pd.DataFrame) -> list[dict[str, 
             "source_accuracy": float(own["source_accuracy"].mean()),
             "p": p,
             "verdict": c.REFERENCE,
-            "failed": failed,
+            "failed": 0 if rows else failed,
             **mean_share(own["accuracy"].tolist()).named("accuracy"),
         }
         if treatment != c.SCRATCH:

@@ -37,7 +37,7 @@ def apply(model: nn.Module, stage: Stage, workshop: Workshop) -> nn.Module:
             keep_masks(model, masks(model, density, criterion, rng))
             _train(model, stage, workshop)
         case "rewind":
-            _rewinding(model, stage, workshop, density)
+            _rewinding(model, stage, workshop, density, rng)
         case _ if criterion == "random":  # a random choice gains nothing from being made slowly
             keep_masks(model, masks(model, density, criterion, rng))
             _train(model, stage, workshop)
@@ -87,19 +87,19 @@ def _gradually(model: nn.Module, stage: Stage, workshop: Workshop, density: floa
         pruned(density)
 
 
-def _rewinding(model: nn.Module, stage: Stage, workshop: Workshop, density: float) -> None:
+def _rewinding(model: nn.Module, stage: Stage, workshop: Workshop, density: float, rng: Any) -> None:
     """Rounds of pruning a fifth and training again from early weights: the lottery ticket (Frankle & Carbin 2019).
 
-    A network that comes with its weights has none from before; it is first trained, for the rewinding point, from
-    where it is.
+    A chain begins with a network that is trained, whose early weights are gone; the rewinding point is a tenth of a
+    round further. The rounds, with the one before any pruning, share the epochs of the stage.
     """
     rounds = max(1, math.ceil(math.log(density) / math.log(1 - _ROUNDS)))
-    epochs = workshop.length(stage.epochs) / rounds
+    epochs = workshop.length(stage.epochs) / (rounds + 1)
     workshop.train(model, "rewinding point", epochs * _REWIND)
     early = copy.deepcopy(model.state_dict())
     workshop.train(model, "round 0", epochs * (1 - _REWIND))
     for number in range(1, rounds + 1):
-        chosen = masks(model, density ** (number / rounds), stage.word("criterion"), None)
+        chosen = masks(model, density ** (number / rounds), stage.word("criterion"), rng)
         model.load_state_dict(early)
         keep_masks(model, chosen)
         workshop.train(model, f"round {number}", epochs, wrap=Masked.around(model))

@@ -50,8 +50,7 @@ def k_means(values: NDArray[np.float64], count: int) -> NDArray[np.float64]:
             break
         centroids = moved
     # A centroid that nothing is nearest to would only take room.
-    nearest = np.abs(values[:, None] - centroids[None, :]).argmin(1) if len(values) < 1 << 22 else None
-    return centroids if nearest is None else centroids[np.unique(nearest)]
+    return centroids[np.unique(np.searchsorted((centroids[1:] + centroids[:-1]) / 2, values))]
 
 
 class Codebook:

@@ -10,9 +10,10 @@ import torch
 from torch import nn
 from torch.nn import functional as F
 
-from dnnlab.compress.chain import Stage
+from dnnlab.compress.chain import Stage, TooMuch
 from dnnlab.compress.recovery import Workshop, last_layer
 from dnnlab.nets.cost import count
+from dnnlab.training.parts import spread
 from dnnlab.training.plain import outputs
 
 _STEPS = 50
@@ -31,7 +32,7 @@ def apply(model: nn.Module, stage: Stage, workshop: Workshop) -> nn.Module:
     (Liu 2017) rank channels over all layers.
 
     Raises:
-        RuntimeError: no channel can be taken out, or not so many.
+        RuntimeError: no channel can be taken out, or (`TooMuch`) not so many.
     """
     import torch_pruning as tp
 
@@ -67,7 +68,7 @@ def apply(model: nn.Module, stage: Stage, workshop: Workshop) -> nn.Module:
                 break
         else:
             most = goal * stage.factor / count(model, shape).macs
-            raise RuntimeError(
+            raise TooMuch(
                 f"structured:{stage.factor:g}x: channels that {criterion} may take out of this network save "
                 + (f"no more than {most:.3g}x of its MACs; ask for less." if most > 1.01 else "none of its MACs.")
             )
@@ -106,7 +107,7 @@ def _fixed(model: nn.Module, example: torch.Tensor, tp: Any) -> list[nn.Module]:
 def _gradients(model: nn.Module, workshop: Workshop) -> None:
     data = workshop.data
     model.zero_grad(set_to_none=True)
-    for part in data.train[:_EXAMPLES].split(workshop.batch_size):
+    for part in spread(data.train, _EXAMPLES).split(workshop.batch_size):
         F.cross_entropy(outputs(model(data.inputs(part))), data.y[part], reduction="sum").backward()
 
 

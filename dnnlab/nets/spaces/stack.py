@@ -37,7 +37,8 @@ class SameStack:
             logits: Tensor = functional_call(self._structure, (parameters, buffers), (inputs,))
             return logits
 
-        return vmap(one)(self.parameters, self._buffers, x)
+        # Dropout and the like draw for each network apart, as they do when it is trained alone.
+        return vmap(one, randomness="different")(self.parameters, self._buffers, x)
 
     def load_into(self, member: int, model: nn.Module) -> None:
         state = {name: value.detach()[member] for name, value in (self.parameters | self._buffers).items()}
