@@ -1,5 +1,6 @@
 """A drawing of what was found: the cell as a graph, other networks as a row of boxes."""
 
+import textwrap
 from typing import Any
 
 import pandas as pd
@@ -8,7 +9,7 @@ from dnnlab.nas import columns as c
 from dnnlab.nas.spec import Spec
 from dnnlab.nas.strategies import AVERAGE
 from dnnlab.nets import spaces
-from dnnlab.nets.spaces.cell import EDGES, NODES, OPERATIONS
+from dnnlab.nets.spaces.cell import DIMENSIONS, EDGES, NODES, OPERATIONS
 from dnnlab.nets.spaces.space import Choices
 from dnnlab.report.figures import Picture, legend, line_style, new_figure
 from dnnlab.report.svg import INK, PAPER
@@ -25,9 +26,10 @@ def drawing(table: pd.DataFrame, rows: pd.DataFrame, spec: Spec, name: str) -> l
     final = rows[
         (rows["strategy"] == best["strategy"]) & (rows["seed"] == best["found_seed"]) & (rows["phase"] == c.FINAL)
     ]
-    choices = spaces.find(spec.space).choices(c.read_code(final.iloc[0]["code"]))
+    space = spaces.find(spec.space)
+    choices = space.choices(c.read_code(final.iloc[0]["code"]))
     title = f"Found by {best['strategy']}, seed {best['found_seed']}, on {best['data']}"
-    return [_cell(choices, name, title) if spec.space == "cell" else _boxes(str(best["found"]), name, title)]
+    return [_cell(choices, name, title) if space.dimensions == DIMENSIONS else _boxes(str(best["found"]), name, title)]
 
 
 def _cell(choices: Choices, name: str, title: str) -> Picture:
@@ -88,11 +90,8 @@ def _boxes(line: str, name: str, title: str) -> Picture:
 
 
 def _wrapped(text: str) -> str:
-    return "\n".join(word.strip() for word in text.replace(", ", "\n").split("\n")) if "," in text else _split(text)
-
-
-def _split(text: str) -> str:
-    return text if len(text) <= _MOST_LETTERS else text.replace(" ", "\n")
+    """A word or a few a line, and of what has no words as many letters as a box is wide."""
+    return "\n".join(line for part in text.split(", ") for line in textwrap.wrap(part, _MOST_LETTERS))
 
 
 def _picture(name: str, title: str, see: str, alt: str, figure: Any) -> Picture:
