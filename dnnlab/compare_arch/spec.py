@@ -68,7 +68,7 @@ class Spec:
     preset: Annotated[
         str,
         Option(
-            help="A comparison of the lecture; options given beside it win. "
+            help="A comparison of the lecture; options given beside it win where they differ from the usual defaults. "
             + "; ".join(f"{name}: {preset.help}" for name, preset in PRESETS.items())
             + ".",
             rich_help_panel=_WHAT,

@@ -7,6 +7,7 @@ from typing import Any
 import torch
 from torch import nn
 from torch.func import functional_call
+from torch.nn.parameter import UninitializedParameter
 
 from dnnlab.errors import UsageError, first_line
 from dnnlab.nets.catalogue import create_model, parse
@@ -76,8 +77,10 @@ def count(model: nn.Module, shape: Sequence[int]) -> Cost:
     it was.
 
     Raises:
-        UsageError: the network does not take inputs of this shape.
+        UsageError: the network does not take inputs of this shape, or has layers without one yet.
     """
+    if any(isinstance(p, UninitializedParameter) for p in model.parameters()):
+        raise UsageError("the network has lazy layers; call it once on an input in its factory to give them shapes.")
     training = {m: m.training for m in model.modules()}
     try:
         return _count(model.eval(), shape)

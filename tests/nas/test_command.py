@@ -71,7 +71,8 @@ def test_drawings_of_every_space_can_be_read():
     conv = SPACES["conv"]
     largest = conv.line(tuple(size - 1 for size in conv.sizes))
     separable = conv.line((2, *(1,) * (len(conv.sizes) - 1)))
-    pictures = [_boxes(line, "found", "Found") for line in (largest, separable, "8 relu", "16 tanh; norm batch", "|a~0" * 20)]
+    lines = (largest, separable, "8 relu", "16 tanh; norm batch", "|a~0" * 20)
+    pictures = [_boxes(line, "found", "Found") for line in lines]
     pictures += [_cell(SPACES["cell"].choices(code), "found", "Found") for code in ((3,) * 6, (0, 1, 2, 3, 4, 1))]
     for picture in pictures:
         assert faults(picture.figure) == []

@@ -216,3 +216,11 @@ class _TwoInputs(nn.Module):
 def test_a_network_for_other_inputs_is_refused_in_a_sentence(module):
     with pytest.raises(UsageError, match=r"takes no input of 5: "):
         count(module, (5,))
+
+
+def test_lazy_layers_are_told_to_have_no_shape_yet():
+    lazy = nn.Sequential(nn.Flatten(), nn.LazyLinear(3))
+    with pytest.raises(UsageError, match="call it once on an input in its factory"):
+        count(lazy, (1, 8, 8))
+    lazy(torch.zeros(1, 1, 8, 8))
+    assert count(lazy, (1, 8, 8)).macs == 64 * 3
