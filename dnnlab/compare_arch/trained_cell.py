@@ -3,10 +3,14 @@
 import itertools
 from collections.abc import Hashable, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
+from dnnlab.nets.named import short
 from dnnlab.report.columns import Column
 from dnnlab.training import configuration
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 FRESH, BODY = "fresh", "body"
 """Of ``--weights`` and of ``--freeze``."""
@@ -56,6 +60,21 @@ CONFIGURATION = (
     *("arch", "weights", "freeze", "data", "train_size", "budget", "batch_size", "optimizer", "lr", "weight_decay"),
     *("schedule", "label_smoothing", "augment", "ema"),
 )
+
+
+_PLAIN = ("data", "budget", "optimizer", "schedule")
+"""Options whose values say by themselves what they are."""
+
+
+def name(row: Any, rows: "pd.DataFrame") -> str:
+    """The network of a row, with the options that tell it from others of the table ``rows``."""
+    words = [_option(option, row[option]) for option in CONFIGURATION[1:] if rows[option].nunique() > 1]
+    return short(str(row["arch"])) + (f" ({', '.join(words)})" if words else "")
+
+
+def _option(option: str, value: Any) -> str:
+    shown = f"{value:g}" if isinstance(value, float) else str(value)
+    return shown if option in _PLAIN else f"{option.replace('_', ' ')} {shown}"
 
 
 _OWN = {

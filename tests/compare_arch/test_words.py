@@ -7,8 +7,9 @@ import pandas as pd
 from dnnlab.compare_arch.equal_budget import columns as c
 from dnnlab.compare_arch.equal_budget.figures import draw
 from dnnlab.compare_arch.equal_budget.summary import summarise
-from dnnlab.compare_arch.equal_budget.words import conclusions, name
+from dnnlab.compare_arch.equal_budget.words import conclusions
 from dnnlab.compare_arch.spec import Spec
+from dnnlab.compare_arch.trained_cell import CONFIGURATION, name
 from dnnlab.report.table import fit
 
 SPEC = Spec(arch=("plain20", "resnet20"), seeds=3)
@@ -66,7 +67,7 @@ def test_every_row_has_a_name_of_its_own():
     table = summarise(cells(spec, lambda cell: 0.8), spec)
     names = [name(row, table) for row in table.to_dict("records")]
     assert len(set(names)) == len(table) == 16
-    assert names[0] == "resnet20 (weights fresh, freeze none, augment none, batch size 32)"
+    assert names[0] == "resnet20 (weights fresh, freeze none, batch size 32, augment none)"
     one = dataclasses.replace(spec, weights=("fresh",), augment=("none",), batch_size=(32,))
     measured = cells(one, lambda cell: 0.9 if cell.freeze == "none" else 0.5)
     table = summarise(measured, one)
@@ -74,3 +75,10 @@ def test_every_row_has_a_name_of_its_own():
     assert "Against resnet20 (freeze none): 1 less accurate." in sentence
     labels = [text.get_text() for text in draw(measured, table, one)[0].figure.legends[0].get_texts()]
     assert labels == ["resnet20 (freeze none)", "resnet20 (freeze body)"]
+
+
+def test_a_network_has_its_options_beside_it_where_they_tell_it_apart():
+    table = pd.DataFrame([dict.fromkeys(CONFIGURATION, "x")] * 2).assign(arch="mlp5", data=["digits", "mnist"])
+    table["lr"] = [0.1, 0.01]
+    assert [name(row, table) for row in table.to_dict("records")] == ["mlp5 (digits, lr 0.1)", "mlp5 (mnist, lr 0.01)"]
+    assert name(table.iloc[0], table.head(1)) == "mlp5"

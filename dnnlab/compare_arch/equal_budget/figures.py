@@ -9,9 +9,7 @@ from matplotlib.axes import Axes
 from matplotlib.ticker import EngFormatter, MaxNLocator, PercentFormatter
 
 from dnnlab.compare_arch.equal_budget import columns as c
-from dnnlab.compare_arch.equal_budget.words import name
-from dnnlab.compare_arch.trained_cell import CONFIGURATION
-from dnnlab.nets.named import short
+from dnnlab.compare_arch.trained_cell import CONFIGURATION, name
 from dnnlab.report.figures import Picture, legend, line_style, log_axis, new_figure
 from dnnlab.runner.stats import mean_share
 
@@ -124,7 +122,7 @@ def _bars(summary: pd.DataFrame) -> Picture:
             axes.set_xlabel(label)
             if label in ("parameters", "MACs of one input"):
                 _large_numbers(axes)
-        panels[0].set_yticks(places, [short(arch) for arch in rows["arch"]])
+        panels[0].set_yticks(places, [name(row, rows) for row in rows.to_dict("records")])
     return Picture(
         name="cost",
         title="Parameters and MACs beside time",

@@ -7,7 +7,7 @@ from typing import Any
 import pandas as pd
 
 from dnnlab.compare_arch.equal_budget import columns as c
-from dnnlab.nets.named import short
+from dnnlab.compare_arch.trained_cell import name
 from dnnlab.report.table import estimate
 
 
@@ -25,25 +25,6 @@ def conclusions(summary: pd.DataFrame, spec: Any) -> Sequence[str]:
     if summary["noisy"].fillna(False).any():
         sentences.append("The machine's own speed varied by more than a tenth while times were taken: measure again.")
     return sentences
-
-
-def name(row: Any, rows: pd.DataFrame) -> str:
-    """The row by what tells it from the others."""
-    words = [_option(option, row[option]) for option in _OPTIONS if rows[option].nunique() > 1]
-    return short(str(row["arch"])) + (f" ({', '.join(words)})" if words else "")
-
-
-_OPTIONS = (
-    *("weights", "freeze", "optimizer", "lr", "weight_decay", "schedule", "label_smoothing", "augment", "ema"),
-    "batch_size",
-)
-_PLAIN = ("optimizer", "schedule")
-"""Options whose values say by themselves what they are."""
-
-
-def _option(option: str, value: Any) -> str:
-    shown = f"{value:g}" if isinstance(value, float) else str(value)
-    return shown if option in _PLAIN else f"{option.replace('_', ' ')} {shown}"
 
 
 def _places(groups: Sequence[tuple[Any, pd.DataFrame]]) -> list[str]:

@@ -6,7 +6,7 @@ from typing import Any
 import pandas as pd
 from matplotlib.ticker import MaxNLocator, PercentFormatter
 
-from dnnlab.compare_arch.trained_cell import CONFIGURATION
+from dnnlab.compare_arch.trained_cell import CONFIGURATION, name
 from dnnlab.report.figures import Picture, legend, line_style, new_figure
 
 _MOST = 4
@@ -22,7 +22,7 @@ def draw(cells: pd.DataFrame, summary: pd.DataFrame, spec: Any) -> Sequence[Pict
         for i, rows in enumerate(shown):
             for j, quantity in enumerate(("untrained", "trained")):
                 style = line_style(2 * i + j)
-                axes.plot(rows["layer"], rows[quantity], label=f"{rows['arch'].iloc[0]}, {quantity}", **style)
+                axes.plot(rows["layer"], rows[quantity], label=f"{name(rows.iloc[0], summary)}, {quantity}", **style)
                 axes.fill_between(
                     rows["layer"].astype(int), rows[f"{quantity}_lo"], rows[f"{quantity}_hi"],
                     color=style["color"], alpha=0.2, linewidth=0,
@@ -34,7 +34,7 @@ def draw(cells: pd.DataFrame, summary: pd.DataFrame, spec: Any) -> Sequence[Pict
         legend(figure)
     more = f" Of {len(groups)} networks {len(shown)} are drawn." if len(shown) < len(groups) else ""
     told = "; ".join(
-        f"{rows['arch'].iloc[0]}: {rows['trained'].iloc[0]:.1%} to {rows['trained'].max():.1%}" for rows in shown
+        f"{name(rows.iloc[0], summary)}: {rows['trained'].iloc[0]:.1%} to {rows['trained'].max():.1%}" for rows in shown
     )
     return [
         Picture(

@@ -6,14 +6,14 @@ from typing import Any
 import pandas as pd
 
 from dnnlab.compare_arch.separability import columns as c
-from dnnlab.compare_arch.trained_cell import CONFIGURATION
+from dnnlab.compare_arch.trained_cell import CONFIGURATION, name
 from dnnlab.report.table import estimate
 
 
 def conclusions(summary: pd.DataFrame, spec: Any) -> Sequence[str]:
     """How separable the inputs are, the best layer, and what training did."""
     sentences = []
-    for values, rows in summary.groupby(list(CONFIGURATION), sort=False, dropna=False):
+    for _, rows in summary.groupby(list(CONFIGURATION), sort=False, dropna=False):
         layers = rows[(rows["layer"] > 0) & rows["trained"].notna()]
         if layers.empty:
             continue
@@ -21,7 +21,7 @@ def conclusions(summary: pd.DataFrame, spec: Any) -> Sequence[str]:
         gain = estimate(best["gain"], best["gain_lo"], best["gain_hi"])
         more = int((layers["verdict"] == c.MORE).sum())
         sentences.append(
-            f"{values[0]}: a linear classifier gets {inputs['trained']:.1%} of the inputs right, and "
+            f"{name(rows.iloc[0], summary)}: a linear classifier gets {inputs['trained']:.1%} of the inputs right, and "
             f"{best['trained']:.1%} on layer {best['layer']} ({gain}); {more} of {len(layers)} layers are more "
             f"separable than the inputs. Before training the same layer gave {best['untrained']:.1%}."
         )

@@ -7,6 +7,7 @@ import numpy as np
 import pandas as pd
 from matplotlib.ticker import PercentFormatter
 
+from dnnlab.compare_arch.trained_cell import name
 from dnnlab.report.figures import Picture, line_style, new_figure
 
 _MOST = 24
@@ -22,10 +23,10 @@ def draw(cells: pd.DataFrame, summary: pd.DataFrame, spec: Any) -> Sequence[Pict
         colour = line_style(0)["color"]
         axes.hlines(places, rows["accuracy_lo"], rows["accuracy_hi"], color=colour, linewidth=2.5)
         axes.plot(rows["accuracy"], places, linestyle="", marker="o", color=colour)
-        axes.set_yticks(places, [f"{row['arch']}, {row['treatment']}" for row in rows.to_dict("records")])
+        axes.set_yticks(places, [f"{name(row, rows)}, {row['treatment']}" for row in rows.to_dict("records")])
         axes.xaxis.set_major_formatter(PercentFormatter(1.0))
         axes.set_xlabel("test accuracy on the new classes")
-    told = "; ".join(f"{row['treatment']} {row['accuracy']:.1%}" for row in rows.to_dict("records"))
+    told = "; ".join(f"{name(row, rows)} {row['treatment']} {row['accuracy']:.1%}" for row in rows.to_dict("records"))
     return [
         Picture(
             name="transfer",

@@ -5,7 +5,7 @@ from typing import Any
 
 import pandas as pd
 
-from dnnlab.compare_arch.trained_cell import CONFIGURATION
+from dnnlab.compare_arch.trained_cell import CONFIGURATION, name
 from dnnlab.compare_arch.transfer import columns as c
 from dnnlab.report.table import estimate
 
@@ -13,16 +13,16 @@ from dnnlab.report.table import estimate
 def conclusions(summary: pd.DataFrame, spec: Any) -> Sequence[str]:
     """Whether what was learned on one half of the classes helps on the other."""
     sentences = []
-    for values, rows in summary.groupby(list(CONFIGURATION), sort=False, dropna=False):
+    for _, rows in summary.groupby(list(CONFIGURATION), sort=False, dropna=False):
         by = {row["treatment"]: row for row in rows.to_dict("records")}
         if c.FROZEN not in by:
             continue
         frozen, scratch = by[c.FROZEN], by[c.SCRATCH]
         difference = estimate(frozen["difference"], frozen["difference_lo"], frozen["difference_hi"])
         sentences.append(
-            f"{values[0]}: from scratch {scratch['accuracy']:.1%} on the new classes; with frozen layers of the old "
-            f"ones and {frozen['trained_parameters']} trained parameters {frozen['accuracy']:.1%} ({difference}: "
-            f"{frozen['verdict']}). Random frozen layers give {by[c.RANDOM]['accuracy']:.1%}, fine-tuning "
-            f"{by[c.TUNED]['accuracy']:.1%}."
+            f"{name(rows.iloc[0], summary)}: from scratch {scratch['accuracy']:.1%} on the new classes; with frozen "
+            f"layers of the old ones and {frozen['trained_parameters']} trained parameters "
+            f"{frozen['accuracy']:.1%} ({difference}: {frozen['verdict']}). Random frozen layers give "
+            f"{by[c.RANDOM]['accuracy']:.1%}, fine-tuning {by[c.TUNED]['accuracy']:.1%}."
         )
     return sentences or ["Nothing was measured."]
