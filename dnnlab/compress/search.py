@@ -47,8 +47,8 @@ def chosen(bench: Any, stages: tuple[Stage, ...], rows: Sequence[Row]) -> tuple[
     """
     tried = [row for row in rows if row["role"] == "trial"]
     gentle = [row["strength"] for row in tried if _gentle_enough(bench.spec, row)]
-    strong = [row["strength"] for row in tried if not _gentle_enough(bench.spec, row)]
-    reached = [row["strength"] for row in tried if not _gentle_enough(bench.spec, row) and math.isfinite(row["ratio"])]
+    strong = {row["strength"]: row["ratio"] for row in tried if not _gentle_enough(bench.spec, row)}
+    reached = [strength for strength, ratio in strong.items() if math.isfinite(ratio)]
     if bench.spec.target and reached:  # gentle enough means not yet small enough
         return at_strength(stages, min(reached))
     return at_strength(stages, max(gentle) if gentle else min(strong))

@@ -34,12 +34,16 @@ _ADDS = (operator.add, operator.iadd, torch.add, "add", "add_")
 _SHAPE = (getattr, "size", "dim")
 
 
+def is_activation(module: nn.Module) -> bool:
+    """Whether ``module`` is one of PyTorch's activations, among which attention lies too, but gives several outputs."""
+    return type(module).__module__ == nn.ReLU.__module__ and not isinstance(module, nn.MultiheadAttention)
+
+
 class _Tracer(fx.Tracer):
     """Sees through activation modules, so that they are the same calls as activation functions."""
 
     def is_leaf_module(self, m: nn.Module, module_qualified_name: str) -> bool:
-        activation = type(m).__module__ == nn.ReLU.__module__ and not isinstance(m, nn.MultiheadAttention)
-        return super().is_leaf_module(m, module_qualified_name) and not activation
+        return super().is_leaf_module(m, module_qualified_name) and not is_activation(m)
 
 
 def trace(model: nn.Module) -> fx.GraphModule:

@@ -13,7 +13,7 @@ from dnnlab.report.columns import Column
 from dnnlab.report.table import estimate
 from dnnlab.runner.recipe import Claim, Condition, Row
 from dnnlab.runner.result import Run
-from dnnlab.runner.stats import ENOUGH, Interval, paired
+from dnnlab.runner.stats import ENOUGH, Interval, by_seed, paired
 
 HOLDS, HOLDS_IF, REFUTED, NOT_DECIDED = "holds", "holds if …", "refuted", "not decided"
 
@@ -176,13 +176,13 @@ def _against_row(run: Run, condition: Condition, column: Column, row: dict[Any, 
 
 
 def _seeds(run: Run, metric: str, row: Mapping[Any, Any]) -> "pd.Series[float] | None":
-    """The metric by seed, where the run keeps it by seed; the mean of what it has several of."""
+    """The metric by seed, where the run keeps it by seed."""
     if metric not in run.schema.compared:
         return None
     cells = run.experiment.summary.per_cell(run.cells, run.spec)
     names = [name for name in run.schema.configuration if name in cells]
     own = cells[[all(_same(cell[name], row[name]) for name in names) for cell in cells.to_dict("records")]]
-    return own.groupby("seed")[metric].mean().astype(float)
+    return by_seed(own, metric)
 
 
 def _same(a: object, b: object) -> bool:

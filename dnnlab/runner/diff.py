@@ -8,7 +8,7 @@ from dnnlab.errors import DnnlabError, UsageError
 from dnnlab.report.columns import Column, Schema
 from dnnlab.report.table import show, to_json
 from dnnlab.runner.result import Run
-from dnnlab.runner.stats import ENOUGH, SIGNIFICANT, Comparison, holm, paired, unpaired
+from dnnlab.runner.stats import ENOUGH, SIGNIFICANT, Comparison, by_seed, holm, paired, unpaired
 
 MOVED, SAME, UNDECIDED = "moved", "same", "undecided"
 TONES = {MOVED: "warn", SAME: "good", UNDECIDED: "muted"}
@@ -56,7 +56,7 @@ def compare(before: Run, after: Run) -> pd.DataFrame:
     rows, comparisons = [], []
     for key in common:
         for quantity in schema.compared:
-            a, b = (_by_seed(group[key], quantity) for group in groups)
+            a, b = (by_seed(group[key], quantity) for group in groups)
             if a.isna().all() and b.isna().all():
                 continue
             comparison = paired(*map(list, a.align(b, join="inner"))) if together else unpaired(list(a), list(b))
@@ -81,10 +81,6 @@ def compare(before: Run, after: Run) -> pd.DataFrame:
 
 def _kind(schema: Schema) -> tuple[tuple[str, ...], tuple[str, ...]]:
     return tuple(schema.configuration), tuple(schema.compared)
-
-
-def _by_seed(rows: pd.DataFrame, quantity: str) -> "pd.Series[float]":
-    return rows.groupby("seed")[quantity].mean().astype(float)
 
 
 def _verdict(comparison: Comparison, p: float) -> str:

@@ -17,7 +17,7 @@ from dnnlab.runner.device import choose, keep_freed_memory
 from dnnlab.runner.engine import Work, entries, side_by_side
 from dnnlab.runner.experiment import Experiment, Spec
 from dnnlab.runner.how import HowToRun
-from dnnlab.runner.journal import Entry, Journal, Writer
+from dnnlab.runner.journal import Entry, Journal, Rows, Writer
 from dnnlab.runner.options import build, chosen, every
 from dnnlab.runner.place import Place
 from dnnlab.runner.progress import meter, say
@@ -196,8 +196,8 @@ def cells_table(columns: Sequence[Column], plan: planning.Plan, entries: Iterabl
 
 def _frame(entry: Entry, sizes: Mapping[str, int], floats: Set[str]) -> pd.DataFrame:
     """The rows of an entry; of a failed stack one a cell, with nothing measured and the reason."""
-    failed = range(sizes.get(entry.stack, 0)) if entry.error else range(0)
-    rows = entry.rows if entry.rows and not entry.error else {"cell": list(failed)}
+    failed = {"cell": list(range(sizes.get(entry.stack, 0)))}
+    rows: Rows = failed if entry.error else entry.rows or {"cell": []}
     # Of a known type: pandas would look at every value of a million rows to find it.
     typed = {name: np.array(values, float if name in floats else object) for name, values in rows.items()}
     error = np.full(len(typed["cell"]), entry.error, dtype=object)

@@ -6,9 +6,13 @@ The habit of the field that this follows: five seeds to explore, ten to claim, a
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import numpy as np
 from scipy import stats
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 LEVEL = 0.95
 """Of every interval."""
@@ -67,6 +71,11 @@ def share_interval(successes: int, n: int) -> Interval:
     """The exact interval of a share (Clopper & Pearson 1934)."""
     result = stats.binomtest(successes, n).proportion_ci(LEVEL, method="exact")
     return Interval(successes / n, float(result.low), float(result.high), n)
+
+
+def by_seed(rows: "pd.DataFrame", quantity: str) -> "pd.Series[float]":
+    """The ``quantity`` of each seed; where there are several, such as sizes of a task, their mean."""
+    return rows.groupby("seed")[quantity].mean().astype(float)
 
 
 def paired(a: Sequence[float], b: Sequence[float]) -> Comparison:

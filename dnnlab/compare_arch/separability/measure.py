@@ -18,6 +18,7 @@ from dnnlab.compare_arch.fitting import initialised, prepare, spend
 from dnnlab.compare_arch.trained_cell import TrainedCell
 from dnnlab.data import load
 from dnnlab.data.dataset import Dataset
+from dnnlab.nets.traced import is_activation
 from dnnlab.runner.journal import Rows
 from dnnlab.training.parts import part_of, spread
 
@@ -63,7 +64,7 @@ def features(model: nn.Module, data: Dataset, index: Tensor) -> dict[str, np.nda
 
         return hook
 
-    hooked = [(name, module) for name, module in model.named_modules() if _is_activation(module)]
+    hooked = [(name, module) for name, module in model.named_modules() if is_activation(module)]
     handles = [module.register_forward_hook(keep(name)) for name, module in hooked]
     try:
         model.eval()
@@ -78,11 +79,6 @@ def features(model: nn.Module, data: Dataset, index: Tensor) -> dict[str, np.nda
     # A module that is called twice in one pass gives twice as many parts: it is no one layer.
     count = len(parts["inputs"])
     return {name: np.concatenate(part) for name, part in parts.items() if len(part) == count}
-
-
-def _is_activation(module: nn.Module) -> bool:
-    """Attention lies among PyTorch's activations, but gives several outputs."""
-    return type(module).__module__ == nn.ReLU.__module__ and not isinstance(module, nn.MultiheadAttention)
 
 
 def _flat(out: Tensor) -> np.ndarray:
