@@ -8,6 +8,7 @@ from types import FrameType
 from typing import NoReturn, TextIO
 
 from dnnlab.errors import DnnlabError, plain
+from dnnlab.terminal import say
 
 
 class _Stopped(BaseException):
@@ -37,7 +38,7 @@ def _warn(
     file: TextIO | None = None,
     line: str | None = None,
 ) -> None:
-    print(f"warning: {message}", file=sys.stderr)
+    say(f"warning: {message}")
 
 
 def main() -> NoReturn:
@@ -70,7 +71,7 @@ def _run() -> int:
     except DnnlabError as error:
         return _fail(str(error), error.exit_code)
     except _Stopped as stop:
-        print("stopped; what was finished is kept, and the same command goes on from there.", file=sys.stderr)
+        say("stopped; what was finished is kept, and the same command goes on from there.")
         return 128 + int(stop.args[0])
     except (BrokenPipeError, SystemExit) as end:
         # Rich and Typer turn a broken pipe into SystemExit(1).
@@ -104,7 +105,7 @@ def _usage(error: Exception) -> str:
 
 
 def _fail(message: str, code: int) -> int:
-    print(f"dnnlab: {plain(message)}", file=sys.stderr)
+    say(f"dnnlab: {plain(message)}")
     return code
 
 

@@ -16,6 +16,7 @@ from dnnlab.runner.how import HowToRun, HowToShow
 from dnnlab.runner.options import CommandLineList, build, command_signature, fields, only
 from dnnlab.runner.recipe import PROFILES
 from dnnlab.runner.streams import others_on_stderr
+from dnnlab.terminal import say, tell
 
 if TYPE_CHECKING:
     from dnnlab.runner.experiment import Experiment
@@ -39,7 +40,7 @@ _DEFAULT_OUT = Path("results")
 
 def _version(wanted: bool) -> None:
     if wanted:
-        print(f"dnnlab {dnnlab.__version__}")
+        tell(f"dnnlab {dnnlab.__version__}")
         raise typer.Exit
 
 
@@ -85,7 +86,7 @@ def _run(experiment: "Experiment", options: dict[str, Any]) -> None:
 
         with others_on_stderr():
             outlook = foresee(experiment, spec, to_run)
-        print(outlook.to_json() if to_show.json else outlook)
+        tell(outlook.to_json() if to_show.json else outlook)
         return
     from dnnlab.runner.run import execute
 
@@ -94,16 +95,15 @@ def _run(experiment: "Experiment", options: dict[str, Any]) -> None:
     _show(run, to_show.json, to_run.quiet)
     others = [v for v in run.summary["verdict"] if to_show.expect is not None and v != to_show.expect]
     if others:
-        print(f"dnnlab: {len(others)} of {len(run.summary)} rows are not {to_show.expect}.", file=sys.stderr)
+        say(f"dnnlab: {len(others)} of {len(run.summary)} rows are not {to_show.expect}.")
     if others or run.failed:
         raise typer.Exit(1)
 
 
 def _show(run: "Run", as_json: bool, quiet: bool) -> None:
-    from dnnlab.runner.progress import say
 
     if as_json:
-        print(run.to_json())
+        tell(run.to_json())
     else:
         run.show()
         for path in (*run.figures, run.page):
@@ -165,8 +165,8 @@ def reproduce_claims(
     if dry_run:
         foresee(paths or [], profile, seed, out)
         return
-    rows, folder = reproduce(paths or [], profile, seed, out, quiet)
-    display(rows, folder, as_json, quiet)
+    rows, page = reproduce(paths or [], profile, seed, out, quiet)
+    display(rows, page, as_json, quiet)
     if any(row["verdict"] == FAILED for row in rows):
         raise typer.Exit(1)
 
@@ -179,7 +179,7 @@ def write_recipe(
     from dnnlab.reproduce.template import write
 
     write(path)
-    print(f"{path}: edit it, then dnnlab run {path}, or dnnlab reproduce {path} for its verdict")
+    tell(f"{path}: edit it, then dnnlab run {path}, or dnnlab reproduce {path} for its verdict")
 
 
 @app.command("show", rich_help_panel=_RUNS)
@@ -193,21 +193,36 @@ def show_run(
 
 
 def _open(text: str, out: Path) -> "Run":
-    from dnnlab.runner import recipe, store
-    from dnnlab.runner.run import reopen
+    from dnnlab.runner import reopening, store
 
     folder = store.find(text, out)
-    name = recipe.read(folder.path / store.SPEC).experiment
     with others_on_stderr():
-        return reopen(find(name), folder)
+        return reopening.reopen(find(reopening.experiment_of(folder)), folder)
 
 
 @app.command("runs", rich_help_panel=_RUNS)
-def list_runs(out: _Out = _DEFAULT_OUT) -> None:
-    """List all runs, the newest first."""
-    from dnnlab.runner.listing import show_runs
+def list_runs(
+    names: Annotated[
+        list[str] | None, typer.Argument(metavar="[RUN]...", help="With --rm: the runs to remove.")
+    ] = None,
+    out: _Out = _DEFAULT_OUT,
+    rm: Annotated[bool, typer.Option("--rm", help="Remove the runs that are named, after showing their size.")] = False,
+    prune: Annotated[
+        bool,
+        typer.Option("--prune", help="Remove checkpoints that no run starts from, and what killed processes left."),
+    ] = False,
+    yes: Annotated[bool, typer.Option("--yes", help="Remove without asking.")] = False,
+) -> None:
+    """List all runs, the newest first; or remove some, and what no run needs any more."""
+    from dnnlab.runner import listing, removal
 
-    show_runs(out)
+    if bool(names) != rm:
+        raise UsageError("runs are named to remove them: dnnlab runs --rm RUN; without --rm all runs are listed.")
+    if not (rm or prune):
+        listing.show_runs(out)
+        return
+    items = [*removal.runs(names or [], out), *(removal.leftovers(out) if prune else [])]
+    removal.remove(items, yes)
 
 
 @app.command("diff", rich_help_panel=_RUNS)
@@ -256,4 +271,4 @@ def get_data(
     """Download a data set, checked against its published checksums."""
     from dnnlab.data.download import download
 
-    print(download(name, mirror=mirror))
+    tell(download(name, mirror=mirror))

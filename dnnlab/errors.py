@@ -17,9 +17,15 @@ class UsageError(DnnlabError, ValueError):
     exit_code = 2
 
 
+_WRITTEN_OUT = {"Cc", "Cf", "Cs", "Zl", "Zp"}
+_JOINERS = "\u200c\u200d"
+"""Of the invisible characters those that names in several scripts, and emoji, are written with."""
+
+
 def plain(text: str) -> str:
-    """``text`` on one line, control characters and lone surrogates written out: no name steers a terminal."""
-    return "".join(ascii(c)[1:-1] if unicodedata.category(c) in {"Cc", "Cs", "Zl", "Zp"} else c for c in text)
+    """``text`` on one line, with control characters, lone surrogates and what turns the direction of writing written
+    out, so that no name steers a terminal."""
+    return "".join(ascii(c)[1:-1] if unicodedata.category(c) in _WRITTEN_OUT and c not in _JOINERS else c for c in text)
 
 
 def in_short(problem: BaseException) -> str:

@@ -5,6 +5,7 @@ import json
 from typing import Any
 
 from dnnlab.compare_arch.spec import Spec
+from dnnlab.terminal import tell
 
 _HEADINGS = {
     "name": "name",
@@ -29,13 +30,13 @@ def show(as_json: bool) -> None:
     """Print every member of the catalogue to stdout."""
     rows = _rows()
     if as_json:
-        print(json.dumps({"summary": rows}, indent=2))
+        tell(json.dumps({"summary": rows}, indent=2))
         return
     table = [list(_HEADINGS.values()), *([_cell(name, row[name]) for name in _HEADINGS] for row in rows)]
     widths = [max(len(line[i]) for line in table) for i in range(len(_HEADINGS))]
     for line in table:
         cells = zip(_HEADINGS, line, widths, strict=True)
-        print(
+        tell(
             "  ".join(cell.ljust(width) if name in _TEXT else cell.rjust(width) for name, cell, width in cells).rstrip()
         )
 

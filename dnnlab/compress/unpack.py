@@ -3,13 +3,10 @@
 import importlib.util
 from pathlib import Path
 
-from rich.box import SIMPLE_HEAD
-from rich.console import Console
-from rich.table import Table
-
 from dnnlab.compress import container
 from dnnlab.errors import UsageError
 from dnnlab.report import atomic
+from dnnlab.terminal import tell, tell_rows
 
 
 def unpack(file: Path, to: Path | None) -> None:
@@ -37,10 +34,10 @@ def unpack(file: Path, to: Path | None) -> None:
         atomic.write(target, save(found.state))
     except OSError as problem:
         raise UsageError(f"cannot write {target}: {problem.strerror}.") from None
-    table = Table("tensor", "shape", "non-zeros", "levels", "bits each", "entropy bound", box=SIMPLE_HEAD)
+    rows = []
     for layer in found.layers:
         shape = " × ".join(map(str, layer.shape))
         bits, bound = f"{layer.bits_per_weight:.3f}", f"{layer.bound_per_weight:.3f}"
-        table.add_row(layer.name, shape, str(layer.nonzeros), str(layer.levels or "–"), bits, bound)
-    Console(width=None if Console().is_terminal else 160).print(table)
-    print(f"{target}: {len(found.state)} tensors out of {len(content):,} bytes")
+        rows.append([layer.name, shape, str(layer.nonzeros), str(layer.levels or "–"), bits, bound])
+    tell_rows(["tensor", "shape", "non-zeros", "levels", "bits each", "entropy bound"], rows)
+    tell(f"{target}: {len(found.state)} tensors out of {len(content):,} bytes")

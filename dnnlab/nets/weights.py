@@ -1,25 +1,58 @@
 """Files of weights: ``.safetensors``, which hold tensors and no code. Importing this module does not import torch."""
 
 import hashlib
+import json
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from dnnlab import memory
 from dnnlab.errors import UsageError
 
 if TYPE_CHECKING:
     from torch import Tensor
 
 
+_LONGEST_HEADER = 100_000_000
+"""Bytes; the format allows no more."""
+
+
 def check(file: str) -> None:
-    """Refuse what is no file of tensors before a byte of it is read: a device would never end.
+    """Refuse what is no file of tensors before its tensors are read: a device would never end, and a file may say that
+    it is larger than the disk.
 
     Raises:
-        UsageError: it is none.
+        UsageError: it is none, its header does not describe it, or it does not fit into memory.
     """
     if not file.endswith(".safetensors"):
         raise UsageError(f"--weights {file}: only .safetensors files are read, since a pickle can run code.")
     if Path(file).exists() and not Path(file).is_file():
         raise UsageError(f"--weights {file} is no file; give a .safetensors file.")
+    if Path(file).exists():
+        if problem := _unlike_header(Path(file)):
+            raise UsageError(f"--weights {file} is no whole safetensors file: {problem}.")
+        memory.require(Path(file).stat().st_size, f"--weights {file}")
+
+
+def _unlike_header(file: Path) -> str:
+    """Why the file cannot be what its header says; empty where it can.
+
+    Raises:
+        UsageError: it cannot be read.
+    """
+    size = file.stat().st_size
+    try:
+        with file.open("rb") as opened:
+            length = int.from_bytes(opened.read(8), "little")
+            if not 0 < length <= min(size - 8, _LONGEST_HEADER):
+                return "its header has an impossible length"
+            header = json.loads(opened.read(length))
+            ends = [int(entry["data_offsets"][1]) for name, entry in header.items() if name != "__metadata__"]
+    except OSError as problem:
+        raise UsageError(f"cannot read --weights {file}: {problem.strerror}.") from None
+    except (ValueError, TypeError, KeyError, IndexError, AttributeError, RecursionError):
+        return "its header does not read"
+    told = 8 + length + max(ends, default=0)
+    return "" if told == size else f"it has {size:,} bytes, and its header describes {told:,}"
 
 
 def digest(file: str) -> str:
@@ -30,7 +63,8 @@ def digest(file: str) -> str:
     """
     check(file)
     try:
-        return hashlib.sha256(Path(file).read_bytes()).hexdigest()
+        with open(file, "rb") as opened:
+            return hashlib.file_digest(opened, "sha256").hexdigest()
     except OSError as problem:
         raise UsageError(f"cannot read --weights {file}: {problem.strerror}.") from None
 

@@ -1,7 +1,10 @@
-"""Files that are there whole or not at all."""
+"""Files that are there whole or not at all, and files that one process changes at a time."""
 
+import fcntl
+import hashlib
 import os
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 
@@ -32,3 +35,39 @@ def write_parts(path: Path, parts: Iterable[bytes]) -> None:
             os.fsync(folder)
         finally:
             os.close(folder)
+
+
+@contextmanager
+def locked(file: Path) -> Iterator[None]:
+    """Hold the lock ``file`` alone: whoever wants it too waits. It is there only while somebody holds it or was killed.
+
+    Raises:
+        OSError: the folder cannot be made or written to.
+    """
+    file.parent.mkdir(parents=True, exist_ok=True)
+    while True:
+        lock = file.open("w")
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        # Who held it before has removed the file that was waited for; somebody else can hold a new one by now.
+        if _is_at(lock.fileno(), file):
+            break
+        lock.close()
+    try:
+        yield
+    finally:
+        file.unlink(missing_ok=True)
+        lock.close()
+
+
+def _is_at(descriptor: int, path: Path) -> bool:
+    """Whether the open file is the one that lies at ``path``."""
+    try:
+        return os.path.samestat(os.fstat(descriptor), path.stat())
+    except FileNotFoundError:
+        return False
+
+
+def sha256(file: Path) -> str:
+    """The SHA-256 of a file's content, in hexadecimal, read in pieces."""
+    with file.open("rb") as opened:
+        return hashlib.file_digest(opened, "sha256").hexdigest()

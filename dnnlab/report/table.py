@@ -228,8 +228,17 @@ def to_csv(frame: pd.DataFrame, columns: Sequence[Column], path: Path) -> None:
         ValueError: ``frame`` does not fit ``columns``.
         OSError: ``path`` cannot be written; it is then as it was.
     """
+    atomic.write_parts(path, csv_parts(frame, columns))
+
+
+def csv_parts(frame: pd.DataFrame, columns: Sequence[Column]) -> Iterator[bytes]:
+    """What `to_csv` writes, in pieces.
+
+    Raises:
+        ValueError: ``frame`` does not fit ``columns``.
+    """
     check(frame, columns)
-    atomic.write_parts(path, (text.encode("utf-8", "backslashreplace") for text in _csv(frame, columns)))
+    return (text.encode("utf-8", "backslashreplace") for text in _csv(frame, columns))
 
 
 _ROWS = 20_000

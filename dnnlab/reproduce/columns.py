@@ -1,21 +1,21 @@
 """The columns of ``ledger.csv``."""
 
 from dnnlab.report.columns import Column
-from dnnlab.reproduce.judge import HOLDS, HOLDS_IF, NOT_DECIDED, REFUTED
+from dnnlab.reproduce.judge import HOLDS, HOLDS_IF, NOT_DECIDED, NOT_RUN, REFUTED
 
 FAILED = "failed"
-TONES = {HOLDS: "good", HOLDS_IF: "warn", REFUTED: "bad", NOT_DECIDED: "muted", FAILED: "bad"}
+TONES = {HOLDS: "good", HOLDS_IF: "warn", REFUTED: "bad", NOT_DECIDED: "muted", NOT_RUN: "muted", FAILED: "bad"}
 
 LEDGER = (
     Column("part", str, "part of the lecture: the folder of the recipe"),
     Column("recipe", str, "the recipe's name", screen="recipe"),
     Column("slide", str, "the slide's title"),
     Column("claim", str, "what is claimed", screen="claim"),
-    Column("verdict", str, "holds, holds if …, refuted, not decided, or failed", screen="verdict"),
+    Column("verdict", str, "holds, holds if …, refuted, not decided, not run, or failed", screen="verdict"),
     Column(
         "circumstances",
         str,
-        "of holds if: when it holds, when not, when that is open; of failed: why",
+        "of holds if: when it holds, when not, when that is open; of not decided and failed: why",
         screen="when, or why",
     ),
     Column("measured", str, "what was measured, with its interval", screen="measured"),

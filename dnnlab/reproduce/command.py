@@ -8,24 +8,22 @@ from pathlib import Path
 from typing import Any
 
 from dnnlab.registry import find
-from dnnlab.report import atomic
-from dnnlab.report.table import read_csv, show, to_csv, to_json
-from dnnlab.reproduce import ledger, page, shipped
+from dnnlab.report.table import show, to_json
+from dnnlab.reproduce import ledger, shipped
+from dnnlab.reproduce.book import Book
 from dnnlab.reproduce.columns import FAILED, LEDGER, TONES
 from dnnlab.runner import plan as planning
-from dnnlab.runner import provenance, store
+from dnnlab.runner import store
 from dnnlab.runner.device import choose
 from dnnlab.runner.options import chosen
-from dnnlab.runner.progress import say
 from dnnlab.runner.streams import others_on_stderr
-
-LEDGER_CSV, LEDGER_JSON, LEDGER_PAGE = "ledger.csv", "ledger.json", "ledger.html"
+from dnnlab.terminal import say, tell
 
 
 def reproduce(
     paths: Sequence[Path], profile: str, seed: int | None, out: Path, quiet: bool
 ) -> tuple[list[dict[str, Any]], Path]:
-    """Run the recipes in ``paths``, or all of the lecture's; the rows of the ledger, and the folder it lies in.
+    """Run the recipes in ``paths``, or all of the lecture's; the rows of the ledger, and its page.
 
     Recipes of one's own have a ledger of their own, which keeps what it knew of others.
 
@@ -34,24 +32,26 @@ def reproduce(
     """
     asked = ledger.tasks(paths or [shipped.folder()], profile, seed)
     rows: list[dict[str, Any]] = []
-    own = "" if all(shipped.is_shipped(task.recipe.path) for task in asked) else "own-"
-    folder = out.absolute() / f"ledger-{own}{profile}{'' if seed is None else f'-seed-{seed}'}"
+    own = not all(shipped.is_shipped(task.recipe.path) for task in asked)
+    folder = out.absolute() / f"ledger-{'own-' if own else ''}{profile}{'' if seed is None else f'-seed-{seed}'}"
+    book = Book(folder, "Claims of one's own" if own else "The lecture, claim by claim", profile, own)
     try:
+        book.begin(asked, whole=not paths)
         for number, task in enumerate(asked, 1):
             started = time.perf_counter()
             with others_on_stderr():
                 row = ledger.run(task, out)
+            book.enter(row)
             rows.append(row)
             took = time.perf_counter() - started
             say(f"[{number}/{len(asked)}] {task.part}/{task.name}: {row['verdict']} ({took:.1f} s)", quiet)
             if row["verdict"] == FAILED:
                 say(f"dnnlab: {task.name}: {row['circumstances']}")
     finally:  # also of a ledger that the user stopped
-        if rows:
-            all_there = not paths and len(rows) == len(asked)
-            title = "Claims of one's own" if own else "The lecture, claim by claim"
-            _write(folder, title, rows if all_there else [*_kept(folder / LEDGER_CSV, rows), *rows], profile)
-    return rows, folder
+        book.publish()
+        if len(rows) < len(asked):
+            say(f"{len(asked) - len(rows)} of {len(asked)} claims were not run; the same command goes on with them")
+    return rows, book.page
 
 
 def foresee(paths: Sequence[Path], profile: str, seed: int | None, out: Path) -> None:
@@ -70,44 +70,18 @@ def foresee(paths: Sequence[Path], profile: str, seed: int | None, out: Path) ->
         shared = ", as another claim above" if plan.key in seen else ""
         seen.add(plan.key)
         finished |= {plan.key} if state == "finished" else set()
-        print(f"{task.part}/{task.name}: {experiment.name}, {len(plan.cells)} cells, {state}{shared}")
-    print(f"{len(asked)} claims on {len(seen)} runs, {len(finished)} of them finished")
+        tell(f"{task.part}/{task.name}: {experiment.name}, {len(plan.cells)} cells, {state}{shared}")
+    tell(f"{len(asked)} claims on {len(seen)} runs, {len(finished)} of them finished")
 
 
-def _kept(file: Path, new: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
-    """Of an earlier ledger the claims that were not decided again this time."""
-    if not file.exists():
-        return []
-    again = {(row["part"], row["recipe"]) for row in new}
-    try:
-        rows: list[dict[Any, Any]] = read_csv(file, LEDGER).to_dict("records")
-    except ValueError:  # of another dnnlab, or damaged; what it says can be had again
-        say(f"{file} does not read and is written anew.")
-        return []
-    return [row for row in rows if (row["part"], row["recipe"]) not in again]
-
-
-def _write(folder: Path, title: str, rows: Sequence[dict[str, Any]], profile: str) -> None:
-    rows = sorted(rows, key=lambda row: (row["part"], row["recipe"]))  # whatever was decided last
-    table = ledger.table(rows)
-    to_csv(table, LEDGER, folder / LEDGER_CSV)
-    atomic.write(folder / LEDGER_JSON, f"{to_json(table)}\n".encode())
-    record = {**provenance.versions(), **_flat(provenance.machine(choose("auto").name)), **_flat(provenance.git())}
-    page.write(folder / LEDGER_PAGE, title, rows, profile, record)
-
-
-def _flat(record: dict[str, Any]) -> dict[str, str]:
-    return {name: value if isinstance(value, str) else json.dumps(value) for name, value in record.items()}
-
-
-def display(rows: Sequence[dict[str, Any]], folder: Path, as_json: bool, quiet: bool) -> None:
+def display(rows: Sequence[dict[str, Any]], page: Path, as_json: bool, quiet: bool) -> None:
     """Print the ledger to stdout, and where its page is to stderr."""
     table = ledger.table(rows)
     if as_json:
-        print(json.dumps({"ledger": str(folder), "summary": json.loads(to_json(table))}, indent=2))
+        tell(json.dumps({"ledger": str(page.parent), "summary": json.loads(to_json(table))}, indent=2))
     else:
         show(table, LEDGER, "Claim by claim", TONES)
         tally = ledger.counts(rows, tuple(TONES))
-        print(", ".join(f"{count} {name}" for name, count in tally.items() if count) + ".")
+        tell(", ".join(f"{count} {name}" for name, count in tally.items() if count) + ".")
     sys.stdout.flush()
-    say(f"page: {folder / LEDGER_PAGE}", quiet)
+    say(f"page: {page}", quiet)

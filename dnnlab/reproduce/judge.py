@@ -10,12 +10,13 @@ import pandas as pd
 
 from dnnlab.errors import DnnlabError, listing, unknown
 from dnnlab.report.columns import Column
-from dnnlab.report.table import estimate
+from dnnlab.report.table import estimate, number
 from dnnlab.runner.recipe import Claim, Condition, Row
 from dnnlab.runner.result import Run
 from dnnlab.runner.stats import ENOUGH, Interval, by_seed, paired
 
 HOLDS, HOLDS_IF, REFUTED, NOT_DECIDED = "holds", "holds if …", "refuted", "not decided"
+NOT_RUN = "not run"
 
 
 @dataclass(frozen=True)
@@ -29,6 +30,8 @@ class Finding:
     high: float
     n: int
     when: str = ""
+    why: str = ""
+    """Why it is open, where it is."""
 
 
 @dataclass(frozen=True)
@@ -37,7 +40,7 @@ class Judgement:
 
     verdict: str
     circumstances: str
-    """Of *holds if …*: when it holds, when not, and when that is open."""
+    """Of *holds if …*: when it holds, when not, and when that is open. Of *not decided*: why."""
     findings: tuple[Finding, ...]
 
     @property
@@ -84,7 +87,10 @@ def judge(run: Run, claim: Claim) -> Judgement:
     if True in truths and all(when for _, when in outcomes):
         words = (f"{'holds' if met else 'open' if met is None else 'not'} {when}" for met, when in outcomes)
         return Judgement(HOLDS_IF, "; ".join(words), tuple(findings))
-    return Judgement(REFUTED if False in truths else NOT_DECIDED, "", tuple(findings))
+    if False in truths:
+        return Judgement(REFUTED, "", tuple(findings))
+    reasons = dict.fromkeys(finding.why for finding in findings if finding.true is None)
+    return Judgement(NOT_DECIDED, "; ".join(reasons), tuple(findings))
 
 
 def _findings(run: Run, condition: Condition) -> list[Finding]:
@@ -110,17 +116,17 @@ def _finding(run: Run, condition: Condition, column: Column, row: dict[Any, Any]
     if isinstance(condition.level, dict):
         return _against_row(run, condition, column, row)
     interval, measured = _interval(column, row)
-    enough = not column.low or interval.n >= ENOUGH
-    true = _decided(condition, interval) if enough else None
-    return Finding(true, measured, interval.mean, interval.low, interval.high, interval.n, condition.when)
+    true, why = _decided(condition, interval, row, column.name, measured_at_all=bool(column.low))
+    return Finding(true, measured, interval.mean, interval.low, interval.high, interval.n, condition.when, why)
 
 
 def _word(condition: Condition, row: Mapping[Any, Any]) -> Finding:
     word = str(row[condition.metric])
     true = None if word in ("undecided", "") else word == condition.level
+    why = "" if true is not None else _too_few(_n(row), row) or f"{condition.metric} is {word or 'not known'}"
     # Of a statement its derivation tells more than that it holds, and its left side is the number.
     value = float(row.get("left", math.nan))
-    return Finding(true, str(row.get("derivation") or word), value, value, value, _n(row), condition.when)
+    return Finding(true, str(row.get("derivation") or word), value, value, value, _n(row), condition.when, why)
 
 
 def _n(row: Mapping[Any, Any]) -> int:
@@ -135,10 +141,17 @@ def _interval(column: Column, row: Mapping[Any, Any]) -> tuple[Interval, str]:
     return Interval(value, low, high, _n(row)), f"{column.name} {shown}"
 
 
-def _decided(condition: Condition, found: Interval) -> bool | None:
-    """Whether all of the interval, or none of it, is where the claim wants it."""
+def _decided(
+    condition: Condition, found: Interval, row: Mapping[Any, Any], what: str, measured_at_all: bool = True
+) -> tuple[bool | None, str]:
+    """Whether all of the interval of ``what``, or none of it, is where the claim wants it; else why that is open.
+
+    What is counted and not measured needs no three seeds.
+    """
+    if measured_at_all and (few := _too_few(found.n, row)):
+        return None, few
     if math.isnan(found.low) or math.isnan(found.high):
-        return None
+        return None, f"the interval of {what} is not known{_lost(row)}"
     match condition.relation:
         case "below":
             inside, outside = found.high < condition.level, found.low > condition.level
@@ -147,7 +160,24 @@ def _decided(condition: Condition, found: Interval) -> bool | None:
         case _:
             low, high = condition.level
             inside, outside = low <= found.low and found.high <= high, found.high < low or found.low > high
-    return True if inside else False if outside else None
+    if inside or outside:
+        return inside, ""
+    if condition.relation == "within":
+        return None, f"the interval of {what} lies only partly within {list(condition.level)}"
+    return None, f"the interval of {what} holds {number(float(condition.level))}, so it may lie on either side"
+
+
+def _too_few(n: int, row: Mapping[Any, Any]) -> str:
+    """Why ``n`` seeds decide nothing; empty where they are enough."""
+    return "" if n >= ENOUGH else f"{n} seed{'s'[: n != 1]}{_lost(row)}, and a verdict takes at least {ENOUGH}"
+
+
+def _lost(row: Mapping[Any, Any]) -> str:
+    """What became of the other seeds of a row, for a sentence."""
+    lost = {name: int(row.get(name) or 0) for name in ("diverged", "failed")}
+    total = _n(row) + lost["failed"]
+    told = [f"{count} of {total} {name}" for name, count in lost.items() if count]
+    return f" ({', '.join(told)})" if told else ""
 
 
 def _against_row(run: Run, condition: Condition, column: Column, row: dict[Any, Any]) -> Finding:
@@ -158,21 +188,23 @@ def _against_row(run: Run, condition: Condition, column: Column, row: dict[Any, 
     other = _seeds(run, column.name, others[0])
     names = listing(map(str, condition.level.values()))
     times = f"{condition.times:g} × " if condition.times != 1 else ""
+    zero = Condition(condition.metric, condition.relation, 0.0)
     if own is not None and other is not None:
         left, right = own.align(condition.times * other, join="inner")
         difference = paired(right.tolist(), left.tolist()).difference
-        shown = f"{column.name} {estimate(difference.mean, difference.low, difference.high)} above {times}{names}"
-        zero = Condition(condition.metric, condition.relation, 0.0)
-        true = _decided(zero, difference) if difference.n >= ENOUGH else None
-        return Finding(true, shown, difference.mean, difference.low, difference.high, difference.n, condition.when)
+        what = f"{column.name} minus {times}that of {names}"
+        shown = f"{what}: {estimate(difference.mean, difference.low, difference.high)}"
+        true, why = _decided(zero, difference, row, what)
+        return Finding(true, shown, difference.mean, difference.low, difference.high, difference.n, condition.when, why)
     mine, theirs = _interval(column, row)[0], _interval(column, others[0])[0]
     ends = np.array([theirs.low, theirs.high]) * condition.times
-    gap = Interval(mine.mean - theirs.mean * condition.times, mine.low - ends[1], mine.high - ends[0], mine.n)
+    least = min(mine.n, theirs.n)
+    gap = Interval(mine.mean - theirs.mean * condition.times, mine.low - ends[1], mine.high - ends[0], least)
     against = f"{times}{estimate(*theirs.named('x').values())}"
     shown = f"{column.name} {estimate(mine.mean, mine.low, mine.high)} against {against}"
-    true = _decided(Condition(condition.metric, condition.relation, 0.0), gap)
-    enough = not column.low or min(mine.n, theirs.n) >= ENOUGH
-    return Finding(true if enough else None, shown, mine.mean, mine.low, mine.high, mine.n, condition.when)
+    what = f"{column.name} minus {times}that of {names}"
+    true, why = _decided(zero, gap, row, what, measured_at_all=bool(column.low))
+    return Finding(true, shown, mine.mean, mine.low, mine.high, mine.n, condition.when, why)
 
 
 def _seeds(run: Run, metric: str, row: Mapping[Any, Any]) -> "pd.Series[float] | None":

@@ -1,5 +1,6 @@
 """Run recipes and write down what became of each claim."""
 
+import shlex
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -10,9 +11,9 @@ import pandas as pd
 from dnnlab.errors import DnnlabError, UsageError, in_short
 from dnnlab.registry import find
 from dnnlab.report.table import fit
+from dnnlab.reproduce import shipped
 from dnnlab.reproduce.columns import FAILED, LEDGER
-from dnnlab.reproduce.judge import check, judge
-from dnnlab.reproduce.shipped import recipes_of
+from dnnlab.reproduce.judge import NOT_RUN, check, judge
 from dnnlab.runner import recipe as recipes
 from dnnlab.runner.how import HowToRun
 from dnnlab.runner.options import build
@@ -40,8 +41,10 @@ class Task:
 
     @property
     def command(self) -> str:
-        base = "" if self.seed is None else f" --seed {self.seed}"
-        return f"dnnlab reproduce {self.recipe.path} --profile {self.profile}{base}"
+        """What decides the claim again; it names a recipe of the user's own wherever it is typed."""
+        path = self.recipe.path if shipped.is_shipped(self.recipe.path) else self.recipe.path.absolute()
+        base = [] if self.seed is None else ["--seed", str(self.seed)]
+        return shlex.join(["dnnlab", "reproduce", str(path), "--profile", self.profile, *base])
 
 
 def tasks(paths: Sequence[Path], profile: str, seed: int | None) -> list[Task]:
@@ -51,7 +54,7 @@ def tasks(paths: Sequence[Path], profile: str, seed: int | None) -> list[Task]:
         UsageError: a recipe does not read, its options are not its experiment's, its claim looks at columns that are
             not there, or there is none.
     """
-    found = [_task(recipes.read(file), profile, seed) for path in paths for file in recipes_of(path)]
+    found = [_task(recipes.read(file), profile, seed) for path in paths for file in shipped.recipes_of(path)]
     claims = [task for task in found if task is not None]
     if not claims:
         raise UsageError(f"no recipe in {', '.join(map(str, paths))} states a claim; see docs/recipes.md.")
@@ -80,26 +83,14 @@ def run(task: Task, out: Path) -> dict[str, Any]:
     """One row of the ledger; a failure is a row that says so."""
     from dnnlab.runner.run import execute
 
-    claim = task.claim
-    row: dict[str, Any] = {
-        "part": task.part,
-        "recipe": task.name,
-        "slide": claim.slide,
-        "claim": claim.text,
-        "published": claim.published,
-        "note": claim.note,
-        "command": task.command,
-        "circumstances": "",
-        "measured": "",
-        "n": 0,
-    }
+    row = not_run(task)
     try:
         how = HowToRun(out=out, quiet=True)  # no name, so that claims about the same run share it
         done = execute(find(task.recipe.experiment), task.spec, how, task.command)
         row |= {"seconds": done.seconds, "run": done.path.relative_to(out.absolute()).as_posix()}
         if done.failed:
             return row | {"verdict": FAILED, "circumstances": done.failure}
-        judgement = judge(done, claim)
+        judgement = judge(done, task.claim)
     except DnnlabError as problem:
         return row | {"verdict": FAILED, "circumstances": str(problem)}
     except Exception as problem:  # noqa: BLE001 - the ledger goes on past a recipe that fails
@@ -113,6 +104,25 @@ def run(task: Task, out: Path) -> dict[str, Any]:
         "low": telling.low,
         "high": telling.high,
         "n": telling.n,
+    }
+
+
+def not_run(task: Task) -> dict[str, Any]:
+    """The row of a claim that has no verdict yet."""
+    claim = task.claim
+    return {
+        "part": task.part,
+        "recipe": task.name,
+        "slide": claim.slide,
+        "claim": claim.text,
+        "verdict": NOT_RUN,
+        "circumstances": "",
+        "measured": "",
+        "n": 0,
+        "published": claim.published,
+        "note": claim.note,
+        "command": task.command,
+        "run": "",
     }
 
 

@@ -43,7 +43,7 @@ class Entry:
 
     @property
     def time(self) -> str:
-        seconds = float(self.row.get("seconds", 0))
+        seconds = float(self.row.get("seconds") or 0)
         return f"{number(seconds)} s" if seconds >= _SOME else ""
 
 

@@ -1,6 +1,6 @@
 """Trained networks that others start from: whoever needs one first trains it, nobody trains it twice."""
 
-import fcntl
+import hashlib
 import importlib.metadata
 import warnings
 from collections.abc import Callable, Mapping
@@ -10,12 +10,16 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from dnnlab import memory
+from dnnlab.errors import DnnlabError
 from dnnlab.report import atomic
 from dnnlab.runner.place import Place
 from dnnlab.runner.provenance import digest
 
 State = dict[str, Tensor]
 _KEY_LENGTH = 20
+_CHECKSUM = "sha256"
+"""The entry of a file's metadata that holds the digest of its tensors."""
 
 
 def trained(place: Place, identity: Mapping[str, Any], make: Callable[[], State]) -> State:
@@ -26,10 +30,9 @@ def trained(place: Place, identity: Mapping[str, Any], make: Callable[[], State]
     ``checkpoints/KEY.safetensors``; another process that wants the same one waits for it.
     """
     key = digest({**identity, "torch": importlib.metadata.version("torch")})[:_KEY_LENGTH]
-    place.checkpoints.mkdir(parents=True, exist_ok=True)
     file = place.checkpoints / f"{key}.safetensors"
-    with file.with_suffix(".lock").open("w") as lock:
-        fcntl.flock(lock, fcntl.LOCK_EX)
+    place.uses(file)
+    with atomic.locked(file.with_suffix(".lock")):
         state = _read(file)
         if state is None:
             state = make()
@@ -38,24 +41,36 @@ def trained(place: Place, identity: Mapping[str, Any], make: Callable[[], State]
 
 
 def _read(file: Path) -> State | None:
-    from safetensors import SafetensorError
-    from safetensors.torch import load
+    """The state dict in ``file``; nothing, with a warning, where it is not what was written."""
+    from safetensors import SafetensorError, safe_open
 
     if not file.exists():
         return None
     try:
-        return load(file.read_bytes())
-    except SafetensorError:
+        memory.require(file.stat().st_size, str(file))
+        with safe_open(file, "pt") as opened:
+            state = {name: opened.get_tensor(name) for name in opened.keys()}  # noqa: SIM118 - it is no dictionary
+            whole = (opened.metadata() or {}).get(_CHECKSUM) == _checksum(state)
+    except (SafetensorError, DnnlabError):
+        whole = False
+    if not whole:
         warnings.warn(f"{file} is damaged; it is trained again", stacklevel=4)
-        return None
+    return state if whole else None
 
 
 def _write(file: Path, state: State) -> None:
     from safetensors.torch import save
 
-    atomic.write(
-        file,
-        save(
-            {name: tensor.detach().cpu().clone(memory_format=torch.contiguous_format) for name, tensor in state.items()}
-        ),
-    )
+    written = {
+        name: tensor.detach().cpu().clone(memory_format=torch.contiguous_format) for name, tensor in state.items()
+    }
+    atomic.write(file, save(written, {_CHECKSUM: _checksum(written)}))
+
+
+def _checksum(state: State) -> str:
+    """SHA-256 of the names, types, shapes and bytes of all tensors: a digit that changed on the disk still reads."""
+    total = hashlib.sha256()
+    for name, tensor in sorted(state.items()):
+        total.update(f"{name}\0{tensor.dtype}\0{list(tensor.shape)}\0".encode())
+        total.update(tensor.reshape(-1).view(torch.uint8).numpy().tobytes())
+    return total.hexdigest()

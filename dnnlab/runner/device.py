@@ -6,8 +6,8 @@ import os
 import platform
 import shutil
 from dataclasses import dataclass
-from pathlib import Path
 
+from dnnlab import memory
 from dnnlab.errors import UsageError
 
 DEVICES = ("auto", "cpu", "cuda", "mps")
@@ -85,14 +85,4 @@ def free_memory(device: str) -> int:
         return int(torch.cuda.mem_get_info()[0])
     if device == "mps":
         return int(torch.mps.recommended_max_memory() - torch.mps.current_allocated_memory())
-    return _available()
-
-
-def _available() -> int:
-    """What Linux says new programs may take without swapping; elsewhere half of what the machine has."""
-    try:
-        lines = Path("/proc/meminfo").read_text().splitlines()
-    except FileNotFoundError:
-        return os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE") // 2
-    kibibytes = next(line.split()[1] for line in lines if line.startswith("MemAvailable:"))
-    return int(kibibytes) * 1024
+    return memory.available()

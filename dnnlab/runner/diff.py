@@ -9,6 +9,7 @@ from dnnlab.report.columns import Column, Schema
 from dnnlab.report.table import show, to_json
 from dnnlab.runner.result import Run
 from dnnlab.runner.stats import ENOUGH, SIGNIFICANT, Comparison, by_seed, holm, paired, unpaired
+from dnnlab.terminal import tell
 
 MOVED, SAME, UNDECIDED = "moved", "same", "undecided"
 TONES = {MOVED: "warn", SAME: "good", UNDECIDED: "muted"}
@@ -92,6 +93,6 @@ def _verdict(comparison: Comparison, p: float) -> str:
 def show_diff(table: pd.DataFrame, as_json: bool) -> None:
     """Print the comparison."""
     if as_json:
-        print(to_json(table))
+        tell(to_json(table))
     else:
         show(table, COLUMNS, "which rows moved", TONES)

@@ -120,21 +120,20 @@ def measure(work: Work, stack: Stack, past: Sequence[Rows], progress: Callable[[
     """The entries of one stack, in this process; what fails, other than by the user's fault, is said in the last."""
     started = time.perf_counter()
     rows: Rows = {}
-    error = ""
+    error, parts = "", len(past)
     try:
         room = work.experiment.measure
         if hasattr(room, "steps"):
-            parts = room.steps(stack.cells, work.spec, work.device, work.place, past)
-            for number, part in enumerate(parts, len(past)):
-                yield Entry(stack.part(number), part, time.perf_counter() - started)
-                started = time.perf_counter()
+            for part in room.steps(stack.cells, work.spec, work.device, work.place, past):
+                yield Entry(stack.part(parts), part, time.perf_counter() - started)
+                started, parts = time.perf_counter(), parts + 1
         else:
             rows = _as_fits(work, stack.cells, progress)
     except DnnlabError:
         raise  # the user's to mend, and the same for every stack
     except Exception as problem:  # noqa: BLE001 - one stack's failure is a row that says so, the rest goes on
         error = in_short(problem)
-    yield Entry(stack.key, rows, time.perf_counter() - started, error)
+    yield Entry(stack.key, rows, time.perf_counter() - started, error, parts)
 
 
 _fitting: dict[str, int] = {}

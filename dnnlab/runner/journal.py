@@ -1,8 +1,9 @@
 """The journal of a run: one JSON line a finished stack, append-only, the only primary record.
 
 A line is written with one ``write`` and one ``fsync``, so a kill at any moment costs at most the stack in
-flight. A last line that was cut short is dropped with a warning, and cut off before the next append; a line
-that does not read anywhere else, or does not have its checksum, means that the file was damaged, and raises.
+flight. A last line that was cut short is dropped with a warning, and cut off before the next append. A line
+that does not read anywhere else, does not have its checksum, or holds what no measurement gives, is `Damage`: what it
+held is measured again, and all other lines count.
 """
 
 import dataclasses
@@ -11,14 +12,16 @@ import json
 import os
 import re
 import sys
+import time
 import warnings
 import zlib
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from dnnlab import memory
 from dnnlab.errors import DnnlabError
 
 Rows = dict[str, list[Any]]
@@ -36,6 +39,8 @@ class Entry:
     rows: Rows
     seconds: float
     error: str = ""
+    parts: int = 0
+    """Of a stack that came in parts, in the entry that ends it: how many there are."""
 
     def line(self) -> bytes:
         """The entry as a line, with the CRC-32 of its text: one wrong digit would still read, and be believed."""
@@ -52,8 +57,22 @@ def _read(line: bytes) -> Entry | None:
         entry = Entry(**json.loads(found[2]))
     except (ValueError, TypeError, RecursionError):
         return None
+    if not _has_types(entry):
+        return None
     # Names of layers and the like come a million times.
     return dataclasses.replace(entry, rows={name: _interned(values) for name, values in entry.rows.items()})
+
+
+def _has_types(entry: Entry) -> bool:
+    """Whether the fields are of their types. What the columns hold is the experiment's own."""
+    return (
+        isinstance(entry.stack, str)
+        and isinstance(entry.error, str)
+        and isinstance(entry.seconds, int | float)
+        and isinstance(entry.parts, int)
+        and isinstance(entry.rows, dict)
+        and all(isinstance(column, list) for column in entry.rows.values())
+    )
 
 
 def _interned(values: list[Any]) -> list[Any]:
@@ -62,39 +81,57 @@ def _interned(values: list[Any]) -> list[Any]:
     return [sys.intern(value) if type(value) is str else value for value in values]
 
 
-class Journal:
-    """The journal at ``path``, which need not exist yet."""
+@dataclass(frozen=True)
+class Damage:
+    """A line that is not what was written."""
 
-    def __init__(self, path: Path) -> None:
-        self.path = path
+    line: int
+    why: str
+
+
+Fault = Callable[[Entry], str]
+"""What is wrong with an entry whose checksum is right; empty where nothing is."""
+
+
+class Journal:
+    """The journal at ``path``, which need not exist yet. ``fault`` knows what the entries of its run hold."""
+
+    def __init__(self, path: Path, fault: Fault = lambda entry: "") -> None:
+        self.path, self.fault = path, fault
 
     def read(self) -> dict[str, Entry]:
-        """The last entry of each stack.
-
-        Raises:
-            DnnlabError: a line other than a torn last one does not read.
-        """
+        """The last entry of each stack."""
         return {entry.stack: entry for entry in self.entries()}
 
     def entries(self) -> Iterator[Entry]:
-        """All entries in their order; of one stack the last counts.
+        """All entries in their order; of one stack the last counts."""
+        return (found for found in self._lines() if isinstance(found, Entry))
+
+    def damage(self) -> list[Damage]:
+        """The lines that are not what was written."""
+        return [found for found in self._lines() if isinstance(found, Damage)]
+
+    def _lines(self) -> Iterator[Entry | Damage]:
+        for number, line in enumerate(self._whole_lines(), 1):
+            entry = _read(line)
+            why = "it does not read" if entry is None else self.fault(entry)
+            yield Damage(number, why) if entry is None or why else entry
+
+    def _whole_lines(self) -> Iterator[bytes]:
+        """The lines without their ends.
 
         Raises:
-            DnnlabError: a line other than a torn last one does not read.
+            UsageError: the file is larger than the memory.
         """
         if not self.path.exists():
             return
-        for number, line in enumerate(self._whole_lines(), 1):
-            entry = _read(line)
-            if entry is None:
-                raise DnnlabError(f"{self.path} is damaged at line {number}; restore it, or measure anew with --fresh.")
-            yield entry
-
-    def _whole_lines(self) -> list[bytes]:
-        *lines, rest = self.path.read_bytes().split(b"\n")
-        if rest:
-            warnings.warn(f"{self.path}: the last line was cut short and is measured again", stacklevel=2)
-        return lines
+        memory.require(self.path.stat().st_size, str(self.path))
+        with self.path.open("rb") as file:
+            for line in file:
+                if not line.endswith(b"\n"):
+                    warnings.warn(f"{self.path}: the last line was cut short and is measured again", stacklevel=2)
+                    return
+                yield line[:-1]
 
     @property
     def held(self) -> bool:
@@ -116,15 +153,32 @@ class Journal:
             DnnlabError: another process is writing this run.
         """
         with self.path.open("a+b") as file:
-            try:
-                fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            except BlockingIOError:
+            if not _taken_alone(file.fileno()):
                 raise DnnlabError(
                     f"another process is measuring {self.path.parent}; wait for it, or take --name or --out."
-                ) from None
+                )
             file.truncate(sum(len(line) + 1 for line in self._whole_lines()))
             sync_folder(self.path.parent)
             yield Writer(file.fileno())
+
+
+_PATIENCE = 1.0
+"""Seconds for which whoever looks whether a run is being measured may hold its lock; it takes some microseconds."""
+
+
+def _taken_alone(descriptor: int) -> bool:
+    """Lock an open file, unless another process writes it. Who only looks shares the lock for a moment, and lets it
+    go again."""
+    end = time.monotonic() + _PATIENCE
+    while True:
+        try:
+            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            if time.monotonic() > end:
+                return False
+            time.sleep(0.02)
+        else:
+            return True
 
 
 @dataclass(frozen=True)

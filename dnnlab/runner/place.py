@@ -3,6 +3,9 @@
 from dataclasses import dataclass
 from pathlib import Path
 
+CHECKPOINTS = "checkpoints"
+USED = "checkpoints.txt"
+
 
 @dataclass(frozen=True)
 class Place:
@@ -18,4 +21,20 @@ class Place:
     @property
     def checkpoints(self) -> Path:
         """Trained networks by their content, shared by all runs under the root."""
-        return self.run.parents[1] / "checkpoints"
+        return self.run.parents[1] / CHECKPOINTS
+
+    def uses(self, checkpoint: Path) -> None:
+        """Note that this run starts from ``checkpoint``, so that nobody removes it while the run is there.
+
+        Workers note at the same time: each adds a line, and what is noted twice counts once.
+        """
+        self.run.mkdir(parents=True, exist_ok=True)
+        if checkpoint.name not in used(self.run):
+            with (self.run / USED).open("a") as file:
+                file.write(f"{checkpoint.name}\n")
+
+
+def used(run: Path) -> set[str]:
+    """The names of the checkpoints that the run in the folder ``run`` starts from."""
+    file = run / USED
+    return set(file.read_text(encoding="utf-8", errors="replace").split()) if file.exists() else set()

@@ -30,6 +30,11 @@ class Stack:
         """The keys of those of its parts that are among the ``entries``, in order."""
         return list(itertools.takewhile(entries.__contains__, map(self.part, itertools.count())))
 
+    def complete(self, entries: Mapping[str, Entry]) -> bool:
+        """Whether all of it is among the ``entries``: measured, or failed for a reason that they say."""
+        end = entries.get(self.key)
+        return end is not None and (bool(end.error) or len(self.part_names(entries)) >= end.parts)
+
     def parts(self, entries: Mapping[str, Entry]) -> list[Rows]:
         """Those parts."""
         return [entries[name].rows for name in self.part_names(entries)]

@@ -9,14 +9,11 @@ from contextlib import contextmanager
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
+from dnnlab.errors import plain
+from dnnlab.terminal import say
+
 _EVERY = 5.0
 """Seconds between two lines about parts, which may be many."""
-
-
-def say(message: str, quiet: bool = False) -> None:
-    """A message for the user, on stderr."""
-    if not quiet:
-        print(message, file=sys.stderr, flush=True)
 
 
 class Meter:
@@ -63,11 +60,11 @@ class _Bar(Meter):
         self.progress.update(self.task, completed=self.done + share * of)
 
     def part(self, what: str) -> None:
-        self.progress.update(self.task, description=what)
+        self.progress.update(self.task, description=plain(what))
 
     def finished(self, cells: int, what: str, seconds: float) -> None:
         super().finished(cells, what, seconds)
-        self.progress.update(self.task, completed=self.done, description=what)
+        self.progress.update(self.task, completed=self.done, description=plain(what))
 
 
 @contextmanager

@@ -3,6 +3,7 @@
 A run's own ``spec.toml`` is one without a claim.
 """
 
+import math
 import re
 import tomllib
 from collections.abc import Iterator, Mapping
@@ -19,6 +20,8 @@ _RELATIONS = ("below", "above", "within", "is")
 _CONDITION_KEYS = ("metric", "where", *_RELATIONS, "times", "when")
 _CLAIM_KEYS = ("text", "slide", "holds", "published", "note")
 _KEYS = ("experiment", "options", "claim", *PROFILES)
+_LONGEST = 1_000_000
+"""Bytes of a recipe."""
 
 Row = Mapping[str, Any]
 """The values of columns that name rows of the summary."""
@@ -76,14 +79,32 @@ def read(path: Path) -> Recipe:
         UsageError: the file is missing, is no TOML, or has keys that do not belong or a claim that does not read; the
             line is named.
     """
+    text = _text(path)
     try:
-        text = path.read_text(encoding="utf-8")
         content = tomllib.loads(text)
-    except OSError as problem:
-        raise UsageError(f"cannot read the recipe {path}: {problem.strerror}.") from None
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as problem:
+    except RecursionError:
+        raise UsageError(f"the recipe {path} is nested too deeply; a recipe has tables in tables at most.") from None
+    except ValueError as problem:  # no TOML, or a number of thousands of digits
         raise UsageError(f"the recipe {path} is not TOML: {problem}.") from None
     return _Reader(path, text).recipe(content)
+
+
+def _text(path: Path) -> str:
+    """The text of a recipe; editors of some systems begin it with a byte-order mark.
+
+    Raises:
+        UsageError: it cannot be read, is no text, or is too long for a recipe.
+    """
+    try:
+        if path.exists() and not path.is_file():
+            raise UsageError(f"the recipe {path} is no file; give a file that ends in .toml.")
+        if path.exists() and path.stat().st_size > _LONGEST:
+            raise UsageError(f"the recipe {path} has more than {_LONGEST:,} bytes, which no recipe needs.")
+        return path.read_text(encoding="utf-8-sig")
+    except OSError as problem:
+        raise UsageError(f"cannot read the recipe {path}: {problem.strerror}.") from None
+    except UnicodeDecodeError as problem:
+        raise UsageError(f"the recipe {path} is not TOML: {problem}.") from None
 
 
 @contextmanager
@@ -92,7 +113,7 @@ def located(recipe: Recipe) -> Iterator[None]:
     try:
         yield
     except UsageError as problem:
-        reader = _Reader(recipe.path, recipe.path.read_text(encoding="utf-8"))
+        reader = _Reader(recipe.path, _text(recipe.path))
         names = [n for table in (recipe.options, *recipe.profiles.values()) for n in table]
         told = [n for n in names if f"--{n.replace('_', '-')} " in f"{problem} " or repr(n) in str(problem)]
         place = reader.where(told[0]) if told else str(recipe.path)
@@ -178,4 +199,8 @@ class _Reader:
 
 
 def _is_number(value: object) -> bool:
-    return isinstance(value, int | float) and not isinstance(value, bool)
+    """Whether a measured value can be compared with it: TOML has integers of any size, infinities and nan, too."""
+    try:
+        return isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value)
+    except OverflowError:
+        return False

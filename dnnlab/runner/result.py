@@ -18,6 +18,7 @@ from dnnlab.runner import store
 from dnnlab.runner.conclusions import conclusions
 from dnnlab.runner.experiment import Experiment
 from dnnlab.runner.journal import Journal
+from dnnlab.terminal import tell
 
 
 class Run:
@@ -71,7 +72,7 @@ class Run:
     def show(self) -> None:
         """Print the table to stdout, then in words what came out and what would mend it."""
         show(self.summary, self.schema.summary, self.title, self.schema.tones)
-        print("\n".join(conclusions(self.experiment, self.summary, self.spec)))
+        tell("\n".join(conclusions(self.experiment, self.summary, self.spec)))
 
     def to_json(self) -> str:
         """``{"run": PATH, "summary": [rows]}`` in strict JSON."""

@@ -1,27 +1,23 @@
-"""Measure a spec into its folder, go on where a run broke off, and make every table from the journal."""
+"""Measure a spec into its folder, and go on where a run broke off."""
 
 import datetime
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence, Set
 from typing import Any
 
-import numpy as np
-import pandas as pd
-
-from dnnlab.errors import DnnlabError, UsageError
-from dnnlab.report.columns import Column
-from dnnlab.report.table import fit, to_csv
+from dnnlab.errors import UsageError
 from dnnlab.runner import plan as planning
-from dnnlab.runner import provenance, recipe, store
-from dnnlab.runner.device import choose, keep_freed_memory
+from dnnlab.runner import provenance, reopening, store
+from dnnlab.runner.device import Device, choose, keep_freed_memory
 from dnnlab.runner.engine import Work, entries, side_by_side
 from dnnlab.runner.experiment import Experiment, Spec
 from dnnlab.runner.how import HowToRun
-from dnnlab.runner.journal import Entry, Journal, Rows, Writer
-from dnnlab.runner.options import build, chosen, every
+from dnnlab.runner.journal import Journal, Writer
+from dnnlab.runner.options import chosen, every
 from dnnlab.runner.place import Place
-from dnnlab.runner.progress import meter, say
+from dnnlab.runner.progress import meter
 from dnnlab.runner.result import Run
+from dnnlab.runner.tables import journal_of, write_tables
+from dnnlab.terminal import say
 
 
 def execute(experiment: Experiment, spec: Spec, how: HowToRun, command: str) -> Run:
@@ -46,25 +42,36 @@ def _measured(experiment: Experiment, spec: Spec, how: HowToRun, command: str) -
     plan = planning.make(experiment, spec, device.name)
     name = how.name or store.slug(chosen(spec))
     folder = store.locate(how.out, experiment.name, name, plan.key, how.fresh)
-    journal = Journal(folder.path / store.JOURNAL)
-    record = folder.read_provenance()
+    journal = journal_of(experiment, spec, folder, plan)
+    record = reopening.record_of(folder, experiment, spec, plan, journal)
+    if how.fresh and record.get("state") == "finished":  # what was found was damaged, and is whole again
+        folder = store.locate(how.out, experiment.name, name, plan.key, fresh=True)
+        journal = journal_of(experiment, spec, folder, plan)
+        record = folder.read_provenance()
     if record.get("state") == "finished":
-        if folder.has_tables or journal.read().keys() >= {stack.key for stack in plan.stacks}:
-            say(f"finished on {record['sessions'][-1]['finished']}: {folder.path} (--fresh measures anew)", how.quiet)
-            folder.write_spec(experiment.name, every(spec))
-            return reopen(experiment, folder)
-        say(f"{folder.path} was finished, but what was measured is gone; it is measured again.", how.quiet)
+        if reopening.can_be_shown(folder, record, plan, journal):
+            say(f"finished on {reopening.ended(record)}: {folder.path} (--fresh measures anew)", how.quiet)
+            return reopening.reopen(experiment, folder)
+        say(f"{folder.path} was finished, but some of what was measured is lost; that is measured again.", how.quiet)
+    return _measure_into(folder, Work(experiment, spec, device.name, Place(folder.path)), plan, device, how, command)
+
+
+def _measure_into(
+    folder: store.Folder, work: Work, plan: planning.Plan, device: Device, how: HowToRun, command: str
+) -> Run:
+    """The run of ``plan``, alone in its ``folder``."""
     if device.warning:
         say(f"warning: {device.warning}", how.quiet)
-    spec.fit()
+    work.spec.fit()
     keep_freed_memory()
     folder.make()
     new = not folder.begun
-    work = Work(experiment, spec, device.name, Place(folder.path))
+    journal = journal_of(work.experiment, work.spec, folder, plan)
     with journal.writing() as writer:
         try:
             # The record is read again, now that nobody else writes it.
-            return _measure(work, plan, folder, _begin(folder.read_provenance(), work, plan, command), writer, how)
+            record = reopening.record_of(folder, work.experiment, work.spec, plan, journal)
+            return _measure(work, plan, folder, _begin(record, work, plan, command), journal, writer, how)
         except UsageError:
             if new and not journal.read():
                 folder.discard()
@@ -72,18 +79,25 @@ def _measured(experiment: Experiment, spec: Spec, how: HowToRun, command: str) -
 
 
 def _measure(
-    work: Work, plan: planning.Plan, folder: store.Folder, record: dict[str, Any], writer: Writer, how: HowToRun
+    work: Work,
+    plan: planning.Plan,
+    folder: store.Folder,
+    record: dict[str, Any],
+    journal: Journal,
+    writer: Writer,
+    how: HowToRun,
 ) -> Run:
     """The run of ``plan``, whose provenance is ``record``; what is in its journal is not measured again."""
-    journal = Journal(folder.path / store.JOURNAL)
     done = journal.read()
-    missing = [stack for stack in plan.stacks if stack.key not in done or done[stack.key].error]
+    missing = [stack for stack in plan.stacks if not stack.complete(done) or done[stack.key].error]
     there = len(plan.cells) - sum(len(stack.cells) for stack in missing)
-    folder.write_spec(work.experiment.name, every(work.spec))
+    reopening.write_spec(folder, work.experiment, work.spec)
     folder.write_provenance(record)
     say(f"measuring {len(plan.cells)} cells on {record['machine']['device']}, into {folder.path}", how.quiet)
     if there:
         say(f"{there} of them are there already", how.quiet)
+    for damage in journal.damage() if missing else ():
+        say(f"line {damage.line} of {journal.path} is damaged ({damage.why}); what it held is measured again")
     workers, threads = side_by_side(plan, work.device)
     if workers > 1 and missing and how.engine == "auto":
         say(f"{workers} stacks side by side, {threads} {'thread' if threads == 1 else 'threads'} each", how.quiet)
@@ -97,43 +111,14 @@ def _measure(
                 progress.finished(len(stack.cells), str(stack.cells[0]), seconds[stack.key])
             else:
                 progress.part(str(stack.cells[0]))
-    record["notes"] = list(work.spec.notes())
+    record["notes"] = [*record.get("notes", []), *work.spec.notes()]
     for note in record["notes"]:
         say(f"note: {note}.", how.quiet)
     folder.write_provenance(record)
     run = write_tables(work.experiment, work.spec, folder, plan, journal)
-    record["sessions"][-1]["finished"] = _now()
+    record["sessions"][-1]["finished"] = now()
     record["state"] = "failed" if run.failed else "finished"
-    record["tables"] = provenance.code_digest(["."])
-    folder.write_provenance(record)
-    return run
-
-
-def reopen(experiment: Experiment, folder: store.Folder) -> Run:
-    """A run from its folder. Tables and figures are made again where one is missing or dnnlab has changed.
-
-    Raises:
-        UsageError: the spec is no longer one.
-        DnnlabError: nothing has been measured yet, or a file is damaged.
-    """
-    spec: Any = build(experiment.spec.Spec, recipe.read(folder.path / store.SPEC).options)
-    record = folder.read_provenance()
-    if record.get("tables") == provenance.code_digest(["."]) and folder.has_tables:
-        return Run(folder.path, experiment, spec)
-    if not record:
-        raise DnnlabError(f"{folder.path} holds no run yet; run the command again.")
-    cells = tuple(spec.plan())
-    if sorted(n for _, numbers in record["stacks"] for n in numbers) != list(range(len(cells))):
-        raise DnnlabError(f"{folder.path / store.SPEC} is not what was measured; restore it, or measure anew.")
-    if record["state"] == "running":
-        say(f"{folder.path} is not finished; the same command goes on: {record['sessions'][0]['command']}")
-    # The stacks as they were planned when the run was measured, whatever the code's keys are by now.
-    stacks = [planning.Stack(key, tuple(map(cells.__getitem__, ns)), tuple(ns)) for key, ns in record["stacks"]]
-    plan = planning.Plan(record["key"], cells, tuple(stacks), record["content"])
-    run = write_tables(experiment, spec, folder, plan, Journal(folder.path / store.JOURNAL))
-    if record["state"] != "running":
-        record["tables"] = provenance.code_digest(["."])
-        folder.write_provenance(record)
+    reopening.seal(folder, record)
     return run
 
 
@@ -144,65 +129,17 @@ def _begin(record: dict[str, Any], work: Work, plan: planning.Plan, command: str
         "key": plan.key,
         "state": "running",
         "cells": len(plan.cells),
+        "options": every(work.spec),
         "content": plan.content,
         "versions": provenance.versions(),
         "machine": provenance.machine(work.device),
         "git": provenance.git(),
-        "sessions": [*record.get("sessions", []), {"command": command, "started": _now(), "finished": None}],
-        "stacks": [[stack.key, stack.numbers] for stack in plan.stacks],
+        "sessions": [*record.get("sessions", []), {"command": command, "started": now(), "finished": None}],
+        "stacks": [[stack.key, list(stack.numbers)] for stack in plan.stacks],
+        "notes": [note for note in record.get("notes", []) if note.startswith(reopening.RECOVERED)],
     }
 
 
-def _now() -> str:
+def now() -> str:
+    """The time, with its zone, to the second."""
     return datetime.datetime.now().astimezone().isoformat(timespec="seconds")
-
-
-def write_tables(
-    experiment: Experiment, spec: Spec, folder: store.Folder, plan: planning.Plan, journal: Journal
-) -> Run:
-    """Everything that a run shows, from its journal alone."""
-    from dnnlab.runner.page import write_page
-
-    schema = experiment.columns.schema(spec)
-    cells = cells_table(schema.cells, plan, journal.entries())
-    if cells.empty:
-        raise DnnlabError(f"nothing of {folder.path} has been measured yet; run its command again.")
-    summary = experiment.summary.summarise(cells, spec)
-    to_csv(cells, schema.cells, folder.path / store.CELLS)
-    to_csv(summary, schema.summary, folder.path / store.SUMMARY)
-    write_page(experiment, spec, folder, cells, summary)
-    return Run(folder.path, experiment, spec)
-
-
-def cells_table(columns: Sequence[Column], plan: planning.Plan, entries: Iterable[Entry]) -> pd.DataFrame:
-    """The tidy table in the plan's order: the fields of each cell, then what was measured of it."""
-    sizes = {stack.key: len(stack.cells) for stack in plan.stacks}
-    floats = {column.name for column in columns if column.dtype is float}
-    measured = {entry.stack: _frame(entry, sizes, floats) for entry in entries}
-    parts = []
-    for stack in plan.stacks:
-        names = [*stack.part_names(measured), *([stack.key] if stack.key in measured else [])]
-        if not names:
-            continue
-        rows = pd.concat([measured.pop(name) for name in names], ignore_index=True)
-        parts.append(rows.assign(cell=np.array(stack.numbers)[rows["cell"].to_numpy(int)]))
-    if not parts:
-        return fit(pd.DataFrame(), columns)
-    rows = pd.concat(parts, ignore_index=True).sort_values("cell", kind="stable", ignore_index=True)
-    fields = pd.DataFrame([_fields(cell) for cell in plan.cells])
-    fields = fields.take(rows.pop("cell").to_numpy(int)).reset_index(drop=True)
-    return fit(fields.join(rows), columns)
-
-
-def _frame(entry: Entry, sizes: Mapping[str, int], floats: Set[str]) -> pd.DataFrame:
-    """The rows of an entry; of a failed stack one a cell, with nothing measured and the reason."""
-    failed = {"cell": list(range(sizes.get(entry.stack, 0)))}
-    rows: Rows = failed if entry.error else entry.rows or {"cell": []}
-    # Of a known type: pandas would look at every value of a million rows to find it.
-    typed = {name: np.array(values, float if name in floats else object) for name, values in rows.items()}
-    error = np.full(len(typed["cell"]), entry.error, dtype=object)
-    return pd.DataFrame({"error": error, **typed}, copy=False)
-
-
-def _fields(cell: Any) -> dict[str, Any]:
-    return {name: getattr(cell, name) for name in cell.__dataclass_fields__}

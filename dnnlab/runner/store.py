@@ -12,9 +12,12 @@ import tomli_w
 
 from dnnlab.errors import DnnlabError, UsageError, unknown
 from dnnlab.report import atomic
+from dnnlab.runner.provenance import digest
 
 SPEC, PROVENANCE, JOURNAL = "spec.toml", "provenance.json", "journal.jsonl"
 CELLS, SUMMARY, FIGURES, PAGE = "cells.csv", "summary.csv", "figures", "report.html"
+_CHECKSUM = "checksum"
+"""The entry of the provenance that holds the digest of all others."""
 _SLUG_LENGTH = 40
 _PROVENANCE_KINDS = {
     **dict.fromkeys(("experiment", "key", "state"), str),
@@ -41,11 +44,12 @@ class Folder:
             return {}
         try:
             provenance = json.loads(file.read_bytes())
-            whole = _is_provenance(provenance)
-        except (ValueError, TypeError, KeyError, RecursionError):
+            # The first version wrote no checksum.
+            whole = provenance.pop(_CHECKSUM, None) in (None, digest(provenance)) and _is_provenance(provenance)
+        except (ValueError, TypeError, KeyError, AttributeError, RecursionError):
             whole = False
         if not whole:
-            raise DnnlabError(f"{file} is damaged; restore it, or measure anew with --fresh.")
+            raise DnnlabError(f"{file} is damaged; the command of its run makes it anew, and measures nothing twice.")
         return provenance
 
     @property
@@ -53,10 +57,17 @@ class Folder:
         """Whether anything has been written here."""
         return any((self.path / name).exists() for name in (PROVENANCE, JOURNAL))
 
-    @property
-    def has_tables(self) -> bool:
-        """Whether all is there that the journal is needed for."""
-        return all((self.path / name).exists() for name in (CELLS, SUMMARY, FIGURES, PAGE))
+    def written(self) -> dict[str, str]:
+        """SHA-256 of each table, figure and page, by its path in this folder."""
+        files = [self.path / name for name in (CELLS, SUMMARY, PAGE)]
+        files += sorted(file for file in (self.path / FIGURES).glob("*") if file.is_file())
+        return {file.relative_to(self.path).as_posix(): atomic.sha256(file) for file in files if file.is_file()}
+
+    def changed(self, record: Mapping[str, Any]) -> list[str]:
+        """The files that are missing, or are not as the run of ``record`` wrote them."""
+        files = record.get("files", {})
+        there = self.written()
+        return [name for name, written in files.items() if there.get(name) != written]
 
     def make(self) -> None:
         """Make it where it is not there.
@@ -76,15 +87,26 @@ class Folder:
             self.path.parent.rmdir()
 
     def write_provenance(self, provenance: Mapping[str, Any]) -> None:
-        atomic.write(self.path / PROVENANCE, (json.dumps(provenance, indent=2) + "\n").encode())
+        """Write it with a checksum: it decides which line of the journal belongs to which cell."""
+        checked = {**provenance, _CHECKSUM: digest(provenance)}
+        atomic.write(self.path / PROVENANCE, (json.dumps(checked, indent=2) + "\n").encode())
 
-    def write_spec(self, experiment: str, options: Mapping[str, Any]) -> None:
+    def write_spec(self, experiment: str, options: Mapping[str, Any]) -> str:
         """The spec as a recipe, so that ``dnnlab run FOLDER/spec.toml`` measures the same. Where it is there already
-        nothing is written: a finished run can be shown from a disk that is read alone."""
+        nothing is written: a finished run can be shown from a disk that is read alone.
+
+        Returns:
+            Where what somebody else wrote there is kept, if there was any such thing.
+        """
         content = tomli_w.dumps({"experiment": experiment, "options": dict(options)}).encode()
         file = self.path / SPEC
-        if not file.is_file() or file.read_bytes() != content:
-            atomic.write(file, content)
+        if file.is_file() and file.read_bytes() == content:
+            return ""
+        aside = file.with_suffix(".changed.toml")
+        if file.exists():
+            file.replace(aside)
+        atomic.write(file, content)
+        return str(aside) if aside.exists() else ""
 
 
 def _is_provenance(record: Any) -> bool:
@@ -99,6 +121,7 @@ def _is_provenance(record: Any) -> bool:
         and all(isinstance(session[name], str) for session in record["sessions"] for name in ("command", "started"))
         and all("finished" in session for session in record["sessions"])
         and all(isinstance(n, int) for _, numbers in record["stacks"] for n in numbers)
+        and all(isinstance(record.get(name, {}), dict) for name in ("options", "files"))
     )
 
 
@@ -118,14 +141,24 @@ def path_of(out: Path, experiment: str, name: str, key: str) -> Path:
 def locate(out: Path, experiment: str, name: str, key: str, fresh: bool) -> Folder:
     """The folder of a run: the newest of its key, or with ``fresh`` one beside it.
 
-    A fresh run that was interrupted goes on. The path is absolute, wherever a network of the user's may go.
+    A fresh run that was interrupted goes on, as does one whose provenance is damaged. The path is absolute, wherever a
+    network of the user's may go.
     """
     first = path_of(out.absolute(), experiment, name, key)
     newest, number = first, 1
     while (following := first if number == 1 else first.with_name(f"{first.name}-{number}")).exists():
         newest, number = following, number + 1
-    goes_on = newest != first and Folder(newest).read_provenance().get("state") == "running"
+    goes_on = newest != first and _goes_on(Folder(newest))
     return Folder(following if fresh and not goes_on else newest)
+
+
+def _goes_on(folder: Folder) -> bool:
+    """Whether its run was interrupted, or may have been."""
+    try:
+        record = folder.read_provenance()
+    except DnnlabError:
+        return True
+    return record["state"] == "running" if record else folder.begun
 
 
 def every(out: Path) -> Iterator[Folder]:
@@ -136,8 +169,15 @@ def every(out: Path) -> Iterator[Folder]:
     """
     if out.exists() and not out.is_dir():
         raise UsageError(f"--out {out} is no folder.")
-    found = sorted(out.glob(f"*/*/{PROVENANCE}"), key=lambda file: file.stat().st_mtime, reverse=True)
-    return (Folder(file.parent) for file in found)
+    # Other things with a provenance, such as a published ledger, are no runs.
+    folders = {file.parent for name in (JOURNAL, SPEC) for file in out.glob(f"*/*/{name}")}
+    return (Folder(path) for path in sorted(folders, key=_age, reverse=True))
+
+
+def _age(path: Path) -> float:
+    """When the run in ``path`` was last written to."""
+    times = [file.stat().st_mtime for name in (PROVENANCE, JOURNAL, SPEC) if (file := path / name).exists()]
+    return times[0] if times else 0.0
 
 
 def find(text: str, out: Path) -> Folder:
@@ -148,7 +188,7 @@ def find(text: str, out: Path) -> Folder:
         UsageError: none or several fit.
     """
     for path in (Path(text), out / text, Path(text).parent if Path(text).name == SPEC else Path(text)):
-        if (path / SPEC).is_file():
+        if any((path / name).is_file() for name in (SPEC, JOURNAL)):
             return Folder(path)
     runs = list(every(out))
     fitting = [run for run in runs if text == run.path.name] or [run for run in runs if text in run.path.name]

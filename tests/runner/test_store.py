@@ -59,7 +59,7 @@ def test_a_spec_is_toml_that_says_what_ran(tmp_path):
 def test_damaged_provenance_is_one_sentence(tmp_path, content):
     folder = run(tmp_path, "a-1")
     (folder / "provenance.json").write_bytes(content)
-    with pytest.raises(DnnlabError, match=r"provenance.json is damaged; restore it, or measure anew with --fresh\."):
+    with pytest.raises(DnnlabError, match=r"provenance.json is damaged; the command of its run makes it anew"):
         Folder(folder).read_provenance()
 
 

@@ -1,0 +1,53 @@
+"""How much memory is left, asked before something large is read or built. Importing this module is light."""
+
+import os
+from pathlib import Path
+
+from dnnlab.errors import UsageError
+
+_NO_LIMIT = 2**63
+
+
+def available() -> int:
+    """Bytes that a process may still take without swapping: what Linux says, within the limit of its control group;
+    elsewhere half of what the machine has."""
+    try:
+        lines = Path("/proc/meminfo").read_text().splitlines()
+    except FileNotFoundError:
+        return os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE") // 2
+    kibibytes = next(line.split()[1] for line in lines if line.startswith("MemAvailable:"))
+    return min(int(kibibytes) * 1024, _left_in_group())
+
+
+def _left_in_group() -> int:
+    """What a container leaves to its processes, which may be less than what the machine has."""
+    group = Path("/sys/fs/cgroup")
+    try:
+        most, taken, parts = ((group / f"memory.{name}").read_text() for name in ("max", "current", "stat"))
+    except OSError:  # no such group, or none that may be read
+        return _NO_LIMIT
+    if not most.strip().isdecimal():
+        return _NO_LIMIT
+    cached = [int(line.split()[1]) for line in parts.splitlines() if line.startswith("file ")]
+    return max(0, int(most) - int(taken) + sum(cached))  # cached files give way to what a program needs
+
+
+def require(size: int, what: str) -> None:
+    """Refuse what takes ``size`` bytes of memory where fewer are left; ``what`` names it at the start of a sentence.
+
+    Raises:
+        UsageError: it does not fit.
+    """
+    left = available()
+    if size > left:
+        raise UsageError(f"{what} takes {written(size)} of memory, and {written(left)} are left on this machine.")
+
+
+def written(size: float) -> str:
+    """``size`` bytes to read: ``3.2 MB``, ``64 GB``."""
+    unit = "bytes"
+    for larger in ("kB", "MB", "GB", "TB"):
+        if size < 1000:
+            break
+        size, unit = size / 1000, larger
+    return f"{size:.0f} {unit}" if unit == "bytes" or size >= 100 else f"{size:.3g} {unit}"

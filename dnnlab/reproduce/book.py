@@ -1,0 +1,114 @@
+"""The ledger on the disk: several processes may write it at once, and a kill at any moment costs no verdict."""
+
+import hashlib
+import json
+import time
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from dnnlab.report import atomic
+from dnnlab.report.table import csv_parts, read_csv, to_json
+from dnnlab.reproduce import ledger, page
+from dnnlab.reproduce.columns import LEDGER
+from dnnlab.runner import provenance
+from dnnlab.runner.device import choose
+from dnnlab.terminal import say
+
+LEDGER_CSV, LEDGER_JSON, LEDGER_PAGE = "ledger.csv", "ledger.json", "ledger.html"
+_CHECKSUMS = ".ledger.sha256"
+"""The checksums that ``ledger.csv`` may have: as it is, and as it is about to be."""
+_EVERY = 30.0
+"""Seconds between two writings of the page, which takes in the figures of all runs."""
+
+Row = dict[str, Any]
+
+
+@dataclass
+class Book:
+    """The ledger in ``folder``. Each verdict is on the disk as soon as it is known."""
+
+    folder: Path
+    title: str
+    profile: str
+    own: bool
+    """Whether the recipes are a user's own, which a file names, and not the lecture's, which part and name do."""
+    published: float = 0.0
+
+    def begin(self, asked: Sequence[ledger.Task], whole: bool) -> None:
+        """Enter the claims that are ``asked`` and have no verdict yet as not run. Where the ledger is to be ``whole``,
+        claims that are no longer there are left out."""
+        with self._open() as rows:
+            fresh = {self._key(row): row for row in map(ledger.not_run, asked)}
+            kept = {key: row for key, row in rows.items() if key in fresh or not whole}
+            rows.clear()
+            rows |= {**fresh, **kept}
+
+    def enter(self, row: Row) -> None:
+        """Write down a verdict; the page now and then."""
+        with self._open() as rows:
+            rows[self._key(row)] = row
+        if time.monotonic() - self.published > _EVERY:
+            self.publish()
+
+    def publish(self) -> None:
+        """Write the ledger as JSON and as a page, too."""
+        with self._open() as rows:
+            told = _sorted(rows)
+            atomic.write(self.folder / LEDGER_JSON, f"{to_json(ledger.table(told))}\n".encode())
+            record = {**provenance.versions(), **_flat(provenance.machine(choose("auto").name))}
+            page.write(self.page, self.title, told, self.profile, record | _flat(provenance.git()))
+        self.published = time.monotonic()
+
+    @property
+    def page(self) -> Path:
+        """The ledger's page."""
+        return self.folder / LEDGER_PAGE
+
+    def _key(self, row: Row) -> tuple[str, ...]:
+        return (row["command"],) if self.own else (row["part"], row["recipe"])
+
+    @contextmanager
+    def _open(self) -> Iterator[dict[tuple[str, ...], Row]]:
+        """The rows by their claim, while nobody else changes them; what was changed is written."""
+        with atomic.locked(self.folder / ".lock"):
+            before = self._read()
+            rows = {self._key(row): row for row in before}
+            yield rows
+            if list(rows.values()) != before:
+                self._write(_sorted(rows))
+
+    def _read(self) -> list[Row]:
+        file, checksums = self.folder / LEDGER_CSV, self.folder / _CHECKSUMS
+        if not file.exists():
+            return []
+        try:
+            # The first version wrote no checksums.
+            if not checksums.exists() or atomic.sha256(file) in checksums.read_text().split():
+                rows: list[dict[Any, Any]] = read_csv(file, LEDGER).to_dict("records")
+                return rows
+        except ValueError:
+            fault = "does not read"
+        else:
+            fault = "is not as it was written"
+        aside = file.with_suffix(".changed.csv")
+        file.replace(aside)
+        say(f"{file} {fault}; it is kept as {aside.name}, and begun anew. Finished runs are not measured again.")
+        return []
+
+    def _write(self, rows: Sequence[Row]) -> None:
+        file, checksums = self.folder / LEDGER_CSV, self.folder / _CHECKSUMS
+        content = b"".join(csv_parts(ledger.table(rows), LEDGER))
+        held = [atomic.sha256(file)] if file.exists() else []
+        atomic.write(checksums, " ".join([*held, hashlib.sha256(content).hexdigest()]).encode())
+        atomic.write(file, content)
+
+
+def _sorted(rows: dict[tuple[str, ...], Row]) -> list[Row]:
+    return sorted(rows.values(), key=lambda row: (row["part"], row["recipe"]))  # whatever was decided last
+
+
+def _flat(record: dict[str, Any]) -> dict[str, str]:
+    return {name: value if isinstance(value, str) else json.dumps(value) for name, value in record.items()}

@@ -1,0 +1,179 @@
+"""A run that lies in its folder: is it as it was written, what can be mended, and what is shown.
+
+The journal is the primary record. Tables, figures and page are made again from it wherever they are not what was
+written; the provenance, which says what belongs to which cell, is made again from the options and the journal.
+"""
+
+from typing import Any
+
+from dnnlab.errors import DnnlabError, listing
+from dnnlab.runner import plan as planning
+from dnnlab.runner import provenance, recipe, store
+from dnnlab.runner.device import choose
+from dnnlab.runner.experiment import Experiment, Spec
+from dnnlab.runner.journal import Journal
+from dnnlab.runner.options import build, every
+from dnnlab.runner.result import Run
+from dnnlab.runner.tables import journal_of, write_tables
+from dnnlab.terminal import say
+
+RECOVERED = "the provenance was damaged or missing"
+"""How the note begins that a recovered run keeps."""
+_UNKNOWN = "not known"
+
+
+def record_of(
+    folder: store.Folder, experiment: Experiment, spec: Spec, plan: planning.Plan, journal: Journal
+) -> dict[str, Any]:
+    """The provenance of the run of ``plan``; recovered from its journal where it is damaged or missing, which is said.
+    Empty where nothing has been measured."""
+    try:
+        record = folder.read_provenance()
+    except DnnlabError:
+        record = {}
+    done = {} if record else journal.read()
+    if record or not done:
+        return record
+    whole = all(stack.complete(done) for stack in plan.stacks)
+    ended = "finished" if not any(entry.error for entry in done.values()) else "failed"
+    record = {
+        "experiment": experiment.name,
+        "key": plan.key,
+        "state": ended if whole else "running",
+        "cells": len(plan.cells),
+        "options": every(spec),
+        "content": plan.content,
+        "versions": {},
+        "machine": {},
+        "git": {},
+        "sessions": [{"command": _UNKNOWN, "started": _UNKNOWN, "finished": _UNKNOWN}],
+        "stacks": [[stack.key, list(stack.numbers)] for stack in plan.stacks],
+        "notes": [
+            f"{RECOVERED} and was made again from the journal, so the versions and the machine of what was measured "
+            "before are not known"
+        ],
+    }
+    say(f"{folder.path / store.PROVENANCE} was damaged or missing; it is made again from the journal.")
+    folder.write_provenance(record)
+    return record
+
+
+def can_be_shown(folder: store.Folder, record: dict[str, Any], plan: planning.Plan, journal: Journal) -> bool:
+    """Whether a finished run needs no measurement: its tables are as they were written, or can be made again."""
+    if record.get("files") and not folder.changed(record):
+        return True
+    done = journal.read()
+    return all(stack.complete(done) for stack in plan.stacks)
+
+
+def ended(record: dict[str, Any]) -> str:
+    """When the last session of a run ended, as a sentence says it."""
+    when = str(record["sessions"][-1]["finished"])
+    return "a day that is not known" if when == _UNKNOWN else when
+
+
+def reopen(experiment: Experiment, folder: store.Folder) -> Run:
+    """A run from its folder. Tables, figures and page are made again where one is not as it was written, or dnnlab has
+    changed.
+
+    Raises:
+        UsageError: the spec is no longer one.
+        DnnlabError: nothing has been measured yet, or what is damaged cannot be made again.
+    """
+    spec, record, plan = _described(experiment, folder)
+    write_spec(folder, experiment, spec)
+    changed = folder.changed(record)
+    if record.get("files") and record.get("tables") == provenance.code_digest(["."]) and not changed:
+        return Run(folder.path, experiment, spec)
+    if record["state"] == "running":
+        say(f"{folder.path} is not finished; the same command goes on: {record['sessions'][0]['command']}")
+    elif changed:
+        verb = "is" if len(changed) == 1 else "are"
+        say(f"{listing(changed)} of {folder.path} {verb} not as written; made again from the journal.")
+    journal = journal_of(experiment, spec, folder, plan)
+    if record["state"] != "running":
+        _require_whole(journal, plan, folder)
+    run = write_tables(experiment, spec, folder, plan, journal)
+    if record["state"] != "running":
+        seal(folder, record)
+    return run
+
+
+def seal(folder: store.Folder, record: dict[str, Any]) -> None:
+    """Note in the provenance what code wrote the tables, figures and page, and their checksums."""
+    record["tables"] = provenance.code_digest(["."])
+    record["files"] = folder.written()
+    folder.write_provenance(record)
+
+
+def write_spec(folder: store.Folder, experiment: Experiment, spec: Spec) -> None:
+    """Write the options of the run as a recipe; what somebody else wrote in its place is kept beside it."""
+    aside = folder.write_spec(experiment.name, every(spec))
+    if aside:
+        say(f"{folder.path / store.SPEC} was not what was measured; it is written again, and the other is {aside}.")
+
+
+def experiment_of(folder: store.Folder) -> str:
+    """The name of the experiment that a run is of.
+
+    Raises:
+        UsageError: neither provenance nor spec says.
+    """
+    try:
+        record = folder.read_provenance()
+    except DnnlabError:
+        record = {}
+    return str(record["experiment"]) if record else recipe.read(folder.path / store.SPEC).experiment
+
+
+def _described(experiment: Experiment, folder: store.Folder) -> tuple[Any, dict[str, Any], planning.Plan]:
+    """The spec, the provenance and the plan of the run in ``folder``, as they were when it was measured.
+
+    Raises:
+        UsageError: the options are no longer ones.
+        DnnlabError: nothing has been measured, or nothing says what was.
+    """
+    try:
+        record = folder.read_provenance()
+    except DnnlabError:
+        record = {}
+    options = record.get("options") or recipe.read(folder.path / store.SPEC).options
+    spec: Any = build(experiment.spec.Spec, options)
+    if not record:
+        return spec, *_recovered(experiment, folder, spec)
+    cells = tuple(spec.plan())
+    if sorted(n for _, numbers in record["stacks"] for n in numbers) != list(range(len(cells))):
+        raise DnnlabError(f"{folder.path / store.SPEC} is not what was measured; restore it, or measure anew.")
+    # The stacks as they were planned when the run was measured, whatever the code's keys are by now.
+    stacks = [planning.Stack(key, tuple(map(cells.__getitem__, ns)), tuple(ns)) for key, ns in record["stacks"]]
+    return spec, record, planning.Plan(record["key"], cells, tuple(stacks), record["content"])
+
+
+def _recovered(experiment: Experiment, folder: store.Folder, spec: Any) -> tuple[dict[str, Any], planning.Plan]:
+    plan = planning.make(experiment, spec, choose(spec.device).name)
+    if f"-{plan.key}" not in folder.path.name:
+        raise DnnlabError(
+            f"{folder.path / store.PROVENANCE} is damaged or missing, and spec.toml or dnnlab has changed since, so "
+            "what belongs to which row is not known; restore that file, or run the command again, which measures anew "
+            "and leaves this folder as it is."
+        )
+    record = record_of(folder, experiment, spec, plan, journal_of(experiment, spec, folder, plan))
+    if not record:
+        raise DnnlabError(f"{folder.path} holds no run yet; run the command again.")
+    return record, plan
+
+
+def _require_whole(journal: Journal, plan: planning.Plan, folder: store.Folder) -> None:
+    """See that the journal of a run that has ended still holds all of it.
+
+    Raises:
+        DnnlabError: it does not.
+    """
+    done = journal.read()
+    if all(stack.complete(done) for stack in plan.stacks):
+        return
+    lines = ", ".join(f"line {damage.line}: {damage.why}" for damage in journal.damage()) or "lines are missing"
+    raise DnnlabError(
+        f"{journal.path} is damaged ({lines}); dnnlab run {folder.path / store.SPEC} --out {folder.path.parents[1]} "
+        "measures what is lost again, and nothing else."
+    )

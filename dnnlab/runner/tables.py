@@ -1,0 +1,132 @@
+"""What a run's journal must hold, and the tables, figures and page that are made of it alone."""
+
+import math
+from collections.abc import Iterable, Mapping, Sequence, Set
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from dnnlab.errors import DnnlabError, in_short
+from dnnlab.report.columns import Column
+from dnnlab.report.table import fit, to_csv
+from dnnlab.runner import plan as planning
+from dnnlab.runner import store
+from dnnlab.runner.experiment import Experiment, Spec
+from dnnlab.runner.journal import Entry, Fault, Journal, Rows
+from dnnlab.runner.result import Run
+
+
+def journal_of(experiment: Experiment, spec: Spec, folder: store.Folder, plan: planning.Plan) -> Journal:
+    """The journal of the run of ``plan``, which knows what its entries hold."""
+    return Journal(folder.path / store.JOURNAL, _fault(plan, experiment.columns.schema(spec).cells))
+
+
+def write_tables(
+    experiment: Experiment, spec: Spec, folder: store.Folder, plan: planning.Plan, journal: Journal
+) -> Run:
+    """Everything that a run shows, from its journal alone.
+
+    Raises:
+        DnnlabError: nothing has been measured yet, or what the journal holds makes no tables.
+    """
+    from dnnlab.runner.page import write_page
+
+    schema = experiment.columns.schema(spec)
+    cells = cells_table(schema.cells, plan, journal.entries())
+    if cells.empty:
+        raise DnnlabError(f"nothing of {folder.path} has been measured yet; run its command again.")
+    try:
+        summary = experiment.summary.summarise(cells, spec)
+        to_csv(cells, schema.cells, folder.path / store.CELLS)
+        to_csv(summary, schema.summary, folder.path / store.SUMMARY)
+        write_page(experiment, spec, folder, cells, summary)
+    except (DnnlabError, OSError):
+        raise
+    except Exception as problem:
+        raise DnnlabError(
+            f"no table can be made of {journal.path} ({in_short(problem)}); if nobody changed that file, this is a "
+            "fault of dnnlab: please report it."
+        ) from problem
+    return Run(folder.path, experiment, spec)
+
+
+def cells_table(columns: Sequence[Column], plan: planning.Plan, entries: Iterable[Entry]) -> pd.DataFrame:
+    """The tidy table in the plan's order: the fields of each cell, then what was measured of it."""
+    sizes = {stack.key: len(stack.cells) for stack in plan.stacks}
+    floats = {column.name for column in columns if column.dtype is float}
+    measured = {entry.stack: _frame(entry, sizes, floats) for entry in entries}
+    parts = []
+    for stack in plan.stacks:
+        names = [*stack.part_names(measured), *([stack.key] if stack.key in measured else [])]
+        if not names:
+            continue
+        rows = pd.concat([measured.pop(name) for name in names], ignore_index=True)
+        parts.append(rows.assign(cell=np.array(stack.numbers)[rows["cell"].to_numpy(int)]))
+    if not parts:
+        return fit(pd.DataFrame(), columns)
+    rows = pd.concat(parts, ignore_index=True).sort_values("cell", kind="stable", ignore_index=True)
+    fields = pd.DataFrame([_fields(cell) for cell in plan.cells])
+    fields = fields.take(rows.pop("cell").to_numpy(int)).reset_index(drop=True)
+    return fit(fields.join(rows), columns)
+
+
+def _frame(entry: Entry, sizes: Mapping[str, int], floats: Set[str]) -> pd.DataFrame:
+    """The rows of an entry; of a failed stack one a cell, with nothing measured and the reason."""
+    failed = {"cell": list(range(sizes.get(entry.stack, 0)))}
+    rows: Rows = failed if entry.error else entry.rows or {"cell": []}
+    # Of a known type: pandas would look at every value of a million rows to find it.
+    typed = {name: np.array(values, float if name in floats else object) for name, values in rows.items()}
+    error = np.full(len(typed["cell"]), entry.error, dtype=object)
+    return pd.DataFrame({"error": error, **typed}, copy=False)
+
+
+def _fields(cell: Any) -> dict[str, Any]:
+    return {name: getattr(cell, name) for name in cell.__dataclass_fields__}
+
+
+def _fault(plan: planning.Plan, columns: Sequence[Column]) -> Fault:
+    """What is wrong with an entry of ``plan`` beside the schema of its table: somebody who changes a journal can mend
+    its checksums too, and a table must not be made of cells that do not exist and of text in the place of numbers."""
+    sizes = {stack.key: len(stack.cells) for stack in plan.stacks}
+    types = {column.name: column.dtype for column in columns}
+
+    def fault(entry: Entry) -> str:
+        whole, _, part = entry.stack.partition(".")
+        if entry.error or not entry.rows or whole not in sizes:
+            return ""
+        if len({len(values) for values in entry.rows.values()}) > 1:
+            return "its columns are of unequal length"
+        cells = entry.rows.get("cell")
+        if cells is None or any(type(cell) is not int or not 0 <= cell < sizes[whole] for cell in cells):
+            return f"its column cell does not number the {sizes[whole]} cells of the stack"
+        if not part and len(set(cells)) < sizes[whole]:
+            return "it lacks cells of its stack"
+        strange = [name for name, values in entry.rows.items() if not _holds(values, types.get(name))]
+        return f"its column {strange[0]} holds something else than it should" if strange else ""
+
+    return fault
+
+
+_LARGEST = {int: 2**63 - 1, float: 2**1023}
+"""Whole numbers that a column can hold."""
+
+
+def _holds(values: Sequence[Any], dtype: type | None) -> bool:
+    """Whether a column of ``dtype`` can hold the ``values``; one of no known type holds any text, number or truth."""
+    kinds = set(map(type, values)) - {type(None)}
+    if dtype is None:
+        return kinds <= {str, int, float, bool}
+    if dtype is str:
+        return kinds <= {str} or all(value is None or type(value) is str or value != value for value in values)
+    if dtype is bool:
+        return kinds <= {bool} or all(value is None or type(value) is bool or value != value for value in values)
+    if not kinds <= {int, float, bool}:
+        return False
+    if int in kinds and any(abs(value) > _LARGEST[dtype] for value in values if type(value) is int):
+        return False
+    return dtype is float or all(_is_whole(value) for value in values if type(value) is float)
+
+
+def _is_whole(value: float) -> bool:
+    return math.isnan(value) or (value.is_integer() and abs(value) <= _LARGEST[int])

@@ -1,0 +1,53 @@
+"""What reaches the terminal: every text passes here, and none of it can steer the terminal.
+
+Names of files, tensors, runs and classes come from anywhere, and may hold control characters. A test holds all other
+modules to printing through this one. Importing it does not import Rich.
+"""
+
+import sys
+from typing import TYPE_CHECKING
+
+from dnnlab.errors import plain
+
+if TYPE_CHECKING:
+    from rich.text import Text
+
+_PIPED = 400
+"""Characters that a table may be wide where no terminal says how wide it is."""
+
+
+def clean(text: str) -> str:
+    """``text`` with its control characters written out; its lines stay lines."""
+    return "\n".join(map(plain, text.split("\n")))
+
+
+def tell(text: object) -> None:
+    """Print ``text`` to stdout: what the command was asked for."""
+    print(clean(str(text)))
+
+
+def say(message: str, quiet: bool = False) -> None:
+    """Print a message for the user to stderr."""
+    if not quiet:
+        print(clean(message), file=sys.stderr, flush=True)
+
+
+def tell_rows(headings: list[str], rows: list[list[str]]) -> None:
+    """Print ``rows`` of text under their ``headings`` to stdout, in full whether or not that is a terminal."""
+    from rich.console import Console
+    from rich.table import Table
+
+    table = Table(box=None, pad_edge=False)
+    for heading in headings:
+        table.add_column(heading, overflow="fold")
+    for row in rows:
+        table.add_row(*map(_literal, row))
+    piped = not sys.stdout.isatty()
+    Console(width=_PIPED if piped else None, soft_wrap=piped).print(table)
+
+
+def _literal(text: str) -> "Text":
+    """``text`` for Rich, which would read ``[bold]`` in a name as markup."""
+    from rich.text import Text
+
+    return Text(plain(text))
