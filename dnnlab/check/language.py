@@ -32,6 +32,8 @@ _RELATIONS: dict[type[ast.cmpop], tuple[str, Callable[[Value, Value], bool]]] = 
     ast.GtE: ("≥", operator.ge),
 }
 _LONGEST = 500
+_SHOWN = 80
+"""Characters of an expression that an error repeats."""
 _LARGEST_BITS = 4096
 """Of a whole power that is still computed exactly."""
 
@@ -86,20 +88,28 @@ def parse(text: str, quantities: Mapping[str, object]) -> Statement:
         UsageError: it does not read.
     """
     refusal = UsageError(
-        f"statement {text!r} does not read; write two sides and a relation, such as 0.25^20 = 9.09e-13 or "
+        f"statement {_short(text)!r} does not read; write two sides and a relation, such as 0.25^20 = 9.09e-13 or "
         "params(resnet50) < params(resnet34)."
     )
     if len(text) > _LONGEST:
         raise UsageError(f"a statement of {len(text)} characters is too long; at most {_LONGEST}.")
     try:
         tree = ast.parse(_translated(text), mode="eval").body
-    except (SyntaxError, ValueError, MemoryError, RecursionError):
+        ast.unparse(tree)  # the derivation shows it again, which takes more room than reading it
+    except RecursionError:
+        raise UsageError(f"statement {_short(text)!r} is nested too deeply; write it with fewer signs.") from None
+    except (SyntaxError, ValueError, MemoryError):
         raise refusal from None
     if not isinstance(tree, ast.Compare) or len(tree.ops) != 1 or type(tree.ops[0]) not in _RELATIONS:
         raise refusal
     for side in (tree.left, tree.comparators[0]):
         _check(side, quantities, refusal)
     return Statement(text, tree.left, tree.comparators[0], type(tree.ops[0]))
+
+
+def _short(text: str) -> str:
+    """As much of ``text`` as a sentence holds."""
+    return text if len(text) <= _SHOWN else f"{text[:_SHOWN]}…"
 
 
 def _check(node: ast.expr, quantities: Mapping[str, object], refusal: UsageError) -> None:
@@ -134,13 +144,15 @@ def value(node: ast.expr, quantities: Mapping[str, Quantity]) -> Value:
         UsageError: a division by zero, a number out of range, or a function that does not take its arguments.
     """
     try:
-        return _value(node, quantities)
+        found = _value(node, quantities)
+        if math.isfinite(found):  # a whole number too large for a float overflows here
+            return found
     except ZeroDivisionError:
-        raise UsageError(f"{ast.unparse(node)} divides by zero.") from None
+        raise UsageError(f"{_short(ast.unparse(node))} divides by zero.") from None
     except (OverflowError, ValueError) as problem:
         if isinstance(problem, UsageError):
             raise
-        raise UsageError(f"{ast.unparse(node)} is out of the range of numbers.") from None
+    raise UsageError(f"{_short(ast.unparse(node))} is out of the range of numbers, which ends at some 1.8e308.")
 
 
 def _value(node: ast.expr, quantities: Mapping[str, Quantity]) -> Value:

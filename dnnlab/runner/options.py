@@ -156,7 +156,7 @@ def _one(field: Field, value: object) -> object:
 
 
 def _convert(field: Field, value: object) -> object:
-    refusal = UsageError(f"{field.option} must be {field.wanted}, not {str(value)!r}.")
+    refusal = UsageError(f"{field.option} must be {field.wanted}, not {_shown(value)}.")
     if field.kind is bool or isinstance(value, bool):
         if field.kind is not bool or not isinstance(value, bool):
             raise refusal
@@ -187,6 +187,19 @@ def _convert(field: Field, value: object) -> object:
     if not whole or not finite or (low is not None and number < low) or (high is not None and number > high):
         raise refusal
     return number
+
+
+_LONGEST_SHOWN = 80
+"""Characters of a value that an error repeats."""
+
+
+def _shown(value: object) -> str:
+    """``value`` as an error repeats it; Python refuses to write out a whole number of thousands of digits."""
+    try:
+        text = str(value)
+    except ValueError:
+        return "a number of thousands of digits"
+    return repr(text if len(text) <= _LONGEST_SHOWN else f"{text[:_LONGEST_SHOWN]}…")
 
 
 def command_signature(*classes: type) -> inspect.Signature:

@@ -84,8 +84,10 @@ def read(path: Path) -> Recipe:
         content = tomllib.loads(text)
     except RecursionError:
         raise UsageError(f"the recipe {path} is nested too deeply; a recipe has tables in tables at most.") from None
-    except ValueError as problem:  # no TOML, or a number of thousands of digits
+    except tomllib.TOMLDecodeError as problem:
         raise UsageError(f"the recipe {path} is not TOML: {problem}.") from None
+    except ValueError:  # Python reads no longer ones
+        raise UsageError(f"the recipe {path} has a number of thousands of digits; write a shorter one.") from None
     return _Reader(path, text).recipe(content)
 
 
