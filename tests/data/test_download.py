@@ -410,6 +410,8 @@ def test_what_is_broken_in_a_folder_is_replaced_and_the_rest_stays(root, publish
         {f"{BINS}/test_batch.bin": link(f"{BINS}/test_batch.bin", "/etc/passwd")},
         {f"../{BINS}/test_batch.bin": b"x"},
         {f"{BINS}/test_batch.bin": bytes(1 << 24)},
+        {"test_batch.bin": bytes(30 * 3073)},
+        {f"other/{BINS}/test_batch.bin": bytes(30 * 3073)},
     ],
 )
 def test_of_an_archive_only_the_known_files_are_unpacked(root, publish_cifar, cifar_files, evil):
@@ -421,6 +423,7 @@ def test_of_an_archive_only_the_known_files_are_unpacked(root, publish_cifar, ci
         with pytest.raises(DnnlabError, match=r"lacks test_batch\.bin, or"):
             download("cifar10", progress=False)
     assert everything(root.parent) == sorted(f"{root.name}/{name}" for name in good)
+    assert {name: (root / name).read_bytes() for name in good} == good
 
 
 def test_an_archive_that_is_none_or_lacks_files(root, publish_cifar, cifar_files):

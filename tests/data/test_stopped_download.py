@@ -1,5 +1,6 @@
 """Stopped at any moment or beside another, `dnnlab data get` leaves whole files, and the next one mends the rest."""
 
+import fcntl
 import signal
 import threading
 import time
@@ -114,7 +115,7 @@ def test_two_at_once_download_once(root, server, publish, half, get, arriving, m
 
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGKILL])
-def test_who_waits_goes_on_where_the_first_is_stopped(number, root, publish, half, get, arriving, mnist_files):
+def test_who_waits_goes_on_where_the_first_is_stopped(number, root, server, publish, half, get, arriving, mnist_files):
     publish("mnist", mnist_files)
     half(IMAGES)
     first = get("mnist")
@@ -122,11 +123,34 @@ def test_who_waits_goes_on_where_the_first_is_stopped(number, root, publish, hal
     second = get("mnist")
     assert second.stderr.readline() == WAITING
     publish("mnist", mnist_files)
+    more = half(IMAGES)
+    server.asked.clear()
     first.send_signal(number)
     first.communicate()
-    assert second.communicate() == (f"{root / 'MNIST/raw'}\n", "")
-    assert second.returncode == 0
+    arriving(second, root / "MNIST/raw")
+    third = get("mnist")
+    assert third.stderr.readline() == WAITING
+    more.set()
+    for process in (second, third):
+        assert process.communicate() == (f"{root / 'MNIST/raw'}\n", "")
+        assert process.returncode == 0
     assert names(root / "MNIST/raw") == sorted(mnist_files)
+
+
+def test_who_waited_does_not_download_an_archive_that_is_unpacked_by_then(root, server, publish, put, get, cifar_files):
+    publish(
+        "cifar10", {"cifar-10-binary.tar.gz": b"never asked for"}, {name: len(c) for name, c in cifar_files.items()}
+    )
+    lock = put(root / "cifar-10-batches-bin", {".download.lock": b""}) / ".download.lock"
+    with lock.open("wb") as held:
+        fcntl.flock(held, fcntl.LOCK_EX)
+        process = get("cifar10")
+        assert process.stderr.readline() == WAITING.replace("mnist", "cifar10")
+        put(lock.parent, cifar_files)
+        lock.unlink()
+    assert process.communicate() == (f"{lock.parent}\n", "")
+    assert server.asked == []
+    assert names(lock.parent) == sorted(cifar_files)
 
 
 def test_who_waits_can_be_stopped_and_harms_nobody(root, publish, half, get, arriving, mnist_files):
