@@ -1,12 +1,25 @@
-"""Downloads of the published data sets, checked against their published checksums."""
+"""Downloads of the published data sets, checked against their published sizes and checksums.
 
+Every temporary file has a name that never changes, so that what a killed download leaves is removed by the next.
+"""
+
+import fcntl
+import hashlib
 import os
+import shutil
+import sys
 import tarfile
-import tempfile
+from collections.abc import Iterator, Mapping
+from contextlib import closing, contextmanager
 from pathlib import Path
+from typing import BinaryIO
 
-from dnnlab.data.files import data_root
-from dnnlab.data.kinds import KINDS, Remote, remote_folder
+from rich.console import Console
+from rich.progress import BarColumn, DownloadColumn, Progress, TaskProgressColumn, TextColumn, TimeRemainingColumn
+
+from dnnlab.data.files import CHUNK, data_root
+from dnnlab.data.kinds import KINDS, Published, Remote, remote_folder
+from dnnlab.data.web import pieces
 from dnnlab.errors import DnnlabError, UsageError, listing, unknown
 
 
@@ -14,7 +27,7 @@ def download(name: str, progress: bool = True, mirror: str | None = None) -> Pat
     """Fetch the published data set ``name`` into `data_root`, in torchvision's layout.
 
     What is there and can be read stays as it is. A file takes its place only when it is whole, so that an
-    interrupted download or extraction never looks like data.
+    interrupted download or extraction never looks like data. A second process waits for the first.
 
     Args:
         progress: show a bar on stderr, if that is a terminal.
@@ -25,21 +38,22 @@ def download(name: str, progress: bool = True, mirror: str | None = None) -> Pat
 
     Raises:
         UsageError: nothing of that name can be downloaded, or ``mirror`` is no URL.
-        DnnlabError: no connection, no such file on the server, a wrong checksum, or no room on the disk.
+        DnnlabError: no connection, no such file on the server, a wrong size or checksum, too few bytes for too
+            long, or no room on the disk.
     """
     remote = _remote(name)
     if mirror is not None and not mirror.startswith(("http://", "https://")):
         raise UsageError(f"the mirror {mirror!r} is no URL: give one such as https://example.org/{name}/.")
     folder = remote_folder(remote)
-    if _readable(name):
+    lock = folder / ".download.lock"
+    parts = [_part(folder / file) for file in (*remote.files, *remote.unpacked)]
+    if _readable(name) and not any(os.path.lexists(left) for left in (lock, *parts)):
         return folder
-    base = (mirror or remote.base).rstrip("/")
     try:
-        if remote.archived:
-            _fetch_archive(remote, base, folder, progress)
-        else:
-            for file, md5 in remote.files.items():
-                _fetch(f"{base}/{file}", folder / file, md5, progress)
+        folder.mkdir(parents=True, exist_ok=True)
+        with _alone(lock, name), _removed(parts), _bar(progress) as bar:
+            if not _readable(name):  # another process may just have downloaded it
+                _get(remote, (mirror or remote.base).rstrip("/"), folder, bar)
     except OSError as error:
         raise DnnlabError(
             f"cannot write {name} to {data_root()} ({error.strerror}); set DNNLAB_DATA to another folder."
@@ -65,62 +79,144 @@ def _readable(name: str) -> bool:
     return True
 
 
-def _fetch(url: str, path: Path, md5: str, progress: bool) -> None:
-    """Download ``url`` to ``path`` if that has not the checksum already.
+def _part(path: Path) -> Path:
+    """Where ``path`` grows until it is whole."""
+    return path.with_name(f".{path.name}.part")
+
+
+@contextmanager
+def _alone(lock: Path, name: str) -> Iterator[None]:
+    """Hold the file ``lock``, which is gone afterwards, as no other process does at the same time."""
+    while True:
+        with lock.open("wb") as file:
+            try:
+                fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except BlockingIOError:
+                print(f"another process is downloading {name}; waiting for it.", file=sys.stderr, flush=True)
+                fcntl.flock(file, fcntl.LOCK_EX)
+            if not _is_at(file, lock):  # whoever held it has removed it
+                continue
+            try:
+                yield
+            finally:
+                lock.unlink(missing_ok=True)
+            return
+
+
+def _is_at(file: BinaryIO, path: Path) -> bool:
+    try:
+        return os.path.samestat(os.fstat(file.fileno()), path.stat())
+    except FileNotFoundError:
+        return False
+
+
+@contextmanager
+def _removed(parts: list[Path]) -> Iterator[None]:
+    """None of ``parts`` is there, now and afterwards."""
+    for part in parts:
+        part.unlink(missing_ok=True)
+    try:
+        yield
+    finally:
+        for part in parts:
+            part.unlink(missing_ok=True)
+
+
+def _bar(progress: bool) -> Progress:
+    columns = (TextColumn("{task.description}"), BarColumn(20), TaskProgressColumn(), DownloadColumn())
+    shown = progress and sys.stderr.isatty()
+    return Progress(*columns, TimeRemainingColumn(), console=Console(stderr=True), disable=not shown)
+
+
+def _get(remote: Remote, base: str, folder: Path, bar: Progress) -> None:
+    """Download what ``folder`` lacks of ``remote``.
 
     Raises:
-        DnnlabError: the server cannot be reached or lacks the file, or the checksum differs.
-        OSError: the file cannot be written.
+        DnnlabError: as `download`.
+        OSError: a file cannot be written.
     """
-    import pooch
-    import requests
-    from tqdm import tqdm
-
-    pooch.get_logger().setLevel("WARNING")  # the bar says the same
-    # `disable=None` is tqdm's "unless stderr is a terminal". Pooch sets the total when the server tells it; until
-    # then it must not be 0, which would make the bar false, and pooch would take it for none.
-    with tqdm(total=1, unit="B", unit_scale=True, desc=path.name, disable=None if progress else True) as bar:
-        try:
-            pooch.retrieve(
-                url,
-                f"md5:{md5}",
-                fname=path.name,
-                path=path.parent,
-                # Packed files must come as they are: a checksum is of the packed bytes.
-                downloader=pooch.HTTPDownloader(
-                    progressbar=bar, chunk_size=1 << 16, headers={"Accept-Encoding": "identity"}
-                ),
-            )
-        except requests.HTTPError as error:
-            # Its text is such as "404 Client Error: Not Found for url: …".
-            raise DnnlabError(f"the server says {error}; try another with --mirror URL.") from None
-        except requests.RequestException as error:
-            raise DnnlabError(
-                f"no connection for {url} ({type(error).__name__}); try again, or another server with --mirror URL."
-            ) from None
-        except ValueError:  # pooch's word for a checksum that differs
-            raise DnnlabError(
-                f"what {url} sends has not the published checksum (MD5 {md5}) and was thrown away; try "
-                "again, or another server with --mirror URL."
-            ) from None
+    lacking = {
+        file: published
+        for file, published in remote.files.items()
+        if remote.unpacked or not _is_whole(folder / file, published)
+    }
+    needed = sum(published.size for published in lacking.values()) + sum(remote.unpacked.values())
+    if (free := shutil.disk_usage(folder).free) < needed:
+        raise DnnlabError(
+            f"{needed:,} bytes are needed in {folder} and {free:,} are free; make room, or set DNNLAB_DATA to "
+            "another folder."
+        )
+    for file, published in lacking.items():
+        part = _part(folder / file)
+        _fetch(f"{base}/{file}", part, published, bar)
+        if remote.unpacked:
+            _unpack(part, folder, remote.unpacked)
+        else:
+            os.replace(part, folder / file)
 
 
-def _fetch_archive(remote: Remote, base: str, folder: Path, progress: bool) -> None:
-    """Download and unpack the archive of ``remote`` beside ``folder``, the one in it, and swap the two."""
-    folder.parent.mkdir(parents=True, exist_ok=True)
-    with tempfile.TemporaryDirectory(prefix=f".{folder.name}-", dir=folder.parent) as text:
-        aside = Path(text)
-        for file, md5 in remote.files.items():
-            archive = aside / file
-            _fetch(f"{base}/{file}", archive, md5, progress)
-            try:
-                with tarfile.open(archive) as tar:
-                    tar.extractall(aside / "unpacked", filter="data")
-            except (tarfile.TarError, EOFError) as error:
-                raise DnnlabError(f"{base}/{file} is no archive that can be unpacked safely ({error}).") from None
-        fresh = aside / "unpacked" / folder.name
-        if lacking := [name for name in remote.archived if not (fresh / name).is_file()]:
-            raise DnnlabError(f"the archive at {base} lacks {listing(lacking)}; try another with --mirror URL.")
-        if folder.exists():  # broken, or it would not have been fetched
-            os.replace(folder, aside / "broken")
-        os.replace(fresh, folder)
+def _is_whole(path: Path, published: Published) -> bool:
+    """Whether ``path`` is the published file; what cannot be read is not."""
+    try:
+        if not path.is_file() or path.stat().st_size != published.size:  # a pipe would never end
+            return False
+        with path.open("rb") as file:
+            return hashlib.file_digest(file, "sha256").hexdigest() == published.sha256
+    except PermissionError:
+        return False
+
+
+def _fetch(url: str, part: Path, published: Published, bar: Progress) -> None:
+    """Download ``url`` to ``part``, and see that it is the published file.
+
+    Raises:
+        DnnlabError: it cannot be had, or is another.
+        OSError: it cannot be written.
+    """
+    digest, count = hashlib.sha256(), 0
+    task = bar.add_task(url.rpartition("/")[2], total=published.size)
+    with part.open("xb") as file, closing(pieces(url, published.size)) as arriving:
+        for piece in arriving:
+            digest.update(piece)
+            file.write(piece)
+            count += len(piece)
+            bar.advance(task, len(piece))
+        _sync(file)
+    elsewhere = "and was thrown away; try again, or another server with --mirror URL"
+    if count < published.size:
+        raise DnnlabError(f"what {url} sends ended after {count:,} of {published.size:,} bytes {elsewhere}.")
+    if digest.hexdigest() != published.sha256:
+        raise DnnlabError(f"what {url} sends has not the published checksum (SHA-256 {published.sha256}) {elsewhere}.")
+
+
+def _unpack(archive: Path, folder: Path, sizes: Mapping[str, int]) -> None:
+    """Put the files of ``sizes`` out of ``archive`` into ``folder``: nothing else, and not a byte more.
+
+    Raises:
+        DnnlabError: it is no archive, or lacks one of them.
+        OSError: one cannot be written.
+    """
+    lacking = dict(sizes)
+    try:
+        with tarfile.open(archive) as tar:
+            for member in tar:
+                place, name = os.path.split(os.path.normpath(member.name))
+                content = tar.extractfile(member) if member.isreg() else None
+                if content is None or place != folder.name or member.size != lacking.get(name):
+                    continue
+                part = _part(folder / name)
+                with part.open("xb") as file:
+                    shutil.copyfileobj(content, file, CHUNK)
+                    _sync(file)
+                os.replace(part, folder / name)
+                del lacking[name]
+    except (tarfile.TarError, EOFError) as error:
+        raise DnnlabError(f"the published archive does not unpack ({error}).") from None
+    if lacking:
+        raise DnnlabError(f"the published archive lacks {listing(lacking)}, or they have another size.")
+
+
+def _sync(file: BinaryIO) -> None:
+    """``file`` is on the disk: a power cut must not leave a name without content."""
+    file.flush()
+    os.fsync(file.fileno())

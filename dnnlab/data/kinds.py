@@ -7,9 +7,9 @@ import importlib
 import importlib.util
 import os
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from dnnlab.data.files import DataFile, at_home, data_root
 from dnnlab.data.scan import scan
@@ -21,18 +21,29 @@ if TYPE_CHECKING:
 LARGEST_FILE = 1 << 28  # bytes; the largest file of any set below, unpacked, is 47 MB
 
 
+class Published(NamedTuple):
+    """What a file of a published data set is, exactly."""
+
+    size: int
+    """Bytes."""
+    sha256: str
+
+
 @dataclass(frozen=True)
 class Remote:
     """Where a published data set comes from, and its place under `data_root`: the one torchvision uses."""
 
     base: str
     folder: str
-    files: Mapping[str, str]
-    """What is downloaded: file name to its published MD5."""
-    megabytes: int
-    """The size of the download."""
-    archived: tuple[str, ...] = ()
-    """The files the download unpacks to, when it is an archive."""
+    files: Mapping[str, Published]
+    """What is downloaded, by file name."""
+    unpacked: Mapping[str, int] = field(default_factory=dict)
+    """When the download is an archive, the files in it that are data, to their bytes."""
+
+    @property
+    def megabytes(self) -> int:
+        """The size of the download."""
+        return round(sum(file.size for file in self.files.values()) / 1e6)
 
 
 def _no_argument(text: str) -> tuple[()]:
@@ -99,7 +110,7 @@ def remote_files(name: str) -> dict[str, DataFile]:
     folder = remote_folder(remote)
     remedy = f"`dnnlab data get {name}` downloads it, or set DNNLAB_DATA to the folder that has {remote.folder}"
     files = {}
-    for packed in remote.archived or remote.files:
+    for packed in remote.unpacked or remote.files:
         unpacked = packed.removesuffix(".gz")
         # The packed file goes first: it is the one a download mends.
         either = [path for path in (folder / packed, folder / unpacked) if os.path.exists(path)]
@@ -126,32 +137,45 @@ def _module(name: str) -> Any:
     return importlib.import_module(f"dnnlab.data.{name}")
 
 
-_IDX = ("train-images-idx3-ubyte.gz", "train-labels-idx1-ubyte.gz", "t10k-images-idx3-ubyte.gz",
-        "t10k-labels-idx1-ubyte.gz")  # fmt: skip
-
 _MNIST = Remote(
     "https://ossci-datasets.s3.amazonaws.com/mnist/",
     "MNIST/raw",
-    dict(zip(_IDX, ("f68b3c2dcbeaaa9fbdd348bbdeb94873", "d53e105ee54ea40749a09fcbcd1e9432",
-                    "9fb629c4189551a2d022fa330f9573f3", "ec29112dd5afa0611ce80d1b7f02629c"), strict=True)),
-    megabytes=12,
+    {
+        "train-images-idx3-ubyte.gz":
+            Published(9_912_422, "440fcabf73cc546fa21475e81ea370265605f56be210a4024d2ca8f203523609"),
+        "train-labels-idx1-ubyte.gz":
+            Published(28_881, "3552534a0a558bbed6aed32b30c495cca23d567ec52cac8be1a0730e8010255c"),
+        "t10k-images-idx3-ubyte.gz":
+            Published(1_648_877, "8d422c7b0a1c1c79245a5bcf07fe86e33eeafee792b84584aec276f5a2dbc4e6"),
+        "t10k-labels-idx1-ubyte.gz":
+            Published(4_542, "f7ae60f92e00ec6debd23a6088c31dbd2371eca3ffa0defaefb259924204aec6"),
+    },
 )  # fmt: skip
 
 _FASHION = Remote(
-    "http://fashion-mnist.s3-website.eu-central-1.amazonaws.com/",
+    "https://raw.githubusercontent.com/zalandoresearch/fashion-mnist/master/data/fashion/",
     "FashionMNIST/raw",
-    dict(zip(_IDX, ("8d4fb7e6c68d591d4c3dfef9ec88bf0d", "25c81989df183df01b3e8a0aad5dffbe",
-                    "bef4ecab320f06d8554ea6380940ec79", "bb300cfdad3c16e7a12a480ee83cd310"), strict=True)),
-    megabytes=31,
+    {
+        "train-images-idx3-ubyte.gz":
+            Published(26_421_880, "3aede38d61863908ad78613f6a32ed271626dd12800ba2636569512369268a84"),
+        "train-labels-idx1-ubyte.gz":
+            Published(29_515, "a04f17134ac03560a47e3764e11b92fc97de4d1bfaf8ba1a3aa29af54cc90845"),
+        "t10k-images-idx3-ubyte.gz":
+            Published(4_422_102, "346e55b948d973a97e58d2351dde16a484bd415d4595297633bb08f03db6a073"),
+        "t10k-labels-idx1-ubyte.gz":
+            Published(5_148, "67da17c76eaffca5446c3361aaab5c3cd6d1c2608764d35dfb1850b086bf8dd5"),
+    },
 )  # fmt: skip
 
 _CIFAR10 = Remote(
     "https://www.cs.toronto.edu/~kriz/",
     "cifar-10-batches-bin",
-    {"cifar-10-binary.tar.gz": "c32a1d4ab5d03f1284b67883e8d87530"},
-    megabytes=170,
-    archived=(*(f"data_batch_{i}.bin" for i in range(1, 6)), "test_batch.bin"),
-)
+    {
+        "cifar-10-binary.tar.gz":
+            Published(170_052_171, "c4a38c50a1bc5f3a1c5537f2155ab9d68f9f25eb1ed8d9ddda3db29a59bca1dd"),
+    },
+    unpacked=dict.fromkeys((*(f"data_batch_{i}.bin" for i in range(1, 6)), "test_batch.bin"), 30_730_000),
+)  # fmt: skip
 
 KINDS: dict[str, Kind] = {
     "digits": Kind(

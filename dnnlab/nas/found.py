@@ -59,9 +59,11 @@ def write_found(lab: "Lab", cell: "Cell", code: "Code", training: "Training", be
 def _write_onnx(lab: "Lab", model: "nn.Module", file: Path) -> None:
     """The network in evaluation mode, for batches of any size."""
     import torch
-    from tqdm import tqdm
 
-    tqdm.set_lock(threading.RLock())  # the exporter's; its own would outlive a worker that is stopped
+    if importlib.util.find_spec("tqdm"):  # some exporters use it, and its lock would outlive a worker that is stopped
+        from tqdm import tqdm
+
+        tqdm.set_lock(threading.RLock())
     x = lab.data.inputs(lab.data.train[:2])
     part = file.with_suffix(".part")
     logging.getLogger("torch.onnx").setLevel(logging.ERROR)

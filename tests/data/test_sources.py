@@ -70,7 +70,7 @@ def test_the_package_is_light_and_digests_need_nothing_heavy(tmp_path):
     code = (
         "import sys, dnnlab.data as d; d.catalogue();"
         "[d.source(name).digest() for name in ('digits', 'gaussian', 'folder:photos', 'csv:t.csv:b')];"
-        "print([m for m in ('torch', 'numpy', 'pandas', 'sklearn', 'PIL', 'pooch', 'requests', 'tqdm')"
+        "print([m for m in ('torch', 'numpy', 'pandas', 'sklearn', 'PIL', 'requests', 'rich', 'tqdm')"
         " if m in sys.modules])"
     )
     (tmp_path / "t.csv").write_text("a,b\n1,2\n")
