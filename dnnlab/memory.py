@@ -32,7 +32,7 @@ def _left_in_group() -> int:
     return max(0, int(most) - int(taken) + sum(cached))  # cached files give way to what a program needs
 
 
-def require(size: int, what: str) -> None:
+def require(size: float, what: str) -> None:
     """Refuse what takes ``size`` bytes of memory where fewer are left; ``what`` names it at the start of a sentence.
 
     Raises:

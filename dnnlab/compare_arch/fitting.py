@@ -9,6 +9,7 @@ from typing import Protocol
 import torch
 from torch import nn
 
+from dnnlab import memory
 from dnnlab.compare_arch.trained_cell import BODY, FRESH
 from dnnlab.data import load
 from dnnlab.data.dataset import Dataset
@@ -70,7 +71,8 @@ def counted(arch: str, shape: tuple[int, ...], classes: int) -> Cost:
 def check_network(arch: str, name: str) -> None:
     """Raise a `UsageError` unless ``arch`` takes the data called ``name``."""
     data = load(name)
-    counted(arch, data.shape, len(data.classes))
+    # Weights, gradients and momentum, in float32.
+    memory.require(12 * counted(arch, data.shape, len(data.classes)).parameters, f"training {arch}")
 
 
 def check_training(cell: Asked) -> None:

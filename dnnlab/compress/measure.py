@@ -1,5 +1,6 @@
 """What happens on the device: each stage of a chain trained, written, read back and judged, a row at a time."""
 
+import dataclasses
 import functools
 import math
 import time
@@ -26,11 +27,16 @@ from dnnlab.runner.checkpoints import State, trained
 from dnnlab.runner.journal import Rows
 from dnnlab.runner.place import Place
 from dnnlab.runner.provenance import code_digest, digest
+from dnnlab.runner.seeds import stream
 from dnnlab.runner.store import slug
 from dnnlab.training import networks as loops
+from dnnlab.training.pace import seconds_a_step
 from dnnlab.training.parts import part_of
+from dnnlab.training.stacked import batch_order
 
 Row = dict[str, Any]
+_FILE = 3.0
+"""Seconds that writing, reading back and timing a file takes, beside the trainings; more for large networks."""
 BASELINE, CHAIN, CONTROL, TRIAL = "baseline", "chain", "control", "trial"
 
 
@@ -64,6 +70,33 @@ def steps(cells: Sequence[Any], spec: Any, device: str, place: Place, past: Sequ
             row["seconds"] = time.perf_counter() - started
             yield {"cell": [0], **{name: [value] for name, value in row.items()}}
         rows.append(row)
+
+
+def foresee(cells: Sequence[Any], spec: Any, device: str) -> float:
+    """About how many seconds the ``cells`` take, from some steps of training each network; every chain as it is asked,
+    with its controls, and as often as a search tries it."""
+    paces: dict[tuple[str, str], float] = {}
+    total = 0.0
+    for cell in cells:
+        bench = Bench(cell, spec, device, Place(Path()))
+        shop = bench.workshop(first=True)
+        if (cell.arch, cell.data) not in paces:
+            model = bench.fresh()
+            order = batch_order(len(bench.data.train), spec.batch_size, stream(0, 0, "rehearsal"))
+            training = loops.NetworkTraining(model, bench.data, order, shop.recipe, stream(0, 0, "augmentation"))
+            paces[cell.arch, cell.data] = seconds_a_step(training)
+        an_epoch = paces[cell.arch, cell.data] * (len(bench.data.train) // spec.batch_size)
+        if not cell.recipe:
+            total += (0.0 if spec.weights else shop.length(spec.epochs)) * an_epoch + _FILE
+            continue
+        stages = chains.parse(cell.recipe)
+        recovering = [stage for stage in stages if stage.about.trains or stage.word("mode") == "qat"]
+        recovery = dataclasses.replace(shop, epochs=spec.recover)
+        epochs = sum(recovery.length(stage.epochs) for stage in recovering)
+        # A teacher's forward pass is a third of a training step.
+        chain = epochs * an_epoch * (4 / 3 if spec.teaching else 1) + _FILE * len(stages)
+        total += chain * (1 + (spec.trials if spec.searching else 0) + (3 if spec.controls else 0))
+    return total
 
 
 class Bench:

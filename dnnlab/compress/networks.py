@@ -6,6 +6,7 @@ from typing import Any
 import torch
 from torch import nn
 
+from dnnlab import memory
 from dnnlab.data import load
 from dnnlab.data.dataset import Dataset
 from dnnlab.errors import UsageError
@@ -54,6 +55,10 @@ def check_fit(spec: Any) -> None:
         if any(stage.kind == "distill" for stage in spec.stages):
             wanted += [student_name(spec, network) for network in spec.networks]
         for name in dict.fromkeys(wanted):
+            if named.in_catalogue(name):
+                skeleton = named.build(name, data.shape, len(data.classes), skeleton=True)
+                parameters = sum(p.numel() for p in skeleton.parameters())
+                memory.require(12 * parameters, f"training {name}")  # weights, gradients and moments
             model = named.build(name, data.shape, len(data.classes))
             if spec.weights and name == spec.model:
                 own.load_weights(model, spec.weights)

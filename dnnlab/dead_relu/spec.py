@@ -97,11 +97,18 @@ class Cell:
     @property
     def macs(self) -> float:
         """Of one training step: forward, and twice that backward. A user's own model is not counted."""
-        if self.model:
-            return math.nan
+        return math.nan if self.model else 3.0 * self._shape.macs() * self.batch_size
+
+    @property
+    def bytes(self) -> float:
+        """Memory of one step, at least. A user's own model is not counted."""
+        return 0.0 if self.model else self._shape.bytes(self.batch_size)
+
+    @property
+    def _shape(self) -> shape.MLPShape:
+        """The network, as if it read as many features as it has units."""
         acts = per_layer(self.act, self.depth)
-        like = shape.MLPShape(self.width, 10, self.depth, self.width, acts, self.norm, shape.parse_skip(self.skip))
-        return 3.0 * like.macs() * self.batch_size
+        return shape.MLPShape(self.width, 10, self.depth, self.width, acts, self.norm, shape.parse_skip(self.skip))
 
 
 @dataclass(frozen=True)
@@ -126,6 +133,11 @@ class BornCell:
     @property
     def weight(self) -> float:
         return 1.0
+
+    @property
+    def bytes(self) -> float:
+        """Memory of a twentieth of the networks, which is drawn at once: a layer, and its activations, in float64."""
+        return 8.0 * self.nets / 20 * (self.width**2 + 200 * self.width)
 
     @property
     def macs(self) -> float:

@@ -2,6 +2,7 @@
 
 import math
 from collections.abc import Callable, Sequence
+from functools import partial
 
 import numpy as np
 import torch
@@ -39,14 +40,19 @@ def measure(cells: Sequence[Cell], spec: Spec, data: Dataset, progress: Callable
         with torch.random.fork_rng():
             # Factories and dropout draw from torch's global stream, so each cell seeds it for itself.
             torch.manual_seed(int(stream(spec.seed, cell.seed, "weights").integers(2**63)))
-            for row in _measure_cell(cell, spec, data):
+            for row in _measure_cell(cell, spec, data, partial(_within, progress, number, len(cells))):
                 for name in ("cell", "step", "layer", "name", "kind", "layer_act", *_LAYER, *_NETWORK):
                     rows.setdefault(name, []).append(number if name == "cell" else row.get(name, math.nan))
         progress((number + 1) / len(cells))
     return rows
 
 
-def _measure_cell(cell: Cell, spec: Spec, data: Dataset) -> list[dict]:
+def _within(progress: Callable[[float], None], number: int, cells: int, share: float) -> None:
+    """Report that ``share`` of the cell ``number`` is done."""
+    progress((number + share) / cells)
+
+
+def _measure_cell(cell: Cell, spec: Spec, data: Dataset, progress: Callable[[float], None]) -> list[dict]:
     model = own.factory(cell.model, len(data.classes))().to(data.x.device)
     if spec.weights:
         own.load_weights(model, spec.weights)
@@ -71,6 +77,7 @@ def _measure_cell(cell: Cell, spec: Spec, data: Dataset) -> list[dict]:
             norms.append(training.step())
             if taken == 0:
                 _add_update_ratios(model, matrices, layers)
+            progress((step + taken + 1) / spec.steps)
         rows.append({"step": step, "layer": 0, "name": "network", "kind": "network", "layer_act": "", **network})
         rows += [{"step": step, "layer": i, **row, "layer_act": row["act"]} for i, row in enumerate(layers, 1)]
     return rows

@@ -83,11 +83,18 @@ class Cell:
     @property
     def macs(self) -> float:
         """Of one measured pass: forward, and twice that backward. A user's own model is not counted."""
-        if self.model:
-            return math.nan
+        return math.nan if self.model else 3.0 * self._shape.macs() * self.batch_size
+
+    @property
+    def bytes(self) -> float:
+        """Memory of one step, at least. A user's own model is not counted."""
+        return 0.0 if self.model else self._shape.bytes(self.batch_size)
+
+    @property
+    def _shape(self) -> shape.MLPShape:
+        """The network, as if it read as many features as it has units."""
         acts = per_layer(self.act, self.depth)
-        like = shape.MLPShape(self.width, 10, self.depth, self.width, acts, self.norm, shape.parse_skip(self.skip))
-        return 3.0 * like.macs() * self.batch_size
+        return shape.MLPShape(self.width, 10, self.depth, self.width, acts, self.norm, shape.parse_skip(self.skip))
 
 
 @dataclass(frozen=True)

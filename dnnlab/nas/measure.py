@@ -1,6 +1,10 @@
 """What happens on the device: searches that train, searches of a table, or cheap scores beside trainings."""
 
+import functools
+import time
 from collections.abc import Iterator, Sequence
+from pathlib import Path
+from random import Random
 from typing import Any
 
 from dnnlab.nas.spec import Spec
@@ -27,3 +31,62 @@ def steps(cells: Sequence[Any], spec: Spec, device: str, place: Place, past: Seq
         torch.set_num_threads(1)  # whoever called sets it back
     question = correlations.steps if spec.proxies else searching.steps
     yield from question(cells, spec, device, place, past)
+
+
+_LOOKED_AT = 4
+"""Architectures whose training tells how long a training takes."""
+_STEPS = 4
+_SHORT = 1.0
+"""Epochs of the short training that proxies are compared with, at least."""
+
+
+def foresee(cells: Sequence[Any], spec: Spec, device: str) -> float:
+    """About how many seconds the ``cells`` take, from some steps of training a few architectures drawn at random; of
+    a table from the search of one cell."""
+    if spec.table:
+        from dnnlab.nas import tabular
+
+        started = time.perf_counter()
+        for _ in tabular.steps(cells[:1], spec, Place(Path()), ()):
+            pass
+        return (time.perf_counter() - started) * len(cells)
+    return sum(_trainings(cell.data, spec, device, cell) for cell in cells)
+
+
+def _trainings(data: str, spec: Spec, device: str, cell: Any) -> float:
+    """Seconds of what one cell trains."""
+    from dnnlab.nas.ledger import parse
+    from dnnlab.nas.strategies import AVERAGE
+
+    step, macs, batches = _pace(data, spec, device)
+    budget = parse(spec.budget)
+    a_training = spec.epochs * batches * step
+    if spec.proxies:
+        return budget.amount * (a_training + max(_SHORT, spec.epochs // 9) * batches * step)
+    if cell.strategy == AVERAGE:
+        return spec.finalists * spec.retrain * a_training
+    seconds = {"trainings": a_training, "epochs": batches * step, "macs": step / macs, "seconds": 1.0}
+    return budget.amount * seconds[budget.axis]
+
+
+@functools.cache
+def _pace(data: str, spec: Spec, device: str) -> tuple[float, float, int]:
+    """Seconds and multiply–accumulates of a training step, the mean of some architectures that are trained together
+    where their space can do that; and the batches of an epoch."""
+    from dnnlab.nas.lab import Lab, Training
+
+    lab = Lab(spec, data, 0, device, Place(Path()))
+    batches = len(lab.data.train) // spec.batch_size
+    rng = Random(0)
+    codes = [tuple(rng.randrange(size) for size in lab.space.sizes) for _ in range(_LOOKED_AT)]
+
+    def spent(steps: int) -> float:
+        started = time.perf_counter()
+        for bucket in lab.buckets([Training(code, steps / batches) for code in codes]):
+            lab.train(bucket)
+        return time.perf_counter() - started
+
+    spent(1)  # the first step warms up
+    step = max(spent(1 + _STEPS) - spent(1), 1e-6) / _STEPS / _LOOKED_AT
+    macs = sum(lab.network(code).training_macs for code in codes) / _LOOKED_AT * spec.batch_size
+    return step, max(macs, 1.0), batches

@@ -96,6 +96,12 @@ class MLPShape:
             total += (self.width + 1) * self.width * (self.depth - 1)
         return total + self.acts.count("prelu")
 
+    def bytes(self, batch_size: int) -> int:
+        """What one training step of one member holds at least, in float32: weights, their gradients, and the
+        activations of every layer."""
+        activations = batch_size * (self.depth * self.width + self.classes)
+        return 4 * (2 * self.weight_count() + activations)
+
     def macs(self) -> int:
         """Multiply–accumulates of one forward pass of one example."""
         total = sum(self.fan_in(i) * self.fan_out(i) for i in range(1, self.depth + 2))

@@ -17,6 +17,7 @@ from dnnlab.reproduce.judge import NOT_RUN, check, judge
 from dnnlab.runner import recipe as recipes
 from dnnlab.runner.how import HowToRun
 from dnnlab.runner.options import build
+from dnnlab.runner.plan import require_size
 from dnnlab.runner.recipe import Claim, Recipe
 
 
@@ -68,6 +69,7 @@ def _task(recipe: Recipe, profile: str, seed: int | None) -> Task | None:
     experiment = find(recipe.experiment)
     with recipes.located(recipe):
         spec = build(experiment.spec.Spec, options)
+        require_size(spec)
         check(recipe.claim, experiment.columns.schema(spec).summary)
         if seed is not None and _draws(spec):
             spec = build(experiment.spec.Spec, {**options, "seed": seed})

@@ -2,14 +2,22 @@
 
 import json
 import math
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass
+from pathlib import Path
 
 from dnnlab.runner import plan as planning
-from dnnlab.runner import store
+from dnnlab.runner import rehearsal, store
 from dnnlab.runner.device import choose
+from dnnlab.runner.engine import Work
 from dnnlab.runner.experiment import Experiment, Spec
 from dnnlab.runner.how import HowToRun
 from dnnlab.runner.options import chosen
+from dnnlab.runner.place import Place
+from dnnlab.runner.tables import journal_of
+
+_LISTED = 20
+"""Stacks that are named; of more the first."""
 
 
 @dataclass(frozen=True)
@@ -22,15 +30,21 @@ class Outlook:
     """Each its first cell in words, and the number of its cells."""
     macs: float
     """Multiply–accumulates; nan where a network of one's own makes them unknown."""
+    seconds: float
+    """What is left to measure takes so long on this machine, about."""
     folder: str
     exists: bool
 
     def __str__(self) -> str:
-        known = not math.isnan(self.macs)
+        more = len(self.stacks) - _LISTED
+        known = not math.isnan(self.macs) and self.macs > 0
+        time = f"{rehearsal.spoken(self.seconds)} on this machine" if self.seconds else "none; all is measured already"
         lines = [
-            f"{self.cells} cells in {len(self.stacks)} stacks on {self.device}",
-            *(f"  {stack['first']}: {stack['cells']} cells" for stack in self.stacks),
-            f"cost: {self.macs:.3g} multiply–accumulates" if known else "cost: not known beforehand",
+            f"{self.cells:,} cells in {len(self.stacks):,} stacks on {self.device}",
+            *(f"  {stack['first']}: {stack['cells']} cells" for stack in self.stacks[:_LISTED]),
+            *([f"  and {more:,} stacks more"] if more > 0 else []),
+            *([f"cost: {self.macs:.3g} multiply–accumulates"] if known else []),
+            f"time: {time}",
             f"folder: {self.folder}{' (there already)' if self.exists else ''}",
         ]
         return "\n".join(lines)
@@ -42,20 +56,29 @@ class Outlook:
 
 
 def foresee(experiment: Experiment, spec: Spec, how: HowToRun) -> Outlook:
-    """The plan and its cost.
+    """The plan and its cost; the machine is measured for a second or two.
 
     Raises:
-        UsageError: the parts of the spec do not fit together, or data are missing.
+        UsageError: the parts of the spec do not fit together, data are missing, or the plan is too large.
     """
     device = choose(spec.device)
+    plan = planning.make(experiment, spec, device.name, how.large)
     spec.fit()
-    plan = planning.make(experiment, spec, device.name)
-    folder = store.path_of(how.out, experiment.name, how.name or store.slug(chosen(spec)), plan.key)
+    path = store.path_of(how.out, experiment.name, how.name or store.slug(chosen(spec)), plan.key)
+    work = Work(experiment, spec, device.name, Place(path.absolute()))
+    missing = plan.stacks if how.fresh else _missing(experiment, spec, path, plan)
     return Outlook(
         device.name,
         len(plan.cells),
         [{"first": str(stack.cells[0]), "cells": len(stack.cells)} for stack in plan.stacks],
         sum(cell.macs for cell in plan.cells),
-        str(folder),
-        folder.exists(),
+        rehearsal.seconds(work, plan, missing),
+        str(path),
+        path.exists(),
     )
+
+
+def _missing(experiment: Experiment, spec: Spec, path: Path, plan: planning.Plan) -> Sequence[planning.Stack]:
+    """The stacks that the run's journal does not hold yet."""
+    done = journal_of(experiment, spec, store.Folder(path), plan).read()
+    return [stack for stack in plan.stacks if not stack.complete(done) or done[stack.key].error]

@@ -58,7 +58,7 @@ def entries(
     for stack in missing:
         if stack not in handed_out:
             reporter = partial(_report, progress, len(stack.cells))
-            with _threads(threads if stack.cells[0].side_by_side else None):
+            with limited_threads(threads if stack.cells[0].side_by_side else None):
                 for entry in measure(work, stack, past.get(stack.key, ()), reporter):
                     yield stack, entry
     if handed_out:
@@ -85,7 +85,7 @@ def _beside(cell: Cell, device: str) -> bool:
 
 
 @contextmanager
-def _threads(count: int | None) -> Iterator[None]:
+def limited_threads(count: int | None) -> Iterator[None]:
     """Have torch use ``count`` threads, or as many as it likes."""
     import torch
 

@@ -52,6 +52,8 @@ class Cell(Protocol):
     def macs(self) -> float:
         """Multiply–accumulates it will take, roughly; nan where unknown."""
 
+    # A cell whose network may be larger than the memory says so in ``bytes``: what one step of it holds at least.
+
     @property
     def side_by_side(self) -> bool:
         """Whether its stack, on a CPU, is measured beside others, a thread each, rather than with all threads."""
@@ -82,7 +84,8 @@ class MeasureRoom(Protocol):
     ``steps(cells, spec, device, place, past) -> Iterator[Rows]``: the rows of the ``cells`` in parts, each in the
     journal before the next is asked for. ``past`` are the parts that an interrupted session left, in order: their
     content is taken instead of measured, and the parts after them are yielded. `runner.place.Place` says where
-    files go.
+    files go. As such parts report no progress, there is ``foresee(cells, spec, device) -> float`` too: about how many
+    seconds all ``cells`` take.
     """
 
     def measure(self, cells: Sequence[Any], spec: Any, device: str, progress: Callable[[float], None]) -> Rows:

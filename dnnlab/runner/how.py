@@ -39,6 +39,9 @@ class HowToRun:
     fresh: Annotated[bool, Option(help="Measure anew, beside an earlier run of the same.", rich_help_panel=_PANEL)] = (
         False
     )
+    large: Annotated[bool, Option(help="Measure even a plan of more than a million cells.", rich_help_panel=_PANEL)] = (
+        False
+    )
     engine: Annotated[
         str,
         Option(

@@ -3,15 +3,22 @@
 import dataclasses
 import importlib.metadata
 import itertools
+import math
 from collections.abc import Container, Iterator, Mapping, Sequence
 from typing import Any
 
+from dnnlab import memory
+from dnnlab.errors import UsageError
 from dnnlab.runner.experiment import Cell, Experiment, Spec
 from dnnlab.runner.journal import Entry, Rows
-from dnnlab.runner.options import every
+from dnnlab.runner.options import every, fields
 from dnnlab.runner.provenance import code_digest, digest
 
 KEY_LENGTH = 10
+MOST = 1_000_000
+"""Cells of a plan that nobody has to consent to."""
+_BYTES = 1500
+"""Memory that one cell of a plan takes until its rows are written."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -50,13 +57,41 @@ class Plan:
     content: dict[str, str]
 
 
-def make(experiment: Experiment, spec: Spec, device: str) -> Plan:
+def size(spec: Spec) -> int:
+    """Roughly how many cells the plan of ``spec`` has, without making one: the product of its lists and seeds."""
+    settled = getattr(spec, "settled", spec)
+    lists = (getattr(settled, field.name) for field in fields(type(settled)) if field.many)
+    return getattr(settled, "seeds", 1) * math.prod(max(1, len(values)) for values in lists)
+
+
+def require_size(spec: Spec, consent: bool = False) -> None:
+    """Refuse a plan that is too large, before anything of it is made.
+
+    Raises:
+        UsageError: it has more than `MOST` cells without ``consent``, or more than the memory can hold.
+    """
+    cells = size(spec)
+    if cells > MOST and not consent:
+        raise UsageError(
+            f"this plan has some {cells:,} cells; give shorter lists or fewer seeds, or --large to measure more than "
+            f"{MOST:,} cells."
+        )
+    if cells > MOST:
+        memory.require(cells * _BYTES, f"a plan of some {cells:,} cells")
+
+
+def make(experiment: Experiment, spec: Spec, device: str, consent: bool = False) -> Plan:
     """Unfold ``spec`` into stacks for ``device``.
 
     Raises:
-        UsageError: the spec's parts do not fit together, or its data are not there.
+        UsageError: the spec's parts do not fit together, its data are not there, or it is too large: see
+            `require_size`, which takes ``consent``, and no network may need more memory than there is.
     """
+    require_size(spec, consent)
     cells = tuple(spec.plan())
+    largest = max(cells, key=lambda cell: getattr(cell, "bytes", 0.0))
+    if device == "cpu":
+        memory.require(getattr(largest, "bytes", 0.0), f"one training step of {largest}")
     content = dict(spec.content())
     run_key = digest(
         {

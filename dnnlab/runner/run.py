@@ -39,7 +39,7 @@ def execute(experiment: Experiment, spec: Spec, how: HowToRun, command: str) -> 
 
 def _measured(experiment: Experiment, spec: Spec, how: HowToRun, command: str) -> Run:
     device = choose(spec.device)
-    plan = planning.make(experiment, spec, device.name)
+    plan = planning.make(experiment, spec, device.name, how.large)
     name = how.name or store.slug(chosen(spec))
     folder = store.locate(how.out, experiment.name, name, plan.key, how.fresh)
     journal = journal_of(experiment, spec, folder, plan)

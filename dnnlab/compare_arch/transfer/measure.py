@@ -2,7 +2,6 @@
 
 import copy
 import dataclasses
-import itertools
 from collections.abc import Callable, Sequence
 from typing import Any
 
@@ -34,11 +33,13 @@ def measure(cells: Sequence[TrainedCell], spec: Any, device: str, progress: Call
     target = part_of(target, cell.train_size, spec.settled.test_size, spec.seed).to(device)
     fresh = initialised(cell, source, spec.seed)
     learned = copy.deepcopy(fresh)
-    counts = itertools.count(1)
+
+    trained = 0
 
     def step_on(share: float) -> None:
-        if share == 1:
-            progress(next(counts) / (1 + len(c.TREATMENTS)))
+        nonlocal trained
+        progress((trained + share) / (1 + len(c.TREATMENTS)))
+        trained += share == 1
 
     known = _trained(learned, source, cell, spec, step_on)
     rows: dict[str, list[Any]] = {"cell": [], "treatment": [], "trained_parameters": [], "accuracy": []}

@@ -1,0 +1,84 @@
+"""How long a plan will take on this machine: of each kind of cell a stack is measured for about a second."""
+
+import math
+import time
+from collections.abc import Sequence
+
+from dnnlab.runner.engine import Work, limited_threads, side_by_side
+from dnnlab.runner.plan import Plan, Stack
+
+_ENOUGH = 1.0
+"""Seconds of measuring that tell."""
+
+
+class _Enough(BaseException):
+    """Enough was measured; no measurement catches it."""
+
+
+def seconds(work: Work, plan: Plan, stacks: Sequence[Stack]) -> float:
+    """About how many seconds the ``stacks`` of ``plan`` take.
+
+    An experiment whose cells come in parts knows by itself (``measure.foresee``). Of any other, one stack of each kind
+    of cell begins, and stops after a second: what its own progress says by then is scaled to the whole, and from one
+    stack to the others by their multiply–accumulates, or where these are not known by their cells.
+
+    Raises:
+        DnnlabError: what the user asked cannot be measured.
+    """
+    workers, threads = side_by_side(plan, work.device)
+    room = work.experiment.measure
+    kinds: dict[type, list[Stack]] = {}
+    for stack in stacks:
+        kinds.setdefault(type(stack.cells[0]), []).append(stack)
+    total = 0.0
+    for own in kinds.values():
+        beside = own[0].cells[0].side_by_side
+        with limited_threads(threads if beside else None):
+            if hasattr(room, "foresee"):
+                taken = float(room.foresee([cell for stack in own for cell in stack.cells], work.spec, work.device))
+            else:
+                first = max(own, key=_weight)
+                taken = _rehearsed(work, first) * sum(map(_weight, own)) / _weight(first)
+        total += taken / (workers if beside else 1)
+    return total
+
+
+def _weight(stack: Stack) -> float:
+    """What a stack costs, compared with others of its kind."""
+    macs = sum(cell.macs for cell in stack.cells)
+    return float(len(stack.cells)) if math.isnan(macs) or not macs else macs
+
+
+def _rehearsed(work: Work, stack: Stack) -> float:
+    """Seconds that ``stack`` takes, after `_ENOUGH` of them or at its end."""
+    started = time.perf_counter()
+    begun = (0.0, started)
+    spent: list[float] = []
+
+    def progress(share: float) -> None:
+        nonlocal begun
+        now = time.perf_counter()
+        if begun[1] == started:  # what comes before the first step is not repeated with every step
+            begun = (share, now)
+        elif now - begun[1] > _ENOUGH and share > begun[0]:
+            left = (1 - begun[0]) * (now - begun[1]) / (share - begun[0])
+            spent.append(begun[1] - started + left)
+            raise _Enough
+
+    try:
+        work.experiment.measure.measure(stack.cells, work.spec, work.device, progress)
+    except _Enough:
+        return spent[0]
+    return time.perf_counter() - started
+
+
+def spoken(seconds: float) -> str:
+    """``seconds`` as a person says them: ``about 3 min``."""
+    for most, unit, size in ((90.0, "s", 1.0), (5400.0, "min", 60.0), (172_800.0, "h", 3600.0)):
+        if seconds < most:
+            return f"about {max(1, _rounded(seconds / size))} {unit}"
+    return f"about {_rounded(seconds / 86_400)} days"
+
+
+def _rounded(count: float) -> int:
+    return round(count) if count < 10 else 5 * round(count / 5)
