@@ -3,6 +3,7 @@
 import importlib.util
 from pathlib import Path
 
+from dnnlab import memory
 from dnnlab.compress import container
 from dnnlab.errors import UsageError
 from dnnlab.report import atomic
@@ -23,6 +24,8 @@ def unpack(file: Path, to: Path | None) -> None:
     if file.exists() and not file.is_file():
         raise UsageError(f"{file} is no file; give a .dnnz container.")
     try:
+        if file.exists():
+            memory.require(file.stat().st_size, str(file))
         content = file.read_bytes()
     except OSError as problem:
         raise UsageError(f"cannot read {file}: {problem.strerror}.") from None

@@ -14,6 +14,7 @@ from typing import BinaryIO, cast
 import platformdirs
 
 from dnnlab.errors import DnnlabError
+from dnnlab.memory import written
 
 CHUNK = 1 << 20  # bytes read at a time
 
@@ -39,6 +40,8 @@ class DataFile:
     error: type[DnnlabError] = DnnlabError
     limit: int | None = None
     """The largest plausible content in bytes; nothing is unpacked past it."""
+    because: str = "which it never should"
+    """Why it may not be larger; ends the sentence that says so."""
 
     def problem(self, what: str) -> DnnlabError:
         """The error for this file: ``what`` is wrong with it, as in ``is cut short``."""
@@ -75,11 +78,16 @@ class DataFile:
         """
         count = 0
         with self.open() as stream:
+            if self.path.suffix != ".gz":  # a file with holes can be larger than the disk, and would be read for hours
+                self._require_small(self.path.stat().st_size)
             while piece := stream.read(CHUNK if end is None else min(CHUNK, end - count)):
                 count += len(piece)
-                if self.limit is not None and count > self.limit:
-                    raise self.problem(f"holds more than {self.limit >> 20} MiB, which it never should")
+                self._require_small(count)
                 yield piece
+
+    def _require_small(self, size: int) -> None:
+        if self.limit is not None and size > self.limit:
+            raise self.problem(f"holds more than {written(self.limit)}, {self.because}")
 
     def sha256(self) -> str:
         """The SHA-256 of the unpacked content, in hex: the same data packed otherwise has the same one."""

@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+from dnnlab import memory
 from dnnlab.data.files import DataFile, at_home, data_root
 from dnnlab.data.scan import scan
 from dnnlab.errors import DnnlabError, UsageError
@@ -18,6 +19,8 @@ from dnnlab.errors import DnnlabError, UsageError
 if TYPE_CHECKING:
     from dnnlab.data.dataset import Content
 
+_SHARE = 8
+"""A user's table may take this part of the memory that is left: as numbers, and while it is read, it takes more."""
 LARGEST_FILE = 1 << 28  # bytes; the largest file of any set below, unpacked, is 47 MB
 
 
@@ -130,7 +133,9 @@ def _digits_files() -> dict[str, DataFile]:
 
 def _own_table(path: Path, target: str) -> dict[str, DataFile]:
     remedy = "csv: wants a file of comma-separated values, such as csv:flowers.csv:species"
-    return {f"table with target {target}": DataFile(at_home(path), remedy, UsageError)}
+    most = memory.available() // _SHARE
+    because = "which is too much for the memory that is left"
+    return {f"table with target {target}": DataFile(at_home(path), remedy, UsageError, most, because)}
 
 
 def _module(name: str) -> Any:

@@ -5,13 +5,13 @@ A run's own ``spec.toml`` is one without a claim.
 
 import math
 import re
-import tomllib
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from dnnlab import toml
 from dnnlab.errors import UsageError, listing, unknown
 
 PROFILES = ("quick", "full")
@@ -20,8 +20,6 @@ _RELATIONS = ("below", "above", "within", "is")
 _CONDITION_KEYS = ("metric", "where", *_RELATIONS, "times", "when")
 _CLAIM_KEYS = ("text", "slide", "holds", "published", "note")
 _KEYS = ("experiment", "options", "claim", *PROFILES)
-_LONGEST = 1_000_000
-"""Bytes of a recipe."""
 
 Row = Mapping[str, Any]
 """The values of columns that name rows of the summary."""
@@ -79,34 +77,9 @@ def read(path: Path) -> Recipe:
         UsageError: the file is missing, is no TOML, or has keys that do not belong or a claim that does not read; the
             line is named.
     """
-    text = _text(path)
-    try:
-        content = tomllib.loads(text)
-    except RecursionError:
-        raise UsageError(f"the recipe {path} is nested too deeply; a recipe has tables in tables at most.") from None
-    except tomllib.TOMLDecodeError as problem:
-        raise UsageError(f"the recipe {path} is not TOML: {problem}.") from None
-    except ValueError:  # Python reads no longer ones
-        raise UsageError(f"the recipe {path} has a number of thousands of digits; write a shorter one.") from None
-    return _Reader(path, text).recipe(content)
-
-
-def _text(path: Path) -> str:
-    """The text of a recipe; editors of some systems begin it with a byte-order mark.
-
-    Raises:
-        UsageError: it cannot be read, is no text, or is too long for a recipe.
-    """
-    try:
-        if path.exists() and not path.is_file():
-            raise UsageError(f"the recipe {path} is no file; give a file that ends in .toml.")
-        if path.exists() and path.stat().st_size > _LONGEST:
-            raise UsageError(f"the recipe {path} has more than {_LONGEST:,} bytes, which no recipe needs.")
-        return path.read_text(encoding="utf-8-sig")
-    except OSError as problem:
-        raise UsageError(f"cannot read the recipe {path}: {problem.strerror}.") from None
-    except UnicodeDecodeError as problem:
-        raise UsageError(f"the recipe {path} is not TOML: {problem}.") from None
+    what = f"the recipe {path}"
+    text = toml.text(path, what)
+    return _Reader(path, text).recipe(toml.parse(text, what))
 
 
 @contextmanager
@@ -115,7 +88,7 @@ def located(recipe: Recipe) -> Iterator[None]:
     try:
         yield
     except UsageError as problem:
-        reader = _Reader(recipe.path, _text(recipe.path))
+        reader = _Reader(recipe.path, toml.text(recipe.path, f"the recipe {recipe.path}"))
         names = [n for table in (recipe.options, *recipe.profiles.values()) for n in table]
         told = [n for n in names if f"--{n.replace('_', '-')} " in f"{problem} " or repr(n) in str(problem)]
         place = reader.where(told[0]) if told else str(recipe.path)

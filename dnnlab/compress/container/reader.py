@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from dnnlab import memory
 from dnnlab.compress.container import packing
 from dnnlab.compress.container.mixing import Ints
 from dnnlab.compress.container.planes import Walk, entropy
@@ -25,9 +26,11 @@ from dnnlab.compress.container.tensors import (
     layout,
     matrix_shape,
 )
-from dnnlab.errors import DnnlabError
+from dnnlab.errors import DnnlabError, UsageError
 
 _DEEPEST = 16
+_UNPACKED = 25
+"""Bytes that an element takes while it is unpacked: where it lies, its number in the codebook, its value."""
 
 
 @dataclass(frozen=True)
@@ -75,6 +78,7 @@ def decode(data: bytes, what: str = "the container") -> Contents:
 
     Raises:
         DnnlabError: it is no container, of a later version, cut short or damaged.
+        UsageError: what it says to hold is larger than the memory.
     """
     if data[:4] != MAGIC:
         raise DnnlabError(f"{what} is no .dnnz container; give a file that dnnlab compress wrote.")
@@ -84,6 +88,8 @@ def decode(data: bytes, what: str = "the container") -> Contents:
         raise DnnlabError(f"{what} is a container of version {data[4]}; this dnnlab reads version {VERSION}.")
     try:
         return _contents(_Bytes(data[9:]))
+    except UsageError:
+        raise
     except (ValueError, IndexError, OverflowError, MemoryError, zlib.error) as problem:
         raise DnnlabError(f"{what} has the right checksum but wrong content: {problem}.") from None
 
@@ -134,6 +140,7 @@ def _tensors(head: _Bytes, body: _Bytes) -> Contents:
     coding, count = head.number(), head.number()
     common = _codebook(head, body)
     entries = [_entry(head, body, coding, common) for _ in range(count)]
+    memory.require(sum(entry.size * entry.dtype.itemsize for entry in entries), "what the container holds")
     walk, before = None, None
     if coding == CODED:
         import constriction
@@ -174,6 +181,7 @@ def _entry(head: _Bytes, body: _Bytes, coding: int, common: NDArray[Any]) -> _En
     size = math.prod(shape)
     if size > MOST:
         raise ValueError("a tensor is too large")
+    memory.require(size * _UNPACKED, f"the tensor {name}")
     kind = head.number()
     if kind not in (RAW, SPARSE, SHARED):
         raise ValueError("a tensor lies in a way that is not known")

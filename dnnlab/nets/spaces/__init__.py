@@ -5,12 +5,12 @@ Importing this package does not import torch.
 
 import hashlib
 import json
-import tomllib
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
+from dnnlab import toml
 from dnnlab.errors import UsageError, unknown
 from dnnlab.nets.spaces import cell, conv, mlp
 from dnnlab.nets.spaces.space import Choices, Code, Space
@@ -93,12 +93,7 @@ def read(file: str) -> Found:
     Raises:
         UsageError: there is none, or its space or choices are not known.
     """
-    try:
-        content: dict[str, Any] = tomllib.loads(Path(file).read_text(encoding="utf-8"))
-    except OSError as problem:
-        raise UsageError(f"cannot read the network {file}: {problem.strerror or problem}.") from None
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as problem:
-        raise UsageError(f"{file} is no TOML file: {problem}.") from None
+    content = toml.read(Path(file), f"the network {file}")
     name, choices = content.get("space"), content.get("choices")
     if not isinstance(name, str) or not isinstance(choices, dict):
         raise UsageError(f'{file} describes no network; it needs space = "NAME" and a table [choices].')
