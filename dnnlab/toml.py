@@ -1,4 +1,4 @@
-"""TOML files that a user hands over, of any content: what they hold, or one sentence. Importing this module is light."""
+"""TOML files that a user hands over, of any content: what they hold, or one sentence. Importing this is light."""
 
 import tomllib
 from pathlib import Path
@@ -18,7 +18,8 @@ def text(path: Path, what: str) -> str:
     """
     try:
         if path.exists() and not path.is_file():
-            raise UsageError(f"{what} is no file; give a file that ends in .toml.")
+            kind = "directory" if path.is_dir() else "device"
+            raise UsageError(f"{what} is a {kind}; give a file that ends in .toml.")
         if path.exists() and path.stat().st_size > _LONGEST:
             raise UsageError(f"{what} has more than {_LONGEST:,} bytes, too many for such a file.")
         return path.read_text(encoding="utf-8-sig")
