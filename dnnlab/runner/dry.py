@@ -4,6 +4,7 @@ import json
 import math
 from dataclasses import asdict, dataclass
 
+from dnnlab.errors import no_quitting
 from dnnlab.runner import plan as planning
 from dnnlab.runner import store
 from dnnlab.runner.device import choose
@@ -48,7 +49,8 @@ def foresee(experiment: Experiment, spec: Spec, how: HowToRun) -> Outlook:
         UsageError: the parts of the spec do not fit together, or data are missing.
     """
     device = choose(spec.device)
-    spec.fit()
+    with no_quitting():
+        spec.fit()
     plan = planning.make(experiment, spec, device.name)
     folder = store.path_of(how.out, experiment.name, how.name or store.slug(chosen(spec)), plan.key)
     return Outlook(

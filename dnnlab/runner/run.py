@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from dnnlab.errors import DnnlabError, UsageError
+from dnnlab.errors import DnnlabError, UsageError, no_quitting
 from dnnlab.report.columns import Column
 from dnnlab.report.table import fit, to_csv
 from dnnlab.runner import plan as planning
@@ -36,7 +36,9 @@ def execute(experiment: Experiment, spec: Spec, how: HowToRun, command: str) -> 
     """
     run = _measured(experiment, spec, how, command)
     if experiment.artifacts is not None:
-        for sentence in experiment.artifacts.write(spec):
+        with no_quitting():
+            sentences = experiment.artifacts.write(spec)
+        for sentence in sentences:
             say(sentence, how.quiet)
     return run
 
@@ -56,7 +58,8 @@ def _measured(experiment: Experiment, spec: Spec, how: HowToRun, command: str) -
         say(f"{folder.path} was finished, but what was measured is gone; it is measured again.", how.quiet)
     if device.warning:
         say(f"warning: {device.warning}", how.quiet)
-    spec.fit()
+    with no_quitting():
+        spec.fit()
     keep_freed_memory()
     folder.make()
     new = not folder.begun
