@@ -42,7 +42,7 @@ def _lines(shell: str, arguments: Sequence[str]) -> list[str] | None:
     elif shell == "zsh":
         words = [split(raw)[-1] for raw in arguments]
     else:
-        words = [Word(text) for text in arguments]
+        words = [Word(text, expands="$" in text or text.startswith("~")) for text in arguments]
     *before, typed = words
     if typed.expands:
         return None

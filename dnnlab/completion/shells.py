@@ -58,6 +58,9 @@ function _dnnlab_completion
     set -l words (commandline -opc)
     set -l typed (commandline -ct | string unescape)
     _DNNLAB_COMPLETE=complete_fish $words[1] $words "$typed" 2>/dev/null
+    if test $status -eq 3
+        complete -C "'' "(commandline -ct)
+    end
 end
 complete --command dnnlab --no-files --arguments '(_dnnlab_completion)'
 """

@@ -16,7 +16,7 @@ class Word:
     quote: str = ""
     """The quote that is open at its end."""
     expands: bool = False
-    """The shell would put something else in the place of a ``$`` or a backtick in it."""
+    """The shell would put something else in the place of a ``$`` or a backtick in it, or of a ``~`` in front."""
 
 
 def split(line: str) -> list[Word]:
@@ -41,7 +41,7 @@ def split(line: str) -> list[Word]:
             continue
         else:
             text += character
-            expands |= character in "$`"
+            expands |= character in "$`" or (character == "~" and not begun)
         begun = True
     return [*found, Word(text, quote, expands)]
 

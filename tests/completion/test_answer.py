@@ -148,6 +148,7 @@ def test_an_unknown_command_is_refused():
         ('"a\\"b\\c', [Word('a"b\\c', '"')]),
         ("x'a b'y", [Word("xa by")]),
         ("$HOME '$x'", [Word("$HOME", "", True), Word("$x")]),
+        ("~/x x~ '~'", [Word("~/x", "", True), Word("x~"), Word("~")]),
     ],
 )
 def test_lines_are_read_as_the_shell_reads_them(line, words):

@@ -128,6 +128,15 @@ def _as_read(line, place):
     ).stdout.splitlines()
 
 
+def test_what_the_shell_expands_is_left_to_the_shell(shell):
+    (shell.home / "photos").mkdir()
+    for word in ("~/pho", "$HOME/pho"):
+        assert shell.press(f"dnnlab runs --out {word}\t") == f"dnnlab runs --out {word}tos/"
+    data = shell.press("dnnlab gradient-flow --data folder:~/pho\t")
+    assert data.replace("\\", "") == "dnnlab gradient-flow --data folder:~/photos/"
+    assert shell.press("~/bin/dnnlab gradient-flow --act rel\t") == "~/bin/dnnlab gradient-flow --act relu "
+
+
 @pytest.mark.parametrize("name", ["bash", "zsh"])
 def test_installed_twice_it_is_there_once_and_works_in_the_next_shell(name, place, tmp_path):
     home = tmp_path / "home"
@@ -167,6 +176,7 @@ def test_fish(place, tmp_path):
     assert offered("dnnlab gradient-flow --data csv:fl") == ["csv:flowers.csv:"]
     assert offered("dnnlab show q1") == ["q1 it's"]
     assert offered("dnnlab gradient-flow --act xyz") == []
+    assert offered("dnnlab runs --out $PWD/els") == ["$PWD/elsewhere/"]
     assert "gradient-flow" in offered("dnnlab ")
 
 
