@@ -7,6 +7,7 @@ import warnings
 from types import FrameType
 from typing import NoReturn, TextIO
 
+from dnnlab.completion.answer import VARIABLE, answer
 from dnnlab.errors import DnnlabError, plain
 from dnnlab.terminal import say
 
@@ -64,6 +65,8 @@ def _open_streams() -> None:
 
 def _run() -> int:
     try:
+        if VARIABLE in os.environ:  # Tab was pressed
+            return answer()
         from dnnlab.cli import app
 
         code = app(standalone_mode=False)
@@ -76,7 +79,7 @@ def _run() -> int:
     except (BrokenPipeError, SystemExit) as end:
         # Rich and Typer turn a broken pipe into SystemExit(1).
         if isinstance(end, SystemExit) and not isinstance(end.__context__, BrokenPipeError):
-            return _fail(f"a network called sys.exit({end.code!r}); let it raise an exception instead.", 2)
+            raise  # with its own code; what a user's network quits with is caught where the network runs
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # the reader, such as head, has seen enough
         return 0
     except OSError as error:

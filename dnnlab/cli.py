@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 import dnnlab
+from dnnlab.completion import offers, shells
 from dnnlab.errors import UsageError, unknown
 from dnnlab.registry import EXPERIMENTS, find
 from dnnlab.runner.how import HowToRun, HowToShow
@@ -25,6 +26,7 @@ if TYPE_CHECKING:
 app = typer.Typer(
     name="dnnlab",
     rich_markup_mode="rich",
+    add_completion=False,  # the options are below
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
     help="A lecture on deep networks as experiments: measured, beside theory, on your own networks too.",
@@ -33,8 +35,15 @@ _data = typer.Typer(help="What data there are, and how to get more.", invoke_wit
 app.add_typer(_data, name="data", rich_help_panel="Data")
 
 _RUNS, _RECIPES = "Runs", "Recipes"
-_Profile = Annotated[str, typer.Option("--profile", help=f"The recipe's table of options: {' or '.join(PROFILES)}.")]
-_Out = Annotated[Path, typer.Option("--out", help="Root folder of all runs.")]
+_Profile = Annotated[
+    str,
+    typer.Option(
+        "--profile",
+        help=f"The recipe's table of options: {' or '.join(PROFILES)}.",
+        autocompletion=offers.profiles,
+    ),
+]
+_Out = Annotated[Path, typer.Option("--out", help="Root folder of all runs.", autocompletion=offers.any_path)]
 _DEFAULT_OUT = Path("results")
 
 
@@ -44,11 +53,42 @@ def _version(wanted: bool) -> None:
         raise typer.Exit
 
 
+def _install_completion(wanted: bool) -> None:
+    if wanted:
+        shell = shells.asked("--install-completion")
+        tell(f"{shell} completion installed in {shells.install(shell)}; it begins when a new shell is started.")
+        raise typer.Exit
+
+
+def _show_completion(wanted: bool) -> None:
+    if wanted:
+        tell(shells.SCRIPTS[shells.asked("--show-completion")])
+        raise typer.Exit
+
+
 @app.callback(no_args_is_help=True, invoke_without_command=True)
 def _main(
     context: typer.Context,
     version: Annotated[
         bool, typer.Option("--version", callback=_version, is_eager=True, help="Print the version.")
+    ] = False,
+    install_completion: Annotated[
+        bool,
+        typer.Option(
+            "--install-completion",
+            callback=_install_completion,
+            is_eager=True,
+            help="Install completion for the current shell.",
+        ),
+    ] = False,
+    show_completion: Annotated[
+        bool,
+        typer.Option(
+            "--show-completion",
+            callback=_show_completion,
+            is_eager=True,
+            help="Show completion for the current shell, to copy it or customize the installation.",
+        ),
     ] = False,
 ) -> None:
     pass
@@ -126,7 +166,10 @@ def _recipe_command() -> Callable[..., None]:
         with recipes.located(asked):
             _run(find(asked.experiment), asked.options_for(profile) | given)
 
-    argument = Annotated[Path, typer.Argument(help="A TOML file: experiment = NAME, and a table \\[options].")]
+    argument = Annotated[
+        Path,
+        typer.Argument(help="A TOML file: experiment = NAME, and a table \\[options].", autocompletion=offers.recipes),
+    ]
     kind = inspect.Parameter.POSITIONAL_OR_KEYWORD
     own = [
         inspect.Parameter("recipe", kind, annotation=argument),
@@ -148,7 +191,10 @@ app.command("run", rich_help_panel=_RECIPES)(_recipe_command())
 @app.command("reproduce", rich_help_panel=_RECIPES)
 def reproduce_claims(
     paths: Annotated[
-        list[Path] | None, typer.Argument(help="Recipes, or folders of them; all of the lecture's when none is named.")
+        list[Path] | None,
+        typer.Argument(
+            help="Recipes, or folders of them; all of the lecture's when none is named.", autocompletion=offers.recipes
+        ),
     ] = None,
     profile: _Profile = "quick",
     seed: Annotated[int | None, typer.Option(help="Another base of the seeds than the recipes'.", min=0)] = None,
@@ -173,7 +219,9 @@ def reproduce_claims(
 
 @app.command("init", rich_help_panel=_RECIPES)
 def write_recipe(
-    path: Annotated[Path, typer.Argument(help="The file to write.")] = Path("my-recipe.toml"),
+    path: Annotated[Path, typer.Argument(help="The file to write.", autocompletion=offers.any_path)] = Path(
+        "my-recipe.toml"
+    ),
 ) -> None:
     """Write a commented recipe to start from."""
     from dnnlab.reproduce.template import write
@@ -184,7 +232,10 @@ def write_recipe(
 
 @app.command("show", rich_help_panel=_RUNS)
 def show_run(
-    run: Annotated[str, typer.Argument(help="A run's folder, or an unmistakable part of its name.")],
+    run: Annotated[
+        str,
+        typer.Argument(help="A run's folder, or an unmistakable part of its name.", autocompletion=offers.runs),
+    ],
     out: _Out = _DEFAULT_OUT,
     as_json: Annotated[bool, typer.Option("--json", help="Print the summary as JSON.")] = False,
 ) -> None:
@@ -203,7 +254,8 @@ def _open(text: str, out: Path) -> "Run":
 @app.command("runs", rich_help_panel=_RUNS)
 def list_runs(
     names: Annotated[
-        list[str] | None, typer.Argument(metavar="[RUN]...", help="With --rm: the runs to remove.")
+        list[str] | None,
+        typer.Argument(metavar="[RUN]...", help="With --rm: the runs to remove.", autocompletion=offers.runs),
     ] = None,
     out: _Out = _DEFAULT_OUT,
     rm: Annotated[bool, typer.Option("--rm", help="Remove the runs that are named, after showing their size.")] = False,
@@ -227,8 +279,8 @@ def list_runs(
 
 @app.command("diff", rich_help_panel=_RUNS)
 def diff_runs(
-    before: Annotated[str, typer.Argument(help="A run.")],
-    after: Annotated[str, typer.Argument(help="Another run of the same experiment.")],
+    before: Annotated[str, typer.Argument(help="A run.", autocompletion=offers.runs)],
+    after: Annotated[str, typer.Argument(help="Another run of the same experiment.", autocompletion=offers.runs)],
     out: _Out = _DEFAULT_OUT,
     as_json: Annotated[bool, typer.Option("--json", help="Print the rows as JSON.")] = False,
 ) -> None:
@@ -245,8 +297,14 @@ def diff_runs(
 
 @app.command("decompress", rich_help_panel="Data")
 def decompress_file(
-    file: Annotated[Path, typer.Argument(help="A container that dnnlab compress wrote: FILE.dnnz.")],
-    to: Annotated[Path | None, typer.Option(help="Where to write; FILE.safetensors when not given.")] = None,
+    file: Annotated[
+        Path,
+        typer.Argument(help="A container that dnnlab compress wrote: FILE.dnnz.", autocompletion=offers.containers),
+    ],
+    to: Annotated[
+        Path | None,
+        typer.Option(help="Where to write; FILE.safetensors when not given.", autocompletion=offers.any_path),
+    ] = None,
 ) -> None:
     """Write the state dict in a .dnnz container as .safetensors, exactly, and list what each layer takes."""
     from dnnlab.compress.unpack import unpack
@@ -265,7 +323,7 @@ def list_data(context: typer.Context) -> None:
 
 @_data.command("get")
 def get_data(
-    name: Annotated[str, typer.Argument(help="mnist, fashion-mnist or cifar10.")],
+    name: Annotated[str, typer.Argument(help="mnist, fashion-mnist or cifar10.", autocompletion=offers.downloads)],
     mirror: Annotated[str | None, typer.Option(help="Another address that serves the same files.")] = None,
 ) -> None:
     """Download a data set, checked against its published checksums."""

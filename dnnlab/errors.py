@@ -2,7 +2,8 @@
 
 import difflib
 import unicodedata
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 
 
 class DnnlabError(Exception):
@@ -37,6 +38,20 @@ def in_short(problem: BaseException) -> str:
 def first_line(problem: BaseException) -> str:
     """The first line of what an exception says, or its kind where it says nothing: PyTorch's go on for pages."""
     return next(iter(str(problem).splitlines()), type(problem).__name__)
+
+
+@contextmanager
+def no_quitting() -> Iterator[None]:
+    """For the code of a user's network: ``sys.exit`` in it does not end the program.
+
+    Raises:
+        UsageError: it was called.
+    """
+    try:
+        yield
+    except SystemExit as end:
+        sentence = f"a network called sys.exit({end.code!r}); let it raise an exception instead."
+        raise UsageError(sentence) from end
 
 
 def listing(names: Iterable[str]) -> str:

@@ -62,7 +62,9 @@ def test_tables_that_are_not_as_written_are_made_again(how, name, damage, a_run,
         assert file.read_bytes() != whole
     done = dnnlab("show", folder.name) if how == "show" else dnnlab(*SUM)
     assert done.code == 0, done.err
-    assert re.search(f"^{name} of .*{folder.name} is not as written; made again from the journal.$", done.err, re.M)
+    assert re.search(
+        f"^{name} of .*{re.escape(folder.name)} is not as written; made again from the journal.$", done.err, re.M
+    )
     assert done.out == shown
     assert file.read_bytes() == whole
     assert "not as written" not in dnnlab("show", folder.name).err

@@ -30,6 +30,12 @@ class quits_at_once(Net):
     def __init__(self):
         sys.exit("enough")
 
+class quits_in_training(Net):
+    def forward(self, x):
+        if self.training:
+            sys.exit(3)
+        return super().forward(x)
+
 class talks(Net):
     def forward(self, x):
         print("talk")
@@ -84,6 +90,24 @@ def test_quitting_is_refused_and_leaves_nothing(program, model, tmp_path):
     assert not (tmp_path / "results").exists()
 
 
+def test_quitting_is_refused_in_a_dry_run_and_at_import_too(program, tmp_path):
+    (tmp_path / "at_import.py").write_text("import sys\nsys.exit(4)\n")
+    for arguments in (("--model", "mine:quits", "--dry-run"), ("--model", "at_import:net")):
+        done = program("gradient-flow", *arguments, *SMALL)
+        assert (done.returncode, done.stdout, done.stderr.count("\n")) == (2, "", 1)
+        assert done.stderr.startswith("dnnlab: ")
+
+
+@pytest.mark.parametrize("engine", ["inline", "processes:2"])
+def test_quitting_in_training_fails_the_cell_and_the_rest_goes_on(program, engine):
+    trained = ("--budget", "steps=2", "--lr", 0.01, "--seeds", 1, "--batch-size", 16, "--engine", engine)
+    done = program("compare-arch", "--arch", "mine:quits_in_training,mine:Net", *trained)
+    assert done.returncode == 1
+    (sentence,) = (line for line in done.stderr.splitlines() if line.startswith("dnnlab:"))
+    assert sentence.endswith(" says which): SystemExit: 3")
+    assert "mine:Net" in done.stdout
+
+
 def test_talking_stays_off_stdout(program):
     done = program("gradient-flow", "--model", "mine:talks", *SMALL, "--json")
     assert done.returncode == 0, done.stderr
@@ -93,7 +117,11 @@ def test_talking_stays_off_stdout(program):
 
 @pytest.mark.parametrize(
     ("model", "reason"),
-    [("raises", "ArithmeticError: first line second line"), ("nothing_to_say", "AssertionError")],
+    [
+        ("raises", "ArithmeticError: first line second line"),
+        ("nothing_to_say", "AssertionError"),
+        ("quits_in_training", "SystemExit: 3"),
+    ],
 )
 def test_a_failure_is_one_line_with_its_reason(program, model, reason):
     done = program("dead-relu", "--model", f"mine:{model}", *SMALL, "--steps", 2, "--json")

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
+from dnnlab.errors import no_quitting
 from dnnlab.runner import plan as planning
 from dnnlab.runner import rehearsal, store
 from dnnlab.runner.device import choose
@@ -63,16 +64,18 @@ def foresee(experiment: Experiment, spec: Spec, how: HowToRun) -> Outlook:
     """
     device = choose(spec.device)
     plan = planning.make(experiment, spec, device.name, how.large)
-    spec.fit()
     path = store.path_of(how.out, experiment.name, how.name or store.slug(chosen(spec)), plan.key)
     work = Work(experiment, spec, device.name, Place(path.absolute()))
     missing = plan.stacks if how.fresh else _missing(experiment, spec, path, plan)
+    with no_quitting():
+        spec.fit()
+        seconds = rehearsal.seconds(work, plan, missing)
     return Outlook(
         device.name,
         len(plan.cells),
         [{"first": str(stack.cells[0]), "cells": len(stack.cells)} for stack in plan.stacks],
         sum(cell.macs for cell in plan.cells),
-        rehearsal.seconds(work, plan, missing),
+        seconds,
         str(path),
         path.exists(),
     )

@@ -131,8 +131,10 @@ def measure(work: Work, stack: Stack, past: Sequence[Rows], progress: Callable[[
             rows = _as_fits(work, stack.cells, progress)
     except DnnlabError:
         raise  # the user's to mend, and the same for every stack
-    except Exception as problem:  # noqa: BLE001 - one stack's failure is a row that says so, the rest goes on
-        error = in_short(problem)
+    except (Exception, SystemExit) as problem:
+        if isinstance(problem, SystemExit) and isinstance(problem.__context__, BrokenPipeError):
+            raise  # Rich's, of the bar: nobody reads stderr any more
+        error = in_short(problem)  # one stack's failure is a row that says so, the rest goes on
     yield Entry(stack.key, rows, time.perf_counter() - started, error, parts)
 
 

@@ -238,17 +238,34 @@ def _help(field: Field) -> str:
     return f"{field.info.help}{limits}"
 
 
-def _completer(field: Field) -> Callable[[str], list[str]] | None:
-    names = [name for check in field.checks if isinstance(check, OneOf) for name in check.names]
-    if not names:
-        return None
+def _completer(field: Field) -> Callable[..., list[str]]:
+    """What Tab offers for the option: the names of its `OneOf`, or what `completion.offers` knows of it."""
+    names = [name for check in field.checks if isinstance(check, OneOf) for name in filter(None, check.names)]
 
     def complete(incomplete: str) -> list[str]:
-        # Of a comma-separated list, the last entry is being typed.
-        done, comma, last = incomplete.rpartition(",")
-        return [done + comma + name for name in names if name.startswith(last)]
+        return _in_list(field, incomplete, lambda typed: names)
 
-    return complete
+    def complete_other(context: typer.Context, incomplete: str) -> list[str]:
+        from dnnlab.completion.offers import OFFERS
+
+        offer = OFFERS.get(field.name)
+        return [] if offer is None else _in_list(field, incomplete, lambda typed: offer(typed, context))
+
+    return complete if names else complete_other
+
+
+def _in_list(field: Field, incomplete: str, offer: Callable[[str], Iterable[str]]) -> list[str]:
+    """What ``offer`` says of the last entry of a comma-separated list, which is the one being typed."""
+    if not field.many or field.whole:
+        return [name for name in offer(incomplete) if name.startswith(incomplete)]
+    *done, last = _parts(incomplete)
+    # An option behind a comma, as in NAME:KEY=VALUE,KEY=VALUE, belongs to the entry only once its "=" is there.
+    longer = ",".join([*done[-1:], last])
+    found = []
+    for typed in dict.fromkeys((last, longer)):
+        head = incomplete[: len(incomplete) - len(typed)]
+        found += [head + name for name in offer(typed) if name.startswith(typed) and _parts(name) == [name]]
+    return found
 
 
 def chosen(spec: object) -> dict[str, Any]:

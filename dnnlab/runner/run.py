@@ -4,7 +4,7 @@ import datetime
 from collections import Counter
 from typing import Any
 
-from dnnlab.errors import UsageError
+from dnnlab.errors import UsageError, no_quitting
 from dnnlab.runner import plan as planning
 from dnnlab.runner import provenance, reopening, store
 from dnnlab.runner.device import Device, choose, keep_freed_memory
@@ -32,7 +32,9 @@ def execute(experiment: Experiment, spec: Spec, how: HowToRun, command: str) -> 
     """
     run = _measured(experiment, spec, how, command)
     if experiment.artifacts is not None:
-        for sentence in experiment.artifacts.write(spec):
+        with no_quitting():
+            sentences = experiment.artifacts.write(spec)
+        for sentence in sentences:
             say(sentence, how.quiet)
     return run
 
@@ -62,7 +64,8 @@ def _measure_into(
     """The run of ``plan``, alone in its ``folder``."""
     if device.warning:
         say(f"warning: {device.warning}", how.quiet)
-    work.spec.fit()
+    with no_quitting():
+        work.spec.fit()
     keep_freed_memory()
     folder.make()
     new = not folder.begun

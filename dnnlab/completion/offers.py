@@ -1,0 +1,223 @@
+"""What the values of options and arguments can be, as far as there are names for them.
+
+They are here by the option's name, beside `runner.options.OneOf`, and not in the specs, whose code is part of the key
+of runs: what Tab offers changes no number. The names themselves are taken from where they are defined.
+
+Each offer is given what is typed of one value; it may also give candidates that do not begin so.
+"""
+
+import codecs
+import csv
+import io
+import os
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from pathlib import Path
+
+import typer
+
+from dnnlab.compress import chain
+from dnnlab.data.files import DataFile, at_home
+from dnnlab.data.kinds import KINDS
+from dnnlab.nas import ledger
+from dnnlab.nas.proxy_names import PROXIES
+from dnnlab.nas.strategies import LONGER, PREFILTER, STRATEGIES
+from dnnlab.nets import initialisers, shape, spaces
+from dnnlab.nets.activations import ACTIVATIONS
+from dnnlab.nets.members import FAMILIES, MEMBERS
+from dnnlab.registry import EXPERIMENTS
+from dnnlab.runner import executors, recipe, store
+from dnnlab.training import budget
+
+Offer = Callable[[str, typer.Context], Iterable[str]]
+
+_LONGEST_HEADER = 1 << 20
+"""Bytes of a table that are read for the names of its columns."""
+
+
+def paths(typed: str, endings: tuple[str, ...] = ("",)) -> Iterator[str]:
+    """The files that end in one of ``endings``, and the folders with a slash, where ``typed`` points."""
+    place, name = os.path.split(typed)
+    begin = typed[: len(typed) - len(name)]
+    try:
+        entries = sorted(os.scandir(at_home(Path(place or "."))), key=lambda entry: entry.name)
+    except OSError:  # there is no such folder, or it may not be read: it has nothing to offer
+        return
+    for entry in entries:
+        if entry.name.startswith(name) and (name.startswith(".") or not entry.name.startswith(".")):
+            if entry.is_dir():
+                yield f"{begin}{entry.name}/"
+            elif entry.name.endswith(endings):
+                yield begin + entry.name
+
+
+def any_path(incomplete: str) -> list[str]:
+    """Of an argument that is a path."""
+    return list(paths(incomplete))
+
+
+def recipes(incomplete: str) -> list[str]:
+    """Files of recipes, and folders of them."""
+    return list(paths(incomplete, (".toml",)))
+
+
+def containers(incomplete: str) -> list[str]:
+    """Files that ``dnnlab compress`` wrote."""
+    return list(paths(incomplete, (".dnnz",)))
+
+
+def profiles(incomplete: str) -> list[str]:
+    """The profiles of recipes."""
+    return list(recipe.PROFILES)
+
+
+def downloads(incomplete: str) -> list[str]:
+    """The published data sets."""
+    return [name for name, kind in KINDS.items() if kind.remote is not None]
+
+
+def runs(context: typer.Context, incomplete: str) -> list[str]:
+    """The runs under ``--out``, the newest first: the second of ``dnnlab diff`` of the experiment of the first."""
+    found = [folder.path for folder in store.every(_out(context))]
+    before = context.params.get("before")
+    kinds = {path.parent.name for path in found if before in (path.name, f"{path.parent.name}/{path.name}")}
+    found = [path for path in found if path.parent.name in kinds or not kinds]
+    if "/" not in incomplete:
+        return [path.name for path in found]
+    return [*(f"{path.parent.name}/{path.name}" for path in found), *paths(incomplete, (store.SPEC,))]
+
+
+def _out(context: typer.Context) -> Path:
+    (option,) = (parameter for parameter in context.command.params if parameter.name == "out")
+    return at_home(Path(str(context.params.get("out") or option.default)))
+
+
+def _act(typed: str, context: typer.Context) -> Iterable[str]:
+    head = typed[: typed.rfind("+") + 1]
+    return [head + name for name in ACTIVATIONS]
+
+
+def _up_to_colon(names: Iterable[str]) -> list[str]:
+    """``normal:STD`` as far as it is the same for everybody."""
+    return ["".join(name.partition(":")[:2]) for name in names]
+
+
+def _init(typed: str, context: typer.Context) -> Iterable[str]:
+    return _up_to_colon(initialisers.INITIALISERS)
+
+
+def _skip(typed: str, context: typer.Context) -> Iterable[str]:
+    return _up_to_colon(shape.SKIPS)
+
+
+def _data(typed: str, context: typer.Context) -> Iterable[str]:
+    kind, colon, rest = typed.partition(":")
+    if not colon:
+        forms = ((name, KINDS[name].form) for name in KINDS)
+        return [word for name, form in forms for word in _forms(name, form)]
+    if kind == "folder":
+        return [f"folder:{path}" for path in paths(rest, ())]
+    return [f"csv:{path}" for path in _table_and_column(rest)] if kind == "csv" else []
+
+
+def _forms(name: str, form: str) -> list[str]:
+    """``csv:`` of ``csv:PATH:TARGET``; ``gaussian`` and ``gaussian:`` of ``gaussian[:FEATURES]``."""
+    return [name] * (not form.startswith(f"{name}:")) + [f"{name}:"] * (":" in form)
+
+
+def _table_and_column(typed: str) -> Iterator[str]:
+    file, colon, _ = typed.rpartition(":")
+    if colon and os.path.isfile(at_home(Path(file))):
+        yield from (f"{file}:{column}" for column in _columns(file))
+    for path in paths(typed, (".csv", ".csv.gz")):
+        yield path if path.endswith("/") else f"{path}:"
+
+
+def _columns(file: str) -> list[str]:
+    """The names in the header of a table, read as `data.table` does, without pandas."""
+    with DataFile(at_home(Path(file)), "give another").open() as stream:
+        head = stream.read(_LONGEST_HEADER)
+    text = codecs.getincrementaldecoder("utf-8-sig")().decode(head)  # the last character may be cut
+    return next(csv.reader(io.StringIO(text), skipinitialspace=True), [])
+
+
+def _arch(typed: str, context: typer.Context) -> Iterable[str]:
+    name, colon, options = typed.partition(":")
+    if not colon or name not in MEMBERS:
+        return [*MEMBERS, *(paths(typed, (".toml",)) if "/" in typed else ())]
+    family = FAMILIES[MEMBERS[name].family]
+    option, equals, _ = options.rpartition(",")[2].partition("=")
+    if not equals:
+        head = typed[: len(typed) - len(option)]
+        return [f"{head}{each}=" for each in family.options if f"{each}=" not in options]
+    values = tuple(ACTIVATIONS) if option == "act" else family.options.get(option, ())
+    head = typed[: typed.rfind("=") + 1]
+    return [head + value for value in values]
+
+
+def _strategy(typed: str, context: typer.Context) -> Iterable[str]:
+    return [*STRATEGIES, PREFILTER, LONGER, *(PREFILTER + name for name in PROXIES if typed.startswith(PREFILTER))]
+
+
+def _space(typed: str, context: typer.Context) -> Iterable[str]:
+    return spaces.SPACES
+
+
+def _budget(typed: str, context: typer.Context) -> Iterable[str]:
+    return [f"{axis}=" for axis in (ledger.AXES if context.info_name == "nas" else budget.AXES)]
+
+
+def _chain(typed: str, context: typer.Context) -> Iterable[str]:
+    stage = typed.rpartition(">")[2].lstrip()
+    head, (name, colon, _) = typed[: len(typed) - len(stage)], stage.partition(":")
+    if not colon:
+        return [head + kind.name for kind in chain.KINDS.values() if head or chain.DENSE in kind.after]
+    words = [word for values in chain.KINDS[name].words.values() for word in values] if name in chain.KINDS else []
+    return [typed[: typed.rfind(":") + 1] + word for word in words]
+
+
+def _weights(typed: str, context: typer.Context) -> Iterable[str]:
+    from dnnlab.compare_arch.trained_cell import FRESH
+
+    return [*([FRESH] if context.info_name == "compare-arch" else []), *paths(typed, (".safetensors",))]
+
+
+def _tables(typed: str, context: typer.Context) -> Iterable[str]:
+    return paths(typed, (".csv", ".csv.gz"))
+
+
+def _engine(typed: str, context: typer.Context) -> Iterable[str]:
+    return executors.ENGINES
+
+
+def _path(typed: str, context: typer.Context) -> Iterable[str]:
+    return paths(typed)
+
+
+def _expect(typed: str, context: typer.Context) -> Iterable[str]:
+    """The verdicts of the experiment; where a recipe says which, of that."""
+    name = context.info_name or ""
+    if name not in EXPERIMENTS:
+        name = recipe.read(Path(str(context.params["recipe"]))).experiment
+    return [verdict for schema in EXPERIMENTS[name].columns.SCHEMAS.values() for verdict in schema.tones]
+
+
+OFFERS: Mapping[str, Offer] = {
+    "act": _act,
+    "arch": _arch,
+    "budget": _budget,
+    "chain": _chain,
+    "data": _data,
+    "engine": _engine,
+    "expect": _expect,
+    "init": _init,
+    "method": _chain,
+    "out": _path,
+    "prune_dead": _path,
+    "skip": _skip,
+    "space": _space,
+    "strategy": _strategy,
+    "student": _arch,
+    "table": _tables,
+    "weights": _weights,
+}
+"""By the name of the option."""
