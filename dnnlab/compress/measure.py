@@ -276,3 +276,8 @@ class Bench:
 
 def _plain(name: str) -> str:
     return "".join(c if c.isalnum() or c in ".-" else "-" for c in name)
+
+
+def told(rows: Rows) -> str:
+    """What a part was about: ``chain prune:0.9, ratio 8.2``."""
+    return f"{rows['role'][0]} {rows['method'][0]}, ratio {rows['ratio'][0]:.3g}"

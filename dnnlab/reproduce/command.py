@@ -16,6 +16,7 @@ from dnnlab.runner import plan as planning
 from dnnlab.runner import store
 from dnnlab.runner.device import choose
 from dnnlab.runner.options import chosen
+from dnnlab.runner.progress import Heartbeat
 from dnnlab.runner.streams import others_on_stderr
 from dnnlab.terminal import say, tell
 
@@ -35,18 +36,25 @@ def reproduce(
     own = not all(shipped.is_shipped(task.recipe.path) for task in asked)
     folder = out.absolute() / f"ledger-{'own-' if own else ''}{profile}{'' if seed is None else f'-seed-{seed}'}"
     book = Book(folder, "Claims of one's own" if own else "The lecture, claim by claim", profile, own)
+    begun = time.monotonic()
+
+    def doing() -> str:
+        task = asked[min(len(rows), len(asked) - 1)]
+        return f"[{len(rows)}/{len(asked)}] {task.part}/{task.name}: {time.monotonic() - begun:.0f} s so far"
+
     try:
         book.begin(asked, whole=not paths)
-        for number, task in enumerate(asked, 1):
-            started = time.perf_counter()
-            with others_on_stderr():
-                row = ledger.run(task, out)
-            book.enter(row)
-            rows.append(row)
-            took = time.perf_counter() - started
-            say(f"[{number}/{len(asked)}] {task.part}/{task.name}: {row['verdict']} ({took:.1f} s)", quiet)
-            if row["verdict"] == FAILED:
-                say(f"dnnlab: {task.name}: {row['circumstances']}")
+        with Heartbeat(doing, quiet) as beat:
+            for task in asked:
+                begun = time.monotonic()
+                with others_on_stderr():
+                    row = ledger.run(task, out)
+                book.enter(row)
+                rows.append(row)
+                told = f"{task.part}/{task.name}: {row['verdict']} ({time.monotonic() - begun:.1f} s)"
+                beat.say(f"[{len(rows)}/{len(asked)}] {told}")
+                if row["verdict"] == FAILED:
+                    say(f"dnnlab: {task.name}: {row['circumstances']}")
     finally:  # also of a ledger that the user stopped
         book.publish()
         if len(rows) < len(asked):

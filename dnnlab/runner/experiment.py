@@ -85,8 +85,11 @@ class MeasureRoom(Protocol):
     journal before the next is asked for. ``past`` are the parts that an interrupted session left, in order: their
     content is taken instead of measured, and the parts after them are yielded. `runner.place.Place` says where
     files go. As such parts report no progress, there is ``foresee(cells, spec, device) -> float`` too: about how many
-    seconds all ``cells`` take.
+    seconds all ``cells`` take; and ``told(rows) -> str``: what a part was about, in words.
     """
+
+    foresee: Callable[[Sequence[Any], Any, str], float]
+    told: Callable[[Rows], str]
 
     def measure(self, cells: Sequence[Any], spec: Any, device: str, progress: Callable[[float], None]) -> Rows:
         """Rows of the ``cells``, which are one stack; reports progress from 0 to 1."""

@@ -47,6 +47,25 @@ class Stack:
         return [entries[name].rows for name in self.part_names(entries)]
 
 
+def names(stacks: Sequence[Stack]) -> list[str]:
+    """What each of the ``stacks`` is called: its first cell in words, and what tells it from others of these words."""
+    first = [stack.cells[0] for stack in stacks]
+    words = [str(cell) for cell in first]
+    alike: dict[str, list[Any]] = {}
+    for word, cell in zip(words, first, strict=True):
+        alike.setdefault(word, []).append(cell)
+    return [word + _apart(cell, alike[word]) for word, cell in zip(words, first, strict=True)]
+
+
+def _apart(cell: Any, alike: Sequence[Any]) -> str:
+    """The fields of ``cell`` in which those that have the same words differ."""
+    if len(alike) == 1:
+        return ""
+    differ = [name for name in cell.__dataclass_fields__ if len({getattr(other, name) for other in alike}) > 1]
+    told = (f"{name.replace('_', ' ')} {getattr(cell, name)}" for name in differ)
+    return f" ({', '.join(told)})"
+
+
 @dataclasses.dataclass(frozen=True)
 class Plan:
     """All that one run will measure. ``content`` holds the digests of data and models."""

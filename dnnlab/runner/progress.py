@@ -1,9 +1,9 @@
-"""Progress on stderr: a bar on a terminal, elsewhere one line a finished stack."""
+"""Progress on stderr: a bar on a terminal, elsewhere lines, of which one comes at least every half minute."""
 
 import sys
+import threading
 import time
-from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 
 from rich.console import Console
@@ -14,67 +14,118 @@ from dnnlab.terminal import say
 
 _EVERY = 5.0
 """Seconds between two lines about parts, which may be many."""
+QUIET = 30.0
+"""Seconds without a line after which one says what is being measured."""
 
 
 class Meter:
-    """Counts cells; `fraction` moves the bar within a stack."""
+    """Counts cells; `fraction` moves the bar within a stack. ``names`` are those of the stacks that are to be measured,
+    in their order."""
 
-    def __init__(self, total: int, done: int) -> None:
+    def __init__(self, total: int, done: int, names: Sequence[str] = ()) -> None:
         self.total, self.done = total, done
+        self.waiting = list(names)
 
     def fraction(self, share: float, of: int) -> None:
         """``share`` of the next ``of`` cells is done."""
 
-    def part(self, what: str) -> None:
-        """One more part of the stack called ``what`` is on the disk."""
+    def part(self, what: str, part: str) -> None:
+        """One more part of the stack called ``what`` is on the disk: in words, ``part``."""
 
     def finished(self, cells: int, what: str, seconds: float) -> None:
         """``cells`` cells, called ``what``, are measured and on the disk."""
         self.done += cells
+        if what in self.waiting:
+            self.waiting.remove(what)
+
+
+class Heartbeat:
+    """Messages on stderr, and where none came for `QUIET` seconds one that says what is being done: ``doing()``."""
+
+    def __init__(self, doing: Callable[[], str], quiet: bool = False) -> None:
+        self.doing, self.quiet = doing, quiet
+        self.said = time.monotonic()
+        self.over = threading.Event()
+        self.thread = threading.Thread(target=self._beat, daemon=True)
+
+    def __enter__(self) -> "Heartbeat":
+        if not self.quiet:
+            self.thread.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.over.set()
+        if not self.quiet:
+            self.thread.join()
+
+    def say(self, message: str) -> None:
+        """Print ``message``; the next half minute begins."""
+        self.said = time.monotonic()
+        say(message, self.quiet)
+
+    def _beat(self) -> None:
+        while not self.over.wait(max(0.0, self.said + QUIET - time.monotonic())):
+            if time.monotonic() - self.said >= QUIET:
+                self.say(self.doing())
 
 
 class _Lines(Meter):
-    def __init__(self, total: int, done: int) -> None:
-        super().__init__(total, done)
-        self.parts: Counter[str] = Counter()
-        self.said = time.monotonic()
+    """A line a stack, and at least one every half minute."""
 
-    def part(self, what: str) -> None:
-        self.parts[what] += 1
-        if time.monotonic() - self.said > _EVERY:
-            self.said = time.monotonic()
-            say(f"[{self.done}/{self.total}] {what}: part {self.parts[what]}")
+    def __init__(self, total: int, done: int, names: Sequence[str]) -> None:
+        super().__init__(total, done, names)
+        self.begun, self.share = time.monotonic(), 0.0
+        self.beat = Heartbeat(self._doing)
+
+    def fraction(self, share: float, of: int) -> None:
+        self.share = share
+
+    def part(self, what: str, part: str) -> None:
+        if time.monotonic() - self.beat.said > _EVERY:
+            self._say(f"{what}: {part}")
 
     def finished(self, cells: int, what: str, seconds: float) -> None:
         super().finished(cells, what, seconds)
-        say(f"[{self.done}/{self.total}] {what}: {cells} cells in {seconds:.1f} s")
+        self.begun, self.share = time.monotonic(), 0.0
+        self._say(f"{what}: {cells} cell{'s'[: cells != 1]} in {seconds:.1f} s")
+
+    def _say(self, message: str) -> None:
+        self.beat.say(f"[{self.done}/{self.total}] {message}")
+
+    def _doing(self) -> str:
+        what = self.waiting[0] if self.waiting else "tables and figures"
+        share = f"{self.share:.0%} of it, " if self.share else ""
+        return f"[{self.done}/{self.total}] {what}: {share}{time.monotonic() - self.begun:.0f} s so far"
 
 
 class _Bar(Meter):
-    def __init__(self, total: int, done: int, progress: Progress) -> None:
-        super().__init__(total, done)
+    def __init__(self, total: int, done: int, names: Sequence[str], progress: Progress) -> None:
+        super().__init__(total, done, names)
         self.progress = progress
-        self.task = progress.add_task("measuring", total=total, completed=done)
+        self.task = progress.add_task(plain(names[0]), total=total, completed=done)
 
     def fraction(self, share: float, of: int) -> None:
         self.progress.update(self.task, completed=self.done + share * of)
 
-    def part(self, what: str) -> None:
-        self.progress.update(self.task, description=plain(what))
+    def part(self, what: str, part: str) -> None:
+        self.progress.update(self.task, description=plain(f"{what}: {part}"))
 
     def finished(self, cells: int, what: str, seconds: float) -> None:
         super().finished(cells, what, seconds)
-        self.progress.update(self.task, completed=self.done, description=plain(what))
+        doing = self.waiting[0] if self.waiting else what
+        self.progress.update(self.task, completed=self.done, description=plain(doing))
 
 
 @contextmanager
-def meter(total: int, done: int, quiet: bool) -> Iterator[Meter]:
-    """A meter over ``total`` cells, of which ``done`` are there already."""
-    if quiet or done == total:
+def meter(total: int, done: int, names: Sequence[str], quiet: bool) -> Iterator[Meter]:
+    """A meter over ``total`` cells, of which ``done`` are there already; ``names`` are those of the stacks to come."""
+    if quiet or not names:
         yield Meter(total, done)
     elif sys.stderr.isatty():
         columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
         with Progress(*columns, console=Console(stderr=True), transient=True) as progress:
-            yield _Bar(total, done, progress)
+            yield _Bar(total, done, names, progress)
     else:
-        yield _Lines(total, done)
+        lines = _Lines(total, done, names)
+        with lines.beat:
+            yield lines

@@ -104,16 +104,17 @@ def _measure(
     workers, threads = side_by_side(plan, work.device)
     if workers > 1 and missing and how.engine == "auto":
         say(f"{workers} stacks side by side, {threads} {'thread' if threads == 1 else 'threads'} each", how.quiet)
-    with meter(len(plan.cells), there, how.quiet) as progress:
+    names = dict(zip((stack.key for stack in missing), planning.names(missing), strict=True))
+    with meter(len(plan.cells), there, list(names.values()), how.quiet) as progress:
         past = {stack.key: stack.parts(done) for stack in missing}
         seconds: Counter[str] = Counter()
         for stack, entry in entries(work, plan, missing, past, progress.fraction, how.engine):
             writer.append(entry)
             seconds[stack.key] += entry.seconds  # type: ignore[assignment] # a Counter adds up floats as well
             if entry.stack == stack.key:
-                progress.finished(len(stack.cells), str(stack.cells[0]), seconds[stack.key])
+                progress.finished(len(stack.cells), names[stack.key], seconds[stack.key])
             else:
-                progress.part(str(stack.cells[0]))
+                progress.part(names[stack.key], work.experiment.measure.told(entry.rows))
     record["notes"] = [*record.get("notes", []), *work.spec.notes()]
     for note in record["notes"]:
         say(f"note: {note}.", how.quiet)

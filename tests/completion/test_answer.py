@@ -82,7 +82,7 @@ def test_the_second_run_of_a_comparison_is_of_the_experiment_of_the_first(tmp_pa
     for name in ("gradient-flow/a-1", "gradient-flow/b-2", "nas/c-3"):
         folder = tmp_path / "here" / name
         folder.mkdir(parents=True)
-        (folder / "provenance.json").write_text("")
+        (folder / "journal.jsonl").write_text("")
     words = ["diff", "--out", str(tmp_path / "here")]
     assert set(candidates(words, "")) == {"a-1", "b-2", "c-3"}
     assert set(candidates([*words, "a-1"], "")) == {"a-1", "b-2"}
@@ -127,7 +127,7 @@ def test_names_that_would_steer_the_terminal_are_left_out(tab, tmp_path):
     for name in ("fine", "not\x1b[31m", "nor\nthis"):
         folder = tmp_path / "results" / "nas" / name
         folder.mkdir(parents=True)
-        (folder / "provenance.json").write_text("")
+        (folder / "journal.jsonl").write_text("")
     assert tab("dnnlab show ").out == "fine\n"
 
 
