@@ -6,7 +6,7 @@ EVERYTHING := --quiet --disable-pip-version-check --editable '.[models,ray,slurm
 
 define test-everything
 $(1)/bin/python -m pytest -m "not slow and not gpu"
-$(1)/bin/python -m pytest -m slow tests/runner/test_executors.py
+$(1)/bin/python -m pytest -m slow -W default tests/runner/test_executors.py # Ray itself leaves files open
 endef
 
 .DEFAULT_GOAL := help
