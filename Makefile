@@ -2,9 +2,15 @@
 PY := .venv/bin/python
 DNNLAB := .venv/bin/dnnlab
 DATA ?= digits
+EVERYTHING := --quiet --disable-pip-version-check --editable '.[models,ray,slurm,nas,compress]' pytest hypothesis
+
+define test-everything
+$(1)/bin/python -m pytest -m "not slow and not gpu"
+$(1)/bin/python -m pytest -m slow -W default tests/runner/test_executors.py # Ray itself leaves files open
+endef
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test test-faults test-all check format docs bench clean part-1 part-2 part-3 part-4 gradient-flow dead-relu compare-arch compress nas check-claims search-table reproduce reference theory-table
+.PHONY: help setup demo test test-faults test-all test-floor test-newest check format docs bench clean part-1 part-2 part-3 part-4 gradient-flow dead-relu compare-arch compress nas check-claims search-table reproduce reference theory-table
 
 help: ## List the targets
 	@sed -n 's/^\([a-z0-9 -]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 16
@@ -28,6 +34,16 @@ test-faults: setup ## kill -9 at 100 random moments, 50,000 damaged files, 300 w
 
 test-all: setup ## Everything
 	$(PY) -m pytest
+
+test-floor: ## The tests of every day and of the extras, with the oldest versions that pyproject.toml allows
+	test -x .venv-floor/bin/python || python3 -m venv .venv-floor
+	.venv-floor/bin/python -m pip install $(EVERYTHING) --constraint constraints-floor.txt
+	$(call test-everything,.venv-floor)
+
+test-newest: ## The same with the newest versions, whatever they are
+	test -x .venv-newest/bin/python || python3 -m venv .venv-newest
+	.venv-newest/bin/python -m pip install $(EVERYTHING) --upgrade --upgrade-strategy eager
+	$(call test-everything,.venv-newest)
 
 check: setup ## Lint and types
 	$(PY) -m ruff check .
@@ -78,4 +94,4 @@ search-table: setup ## 500 searches by each strategy of the NAS-Bench-201 table,
 	$(DNNLAB) run experiments/3-architectures/search-table.toml
 
 clean: ## Remove .venv and caches; runs in results/ stay
-	rm -rf .venv .mypy_cache .ruff_cache .pytest_cache .hypothesis build dist
+	rm -rf .venv .venv-floor .venv-newest .mypy_cache .ruff_cache .pytest_cache .hypothesis build dist

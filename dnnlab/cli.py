@@ -95,19 +95,19 @@ def _main(
 
 
 def _experiment_command(experiment: "Experiment") -> Callable[..., None]:
-    room = experiment.spec
-
     def command(**options: Any) -> None:
         given = {name: CommandLineList(v) if isinstance(v, list) else v for name, v in options.items()}
         _run(experiment, given)
 
-    command.__signature__ = command_signature(room.Spec, HowToRun, HowToShow)  # type: ignore[attr-defined]
-    command.__doc__ = room.HELP
+    command.__signature__ = command_signature(experiment.spec.Spec, HowToRun, HowToShow)  # type: ignore[attr-defined]
     return command
 
 
+# Help is given as such, never as a docstring: python -OO has none.
 for _experiment in EXPERIMENTS.values():
-    app.command(_experiment.name, rich_help_panel="Experiments")(_experiment_command(_experiment))
+    app.command(_experiment.name, help=_experiment.spec.HELP, rich_help_panel="Experiments")(
+        _experiment_command(_experiment)
+    )
 
 
 def _run(experiment: "Experiment", options: dict[str, Any]) -> None:
@@ -156,8 +156,6 @@ def _recipe_command() -> Callable[..., None]:
     defaults = {field.name: field.default for cls in (HowToRun, HowToShow) for field in fields(cls)}
 
     def command(recipe: Path, profile: str, **how: Any) -> None:
-        """Run a recipe, such as one that dnnlab init writes, or the spec.toml in the folder of any run. Options given
-        here win over the recipe's. dnnlab reproduce decides the claim in it, too."""
         from dnnlab.runner import recipe as recipes
 
         _check_profile(profile)
@@ -185,10 +183,19 @@ def _check_profile(profile: str) -> None:
         raise unknown("profile", profile, PROFILES)
 
 
-app.command("run", rich_help_panel=_RECIPES)(_recipe_command())
+app.command(
+    "run",
+    help="Run a recipe, such as one that dnnlab init writes, or the spec.toml in the folder of any run. Options given "
+    "here win over the recipe's. dnnlab reproduce decides the claim in it, too.",
+    rich_help_panel=_RECIPES,
+)(_recipe_command())
 
 
-@app.command("reproduce", rich_help_panel=_RECIPES)
+@app.command(
+    "reproduce",
+    help="Decide the lecture's claims: run every recipe, skip what is finished, and write the ledger and its page.",
+    rich_help_panel=_RECIPES,
+)
 def reproduce_claims(
     paths: Annotated[
         list[Path] | None,
@@ -203,7 +210,6 @@ def reproduce_claims(
     as_json: Annotated[bool, typer.Option("--json", help="Print the ledger as JSON on stdout, alone.")] = False,
     quiet: Annotated[bool, typer.Option("--quiet", help="No progress, no messages.")] = False,
 ) -> None:
-    """Decide the lecture's claims: run every recipe, skip what is finished, and write the ledger and its page."""
     from dnnlab.reproduce.columns import FAILED
     from dnnlab.reproduce.command import display, foresee, reproduce
 
@@ -217,20 +223,23 @@ def reproduce_claims(
         raise typer.Exit(1)
 
 
-@app.command("init", rich_help_panel=_RECIPES)
+@app.command("init", help="Write a commented recipe to start from.", rich_help_panel=_RECIPES)
 def write_recipe(
     path: Annotated[Path, typer.Argument(help="The file to write.", autocompletion=offers.any_path)] = Path(
         "my-recipe.toml"
     ),
 ) -> None:
-    """Write a commented recipe to start from."""
     from dnnlab.reproduce.template import write
 
     write(path)
     tell(f"{path}: edit it, then dnnlab run {path}, or dnnlab reproduce {path} for its verdict")
 
 
-@app.command("show", rich_help_panel=_RUNS)
+@app.command(
+    "show",
+    help="Show a run again; what is missing of its tables and figures is made again from its journal.",
+    rich_help_panel=_RUNS,
+)
 def show_run(
     run: Annotated[
         str,
@@ -239,7 +248,6 @@ def show_run(
     out: _Out = _DEFAULT_OUT,
     as_json: Annotated[bool, typer.Option("--json", help="Print the summary as JSON.")] = False,
 ) -> None:
-    """Show a run again; what is missing of its tables and figures is made again from its journal."""
     _show(_open(run, out), as_json, quiet=False)
 
 
@@ -251,7 +259,11 @@ def _open(text: str, out: Path) -> "Run":
         return reopening.reopen(find(reopening.experiment_of(folder)), folder)
 
 
-@app.command("runs", rich_help_panel=_RUNS)
+@app.command(
+    "runs",
+    help="List all runs, the newest first; or remove some, and what no run needs any more.",
+    rich_help_panel=_RUNS,
+)
 def list_runs(
     names: Annotated[
         list[str] | None,
@@ -265,7 +277,6 @@ def list_runs(
     ] = False,
     yes: Annotated[bool, typer.Option("--yes", help="Remove without asking.")] = False,
 ) -> None:
-    """List all runs, the newest first; or remove some, and what no run needs any more."""
     from dnnlab.runner import listing, removal
 
     if bool(names) != rm:
@@ -277,14 +288,17 @@ def list_runs(
     removal.remove(items, yes)
 
 
-@app.command("diff", rich_help_panel=_RUNS)
+@app.command(
+    "diff",
+    help="Compare two runs: which rows moved, with intervals, corrected for their number.",
+    rich_help_panel=_RUNS,
+)
 def diff_runs(
     before: Annotated[str, typer.Argument(help="A run.", autocompletion=offers.runs)],
     after: Annotated[str, typer.Argument(help="Another run of the same experiment.", autocompletion=offers.runs)],
     out: _Out = _DEFAULT_OUT,
     as_json: Annotated[bool, typer.Option("--json", help="Print the rows as JSON.")] = False,
 ) -> None:
-    """Compare two runs: which rows moved, with intervals, corrected for their number."""
     from dnnlab.runner.diff import compare, show_diff
 
     left, right = _open(before, out), _open(after, out)
@@ -295,7 +309,11 @@ def diff_runs(
     show_diff(compare(left, right), as_json)
 
 
-@app.command("decompress", rich_help_panel="Data")
+@app.command(
+    "decompress",
+    help="Write the state dict in a .dnnz container as .safetensors, exactly, and list what each layer takes.",
+    rich_help_panel="Data",
+)
 def decompress_file(
     file: Annotated[
         Path,
@@ -306,7 +324,6 @@ def decompress_file(
         typer.Option(help="Where to write; FILE.safetensors when not given.", autocompletion=offers.any_path),
     ] = None,
 ) -> None:
-    """Write the state dict in a .dnnz container as .safetensors, exactly, and list what each layer takes."""
     from dnnlab.compress.unpack import unpack
 
     unpack(file, to)
@@ -314,19 +331,17 @@ def decompress_file(
 
 @_data.callback()
 def list_data(context: typer.Context) -> None:
-    """List the data sets: which are here, and how to get the others."""
     if context.invoked_subcommand is None:
         from dnnlab.runner.listing import show_data
 
         show_data()
 
 
-@_data.command("get")
+@_data.command("get", help="Download a data set, checked against its published checksums.")
 def get_data(
     name: Annotated[str, typer.Argument(help="mnist, fashion-mnist or cifar10.", autocompletion=offers.downloads)],
     mirror: Annotated[str | None, typer.Option(help="Another address that serves the same files.")] = None,
 ) -> None:
-    """Download a data set, checked against its published checksums."""
     from dnnlab.data.download import download
 
     tell(download(name, mirror=mirror))

@@ -4,8 +4,12 @@ import sys
 from dataclasses import dataclass
 
 import pytest
+from hypothesis import settings
 
 from dnnlab.__main__ import _run
+
+settings.register_profile("any machine", deadline=None)  # an example that takes long is no fault
+settings.load_profile("any machine")
 
 
 @dataclass

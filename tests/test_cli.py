@@ -2,11 +2,13 @@
 
 import json
 import os
+import re
 import signal
 import subprocess
 import sys
 import time
 from pathlib import Path
+from random import Random
 
 import pandas as pd
 import pytest
@@ -15,6 +17,7 @@ import dnnlab as package
 from dnnlab.gradient_flow.columns import CELLS, SUMMARY
 from dnnlab.runner.journal import Journal
 from dnnlab.runner.store import Folder
+from docs.make_cli import reference
 
 SMALL = ("gradient-flow", "--width", 8, "--depth", 5, "--seeds", 3)
 PROMISED = ["act", "init", "norm", "skip", "depth", "width", "data", "seeds", "first_last_ratio", "verdict"]
@@ -45,6 +48,25 @@ def test_completion_imports_nothing_heavy():
     )
     assert "batch" in done.stdout
     assert done.stderr.splitlines()[-1] == "[]"
+
+
+def test_help_does_not_need_docstrings():
+    commands = [heading.removeprefix("## dnnlab") for heading in re.findall("^## .*", reference(), re.MULTILINE)]
+    code = (
+        "import sys\nfrom dnnlab.__main__ import _run\n"
+        f"for command in {['', *commands]!r}:\n    sys.argv = ['dnnlab', *command.split(), '--help']\n    print(_run())"
+    )
+    plain, stripped = (
+        subprocess.run([sys.executable, *flags, "-c", code], capture_output=True, text=True, check=True).stdout
+        for flags in ([], ["-OO"])
+    )
+    assert plain == stripped
+    assert plain.count("Usage: ") == plain.count("\n0\n") == 1 + len(commands)
+
+
+def test_every_command_has_a_help_text():
+    for command in re.split("^## ", reference(), flags=re.MULTILINE)[1:]:
+        assert re.match(r"dnnlab .*\n\n[A-Z]", command)
 
 
 def test_bare_is_the_help_alone(dnnlab):
@@ -159,45 +181,140 @@ def test_a_closed_pipe_is_no_error(tmp_path):
     assert done.stderr == ""
 
 
-@pytest.mark.parametrize(("number", "code"), [(signal.SIGTERM, 143), (signal.SIGINT, 130)])
-def test_a_stop_says_how_to_go_on(number, code, tmp_path):
-    command = [sys.executable, "-m", "dnnlab", "gradient-flow", "--depth", "10", "--steps", "100000", "--seeds", "3"]
-    process = subprocess.Popen(
-        command,
-        stderr=subprocess.PIPE,
-        text=True,
-        cwd=tmp_path,
-        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),  # a shell's & would have it ignored
+LONG = ("gradient-flow", "--depth", "10", "--steps", "100000", "--seeds", "3")
+SENTENCE = "stopped; what was finished is kept, and the same command goes on from there.\n"
+
+
+@pytest.fixture
+def started(tmp_path):
+    """Starts Python in ``tmp_path`` with these arguments; ends it with the test."""
+    processes = []
+
+    def start(*arguments):
+        process = subprocess.Popen(
+            [sys.executable, *arguments],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+            cwd=tmp_path,
+            preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),  # a shell's & would have it ignored
+        )
+        processes.append(process)
+        return process
+
+    yield start
+    for process in processes:
+        process.kill()
+        process.communicate()
+
+
+def program(*lines, patience=1e9):
+    """The code of ``dnnlab`` whose command line is these lines, with so much patience for tidying up."""
+    return "\n".join(
+        [
+            "import atexit, os, signal, sys, time, types",
+            "import dnnlab.__main__ as program",
+            f"program._PATIENCE = {patience}",
+            "def app(**options):",
+            *(f"    {line}" for line in lines),
+            "sys.modules['dnnlab.cli'] = types.SimpleNamespace(app=app)",
+            "program.main()",
+        ]
     )
+
+
+def hammer(process, count):
+    """Ctrl-C, many times, until the program ends."""
+    pause = Random(count)
+    for _ in range(count):
+        process.send_signal(signal.SIGINT)
+        time.sleep(pause.uniform(0, 0.02))
+
+
+@pytest.mark.parametrize(
+    ("number", "code", "more"), [(signal.SIGTERM, 143, 0), (signal.SIGINT, 130, 0), (signal.SIGINT, 130, 50)]
+)
+def test_a_stop_says_how_to_go_on(number, code, more, started, tmp_path):
+    process = started("-m", "dnnlab", *LONG)
     while not list(tmp_path.glob("results/*/*/provenance.json")):
         time.sleep(0.05)
     process.send_signal(number)
-    try:
-        _, err = process.communicate(timeout=60)
-    finally:
-        process.kill()
-        process.wait()
+    hammer(process, more)
+    _, err = process.communicate(timeout=60)
     assert process.returncode == code
-    assert err.splitlines()[-1].endswith("the same command goes on from there.")
+    assert err.endswith(SENTENCE)
+    assert err.count(SENTENCE) == 1
     assert "Traceback" not in err
 
 
-def test_a_stop_that_falls_into_tidying_up_comes_again(tmp_path):
+@pytest.mark.parametrize("count", [1, 5, 20, 50])
+def test_a_stop_while_modules_are_imported(count, started):
     code = (
-        "import os, signal, sys, time, types\n"
+        f"import sys; sys.argv = ['dnnlab', *{LONG!r}]\n"
         "import dnnlab.__main__ as program\n"
-        "class Tidied:\n"
-        "    def __del__(self): os.kill(os.getpid(), signal.SIGTERM); time.sleep(0.01)\n"
-        "def app(**options):\n"
-        "    thing = Tidied()\n"
-        "    del thing\n"
-        "    time.sleep(30)\n"
-        "sys.modules['dnnlab.cli'] = types.SimpleNamespace(app=app)\n"
+        "run = program._run\n"
+        "program._run = lambda: (print('listening', flush=True), run())[1]\n"
         "program.main()"
     )
-    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False, timeout=25)
-    assert done.returncode == 143
-    assert done.stderr.startswith("stopped;")
+    process = started("-c", code)
+    process.stdout.readline()
+    time.sleep(Random(count).uniform(0, 2))
+    hammer(process, count)
+    _, err = process.communicate(timeout=60)
+    assert process.returncode == 130
+    assert err.endswith(SENTENCE)
+    assert err.count(SENTENCE) == 1
+    assert "Traceback" not in err
+
+
+def test_stops_leave_the_tidying_up_alone(started):
+    lines = (
+        "try:",
+        "    print('up', flush=True); sys.stdin.read()",
+        "finally:",
+        "    sys.stdin.read(); print('tidied')",
+    )
+    process = started("-c", program(*lines))
+    process.stdout.readline()
+    hammer(process, 50)
+    out, err = process.communicate(timeout=60)
+    assert (process.returncode, out, err) == (130, "tidied\n", SENTENCE)
+
+
+def test_a_stop_at_the_programs_end(started):
+    lines = ("atexit.register(sys.stdin.read)", "atexit.register(print, 'leaving', flush=True)")
+    process = started("-c", program(*lines))
+    process.stdout.readline()
+    hammer(process, 50)
+    _, err = process.communicate(timeout=60)
+    assert (process.returncode, err) == (130, SENTENCE)
+
+
+def test_a_program_whose_tidying_up_hangs_can_be_left(started):
+    lines = ("try:", "    print('up', flush=True); time.sleep(600)", "finally:", "    time.sleep(600)")
+    process = started("-c", program(*lines, patience=0.5))
+    process.stdout.readline()
+    began = time.monotonic()
+    while process.poll() is None:
+        assert time.monotonic() - began < 60
+        hammer(process, 1)
+    assert time.monotonic() - began > 0.5
+    _, err = process.communicate()
+    assert (process.returncode, err) == (130, SENTENCE)
+
+
+def test_a_stop_that_is_dropped_comes_again(started):
+    lines = (
+        "class Tidied:",
+        "    def __del__(self): os.kill(os.getpid(), signal.SIGTERM); time.sleep(0.01)",
+        "thing = Tidied()",
+        "del thing",
+        "time.sleep(600)",
+    )
+    process = started("-c", program(*lines))
+    _, err = process.communicate(timeout=60)
+    assert (process.returncode, err) == (143, SENTENCE)
 
 
 MODEL = """

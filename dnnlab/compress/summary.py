@@ -70,7 +70,7 @@ def _row(key: dict[str, Any], own: pd.DataFrame) -> dict[str, Any]:
         "form": first["form"],
         "seeds": len(own),
         **{name: float(own[name].mean()) for name in _MEANS},
-        **{name: float(own[name].median()) for name in _MEDIANS},
+        **{name: float(own[name].dropna().median()) for name in _MEDIANS},
         **mean_share(own["accuracy"].tolist()).named("accuracy"),
         "accuracy_drop": drop.mean,
         "drop_lo": drop.low,

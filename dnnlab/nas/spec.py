@@ -223,10 +223,7 @@ class Spec:
     def fidelities(self) -> tuple[float, ...]:
         """Ascending epochs, the last of a full training."""
         if self.table:
-            held = self.opened.validation
-            if strange := [epochs for epochs in self.fidelity if epochs not in held]:
-                raise UsageError(f"--fidelity {strange[0]}: the table holds {', '.join(map(str, held))} epochs.")
-            return tuple(float(e) for e in sorted({*(self.fidelity or held), self.opened.epochs}))
+            return tuple(float(e) for e in sorted({*(self.fidelity or self.opened.validation), self.opened.epochs}))
         shorter = self.fidelity or (max(1, self.epochs // 9), max(1, self.epochs // 3))
         return tuple(float(epochs) for epochs in sorted({*shorter, self.epochs}))
 
@@ -235,10 +232,15 @@ class Spec:
         """The table.
 
         Raises:
-            UsageError: it cannot be read.
+            UsageError: it cannot be read, or does not hold the epochs of ``--fidelity``.
         """
         there = datasets.data_root() / self.table
-        return read(self.table if Path(self.table).exists() or not there.exists() else str(there))
+        table = read(self.table if Path(self.table).exists() or not there.exists() else str(there))
+        if strange := [epochs for epochs in self.fidelity if epochs not in table.validation]:
+            raise UsageError(
+                f"--fidelity {strange[0]}: the table holds {', '.join(map(str, table.validation))} epochs."
+            )
+        return table
 
     def plan(self) -> Sequence[Cell | ProxyCell]:
         """A cell a search: data, then strategies, then seeds."""
@@ -255,8 +257,6 @@ class Spec:
     def content(self) -> Mapping[str, str]:
         """Digests of the data sets or of the table, and of the user's own space and optional libraries."""
         digests = {"table": self.opened.digest} if self.table else datasets.digests(self.data)
-        if self.table:
-            assert self.fidelities
         if own := spaces.digest(self.space):
             digests["space"] = own
         return digests | strategies.versions(self.strategy)

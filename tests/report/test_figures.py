@@ -123,7 +123,8 @@ def test_a_saved_figure_keeps_text_as_text_and_ink_as_ink(tmp_path):
     text = svg.read_text("utf-8")
     root = ET.fromstring(text)
     words = [element.text for element in root.iter("{http://www.w3.org/2000/svg}text")]
-    assert {"layer", "‖∂L/∂h‖", "10⁻⁶", "configuration 8 $_%&<", "theory"} <= set(words)
+    assert {"layer", "‖∂L/∂h‖", "configuration 8 $_%&<", "theory"} <= set(words)
+    assert {"10⁻⁶", "10⁻⁷"} & set(words)  # every other power has a mark: Matplotlib 3.9 and 3.10 choose differently
     assert words.count("theory") == 1
     assert set(re.findall(r"('DejaVu.*?)[;\"]", text)) == {"'DejaVu Sans', 'Verdana', sans-serif"}
     assert set(re.findall(r"#[0-9a-f]{6}\b", text)) == {INK, PAPER, *PALETTE}

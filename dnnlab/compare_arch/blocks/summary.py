@@ -39,8 +39,8 @@ def _row(comparison: str, block: str, own: pd.DataFrame, first: pd.DataFrame, re
     row |= counts | {
         "params_ratio": counts["params"] / before["params"] if before["params"] else math.nan,
         "macs_ratio": counts["macs"] / before["macs"] if before["macs"] else 1.0,
-        "forward_ms": float(own["forward_ms"].median()),
-        "training_ms": float(own["training_ms"].median()),
+        "forward_ms": float(own["forward_ms"].dropna().median()),
+        "training_ms": float(own["training_ms"].dropna().median()),
         "n": len(own),
         "noisy": bool((own["machine_spread"] > NOISE).any()),
         "verdict": c.REFERENCE,
