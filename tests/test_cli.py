@@ -214,8 +214,8 @@ def program(*lines, patience=1e9):
     return "\n".join(
         [
             "import atexit, os, signal, sys, time, types",
-            "import dnnlab.__main__ as program",
-            f"program._PATIENCE = {patience}",
+            "import dnnlab.__main__ as program, dnnlab.stops",
+            f"dnnlab.stops._PATIENCE = {patience}",
             "def app(**options):",
             *(f"    {line}" for line in lines),
             "sys.modules['dnnlab.cli'] = types.SimpleNamespace(app=app)",

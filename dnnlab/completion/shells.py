@@ -12,8 +12,8 @@ from pathlib import Path
 
 import platformdirs
 
+from dnnlab import atomic
 from dnnlab.errors import UsageError, listing, unknown
-from dnnlab.report import atomic
 
 # The exit codes are those of `completion.answer`. The program is told by bash which part of the word it will replace:
 # "$2". A blank is put behind a candidate unless more must follow.

@@ -7,9 +7,9 @@ from collections.abc import Mapping
 from typing import Any
 
 import dnnlab
+from dnnlab import atomic
 from dnnlab.compress.files import Artefact
 from dnnlab.data.dataset import Dataset
-from dnnlab.report import atomic
 
 _HOW = {
     ".onnx": "onnxruntime.InferenceSession(FILE).run(['logits'], {'x': x})[0]",

@@ -13,12 +13,12 @@ from numpy.typing import NDArray
 from safetensors.torch import save
 from torch import Tensor, nn
 
+from dnnlab import atomic
 from dnnlab.compress import container, onnx_file
 from dnnlab.compress.chain import CODED, DENSE, INT8, Stage, form
 from dnnlab.compress.structure import biases, rebuild, weights
 from dnnlab.data.dataset import Dataset
 from dnnlab.nets.pruning import METADATA
-from dnnlab.report import atomic
 from dnnlab.runner.speed import in_turns
 from dnnlab.training.parts import spread
 

@@ -3,10 +3,9 @@
 import importlib.util
 from pathlib import Path
 
-from dnnlab import memory
+from dnnlab import atomic, memory
 from dnnlab.compress import container
 from dnnlab.errors import UsageError
-from dnnlab.report import atomic
 from dnnlab.terminal import tell, tell_rows
 
 

@@ -3,7 +3,6 @@
 Every temporary file has a name that never changes, so that what a killed download leaves is removed by the next.
 """
 
-import fcntl
 import hashlib
 import os
 import shutil
@@ -11,16 +10,19 @@ import sys
 import tarfile
 from collections.abc import Iterator, Mapping
 from contextlib import closing, contextmanager
+from functools import partial
 from pathlib import Path
 from typing import BinaryIO
 
 from rich.console import Console
 from rich.progress import BarColumn, DownloadColumn, Progress, TaskProgressColumn, TextColumn, TimeRemainingColumn
 
+from dnnlab import atomic
 from dnnlab.data.files import CHUNK, data_root
 from dnnlab.data.kinds import KINDS, Published, Remote, remote_folder
 from dnnlab.data.web import pieces
 from dnnlab.errors import DnnlabError, UsageError, listing, unknown
+from dnnlab.terminal import say
 
 
 def download(name: str, progress: bool = True, mirror: str | None = None) -> Path:
@@ -50,8 +52,11 @@ def download(name: str, progress: bool = True, mirror: str | None = None) -> Pat
     if _readable(name) and not any(os.path.lexists(left) for left in (lock, *parts)):
         return folder
     try:
-        folder.mkdir(parents=True, exist_ok=True)
-        with _alone(lock, name), _removed(parts), _bar(progress) as bar:
+        with (
+            atomic.locked(lock, partial(say, f"another process is downloading {name}; waiting for it.")),
+            _removed(parts),
+            _bar(progress) as bar,
+        ):
             if not _readable(name):  # another process may just have downloaded it
                 _get(remote, (mirror or remote.base).rstrip("/"), folder, bar)
     except OSError as error:
@@ -82,32 +87,6 @@ def _readable(name: str) -> bool:
 def _part(path: Path) -> Path:
     """Where ``path`` grows until it is whole."""
     return path.with_name(f".{path.name}.part")
-
-
-@contextmanager
-def _alone(lock: Path, name: str) -> Iterator[None]:
-    """Hold the file ``lock``, which is gone afterwards, as no other process does at the same time."""
-    while True:
-        with lock.open("wb") as file:
-            try:
-                fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            except BlockingIOError:
-                print(f"another process is downloading {name}; waiting for it.", file=sys.stderr, flush=True)
-                fcntl.flock(file, fcntl.LOCK_EX)
-            if not _is_at(file, lock):  # whoever held it has removed it
-                continue
-            try:
-                yield
-            finally:
-                lock.unlink(missing_ok=True)
-            return
-
-
-def _is_at(file: BinaryIO, path: Path) -> bool:
-    try:
-        return os.path.samestat(os.fstat(file.fileno()), path.stat())
-    except FileNotFoundError:
-        return False
 
 
 @contextmanager

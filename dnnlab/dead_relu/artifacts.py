@@ -7,13 +7,13 @@ import torch
 from safetensors.torch import save
 from torch import Tensor
 
+from dnnlab import atomic
 from dnnlab.data import load
 from dnnlab.dead_relu.spec import Spec
 from dnnlab.errors import DnnlabError
 from dnnlab.nets import own
 from dnnlab.nets.pruning import prune
 from dnnlab.nets.traced import certify, trace
-from dnnlab.report import atomic
 from dnnlab.runner.seeds import stream
 from dnnlab.training.plain import logits
 

@@ -8,8 +8,8 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from dnnlab import atomic
 from dnnlab.nets.spaces import Choices, Found
-from dnnlab.report import atomic
 from dnnlab.runner.place import Place
 from dnnlab.runner.store import slug
 

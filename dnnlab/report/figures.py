@@ -28,7 +28,7 @@ from matplotlib.font_manager import FontProperties
 from matplotlib.ticker import LogFormatter, LogLocator
 from matplotlib.transforms import Bbox
 
-from dnnlab.report import atomic
+from dnnlab import atomic
 from dnnlab.report.svg import INK, PAPER, Caption
 from dnnlab.report.table import number
 

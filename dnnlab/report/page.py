@@ -13,7 +13,7 @@ import jinja2
 import pandas as pd
 from markupsafe import Markup
 
-from dnnlab.report import atomic
+from dnnlab import atomic
 from dnnlab.report.columns import Column
 from dnnlab.report.svg import Caption, themed
 from dnnlab.report.table import cells, fold

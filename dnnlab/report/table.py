@@ -15,8 +15,8 @@ from rich.measure import Measurement
 from rich.table import Table
 from rich.text import Text
 
+from dnnlab import atomic
 from dnnlab.errors import plain
-from dnnlab.report import atomic
 from dnnlab.report.columns import Column, check
 
 Value = str | int | float | bool | None

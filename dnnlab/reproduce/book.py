@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from dnnlab.report import atomic
+from dnnlab import atomic
 from dnnlab.report.table import csv_parts, read_csv, to_json
 from dnnlab.reproduce import ledger, page
 from dnnlab.reproduce.columns import LEDGER

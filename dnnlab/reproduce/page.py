@@ -8,7 +8,7 @@ from typing import Any
 
 from markupsafe import Markup
 
-from dnnlab.report import atomic
+from dnnlab import atomic
 from dnnlab.report.page import template
 from dnnlab.report.svg import Caption, themed
 from dnnlab.report.table import number

@@ -2,8 +2,8 @@
 
 from pathlib import Path
 
+from dnnlab import atomic
 from dnnlab.errors import UsageError
-from dnnlab.report import atomic
 
 TEXT = """\
 # A recipe: an experiment, its options, and the claim that they decide.

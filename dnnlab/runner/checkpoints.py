@@ -10,9 +10,8 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from dnnlab import memory
+from dnnlab import atomic, memory
 from dnnlab.errors import DnnlabError
-from dnnlab.report import atomic
 from dnnlab.runner.place import Place
 from dnnlab.runner.provenance import digest
 

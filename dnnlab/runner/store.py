@@ -10,8 +10,8 @@ from typing import Any
 
 import tomli_w
 
+from dnnlab import atomic
 from dnnlab.errors import DnnlabError, UsageError, unknown
-from dnnlab.report import atomic
 from dnnlab.runner.provenance import digest
 
 SPEC, PROVENANCE, JOURNAL = "spec.toml", "provenance.json", "journal.jsonl"

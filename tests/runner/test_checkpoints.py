@@ -2,9 +2,10 @@
 
 import pytest
 import torch
+from safetensors.torch import load, save
 
 from dnnlab.runner.checkpoints import trained
-from dnnlab.runner.place import Place
+from dnnlab.runner.place import Place, used
 
 
 @pytest.fixture
@@ -40,6 +41,57 @@ def test_what_was_cut_short_is_trained_again_with_a_warning(place):
     with pytest.warns(UserWarning, match="damaged; it is trained again"):
         again = trained(place, {"seed": 1}, lambda: network(1))
     assert torch.equal(again["weight"], network(1)["weight"])
+
+
+def zeroed(content):
+    """The second half at zero, as a disk that lost a block gives it back."""
+    return content[: len(content) // 2] + bytes(len(content) - len(content) // 2)
+
+
+def one_bit(content):
+    return content[:-1] + bytes([content[-1] ^ 1])
+
+
+def no_checksum(content):
+    return save({name: tensor.clone() for name, tensor in load(content).items()})
+
+
+def another_name(content):
+    return content.replace(b'"weight"', b'"height"')
+
+
+@pytest.mark.parametrize("damage", [zeroed, one_bit, no_checksum, another_name, lambda content: b""])
+def test_what_is_not_as_it_was_written_is_trained_again_with_a_warning(place, damage):
+    trained(place, {"seed": 1}, lambda: network(1))
+    (file,) = place.checkpoints.glob("*.safetensors")
+    whole = file.read_bytes()
+    file.write_bytes(damage(whole))
+    assert file.read_bytes() != whole
+    with pytest.warns(UserWarning, match="damaged; it is trained again"):
+        again = trained(place, {"seed": 1}, lambda: network(1))
+    assert torch.equal(again["weight"], network(1)["weight"])
+    assert file.read_bytes() == whole
+
+
+@pytest.mark.parametrize(
+    "tensor",
+    [torch.tensor(3), torch.tensor(True), torch.zeros(0, 3), torch.randn(4, 6).t(), torch.ones(3, dtype=torch.bfloat16),
+     torch.tensor([1.5, -0.0, float("nan")])],
+    ids=lambda tensor: f"{tensor.dtype} {list(tensor.shape)}",
+)  # fmt: skip
+def test_tensors_of_all_kinds_come_back(place, tensor):
+    trained(place, {}, lambda: {"x": tensor})
+    found = trained(place, {}, never)["x"]
+    assert (found.dtype, found.shape) == (tensor.dtype, tensor.shape)
+    assert torch.equal(found.nan_to_num(), tensor.nan_to_num()) if found.is_floating_point() else found.equal(tensor)
+
+
+def test_a_run_notes_what_it_starts_from_and_leaves_no_lock(place):
+    for _ in range(2):
+        trained(place, {"seed": 1}, lambda: network(1))
+    trained(place, {"seed": 2}, lambda: network(2))
+    assert used(place.run) == {file.name for file in place.checkpoints.iterdir()}
+    assert (place.run / "checkpoints.txt").read_text().count("\n") == 2
 
 
 def test_a_training_that_fails_leaves_nothing_behind(place):

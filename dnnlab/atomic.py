@@ -3,7 +3,7 @@
 import fcntl
 import hashlib
 import os
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -38,8 +38,9 @@ def write_parts(path: Path, parts: Iterable[bytes]) -> None:
 
 
 @contextmanager
-def locked(file: Path) -> Iterator[None]:
-    """Hold the lock ``file`` alone: whoever wants it too waits. It is there only while somebody holds it or was killed.
+def locked(file: Path, waiting: Callable[[], None] | None = None) -> Iterator[None]:
+    """Hold the lock ``file`` alone: whoever wants it too waits, and calls ``waiting`` before. It is there only while
+    somebody holds it or was killed.
 
     Raises:
         OSError: the folder cannot be made or written to.
@@ -47,7 +48,12 @@ def locked(file: Path) -> Iterator[None]:
     file.parent.mkdir(parents=True, exist_ok=True)
     while True:
         lock = file.open("w")
-        fcntl.flock(lock, fcntl.LOCK_EX)
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            if waiting is not None:
+                waiting()
+            fcntl.flock(lock, fcntl.LOCK_EX)
         # Who held it before has removed the file that was waited for; somebody else can hold a new one by now.
         if _is_at(lock.fileno(), file):
             break

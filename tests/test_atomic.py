@@ -3,7 +3,7 @@ import stat
 
 import pytest
 
-from dnnlab.report import atomic
+from dnnlab import atomic
 
 
 def test_a_failed_write_leaves_the_old_file_and_nothing_else(tmp_path, monkeypatch):

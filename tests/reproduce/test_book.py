@@ -1,0 +1,174 @@
+"""The ledger on the disk: no verdict is lost, whoever writes at the same time and whoever is killed."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+
+import pandas as pd
+import pytest
+
+from dnnlab.reproduce import book as books
+from dnnlab.reproduce.book import Book
+
+WRITER = """
+import sys
+from pathlib import Path
+from dnnlab.reproduce.book import Book
+out, name, count = Path(sys.argv[1]), sys.argv[2], int(sys.argv[3])
+book = Book(out / "ledger-own-quick", "Made up", "quick", own=True, published=float("inf"))
+print("ready", flush=True)
+sys.stdin.readline()
+for number in range(count):
+    row = dict.fromkeys(("slide", "claim", "circumstances", "measured", "published", "note", "run"), "")
+    row |= {"part": "p", "recipe": f"{name}-{number}", "verdict": "holds", "n": 3, "command": f"{name} {number}"}
+    book.enter(row)
+    print(number, flush=True)
+"""
+
+
+def row(name, verdict="holds"):
+    texts = dict.fromkeys(("slide", "claim", "circumstances", "measured", "published", "note", "run"), "")
+    return {**texts, "part": "p", "recipe": name, "verdict": verdict, "n": 3, "command": name}
+
+
+def held(tmp_path):
+    return pd.read_csv(tmp_path / "ledger-own-quick" / "ledger.csv").set_index("recipe")["verdict"].to_dict()
+
+
+def test_all_verdicts_of_four_writers_at_once_are_kept_also_when_one_is_killed(tmp_path):
+    command = [sys.executable, "-c", WRITER, str(tmp_path)]
+    pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE, "text": True}
+    writers = {name: subprocess.Popen([*command, name, "12"], **pipes) for name in "abc"}
+    victim = subprocess.Popen([*command, "victim", "10000"], **pipes)
+    for process in (*writers.values(), victim):
+        process.stdout.readline()
+    for process in (*writers.values(), victim):
+        process.stdin.write("\n")
+        process.stdin.flush()
+    entered = [int(victim.stdout.readline()) for _ in range(3)]
+    victim.kill()
+    entered += [int(line) for line in victim.communicate()[0].split()]
+    for process in writers.values():
+        process.communicate()
+        assert process.returncode == 0
+    expected = {f"{name}-{number}" for name in writers for number in range(12)}
+    expected |= {f"victim-{number}" for number in entered}
+    # The one that was killed may have entered one more than it could say.
+    assert expected <= set(held(tmp_path)) <= expected | {f"victim-{len(entered)}"}
+
+
+@pytest.fixture
+def book(tmp_path):
+    return Book(tmp_path / "ledger-own-quick", "Made up", "quick", own=True, published=float("inf"))
+
+
+@pytest.mark.parametrize(
+    "damage",
+    [lambda text: text.replace("holds", "refuted", 1), lambda text: text + text.splitlines()[-1] + "\n",
+     lambda text: text[: len(text) // 2], lambda text: "", lambda text: "recipe\nx\n"],
+)  # fmt: skip
+def test_a_ledger_that_somebody_changed_is_not_believed_and_is_kept_beside(book, tmp_path, damage, capsys):
+    book.enter(row("a"))
+    book.enter(row("b"))
+    file = book.folder / "ledger.csv"
+    changed = damage(file.read_text())
+    file.write_text(changed)
+    book.enter(row("c"))
+    assert held(tmp_path) == {"c": "holds"}
+    assert (book.folder / "ledger.changed.csv").read_text() == changed
+    assert "it is kept as ledger.changed.csv" in capsys.readouterr().err
+
+
+def test_a_kill_between_checksum_and_ledger_costs_nothing(book, tmp_path, monkeypatch):
+    book.enter(row("a"))
+    write = books.atomic.write
+
+    def killed(path, content):
+        if path.name == "ledger.csv":
+            raise KeyboardInterrupt
+        write(path, content)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(books.atomic, "write", killed)
+        with pytest.raises(KeyboardInterrupt):
+            book.enter(row("b"))
+    book.enter(row("c"))
+    assert held(tmp_path) == {"a": "holds", "c": "holds"}
+
+
+RECIPE = """experiment = "check"
+[options]
+statement = ["{statement}"]
+[claim]
+text = "It is said that {statement}."
+slide = "A slide"
+[[claim.holds]]
+metric = "verdict"
+is = "holds"
+"""
+
+
+def test_a_reproduction_that_was_stopped_says_how_many_claims_were_not_run(dnnlab, tmp_path, monkeypatch):
+    (tmp_path / "claims").mkdir()
+    for number in range(3):
+        (tmp_path / "claims" / f"{number}.toml").write_text(RECIPE.format(statement=f"{number} = {number}"))
+    from dnnlab.reproduce import ledger
+
+    run, calls = ledger.run, []
+
+    def stopped(task, out):
+        calls.append(task)
+        if len(calls) == 2:
+            raise KeyboardInterrupt
+        return run(task, out)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(ledger, "run", stopped)
+        done = dnnlab("reproduce", "claims")
+    assert "2 of 3 claims were not run" in done.err
+    folder = tmp_path / "results" / "ledger-own-quick"
+    assert list(pd.read_csv(folder / "ledger.csv")["verdict"]) == ["holds", "not run", "not run"]
+    assert [each["verdict"] for each in json.loads((folder / "ledger.json").read_text())] == [
+        "holds",
+        "not run",
+        "not run",
+    ]
+    page = (folder / "ledger.html").read_text()
+    assert "1 holds, 2 not run." in page
+    assert dnnlab("reproduce", "claims").code == 0
+    assert list(pd.read_csv(folder / "ledger.csv")["verdict"]) == ["holds"] * 3
+    assert "not run" not in (folder / "ledger.html").read_text()
+
+
+def test_recipes_of_one_name_in_two_folders_both_have_a_verdict(dnnlab, tmp_path):
+    for place in ("a", "b"):
+        (tmp_path / place / "claims").mkdir(parents=True)
+        (tmp_path / place / "claims" / "x.toml").write_text(RECIPE.format(statement="1 = 1"))
+    assert dnnlab("reproduce", "a", "b").code == 0
+    assert dnnlab("reproduce", "a").code == 0
+    assert len(pd.read_csv(tmp_path / "results" / "ledger-own-quick" / "ledger.csv")) == 2
+
+
+@pytest.mark.slow
+def test_eight_at_once_five_times_lose_no_verdict(tmp_path):
+    """The whole command, a recipe each; one of the eight is killed each time and run again at the end."""
+    (tmp_path / "claims").mkdir()
+    names = [f"{time}-{one}" for time in range(5) for one in range(8)]
+    for name in names:
+        (tmp_path / "claims" / f"{name}.toml").write_text(RECIPE.format(statement=f"{int(name[0]) + 1}{name[2]} > 1"))
+    command = [sys.executable, "-m", "dnnlab", "reproduce", "--quiet", "--out", str(tmp_path)]
+
+    def start(name):
+        return subprocess.Popen([*command, str(tmp_path / "claims" / f"{name}.toml")], stdout=subprocess.DEVNULL)
+
+    for round_ in range(5):
+        processes = [start(f"{round_}-{one}") for one in range(8)]
+        time.sleep(1 + 0.5 * round_)
+        os.kill(processes[0].pid, signal.SIGKILL)
+        codes = [process.wait() for process in processes]
+        assert set(codes[1:]) == {0}
+        assert start(f"{round_}-0").wait() == 0
+    assert held(tmp_path) == dict.fromkeys(names, "holds")

@@ -1,0 +1,78 @@
+"""No text from a file or a name steers the terminal: all that is printed passes one place that cleans it."""
+
+import ast
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+import dnnlab as package
+from dnnlab import terminal
+
+ROOT = Path(package.__file__).parent
+OWN = {"terminal.py", "completion/answer.py"}
+"""What prints: the one place, and what a shell reads, which leaves out names that would steer it."""
+RICH = {"terminal.py", "report/table.py", "runner/progress.py", "data/download.py"}
+"""Where Rich draws; each writes text out first."""
+
+
+def calls(file):
+    """The names of all functions that are called in a module."""
+    for node in ast.walk(ast.parse(file.read_text(encoding="utf-8"))):
+        if isinstance(node, ast.Call) and isinstance(node.func, ast.Name):
+            yield node.func.id
+
+
+def test_all_modules_print_through_one_place():
+    found = {file.relative_to(ROOT).as_posix(): set(calls(file)) for file in ROOT.rglob("*.py")}
+    assert {name for name, called in found.items() if "print" in called} <= OWN
+    assert {name for name, called in found.items() if called & {"Console", "Progress"}} <= RICH
+
+
+@given(st.text())
+def test_what_is_told_has_no_control_characters_but_its_lines(text):
+    cleaned = terminal.clean(text)
+    assert cleaned.count("\n") == text.count("\n")
+    assert all(c == "\n" or c.isprintable() or c in " \u200c\u200d" or not c.isascii() for c in cleaned)
+    assert not set(cleaned) & set("\x1b\r\x07\x08\x9b\u202e\u2066\u200f\x00")
+
+
+@pytest.mark.parametrize("name", ["\x1b[2Jcleared", "\x1b]0;title\x07", "a\rb", "\x9b31m", "\u202egnp.exe"])
+def test_names_of_runs_tensors_and_files_are_shown_written_out(name, dnnlab, tmp_path):
+    folder = tmp_path / "results" / "gradient-flow" / f"{name}-0123456789"
+    folder.mkdir(parents=True)
+    (folder / "journal.jsonl").write_text("{}\n")
+    (tmp_path / f"{name}.toml").write_text("= 3")
+    (tmp_path / f"{name}.dnnz").write_bytes(b"no container at all")
+    for arguments in (
+        ["runs"],
+        ["show", name],
+        ["show", str(folder)],
+        ["runs", "--rm", folder.name],
+        ["run", f"{name}.toml"],
+        ["reproduce", f"{name}.toml"],
+        ["decompress", f"{name}.dnnz"],
+        ["check", "--statement", name],
+        ["gradient-flow", "--data", f"folder:{name}"],
+        ["gradient-flow", "--act", name],
+        ["compare-arch", "--arch", f"{name}.toml"],
+        ["data", "get", name],
+        [name],
+    ):
+        done = dnnlab(*arguments)
+        assert not set(done.out + done.err) & set("\x1b\r\x07\x9b\u202e"), arguments
+
+
+def test_names_of_tensors_are_shown_written_out(dnnlab, tmp_path):
+    pytest.importorskip("constriction", reason="needs the extra compress")
+    import numpy as np
+
+    from dnnlab.compress import container
+
+    state = {"w\x1b[31m": np.zeros((4, 4), np.float32)}
+    (tmp_path / "net.dnnz").write_bytes(container.encode(state, {}, coded=False))
+    done = dnnlab("decompress", "net.dnnz")
+    assert done.code == 0, done.err
+    assert "\x1b" not in done.out
+    assert "w\\x1b[31m" in done.out
