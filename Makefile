@@ -29,8 +29,8 @@ demo: setup ## Gradients through 20 sigmoid layers on real digits, and what cure
 test: setup ## The tests of every day
 	$(PY) -m pytest -m "not slow and not gpu"
 
-test-faults: setup ## kill -9 at 100 random moments, 50,000 damaged files, 300 wrong invocations, a Ray cluster
-	$(PY) -m pytest -m slow tests/test_faults.py tests/test_fuzz.py tests/test_wrong_input.py tests/runner/test_executors.py
+test-faults: setup ## kill -9 at 100 random moments, 50,000 damaged files, 300 wrong invocations, eight ledgers at once, a Ray cluster
+	$(PY) -m pytest -m slow tests/test_faults.py tests/test_fuzz.py tests/test_wrong_input.py tests/reproduce/test_book.py tests/runner/test_executors.py
 
 test-all: setup ## Everything
 	$(PY) -m pytest
