@@ -60,21 +60,22 @@ def _trainings(data: str, spec: Spec, device: str, cell: Any) -> float:
     from dnnlab.nas.ledger import parse
     from dnnlab.nas.strategies import AVERAGE
 
-    step, macs, batches = _pace(data, spec, device)
+    step, fixed, macs, batches = _pace(data, spec, device)
     budget = parse(spec.budget)
-    a_training = spec.epochs * batches * step
+    a_training = fixed + spec.epochs * batches * step
     if spec.proxies:
-        return budget.amount * (a_training + max(_SHORT, spec.epochs // 9) * batches * step)
+        return budget.amount * (a_training + fixed + max(_SHORT, spec.epochs // 9) * batches * step)
     if cell.strategy == AVERAGE:
         return spec.finalists * spec.retrain * a_training
-    seconds = {"trainings": a_training, "epochs": batches * step, "macs": step / macs, "seconds": 1.0}
+    share = a_training / (spec.epochs * batches * step)
+    seconds = {"trainings": a_training, "epochs": share * batches * step, "macs": share * step / macs, "seconds": 1.0}
     return budget.amount * seconds[budget.axis]
 
 
 @functools.cache
-def _pace(data: str, spec: Spec, device: str) -> tuple[float, float, int]:
-    """Seconds and multiply–accumulates of a training step, the mean of some architectures that are trained together
-    where their space can do that; and the batches of an epoch."""
+def _pace(data: str, spec: Spec, device: str) -> tuple[float, float, float, int]:
+    """Seconds of a training step, and of what a training takes beside its steps; multiply–accumulates of a step; and
+    the batches of an epoch. The mean of some architectures, trained together where their space can do that."""
     from dnnlab.nas.lab import Lab, Training
 
     lab = Lab(spec, data, 0, device, Place(Path()))
@@ -89,9 +90,10 @@ def _pace(data: str, spec: Spec, device: str) -> tuple[float, float, int]:
         return time.perf_counter() - started
 
     spent(1)  # the first step warms up
-    step = max(spent(1 + _STEPS) - spent(1), 1e-6) / _STEPS / _LOOKED_AT
+    one = spent(1) / _LOOKED_AT
+    step = max(spent(1 + _STEPS) / _LOOKED_AT - one, 1e-6) / _STEPS
     macs = sum(lab.network(code).training_macs for code in codes) / _LOOKED_AT * spec.batch_size
-    return step, max(macs, 1.0), batches
+    return step, max(one - step, 0.0), max(macs, 1.0), batches
 
 
 def told(rows: Rows) -> str:
