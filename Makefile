@@ -2,6 +2,8 @@
 PY := .venv/bin/python
 DNNLAB := .venv/bin/dnnlab
 DATA ?= digits
+# As many tests side by side as there are cores.
+BESIDE := --numprocesses auto --dist worksteal
 
 .DEFAULT_GOAL := help
 .PHONY: help setup demo test test-faults test-all check format docs bench clean part-1 part-2 part-3 part-4 gradient-flow dead-relu compare-arch compress nas check-claims search-table reproduce reference theory-table
@@ -14,20 +16,20 @@ setup: .venv/.done ## Make .venv with the tested versions
 .venv/.done: pyproject.toml constraints.txt
 	test -x $(PY) || python3 -m venv .venv
 	$(PY) -m pip install --quiet --disable-pip-version-check --constraint constraints.txt --editable '.[compress,nas]' \
-		pytest hypothesis ruff mypy pandas-stubs scipy-stubs
+		pytest pytest-xdist hypothesis ruff mypy pandas-stubs scipy-stubs
 	touch $@
 
 demo: setup ## Gradients through 20 sigmoid layers on real digits, and what cures them
 	$(DNNLAB) run experiments/1-deep-networks/demo.toml
 
 test: setup ## The tests of every day
-	$(PY) -m pytest -m "not slow and not gpu"
+	$(PY) -m pytest -m "not slow and not gpu" $(BESIDE)
 
 test-faults: setup ## kill -9 at 100 random moments, 50,000 damaged files, 300 wrong invocations, a Ray cluster
 	$(PY) -m pytest -m slow tests/test_faults.py tests/test_fuzz.py tests/test_wrong_input.py tests/runner/test_executors.py
 
-test-all: setup ## Everything
-	$(PY) -m pytest
+test-all: test ## Everything
+	$(PY) -m pytest -m "slow or gpu"
 
 check: setup ## Lint and types
 	$(PY) -m ruff check .

@@ -5,7 +5,6 @@ import os
 import signal
 import subprocess
 import sys
-import time
 from pathlib import Path
 
 import pandas as pd
@@ -159,7 +158,7 @@ def test_a_closed_pipe_is_no_error(tmp_path):
 
 
 @pytest.mark.parametrize(("number", "code"), [(signal.SIGTERM, 143), (signal.SIGINT, 130)])
-def test_a_stop_says_how_to_go_on(number, code, tmp_path):
+def test_a_stop_says_how_to_go_on(number, code, until, tmp_path):
     command = [sys.executable, "-m", "dnnlab", "gradient-flow", "--depth", "10", "--steps", "100000", "--seeds", "3"]
     process = subprocess.Popen(
         command,
@@ -168,11 +167,10 @@ def test_a_stop_says_how_to_go_on(number, code, tmp_path):
         cwd=tmp_path,
         preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),  # a shell's & would have it ignored
     )
-    while not list(tmp_path.glob("results/*/*/provenance.json")):
-        time.sleep(0.05)
-    process.send_signal(number)
     try:
-        _, err = process.communicate(timeout=60)
+        until(lambda: list(tmp_path.glob("results/*/*/provenance.json")), process)
+        process.send_signal(number)
+        _, err = process.communicate(timeout=600)
     finally:
         process.kill()
         process.wait()
@@ -190,11 +188,11 @@ def test_a_stop_that_falls_into_tidying_up_comes_again(tmp_path):
         "def app(**options):\n"
         "    thing = Tidied()\n"
         "    del thing\n"
-        "    time.sleep(30)\n"
+        "    time.sleep(3600)\n"
         "sys.modules['dnnlab.cli'] = types.SimpleNamespace(app=app)\n"
         "program.main()"
     )
-    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False, timeout=25)
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False, timeout=600)
     assert done.returncode == 143
     assert done.stderr.startswith("stopped;")
 
