@@ -31,7 +31,9 @@ COMMANDS = {
 FEW = COMMANDS | {
     "gradient-flow": ("gradient-flow", "--act", "sigmoid,relu", "--depth", "3,4", "--norm", "none,batch", *SMALL),
     "dead-relu": ("dead-relu", "--remedies", "--depth", "3,4", *SMALL),
-}
+    "compress": ("compress", "--arch", "mlp1:width=0.1", "--chain", "prune:0.8@1 > code", "--epochs", "1", "--seeds",
+                 "2", "--quiet", "--engine", "processes:2"),
+}  # fmt: skip
 """The same for a few kills, which need fewer stacks to fall between."""
 TIMES = re.compile("seconds|latency|speedup|noisy")
 """Columns of what no two runs have alike."""
@@ -114,7 +116,7 @@ def attempt(*arguments):
 
 def test_a_disk_that_fills_up_in_the_middle_of_a_run_loses_nothing(disk, dnnlab, tmp_path):
     place, remount = disk
-    command = COMMANDS["dead-relu"]
+    command = FEW["dead-relu"]
     unbroken = tmp_path / "unbroken"
     assert dnnlab(*command, "--out", unbroken).code == 0
     size = (run_folder(unbroken) / "journal.jsonl").stat().st_size
