@@ -21,6 +21,11 @@ settings.register_profile("of any machine", deadline=None, suppress_health_check
 settings.load_profile("of any machine")
 
 
+def pytest_collection_modifyitems(items):
+    """The longest first, so that none of them is left to the end, when other cores have nothing to do."""
+    items.sort(key=lambda item: item.path.name != "test_faults.py")
+
+
 @dataclass
 class Outcome:
     code: int

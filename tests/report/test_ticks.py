@@ -75,11 +75,11 @@ POWERS = st.floats(-9, 12)
 
 
 def of_many(*strategies):
-    """Forty examples, the same ones every time. A failure is not made smaller: that draws thousands of figures."""
+    """Twenty examples, the same ones every time. A failure is not made smaller: that draws thousands of figures."""
     options = {"deadline": None, "database": None, "derandomize": True, "phases": [Phase.generate]}
 
     def decorate(test):
-        return settings(max_examples=40, **options)(given(*strategies)(test))
+        return settings(max_examples=20, **options)(given(*strategies)(test))
 
     return decorate
 
