@@ -2,10 +2,12 @@
 PY := .venv/bin/python
 DNNLAB := .venv/bin/dnnlab
 DATA ?= digits
-EVERYTHING := --quiet --disable-pip-version-check --editable '.[models,ray,slurm,nas,compress]' pytest hypothesis
+# As many tests side by side as there are cores.
+BESIDE := --numprocesses auto --dist worksteal
+EVERYTHING := --quiet --disable-pip-version-check --editable '.[models,ray,slurm,nas,compress]' pytest pytest-xdist hypothesis
 
 define test-everything
-$(1)/bin/python -m pytest -m "not slow and not gpu"
+$(1)/bin/python -m pytest -m "not slow and not gpu" $(BESIDE)
 $(1)/bin/python -m pytest -m slow -W default tests/runner/test_executors.py # Ray itself leaves files open
 endef
 
@@ -20,20 +22,20 @@ setup: .venv/.done ## Make .venv with the tested versions
 .venv/.done: pyproject.toml constraints.txt
 	test -x $(PY) || python3 -m venv .venv
 	$(PY) -m pip install --quiet --disable-pip-version-check --constraint constraints.txt --editable '.[compress,nas]' \
-		pytest hypothesis ruff mypy pandas-stubs scipy-stubs
+		pytest pytest-xdist hypothesis ruff mypy pandas-stubs scipy-stubs
 	touch $@
 
 demo: setup ## Gradients through 20 sigmoid layers on real digits, and what cures them
 	$(DNNLAB) run experiments/1-deep-networks/demo.toml
 
 test: setup ## The tests of every day
-	$(PY) -m pytest -m "not slow and not gpu"
+	$(PY) -m pytest -m "not slow and not gpu" $(BESIDE)
 
 test-faults: setup ## kill -9 at 100 random moments, 50,000 damaged files, 300 wrong invocations, eight ledgers at once, a Ray cluster
 	$(PY) -m pytest -m slow tests/test_faults.py tests/test_fuzz.py tests/test_wrong_input.py tests/reproduce/test_book.py tests/runner/test_executors.py
 
-test-all: setup ## Everything
-	$(PY) -m pytest
+test-all: test ## Everything
+	$(PY) -m pytest -m "slow or gpu"
 
 test-floor: ## The tests of every day and of the extras, with the oldest versions that pyproject.toml allows
 	test -x .venv-floor/bin/python || python3 -m venv .venv-floor

@@ -235,13 +235,12 @@ def hammer(process, count):
 @pytest.mark.parametrize(
     ("number", "code", "more"), [(signal.SIGTERM, 143, 0), (signal.SIGINT, 130, 0), (signal.SIGINT, 130, 50)]
 )
-def test_a_stop_says_how_to_go_on(number, code, more, started, tmp_path):
+def test_a_stop_says_how_to_go_on(number, code, more, started, until, tmp_path):
     process = started("-m", "dnnlab", *LONG)
-    while not list(tmp_path.glob("results/*/*/provenance.json")):
-        time.sleep(0.05)
+    until(lambda: list(tmp_path.glob("results/*/*/provenance.json")), process)
     process.send_signal(number)
     hammer(process, more)
-    _, err = process.communicate(timeout=60)
+    _, err = process.communicate(timeout=600)
     assert process.returncode == code
     assert err.endswith(SENTENCE)
     assert err.count(SENTENCE) == 1
@@ -261,7 +260,7 @@ def test_a_stop_while_modules_are_imported(count, started):
     process.stdout.readline()
     time.sleep(Random(count).uniform(0, 2))
     hammer(process, count)
-    _, err = process.communicate(timeout=60)
+    _, err = process.communicate(timeout=600)
     assert process.returncode == 130
     assert err.endswith(SENTENCE)
     assert err.count(SENTENCE) == 1
@@ -278,7 +277,7 @@ def test_stops_leave_the_tidying_up_alone(started):
     process = started("-c", program(*lines))
     process.stdout.readline()
     hammer(process, 50)
-    out, err = process.communicate(timeout=60)
+    out, err = process.communicate(timeout=600)
     assert (process.returncode, out, err) == (130, "tidied\n", SENTENCE)
 
 
@@ -287,7 +286,7 @@ def test_a_stop_at_the_programs_end(started):
     process = started("-c", program(*lines))
     process.stdout.readline()
     hammer(process, 50)
-    _, err = process.communicate(timeout=60)
+    _, err = process.communicate(timeout=600)
     assert (process.returncode, err) == (130, SENTENCE)
 
 
@@ -297,7 +296,7 @@ def test_a_program_whose_tidying_up_hangs_can_be_left(started):
     process.stdout.readline()
     began = time.monotonic()
     while process.poll() is None:
-        assert time.monotonic() - began < 60
+        assert time.monotonic() - began < 600
         hammer(process, 1)
     assert time.monotonic() - began > 0.5
     _, err = process.communicate()
@@ -313,7 +312,7 @@ def test_a_stop_that_is_dropped_comes_again(started):
         "time.sleep(600)",
     )
     process = started("-c", program(*lines))
-    _, err = process.communicate(timeout=60)
+    _, err = process.communicate(timeout=600)
     assert (process.returncode, err) == (143, SENTENCE)
 
 

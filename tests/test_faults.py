@@ -1,6 +1,7 @@
 """Killed at any moment, out of disk or beside another, a run loses nothing that was finished, and ends the same."""
 
 import datetime
+import os
 import random
 import re
 import signal
@@ -20,12 +21,20 @@ COMMANDS = {
     "gradient-flow": ("gradient-flow", "--act", "sigmoid,tanh,relu,gelu", "--depth", "3,4,5,6", "--norm",
                       "none,batch,layer", *SMALL),
     "dead-relu": ("dead-relu", "--remedies", "--depth", "3,4", "--norm", "none,batch", *SMALL),
-    "compare-arch": ("compare-arch", "--preset", "shallow-deep", "--budget", "steps=3", "--seeds", "1", "--quiet"),
+    "compare-arch": ("compare-arch", "--preset", "shallow-deep", "--budget", "steps=3", "--seeds", "1", "--quiet",
+                     "--engine", "processes:2"),
     "compress": ("compress", "--arch", "lenet300:width=0.1", "--chain", "prune:0.8@1 > share:3bit@1 > code", "--epochs",
-                 "1", "--seeds", "3", "--quiet"),
+                 "1", "--seeds", "3", "--quiet", "--engine", "processes:2"),
     "nas": ("nas", "--strategy", "evolution,rl", "--budget", "16", "--epochs", "1", "--finalists", "1", "--retrain",
-            "1", "--seeds", "2", "--quiet"),
+            "1", "--seeds", "2", "--quiet", "--engine", "processes:2"),
 }  # fmt: skip
+FEW = COMMANDS | {
+    "gradient-flow": ("gradient-flow", "--act", "sigmoid,relu", "--depth", "3,4", "--norm", "none,batch", *SMALL),
+    "dead-relu": ("dead-relu", "--remedies", "--depth", "3,4", *SMALL),
+    "compress": ("compress", "--arch", "mlp1:width=0.1", "--chain", "prune:0.8@1 > code", "--epochs", "1", "--seeds",
+                 "2", "--quiet", "--engine", "processes:2"),
+}  # fmt: skip
+"""The same for a few kills, which need fewer stacks to fall between."""
 TIMES = re.compile("seconds|latency|speedup|noisy")
 """Columns of what no two runs have alike."""
 
@@ -45,12 +54,12 @@ def tables(out):
     return [table[[name for name in table if not TIMES.search(name)]].to_csv() for table in found]
 
 
-def kill_and_finish(experiment, tmp_path, kills):
+def kill_and_finish(dnnlab, command, tmp_path, kills):
     """Kill one run after another of the same command at random moments until ``kills`` have hit it, then let it
     end; a run that ended by itself before its moment is followed by a new one in another folder."""
-    command = (sys.executable, "-m", "dnnlab", *COMMANDS[experiment])
     unbroken = tmp_path / "unbroken"
-    subprocess.run([*command, "--out", unbroken], check=True, capture_output=True)
+    assert dnnlab(*command, "--out", unbroken).code == 0
+    command = (sys.executable, "-m", "dnnlab", *command)
     total, expected = lines(unbroken), tables(unbroken)
     rng, attempt = random.Random(7), 0
     while kills > 0:
@@ -73,16 +82,16 @@ def kill_and_finish(experiment, tmp_path, kills):
 
 
 @pytest.mark.parametrize("experiment", COMMANDS)
-def test_a_few_kills(experiment, tmp_path):
+def test_a_few_kills(experiment, dnnlab, tmp_path):
     if experiment == "compress":
         pytest.importorskip("constriction", reason="needs the extra: pip install 'dnnlab[compress]'")
-    kill_and_finish(experiment, tmp_path, 3 if experiment in ("gradient-flow", "dead-relu") else 1)
+    kill_and_finish(dnnlab, FEW[experiment], tmp_path, 3 if experiment in ("gradient-flow", "dead-relu") else 1)
 
 
 @pytest.mark.slow
 @pytest.mark.parametrize("experiment", COMMANDS)
-def test_a_hundred_kills_in_all(experiment, tmp_path):
-    kill_and_finish(experiment, tmp_path, 20)
+def test_a_hundred_kills_in_all(experiment, dnnlab, tmp_path):
+    kill_and_finish(dnnlab, COMMANDS[experiment], tmp_path, 20)
 
 
 @pytest.fixture
@@ -105,11 +114,11 @@ def attempt(*arguments):
     return subprocess.run([sys.executable, "-m", "dnnlab", *arguments], capture_output=True, text=True, check=False)
 
 
-def test_a_disk_that_fills_up_in_the_middle_of_a_run_loses_nothing(disk, tmp_path):
+def test_a_disk_that_fills_up_in_the_middle_of_a_run_loses_nothing(disk, dnnlab, tmp_path):
     place, remount = disk
-    command = COMMANDS["dead-relu"]
+    command = FEW["dead-relu"]
     unbroken = tmp_path / "unbroken"
-    attempt(*command, "--out", unbroken)
+    assert dnnlab(*command, "--out", unbroken).code == 0
     size = (run_folder(unbroken) / "journal.jsonl").stat().st_size
     assert remount(f"size={size // 2 // 4096 * 4}k") == 0
     full = attempt(*command, "--out", place)
@@ -139,12 +148,27 @@ def test_a_disk_that_cannot_be_written_to_is_said_and_still_read(disk):
     assert attempt("runs", "--out", place).returncode == 0
 
 
+STOPS = """
+import os, signal
+from dnnlab.__main__ import main
+from dnnlab.runner.journal import Writer
+append = Writer.append
+def once(writer, entry):
+    Writer.append = append
+    append(writer, entry)
+    os.kill(os.getpid(), signal.SIGSTOP)
+Writer.append = once
+main()
+"""
+"""The program, which stops itself as soon as it has measured something."""
+
+
 def test_the_same_command_twice_at_once_measures_once(tmp_path):
-    command = (*COMMANDS["gradient-flow"], "--out", str(tmp_path))
-    first = subprocess.Popen([sys.executable, "-m", "dnnlab", *command], stdout=subprocess.DEVNULL)
-    while lines(tmp_path) < 1:
-        time.sleep(0.005)
-    first.send_signal(signal.SIGSTOP)
+    command = (*FEW["gradient-flow"], "--out", str(tmp_path))
+    first = subprocess.Popen([sys.executable, "-c", STOPS, *command], stdout=subprocess.DEVNULL)
+    _, status = os.waitpid(first.pid, os.WUNTRACED)
+    assert os.WIFSTOPPED(status)
+    assert lines(tmp_path) == 1
     second = attempt(*command)
     first.send_signal(signal.SIGCONT)
     assert first.wait() == 0

@@ -78,6 +78,16 @@ def program(tmp_path):
     return call
 
 
+@pytest.fixture
+def inside(dnnlab, tmp_path, monkeypatch):
+    """The same in this process."""
+    (tmp_path / "mine.py").write_text(MODELS)
+    monkeypatch.setattr(sys, "path", [*sys.path])
+    yield dnnlab
+    sys.modules.pop("mine", None)
+    sys.modules.pop("one", None)
+
+
 SMALL = ("--seeds", 1, "--batch-size", 16)
 
 
@@ -123,49 +133,49 @@ def test_talking_stays_off_stdout(program):
         ("quits_in_training", "SystemExit: 3"),
     ],
 )
-def test_a_failure_is_one_line_with_its_reason(program, model, reason):
-    done = program("dead-relu", "--model", f"mine:{model}", *SMALL, "--steps", 2, "--json")
-    assert done.returncode == 1
-    (sentence,) = (line for line in done.stderr.splitlines() if line.startswith("dnnlab:"))
+def test_a_failure_is_one_line_with_its_reason(inside, model, reason):
+    done = inside("dead-relu", "--model", f"mine:{model}", *SMALL, "--steps", 2, "--json")
+    assert done.code == 1
+    (sentence,) = (line for line in done.err.splitlines() if line.startswith("dnnlab:"))
     assert sentence.startswith("dnnlab: 1 cell failed (")
     assert sentence.endswith(f" says which): {reason}")
-    shown = program("dead-relu", "--model", f"mine:{model}", *SMALL, "--steps", 2)
-    assert "Nothing was measured: every cell failed." in shown.stdout
+    shown = inside("dead-relu", "--model", f"mine:{model}", *SMALL, "--steps", 2)
+    assert "Nothing was measured: every cell failed." in shown.out
 
 
-def test_wandering_off_leaves_the_results_where_they_were_asked_for(program, tmp_path):
-    done = program("gradient-flow", "--model", "mine:wanders", *SMALL, "--out", "here")
-    assert done.returncode == 0, done.stderr
+def test_wandering_off_leaves_the_results_where_they_were_asked_for(inside, tmp_path):
+    done = inside("gradient-flow", "--model", "mine:wanders", *SMALL, "--out", "here")
+    assert done.code == 0, done.err
     (run,) = (tmp_path / "here" / "gradient-flow").iterdir()
     assert (run / "report.html").exists()
 
 
-def test_divergence_has_no_place_and_is_no_reference(program):
+def test_divergence_has_no_place_and_is_no_reference(inside):
     networks = "mine:no_number,mine:Net,mlp1"
-    done = program("compare-arch", "--arch", networks, "--budget", "steps=20", "--lr", 0.01, "--seeds", 3, "--json")
-    assert done.returncode == 0, done.stderr
-    broken, first, _ = json.loads(done.stdout)["summary"]
+    done = inside("compare-arch", "--arch", networks, "--budget", "steps=20", "--lr", 0.01, "--seeds", 3, "--json")
+    assert done.code == 0, done.err
+    broken, first, _ = json.loads(done.out)["summary"]
     assert (broken["verdict"], broken["rank"], broken["difference"], broken["front"]) == ("diverged", None, None, "")
     assert first["verdict"] == "reference"
-    shown = program("compare-arch", "--arch", networks, "--budget", "steps=20", "--lr", 0.01, "--seeds", 3)
-    assert "Against mine:Net: " in shown.stdout
-    assert "1 diverged" in shown.stdout
+    shown = inside("compare-arch", "--arch", networks, "--budget", "steps=20", "--lr", 0.01, "--seeds", 3)
+    assert "Against mine:Net: " in shown.out
+    assert "1 diverged" in shown.out
 
 
-def test_dead_units_of_a_network_without_numbers_are_said_to_say_little(program):
-    done = program("dead-relu", "--model", "mine:no_number", "--seeds", 3)
-    assert "In 3 of 3 seeds the loss of mine:no_number on digits is no number" in done.stdout
-    assert "diverged" in done.stdout
+def test_dead_units_of_a_network_without_numbers_are_said_to_say_little(inside):
+    done = inside("dead-relu", "--model", "mine:no_number", "--seeds", 3)
+    assert "In 3 of 3 seeds the loss of mine:no_number on digits is no number" in done.out
+    assert "diverged" in done.out
 
 
-def test_one_layer_has_no_rate_and_no_warning(program, tmp_path):
+def test_one_layer_has_no_rate_and_no_warning(inside, tmp_path):
     (tmp_path / "one.py").write_text(
         "from torch import nn\ndef net(): return nn.Sequential(nn.Flatten(), nn.Linear(64, 10))"
     )
-    done = program("gradient-flow", "--model", "one:net", "--seeds", 3)
-    assert done.returncode == 0
-    assert "warning" not in done.stderr
-    assert "gave no finite rate" in done.stdout
+    done = inside("gradient-flow", "--model", "one:net", "--seeds", 3)
+    assert done.code == 0
+    assert "warning" not in done.err
+    assert "gave no finite rate" in done.out
 
 
 def test_the_key_of_a_network_beside_dnnlab_is_the_same_whatever_is_loaded(tmp_path, monkeypatch):

@@ -10,6 +10,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+import dnnlab as package
 from dnnlab.registry import EXPERIMENTS
 from dnnlab.runner.options import fields
 
@@ -209,14 +210,19 @@ def test_broken_recipes(recipe, dnnlab, tmp_path):
     refused(dnnlab("run", tmp_path / "missing.toml"))
 
 
+@pytest.fixture(scope="module")
+def whole_run(tmp_path_factory):
+    """The folder of a finished run."""
+    out = tmp_path_factory.mktemp("whole")
+    options = {"depth": 3, "width": 4, "seeds": 1, "steps": 2, "act": ["relu", "tanh"], "norm": ["none", "batch"]}
+    return package.gradient_flow(**options, out=out, quiet=True).path
+
+
 @pytest.mark.filterwarnings("default:.*cut short")
 @pytest.mark.parametrize("name", ["journal.jsonl", "provenance.json", "spec.toml"])
 @pytest.mark.parametrize("damage", ["cut", "noise", "empty"])
-def test_damaged_runs(name, damage, dnnlab, tmp_path):
-    arguments = [*BASE, "--act", "relu,tanh", "--norm", "none,batch", "--out", "kept", "--quiet"]
-    if not (tmp_path / "kept").exists():
-        assert dnnlab(*arguments).code == 0
-    (folder,) = (tmp_path / "kept" / "gradient-flow").iterdir()
+def test_damaged_runs(name, damage, whole_run, dnnlab, tmp_path):
+    folder = shutil.copytree(whole_run, tmp_path / "kept" / "gradient-flow" / whole_run.name)
     file = folder / name
     whole = file.read_bytes()
     file.write_bytes({"cut": whole[: len(whole) // 3], "noise": b"\x00{" + whole[::-1], "empty": b""}[damage])
@@ -227,7 +233,6 @@ def test_damaged_runs(name, damage, dnnlab, tmp_path):
         assert "Traceback" not in done.err
     else:
         refused(done)
-    shutil.rmtree(tmp_path / "kept")
 
 
 def test_broken_weights(dnnlab, monkeypatch, place):

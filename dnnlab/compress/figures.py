@@ -77,7 +77,8 @@ def _waterfalls(rows: pd.DataFrame, number: int) -> list[Picture]:
         stages = pd.concat([base, own])
         names = ["FP32", *own["method"]]
         places = np.arange(len(stages))
-        with new_figure(9.5, 3.8, 1, 2) as (figure, (sizes, errors)):
+        ticks = [_wrapped(str(name)) for name in names]
+        with new_figure(_wide(ticks), 3.8, 1, 2) as (figure, (sizes, errors)):
             style = line_style(0)  # no bars: on a log axis they would begin anywhere
             sizes.plot(places, stages["bytes"] / 1000, color=style["color"], marker=style["marker"], linestyle="-")
             log_axis(sizes.yaxis)
@@ -94,7 +95,7 @@ def _waterfalls(rows: pd.DataFrame, number: int) -> list[Picture]:
             errors.set_ylabel("test error")
             errors.yaxis.set_major_formatter(PercentFormatter(1.0))
             for axes in (sizes, errors):
-                axes.set_xticks(places, [_wrapped(name) for name in names])
+                axes.set_xticks(places, ticks)
         steps = "; ".join(f"{n} {b:,.0f} bytes" for n, b in zip(names, stages["bytes"], strict=True))
         pictures.append(
             Picture(
@@ -113,10 +114,18 @@ def _wrapped(name: str) -> str:
     return name.replace(":", ":\n", 1) if len(name) > 10 else name
 
 
+def _wide(ticks: Sequence[str]) -> float:
+    """Inches of two panels in which labels at even distances stand side by side."""
+    letters = 1.5 + max(len(line) for tick in ticks for line in tick.split("\n"))
+    return max(9.5, 2 * (1.0 + 1.24 * (len(ticks) - 1) * letters * 0.08))
+
+
 def _latencies(rows: pd.DataFrame, number: int) -> Picture:
     shown = rows[rows["method"] != "zstd-19"].head(_MOST)
     places = np.arange(len(shown))[::-1]
-    with new_figure(9.5, 1.4 + 0.36 * len(shown), 1, 2, sharey=True) as (figure, panels):
+    names = [_name(row) for row in shown.to_dict("records")]
+    width = max(9.5, 5.5 + 0.08 * max(map(len, names)))
+    with new_figure(width, 1.4 + 0.36 * len(shown), 1, 2, sharey=True) as (figure, panels):
         for i, (axes, column, label) in enumerate(
             zip(panels, ("latency_ms", "latency32_ms"), ("1 input (ms)", "32 inputs (ms)"), strict=True)
         ):
@@ -125,7 +134,7 @@ def _latencies(rows: pd.DataFrame, number: int) -> Picture:
                       label="FP32, in turns with it")  # fmt: skip
             axes.set_xlabel(label)
             axes.set_xlim(left=0)
-        panels[0].set_yticks(places, [_name(row) for row in shown.to_dict("records")])
+        panels[0].set_yticks(places, names)
         legend(figure)
     return Picture(
         name=f"latency-{number + 1}",

@@ -6,13 +6,13 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
-from matplotlib.ticker import MaxNLocator, PercentFormatter
+from matplotlib.ticker import PercentFormatter
 
 from dnnlab.dead_relu import columns as c
 from dnnlab.dead_relu.remedies import NO_REMEDY
 from dnnlab.dead_relu.spec import Spec
 from dnnlab.dead_relu.summary import configurations, theory
-from dnnlab.report.figures import THEORY, Picture, legend, line_style, log_axis, new_figure
+from dnnlab.report.figures import THEORY, Picture, counting_axis, legend, line_style, log_axis, new_figure
 from dnnlab.runner.stats import Interval, mean_share
 
 _MOST_PANELS = 6
@@ -85,7 +85,7 @@ def _by_layer(curves: Sequence[tuple[str, dict[str, Any], pd.DataFrame]], spec: 
             axes.plot([], [], label="expected at birth, in the colour of its line", **THEORY)
         axes.set_ylim(-0.03, 1.03)
         axes.yaxis.set_major_formatter(PercentFormatter(1.0))
-        axes.xaxis.set_major_locator(MaxNLocator(integer=True))
+        counting_axis(axes.xaxis)
         axes.set_xlabel("layer (1 is next to the inputs)")
         axes.set_ylabel("dead units")
         legend(figure)
@@ -115,7 +115,7 @@ def _along_training(curves: Sequence[tuple[str, dict[str, Any], pd.DataFrame]]) 
                 axes.fill_between(steps, low, high, color=style["color"], alpha=0.2, linewidth=0)
             axes.set_ylim(-0.03, 1.03)
             axes.yaxis.set_major_formatter(PercentFormatter(1.0))
-            axes.xaxis.set_major_locator(MaxNLocator(4, integer=True))
+            counting_axis(axes.xaxis)
             axes.set_title(label, fontsize=10)
             axes.set_xlabel("step")
         for axes in panels[::across]:
@@ -189,7 +189,7 @@ def _born(summary: pd.DataFrame) -> Picture:
         log_axis(axes.yaxis)
         low = float(measured["probability"].where(measured["probability"] > 0).min())
         axes.set_ylim(max(low / 20, 1e-7) if low == low else 1e-7, 1.5)
-        axes.xaxis.set_major_locator(MaxNLocator(integer=True))
+        counting_axis(axes.xaxis)
         axes.set_xlabel("width")
         axes.set_ylabel("networks born dead")
         legend(figure)

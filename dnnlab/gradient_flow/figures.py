@@ -8,13 +8,12 @@ from typing import Any
 import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
-from matplotlib.ticker import MaxNLocator
 
 from dnnlab.gradient_flow.columns import CONFIGURATION
 from dnnlab.gradient_flow.spec import Spec
 from dnnlab.gradient_flow.summary import Measured, configurations, measured, setting
 from dnnlab.gradient_flow.theory import predict
-from dnnlab.report.figures import THEORY, Picture, ink_on, legend, line_style, log_axis, new_figure
+from dnnlab.report.figures import THEORY, Picture, counting_axis, ink_on, legend, line_style, log_axis, new_figure
 from dnnlab.runner.stats import mean_interval
 
 _MOST_LINES = 10
@@ -128,7 +127,7 @@ def _by_layer(curves: Sequence[_Curve]) -> Picture:
 
 def _layer_axes(axes: Axes) -> None:
     log_axis(axes.yaxis)
-    axes.xaxis.set_major_locator(MaxNLocator(integer=True))
+    counting_axis(axes.xaxis)
     axes.set_xlabel("layer (1 is next to the inputs)")
     axes.set_ylabel("‖δ‖ relative to the last layer")
     axes.axhline(1.0, linewidth=0.8, color="#8a8a8a")
@@ -155,7 +154,7 @@ def _map(curves: Sequence[_Curve]) -> Picture:
             interpolation="nearest",
         )
         axes.set_yticks(range(len(shown)), [curve.label for curve in shown])
-        axes.xaxis.set_major_locator(MaxNLocator(integer=True))
+        counting_axis(axes.xaxis)
         axes.set_xlabel("layer (1 is next to the inputs; a shorter net ends earlier)")
         axes.grid(visible=False)
         colours = image.get_cmap()(image.norm(np.nan_to_num(grid[:, 0])))

@@ -10,7 +10,6 @@ save(figure, folder / "norms")
 
 import contextlib
 import io
-import math
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -25,12 +24,12 @@ from matplotlib.backends.backend_agg import RendererAgg
 from matplotlib.colors import to_rgb
 from matplotlib.figure import Figure
 from matplotlib.font_manager import FontProperties
-from matplotlib.ticker import LogFormatter, LogLocator
+from matplotlib.ticker import NullFormatter
 from matplotlib.transforms import Bbox
 
 from dnnlab import atomic
 from dnnlab.report.svg import INK, PAPER, Caption
-from dnnlab.report.table import number
+from dnnlab.report.ticks import EvenTicks, LogTicks, PowersOfTen
 
 PALETTE = ("#e07000", "#439bd0", "#b42d81", "#3ea370", "#7929ff", "#d60036", "#6e7ff7")
 """At least 3:1 against white and near-black; any two at least 27 apart (CIELAB) as seen by protanopes and
@@ -84,6 +83,7 @@ _STYLE: dict[Any, Any] = {
     "axes.spines.top": False,
     "axes.spines.right": False,
     "axes.axisbelow": True,
+    "axes.formatter.useoffset": False,  # a label says the whole number, not what to add to another one
     "axes.grid": True,
     "grid.color": INK,
     "grid.alpha": 0.15,
@@ -129,8 +129,11 @@ def new_figure(
     """
     with _style():
         figure = Figure(figsize=(width, height))
-        axes = figure.subplots(rows, columns, sharex=sharex, sharey=sharey, squeeze=False)
-        yield figure, list(axes.flat)
+        panels = list(figure.subplots(rows, columns, sharex=sharex, sharey=sharey, squeeze=False).flat)
+        for axes in panels:
+            for axis in (axes.xaxis, axes.yaxis):
+                axis.set_major_locator(EvenTicks(SMALLEST))
+        yield figure, panels
 
 
 def line_style(index: int) -> LineStyle:
@@ -149,33 +152,6 @@ def ink_on(color: str | tuple[float, float, float, float]) -> str:
     return "#000000" if (luminance + 0.05) ** 2 > 1.05 * 0.05 else "#ffffff"
 
 
-class _Decades(LogFormatter):
-    """Powers of ten in superscript characters: Matplotlib's own are set smaller than can be read."""
-
-    def __call__(self, x: float, pos: int | None = None) -> str:
-        if not super().__call__(x, pos):  # crowded out
-            return ""
-        mantissa, exponent = f"{x:.0e}".split("e")
-        if -3 <= int(exponent) < 4:
-            return number(float(f"{x:.6g}"))
-        return (
-            ("" if mantissa == "1" else f"{mantissa}·")
-            + "10"
-            + exponent.lstrip("+").replace("-0", "-").lstrip("0").translate(_SUPERSCRIPT)
-        )
-
-
-_SUPERSCRIPT = str.maketrans("-0123456789", "⁻⁰¹²³⁴⁵⁶⁷⁸⁹")
-
-
-class _Few(LogLocator):
-    """At most so many ticks that their labels fit side by side under a narrow panel."""
-
-    def tick_values(self, vmin: float, vmax: float) -> list[float]:
-        ticks = [float(tick) for tick in super().tick_values(vmin, vmax) if vmin <= tick <= vmax]
-        return ticks[:: max(1, math.ceil(len(ticks) / 3))]
-
-
 def log_axis(axis: Axis) -> None:
     """Make ``axis`` (``axes.xaxis`` or ``axes.yaxis``) logarithmic, labelled 10⁻⁴, 0.01, 1, 100, 10⁴.
 
@@ -183,10 +159,14 @@ def log_axis(axis: Axis) -> None:
     """
     axes = axis.axes
     (axes.set_xscale if axis is axes.xaxis else axes.set_yscale)("log")
-    axis.set_major_formatter(_Decades())
-    axis.set_minor_formatter(_Decades())
-    if axis is axes.xaxis:
-        axis.set_minor_locator(_Few(subs=(2.0, 5.0)))
+    axis.set_major_locator(LogTicks(SMALLEST))
+    axis.set_major_formatter(PowersOfTen())
+    axis.set_minor_formatter(NullFormatter())
+
+
+def counting_axis(axis: Axis) -> None:
+    """Ticks of ``axis`` at whole numbers alone, for what is counted: layers, steps."""
+    axis.set_major_locator(EvenTicks(SMALLEST, integer=True))
 
 
 def legend(figure: Figure) -> None:

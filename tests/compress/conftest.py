@@ -1,3 +1,4 @@
+import functools
 import importlib.util
 
 import pytest
@@ -17,13 +18,21 @@ def pytest_collection_modifyitems(items):
 
 
 @pytest.fixture(autouse=True)
-def quick(monkeypatch):
+def quick(monkeypatch, short_timings):
     """One process, and few and short timings: what they say is not tested here."""
     import joblib
 
-    from dnnlab.runner import speed
-
     monkeypatch.setattr(joblib, "cpu_count", lambda *a, **k: 1)
-    monkeypatch.setattr(speed, "ROUNDS", 2)
-    monkeypatch.setattr(speed, "_PRODUCT", 64)
-    monkeypatch.setattr(speed, "_LONGEST_WARM_UP", 5)
+
+
+@pytest.fixture(autouse=True, scope="session")
+def one_library():
+    """PyTorch's exporter reads ONNX's library of operators at each export, half of its time; here it does so once."""
+    if missing:
+        yield
+        return
+    from torch.onnx._internal.exporter._registration import ONNXRegistry
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(ONNXRegistry, "from_torchlib", staticmethod(functools.cache(ONNXRegistry.from_torchlib)))
+        yield

@@ -119,7 +119,7 @@ def test_asymmetric_weights_keep_narrow_networks_alive():
 
 def test_depth_does_not_underflow():
     """Without rescaling, float64 would lose a net of width 2 long before layer 3000."""
-    dead = born_dead(np.random.default_rng(4), 300, BornCell(30, 3000, "he", 300)).mean()
+    dead = born_dead(np.random.default_rng(4), 50, BornCell(30, 3000, "he", 50)).mean()
     assert dead == 0
 
 

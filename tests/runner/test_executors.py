@@ -2,7 +2,6 @@
 
 import subprocess
 import sys
-import time
 from pathlib import Path
 
 import pytest
@@ -30,18 +29,24 @@ def test_an_engine_that_is_none_is_refused(text, message):
 def run(engine, out, *more):
     command = [sys.executable, "-m", "dnnlab", *COMMAND, "--engine", engine, "--out", str(out), *more]
     subprocess.run(command, check=True, capture_output=True)
+    return results(out)
+
+
+def results(out):
+    """The bytes of both tables of the only run in ``out``, and its folder."""
     (folder,) = out.glob("*/*")
     return [(folder / name).read_bytes() for name in ("cells.csv", "summary.csv")], folder
 
 
-def test_processes_give_the_bytes_of_this_process(tmp_path):
-    inline, _ = run("inline", tmp_path / "inline")
+def test_processes_give_the_bytes_of_this_process(dnnlab, tmp_path):
+    assert dnnlab(*COMMAND, "--engine", "inline", "--out", tmp_path / "inline").code == 0
+    inline, _ = results(tmp_path / "inline")
     processes, _ = run("processes:2", tmp_path / "processes")
     assert inline == processes
 
 
 @pytest.mark.skipif(not Path("/proc/self/task").exists(), reason="looks for children under /proc")
-def test_workers_end_with_a_parent_that_is_killed(tmp_path):
+def test_workers_end_with_a_parent_that_is_killed(until, tmp_path):
     command = [
         sys.executable,
         "-m",
@@ -59,11 +64,11 @@ def test_workers_end_with_a_parent_that_is_killed(tmp_path):
         pids = Path(f"/proc/{process.pid}/task/{process.pid}/children")
         return [int(pid) for pid in pids.read_text().split()] if pids.exists() else []
 
-    until(lambda: len(workers()) >= 2)
+    until(lambda: len(workers()) >= 2, process)
     children = workers()
     process.kill()
     process.wait()
-    until(lambda: not any(alive(pid) for pid in children), patience=30)
+    until(lambda: not any(alive(pid) for pid in children))
 
 
 def alive(pid):
@@ -92,7 +97,7 @@ def test_a_cluster_of_two_nodes_gives_the_bytes_of_this_process(tmp_path, cluste
 
 
 @pytest.mark.slow
-def test_a_node_may_stop_and_another_join_in_the_middle_of_a_run(tmp_path, cluster):
+def test_a_node_may_stop_and_another_join_in_the_middle_of_a_run(until, tmp_path, cluster):
     inline, folder = run("inline", tmp_path / "inline")
     out = tmp_path / "ray"
     command = [sys.executable, "-m", "dnnlab", *COMMAND, "--engine", f"ray:{cluster.address}", "--out", str(out)]
@@ -103,7 +108,7 @@ def test_a_node_may_stop_and_another_join_in_the_middle_of_a_run(tmp_path, clust
         files = list(out.glob("*/*/journal.jsonl"))
         return files[0].read_bytes().count(b"\n") if files else 0
 
-    until(lambda: finished() > total // 4)
+    until(lambda: finished() > total // 4, process)
     cluster.remove_node(cluster.node)
     cluster.add_node(num_cpus=1)
     _, err = process.communicate(timeout=600)
@@ -125,10 +130,3 @@ def test_a_scheduler_gives_the_bytes_of_this_process(tmp_path, monkeypatch):
         (folder,) = (tmp_path / engine).glob("*/*")
         found.append([(folder / name).read_bytes() for name in ("cells.csv", "summary.csv")])
     assert found[0] == found[1]
-
-
-def until(done, patience=300):
-    started = time.monotonic()
-    while not done():
-        assert time.monotonic() - started < patience
-        time.sleep(0.05)

@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
-from matplotlib.ticker import EngFormatter, MaxNLocator, PercentFormatter
+from matplotlib.ticker import EngFormatter, PercentFormatter
 
 from dnnlab.compare_arch.equal_budget import columns as c
 from dnnlab.compare_arch.trained_cell import CONFIGURATION, name
@@ -102,8 +102,7 @@ def _curves(rows: pd.DataFrame, cells: pd.DataFrame, number: int) -> Picture:
 
 
 def _large_numbers(axes: Axes) -> None:
-    """Few ticks, as 250k or 2.5G."""
-    axes.xaxis.set_major_locator(MaxNLocator(4))
+    """Labels such as 250k or 2.5G."""
     axes.xaxis.set_major_formatter(EngFormatter(sep=""))
 
 

@@ -4,10 +4,10 @@ from collections.abc import Sequence
 from typing import Any
 
 import pandas as pd
-from matplotlib.ticker import MaxNLocator, PercentFormatter
+from matplotlib.ticker import PercentFormatter
 
 from dnnlab.compare_arch.trained_cell import CONFIGURATION, name
-from dnnlab.report.figures import Picture, legend, line_style, new_figure
+from dnnlab.report.figures import Picture, counting_axis, legend, line_style, new_figure
 
 _MOST = 4
 
@@ -27,7 +27,7 @@ def draw(cells: pd.DataFrame, summary: pd.DataFrame, spec: Any) -> Sequence[Pict
                     rows["layer"].astype(int), rows[f"{quantity}_lo"], rows[f"{quantity}_hi"],
                     color=style["color"], alpha=0.2, linewidth=0,
                 )  # fmt: skip
-        axes.xaxis.set_major_locator(MaxNLocator(integer=True))
+        counting_axis(axes.xaxis)
         axes.yaxis.set_major_formatter(PercentFormatter(1.0))
         axes.set_xlabel("layer (0 is the inputs)")
         axes.set_ylabel("test accuracy of a linear classifier")

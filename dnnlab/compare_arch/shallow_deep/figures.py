@@ -5,11 +5,10 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
-from matplotlib.ticker import MaxNLocator
 
 from dnnlab.compare_arch.shallow_deep.summary import per_cell
 from dnnlab.compare_arch.shallow_deep.theory import sufficient
-from dnnlab.report.figures import THEORY, Picture, legend, line_style, log_axis, new_figure
+from dnnlab.report.figures import THEORY, Picture, counting_axis, legend, line_style, log_axis, new_figure
 from dnnlab.runner.stats import mean_interval
 
 
@@ -40,7 +39,7 @@ def draw(cells: pd.DataFrame, summary: pd.DataFrame, spec: Any) -> Sequence[Pict
                 known = [sufficient("parity", "shallow", int(n)) for n in sizes]
                 axes.plot(sizes, np.array(known, float), label="n + 1 suffice", **(THEORY | {"linestyle": ":"}))
             log_axis(axes.yaxis)
-            axes.xaxis.set_major_locator(MaxNLocator(integer=True))
+            counting_axis(axes.xaxis)
             axes.set_title(task)
             axes.set_xlabel("inputs")
         panels[0].set_ylabel("hidden units needed")

@@ -1,0 +1,118 @@
+"""Ticks whose labels have room beside each other, whatever range an axis shows and however long it is.
+
+Matplotlib counts how many labels of a usual length fit; a label such as 0.0025 is longer than that. Here the labels
+that would be written are measured, and of several sets of ticks the densest whose labels fit is taken.
+"""
+
+import functools
+import itertools
+import math
+from collections.abc import Iterator, Sequence
+from typing import cast
+
+import numpy as np
+from matplotlib.axis import Axis, XAxis
+from matplotlib.backends.backend_agg import RendererAgg
+from matplotlib.font_manager import FontProperties
+from matplotlib.ticker import Formatter, Locator, LogLocator, MaxNLocator
+from matplotlib.transforms import Bbox
+
+_MOST = 9
+"""More labels than these say nothing more."""
+_GAP = 0.6
+"""Between two labels, as a share of their height."""
+_ROUND = (1, 2, 2.5, 5, 10)
+
+
+class EvenTicks(MaxNLocator):
+    """Ticks at even distances, at round numbers; ``integer`` for what is counted. Labels are of ``size`` points."""
+
+    def __init__(self, size: float, *, integer: bool = False) -> None:
+        super().__init__(_MOST, steps=_ROUND, integer=integer)
+        self._size, self._whole = size, integer
+
+    def tick_values(self, vmin: float, vmax: float) -> Sequence[float]:
+        return _densest(self, _even(vmin, vmax, self._whole), (vmin, vmax), self._size)
+
+
+class LogTicks(LogLocator):
+    """Ticks on a logarithmic axis: powers of ten, with their multiples between them where there is room; in less than
+    a decade any round numbers. Labels are of ``size`` points."""
+
+    def __init__(self, size: float) -> None:
+        super().__init__()
+        self._size = size
+
+    def tick_values(self, vmin: float, vmax: float) -> Sequence[float]:
+        return _densest(self, _logarithmic(vmin, vmax), (vmin, vmax), self._size)
+
+
+def _even(low: float, high: float, whole: bool = False) -> Iterator[list[float]]:
+    for most in range(_MOST, 0, -1):
+        found = MaxNLocator(most, steps=_ROUND, integer=whole).tick_values(low, high)
+        yield [float(tick) for tick in found]
+
+
+def _logarithmic(low: float, high: float) -> Iterator[list[float]]:
+    if high < 3 * low:  # where a logarithmic axis looks like an even one
+        yield from _even(low, high)
+    decades = range(math.floor(math.log10(low)), math.ceil(math.log10(high)) + 1)
+    for multiples in (range(1, 10), (1, 2, 3, 5), (1, 2, 5), (1, 3)):
+        yield [float(f"{multiple}e{decade}") for decade in decades for multiple in multiples]
+    for stride in range(1, len(decades)):
+        yield [float(f"1e{decade}") for decade in decades if decade % stride == 0]
+    yield from _even(low, high)
+
+
+def _densest(locator: Locator, sets: Iterator[list[float]], view: tuple[float, float], size: float) -> Sequence[float]:
+    """The first of ``sets`` that has two ticks or more inside ``view``, and whose labels fit; else one tick."""
+    low, high = sorted(view)
+    slack = 1e-10 * (high - low)
+    single: list[float] = []
+    for ticks in sets:
+        inside = [tick for tick in ticks if low - slack <= tick <= high + slack]
+        single = single or inside[len(inside) // 2 :][:1]
+        if 2 <= len(inside) <= _MOST and _fit(inside, view, cast(Axis, locator.axis), size):
+            return inside
+    return single
+
+
+def _fit(ticks: list[float], view: tuple[float, float], axis: Axis, size: float) -> bool:
+    """Whether the labels of ``ticks`` are all different and stand side by side along ``axis``."""
+    direction = 0 if isinstance(axis, XAxis) else 1
+    corners = Bbox.unit().transformed(axis.axes.transAxes - axis.axes.figure.dpi_scale_trans)
+    length = 72 * corners.size[direction]
+    scaled = axis.get_transform().transform(np.array([*view, *ticks], dtype=float))
+    places = np.sort((scaled[2:] - scaled[0]) / (scaled[1] - scaled[0]) * length)
+    labels = axis.get_major_formatter().format_ticks(ticks)
+    if scaled[1] < scaled[0]:
+        labels = labels[::-1]
+    extents = [_extent(label, size)[direction] for label in labels]
+    return len(set(labels)) == len(labels) and all(
+        right - left >= (one + other) / 2 + _GAP * size
+        for (left, right), (one, other) in zip(itertools.pairwise(places), itertools.pairwise(extents), strict=True)
+    )
+
+
+@functools.lru_cache(maxsize=10_000)
+def _extent(text: str, size: float) -> tuple[float, float]:
+    """Width and height of ``text`` in points."""
+    width, height, _ = RendererAgg(1, 1, 72).get_text_width_height_descent(text, FontProperties(size=size), False)
+    return width, height
+
+
+class PowersOfTen(Formatter):
+    """10⁻⁴, 0.01, 1, 100, 2·10⁴, each as short as it can be: superscripts are characters, because Matplotlib's own
+    are set smaller than can be read."""
+
+    def __call__(self, x: float, pos: int | None = None) -> str:
+        written = next(text for digits in range(16) if math.isclose(float(text := f"{x:.{digits}e}"), x, rel_tol=1e-12))
+        mantissa, exponent = written.split("e")
+        power = int(exponent)
+        if -3 <= power < 4:
+            decimals = max(0, len(mantissa.partition(".")[2]) - power)
+            return f"{x:.{decimals}f}"
+        return ("" if mantissa == "1" else f"{mantissa}·") + "10" + str(power).translate(_SUPERSCRIPT)
+
+
+_SUPERSCRIPT = str.maketrans("-0123456789", "⁻⁰¹²³⁴⁵⁶⁷⁸⁹")
