@@ -29,6 +29,15 @@ def plain(text: str) -> str:
     return "".join(ascii(c)[1:-1] if unicodedata.category(c) in _WRITTEN_OUT and c not in _JOINERS else c for c in text)
 
 
+_SHOWN = 80
+"""Characters of what somebody gave that an error repeats."""
+
+
+def short(text: str) -> str:
+    """As much of ``text`` as a sentence holds."""
+    return text if len(text) <= _SHOWN else f"{text[:_SHOWN]}…"
+
+
 def in_short(problem: BaseException) -> str:
     """What an exception of somebody else's says, on one line: its kind and its text, where it has one."""
     text = " ".join(str(problem).split())
@@ -65,7 +74,7 @@ _MOST_NAMES = 20
 
 def unknown(kind: str, name: str, known: Iterable[str]) -> UsageError:
     """The error for a name nobody knows: the nearest right ones, or when none is near the first of them."""
-    known = list(known)
+    known, name = list(known), short(name)
     near = difflib.get_close_matches(name.lower(), known, n=3, cutoff=0.6)
     rest = [f"{len(known) - _MOST_NAMES} more"] if len(known) > _MOST_NAMES else []
     all_known = f"known are {listing([*known[:_MOST_NAMES], *rest])}." if known else "there are none."

@@ -218,6 +218,64 @@ def whole_run(tmp_path_factory):
     return package.gradient_flow(**options, out=out, quiet=True).path
 
 
+CLAIM = (
+    'experiment = "check"\n[options]\nstatement = ["1=1"]\n[claim]\ntext = "t"\nslide = "s"\n'
+    '[[claim.holds]]\nmetric = "left"\n'
+)
+HUGE = {
+    "arrays in arrays": "x = " + "[" * 3000 + "]" * 3000,
+    "tables in tables": "x = " + "{a = " * 3000 + "1" + "}" * 3000,
+    "a long dotted key": "a" + ".a" * 3000 + " = 1",
+    "a long number": f"{CLAIM}above = {'9' * 5000}",
+    "times too large": f"{CLAIM}above = 1\ntimes = 0x{'f' * 400}",
+    "times infinite": f"{CLAIM}above = 1\ntimes = inf",
+    "a level too large": f"{CLAIM}above = 0x{'f' * 400}",
+    "a level that is no number": f"{CLAIM}below = nan",
+    "an end too large": f"{CLAIM}within = [0, 0x{'f' * 5000}]",
+    "an option too large": f'experiment = "gradient-flow"\n[options]\ndepth = 0x{"f" * 5000}',
+    "a rate too large": f'experiment = "gradient-flow"\n[options]\nlr = 0x{"f" * 400}',
+    "an option of arrays": f'experiment = "gradient-flow"\n[options]\ndepth = {"[" * 200}3{"]" * 200}',
+    "a long text": f'experiment = "gradient-flow"\n[options]\nact = "{"x" * 900_000}"',
+}
+
+
+@pytest.mark.parametrize("recipe", HUGE)
+def test_recipes_of_any_nesting_and_size_are_one_sentence(recipe, dnnlab, tmp_path):
+    (tmp_path / "huge.toml").write_text(HUGE[recipe])
+    for before, after in (
+        (["run"], []),
+        (["run"], ["--dry-run"]),
+        (["reproduce"], []),
+        (["compare-arch", "--arch"], []),
+    ):
+        done = dnnlab(*before, "huge.toml", *after)
+        refused(done)
+        assert len(done.err) < 2000
+
+
+def test_a_recipe_may_begin_with_a_byte_order_mark(dnnlab, tmp_path):
+    (tmp_path / "marked.toml").write_text(f"\ufeff{CLAIM}above = 0.5\n", encoding="utf-8")
+    assert dnnlab("run", "marked.toml").code == 0
+    assert dnnlab("reproduce", "marked.toml").code == 0
+
+
+STATEMENTS = (
+    *("-" * 400 + "1 = 1", "1 = " + "-" * 400 + "1", "9" * 480 + " > 1", "1 < " + "9" * 480, "9" * 480 + "*2.5 > 1"),
+    *("0x" + "f" * 400 + " > 1", "1e999 > 1", "2^9999 > 1", "9^9^9 > 1", "1e-999/1e-999 = 1", "0.1^-9999 > 1"),
+    *("(-8)^0.5 > 1", "2^4000*2^4000 > 1", "1 = 1e" + "9" * 100, "params(" + "(" * 90 + "1" + ")" * 90 + ") > 1"),
+    *("largest_slope('" + "a" * 300 + "') = 1", f"memory(lenet5,{'9' * 400}) > 1", "exp(1000) > 1", "1/0 = 1"),
+)
+
+
+@pytest.mark.parametrize("statement", STATEMENTS, ids=lambda text: f"{text[:12]} {len(text)}")
+def test_statements_of_any_nesting_and_size_are_one_sentence(statement, dnnlab):
+    for more in ((), ("--dry-run",)):
+        done = dnnlab("check", f"--statement={statement}", *more)
+        refused(done)
+        assert done.code == 2
+        assert len(done.err) < 1500
+
+
 @pytest.mark.filterwarnings("default:.*cut short")
 @pytest.mark.parametrize("name", ["journal.jsonl", "provenance.json", "spec.toml"])
 @pytest.mark.parametrize("damage", ["cut", "noise", "empty"])

@@ -12,7 +12,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from decimal import Decimal
 
-from dnnlab.errors import UsageError, unknown
+from dnnlab.errors import UsageError, short, unknown
 
 Value = int | float
 Quantity = Callable[..., Value]
@@ -32,8 +32,6 @@ _RELATIONS: dict[type[ast.cmpop], tuple[str, Callable[[Value, Value], bool]]] = 
     ast.GtE: ("≥", operator.ge),
 }
 _LONGEST = 500
-_SHOWN = 80
-"""Characters of an expression that an error repeats."""
 _LARGEST_BITS = 4096
 """Of a whole power that is still computed exactly."""
 
@@ -88,7 +86,7 @@ def parse(text: str, quantities: Mapping[str, object]) -> Statement:
         UsageError: it does not read.
     """
     refusal = UsageError(
-        f"statement {_short(text)!r} does not read; write two sides and a relation, such as 0.25^20 = 9.09e-13 or "
+        f"statement {short(text)!r} does not read; write two sides and a relation, such as 0.25^20 = 9.09e-13 or "
         "params(resnet50) < params(resnet34)."
     )
     if len(text) > _LONGEST:
@@ -97,7 +95,7 @@ def parse(text: str, quantities: Mapping[str, object]) -> Statement:
         tree = ast.parse(_translated(text), mode="eval").body
         ast.unparse(tree)  # the derivation shows it again, which takes more room than reading it
     except RecursionError:
-        raise UsageError(f"statement {_short(text)!r} is nested too deeply; write it with fewer signs.") from None
+        raise UsageError(f"statement {short(text)!r} is nested too deeply; write it with fewer signs.") from None
     except (SyntaxError, ValueError, MemoryError):
         raise refusal from None
     if not isinstance(tree, ast.Compare) or len(tree.ops) != 1 or type(tree.ops[0]) not in _RELATIONS:
@@ -105,11 +103,6 @@ def parse(text: str, quantities: Mapping[str, object]) -> Statement:
     for side in (tree.left, tree.comparators[0]):
         _check(side, quantities, refusal)
     return Statement(text, tree.left, tree.comparators[0], type(tree.ops[0]))
-
-
-def _short(text: str) -> str:
-    """As much of ``text`` as a sentence holds."""
-    return text if len(text) <= _SHOWN else f"{text[:_SHOWN]}…"
 
 
 def _check(node: ast.expr, quantities: Mapping[str, object], refusal: UsageError) -> None:
@@ -148,11 +141,11 @@ def value(node: ast.expr, quantities: Mapping[str, Quantity]) -> Value:
         if math.isfinite(found):  # a whole number too large for a float overflows here
             return found
     except ZeroDivisionError:
-        raise UsageError(f"{_short(ast.unparse(node))} divides by zero.") from None
+        raise UsageError(f"{short(ast.unparse(node))} divides by zero.") from None
     except (OverflowError, ValueError) as problem:
         if isinstance(problem, UsageError):
             raise
-    raise UsageError(f"{_short(ast.unparse(node))} is out of the range of numbers, which ends at some 1.8e308.")
+    raise UsageError(f"{short(ast.unparse(node))} is out of the range of numbers, which ends at some 1.8e308.")
 
 
 def _value(node: ast.expr, quantities: Mapping[str, Quantity]) -> Value:

@@ -17,7 +17,7 @@ from typing import Annotated, Any, TypeVar
 import typer
 from typer.models import OptionInfo
 
-from dnnlab.errors import UsageError, plain, unknown
+from dnnlab.errors import UsageError, plain, short, unknown
 
 S = TypeVar("S")
 
@@ -189,17 +189,13 @@ def _convert(field: Field, value: object) -> object:
     return number
 
 
-_LONGEST_SHOWN = 80
-"""Characters of a value that an error repeats."""
-
-
 def _shown(value: object) -> str:
     """``value`` as an error repeats it; Python refuses to write out a whole number of thousands of digits."""
     try:
         text = str(value)
     except ValueError:
         return "a number of thousands of digits"
-    return repr(text if len(text) <= _LONGEST_SHOWN else f"{text[:_LONGEST_SHOWN]}…")
+    return repr(short(text))
 
 
 def command_signature(*classes: type) -> inspect.Signature:

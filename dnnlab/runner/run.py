@@ -28,7 +28,7 @@ def execute(experiment: Experiment, spec: Spec, how: HowToRun, command: str) -> 
 
     Raises:
         UsageError: the parts of the spec do not fit together, data are missing, the folder cannot be made.
-        DnnlabError: another process measures the same run, or its journal is damaged.
+        DnnlabError: another process measures the same run, or its journal makes no tables.
     """
     run = _measured(experiment, spec, how, command)
     if experiment.artifacts is not None:

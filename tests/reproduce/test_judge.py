@@ -104,6 +104,42 @@ def test_conditions_that_do_not_say_when_must_all_be_met():
     assert verdict(open_, not_met).verdict == REFUTED
 
 
+def with_lost(failed, diverged, seeds=5, **accuracies):
+    made = run(seeds, **accuracies)
+    made.summary["failed"], made.summary["diverged"] = failed, diverged
+    return made
+
+
+OPEN = [
+    (Condition("rate", "below", 1.05), RUN, "the interval of rate holds 1.05, so it may lie on either side"),
+    (Condition("rate", "within", [0.95, 1.2]), RUN, "the interval of rate lies only partly within [0.95, 1.2]"),
+    (Condition("accuracy", "above", {"act": "tanh"}, {"act": "relu"}, times=1.12), RUN,
+     "the interval of accuracy minus 1.12 × that of tanh holds 0, so it may lie on either side"),
+    (Condition("rate", "below", 2.0), run(seeds=1, relu=[0.8]), "1 seed, and a verdict takes at least 3"),
+    (Condition("rate", "below", 2.0), run(seeds=2, relu=[0.8, 0.9]), "2 seeds, and a verdict takes at least 3"),
+    (Condition("accuracy", "above", {"act": "tanh"}, {"act": "relu"}),
+     with_lost(0, 2, relu=[0.8, float("nan"), float("nan")], tanh=[0.7, 0.7, 0.7]),
+     "1 seed (2 of 5 diverged), and a verdict takes at least 3"),
+    (Condition("rate", "below", 2.0), with_lost(3, 0, seeds=2, relu=[0.8]),
+     "2 seeds (3 of 5 failed), and a verdict takes at least 3"),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("condition", "of", "why"), OPEN)
+def test_what_is_not_decided_says_why(condition, of, why):
+    judgement = verdict(condition, of=of)
+    assert (judgement.verdict, judgement.circumstances) == (NOT_DECIDED, why)
+
+
+def test_an_undecided_word_says_why():
+    few = run(seeds=2, relu=[0.8, 0.9])
+    few.summary["verdict"] = "undecided"
+    assert verdict(Condition("verdict", "is", "healthy"), of=few).circumstances.startswith("2 seeds, and a verdict")
+    enough = run(relu=[0.8, 0.9, 0.9])
+    enough.summary["verdict"] = "undecided"
+    assert verdict(Condition("verdict", "is", "healthy"), of=enough).circumstances == "verdict is undecided"
+
+
 @pytest.mark.parametrize(
     ("condition", "message"),
     [(Condition("rate", "below", 1, {"act": "gelu"}), "no row with act = gelu"),
