@@ -137,15 +137,31 @@ def value(node: ast.expr, quantities: Mapping[str, Quantity]) -> Value:
         UsageError: a division by zero, a number out of range, or a function that does not take its arguments.
     """
     try:
-        found = _value(node, quantities)
-        if math.isfinite(found):  # a whole number too large for a float overflows here
-            return found
+        return _value(node, quantities)
     except ZeroDivisionError:
         raise UsageError(f"{short(ast.unparse(node))} divides by zero.") from None
     except (OverflowError, ValueError) as problem:
         if isinstance(problem, UsageError):
             raise
-    raise UsageError(f"{short(ast.unparse(node))} is out of the range of numbers, which ends at some 1.8e308.")
+        raise _out_of_range(node) from None
+
+
+def require_number(node: ast.expr, found: Value) -> None:
+    """See that ``found``, which is what ``node`` comes to, can stand in a column of numbers.
+
+    Raises:
+        UsageError: it is infinite, or a whole number that no float holds.
+    """
+    try:
+        fits = math.isfinite(found)
+    except OverflowError:
+        fits = False
+    if not fits:
+        raise _out_of_range(node)
+
+
+def _out_of_range(node: ast.expr) -> UsageError:
+    return UsageError(f"{short(ast.unparse(node))} is out of the range of numbers, which ends at some 1.8e308.")
 
 
 def _value(node: ast.expr, quantities: Mapping[str, Quantity]) -> Value:

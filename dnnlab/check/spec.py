@@ -85,7 +85,7 @@ class Spec:
         for text in self.statement:
             asked = language.parse(text, FUNCTIONS)
             for side in (asked.left, asked.right):
-                language.value(side, QUANTITIES)
+                language.require_number(side, language.value(side, QUANTITIES))
 
     def notes(self) -> Sequence[str]:
         """There are no data."""
