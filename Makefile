@@ -92,7 +92,7 @@ gradient-flow dead-relu compare-arch compress nas check-claims: setup ## Claims 
 theory-table: setup ## Measured rates against theory: 9 activations x 3 initialisers x 3 normalisations
 	$(DNNLAB) run experiments/1-deep-networks/theory-table.toml
 
-search-table: setup ## 500 searches by each strategy of the NAS-Bench-201 table, which must be in $$DNNLAB_DATA
+search-table: setup ## 500 searches by each strategy of the NAS-Bench-201 table, which must be in $DNNLAB_DATA
 	$(DNNLAB) run experiments/3-architectures/search-table.toml
 
 clean: ## Remove .venv and caches; runs in results/ stay

@@ -237,7 +237,7 @@ def write_recipe(
 
 @app.command(
     "show",
-    help="Show a run again; what is missing of its tables and figures is made again from its journal.",
+    help="Show a run again; tables, figures and page that are missing or were changed are made again from its journal.",
     rich_help_panel=_RUNS,
 )
 def show_run(

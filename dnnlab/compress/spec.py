@@ -124,8 +124,8 @@ class Spec:
     chain: Annotated[
         tuple[str, ...],
         Option(
-            help="Stages in turn, such as 'prune:0.95 > share:5bit > code'; @EPOCHS behind one says how long it "
-            "recovers.",
+            help="Stages in turn, such as 'prune:0.95 > share:5bit > code'; @EPOCHS after a stage says how long the "
+            "network then recovers.",
             rich_help_panel=_WHAT,
         ),
         Check(_check_chain),
@@ -158,7 +158,8 @@ class Spec:
     max_drop: Annotated[
         float,
         Option(
-            help="Search for the smallest file that loses less than so many points on validation data; 0 does not.",
+            help="Search for the smallest file that loses less than this many percentage points on validation data; 0 "
+            "does not search.",
             min=0,
             max=100,
             rich_help_panel=_SEARCH,
@@ -170,7 +171,7 @@ class Spec:
         Check(_check_target),
     ] = ""
     trials: Annotated[
-        int, Option(help="Chains that a search tries a seed.", min=2, max=100, rich_help_panel=_SEARCH)
+        int, Option(help="How many chains a search tries for each seed.", min=2, max=100, rich_help_panel=_SEARCH)
     ] = 6
     data: ask.Data = ("digits",)
     train_size: Annotated[int, Option(help="Training examples; 0 takes all.", min=0, rich_help_panel=ask.DATA)] = 0
@@ -179,14 +180,14 @@ class Spec:
     epochs: Annotated[
         float | None,
         Option(
-            help="Epochs that the network itself is trained; with --weights none. When not given 10, or as many as "
-            "make 2000 steps.",
+            help="Epochs of training of the network itself; with --weights it is not trained. When not given 10, or as "
+            "many as make 2000 steps if that is more.",
             min=0,
             max=10_000,
             rich_help_panel=ask.TRAIN,
         ),
     ] = None
-    batch_size: Annotated[int, Option(help="Examples a batch.", min=2, max=65536, rich_help_panel=ask.DATA)] = 64
+    batch_size: Annotated[int, Option(help="Examples in a batch.", min=2, max=65536, rich_help_panel=ask.DATA)] = 64
     optimizer: Annotated[
         str, Option(help=f"{', '.join(ask.OPTIMISERS)}.", rich_help_panel=ask.TRAIN), OneOf(ask.OPTIMISERS)
     ] = "adam"
@@ -209,7 +210,7 @@ class Spec:
         float | None,
         Option(
             help="Epochs of recovery after a stage that does not say. When not given 10, or as many as make 2000 "
-            "steps.",
+            "steps if that is more.",
             min=0,
             max=10_000,
             rich_help_panel=_RECOVER,

@@ -157,7 +157,7 @@ class Spec:
     width: Annotated[
         tuple[int, ...],
         Option(
-            help="Units a hidden layer; 64 when not given, 2 to 10 with --born.",
+            help="Units in each hidden layer; 64 when not given, 2 to 10 with --born.",
             min=1,
             max=16384,
             rich_help_panel=ask.NET,
@@ -217,7 +217,10 @@ class Spec:
             rich_help_panel=_BORN,
         ),
     ] = False
-    nets: Annotated[int, Option(help="Networks a point.", min=100, max=10**7, rich_help_panel=_BORN)] = 20_000
+    nets: Annotated[
+        int,
+        Option(help="Networks drawn for each width, depth and init.", min=100, max=10**7, rich_help_panel=_BORN),
+    ] = 20_000
 
     def validate(self) -> None:
         """Options that must fit each other.

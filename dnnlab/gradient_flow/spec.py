@@ -16,7 +16,7 @@ from dnnlab.training import configuration as ask
 
 HELP = """Measure how gradients travel through a deep network, beside what theory predicts.
 
-Every option that takes a list (TEXT,… INT,…) takes several values, and several lists mean their product.
+Every option that takes a list (TEXT,… INT,…) takes several values; several lists mean all combinations.
 
 [bold]Examples[/bold]
 
@@ -104,7 +104,7 @@ class Spec:
     act: ask.Act = ("relu",)
     depth: Annotated[tuple[int, ...], Option(help="Hidden layers.", min=2, max=2000, rich_help_panel=ask.NET)] = (20,)
     width: Annotated[
-        tuple[int, ...], Option(help="Units a hidden layer.", min=1, max=16384, rich_help_panel=ask.NET)
+        tuple[int, ...], Option(help="Units in each hidden layer.", min=1, max=16384, rich_help_panel=ask.NET)
     ] = (64,)
     init: ask.Init = ("torch",)
     norm: ask.Norm = ("none",)

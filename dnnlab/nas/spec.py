@@ -68,7 +68,7 @@ class Spec:
         Option(
             help="; ".join(f"{name}: {s.about}" for name, s in STRATEGIES.items())
             + f"; {LONGER}EPOCHS: supernets of so many epochs; {PREFILTER}NAME: random search behind a "
-            "zero-cost proxy. Random search always runs beside.",
+            "zero-cost proxy. Random search always runs beside them.",
             rich_help_panel=_WHAT,
         ),
         Check(strategies.find),
@@ -112,9 +112,12 @@ class Spec:
         Check(ledger.parse),
     ] = "64"
     finalists: Annotated[
-        int, Option(help="The best so many of a search are trained anew.", min=1, max=100, rich_help_panel=_COST)
+        int, Option(help="How many of the best of a search are trained anew.", min=1, max=100, rich_help_panel=_COST)
     ] = 3
-    retrain: Annotated[int, Option(help="From so many fresh weights each.", min=1, max=100, rich_help_panel=_COST)] = 3
+    retrain: Annotated[
+        int,
+        Option(help="How often each of these is trained from fresh weights.", min=1, max=100, rich_help_panel=_COST),
+    ] = 3
     fidelity: Annotated[
         tuple[int, ...],
         Option(
@@ -129,8 +132,8 @@ class Spec:
     train_size: Annotated[int, Option(help="Training examples; 0 takes all.", min=0, rich_help_panel=ask.DATA)] = 0
     seeds: ask.Seeds = 5
     seed: ask.Seed = 0
-    epochs: Annotated[int, Option(help="Of a full training.", min=1, max=100000, rich_help_panel=ask.TRAIN)] = 10
-    batch_size: Annotated[int, Option(help="Examples a batch.", min=2, max=65536, rich_help_panel=ask.TRAIN)] = 64
+    epochs: Annotated[int, Option(help="Epochs of a full training.", min=1, max=100000, rich_help_panel=ask.TRAIN)] = 10
+    batch_size: Annotated[int, Option(help="Examples in a batch.", min=2, max=65536, rich_help_panel=ask.TRAIN)] = 64
     optimizer: Annotated[
         str, Option(help=f"{', '.join(OPTIMISERS)}.", rich_help_panel=ask.TRAIN), OneOf(OPTIMISERS)
     ] = "adam"

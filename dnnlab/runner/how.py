@@ -59,9 +59,13 @@ class HowToShow:
     """The command line's own."""
 
     json: Annotated[bool, Option(help="Print the summary as JSON on stdout, alone.", rich_help_panel=_PANEL)] = False
-    dry_run: Annotated[bool, Option(help="Print the plan and its cost; measure nothing.", rich_help_panel=_PANEL)] = (
-        False
-    )
+    dry_run: Annotated[
+        bool,
+        Option(
+            help="Print the plan, its cost and about how long it takes on this machine; keep nothing.",
+            rich_help_panel=_PANEL,
+        ),
+    ] = False
     expect: Annotated[
         str | None,
         Option(help="Exit 1 when a row's verdict is another: a check for your own CI.", rich_help_panel=_PANEL),
