@@ -1,7 +1,6 @@
 # `make` lists the targets.
 PY := .venv/bin/python
 DNNLAB := .venv/bin/dnnlab
-DATA ?= digits
 # As many tests side by side as there are cores.
 BESIDE := --numprocesses auto --dist worksteal
 EVERYTHING := --quiet --disable-pip-version-check --editable '.[models,ray,slurm,nas,compress]' pytest pytest-xdist hypothesis

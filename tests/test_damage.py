@@ -2,6 +2,7 @@
 
 import json
 import re
+import shlex
 import zlib
 
 import pytest
@@ -190,6 +191,27 @@ def test_a_journal_with_right_checksums_and_wrong_content_is_measured_again_ther
     assert "line 1 of" in again.err
     assert "3 of them are there already" in again.err  # the other stack
     assert [table.read_bytes() for table in tables] == whole
+
+
+def test_what_is_said_about_a_damaged_journal_can_be_done(dnnlab, tmp_path):
+    assert dnnlab(*SUM, "--name", "mine").code == 0
+    (folder,) = (tmp_path / "results" / "check").iterdir()
+    journal = folder / "journal.jsonl"
+    whole = journal.read_bytes()
+    journal.write_bytes(b"x" + whole)
+    (folder / "cells.csv").unlink()
+    said = dnnlab("show", folder.name)
+    assert said.code == 1
+    advice = re.search(r"; dnnlab (run .*) measures what is lost again", said.err)[1]
+    done = dnnlab(*shlex.split(advice))
+    assert done.code == 0, done.err
+    assert "1 of them are there already" in done.err
+    assert [path.name for path in folder.parent.iterdir()] == [folder.name]
+    assert journal.read_bytes().count(b"\n") == whole.count(b"\n") + 1
+    assert dnnlab(*SUM, "--name", "mine", "--fresh").code == 0
+    journal.write_bytes(b"xxxxx\n")
+    (folder / "cells.csv").unlink()
+    assert "restore it from a copy; there is a newer run of the same" in dnnlab("show", str(folder)).err
 
 
 def test_of_a_column_that_is_missing_one_sentence_comes_or_the_same_tables(a_run, dnnlab):

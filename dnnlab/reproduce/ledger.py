@@ -1,7 +1,8 @@
 """Run recipes and write down what became of each claim."""
 
 import shlex
-from collections.abc import Iterator, Sequence
+import time
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -16,9 +17,14 @@ from dnnlab.reproduce.columns import FAILED, LEDGER
 from dnnlab.reproduce.judge import NOT_RUN, check, judge
 from dnnlab.runner import recipe as recipes
 from dnnlab.runner.how import HowToRun
+from dnnlab.runner.journal import BusyError
 from dnnlab.runner.options import build
 from dnnlab.runner.plan import require_size
 from dnnlab.runner.recipe import Claim, Recipe
+from dnnlab.runner.result import Run
+
+_PAUSE = 1.0
+"""Seconds between two looks whether another process has ended."""
 
 
 @dataclass(frozen=True)
@@ -86,9 +92,9 @@ def run(task: Task, out: Path) -> dict[str, Any]:
     from dnnlab.runner.run import execute
 
     row = not_run(task)
+    how = HowToRun(out=out, quiet=True)  # no name, so that claims about the same run share it
     try:
-        how = HowToRun(out=out, quiet=True)  # no name, so that claims about the same run share it
-        done = execute(find(task.recipe.experiment), task.spec, how, task.command)
+        done = _when_free(lambda: execute(find(task.recipe.experiment), task.spec, how, task.command))
         row |= {"seconds": done.seconds, "run": done.path.relative_to(out.absolute()).as_posix()}
         if done.failed:
             return row | {"verdict": FAILED, "circumstances": done.failure}
@@ -107,6 +113,15 @@ def run(task: Task, out: Path) -> dict[str, Any]:
         "high": telling.high,
         "n": telling.n,
     }
+
+
+def _when_free(measure: Callable[[], Run]) -> Run:
+    """What ``measure`` gives; while another process measures the same run, it is waited for."""
+    while True:
+        try:
+            return measure()
+        except BusyError:
+            time.sleep(_PAUSE)
 
 
 def not_run(task: Task) -> dict[str, Any]:

@@ -31,6 +31,10 @@ FORMAT = 2
 _LINE = re.compile(rb'\{"format":%d,"crc":(\d+),"entry":(.*)\}' % FORMAT, re.DOTALL)
 
 
+class BusyError(DnnlabError):
+    """Another process is measuring the run."""
+
+
 @dataclass(frozen=True)
 class Entry:
     """One stack: its rows, or why it has none."""
@@ -150,11 +154,11 @@ class Journal:
         """Open for appending, alone; cuts off a torn last line first.
 
         Raises:
-            DnnlabError: another process is writing this run.
+            BusyError: another process is writing this run.
         """
         with self.path.open("a+b") as file:
             if not _taken_alone(file.fileno()):
-                raise DnnlabError(
+                raise BusyError(
                     f"another process is measuring {self.path.parent}; wait for it, or take --name or --out."
                 )
             file.truncate(sum(len(line) + 1 for line in self._whole_lines()))

@@ -4,6 +4,7 @@ The journal is the primary record. Tables, figures and page are made again from 
 written; the provenance, which says what belongs to which cell, is made again from the options and the journal.
 """
 
+import shlex
 from typing import Any
 
 from dnnlab.errors import DnnlabError, listing
@@ -85,14 +86,14 @@ def reopen(experiment: Experiment, folder: store.Folder) -> Run:
     changed = folder.changed(record)
     if record.get("files") and record.get("tables") == provenance.code_digest(["."]) and not changed:
         return Run(folder.path, experiment, spec)
+    journal = journal_of(experiment, spec, folder, plan)
     if record["state"] == "running":
         say(f"{folder.path} is not finished; the same command goes on: {record['sessions'][0]['command']}")
-    elif changed:
+    else:
+        _require_whole(experiment, spec, journal, plan, folder)
+    if changed and record["state"] != "running":
         verb = "is" if len(changed) == 1 else "are"
         say(f"{listing(changed)} of {folder.path} {verb} not as written; made again from the journal.")
-    journal = journal_of(experiment, spec, folder, plan)
-    if record["state"] != "running":
-        _require_whole(journal, plan, folder)
     run = write_tables(experiment, spec, folder, plan, journal)
     if record["state"] != "running":
         seal(folder, record)
@@ -163,7 +164,9 @@ def _recovered(experiment: Experiment, folder: store.Folder, spec: Any) -> tuple
     return record, plan
 
 
-def _require_whole(journal: Journal, plan: planning.Plan, folder: store.Folder) -> None:
+def _require_whole(
+    experiment: Experiment, spec: Any, journal: Journal, plan: planning.Plan, folder: store.Folder
+) -> None:
     """See that the journal of a run that has ended still holds all of it.
 
     Raises:
@@ -173,7 +176,19 @@ def _require_whole(journal: Journal, plan: planning.Plan, folder: store.Folder) 
     if all(stack.complete(done) for stack in plan.stacks):
         return
     lines = ", ".join(f"line {damage.line}: {damage.why}" for damage in journal.damage()) or "lines are missing"
-    raise DnnlabError(
-        f"{journal.path} is damaged ({lines}); dnnlab run {folder.path / store.SPEC} --out {folder.path.parents[1]} "
-        "measures what is lost again, and nothing else."
-    )
+    raise DnnlabError(f"{journal.path} is damaged ({lines}); {_remedy(experiment, spec, plan, folder)}.")
+
+
+def _remedy(experiment: Experiment, spec: Any, plan: planning.Plan, folder: store.Folder) -> str:
+    """What to do about a journal that lost lines, such that the least is measured again."""
+    root, name = folder.path.absolute().parents[1], folder.path.name.rpartition(f"-{plan.key}")[0]
+    command = ["dnnlab", "run", str(folder.path / store.SPEC), "--out", str(root), "--name", name]
+    try:
+        unchanged = planning.make(experiment, spec, choose(spec.device).name).key == plan.key
+    except DnnlabError:  # its data or its network are no longer there
+        unchanged = False
+    newest = store.locate(root, experiment.name, name, plan.key, fresh=False).path == folder.path.absolute()
+    if unchanged and newest:
+        return f"{shlex.join(command)} measures what is lost again, and nothing else"
+    why = "dnnlab, the data or the network have changed since" if newest else "there is a newer run of the same"
+    return f"restore it from a copy; {why}, so that its command would not measure into this folder"

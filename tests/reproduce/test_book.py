@@ -143,6 +143,28 @@ def test_a_reproduction_that_was_stopped_says_how_many_claims_were_not_run(dnnla
     assert "not run" not in (folder / "ledger.html").read_text()
 
 
+def test_a_run_that_another_process_measures_is_waited_for(dnnlab, tmp_path, monkeypatch):
+    from dnnlab.reproduce import ledger
+    from dnnlab.runner import run as running
+    from dnnlab.runner.journal import BusyError
+
+    (tmp_path / "x.toml").write_text(RECIPE.format(statement="1 = 1"))
+    execute, calls = running.execute, []
+
+    def busy(*arguments):
+        calls.append(arguments)
+        if len(calls) < 3:
+            raise BusyError("another process is measuring it")
+        return execute(*arguments)
+
+    monkeypatch.setattr(running, "execute", busy)
+    monkeypatch.setattr(ledger, "_PAUSE", 0)
+    done = dnnlab("reproduce", "x.toml", "--json")
+    assert done.code == 0, done.err
+    assert json.loads(done.out)["summary"][0]["verdict"] == "holds"
+    assert len(calls) == 3
+
+
 def test_recipes_of_one_name_in_two_folders_both_have_a_verdict(dnnlab, tmp_path):
     for place in ("a", "b"):
         (tmp_path / place / "claims").mkdir(parents=True)
