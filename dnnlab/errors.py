@@ -2,7 +2,7 @@
 
 import difflib
 import unicodedata
-from collections.abc import Iterable, Iterator
+from collections.abc import Container, Iterable, Iterator
 from contextlib import contextmanager
 
 
@@ -18,15 +18,14 @@ class UsageError(DnnlabError, ValueError):
     exit_code = 2
 
 
-_WRITTEN_OUT = {"Cc", "Cf", "Cs", "Zl", "Zp"}
-_JOINERS = "\u200c\u200d"
-"""Of the invisible characters those that names in several scripts, and emoji, are written with."""
-
-
 def plain(text: str) -> str:
-    """``text`` on one line, with control characters, lone surrogates and what turns the direction of writing written
-    out, so that no name steers a terminal."""
-    return "".join(ascii(c)[1:-1] if unicodedata.category(c) in _WRITTEN_OUT and c not in _JOINERS else c for c in text)
+    """``text`` on one line, control characters and lone surrogates written out."""
+    return written_out(text, {"Cc", "Cs", "Zl", "Zp"})
+
+
+def written_out(text: str, categories: Container[str]) -> str:
+    """``text`` with the characters of these Unicode ``categories`` as Python writes them: a backslash and a number."""
+    return "".join(ascii(c)[1:-1] if unicodedata.category(c) in categories else c for c in text)
 
 
 _SHOWN = 80

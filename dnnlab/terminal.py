@@ -7,7 +7,7 @@ modules to printing through this one. Importing it does not import Rich.
 import sys
 from typing import TYPE_CHECKING
 
-from dnnlab.errors import plain
+from dnnlab.errors import written_out
 
 if TYPE_CHECKING:
     from rich.text import Text
@@ -16,9 +16,20 @@ _PIPED = 400
 """Characters that a table may be wide where no terminal says how wide it is."""
 
 
+_STEERING = {"Cc", "Cf", "Cs", "Zl", "Zp"}
+"""Categories of characters that move the cursor, or turn the direction of writing so that a name looks like another."""
+_JOINERS = "\u200c\u200d"
+"""Of these characters those that names in several scripts, and emoji, are written with."""
+
+
 def clean(text: str) -> str:
-    """``text`` with its control characters written out; its lines stay lines."""
-    return "\n".join(map(plain, text.split("\n")))
+    """``text`` with all that could steer a terminal written out; its lines stay lines."""
+    return "\n".join(map(one_line, text.split("\n")))
+
+
+def one_line(text: str) -> str:
+    """``text`` on one line, with all that could steer a terminal written out."""
+    return "".join(c if c in _JOINERS else written_out(c, _STEERING) for c in text)
 
 
 def tell(text: object) -> None:
@@ -50,4 +61,4 @@ def _literal(text: str) -> "Text":
     """``text`` for Rich, which would read ``[bold]`` in a name as markup."""
     from rich.text import Text
 
-    return Text(plain(text))
+    return Text(one_line(text))

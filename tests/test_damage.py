@@ -146,7 +146,7 @@ CELLS = {
 }
 NUMBERS = {
     f"{column} {value!r:.20}": put(value, column)
-    for column in ("delta_norm", "loss", "layer", "step")
+    for column in ("left", "right")
     for value in ("text", [1], {"a": 1}, 10**400, -(10**400), "")
 }
 OTHERS = {
@@ -154,42 +154,48 @@ OTHERS = {
     "rows text": lambda entry: entry.update(rows="rows"),
     "rows nothing": lambda entry: entry.update(rows=None),
     "no rows": lambda entry: entry.update(rows={"cell": []}),
-    "a column is a number": lambda entry: entry["rows"].update(loss=3),
-    "a column is text": lambda entry: entry["rows"].update(loss="abc"),
+    "a column is a number": lambda entry: entry["rows"].update(left=3),
+    "a column is text": lambda entry: entry["rows"].update(left="abc"),
     "stack a list": lambda entry: entry.update(stack=["a"]),
     "stack a number": lambda entry: entry.update(stack=3),
     "seconds text": lambda entry: entry.update(seconds="long"),
     "seconds nothing": lambda entry: entry.update(seconds=None),
     "error a number": lambda entry: entry.update(error=3),
-    "a column too long": lambda entry: entry["rows"]["loss"].append(1.0),
-    "a column too short": lambda entry: entry["rows"]["loss"].pop(),
+    "a column too long": lambda entry: entry["rows"]["left"].append(1.0),
+    "a column too short": lambda entry: entry["rows"]["left"].pop(),
     "no column cell": lambda entry: entry["rows"].pop("cell") and None,
-    "a cell less": lambda entry: {**entry, "rows": {k: v[: len(v) // 3] for k, v in entry["rows"].items()}},
     "an entry that is a list": lambda entry: [entry],
     "a field more": lambda entry: entry.update(more=1),
     "no seconds": lambda entry: entry.pop("seconds") and None,
-    "a name that is a number": put(7, "name"),
+    "a derivation that is a number": put(7, "derivation"),
 }
-CHANGES = CELLS | NUMBERS | OTHERS
+OF_LAYERS = {
+    "text in a column of numbers": put("text", "delta_norm"),
+    "half a layer": put(0.5, "layer"),
+    "a name that is a number": put(7, "name"),
+    "a cell less": lambda entry: {**entry, "rows": {k: v[: len(v) // 3] for k, v in entry["rows"].items()}},
+}
+CHANGES = [(SUM, name, change) for name, change in (CELLS | NUMBERS | OTHERS).items()]
+CHANGES += [(SMALL, name, change) for name, change in OF_LAYERS.items()]
 
 
-@pytest.mark.parametrize("change", CHANGES)
-def test_a_journal_with_right_checksums_and_wrong_content_is_measured_again_there(change, a_run, dnnlab):
-    folder = a_run(SMALL)
+@pytest.mark.parametrize(("command", "name", "change"), CHANGES, ids=lambda value: value if type(value) is str else "")
+def test_a_journal_with_right_checksums_and_wrong_content_is_measured_again_there(command, name, change, a_run, dnnlab):
+    folder = a_run(command)
     journal, tables = folder / "journal.jsonl", [folder / "cells.csv", folder / "summary.csv"]
     whole = [table.read_bytes() for table in tables]
     first, *rest = journal.read_bytes().splitlines()
-    journal.write_bytes(b"\n".join([rewritten(first, CHANGES[change]), *rest, b""]))
+    journal.write_bytes(b"\n".join([rewritten(first, change), *rest, b""]))
     tables[0].unlink()
     shown = dnnlab("show", folder.name)
     assert shown.code == 1
     assert [line[:8] for line in shown.err.splitlines()].count("dnnlab: ") == 1
     assert "journal.jsonl is damaged (line 1: " in shown.err
     assert "measures what is lost again, and nothing else." in shown.err
-    again = dnnlab(*SMALL)
+    again = dnnlab(*command)
     assert again.code == 0, again.err
     assert "line 1 of" in again.err
-    assert "3 of them are there already" in again.err  # the other stack
+    assert f"{3 if command == SMALL else 1} of them are there already" in again.err  # the other stack
     assert [table.read_bytes() for table in tables] == whole
 
 
@@ -218,12 +224,11 @@ def test_of_a_column_that_is_missing_one_sentence_comes_or_the_same_tables(a_run
     """What a journal lacks can be what a later version of dnnlab measures, so that it is no damage by itself."""
     folder = a_run(SMALL)
     first, *rest = (folder / "journal.jsonl").read_bytes().splitlines()
-    for column in json.loads(first)["entry"]["rows"]:
-        if column != "cell":
-            line = rewritten(first, lambda entry, gone=column: entry["rows"].pop(gone) and None)
-            (folder / "journal.jsonl").write_bytes(b"\n".join([line, *rest, b""]))
-            (folder / "cells.csv").unlink(missing_ok=True)
-            done = dnnlab("show", folder.name)
-            assert done.code in (0, 1)
-            assert "Traceback" not in done.err
-            assert done.code == 0 or [line[:8] for line in done.err.splitlines()].count("dnnlab: ") == 1
+    for column in ("step", "layer", "name", "layer_act", "delta_norm", "loss"):
+        line = rewritten(first, lambda entry, gone=column: entry["rows"].pop(gone) and None)
+        (folder / "journal.jsonl").write_bytes(b"\n".join([line, *rest, b""]))
+        (folder / "cells.csv").unlink(missing_ok=True)
+        done = dnnlab("show", folder.name)
+        assert done.code in (0, 1)
+        assert "Traceback" not in done.err
+        assert done.code == 0 or [line[:8] for line in done.err.splitlines()].count("dnnlab: ") == 1

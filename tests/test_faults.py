@@ -1,9 +1,12 @@
 """Killed at any moment, out of disk or beside another, a run loses nothing that was finished, and ends the same."""
 
 import datetime
+import functools
+import json
 import os
 import random
 import re
+import select
 import signal
 import subprocess
 import sys
@@ -28,13 +31,15 @@ COMMANDS = {
     "nas": ("nas", "--strategy", "evolution,rl", "--budget", "16", "--epochs", "1", "--finalists", "1", "--retrain",
             "1", "--seeds", "2", "--quiet", "--engine", "processes:2"),
 }  # fmt: skip
-FEW = COMMANDS | {
+FEW = {
     "gradient-flow": ("gradient-flow", "--act", "sigmoid,relu", "--depth", "3,4", "--norm", "none,batch", *SMALL),
     "dead-relu": ("dead-relu", "--remedies", "--depth", "3,4", *SMALL),
+    "compare-arch": ("compare-arch", "--preset", "shallow-deep", "--budget", "steps=3", "--seeds", "1", "--quiet"),
     "compress": ("compress", "--arch", "mlp1:width=0.1", "--chain", "prune:0.8@1 > code", "--epochs", "1", "--seeds",
-                 "2", "--quiet", "--engine", "processes:2"),
+                 "2", "--quiet"),
+    "nas": COMMANDS["nas"][:-2],
 }  # fmt: skip
-"""The same for a few kills, which need fewer stacks to fall between."""
+"""The same for a few kills, which need fewer stacks to fall between, and in one process."""
 TIMES = re.compile("seconds|latency|speedup|noisy")
 """Columns of what no two runs have alike."""
 
@@ -54,12 +59,70 @@ def tables(out):
     return [table[[name for name in table if not TIMES.search(name)]].to_csv() for table in found]
 
 
-def kill_and_finish(dnnlab, command, tmp_path, kills):
+SERVER = """
+import importlib, json, os, sys
+from dnnlab.__main__ import main
+for name in ("gradient_flow", "dead_relu", "compare_arch", "compress", "nas"):
+    for room in ("measure", "summary", "figures", "words"):
+        importlib.import_module(f"dnnlab.{name}.{room}")
+import dnnlab.cli, dnnlab.runner.run
+for line in sys.stdin:
+    process = os.fork()
+    if not process:
+        for descriptor in (0, 1, 2):
+            os.dup2(os.open(os.devnull, os.O_RDWR), descriptor)
+        sys.argv = ["dnnlab", *json.loads(line)]
+        main()
+    print(process, flush=True)
+    print(os.waitstatus_to_exitcode(os.waitpid(process, 0)[1]), flush=True)
+"""
+
+
+class Forked:
+    """A program that a server forked, which has imported everything before: it starts at once, and dies as any does."""
+
+    def __init__(self, server, arguments):
+        self.server = server
+        server.stdin.write(f"{json.dumps(list(map(str, arguments)))}\n".encode())
+        self.pid = int(server.stdout.readline())
+        self.code = None
+
+    def poll(self):
+        if self.code is None and select.select([self.server.stdout], [], [], 0)[0]:
+            self.wait()
+        return self.code
+
+    def kill(self):
+        if self.poll() is None:
+            os.kill(self.pid, signal.SIGKILL)
+
+    def wait(self):
+        if self.code is None:
+            self.code = int(self.server.stdout.readline())
+        return self.code
+
+
+@pytest.fixture(scope="module")
+def forked():
+    """Starts ``dnnlab ARGUMENTS`` in a process that is forked."""
+    pytest.importorskip("constriction", reason="needs the extra: pip install 'dnnlab[compress]'")
+    command = [sys.executable, "-c", SERVER]
+    # Unbuffered: `Forked.poll` asks the pipe itself whether a line has come.
+    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, bufsize=0) as server:
+        yield functools.partial(Forked, server)
+
+
+def started(arguments):
+    """Starts ``dnnlab ARGUMENTS`` in a process of its own."""
+    command = [sys.executable, "-m", "dnnlab", *arguments]
+    return subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+
+
+def kill_and_finish(dnnlab, start, command, tmp_path, kills):
     """Kill one run after another of the same command at random moments until ``kills`` have hit it, then let it
     end; a run that ended by itself before its moment is followed by a new one in another folder."""
     unbroken = tmp_path / "unbroken"
     assert dnnlab(*command, "--out", unbroken).code == 0
-    command = (sys.executable, "-m", "dnnlab", *command)
     total, expected = lines(unbroken), tables(unbroken)
     rng, attempt = random.Random(7), 0
     while kills > 0:
@@ -67,7 +130,7 @@ def kill_and_finish(dnnlab, command, tmp_path, kills):
         while kills > 0:
             held = lines(out)
             goal, patience = held + rng.randint(0, max(1, total // 6)), rng.random() * 0.1
-            process = subprocess.Popen([*command, "--out", out], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+            process = start([*command, "--out", out])
             while lines(out) < goal and process.poll() is None:
                 time.sleep(0.002)
             time.sleep(patience)
@@ -76,22 +139,20 @@ def kill_and_finish(dnnlab, command, tmp_path, kills):
                 break
             kills -= 1
             assert lines(out) >= held  # nothing finished is lost
-        subprocess.run([*command, "--out", out], check=True, capture_output=True)
+        assert start([*command, "--out", out]).wait() == 0
         assert tables(out) == expected
         assert lines(out) == total  # and nothing is measured twice
 
 
 @pytest.mark.parametrize("experiment", COMMANDS)
-def test_a_few_kills(experiment, dnnlab, tmp_path):
-    if experiment == "compress":
-        pytest.importorskip("constriction", reason="needs the extra: pip install 'dnnlab[compress]'")
-    kill_and_finish(dnnlab, FEW[experiment], tmp_path, 3 if experiment in ("gradient-flow", "dead-relu") else 1)
+def test_a_few_kills(experiment, dnnlab, forked, tmp_path):
+    kill_and_finish(dnnlab, forked, FEW[experiment], tmp_path, 3 if experiment in ("gradient-flow", "dead-relu") else 1)
 
 
 @pytest.mark.slow
 @pytest.mark.parametrize("experiment", COMMANDS)
 def test_a_hundred_kills_in_all(experiment, dnnlab, tmp_path):
-    kill_and_finish(dnnlab, COMMANDS[experiment], tmp_path, 20)
+    kill_and_finish(dnnlab, started, COMMANDS[experiment], tmp_path, 20)
 
 
 @pytest.fixture
@@ -110,10 +171,7 @@ def disk(tmp_path):
     subprocess.run(["umount", str(place)], check=True)
 
 
-def attempt(*arguments):
-    return subprocess.run([sys.executable, "-m", "dnnlab", *arguments], capture_output=True, text=True, check=False)
-
-
+@pytest.mark.filterwarnings("default:.*cut short")
 def test_a_disk_that_fills_up_in_the_middle_of_a_run_loses_nothing(disk, dnnlab, tmp_path):
     place, remount = disk
     command = FEW["dead-relu"]
@@ -121,31 +179,31 @@ def test_a_disk_that_fills_up_in_the_middle_of_a_run_loses_nothing(disk, dnnlab,
     assert dnnlab(*command, "--out", unbroken).code == 0
     size = (run_folder(unbroken) / "journal.jsonl").stat().st_size
     assert remount(f"size={size // 2 // 4096 * 4}k") == 0
-    full = attempt(*command, "--out", place)
-    assert full.returncode == 1
-    assert full.stderr.splitlines()[-1] == "dnnlab: the system refused: No space left on device."
+    full = dnnlab(*command, "--out", place)
+    assert full.code == 1
+    assert full.err.splitlines()[-1] == "dnnlab: the system refused: No space left on device."
     assert 0 < (held := lines(place)) < lines(unbroken)
-    assert attempt(*command, "--out", place).returncode == 1  # still full, and nothing is lost by trying
+    assert dnnlab(*command, "--out", place).code == 1  # still full, and nothing is lost by trying
     assert lines(place) >= held
     assert remount("size=64m") == 0
-    assert attempt(*command, "--out", place).returncode == 0
+    assert dnnlab(*command, "--out", place).code == 0
     assert tables(place) == tables(unbroken)
     assert lines(place) == lines(unbroken)
 
 
-def test_a_disk_that_cannot_be_written_to_is_said_and_still_read(disk):
+def test_a_disk_that_cannot_be_written_to_is_said_and_still_read(disk, dnnlab):
     place, remount = disk
     remount("size=64m")
     command = ("gradient-flow", "--depth", "3", *SMALL)
-    assert attempt(*command, "--out", place).returncode == 0
+    assert dnnlab(*command, "--out", place).code == 0
     assert remount("ro") == 0
-    shown = attempt(*command, "--out", place)
-    assert shown.returncode == 0, shown.stderr
-    other = attempt(*command, "--seed", "1", "--out", place)
-    assert other.returncode == 2
-    assert "Read-only file system" in other.stderr
-    assert "Traceback" not in other.stderr
-    assert attempt("runs", "--out", place).returncode == 0
+    shown = dnnlab(*command, "--out", place)
+    assert shown.code == 0, shown.err
+    other = dnnlab(*command, "--seed", "1", "--out", place)
+    assert other.code == 2
+    assert "Read-only file system" in other.err
+    assert "Traceback" not in other.err
+    assert dnnlab("runs", "--out", place).code == 0
 
 
 STOPS = """
@@ -163,17 +221,17 @@ main()
 """The program, which stops itself as soon as it has measured something."""
 
 
-def test_the_same_command_twice_at_once_measures_once(tmp_path):
+def test_the_same_command_twice_at_once_measures_once(dnnlab, tmp_path):
     command = (*FEW["gradient-flow"], "--out", str(tmp_path))
     first = subprocess.Popen([sys.executable, "-c", STOPS, *command], stdout=subprocess.DEVNULL)
     _, status = os.waitpid(first.pid, os.WUNTRACED)
     assert os.WIFSTOPPED(status)
     assert lines(tmp_path) == 1
-    second = attempt(*command)
+    second = dnnlab(*command)
     first.send_signal(signal.SIGCONT)
     assert first.wait() == 0
-    assert second.returncode == 1
-    assert re.fullmatch("dnnlab: another process is measuring .*; wait for it, or .*\n", second.stderr)
+    assert second.code == 1
+    assert re.fullmatch("dnnlab: another process is measuring .*; wait for it, or .*\n", second.err)
     stacks = [entry.stack for entry in Journal(run_folder(tmp_path) / "journal.jsonl").entries()]
     assert len(stacks) == len(set(stacks))
 

@@ -18,6 +18,7 @@ from rich.text import Text
 from dnnlab import atomic
 from dnnlab.errors import plain
 from dnnlab.report.columns import Column, check
+from dnnlab.terminal import one_line
 
 Value = str | int | float | bool | None
 
@@ -119,9 +120,9 @@ def render(frame: pd.DataFrame, columns: Sequence[Column], title: str, tones: Ma
     """
     shown, same = fold(frame, [column for column in columns if column.screen])
     table = Table(
-        title=Text(plain(title), style="bold"),
+        title=Text(one_line(title), style="bold"),
         title_justify="left",
-        caption=Text(same, style="dim") if same else None,
+        caption=Text(one_line(same), style="dim") if same else None,
         caption_justify="left",
         box=SIMPLE_HEAD,
         show_edge=False,
@@ -133,7 +134,7 @@ def render(frame: pd.DataFrame, columns: Sequence[Column], title: str, tones: Ma
     for row in zip(*(cells(frame, column) for column in shown), strict=True):
         table.add_row(
             *(
-                Text(cell, style=_STYLES[tones[cell]] if column.dtype is str and cell in tones else "")
+                Text(one_line(cell), style=_STYLES[tones[cell]] if column.dtype is str and cell in tones else "")
                 for column, cell in zip(shown, row, strict=True)
             )
         )

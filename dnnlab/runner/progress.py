@@ -9,8 +9,7 @@ from contextlib import contextmanager
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
-from dnnlab.errors import plain
-from dnnlab.terminal import say
+from dnnlab.terminal import one_line, say
 
 _EVERY = 5.0
 """Seconds between two lines about parts, which may be many."""
@@ -102,18 +101,18 @@ class _Bar(Meter):
     def __init__(self, total: int, done: int, names: Sequence[str], progress: Progress) -> None:
         super().__init__(total, done, names)
         self.progress = progress
-        self.task = progress.add_task(plain(names[0]), total=total, completed=done)
+        self.task = progress.add_task(one_line(names[0]), total=total, completed=done)
 
     def fraction(self, share: float, of: int) -> None:
         self.progress.update(self.task, completed=self.done + share * of)
 
     def part(self, what: str, part: str) -> None:
-        self.progress.update(self.task, description=plain(f"{what}: {part}"))
+        self.progress.update(self.task, description=one_line(f"{what}: {part}"))
 
     def finished(self, cells: int, what: str, seconds: float) -> None:
         super().finished(cells, what, seconds)
         doing = self.waiting[0] if self.waiting else what
-        self.progress.update(self.task, completed=self.done, description=plain(doing))
+        self.progress.update(self.task, completed=self.done, description=one_line(doing))
 
 
 @contextmanager

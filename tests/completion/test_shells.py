@@ -37,6 +37,7 @@ def place(tmp_path_factory):
 def _run_of(folder):
     folder.mkdir(parents=True)
     (folder / "provenance.json").write_text("{damaged")
+    (folder / "journal.jsonl").write_text("")
 
 
 @pytest.fixture(scope="module", params=["bash", "zsh"])

@@ -15,7 +15,8 @@ from hypothesis import strategies as st
 from rich.console import Console
 
 from dnnlab.report.columns import Column
-from dnnlab.report.table import cells, estimate, fold, number, plain, read_csv, render, show, to_csv, to_json
+from dnnlab.report.table import cells, estimate, fold, number, read_csv, render, show, to_csv, to_json
+from dnnlab.terminal import one_line
 
 from .sample import COLUMNS, FRAME, TONES
 
@@ -134,7 +135,7 @@ def test_no_text_breaks_a_piped_table(rows):
         patch.setattr(sys, "stdout", sink)
         show(frame, PAIR, "A title", {})
     for text, value in rows:  # a column that is blank throughout is not shown, and then there is nothing to find
-        assert not text.strip() or plain(text).rstrip() in sink.getvalue()
+        assert not text.strip() or one_line(text).rstrip() in sink.getvalue()
         assert math.isnan(value) or number(value) in sink.getvalue()
     assert "\x1b" not in sink.getvalue()
 
@@ -180,7 +181,7 @@ def test_a_verdict_has_a_colour_and_stays_a_word(frame):
 
 
 def test_control_characters_cannot_steer_the_terminal():
-    assert plain("a\x1b[31m\nb\u2028\udc80é–") == r"a\x1b[31m\nb\u2028\udc80é–"
+    assert one_line("a\x1b[31m\nb\u2028\udc80é–") == r"a\x1b[31m\nb\u2028\udc80é–"
 
 
 def bits(value):

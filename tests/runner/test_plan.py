@@ -7,10 +7,20 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from dnnlab import memory
 from dnnlab.gradient_flow.spec import Spec
 from dnnlab.registry import find
 from dnnlab.runner import plan as planning
 from dnnlab.runner import provenance
+
+
+@pytest.fixture(autouse=True, scope="module")
+def all_memory():
+    """A machine that holds every plan."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(memory, "available", lambda: 2**60)
+        yield
+
 
 GRADIENT_FLOW = find("gradient-flow")
 BASE = Spec(data=("gaussian",), depth=(3,), width=(8,), seeds=2)
