@@ -79,7 +79,7 @@ def of_many(*strategies):
     options = {"deadline": None, "database": None, "derandomize": True, "phases": [Phase.generate]}
 
     def decorate(test):
-        return settings(max_examples=20, **options)(given(*strategies)(test))
+        return settings(max_examples=10, **options)(given(*strategies)(test))
 
     return decorate
 
