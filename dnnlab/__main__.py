@@ -2,24 +2,12 @@
 
 import os
 import sys
-import warnings
-from typing import NoReturn, TextIO
+from typing import NoReturn
 
 from dnnlab.completion.answer import VARIABLE, answer
 from dnnlab.errors import DnnlabError, plain
 from dnnlab.stops import Stopped, stops
-from dnnlab.terminal import say
-
-
-def _warn(
-    message: Warning | str,
-    category: type[Warning],
-    filename: str,
-    lineno: int,
-    file: TextIO | None = None,
-    line: str | None = None,
-) -> None:
-    say(f"warning: {message}")
+from dnnlab.terminal import listen_to_warnings, say
 
 
 def main() -> NoReturn:
@@ -28,7 +16,7 @@ def main() -> NoReturn:
     code = 1
     try:
         stops.listen()
-        warnings.showwarning = _warn
+        listen_to_warnings()
         code = _run()
     except BaseException:
         if not stops.first:

@@ -37,6 +37,35 @@ def write_parts(path: Path, parts: Iterable[bytes]) -> None:
             os.close(folder)
 
 
+def aside(path: Path) -> Path:
+    """Move what lies at ``path`` to a name beside it that is free, and give that name: ``ledger.changed.csv``."""
+    number = 1
+    while os.path.lexists(free := path.with_suffix(f".changed{number if number > 1 else ''}{path.suffix}")):
+        number += 1
+    path.rename(free)
+    return free
+
+
+def make_way(path: Path) -> None:
+    """Move a folder, a link or a device aside that lies where a file is to be written."""
+    if os.path.lexists(path) and (path.is_symlink() or not path.is_file()):
+        aside(path)
+
+
+def read(path: Path, most: int) -> bytes:
+    """The content of a file of at most ``most`` bytes.
+
+    Raises:
+        ValueError: it is larger, or no file, which could be read for ever.
+        OSError: it cannot be read.
+    """
+    if not path.is_file():
+        raise ValueError(f"{path} is no file.")
+    if path.stat().st_size > most:
+        raise ValueError(f"{path} has more than {most:,} bytes.")
+    return path.read_bytes()
+
+
 @contextmanager
 def locked(file: Path, waiting: Callable[[], None] | None = None) -> Iterator[None]:
     """Hold the lock ``file`` alone: whoever wants it too waits, and calls ``waiting`` before. It is there only while
@@ -47,7 +76,8 @@ def locked(file: Path, waiting: Callable[[], None] | None = None) -> Iterator[No
     """
     file.parent.mkdir(parents=True, exist_ok=True)
     while True:
-        lock = file.open("w")
+        # Opened for both, so that not even a named pipe in its place makes anybody wait.
+        lock = os.fdopen(os.open(file, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC), "r+b", buffering=0)
         try:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:

@@ -37,6 +37,11 @@ def short(text: str) -> str:
     return text if len(text) <= _SHOWN else f"{text[:_SHOWN]}…"
 
 
+def counted(count: int, noun: str) -> str:
+    """``1 cell``, ``2 cells``, ``1,000 cells``."""
+    return f"{count:,} {noun}{'s'[: count != 1]}"
+
+
 def in_short(problem: BaseException) -> str:
     """What an exception of somebody else's says, on one line: its kind and its text, where it has one."""
     text = " ".join(str(problem).split())

@@ -5,7 +5,8 @@ modules to printing through this one. Importing it does not import Rich.
 """
 
 import sys
-from typing import TYPE_CHECKING
+import warnings
+from typing import TYPE_CHECKING, TextIO
 
 from dnnlab.errors import written_out
 
@@ -41,6 +42,22 @@ def say(message: str, quiet: bool = False) -> None:
     """Print a message for the user to stderr."""
     if not quiet:
         print(clean(message), file=sys.stderr, flush=True)
+
+
+def listen_to_warnings() -> None:
+    """Have warnings said as any message is, in this process."""
+    warnings.showwarning = _warn
+
+
+def _warn(
+    message: Warning | str,
+    category: type[Warning],
+    filename: str,
+    lineno: int,
+    file: TextIO | None = None,
+    line: str | None = None,
+) -> None:
+    say(f"warning: {message}")
 
 
 def tell_rows(headings: list[str], rows: list[list[str]]) -> None:

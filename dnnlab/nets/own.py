@@ -147,7 +147,12 @@ def code_digest(what: str) -> str:
 
 def _sources(module: ModuleType, name: str) -> list[bytes]:
     if not getattr(module, "__file__", None):  # a notebook: its cells are no files
-        return [inspect.getsource(getattr(module, name)).encode()]
+        try:
+            return [inspect.getsource(getattr(module, name)).encode()]
+        except (TypeError, OSError):
+            raise UsageError(
+                f"{module.__name__}:{name} has no code that can be read; write a function of your own."
+            ) from None
     file = Path(str(module.__file__)).resolve()
     depth = module.__name__.count(".") + (file.name == "__init__.py")
     root = file.parents[depth]

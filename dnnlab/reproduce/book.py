@@ -20,6 +20,8 @@ from dnnlab.terminal import say
 LEDGER_CSV, LEDGER_JSON, LEDGER_PAGE = "ledger.csv", "ledger.json", "ledger.html"
 _CHECKSUMS = ".ledger.sha256"
 """The checksums that ``ledger.csv`` may have: as it is, and as it is about to be."""
+_SHORT = 1000
+"""Bytes of a file of checksums."""
 _EVERY = 30.0
 """Seconds between two writings of the page, which takes in the figures of all runs."""
 
@@ -82,20 +84,21 @@ class Book:
 
     def _read(self) -> list[Row]:
         file, checksums = self.folder / LEDGER_CSV, self.folder / _CHECKSUMS
+        for name in (LEDGER_CSV, LEDGER_JSON, LEDGER_PAGE, _CHECKSUMS):
+            atomic.make_way(self.folder / name)
         if not file.exists():
             return []
         try:
             # The first version wrote no checksums.
-            if not checksums.exists() or atomic.sha256(file) in checksums.read_text().split():
+            if not checksums.exists() or atomic.sha256(file).encode() in atomic.read(checksums, _SHORT).split():
                 rows: list[dict[Any, Any]] = read_csv(file, LEDGER).to_dict("records")
                 return rows
         except ValueError:
             fault = "does not read"
         else:
             fault = "is not as it was written"
-        aside = file.with_suffix(".changed.csv")
-        file.replace(aside)
-        say(f"{file} {fault}; it is kept as {aside.name}, and begun anew. Finished runs are not measured again.")
+        kept = atomic.aside(file)
+        say(f"{file} {fault}; it is kept as {kept.name}, and begun anew. Finished runs are not measured again.")
         return []
 
     def _write(self, rows: Sequence[Row]) -> None:

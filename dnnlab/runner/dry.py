@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
-from dnnlab.errors import no_quitting
+from dnnlab.errors import counted, no_quitting
 from dnnlab.runner import plan as planning
 from dnnlab.runner import rehearsal, store
 from dnnlab.runner.device import choose
@@ -15,6 +15,7 @@ from dnnlab.runner.experiment import Experiment, Spec
 from dnnlab.runner.how import HowToRun
 from dnnlab.runner.options import chosen
 from dnnlab.runner.place import Place
+from dnnlab.runner.progress import Heartbeat
 from dnnlab.runner.tables import journal_of
 
 _LISTED = 20
@@ -28,7 +29,7 @@ class Outlook:
     device: str
     cells: int
     stacks: list[dict[str, str | int]]
-    """Each its first cell in words, and the number of its cells."""
+    """Each its name, and the number of its cells."""
     macs: float
     """Multiply–accumulates; nan where a network of one's own makes them unknown."""
     seconds: float
@@ -41,8 +42,8 @@ class Outlook:
         known = not math.isnan(self.macs) and self.macs > 0
         time = f"{rehearsal.spoken(self.seconds)} on this machine" if self.seconds else "none; all is measured already"
         lines = [
-            f"{self.cells:,} cells in {len(self.stacks):,} stacks on {self.device}",
-            *(f"  {stack['first']}: {stack['cells']} cells" for stack in self.stacks[:_LISTED]),
+            f"{counted(self.cells, 'cell')} in {counted(len(self.stacks), 'stack')} on {self.device}",
+            *(f"  {stack['first']}: {counted(int(stack['cells']), 'cell')}" for stack in self.stacks[:_LISTED]),
             *([f"  and {more:,} stacks more"] if more > 0 else []),
             *([f"cost: {self.macs:.3g} multiply–accumulates"] if known else []),
             f"time: {time}",
@@ -67,13 +68,16 @@ def foresee(experiment: Experiment, spec: Spec, how: HowToRun) -> Outlook:
     path = store.path_of(how.out, experiment.name, how.name or store.slug(chosen(spec)), plan.key)
     work = Work(experiment, spec, device.name, Place(path.absolute()))
     missing = plan.stacks if how.fresh else _missing(experiment, spec, path, plan)
-    with no_quitting():
+    with no_quitting(), Heartbeat(lambda: "measuring how long this will take", how.quiet):
         spec.fit()
         seconds = rehearsal.seconds(work, plan, missing)
     return Outlook(
         device.name,
         len(plan.cells),
-        [{"first": str(stack.cells[0]), "cells": len(stack.cells)} for stack in plan.stacks],
+        [
+            {"first": name, "cells": len(stack.cells)}
+            for name, stack in zip(planning.names(plan.stacks), plan.stacks, strict=True)
+        ],
         sum(cell.macs for cell in plan.cells),
         seconds,
         str(path),

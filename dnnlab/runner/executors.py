@@ -18,6 +18,7 @@ from typing import Any
 
 from dnnlab.errors import UsageError, unknown
 from dnnlab.runner.device import gpus
+from dnnlab.terminal import listen_to_warnings
 
 ENGINES = ("auto", "inline", "processes", "ray", "submitit")
 
@@ -76,6 +77,7 @@ def prepare(threads: int, folder: str) -> None:
         os.chdir(folder)
     if folder not in sys.path:
         sys.path.insert(0, folder)
+    listen_to_warnings()
     import torch
 
     from dnnlab.runner.device import keep_freed_memory

@@ -127,7 +127,7 @@ class Journal:
         Raises:
             UsageError: the file is larger than the memory.
         """
-        if not self.path.exists():
+        if not self._there:
             return
         memory.require(self.path.stat().st_size, str(self.path))
         with self.path.open("rb") as file:
@@ -138,9 +138,14 @@ class Journal:
                 yield line[:-1]
 
     @property
+    def _there(self) -> bool:
+        """Whether the journal itself lies there, and no link, folder or device."""
+        return self.path.is_file() and not self.path.is_symlink()
+
+    @property
     def held(self) -> bool:
         """Whether a process is writing it now."""
-        if not self.path.exists():
+        if not self._there:
             return False
         with self.path.open("rb") as file:
             try:
@@ -155,7 +160,11 @@ class Journal:
 
         Raises:
             BusyError: another process is writing this run.
+            DnnlabError: something else than a file lies there.
         """
+        if os.path.lexists(self.path) and not self._there:
+            # What is written through a link would be somebody else's file.
+            raise DnnlabError(f"{self.path} is no file; put the journal itself there, or remove what lies there.")
         with self.path.open("a+b") as file:
             if not _taken_alone(file.fileno()):
                 raise BusyError(

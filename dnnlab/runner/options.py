@@ -7,6 +7,7 @@ in the same words. A field of type ``tuple[T, …]`` takes a list: ``a,b``, a re
 
 import dataclasses
 import inspect
+import itertools
 import math
 import typing
 from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -120,7 +121,9 @@ def _read(field: Field, value: object) -> object:
     if not field.many:
         return None if value is None and field.default is None else _one(field, value)
     several = isinstance(value, Iterable) and not isinstance(value, str | Mapping)  # a range and an array too
-    items = list(value) if several else [value]  # type: ignore[call-overload]
+    items = list(itertools.islice(value, _MOST + 1)) if several else [value]  # type: ignore[call-overload]
+    if len(items) > _MOST:
+        raise UsageError(f"{field.option} has more than {_MOST:,} values; give fewer.")
     # Text is split at commas; the items of an array from Python or TOML are taken as they stand.
     split = not field.whole and (not several or isinstance(value, CommandLineList))
     texts = [part for item in items for part in (_parts(item) if split and isinstance(item, str) else [item])]
@@ -187,6 +190,10 @@ def _convert(field: Field, value: object) -> object:
     if not whole or not finite or (low is not None and number < low) or (high is not None and number > high):
         raise refusal
     return number
+
+
+_MOST = 100_000
+"""Values of one option."""
 
 
 def _shown(value: object) -> str:

@@ -3,8 +3,12 @@
 from dataclasses import dataclass
 from pathlib import Path
 
-CHECKPOINTS = "checkpoints"
+from dnnlab import atomic
+
+ARTIFACTS, CHECKPOINTS = "artifacts", "checkpoints"
 USED = "checkpoints.txt"
+_LARGEST = 2**20
+"""Bytes of the list of checkpoints; a run uses some hundreds at most."""
 
 
 @dataclass(frozen=True)
@@ -16,7 +20,7 @@ class Place:
     @property
     def artifacts(self) -> Path:
         """The models that come out of this run."""
-        return self.run / "artifacts"
+        return self.run / ARTIFACTS
 
     @property
     def checkpoints(self) -> Path:
@@ -36,5 +40,7 @@ class Place:
 
 def used(run: Path) -> set[str]:
     """The names of the checkpoints that the run in the folder ``run`` starts from."""
-    file = run / USED
-    return set(file.read_text(encoding="utf-8", errors="replace").split()) if file.exists() else set()
+    try:
+        return set(atomic.read(run / USED, _LARGEST).decode(errors="replace").split())
+    except (OSError, ValueError):  # there is none, or something else lies there
+        return set()

@@ -40,7 +40,10 @@ class Stack:
     def complete(self, entries: Mapping[str, Entry]) -> bool:
         """Whether all of it is among the ``entries``: measured, or failed for a reason that they say."""
         end = entries.get(self.key)
-        return end is not None and (bool(end.error) or len(self.part_names(entries)) >= end.parts)
+        if end is None or end.error:
+            return end is not None
+        least = 0 if end.rows else 1  # what has no rows of its own came in parts
+        return len(self.part_names(entries)) >= max(least, end.parts)
 
     def parts(self, entries: Mapping[str, Entry]) -> list[Rows]:
         """Those parts."""

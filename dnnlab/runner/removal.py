@@ -1,6 +1,7 @@
 """Removing runs, and what no run needs any more. Nothing goes before it was listed with its size."""
 
 import fcntl
+import re
 import shutil
 import sys
 import time
@@ -8,15 +9,17 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from dnnlab.errors import UsageError
+from dnnlab.errors import DnnlabError, UsageError
 from dnnlab.memory import written
-from dnnlab.runner import store
+from dnnlab.runner import recipe, store
 from dnnlab.runner.journal import Journal
 from dnnlab.runner.place import CHECKPOINTS, used
 from dnnlab.terminal import say, tell_rows
 
 _ABANDONED = 3600.0
 """Seconds after which a temporary file is no longer being written."""
+_TEMPORARY = re.compile(r"\..+\.\d+\.tmp")
+"""What a file is called until it is whole: see `atomic.write_parts`."""
 _GOING = ".removed"
 """The ending of a folder that is being removed; what a kill leaves of it is no run."""
 
@@ -39,42 +42,71 @@ def runs(names: Sequence[str], out: Path) -> list[Item]:
     """The folders of the runs that ``names`` name.
 
     Raises:
-        UsageError: a name fits no run or several, another run starts from files of this one, or it is being measured.
+        UsageError: a name fits no run or several, what it fits lies outside ``out`` or is a link, another run starts
+            from files of this one, or it is being measured.
     """
-    folders = [store.find(name, out) for name in names]
+    folders = list(dict.fromkeys(store.Folder(_inside(store.find(name, out).path, out)) for name in names))
     for folder in folders:
         if Journal(folder.path / store.JOURNAL).held:
             raise UsageError(f"{folder.path} is being measured; stop that first.")
-        if others := [other for other in store.every(out) if other not in folders and _mentions(other, folder)]:
+        if others := [other for other in store.every(out) if other not in folders and _starts_from(other, folder)]:
             raise UsageError(f"{others[0].path} starts from files of {folder.path}; remove that run first.")
-    return [Item(folder.path, "named") for folder in dict.fromkeys(folders)]
+    return [Item(folder.path, "named") for folder in folders]
 
 
-def _mentions(other: store.Folder, folder: store.Folder) -> bool:
-    """Whether the options of ``other`` name a file in ``folder``."""
-    spec = other.path / store.SPEC
-    inside = f"{folder.path.parent.name}/{folder.path.name}/"
-    return spec.exists() and inside in spec.read_text(encoding="utf-8", errors="replace")
+def _inside(path: Path, out: Path) -> Path:
+    """``path`` as ``OUT/EXPERIMENT/RUN``: nothing else is a run of this root.
+
+    Raises:
+        UsageError: it is no such folder.
+    """
+    root, real = out.resolve(), path.resolve()
+    where = out / real.parent.name / real.name
+    if real.parents[1:2] != (root,) or where.is_symlink() or where.parent.is_symlink():
+        raise UsageError(f"{path} is no run in {out}; only its runs can be removed, as --rm NAME.")
+    return where
+
+
+def _starts_from(other: store.Folder, folder: store.Folder) -> bool:
+    """Whether an option of ``other`` names a file in ``folder``, from where ``other`` was started."""
+    try:
+        record = other.read_provenance()
+        options = record.get("options") or recipe.read(other.path / store.SPEC).options
+    except DnnlabError:  # nothing says what it starts from
+        return False
+    values = [item for value in options.values() for item in (value if isinstance(value, list) else [value])]
+    texts = [value for value in values if isinstance(value, str)]
+    start, real = Path(record.get("cwd", ".")), folder.path.resolve()
+    return any(_leads_into(start / text, real) for text in texts)
+
+
+def _leads_into(path: Path, folder: Path) -> bool:
+    try:
+        return path.resolve().is_relative_to(folder)
+    except (OSError, ValueError):  # the text is no path
+        return False
 
 
 def leftovers(out: Path) -> list[Item]:
-    """What no run under ``out`` needs: checkpoints that no run starts from, and what kills left behind."""
+    """What no run under ``out`` needs: checkpoints that no run starts from, and what kills left behind. Links are not
+    followed, and files that dnnlab does not write stay."""
     return [*_checkpoints(out), *_temporary(out)]
 
 
 def _checkpoints(out: Path) -> Iterator[Item]:
     needed = {name for folder in store.every(out) for name in used(folder.path)}
-    for file in sorted((out / CHECKPOINTS).glob("*")):
+    for file in _entries(out / CHECKPOINTS):
+        if file.is_symlink() or not file.is_file() or _held(file.with_suffix(".lock")):
+            continue
         if file.suffix == ".lock":
-            if not _held(file):
-                yield Item(file, "a lock that nobody holds")
-        elif file.name not in needed and not _held(file.with_suffix(".lock")):
+            yield Item(file, "a lock that nobody holds")
+        elif file.suffix == ".safetensors" and file.name not in needed:
             yield Item(file, "a checkpoint that no run starts from")
 
 
 def _held(lock: Path) -> bool:
     """Whether a process holds the lock now."""
-    if not lock.exists():
+    if not lock.is_file():
         return False
     with lock.open("rb") as file:
         try:
@@ -85,19 +117,27 @@ def _held(lock: Path) -> bool:
 
 
 def _temporary(out: Path) -> Iterator[Item]:
-    for depth in ("", "*/", "*/*/", "*/*/*/"):
-        for path in sorted(out.glob(f"{depth}.*")):
-            if path.name.endswith(_GOING):
-                yield Item(path, "a run that was being removed")
-            elif path.suffix == ".tmp" and time.time() - path.lstat().st_mtime > _ABANDONED:
-                yield Item(path, "a file that was being written")
+    folders = [out, *(below for below in _entries(out) if below.is_dir())]
+    folders += [run for experiment in folders[1:] for run in _entries(experiment) if run.is_dir()]
+    for path in (path for folder in folders for path in _entries(folder)):
+        if path.is_symlink():
+            continue
+        if path.is_dir() and path.name.startswith(".") and path.name.endswith(_GOING):
+            yield Item(path, "a run that was being removed")
+        elif path.is_file() and _TEMPORARY.fullmatch(path.name) and time.time() - path.stat().st_mtime > _ABANDONED:
+            yield Item(path, "a file that was being written")
+
+
+def _entries(folder: Path) -> list[Path]:
+    """What lies in ``folder``, if it is one and no link to one."""
+    return sorted(folder.iterdir()) if folder.is_dir() and not folder.is_symlink() else []
 
 
 def remove(items: Sequence[Item], consent: bool) -> None:
     """List the ``items`` with their sizes, and remove them with ``consent``, or when the terminal's answer is yes.
 
     Raises:
-        DnnlabError: a run is being measured by now.
+        BusyError: a run is being measured by now.
     """
     if not items:
         say("nothing to remove")
@@ -124,7 +164,7 @@ def _remove(path: Path) -> None:
         shutil.rmtree(path)
     elif not path.is_dir():
         path.unlink(missing_ok=True)
-    elif (path / store.JOURNAL).exists():
+    elif (path / store.JOURNAL).is_file() and not (path / store.JOURNAL).is_symlink():
         with Journal(path / store.JOURNAL).writing():
             _remove_folder(path)
     else:

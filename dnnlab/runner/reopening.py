@@ -4,6 +4,7 @@ The journal is the primary record. Tables, figures and page are made again from 
 written; the provenance, which says what belongs to which cell, is made again from the options and the journal.
 """
 
+import re
 import shlex
 from typing import Any
 
@@ -14,11 +15,12 @@ from dnnlab.runner.device import choose
 from dnnlab.runner.experiment import Experiment, Spec
 from dnnlab.runner.journal import Journal
 from dnnlab.runner.options import build, every
+from dnnlab.runner.place import ARTIFACTS
 from dnnlab.runner.result import Run
 from dnnlab.runner.tables import journal_of, write_tables
 from dnnlab.terminal import say
 
-RECOVERED = "the provenance was damaged or missing"
+RECOVERED = "the provenance was damaged, missing or another run's"
 """How the note begins that a recovered run keeps."""
 _UNKNOWN = "not known"
 
@@ -26,15 +28,27 @@ _UNKNOWN = "not known"
 def record_of(
     folder: store.Folder, experiment: Experiment, spec: Spec, plan: planning.Plan, journal: Journal
 ) -> dict[str, Any]:
-    """The provenance of the run of ``plan``; recovered from its journal where it is damaged or missing, which is said.
-    Empty where nothing has been measured."""
+    """The provenance of the run of ``plan``; recovered from its journal where it is damaged, missing or another run's,
+    which is said. Empty where nothing has been measured.
+
+    Raises:
+        DnnlabError: the folder holds another run.
+    """
     try:
         record = folder.read_provenance()
     except DnnlabError:
         record = {}
-    done = {} if record else journal.read()
-    if record or not done:
+    if record.get("key") == plan.key:
         return record
+    entries, names = journal.read(), {stack.key for stack in plan.stacks}
+    done = {name: entry for name, entry in entries.items() if name.partition(".")[0] in names}
+    if not done and record and entries:
+        raise DnnlabError(
+            f"{folder.path} holds another run than its name says, of the key {record.get('key')}; give it its name "
+            "back, or take another --name or --out."
+        )
+    if not done:
+        return {}
     whole = all(stack.complete(done) for stack in plan.stacks)
     ended = "finished" if not any(entry.error for entry in done.values()) else "failed"
     record = {
@@ -54,14 +68,14 @@ def record_of(
             "before are not known"
         ],
     }
-    say(f"{folder.path / store.PROVENANCE} was damaged or missing; it is made again from the journal.")
+    say(f"{folder.path / store.PROVENANCE} was damaged, missing or another run's; it is made again from the journal.")
     folder.write_provenance(record)
     return record
 
 
 def can_be_shown(folder: store.Folder, record: dict[str, Any], plan: planning.Plan, journal: Journal) -> bool:
     """Whether a finished run needs no measurement: its tables are as they were written, or can be made again."""
-    if record.get("files") and not folder.changed(record):
+    if record.get("files") and not [name for name in folder.changed(record) if not name.startswith(f"{ARTIFACTS}/")]:
         return True
     done = journal.read()
     return all(stack.complete(done) for stack in plan.stacks)
@@ -83,7 +97,7 @@ def reopen(experiment: Experiment, folder: store.Folder) -> Run:
     """
     spec, record, plan = _described(experiment, folder)
     write_spec(folder, experiment, spec)
-    changed = folder.changed(record)
+    changed = _without_artifacts(folder, folder.changed(record))
     if record.get("files") and record.get("tables") == provenance.code_digest(["."]) and not changed:
         return Run(folder.path, experiment, spec)
     journal = journal_of(experiment, spec, folder, plan)
@@ -98,6 +112,15 @@ def reopen(experiment: Experiment, folder: store.Folder) -> Run:
     if record["state"] != "running":
         seal(folder, record)
     return run
+
+
+def _without_artifacts(folder: store.Folder, changed: list[str]) -> list[str]:
+    """Those of the files that can be made again from the journal; of the others it is said that they changed."""
+    lost = [name for name in changed if name.startswith(f"{ARTIFACTS}/")]
+    if lost:
+        more = f" and {len(lost) - 1} more" if len(lost) > 1 else ""
+        say(f"{folder.path / lost[0]}{more} is not as written; only measuring makes it again: --fresh does beside it.")
+    return [name for name in changed if name not in lost]
 
 
 def seal(folder: store.Folder, record: dict[str, Any]) -> None:
@@ -120,10 +143,7 @@ def experiment_of(folder: store.Folder) -> str:
     Raises:
         UsageError: neither provenance nor spec says.
     """
-    try:
-        record = folder.read_provenance()
-    except DnnlabError:
-        record = {}
+    record = _own_record(folder)
     return str(record["experiment"]) if record else recipe.read(folder.path / store.SPEC).experiment
 
 
@@ -134,10 +154,7 @@ def _described(experiment: Experiment, folder: store.Folder) -> tuple[Any, dict[
         UsageError: the options are no longer ones.
         DnnlabError: nothing has been measured, or nothing says what was.
     """
-    try:
-        record = folder.read_provenance()
-    except DnnlabError:
-        record = {}
+    record = _own_record(folder)
     options = record.get("options") or recipe.read(folder.path / store.SPEC).options
     spec: Any = build(experiment.spec.Spec, options)
     if not record:
@@ -150,13 +167,22 @@ def _described(experiment: Experiment, folder: store.Folder) -> tuple[Any, dict[
     return spec, record, planning.Plan(record["key"], cells, tuple(stacks), record["content"])
 
 
+def _own_record(folder: store.Folder) -> dict[str, Any]:
+    """The provenance in ``folder``, if it is whole and of the run that the folder's name says; else it is empty."""
+    try:
+        record = folder.read_provenance()
+    except DnnlabError:
+        return {}
+    return record if re.search(rf"-{re.escape(record.get('key', '-'))}(-\d+)?$", folder.path.name) else {}
+
+
 def _recovered(experiment: Experiment, folder: store.Folder, spec: Any) -> tuple[dict[str, Any], planning.Plan]:
     plan = planning.make(experiment, spec, choose(spec.device).name)
-    if f"-{plan.key}" not in folder.path.name:
+    if not re.search(rf"-{plan.key}(-\d+)?$", folder.path.name):
         raise DnnlabError(
-            f"{folder.path / store.PROVENANCE} is damaged or missing, and spec.toml or dnnlab has changed since, so "
-            "what belongs to which row is not known; restore that file, or run the command again, which measures anew "
-            "and leaves this folder as it is."
+            f"{folder.path / store.PROVENANCE} is damaged, missing or another run's, and spec.toml or dnnlab has "
+            "changed since, so what belongs to which row is not known; restore that file and the folder's name, or run "
+            "the command again, which measures nothing twice that the journal holds."
         )
     record = record_of(folder, experiment, spec, plan, journal_of(experiment, spec, folder, plan))
     if not record:

@@ -1,10 +1,11 @@
 """Measure a spec into its folder, and go on where a run broke off."""
 
 import datetime
+import os
 from collections import Counter
 from typing import Any
 
-from dnnlab.errors import UsageError, no_quitting
+from dnnlab.errors import UsageError, counted, no_quitting
 from dnnlab.runner import plan as planning
 from dnnlab.runner import provenance, reopening, store
 from dnnlab.runner.device import Device, choose, keep_freed_memory
@@ -49,7 +50,7 @@ def _measured(experiment: Experiment, spec: Spec, how: HowToRun, command: str) -
     if how.fresh and record.get("state") == "finished":  # what was found was damaged, and is whole again
         folder = store.locate(how.out, experiment.name, name, plan.key, fresh=True)
         journal = journal_of(experiment, spec, folder, plan)
-        record = folder.read_provenance()
+        record = {}
     if record.get("state") == "finished":
         if reopening.can_be_shown(folder, record, plan, journal):
             say(f"finished on {reopening.ended(record)}: {folder.path} (--fresh measures anew)", how.quiet)
@@ -96,7 +97,7 @@ def _measure(
     there = len(plan.cells) - sum(len(stack.cells) for stack in missing)
     reopening.write_spec(folder, work.experiment, work.spec)
     folder.write_provenance(record)
-    say(f"measuring {len(plan.cells)} cells on {record['machine']['device']}, into {folder.path}", how.quiet)
+    say(f"measuring {counted(len(plan.cells), 'cell')} on {record['machine']['device']}, into {folder.path}", how.quiet)
     if there:
         say(f"{there} of them are there already", how.quiet)
     for damage in journal.damage() if missing else ():
@@ -134,6 +135,7 @@ def _begin(record: dict[str, Any], work: Work, plan: planning.Plan, command: str
         "state": "running",
         "cells": len(plan.cells),
         "options": every(work.spec),
+        "cwd": os.getcwd(),
         "content": plan.content,
         "versions": provenance.versions(),
         "machine": provenance.machine(work.device),

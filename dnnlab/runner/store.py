@@ -1,6 +1,7 @@
 """The folders of runs: where they are, what they hold, how one is found again."""
 
 import json
+import os
 import re
 import shutil
 from collections.abc import Iterator, Mapping
@@ -11,14 +12,18 @@ from typing import Any
 import tomli_w
 
 from dnnlab import atomic
-from dnnlab.errors import DnnlabError, UsageError, unknown
+from dnnlab.errors import DnnlabError, UsageError, short, unknown
+from dnnlab.runner.place import ARTIFACTS
 from dnnlab.runner.provenance import digest
 
 SPEC, PROVENANCE, JOURNAL = "spec.toml", "provenance.json", "journal.jsonl"
 CELLS, SUMMARY, FIGURES, PAGE = "cells.csv", "summary.csv", "figures", "report.html"
+_LARGEST = 2**28
+"""Bytes of a provenance; a run of a million cells has some 20 MB."""
 _CHECKSUM = "checksum"
 """The entry of the provenance that holds the digest of all others."""
 _SLUG_LENGTH = 40
+_LONGEST_PATH = 4096
 _PROVENANCE_KINDS = {
     **dict.fromkeys(("experiment", "key", "state"), str),
     **dict.fromkeys(("content", "versions", "machine", "git"), dict),
@@ -40,10 +45,10 @@ class Folder:
             DnnlabError: the file was damaged.
         """
         file = self.path / PROVENANCE
-        if not file.exists():
+        if not os.path.lexists(file):
             return {}
         try:
-            provenance = json.loads(file.read_bytes())
+            provenance = json.loads(atomic.read(file, _LARGEST))
             # The first version wrote no checksum.
             whole = provenance.pop(_CHECKSUM, None) in (None, digest(provenance)) and _is_provenance(provenance)
         except (ValueError, TypeError, KeyError, AttributeError, RecursionError):
@@ -57,17 +62,27 @@ class Folder:
         """Whether anything has been written here."""
         return any((self.path / name).exists() for name in (PROVENANCE, JOURNAL))
 
-    def written(self) -> dict[str, str]:
-        """SHA-256 of each table, figure and page, by its path in this folder."""
+    def files(self) -> list[Path]:
+        """Tables, figures, page and what came out of the run, as far as they are there and are files."""
         files = [self.path / name for name in (CELLS, SUMMARY, PAGE)]
-        files += sorted(file for file in (self.path / FIGURES).glob("*") if file.is_file())
-        return {file.relative_to(self.path).as_posix(): atomic.sha256(file) for file in files if file.is_file()}
+        files += sorted((self.path / FIGURES).glob("*")) + sorted((self.path / ARTIFACTS).rglob("*"))
+        return [file for file in files if file.is_file()]
+
+    def written(self) -> dict[str, str]:
+        """Size and SHA-256 of each of its `files`, by its path in this folder."""
+        return {file.relative_to(self.path).as_posix(): _checksum(file) for file in self.files()}
 
     def changed(self, record: Mapping[str, Any]) -> list[str]:
         """The files that are missing, or are not as the run of ``record`` wrote them."""
-        files = record.get("files", {})
-        there = self.written()
-        return [name for name, written in files.items() if there.get(name) != written]
+        return [name for name, written in record.get("files", {}).items() if not _is_as(self.path / name, written)]
+
+    def make_way(self) -> None:
+        """Move aside whatever lies where a table, the page or the figures are to be written and is none."""
+        for name in (CELLS, SUMMARY, PAGE):
+            atomic.make_way(self.path / name)
+        figures = self.path / FIGURES
+        if os.path.lexists(figures) and (figures.is_symlink() or not figures.is_dir()):
+            atomic.aside(figures)
 
     def make(self) -> None:
         """Make it where it is not there.
@@ -89,6 +104,7 @@ class Folder:
     def write_provenance(self, provenance: Mapping[str, Any]) -> None:
         """Write it with a checksum: it decides which line of the journal belongs to which cell."""
         checked = {**provenance, _CHECKSUM: digest(provenance)}
+        atomic.make_way(self.path / PROVENANCE)
         atomic.write(self.path / PROVENANCE, (json.dumps(checked, indent=2) + "\n").encode())
 
     def write_spec(self, experiment: str, options: Mapping[str, Any]) -> str:
@@ -100,13 +116,21 @@ class Folder:
         """
         content = tomli_w.dumps({"experiment": experiment, "options": dict(options)}).encode()
         file = self.path / SPEC
-        if file.is_file() and file.read_bytes() == content:
+        if file.is_file() and file.stat().st_size == len(content) and file.read_bytes() == content:
             return ""
-        aside = file.with_suffix(".changed.toml")
-        if file.exists():
-            file.replace(aside)
+        kept = str(atomic.aside(file)) if os.path.lexists(file) else ""
         atomic.write(file, content)
-        return str(aside) if aside.exists() else ""
+        return kept
+
+
+def _checksum(file: Path) -> str:
+    return f"{file.stat().st_size} {atomic.sha256(file)}"
+
+
+def _is_as(file: Path, written: str) -> bool:
+    """Whether ``file`` has the checksum that was ``written``; one of another size is not read."""
+    size, _, _ = written.partition(" ")
+    return file.is_file() and str(file.stat().st_size) == size and _checksum(file) == written
 
 
 def _is_provenance(record: Any) -> bool:
@@ -146,7 +170,7 @@ def locate(out: Path, experiment: str, name: str, key: str, fresh: bool) -> Fold
     """
     first = path_of(out.absolute(), experiment, name, key)
     newest, number = first, 1
-    while (following := first if number == 1 else first.with_name(f"{first.name}-{number}")).exists():
+    while os.path.lexists(following := first if number == 1 else first.with_name(f"{first.name}-{number}")):
         newest, number = following, number + 1
     goes_on = newest != first and _goes_on(Folder(newest))
     return Folder(following if fresh and not goes_on else newest)
@@ -170,7 +194,7 @@ def every(out: Path) -> Iterator[Folder]:
     if out.exists() and not out.is_dir():
         raise UsageError(f"--out {out} is no folder.")
     # Other things with a provenance, such as a published ledger, are no runs.
-    folders = {file.parent for name in (JOURNAL, SPEC) for file in out.glob(f"*/*/{name}")}
+    folders = {file.parent for name in (JOURNAL, SPEC) for file in out.glob(f"[!.]*/[!.]*/{name}")}
     return (Folder(path) for path in sorted(folders, key=_age, reverse=True))
 
 
@@ -187,8 +211,10 @@ def find(text: str, out: Path) -> Folder:
     Raises:
         UsageError: none or several fit.
     """
+    if not text or len(text) > _LONGEST_PATH:
+        raise UsageError(f"there is no run {short(text)!r}; dnnlab runs lists those under --out.")
     for path in (Path(text), out / text, Path(text).parent if Path(text).name == SPEC else Path(text)):
-        if any((path / name).is_file() for name in (SPEC, JOURNAL)):
+        if any(os.path.isfile(path / name) for name in (SPEC, JOURNAL)):
             return Folder(path)
     runs = list(every(out))
     fitting = [run for run in runs if text == run.path.name] or [run for run in runs if text in run.path.name]

@@ -33,10 +33,11 @@ def write_tables(
     from dnnlab.runner.page import write_page
 
     schema = experiment.columns.schema(spec)
-    cells = cells_table(schema.cells, plan, journal.entries())
-    if cells.empty:
-        raise DnnlabError(f"nothing of {folder.path} has been measured yet; run its command again.")
     try:
+        cells = cells_table(schema.cells, plan, journal.entries())
+        if cells.empty:
+            raise DnnlabError(f"nothing of {folder.path} has been measured yet; run its command again.")
+        folder.make_way()
         summary = experiment.summary.summarise(cells, spec)
         to_csv(cells, schema.cells, folder.path / store.CELLS)
         to_csv(summary, schema.summary, folder.path / store.SUMMARY)
@@ -45,8 +46,8 @@ def write_tables(
         raise
     except Exception as problem:
         raise DnnlabError(
-            f"no table can be made of {journal.path} ({in_short(problem)}); if nobody changed that file, this is a "
-            "fault of dnnlab: please report it."
+            f"no table can be made of {journal.path} ({in_short(problem)}); restore that file if somebody changed it, "
+            "or measure anew beside it with --fresh. If nobody did, this is a fault of dnnlab: please report it."
         ) from problem
     return Run(folder.path, experiment, spec)
 
@@ -90,6 +91,7 @@ def _fault(plan: planning.Plan, columns: Sequence[Column]) -> Fault:
     its checksums too, and a table must not be made of cells that do not exist and of text in the place of numbers."""
     sizes = {stack.key: len(stack.cells) for stack in plan.stacks}
     types = {column.name: column.dtype for column in columns}
+    known = {"error"}.union(*(cell.__dataclass_fields__ for cell in {type(cell): cell for cell in plan.cells}.values()))
 
     def fault(entry: Entry) -> str:
         whole, _, part = entry.stack.partition(".")
@@ -102,6 +104,8 @@ def _fault(plan: planning.Plan, columns: Sequence[Column]) -> Fault:
             return f"its column cell does not number the {sizes[whole]} cells of the stack"
         if not part and len(set(cells)) < sizes[whole]:
             return "it lacks cells of its stack"
+        if told := sorted(known & entry.rows.keys()):
+            return f"its column {told[0]} is not one that is measured"
         strange = [name for name, values in entry.rows.items() if not _holds(values, types.get(name))]
         return f"its column {strange[0]} holds something else than it should" if strange else ""
 

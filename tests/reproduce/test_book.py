@@ -82,6 +82,28 @@ def test_a_ledger_that_somebody_changed_is_not_believed_and_is_kept_beside(book,
     assert "it is kept as ledger.changed.csv" in capsys.readouterr().err
 
 
+def test_each_changed_ledger_is_kept(book, tmp_path):
+    for name in ("a", "b"):
+        book.enter(row(name))
+        (book.folder / "ledger.csv").write_text(f"changed after {name}")
+    book.enter(row("c"))
+    kept = sorted(book.folder.glob("ledger.changed*"))
+    assert [file.read_text() for file in kept] == ["changed after a", "changed after b"]
+
+
+@pytest.mark.parametrize("name", ["ledger.csv", "ledger.json", "ledger.html", ".ledger.sha256", ".lock"])
+@pytest.mark.parametrize("make", [os.mkdir, os.mkfifo, lambda path: os.symlink("/dev/zero", path)])
+def test_what_lies_in_the_place_of_the_ledger_is_moved_aside(book, tmp_path, name, make):
+    if name == ".lock" and make is os.mkdir:
+        pytest.skip("a folder cannot be opened as a lock; the system says so")
+    book.enter(row("a"))
+    (book.folder / name).unlink(missing_ok=True)
+    make(book.folder / name)
+    book.enter(row("b"))
+    book.publish()
+    assert "b" in held(tmp_path)
+
+
 def test_a_kill_between_checksum_and_ledger_costs_nothing(book, tmp_path, monkeypatch):
     book.enter(row("a"))
     write = books.atomic.write

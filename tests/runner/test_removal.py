@@ -1,12 +1,14 @@
 """``dnnlab runs --rm`` and ``--prune``: what goes is listed before, and nothing goes that a run needs."""
 
 import os
+import shutil
 import time
 
 import pytest
 
 from dnnlab.runner.journal import Journal
 from dnnlab.runner.place import Place
+from dnnlab.runner.store import Folder
 
 SUM = ("check", "--statement", "1 + 1 = 2", "--quiet")
 
@@ -53,7 +55,8 @@ def test_a_run_that_is_measured_stays(folder, dnnlab):
 def test_a_run_stays_whose_files_another_starts_from(folder, dnnlab, tmp_path):
     other = tmp_path / "results" / "compare-arch" / "other-0123456789"
     other.mkdir(parents=True)
-    (other / "spec.toml").write_text(f'[options]\narch = ["results/check/{folder.name}/artifacts/net.toml"]\n')
+    network = f"results/check/{folder.name}/artifacts/net.toml"
+    (other / "spec.toml").write_text(f'experiment = "compare-arch"\n[options]\narch = ["{network}"]\n')
     done = dnnlab("runs", "--rm", folder.name, "--yes")
     assert done.code == 2
     assert "starts from files of" in done.err
@@ -110,3 +113,65 @@ def test_a_published_ledger_is_no_run(dnnlab, tmp_path):
     assert done.code == 0
     assert done.out == ""
     assert "no runs under results yet" in done.err
+
+
+def test_a_run_stays_that_another_names_from_elsewhere(folder, dnnlab, tmp_path):
+    """A relative path counts from where the other run was started."""
+    other = Folder(tmp_path / "results" / "compare-arch" / "other-0123456789")
+    other.make()
+    (other.path / "journal.jsonl").write_text("")
+    record = Folder(folder).read_provenance()
+    other.write_provenance(record | {"options": {"arch": ["net.toml"]}, "cwd": str(folder / "artifacts")})
+    assert "starts from files of" in dnnlab("runs", "--rm", folder.name, "--yes").err
+    assert folder.exists()
+
+
+def test_nothing_outside_the_root_is_removed(folder, dnnlab, tmp_path):
+    thesis = tmp_path / "thesis"
+    thesis.mkdir()
+    (thesis / "spec.toml").write_text("")
+    (thesis / "thesis.tex").write_text("all of it")
+    shutil.copytree(folder, tmp_path / "elsewhere" / "check" / folder.name)
+    (tmp_path / "results" / "check" / "linked-0123456789").symlink_to(thesis)
+    outside = (thesis, "thesis", "thesis/spec.toml", "../thesis", f"elsewhere/check/{folder.name}", "linked-0123456789")
+    no_run = ("results", "results/check", ".", "..", "", "/", f"{folder.name}/figures", "x" * 5000)
+    for name in (*outside, *no_run):
+        done = dnnlab("runs", "--rm", name, "--yes")
+        assert done.code == 2, name
+        assert len(done.err) < 500
+    assert (thesis / "thesis.tex").read_text() == "all of it"
+    assert (tmp_path / "elsewhere" / "check" / folder.name).exists()
+    assert folder.exists()
+    done = dnnlab("runs", "--rm", folder.name, folder, f"{folder}/spec.toml")  # one run, however it is named
+    assert len(done.out.splitlines()) == 2
+
+
+def test_pruning_follows_no_link_and_takes_no_file_of_others(folder, dnnlab, old, tmp_path):
+    away = tmp_path / "away"
+    for name in (".a.5.tmp", ".d.removed/x", "exp/.b.5.tmp", "exp/sub/.c.5.tmp", "net.safetensors"):
+        (away / name).parent.mkdir(parents=True, exist_ok=True)
+        (away / name).write_text("mine")
+        os.utime(away / name, (0, 0))
+    kept = [
+        old("checkpoints/notes.txt"),
+        old("checkpoints/below/x.safetensors"),
+        old(".mine.tmp"),
+        old("check/.x.5.tmp2"),
+    ]
+    (tmp_path / "results" / "linked").symlink_to(away)
+    (tmp_path / "results" / ".gone.removed").symlink_to(away)
+    (tmp_path / "results" / "checkpoints" / "linked.safetensors").symlink_to(away / "net.safetensors")
+    assert "nothing to remove" in dnnlab("runs", "--prune", "--yes").err
+    assert all(file.exists() for file in kept)
+    assert len([file for file in away.rglob("*") if file.is_file()]) == 5
+
+
+def test_a_journal_that_is_a_link_costs_nobody_a_file(folder, dnnlab, tmp_path):
+    mine = tmp_path / "mine.txt"
+    mine.write_text("no line")
+    (folder / "journal.jsonl").unlink()
+    (folder / "journal.jsonl").symlink_to(mine)
+    (folder / "summary.csv").unlink()
+    assert "put the journal itself there" in dnnlab(*SUM).err
+    assert dnnlab("runs", "--rm", folder.name, "--yes").code == 0
+    assert mine.read_text() == "no line"
