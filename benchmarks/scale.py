@@ -14,10 +14,11 @@ from dnnlab.registry import find
 from dnnlab.runner import plan as planning
 from dnnlab.runner import store
 from dnnlab.runner.engine import Work, measure
-from dnnlab.runner.journal import Entry, Journal
+from dnnlab.runner.journal import Entry
 from dnnlab.runner.options import every
 from dnnlab.runner.place import Place
-from dnnlab.runner.run import _begin, write_tables
+from dnnlab.runner.run import _begin
+from dnnlab.runner.tables import journal_of, write_tables
 
 EXPERIMENT = find("gradient-flow")
 
@@ -48,7 +49,7 @@ def _journal(place: Path) -> None:
     folder.make()
     work = Work(EXPERIMENT, spec, "cpu", Place(folder.path))
     (measured,) = measure(work, plan.stacks[0], (), lambda share: None)
-    journal = Journal(folder.path / store.JOURNAL)
+    journal = journal_of(EXPERIMENT, spec, folder, plan)
     rows = 0
     started = time.perf_counter()
     with journal.writing() as writer:
@@ -73,6 +74,7 @@ def _runs(place: Path) -> None:
     for number in range(1000):
         folder = store.Folder(place / EXPERIMENT.name / f"run{number}-0123456789")
         folder.make()
+        folder.write_spec(EXPERIMENT.name, {})
         folder.write_provenance(small)
     command = [sys.executable, "-m", "dnnlab", "runs", "--out", str(place)]
     started = time.perf_counter()

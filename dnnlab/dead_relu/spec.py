@@ -13,7 +13,7 @@ from dnnlab import data as datasets
 from dnnlab.dead_relu.remedies import NO_REMEDY, remedies_for, treat
 from dnnlab.errors import UsageError
 from dnnlab.nets import shape
-from dnnlab.nets.activations import activation, per_layer
+from dnnlab.nets.activations import activation
 from dnnlab.training import configuration as ask
 
 HELP = """Find dead units: who dies, when, why, and which cure works.
@@ -106,9 +106,7 @@ class Cell:
 
     @property
     def _shape(self) -> shape.MLPShape:
-        """The network, as if it read as many features as it has units."""
-        acts = per_layer(self.act, self.depth)
-        return shape.MLPShape(self.width, 10, self.depth, self.width, acts, self.norm, shape.parse_skip(self.skip))
+        return shape.MLPShape.like(self.act, self.depth, self.width, self.norm, self.skip)
 
 
 @dataclass(frozen=True)

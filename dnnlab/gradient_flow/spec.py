@@ -11,7 +11,6 @@ from typer import Option
 from dnnlab import data as datasets
 from dnnlab.errors import UsageError
 from dnnlab.nets import shape
-from dnnlab.nets.activations import per_layer
 from dnnlab.training import configuration as ask
 
 HELP = """Measure how gradients travel through a deep network, beside what theory predicts.
@@ -92,9 +91,7 @@ class Cell:
 
     @property
     def _shape(self) -> shape.MLPShape:
-        """The network, as if it read as many features as it has units."""
-        acts = per_layer(self.act, self.depth)
-        return shape.MLPShape(self.width, 10, self.depth, self.width, acts, self.norm, shape.parse_skip(self.skip))
+        return shape.MLPShape.like(self.act, self.depth, self.width, self.norm, self.skip)
 
 
 @dataclass(frozen=True)

@@ -7,6 +7,7 @@ import math
 from dataclasses import dataclass
 
 from dnnlab.errors import UsageError, unknown
+from dnnlab.nets.activations import per_layer
 
 NORMS = {
     "none": "no normalisation",
@@ -71,6 +72,12 @@ class MLPShape:
     acts: tuple[str, ...]
     norm: str = "none"
     skip: Skip = Skip("none")
+
+    @classmethod
+    def like(cls, act: str, depth: int, width: int, norm: str, skip: str) -> "MLPShape":
+        """A network of these options for ten classes, as if it read as many features as it has units: what it costs is
+        asked before the data are known."""
+        return cls(width, 10, depth, width, per_layer(act, depth), norm, parse_skip(skip))
 
     def fan_in(self, layer: int) -> int:
         """Inputs of layer 1 … depth + 1; the last is the output."""
