@@ -8,9 +8,12 @@ import signal
 import sys
 import time
 from types import FrameType
+from typing import Any
 
 _PATIENCE = 3.0
 """Seconds that tidying up has for itself; a stop that comes later ends the program at once."""
+_LOOK, _LOOKS = 0.1, 5
+"""Seconds between two looks whether a stop is answered, and looks in a row after which it was lost."""
 _SENTENCE = b"stopped; what was finished is kept, and the same command goes on from there.\n"
 
 
@@ -45,9 +48,11 @@ class Stops:
 
     def _come(self, number: int, frame: FrameType | None) -> None:
         if not self.first:
-            sys.unraisablehook = self._dropped
-            sys.excepthook = _keep_silent  # modules in C print what ends their import, and then raise something else
+            sys.unraisablehook = sys.excepthook = (
+                _keep_silent  # what else fails once the program stops need not be said
+            )
             self.since, self.first = time.monotonic(), number
+            _thread.start_new_thread(self._watch, (_thread.get_ident(),))
         if self.raises and not self.over:
             self.raises = False
             raise Stopped
@@ -55,19 +60,19 @@ class Stops:
             self.say()
             os._exit(self.code)
 
-    def _dropped(self, lost: "sys.UnraisableHookArgs") -> None:
-        """Python drops what is raised in a ``__del__`` or a weak reference; a stop comes again, outside of it. Of
-        what else fails there once the program stops, nothing need be said."""
-        if isinstance(lost.exc_value, Stopped):
-            _thread.start_new_thread(self._again, (_thread.get_ident(),))
-
-    def _again(self, main: int) -> None:
-        time.sleep(0.05)
-        self.raises = True
-        if hasattr(signal, "pthread_kill"):
-            signal.pthread_kill(main, self.first)  # also wakes it where it waits
-        else:
-            signal.raise_signal(self.first)
+    def _watch(self, main: int) -> None:
+        """Stop the program again where the first stop was lost: Python drops what is raised in a ``__del__`` or a weak
+        reference, and modules in C clear what they do not expect."""
+        missed = 0
+        while not self.over:
+            time.sleep(_LOOK)
+            missed = 0 if _is_answered(main) else missed + 1
+            if missed == _LOOKS and not self.over:
+                missed, self.raises = 0, True
+                if hasattr(signal, "pthread_kill"):
+                    signal.pthread_kill(main, self.first)  # also wakes it where it waits
+                else:
+                    signal.raise_signal(self.first)
 
     def say(self) -> None:
         """Say how to go on, once. ``print`` fails in a signal that comes while another one is at work."""
@@ -86,6 +91,15 @@ class Stops:
                 with contextlib.suppress(OSError):
                     stream.flush()
             os._exit(self.code)  # modules that are half imported cannot be taken down
+
+
+def _is_answered(thread: int) -> bool:
+    """Whether ``thread`` is on its way out: in what tidies up after a stop."""
+    found: Any = sys._current_exceptions().get(thread)
+    problem: BaseException | None = found[1] if isinstance(found, tuple) else found  # a triple before Python 3.12
+    while problem is not None and not isinstance(problem, Stopped):
+        problem = problem.__context__
+    return problem is not None
 
 
 def _keep_silent(*problem: object) -> None:

@@ -303,6 +303,22 @@ def test_a_program_whose_tidying_up_hangs_can_be_left(started):
     assert (process.returncode, err) == (130, SENTENCE)
 
 
+def test_a_stop_that_is_swallowed_comes_again(started):
+    """As by a module in C that clears what it does not expect: nothing is dropped then that Python would tell of."""
+    lines = (
+        "try:",
+        "    print('up', flush=True); time.sleep(600)",
+        "except BaseException:",
+        "    pass",
+        "time.sleep(600)",
+    )
+    process = started("-c", program(*lines))
+    process.stdout.readline()
+    process.send_signal(signal.SIGINT)
+    _, err = process.communicate(timeout=600)
+    assert (process.returncode, err) == (130, SENTENCE)
+
+
 def test_a_stop_that_is_dropped_comes_again(started):
     lines = (
         "class Tidied:",
