@@ -1,8 +1,8 @@
 # `make` lists the targets.
 PY := .venv/bin/python
 DNNLAB := .venv/bin/dnnlab
-# As many tests side by side as there are cores, and one more: many wait for a process that they started.
-BESIDE := --numprocesses $$(($$(getconf _NPROCESSORS_ONLN) + 1)) --dist worksteal
+# As many tests side by side as there are cores.
+BESIDE := --numprocesses auto --dist worksteal
 EVERYTHING := --quiet --disable-pip-version-check --editable '.[models,ray,slurm,nas,compress]' pytest pytest-xdist hypothesis
 
 define test-everything
