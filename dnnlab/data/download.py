@@ -104,7 +104,8 @@ def _removed(parts: list[Path]) -> Iterator[None]:
 def _bar(progress: bool) -> Progress:
     columns = (TextColumn("{task.description}"), BarColumn(20), TaskProgressColumn(), DownloadColumn())
     shown = progress and sys.stderr.isatty()
-    return Progress(*columns, TimeRemainingColumn(), console=Console(stderr=True), disable=not shown)
+    console = Console(stderr=True, quiet=not shown)  # disabled alone, older versions of Rich still end with a line
+    return Progress(*columns, TimeRemainingColumn(), console=console, disable=not shown)
 
 
 def _get(remote: Remote, base: str, folder: Path, bar: Progress) -> None:
