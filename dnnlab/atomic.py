@@ -95,6 +95,18 @@ def locked(file: Path, waiting: Callable[[], None] | None = None) -> Iterator[No
         lock.close()
 
 
+def is_held(file: Path) -> bool:
+    """Whether a process holds the lock on ``file`` alone now. Who looks shares the lock for a moment."""
+    if not file.is_file():
+        return False
+    with file.open("rb") as opened:
+        try:
+            fcntl.flock(opened, fcntl.LOCK_SH | fcntl.LOCK_NB)
+        except BlockingIOError:
+            return True
+    return False
+
+
 def _is_at(descriptor: int, path: Path) -> bool:
     """Whether the open file is the one that lies at ``path``."""
     try:

@@ -21,7 +21,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from dnnlab import memory
+from dnnlab import atomic, memory
 from dnnlab.errors import DnnlabError
 
 Rows = dict[str, list[Any]]
@@ -145,14 +145,7 @@ class Journal:
     @property
     def held(self) -> bool:
         """Whether a process is writing it now."""
-        if not self._there:
-            return False
-        with self.path.open("rb") as file:
-            try:
-                fcntl.flock(file, fcntl.LOCK_SH | fcntl.LOCK_NB)
-            except BlockingIOError:
-                return True
-        return False
+        return self._there and atomic.is_held(self.path)
 
     @contextmanager
     def writing(self) -> Iterator["Writer"]:

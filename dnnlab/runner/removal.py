@@ -1,6 +1,5 @@
 """Removing runs, and what no run needs any more. Nothing goes before it was listed with its size."""
 
-import fcntl
 import re
 import shutil
 import sys
@@ -9,6 +8,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from dnnlab import atomic
 from dnnlab.errors import DnnlabError, UsageError
 from dnnlab.memory import written
 from dnnlab.runner import recipe, store
@@ -96,24 +96,12 @@ def leftovers(out: Path) -> list[Item]:
 def _checkpoints(out: Path) -> Iterator[Item]:
     needed = {name for folder in store.every(out) for name in used(folder.path)}
     for file in _entries(out / CHECKPOINTS):
-        if file.is_symlink() or not file.is_file() or _held(file.with_suffix(".lock")):
+        if file.is_symlink() or not file.is_file() or atomic.is_held(file.with_suffix(".lock")):
             continue
         if file.suffix == ".lock":
             yield Item(file, "a lock that nobody holds")
         elif file.suffix == ".safetensors" and file.name not in needed:
             yield Item(file, "a checkpoint that no run starts from")
-
-
-def _held(lock: Path) -> bool:
-    """Whether a process holds the lock now."""
-    if not lock.is_file():
-        return False
-    with lock.open("rb") as file:
-        try:
-            fcntl.flock(file, fcntl.LOCK_SH | fcntl.LOCK_NB)
-        except BlockingIOError:
-            return True
-    return False
 
 
 def _temporary(out: Path) -> Iterator[Item]:

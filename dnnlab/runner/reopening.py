@@ -6,6 +6,7 @@ written; the provenance, which says what belongs to which cell, is made again fr
 
 import re
 import shlex
+from collections.abc import Sequence
 from typing import Any
 
 from dnnlab.errors import DnnlabError, listing
@@ -73,9 +74,10 @@ def record_of(
     return record
 
 
-def can_be_shown(folder: store.Folder, record: dict[str, Any], plan: planning.Plan, journal: Journal) -> bool:
-    """Whether a finished run needs no measurement: its tables are as they were written, or can be made again."""
-    if record.get("files") and not [name for name in folder.changed(record) if not name.startswith(f"{ARTIFACTS}/")]:
+def can_be_shown(record: dict[str, Any], changed: Sequence[str], plan: planning.Plan, journal: Journal) -> bool:
+    """Whether a finished run, some of whose files ``changed``, needs no measurement: its tables are as they were
+    written, or can be made again."""
+    if record.get("files") and all(map(_is_artifact, changed)):
         return True
     done = journal.read()
     return all(stack.complete(done) for stack in plan.stacks)
@@ -87,9 +89,9 @@ def ended(record: dict[str, Any]) -> str:
     return "a day that is not known" if when == _UNKNOWN else when
 
 
-def reopen(experiment: Experiment, folder: store.Folder) -> Run:
+def reopen(experiment: Experiment, folder: store.Folder, changed: Sequence[str] | None = None) -> Run:
     """A run from its folder. Tables, figures and page are made again where one is not as it was written, or dnnlab has
-    changed.
+    changed. ``changed`` are the files that are not as they were written, where that is known already.
 
     Raises:
         UsageError: the spec is no longer one.
@@ -97,7 +99,7 @@ def reopen(experiment: Experiment, folder: store.Folder) -> Run:
     """
     spec, record, plan = _described(experiment, folder)
     write_spec(folder, experiment, spec)
-    changed = _without_artifacts(folder, folder.changed(record))
+    changed = _without_artifacts(folder, folder.changed(record) if changed is None else changed)
     if record.get("files") and record.get("tables") == provenance.code_digest(["."]) and not changed:
         return Run(folder.path, experiment, spec)
     journal = journal_of(experiment, spec, folder, plan)
@@ -114,9 +116,13 @@ def reopen(experiment: Experiment, folder: store.Folder) -> Run:
     return run
 
 
-def _without_artifacts(folder: store.Folder, changed: list[str]) -> list[str]:
+def _is_artifact(name: str) -> bool:
+    return name.startswith(f"{ARTIFACTS}/")
+
+
+def _without_artifacts(folder: store.Folder, changed: Sequence[str]) -> list[str]:
     """Those of the files that can be made again from the journal; of the others it is said that they changed."""
-    lost = [name for name in changed if name.startswith(f"{ARTIFACTS}/")]
+    lost = list(filter(_is_artifact, changed))
     if lost:
         more = f" and {len(lost) - 1} more" if len(lost) > 1 else ""
         say(f"{folder.path / lost[0]}{more} is not as written; only measuring makes it again: --fresh does beside it.")
@@ -124,9 +130,11 @@ def _without_artifacts(folder: store.Folder, changed: list[str]) -> list[str]:
 
 
 def seal(folder: store.Folder, record: dict[str, Any]) -> None:
-    """Note in the provenance what code wrote the tables, figures and page, and their checksums."""
+    """Note in the provenance what code wrote the tables, figures and page, and the checksums of all files. Those of
+    what came out of the run stay as they were when it was measured."""
+    measured = {name: written for name, written in record.get("files", {}).items() if _is_artifact(name)}
     record["tables"] = provenance.code_digest(["."])
-    record["files"] = folder.written()
+    record["files"] = folder.written() | measured
     folder.write_provenance(record)
 
 

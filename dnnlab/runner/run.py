@@ -52,9 +52,10 @@ def _measured(experiment: Experiment, spec: Spec, how: HowToRun, command: str) -
         journal = journal_of(experiment, spec, folder, plan)
         record = {}
     if record.get("state") == "finished":
-        if reopening.can_be_shown(folder, record, plan, journal):
+        changed = folder.changed(record)
+        if reopening.can_be_shown(record, changed, plan, journal):
             say(f"finished on {reopening.ended(record)}: {folder.path} (--fresh measures anew)", how.quiet)
-            return reopening.reopen(experiment, folder)
+            return reopening.reopen(experiment, folder, changed)
         say(f"{folder.path} was finished, but some of what was measured is lost; that is measured again.", how.quiet)
     return _measure_into(folder, Work(experiment, spec, device.name, Place(folder.path)), plan, device, how, command)
 
