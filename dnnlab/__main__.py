@@ -70,9 +70,9 @@ def _run() -> int:
 def _command() -> object:
     """Run the command line. What a stop turned into is a stop: a module that it broke off raises an ImportError."""
     try:
-        from dnnlab.cli import app
+        from dnnlab.cli import commands
 
-        code = app(standalone_mode=False)
+        code = commands()(standalone_mode=False)
         sys.stdout.flush()
     except BaseException as problem:
         if not stops.first:

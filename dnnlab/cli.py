@@ -1,5 +1,6 @@
 """The command line: dispatches, and imports nothing heavy before something must be computed."""
 
+import functools
 import inspect
 import shlex
 import sys
@@ -8,6 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
+import typer.main
 
 import dnnlab
 from dnnlab.completion import offers, shells
@@ -345,3 +347,9 @@ def get_data(
     from dnnlab.data.download import download
 
     tell(download(name, mirror=mirror))
+
+
+@functools.cache
+def commands() -> Any:
+    """The Click command that ``app`` describes; to make it takes a tenth of a second."""
+    return typer.main.get_command(app)

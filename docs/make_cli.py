@@ -5,9 +5,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-import typer.main
-
-from dnnlab.cli import app
+from dnnlab.cli import commands
 
 FILE = Path(__file__).with_name("cli.md")
 _HEAD = """\
@@ -22,7 +20,7 @@ failed, or a verdict was not what `--expect` says; 2: the command was wrong; 130
 def reference() -> str:
     """The whole document."""
     parts = [_HEAD]
-    for words, command in _commands(typer.main.get_command(app), "dnnlab"):
+    for words, command in _commands(commands(), "dnnlab"):
         parts.append(f"## {words}\n\n{_plain(command.help or '')}\n")
         arguments = [p for p in command.params if p.param_type_name == "argument"]
         options = [p for p in command.params if p.param_type_name == "option" and not p.is_eager and p.name != "help"]

@@ -1,6 +1,9 @@
-"""The program, called as a user would, in this process; and what makes tests independent of the machine's speed."""
+"""The program, called as a user would, in this process or in one of its own; and what makes tests independent of the
+machine's speed."""
 
+import multiprocessing
 import os
+import signal
 import sys
 import time
 from dataclasses import dataclass
@@ -46,6 +49,91 @@ def dnnlab(capsys, monkeypatch, tmp_path):
         return Outcome(code, captured.out, captured.err)
 
     return call
+
+
+FORKED = multiprocessing.get_context("forkserver")
+"""Its processes are copies of one that has imported everything: they start at once, and end as any process does."""
+FORKED.set_forkserver_preload(
+    [
+        "dnnlab.cli",
+        "dnnlab.runner.run",
+        *(
+            f"dnnlab.{experiment}.{room}"
+            for experiment in ("gradient_flow", "dead_relu", "compare_arch", "compress", "nas")
+            for room in ("measure", "summary", "figures", "words")
+        ),
+    ]
+)
+INSIDE = """
+import os, sys
+os.chdir(folder)
+os.environ.clear()
+os.environ.update(environment)
+for stream, file in ((sys.stdout, out), (sys.stderr, err)):
+    os.dup2(os.open(file, os.O_WRONLY | os.O_CREAT | os.O_APPEND), stream.fileno())
+sys.path.insert(0, folder)
+sys.argv = arguments
+exec(code, {"__name__": "__main__"})
+"""
+
+
+class Forked:
+    """A process of its own that runs ``code`` in ``folder``, with ``arguments`` as those of the command line."""
+
+    def __init__(self, code, arguments, folder, stem):
+        self._out, self._err = (stem.with_name(f"{stem.name}.{end}") for end in ("out", "err"))
+        names = {
+            "code": code,
+            "arguments": ["dnnlab", *map(str, arguments)],
+            "folder": str(folder),
+            "environment": dict(os.environ),
+            "out": str(self._out),
+            "err": str(self._err),
+        }
+        self._process = FORKED.Process(target=exec, args=(INSIDE, names))
+        self._process.start()
+        self.pid = self._process.pid
+
+    @property
+    def out(self):
+        """What it has written to stdout so far."""
+        return self._out.read_text() if self._out.exists() else ""
+
+    @property
+    def err(self):
+        """What it has written to stderr so far."""
+        return self._err.read_text() if self._err.exists() else ""
+
+    def poll(self):
+        """Its exit code, the negative number of the signal that ended it, or None while it runs."""
+        return self._process.exitcode
+
+    def wait(self):
+        """Its exit code, once it has ended."""
+        self._process.join()
+        return self._process.exitcode
+
+    def send_signal(self, number):
+        if self.poll() is None:
+            os.kill(self.pid, number)
+
+    def kill(self):
+        self.send_signal(signal.SIGKILL)
+
+
+@pytest.fixture
+def forked(tmp_path_factory, tmp_path):
+    """Starts ``dnnlab ARGUMENTS`` in ``tmp_path`` as a process of its own, or other ``code``; ends it with the test."""
+    stem, processes = tmp_path_factory.mktemp("forked"), []
+
+    def start(*arguments, code="from dnnlab.__main__ import main; main()"):
+        processes.append(Forked(code, arguments, tmp_path, stem / str(len(processes))))
+        return processes[-1]
+
+    yield start
+    for process in processes:
+        process.kill()
+        process.wait()
 
 
 @pytest.fixture

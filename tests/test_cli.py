@@ -218,7 +218,7 @@ def program(*lines, patience=1e9):
             f"dnnlab.stops._PATIENCE = {patience}",
             "def app(**options):",
             *(f"    {line}" for line in lines),
-            "sys.modules['dnnlab.cli'] = types.SimpleNamespace(app=app)",
+            "sys.modules['dnnlab.cli'] = types.SimpleNamespace(commands=lambda: app)",
             "program.main()",
         ]
     )

@@ -16,12 +16,12 @@ SUM = ("check", "--statement", "1 + 1 = 2", "--statement", "2 > 3")
 @pytest.fixture(scope="module")
 def finished(tmp_path_factory):
     """A finished run of each command: its command, and its files as they were written."""
-    from dnnlab.cli import app
+    from dnnlab.cli import commands
 
     runs = {}
     for command in (SMALL, SUM):
         out = tmp_path_factory.mktemp("finished")
-        app([*map(str, command), "--out", str(out), "--quiet"], standalone_mode=False)
+        commands()([*map(str, command), "--out", str(out), "--quiet"], standalone_mode=False)
         (folder,) = out.glob("*/*")
         runs[command] = folder.name, {f.relative_to(folder): f.read_bytes() for f in folder.rglob("*") if f.is_file()}
     return runs

@@ -2,15 +2,13 @@
 
 import datetime
 import functools
-import json
-import os
 import random
 import re
-import select
 import signal
 import subprocess
 import sys
 import time
+from pathlib import Path
 
 import pandas as pd
 import pytest
@@ -60,64 +58,17 @@ def tables(out):
     return [table[[name for name in table if not TIMES.search(name)]].to_csv() for table in found]
 
 
-SERVER = """
-import importlib, json, os, sys
+FORKED = """
 from dnnlab.__main__ import main
-for name in ("gradient_flow", "dead_relu", "compare_arch", "compress", "nas"):
-    for room in ("measure", "summary", "figures", "words"):
-        importlib.import_module(f"dnnlab.{name}.{room}")
-import dnnlab.cli, dnnlab.runner.run
 from dnnlab.runner import speed
 speed.ROUNDS, speed._PRODUCT, speed._LONGEST_WARM_UP = 2, 64, 5  # no table here has a time in it
-for line in sys.stdin:
-    process = os.fork()
-    if not process:
-        for descriptor in (0, 1, 2):
-            os.dup2(os.open(os.devnull, os.O_RDWR), descriptor)
-        sys.argv = ["dnnlab", *json.loads(line)]
-        main()
-    print(process, flush=True)
-    print(os.waitstatus_to_exitcode(os.waitpid(process, 0)[1]), flush=True)
+main()
 """
 
 
-class Forked:
-    """A program that a server forked, which has imported everything before: it starts at once, and dies as any does."""
-
-    def __init__(self, server, arguments):
-        self.server = server
-        server.stdin.write(f"{json.dumps(list(map(str, arguments)))}\n".encode())
-        self.pid = int(server.stdout.readline())
-        self.code = None
-
-    def poll(self):
-        if self.code is None and select.select([self.server.stdout], [], [], 0)[0]:
-            self.wait()
-        return self.code
-
-    def kill(self):
-        if self.poll() is None:
-            os.kill(self.pid, signal.SIGKILL)
-
-    def wait(self):
-        if self.code is None:
-            self.code = int(self.server.stdout.readline())
-        return self.code
-
-
-@pytest.fixture(scope="module")
-def forked():
-    """Starts ``dnnlab ARGUMENTS`` in a process that is forked."""
-    pytest.importorskip("constriction", reason="needs the extra: pip install 'dnnlab[compress]'")
-    command = [sys.executable, "-c", SERVER]
-    # Unbuffered: `Forked.poll` asks the pipe itself whether a line has come.
-    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, bufsize=0) as server:
-        yield functools.partial(Forked, server)
-
-
-def started(arguments):
+def started(*arguments):
     """Starts ``dnnlab ARGUMENTS`` in a process of its own."""
-    command = [sys.executable, "-m", "dnnlab", *arguments]
+    command = [sys.executable, "-m", "dnnlab", *map(str, arguments)]
     return subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
 
 
@@ -133,7 +84,7 @@ def kill_and_finish(dnnlab, start, command, tmp_path, kills):
         while kills > 0:
             held = lines(out)
             goal, patience = held + rng.randint(0, max(1, total // 6)), rng.random() * 0.1
-            process = start([*command, "--out", out])
+            process = start(*command, "--out", out)
             while lines(out) < goal and process.poll() is None:
                 time.sleep(0.002)
             time.sleep(patience)
@@ -142,14 +93,16 @@ def kill_and_finish(dnnlab, start, command, tmp_path, kills):
                 break
             kills -= 1
             assert lines(out) >= held  # nothing finished is lost
-        assert start([*command, "--out", out]).wait() == 0
+        assert start(*command, "--out", out).wait() == 0
         assert tables(out) == expected
         assert lines(out) == total  # and nothing is measured twice
 
 
 @pytest.mark.parametrize("experiment", COMMANDS)
 def test_a_few_kills(experiment, dnnlab, forked, short_timings, tmp_path):
-    kill_and_finish(dnnlab, forked, FEW[experiment], tmp_path, 3 if experiment in ("gradient-flow", "dead-relu") else 1)
+    pytest.importorskip("constriction", reason="needs the extra: pip install 'dnnlab[compress]'")
+    start = functools.partial(forked, code=FORKED)
+    kill_and_finish(dnnlab, start, FEW[experiment], tmp_path, 3 if experiment in ("gradient-flow", "dead-relu") else 1)
 
 
 @pytest.mark.slow
@@ -224,11 +177,10 @@ main()
 """The program, which stops itself as soon as it has measured something."""
 
 
-def test_the_same_command_twice_at_once_measures_once(dnnlab, tmp_path):
+def test_the_same_command_twice_at_once_measures_once(dnnlab, forked, until, tmp_path):
     command = (*FEW["gradient-flow"], "--out", str(tmp_path))
-    first = subprocess.Popen([sys.executable, "-c", STOPS, *command], stdout=subprocess.DEVNULL)
-    _, status = os.waitpid(first.pid, os.WUNTRACED)
-    assert os.WIFSTOPPED(status)
+    first = forked(*command, code=STOPS)
+    until(lambda: Path(f"/proc/{first.pid}/stat").read_text().rpartition(")")[2].split()[0] == "T", first)
     assert lines(tmp_path) == 1
     second = dnnlab(*command)
     first.send_signal(signal.SIGCONT)

@@ -2,7 +2,6 @@
 
 import importlib
 import json
-import subprocess
 import sys
 
 import pytest
@@ -67,13 +66,14 @@ class no_number(Net):
 
 
 @pytest.fixture
-def program(tmp_path):
+def program(forked, tmp_path):
     """Runs ``dnnlab`` in a process of its own: what goes to its file descriptors counts."""
     (tmp_path / "mine.py").write_text(MODELS)
 
     def call(*arguments):
-        command = [sys.executable, "-m", "dnnlab", *map(str, arguments)]
-        return subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=False)
+        process = forked(*arguments)
+        process.wait()
+        return process
 
     return call
 
@@ -94,9 +94,9 @@ SMALL = ("--seeds", 1, "--batch-size", 16)
 @pytest.mark.parametrize("model", ["quits", "quits_at_once"])
 def test_quitting_is_refused_and_leaves_nothing(program, model, tmp_path):
     done = program("gradient-flow", "--model", f"mine:{model}", *SMALL)
-    assert done.returncode == 2
-    assert done.stderr.startswith("dnnlab: ")
-    assert done.stderr.count("\n") == 1
+    assert done.poll() == 2
+    assert done.err.startswith("dnnlab: ")
+    assert done.err.count("\n") == 1
     assert not (tmp_path / "results").exists()
 
 
@@ -104,25 +104,25 @@ def test_quitting_is_refused_in_a_dry_run_and_at_import_too(program, tmp_path):
     (tmp_path / "at_import.py").write_text("import sys\nsys.exit(4)\n")
     for arguments in (("--model", "mine:quits", "--dry-run"), ("--model", "at_import:net")):
         done = program("gradient-flow", *arguments, *SMALL)
-        assert (done.returncode, done.stdout, done.stderr.count("\n")) == (2, "", 1)
-        assert done.stderr.startswith("dnnlab: ")
+        assert (done.poll(), done.out, done.err.count("\n")) == (2, "", 1)
+        assert done.err.startswith("dnnlab: ")
 
 
 @pytest.mark.parametrize("engine", ["inline", "processes:2"])
 def test_quitting_in_training_fails_the_cell_and_the_rest_goes_on(program, engine):
     trained = ("--budget", "steps=2", "--lr", 0.01, "--seeds", 1, "--batch-size", 16, "--engine", engine)
     done = program("compare-arch", "--arch", "mine:quits_in_training,mine:Net", *trained)
-    assert done.returncode == 1
-    (sentence,) = (line for line in done.stderr.splitlines() if line.startswith("dnnlab:"))
+    assert done.poll() == 1
+    (sentence,) = (line for line in done.err.splitlines() if line.startswith("dnnlab:"))
     assert sentence.endswith(" says which): SystemExit: 3")
-    assert "mine:Net" in done.stdout
+    assert "mine:Net" in done.out
 
 
 def test_talking_stays_off_stdout(program):
     done = program("gradient-flow", "--model", "mine:talks", *SMALL, "--json")
-    assert done.returncode == 0, done.stderr
-    assert json.loads(done.stdout)["summary"][0]["model"] == "mine:talks"
-    assert "raw talk" in done.stderr
+    assert done.poll() == 0, done.err
+    assert json.loads(done.out)["summary"][0]["model"] == "mine:talks"
+    assert "raw talk" in done.err
 
 
 @pytest.mark.parametrize(

@@ -52,11 +52,9 @@ def _lines(shell: str, arguments: Sequence[str]) -> list[str] | None:
 
 def candidates(before: Sequence[str], typed: str) -> list[str]:
     """What the word that begins with ``typed`` can be, after the words ``before`` it and the program's name."""
-    from typer.main import get_command
+    from dnnlab.cli import commands
 
-    from dnnlab.cli import app
-
-    root: Any = get_command(app)
+    root = commands()
     read = _Read(root.context_class(root, info_name=root.name, **root.context_settings))
     for word in before:
         read.take(word)

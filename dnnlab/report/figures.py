@@ -189,7 +189,11 @@ def save(figure: Figure, stem: Path) -> tuple[Path, Path]:
     """
     paths = []
     with _style():
-        figure.draw_without_rendering()  # the layout moves a little after its first drawing
+        layout = figure.get_layout_engine()
+        if layout is not None:
+            for _ in range(2):  # it moves a little after its first time
+                layout.execute(figure)
+            figure.set_layout_engine("none")  # it is the same for both files
     for ending, options in (
         ("svg", {"metadata": {"Date": None, "Creator": None}}),
         ("png", {"dpi": 150, "facecolor": "white", "metadata": {"Software": None}}),

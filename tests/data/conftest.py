@@ -5,10 +5,7 @@ import hashlib
 import http.server
 import json
 import os
-import signal
 import struct
-import subprocess
-import sys
 import threading
 from dataclasses import replace
 from pathlib import Path
@@ -190,24 +187,11 @@ main()
 
 
 @pytest.fixture
-def get():
+def get(forked):
     """Starts ``dnnlab data get NAME`` as a process of its own, which knows what `publish` published."""
-    started = []
 
     def start(name):
         remote = KINDS[name].remote
-        what = json.dumps([name, remote.base, remote.files, remote.unpacked])
-        process = subprocess.Popen(
-            [sys.executable, "-c", PROGRAM, what],
-            stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE,
-            text=True,
-            preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),  # a shell's & would have it ignored
-        )
-        started.append(process)
-        return process
+        return forked(json.dumps([name, remote.base, remote.files, remote.unpacked]), code=PROGRAM)
 
-    yield start
-    for process in started:
-        process.kill()
-        process.communicate()
+    return start

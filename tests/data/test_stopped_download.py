@@ -3,7 +3,6 @@
 import fcntl
 import signal
 import threading
-import time
 
 import pytest
 
@@ -38,21 +37,25 @@ def names(folder):
     return sorted(path.name for path in folder.iterdir())
 
 
-def wait_until(true, process):
-    """Until ``true()`` holds, however long that takes."""
-    while not true():
-        assert process.poll() is None, process.communicate()
-        time.sleep(0.01)
-
-
 @pytest.fixture
-def arriving(server):
+def arriving(server, until):
     """Waits until a process has asked for something, and a piece of the file IMAGES is on the disk."""
 
     def wait(process, folder):
         part = folder / f".{IMAGES}.part"
-        wait_until(lambda: server.asked, process)  # what an earlier one left is gone by then
-        wait_until(lambda: part.exists() and part.stat().st_size, process)
+        until(lambda: server.asked, process)  # what an earlier one left is gone by then
+        until(lambda: part.exists() and part.stat().st_size, process)
+
+    return wait
+
+
+@pytest.fixture
+def waits(until):
+    """Waits until a process has said that it waits for another."""
+
+    def wait(process, name="mnist"):
+        until(lambda: process.err.endswith("\n"), process)
+        assert process.err == WAITING.replace("mnist", name)
 
     return wait
 
@@ -64,10 +67,9 @@ def test_a_stop_leaves_nothing_temporary(number, code, root, publish, half, get,
     process = get("mnist")
     arriving(process, root / "MNIST/raw")
     process.send_signal(number)
-    _, err = process.communicate()
-    assert process.returncode == code
-    assert err.startswith("stopped;")
-    assert err.count("\n") == 1
+    assert process.wait() == code
+    assert process.err.startswith("stopped;")
+    assert process.err.count("\n") == 1
     assert names(root / "MNIST/raw") == []
 
 
@@ -98,46 +100,48 @@ def test_what_kill_9_leaves_beside_whole_data_goes_too(root, server, publish, pu
     assert server.asked == []
 
 
-def test_two_at_once_download_once(root, server, publish, half, get, arriving, mnist_files):
+def test_two_at_once_download_once(root, server, publish, half, get, waits, arriving, mnist_files):
     publish("mnist", mnist_files)
     more = half(IMAGES)
     first = get("mnist")
     arriving(first, root / "MNIST/raw")
     second = get("mnist")
-    assert second.stderr.readline() == WAITING
+    waits(second)
     assert len(server.asked) == 1
     more.set()
-    for process in (first, second):
-        assert process.communicate() == (f"{root / 'MNIST/raw'}\n", "")
-        assert process.returncode == 0
+    for process, said in ((first, ""), (second, WAITING)):
+        assert (process.wait(), process.out, process.err) == (0, f"{root / 'MNIST/raw'}\n", said)
     assert len(server.asked) == 4
     assert names(root / "MNIST/raw") == sorted(mnist_files)
 
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGKILL])
-def test_who_waits_goes_on_where_the_first_is_stopped(number, root, server, publish, half, get, arriving, mnist_files):
+def test_who_waits_goes_on_where_the_first_is_stopped(
+    number, root, server, publish, half, get, waits, arriving, mnist_files
+):
     publish("mnist", mnist_files)
     half(IMAGES)
     first = get("mnist")
     arriving(first, root / "MNIST/raw")
     second = get("mnist")
-    assert second.stderr.readline() == WAITING
+    waits(second)
     publish("mnist", mnist_files)
     more = half(IMAGES)
     server.asked.clear()
     first.send_signal(number)
-    first.communicate()
+    first.wait()
     arriving(second, root / "MNIST/raw")
     third = get("mnist")
-    assert third.stderr.readline() == WAITING
+    waits(third)
     more.set()
     for process in (second, third):
-        assert process.communicate() == (f"{root / 'MNIST/raw'}\n", "")
-        assert process.returncode == 0
+        assert (process.wait(), process.out, process.err) == (0, f"{root / 'MNIST/raw'}\n", WAITING)
     assert names(root / "MNIST/raw") == sorted(mnist_files)
 
 
-def test_who_waited_does_not_download_an_archive_that_is_unpacked_by_then(root, server, publish, put, get, cifar_files):
+def test_who_waited_does_not_download_an_archive_that_is_unpacked_by_then(
+    root, server, publish, put, get, waits, cifar_files
+):
     publish(
         "cifar10", {"cifar-10-binary.tar.gz": b"never asked for"}, {name: len(c) for name, c in cifar_files.items()}
     )
@@ -145,24 +149,24 @@ def test_who_waited_does_not_download_an_archive_that_is_unpacked_by_then(root, 
     with lock.open("wb") as held:
         fcntl.flock(held, fcntl.LOCK_EX)
         process = get("cifar10")
-        assert process.stderr.readline() == WAITING.replace("mnist", "cifar10")
+        waits(process, "cifar10")
         put(lock.parent, cifar_files)
         lock.unlink()
-    assert process.communicate() == (f"{lock.parent}\n", "")
+    assert (process.wait(), process.out) == (0, f"{lock.parent}\n")
     assert server.asked == []
     assert names(lock.parent) == sorted(cifar_files)
 
 
-def test_who_waits_can_be_stopped_and_harms_nobody(root, publish, half, get, arriving, mnist_files):
+def test_who_waits_can_be_stopped_and_harms_nobody(root, publish, half, get, waits, arriving, mnist_files):
     publish("mnist", mnist_files)
     more = half(IMAGES)
     first = get("mnist")
     arriving(first, root / "MNIST/raw")
     second = get("mnist")
-    assert second.stderr.readline() == WAITING
-    second.terminate()
-    assert second.communicate()[1].startswith("stopped;")
-    assert second.returncode == 143
+    waits(second)
+    second.send_signal(signal.SIGTERM)
+    assert second.wait() == 143
+    assert second.err.startswith(f"{WAITING}stopped;")
     more.set()
-    assert first.communicate() == (f"{root / 'MNIST/raw'}\n", "")
+    assert (first.wait(), first.out, first.err) == (0, f"{root / 'MNIST/raw'}\n", "")
     assert names(root / "MNIST/raw") == sorted(mnist_files)

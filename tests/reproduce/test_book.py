@@ -14,13 +14,14 @@ from dnnlab.reproduce import book as books
 from dnnlab.reproduce.book import Book
 
 WRITER = """
-import sys
+import sys, time
 from pathlib import Path
 from dnnlab.reproduce.book import Book
 out, name, count = Path(sys.argv[1]), sys.argv[2], int(sys.argv[3])
 book = Book(out / "ledger-own-quick", "Made up", "quick", own=True, published=float("inf"))
 print("ready", flush=True)
-sys.stdin.readline()
+while not (out / "go").exists():
+    time.sleep(0.01)
 for number in range(count):
     row = dict.fromkeys(("slide", "claim", "circumstances", "measured", "published", "note", "run"), "")
     row |= {"part": "p", "recipe": f"{name}-{number}", "verdict": "holds", "n": 3, "command": f"{name} {number}"}
@@ -38,22 +39,18 @@ def held(tmp_path):
     return pd.read_csv(tmp_path / "ledger-own-quick" / "ledger.csv").set_index("recipe")["verdict"].to_dict()
 
 
-def test_all_verdicts_of_four_writers_at_once_are_kept_also_when_one_is_killed(tmp_path):
-    command = [sys.executable, "-c", WRITER, str(tmp_path)]
-    pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE, "text": True}
-    writers = {name: subprocess.Popen([*command, name, "12"], **pipes) for name in "abc"}
-    victim = subprocess.Popen([*command, "victim", "10000"], **pipes)
+def test_all_verdicts_of_four_writers_at_once_are_kept_also_when_one_is_killed(forked, until, tmp_path):
+    writers = {name: forked(tmp_path, name, 12, code=WRITER) for name in "abc"}
+    victim = forked(tmp_path, "victim", 10000, code=WRITER)
     for process in (*writers.values(), victim):
-        process.stdout.readline()
-    for process in (*writers.values(), victim):
-        process.stdin.write("\n")
-        process.stdin.flush()
-    entered = [int(victim.stdout.readline()) for _ in range(3)]
+        until(lambda process=process: process.out == "ready\n", process)
+    (tmp_path / "go").touch()
+    until(lambda: victim.out.count("\n") > 3, victim)
     victim.kill()
-    entered += [int(line) for line in victim.communicate()[0].split()]
+    victim.wait()
+    entered = victim.out.splitlines()[1:]
     for process in writers.values():
-        process.communicate()
-        assert process.returncode == 0
+        assert process.wait() == 0
     expected = {f"{name}-{number}" for name in writers for number in range(12)}
     expected |= {f"victim-{number}" for number in entered}
     # The one that was killed may have entered one more than it could say.
