@@ -25,8 +25,6 @@ brackets there are
 {"; ".join(text.replace("[", chr(92) + "[") for text in FUNCTIONS.values())}.
 """
 
-MEASURED_BY = ("check", "data", "nets", "training")
-
 
 def _check(text: str) -> None:
     language.parse(text, FUNCTIONS)

@@ -6,16 +6,16 @@ from typing import Any
 
 MAIN, BLOCKS = "", "--block"
 
-_PACKAGES = {
+PACKAGES = {
     MAIN: "equal_budget",
     BLOCKS: "blocks",
     "--preset shallow-deep": "shallow_deep",
     "--preset separability": "separability",
     "--preset transfer": "transfer",
 }
-QUESTIONS = tuple(_PACKAGES)
+QUESTIONS = tuple(PACKAGES)
 
 
 def room(question: str, name: str) -> Any:
     """The room called ``name`` of the question, which is one of `QUESTIONS`."""
-    return importlib.import_module(f"dnnlab.compare_arch.{_PACKAGES[question]}.{name}")
+    return importlib.import_module(f"dnnlab.compare_arch.{PACKAGES[question]}.{name}")

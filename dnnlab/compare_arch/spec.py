@@ -2,6 +2,7 @@
 
 import dataclasses
 import functools
+import importlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Annotated, Any
@@ -10,12 +11,12 @@ from typer import Option
 
 from dnnlab import data as datasets
 from dnnlab.compare_arch.presets import PRESETS
-from dnnlab.compare_arch.questions import BLOCKS, MAIN, room
+from dnnlab.compare_arch.questions import BLOCKS, MAIN, PACKAGES
 from dnnlab.compare_arch.trained_cell import BODY, FRESH, TrainedCell
 from dnnlab.errors import UsageError
 from dnnlab.nets import named
 from dnnlab.nets import weights as weight_files
-from dnnlab.runner.options import Check, OneOf, fields
+from dnnlab.runner.options import Check, OneOf
 from dnnlab.training import budget as budgets
 from dnnlab.training import configuration as ask
 
@@ -40,11 +41,16 @@ What the catalogue holds: [cyan]dnnlab compare-arch --list[/cyan]. Building bloc
 The lecture's own comparisons: [cyan]dnnlab compare-arch --preset depth --data cifar10[/cyan]
 """
 
-MEASURED_BY = ("compare_arch", "data", "nets", "runner/engine.py", "runner/seeds.py", "runner/speed.py", "training")
 
 SCHEDULES = ("cosine", "onecycle", "constant")
 AUGMENTATIONS = ("none", "flip", "crop", "crop+flip")
 _WHAT = "What to compare"
+
+
+def _plan(question: str) -> Any:
+    """The room with the cells of a question. Named in full, and not by `questions.room`: what is in the key of a run
+    is the code that it names."""
+    return importlib.import_module(f"dnnlab.compare_arch.{PACKAGES[question]}.plan")
 
 
 def _check_weights(text: str) -> None:
@@ -156,7 +162,7 @@ class Spec:
                 "nothing to compare; give --arch, such as --arch plain20,resnet20, or --preset or --block."
             )
         if self.question != MAIN:
-            room(self.question, "plan").validate(self)
+            _plan(self.question).validate(self)
         if self.cost_only and (self.weights, self.freeze) != ((FRESH,), ("none",)):
             raise UsageError("--weights and --freeze are about training; leave out --cost-only.")
 
@@ -165,7 +171,7 @@ class Spec:
         """The options with those of the preset, where they were left open."""
         if not self.preset:
             return self
-        defaults = {field.name: field.default for field in fields(Spec)}
+        defaults = {field.name: field.default for field in dataclasses.fields(Spec)}
         open_ = {k: v for k, v in PRESETS[self.preset].options.items() if getattr(self, k) == defaults[k]}
         return dataclasses.replace(self, **open_)
 
@@ -176,13 +182,13 @@ class Spec:
 
     def plan(self) -> Sequence[Any]:
         """The cells of the question."""
-        cells: Sequence[Any] = room(self.question, "plan").plan(self.settled)
+        cells: Sequence[Any] = _plan(self.question).plan(self.settled)
         return cells
 
     def content(self) -> Mapping[str, str]:
         """Digests of the data sets, and of the user's own networks."""
         if self.question != MAIN:
-            return dict(room(self.question, "plan").content(self))
+            return dict(_plan(self.question).content(self))
         parents = {file: weight_files.digest(file) for file in self.weights if file != FRESH}
         return datasets.digests(self.data) | named.own_digests(self.arch) | parents
 
@@ -206,4 +212,4 @@ class Spec:
 
     def unlike_default(self) -> set[str]:
         """The names of the options that were set."""
-        return {field.name for field in fields(Spec) if getattr(self, field.name) != field.default}
+        return {field.name for field in dataclasses.fields(Spec) if getattr(self, field.name) != field.default}

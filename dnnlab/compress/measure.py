@@ -13,11 +13,11 @@ import torch
 from numpy.typing import NDArray
 from torch import nn
 
+from dnnlab.code import digests
 from dnnlab.compress import cards, files, judge, networks
 from dnnlab.compress import chain as chains
 from dnnlab.compress.chain import Stage
 from dnnlab.compress.recovery import Workshop, frozen
-from dnnlab.compress.spec import TRAINED_BY
 from dnnlab.compress.stages import apply
 from dnnlab.compress.structure import rebuild
 from dnnlab.data import load
@@ -26,7 +26,7 @@ from dnnlab.nets.cost import count
 from dnnlab.runner.checkpoints import State, trained
 from dnnlab.runner.journal import Rows
 from dnnlab.runner.place import Place
-from dnnlab.runner.provenance import code_digest, digest
+from dnnlab.runner.provenance import digest
 from dnnlab.runner.seeds import stream
 from dnnlab.runner.store import slug
 from dnnlab.training import networks as loops
@@ -99,6 +99,10 @@ def foresee(cells: Sequence[Any], spec: Any, device: str) -> float:
     return total
 
 
+_TRAINS = ("dnnlab.compress.measure:Bench.state", "dnnlab.compress.controls")
+"""Where the code begins that trains what others start from."""
+
+
 class Bench:
     """One cell at work: its data, the network it starts from, and what each chain makes of it."""
 
@@ -134,7 +138,7 @@ class Bench:
             "number": self.cell.seed,
             "device": self.device,
             "threads": torch.get_num_threads(),
-            "code": code_digest(TRAINED_BY),
+            "code": digests.of(_TRAINS).identity,
             **{name: getattr(spec, name) for name in names},
             **more,
         }

@@ -1,5 +1,6 @@
 """What may be asked of ``compress``."""
 
+import dataclasses
 import functools
 import importlib.util
 import itertools
@@ -39,19 +40,6 @@ The smallest file that loses less than a point on validation data: [cyan]dnnlab 
 Your own network: [cyan]dnnlab compress --model mypackage.nets:factory --weights net.safetensors --data folder:images
 --preset mobile[/cyan]
 """
-
-TRAINED_BY = (
-    *("compress/chain.py", "compress/controls.py", "compress/measure.py", "compress/networks.py", "compress/reach.py"),
-    *("compress/recovery.py", "compress/stages", "compress/structure.py"),
-    *("data", "nets", "runner/seeds.py", "training"),
-)
-"""The code that decides weights, which are kept for other runs."""
-MEASURED_BY = (
-    *TRAINED_BY,
-    *("compress/cards.py", "compress/container", "compress/controls.py", "compress/files.py", "compress/judge.py"),
-    *("compress/measure.py", "compress/networks.py", "compress/onnx_file.py", "compress/presets.py"),
-    *("compress/search.py", "runner/speed.py"),
-)
 
 NEEDED = ("constriction", "onnx", "onnxruntime", "onnxscript", "torch_pruning", "zstandard")
 """What the optional extra ``compress`` installs."""
@@ -272,6 +260,15 @@ class Spec:
             raise UsageError("--student is trained by distill; add it to --method or --chain.")
 
     @property
+    def settled(self) -> "Spec":
+        """The options with those that were left open as they are meant."""
+        return dataclasses.replace(self, arch=() if self.model else self.networks, preset=self.meant_preset)
+
+    @property
+    def meant_preset(self) -> str:
+        return self.preset or ("" if self.method or self.chain else "deep-compression")
+
+    @property
     def networks(self) -> tuple[str, ...]:
         """The networks, each as `nets.named.build` takes it."""
         return (self.model,) if self.model else self.arch or ("lenet300",)
@@ -283,8 +280,7 @@ class Spec:
     @functools.cached_property
     def recipes(self) -> Mapping[tuple[str, str], tuple[str, ...]]:
         """The chains of every network on every data set, in canonical writing."""
-        asked = [*self.method, *self.chain]
-        preset = self.preset or ("" if asked else "deep-compression")
+        asked, preset = [*self.method, *self.chain], self.meant_preset
         found = {}
         for network, data in itertools.product(self.networks, self.data):
             own = [*asked, *([PRESETS[preset].on(network, data)] if preset else [])]

@@ -3,11 +3,11 @@
 The readers are imported when data is loaded, not before: they need numpy, pandas or Pillow.
 """
 
-import importlib
 import importlib.util
 import os
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -131,15 +131,17 @@ def _digits_files() -> dict[str, DataFile]:
     return {"digits.csv": DataFile(path, remedy, limit=LARGEST_FILE)}
 
 
+def _read_mnist(name: str, classes: str) -> "Content":
+    mnist = import_module("dnnlab.data.mnist")
+    content: Content = mnist.read(remote_files(name), getattr(mnist, classes))
+    return content
+
+
 def _own_table(path: Path, target: str) -> dict[str, DataFile]:
     remedy = "csv: wants a file of comma-separated values, such as csv:flowers.csv:species"
     most = memory.available() // _SHARE
     because = "which is too much for the memory that is left"
     return {f"table with target {target}": DataFile(at_home(path), remedy, UsageError, most, because)}
-
-
-def _module(name: str) -> Any:
-    return importlib.import_module(f"dnnlab.data.{name}")
 
 
 _MNIST = Remote(
@@ -187,14 +189,14 @@ KINDS: dict[str, Kind] = {
         form="digits",
         about="1,797 handwritten digits, 8×8 grey, 10 classes (UCI; comes with scikit-learn)",
         wants="digits takes no argument: write digits",
-        read=lambda: _module("digits").read(_digits_files()),
+        read=lambda: import_module("dnnlab.data.digits").read(_digits_files()),
         files=_digits_files,
     ),
     "mnist": Kind(
         form="mnist",
         about="70,000 handwritten digits, 28×28 grey, 10 classes (LeCun 1998)",
         wants="mnist takes no argument: write mnist",
-        read=lambda: _module("mnist").read(remote_files("mnist"), _module("mnist").DIGITS),
+        read=lambda: _read_mnist("mnist", "DIGITS"),
         files=lambda: remote_files("mnist"),
         remote=_MNIST,
     ),
@@ -202,7 +204,7 @@ KINDS: dict[str, Kind] = {
         form="fashion-mnist",
         about="70,000 pieces of clothing, 28×28 grey, 10 classes (Xiao 2017)",
         wants="fashion-mnist takes no argument: write fashion-mnist",
-        read=lambda: _module("mnist").read(remote_files("fashion-mnist"), _module("mnist").CLOTHES),
+        read=lambda: _read_mnist("fashion-mnist", "CLOTHES"),
         files=lambda: remote_files("fashion-mnist"),
         remote=_FASHION,
     ),
@@ -210,7 +212,7 @@ KINDS: dict[str, Kind] = {
         form="cifar10",
         about="60,000 photographs, 32×32 colour, 10 classes (Krizhevsky 2009)",
         wants="cifar10 takes no argument: write cifar10",
-        read=lambda: _module("cifar").read(remote_files("cifar10")),
+        read=lambda: import_module("dnnlab.data.cifar").read(remote_files("cifar10")),
         files=lambda: remote_files("cifar10"),
         remote=_CIFAR10,
     ),
@@ -218,7 +220,7 @@ KINDS: dict[str, Kind] = {
         form="folder:PATH",
         about="a folder of images, a class a sub-folder, with or without train/ and test/ above them",
         wants="folder takes a path, such as folder:photos",
-        read=lambda path: _module("folder").read(at_home(path)),
+        read=lambda path: import_module("dnnlab.data.folder").read(at_home(path)),
         parse=lambda text: (_path(text),),
         files=lambda path: scan(at_home(path)).files,
         own=True,
@@ -227,7 +229,7 @@ KINDS: dict[str, Kind] = {
         form="csv:PATH:TARGET",
         about="a table of comma-separated values, of which the column TARGET is the class",
         wants="csv takes a path and the column to predict, such as csv:flowers.csv:species",
-        read=lambda path, target: _module("table").read(*_own_table(path, target).values(), target),
+        read=lambda path, target: import_module("dnnlab.data.table").read(*_own_table(path, target).values(), target),
         parse=_path_and_target,
         files=_own_table,
         own=True,
@@ -236,21 +238,21 @@ KINDS: dict[str, Kind] = {
         form="gaussian[:FEATURES]",
         about="8,192 standard normal inputs with labels by chance: the input of signal-propagation theory",
         wants="gaussian takes a number of features from 1 to 16384, such as gaussian:400",
-        read=lambda features: _module("synthetic").gaussian(features),
+        read=lambda features: import_module("dnnlab.data.synthetic").gaussian(features),
         parse=lambda text: (_number(text or "400", 1, 16384),),
     ),
     "parity": Kind(
         form="parity:BITS",
         about="patterns of -1 and +1; the class is whether the number of +1 is odd",
         wants="parity takes a number of bits from 2 to 20, such as parity:8",
-        read=lambda bits: _module("synthetic").parity(bits),
+        read=lambda bits: import_module("dnnlab.data.synthetic").parity(bits),
         parse=lambda text: (_number(text, 2, 20),),
     ),
     "compositional": Kind(
         form="compositional:INPUTS",
         about="8,192 normal inputs classified by a tree of two-input functions (Mhaskar & Poggio 2016)",
         wants="compositional takes a power of two from 2 to 64, such as compositional:8",
-        read=lambda inputs: _module("synthetic").compositional(inputs),
+        read=lambda inputs: import_module("dnnlab.data.synthetic").compositional(inputs),
         parse=_inputs,
     ),
 }

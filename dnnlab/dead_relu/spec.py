@@ -4,7 +4,7 @@ import itertools
 import math
 import os
 from collections.abc import Hashable, Mapping, Sequence
-from dataclasses import asdict, dataclass, fields
+from dataclasses import asdict, dataclass, fields, replace
 from typing import Annotated, Any
 
 from typer import Option
@@ -32,15 +32,6 @@ Whole networks born dead, by width: [cyan]dnnlab dead-relu --born[/cyan]
 Your own trained network: [cyan]dnnlab dead-relu --model mypackage.nets:factory --weights net.safetensors --data
 folder:images --prune-dead smaller.safetensors[/cyan]
 """
-
-MEASURED_BY = (
-    *("dead_relu/measure.py", "dead_relu/hooked.py", "dead_relu/born.py", "dead_relu/remedies.py"),
-    *("data", "runner/seeds.py"),
-    *("nets/activations.py", "nets/census.py", "nets/hooks.py", "nets/initialisers.py", "nets/intervals.py"),
-    *("nets/layerwise.py", "nets/meanfield.py", "nets/own.py", "nets/pruning.py", "nets/recognise.py", "nets/shape.py"),
-    *("nets/stacked.py", "nets/traced.py", "nets/weights.py"),
-    *("training/optimisers.py", "training/plain.py", "training/stacked.py"),
-)
 
 _BORN = "Networks born dead"
 
@@ -262,6 +253,15 @@ class Spec:
             raise UsageError("--prune-dead would overwrite --weights; take another file.")
         if len(self.data) > 1:
             raise UsageError("--prune-dead proves units dead on one data set; give one --data.")
+
+    @property
+    def settled(self) -> "Spec":
+        """The options with those that were left open as they are meant."""
+        if self.born:
+            return replace(self, depth=self.depths, width=self.widths)
+        if self.model:
+            return replace(self, steps=self.taken_steps)
+        return replace(self, depth=self.depths, width=self.widths, steps=self.taken_steps)
 
     @property
     def depths(self) -> tuple[int, ...]:

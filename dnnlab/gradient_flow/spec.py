@@ -30,14 +30,6 @@ Along training: [cyan]dnnlab gradient-flow --act relu --depth 20 --steps 500 --o
 Your own network and images: [cyan]dnnlab gradient-flow --model mypackage.nets:factory --data folder:images[/cyan]
 """
 
-MEASURED_BY = (
-    *("gradient_flow/measure.py", "gradient_flow/hooked.py", "data", "runner/seeds.py"),
-    *("nets/activations.py", "nets/hooks.py", "nets/initialisers.py", "nets/layerwise.py", "nets/meanfield.py"),
-    *("nets/own.py", "nets/pruning.py", "nets/recognise.py", "nets/shape.py", "nets/stacked.py"),
-    "nets/weights.py",
-    *("training/optimisers.py", "training/plain.py", "training/stacked.py"),
-)
-
 
 @dataclass(frozen=True)
 class Cell:

@@ -9,6 +9,7 @@ from typing import Any
 import torch
 from torch import nn
 
+from dnnlab.code import digests
 from dnnlab.data import load
 from dnnlab.errors import DnnlabError, UsageError
 from dnnlab.nas import latency, proxies
@@ -16,13 +17,12 @@ from dnnlab.nas.columns import write_code
 from dnnlab.nas.ledger import Cost, parse
 from dnnlab.nas.problem import Inherit, Request, Score, Supernet
 from dnnlab.nas.shared import SECONDS, SharedWeights
-from dnnlab.nas.spec import MEASURED_BY, Spec
+from dnnlab.nas.spec import Spec
 from dnnlab.nets import cost, spaces
 from dnnlab.nets.spaces.space import Code
 from dnnlab.nets.spaces.stack import SameStack
 from dnnlab.runner.checkpoints import State, trained
 from dnnlab.runner.place import Place
-from dnnlab.runner.provenance import code_digest
 from dnnlab.runner.seeds import stream
 from dnnlab.training.networks import Recipe, accuracy
 from dnnlab.training.parts import part_of
@@ -243,7 +243,7 @@ class Lab:
         spec = self.spec
         return {
             "experiment": "nas",
-            "code": code_digest(MEASURED_BY),
+            "code": digests.of(("dnnlab.nas.measure",)).identity,
             "space": [spec.space, spaces.digest(spec.space)],
             "data": [self.data.digest, spec.train_size],
             "recipe": [spec.batch_size, spec.optimizer, spec.lr, spec.weight_decay, spec.augment],

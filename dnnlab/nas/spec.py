@@ -42,18 +42,6 @@ Which cheap scores can be trusted on these data: [cyan]dnnlab nas --proxies --bu
 A space of your own: [cyan]dnnlab nas --space mypackage.spaces:space --data folder:images[/cyan]
 """
 
-MEASURED_BY = (
-    *(
-        f"nas/{part}.py"
-        for part in ("cells", "columns", "correlations", "found", "lab", "latency", "ledger", "measure", "pareto")
-    ),
-    *(
-        f"nas/{part}.py"
-        for part in ("problem", "proxies", "proxy_names", "running", "searching", "shared", "supernets", "table")
-    ),
-    *("nas/tabular.py", "nas/strategies", "data", "nets", "runner/seeds.py", "training"),
-)
-
 OBJECTIVES = ("accuracy", "parameters", "macs", "bytes", "latency")
 AUGMENTATIONS = ("none", "flip", "crop", "crop+flip")
 _WHAT, _COST = "What is searched, and how", "Budget"

@@ -1,21 +1,25 @@
 """A user's own network: where it comes from, its weights, and a digest of both."""
 
+import contextlib
 import hashlib
 import importlib
 import importlib.metadata
-import inspect
+import random
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from types import ModuleType
 
+import numpy as np
+import torch
 from torch import Tensor, nn
+from torch.nn.parameter import UninitializedBuffer, UninitializedParameter
 
+from dnnlab.code.own import Used, imports_seen, used
 from dnnlab.errors import UsageError, in_short, unknown
 from dnnlab.nets import weights
 
 _LIBRARIES = ("torchvision", "timm")
-_DNNLAB = Path(__file__).resolve().parents[1]
 
 
 def factory(model: str, classes: int) -> Callable[[], nn.Module]:
@@ -114,56 +118,94 @@ def load_state(network: nn.Module, state: dict[str, Tensor], file: str) -> None:
 
 
 def digest(model: str, file: str) -> str:
-    """SHA-256 of the model's code, as far as it lies in one place, and of the ``file`` of its weights if it has one.
+    """SHA-256 of all that makes the network: the code that its factory uses, at once or later, the network that it
+    gives, and the ``file`` of its weights if it has one. Of a library's, its version.
 
-    Of ``package.module:factory`` all loaded modules under the same top folder count; of a library its version.
+    It is the same whatever else the process has loaded.
 
     Raises:
-        UsageError: the model or its weights cannot be read.
+        UsageError: the model or its weights cannot be read, or its code has changed since this process imported it.
     """
-    place, _, _ = model.partition(":")
-    factory(model, 2)
+    place = model.partition(":")[0]
+    make = factory(model, 2)
     total = hashlib.sha256(model.encode())
     if place in _LIBRARIES:
         total.update(importlib.metadata.version(place).encode())
     else:
-        total.update(code_digest(model).encode())
+        total.update(code_digest(model, make).encode())
     if file:
         total.update(weights.digest(file).encode())
     return total.hexdigest()
 
 
-def code_digest(what: str) -> str:
-    """SHA-256 of the code of an imported ``package.module:name``: of all loaded modules under the same top folder.
+_known: dict[str, tuple[object, Used, str, str]] = {}
+"""Of each function: the object that it was, what it uses, the digest of that, and the digest of what it gave."""
 
-    dnnlab's own do not count: how many of them are loaded depends on the command, and its code is in the key by itself.
+
+def code_digest(what: str, make: Callable[[], nn.Module] | None = None) -> str:
+    """SHA-256 of the code that an imported ``package.module:name`` uses; with ``make``, which calls it, of the network
+    that it gives too, which holds the weights and settings that it may have read from anywhere.
+
+    Raises:
+        UsageError: its code cannot be read, or has changed since this process imported it.
     """
     place, _, name = what.partition(":")
-    total = hashlib.sha256()
-    for source in _sources(sys.modules[place], name):
-        total.update(source)
+    module = sys.modules[place]
+    value = getattr(module, name)
+    try:
+        if what in _known and _known[what][0] is value:
+            _, uses, before, network = _known[what]
+            if uses.digest() != before:
+                raise UsageError(f"the code of {what} has changed since this process imported it; start Python again.")
+        else:
+            with imports_seen() as seen:
+                network = _fingerprint(make, seen) if make else ""
+            uses = used(module, name, sorted(seen))
+            before = uses.digest()
+            _known[what] = value, uses, before, network
+    except (TypeError, OSError, SyntaxError):
+        raise UsageError(f"{what} has no code that can be read; write a function of your own.") from None
+    return hashlib.sha256(f"{before} {network}".encode()).hexdigest()
+
+
+def _fingerprint(make: Callable[[], nn.Module], seen: set[str]) -> str:
+    """SHA-256 of the network that ``make`` gives under a fixed seed; of its names and shapes alone where it does not
+    give the same one again. The modules of its parts are added to ``seen``."""
+    digests = []
+    for _ in range(2):
+        with _seeded():
+            network = make()
+        seen.update(type(part).__module__ for part in network.modules())
+        digests.append([_state_digest(network, values) for values in (True, False)])
+    (first, shapes), (second, _) = digests
+    return first if first == second else shapes
+
+
+def _state_digest(network: nn.Module, values: bool) -> str:
+    total = hashlib.sha256(repr(network).encode() if values else b"")
+    for name, tensor in network.state_dict().items():
+        if not isinstance(tensor, Tensor) or isinstance(tensor, UninitializedParameter | UninitializedBuffer):
+            total.update(f"{name}\0".encode())
+            continue
+        total.update(f"{name}\0{tensor.dtype}\0{tuple(tensor.shape)}\0".encode())
+        if values:
+            try:
+                total.update(tensor.detach().cpu().reshape(-1).view(torch.uint8).numpy().data)
+            except (RuntimeError, TypeError):  # sparse or quantised: not laid out as bytes
+                total.update(repr(tensor).encode())
     return total.hexdigest()
 
 
-def _sources(module: ModuleType, name: str) -> list[bytes]:
-    if not getattr(module, "__file__", None):  # a notebook: its cells are no files
+@contextlib.contextmanager
+def _seeded() -> Iterator[None]:
+    """Python's, numpy's and torch's random numbers start from a fixed seed, and go on afterwards as if nothing was."""
+    states = random.getstate(), np.random.get_state()
+    with torch.random.fork_rng(devices=[]):
+        torch.default_generator.manual_seed(0)
+        random.seed(0)
+        np.random.seed(0)
         try:
-            return [inspect.getsource(getattr(module, name)).encode()]
-        except (TypeError, OSError):
-            raise UsageError(
-                f"{module.__name__}:{name} has no code that can be read; write a function of your own."
-            ) from None
-    file = Path(str(module.__file__)).resolve()
-    depth = module.__name__.count(".") + (file.name == "__init__.py")
-    root = file.parents[depth]
-    loaded = (Path(str(getattr(other, "__file__", None))) for other in list(sys.modules.values()))
-    files = {f.resolve() for f in loaded if f.suffix == ".py" and f.is_absolute() and f.is_file()}
-    installed = "site-packages"
-    near = [
-        f
-        for f in files
-        if f.is_relative_to(root)
-        and not f.is_relative_to(_DNNLAB)
-        and (installed not in f.parts or installed in file.parts)
-    ]
-    return [f.relative_to(root).as_posix().encode() + b"\0" + f.read_bytes() for f in sorted(near)]
+            yield
+        finally:
+            random.setstate(states[0])
+            np.random.set_state(states[1])

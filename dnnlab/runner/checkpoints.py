@@ -25,7 +25,7 @@ def trained(place: Place, identity: Mapping[str, Any], make: Callable[[], State]
     """The state dict of the network that ``identity`` describes, trained by ``make`` where it is not there yet.
 
     ``identity`` is JSON and holds all that decides the weights: network, data digest, recipe, seed, device, and the
-    digest of the code that trains (`runner.provenance.code_digest`). It lies as
+    digest of the code that trains (`code.digests.of`). It lies as
     ``checkpoints/KEY.safetensors``; another process that wants the same one waits for it.
     """
     key = digest({**identity, "torch": importlib.metadata.version("torch")})[:_KEY_LENGTH]

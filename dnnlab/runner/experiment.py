@@ -64,8 +64,6 @@ class SpecRoom(Protocol):
 
     Spec: type[Spec]
     HELP: str
-    MEASURED_BY: Sequence[str]
-    """The parts of dnnlab whose code decides the numbers."""
 
 
 class ColumnsRoom(Protocol):

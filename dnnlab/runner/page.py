@@ -41,7 +41,7 @@ def write_page(
 
 def _flat(record: dict[str, Any]) -> dict[str, str]:
     """The provenance as names and texts; what only the machine needs is left out."""
-    apart = ("stacks", "tables", "files", "options", "cwd", "state", "sessions", "notes")
+    apart = ("stacks", "tables", "files", "options", "resolved", "cwd", "state", "sessions", "notes")
     shown = {name: value for name, value in record.items() if name not in apart}
     flat: dict[str, str] = {}
     for name, value in shown.items():

@@ -1,18 +1,19 @@
 """From a spec to stacks of cells, each with a key made of everything that can change its numbers."""
 
 import dataclasses
-import importlib.metadata
+import hashlib
 import itertools
 import math
 from collections.abc import Container, Iterator, Mapping, Sequence
 from typing import Any
 
 from dnnlab import memory
+from dnnlab.code import digests
 from dnnlab.errors import UsageError
 from dnnlab.runner.experiment import Cell, Experiment, Spec
 from dnnlab.runner.journal import Entry, Rows
 from dnnlab.runner.options import every, fields
-from dnnlab.runner.provenance import code_digest, digest
+from dnnlab.runner.provenance import digest
 
 KEY_LENGTH = 10
 MOST = 1_000_000
@@ -71,19 +72,31 @@ def _apart(cell: Any, alike: Sequence[Any]) -> str:
 
 @dataclasses.dataclass(frozen=True)
 class Plan:
-    """All that one run will measure. ``content`` holds the digests of data and models."""
+    """All that one run will measure."""
 
     key: str
     cells: tuple[Any, ...]
     stacks: tuple[Stack, ...]
     content: dict[str, str]
+    """Digests of data and models."""
+    versions: Mapping[str, str]
+    """Of the libraries that the code that measures imports."""
+    resolved: Mapping[str, Any]
+    """What the options mean, see `resolution`."""
+
+
+_DRIVES = (
+    *("dnnlab.runner.engine:measure", "dnnlab.runner.engine:side_by_side", "dnnlab.runner.engine:limited_threads"),
+    "dnnlab.runner.place:Place",
+)
+"""What calls the code that measures, and what it is given."""
 
 
 def size(spec: Spec) -> int:
     """Roughly how many cells the plan of ``spec`` has, without making one: the product of its lists and seeds."""
-    settled = getattr(spec, "settled", spec)
-    lists = (getattr(settled, field.name) for field in fields(type(settled)) if field.many)
-    return getattr(settled, "seeds", 1) * math.prod(max(1, len(values)) for values in lists)
+    meant = settled(spec)
+    lists = (getattr(meant, field.name) for field in fields(type(meant)) if field.many)
+    return getattr(meant, "seeds", 1) * math.prod(max(1, len(values)) for values in lists)
 
 
 def require_size(spec: Spec, consent: bool = False) -> None:
@@ -115,21 +128,62 @@ def make(experiment: Experiment, spec: Spec, device: str, consent: bool = False)
     if device == "cpu":
         memory.require(getattr(largest, "bytes", 0.0), f"one training step of {largest}")
     content = dict(spec.content())
+    code = digests.of(roots(experiment, spec, cells))
+    numbers = list(_shared_out(cells))
+    digests_of_stacks = [digest([dataclasses.asdict(cells[i]) for i in own]) for own in numbers]  # type: ignore[call-overload]
+    resolved = resolution(spec, cells)
     run_key = digest(
         {
             "experiment": experiment.name,
             "spec": every(spec),
+            "resolved": resolved,
+            "stacks": digests_of_stacks,
             "content": content,
-            "code": code_digest(experiment.spec.MEASURED_BY),
+            "code": code.identity,
             "device": device,
-            "torch": importlib.metadata.version("torch"),
         }
     )
-    return Plan(run_key[:KEY_LENGTH], cells, tuple(_stacks(cells, run_key)), content)
+    stacks = tuple(
+        Stack(digest([run_key, own_digest])[: 2 * KEY_LENGTH], tuple(map(cells.__getitem__, own)), own)
+        for own, own_digest in zip(numbers, digests_of_stacks, strict=True)
+    )
+    return Plan(run_key[:KEY_LENGTH], cells, stacks, content, code.versions, resolved)
 
 
-def _stacks(cells: Sequence[Cell], run_key: str) -> Iterator[Stack]:
-    """Cells that can share a program, in the plan's order, split where a stack is full.
+def settled(spec: Spec) -> Spec:
+    """``spec`` with the options that were left open as they are meant."""
+    return getattr(spec, "settled", spec)
+
+
+def resolution(spec: Spec, cells: Sequence[Cell], names: Sequence[str] = ()) -> dict[str, Any]:
+    """What ``spec`` means, which unfolds into ``cells``: two runs of the same options may differ in it, when a default
+    changed between them. As JSON: all options, the ``names`` of the cells' fields, and a digest of the cells' values
+    in these; in all of them where no names are given."""
+    names = names or sorted({field.name for kind in set(map(type, cells)) for field in dataclasses.fields(kind)})
+    total = hashlib.sha256()
+    for cell in cells:
+        total.update(repr([getattr(cell, name, None) for name in names]).encode())
+    return {"options": every(settled(spec)), "fields": list(names), "cells": total.hexdigest()}
+
+
+def means(spec: Spec, cells: Sequence[Cell], recorded: Mapping[str, Any]) -> bool:
+    """Whether ``spec`` still means what was ``recorded`` of it; options and fields that are new do not count."""
+    now = resolution(spec, cells, recorded["fields"])
+    same = all(now["options"].get(name) == value for name, value in recorded["options"].items())
+    return same and now["cells"] == recorded["cells"]
+
+
+def roots(experiment: Experiment, spec: Spec, cells: Sequence[Cell]) -> tuple[str, ...]:
+    """Where the code begins that measures: what is called, and the classes of what it is given."""
+    given = {*type(spec).__mro__, *(base for kind in set(map(type, cells)) for base in kind.__mro__)}
+    classes = sorted(
+        f"{cls.__module__}:{cls.__qualname__}" for cls in given if cls.__module__.partition(".")[0] == "dnnlab"
+    )
+    return (f"{experiment.package}.measure", *classes, *_DRIVES)
+
+
+def _shared_out(cells: Sequence[Cell]) -> Iterator[tuple[int, ...]]:
+    """The numbers of cells that can share a program, in the plan's order, split where a stack is full.
 
     Stacks depend on the plan alone, never on what is already measured: a resumed run then repeats the very
     tensor programs of an unbroken one, and its bits.
@@ -140,7 +194,4 @@ def _stacks(cells: Sequence[Cell], run_key: str) -> Iterator[Stack]:
     for numbers in groups.values():
         size = max(1, int(1 / cells[numbers[0]].weight))
         for start in range(0, len(numbers), size):
-            part = tuple(numbers[start : start + size])
-            members = tuple(cells[i] for i in part)
-            key = digest([run_key, [dataclasses.asdict(cell) for cell in members]])  # type: ignore[call-overload]
-            yield Stack(key[: 2 * KEY_LENGTH], members, part)
+            yield tuple(numbers[start : start + size])

@@ -5,11 +5,12 @@ import importlib.metadata
 import json
 import platform
 import subprocess
-from collections.abc import Iterable
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 import dnnlab
+from dnnlab.errors import listing
 
 _PACKAGE = Path(dnnlab.__file__).parent
 
@@ -17,17 +18,6 @@ _PACKAGE = Path(dnnlab.__file__).parent
 def digest(value: object) -> str:
     """SHA-256 of a JSON value, in hexadecimal; dictionaries count by content, not by order."""
     return hashlib.sha256(json.dumps(value, sort_keys=True).encode()).hexdigest()
-
-
-def code_digest(parts: Iterable[str]) -> str:
-    """SHA-256 of the sources of dnnlab's ``parts``: packages or modules, relative to the package."""
-    total = hashlib.sha256()
-    for part in parts:
-        place = _PACKAGE / part
-        for file in sorted(place.rglob("*.py")) if place.is_dir() else [place]:
-            total.update(f"{file.relative_to(_PACKAGE).as_posix()}\0".encode())
-            total.update(file.read_bytes() + b"\0")
-    return total.hexdigest()
 
 
 def versions() -> dict[str, str]:
@@ -54,6 +44,29 @@ def machine(device: str) -> dict[str, Any]:
         "precision": str(torch.get_default_dtype()).removeprefix("torch."),
         "tf32": bool(torch.backends.cuda.matmul.allow_tf32),
     }
+
+
+def changes(sessions: Sequence[Mapping[str, Any]]) -> list[str]:
+    """In a sentence each, in what the versions and the machine of later ``sessions`` of a run differ from those of its
+    first."""
+    known = [_flat(session) for session in sessions if session.get("versions")]
+    found = []
+    for later in known[1:]:
+        differ = [
+            f"{name} {later.get(name) or 'absent'} instead of {known[0].get(name) or 'absent'}"
+            for name in {**known[0], **later}
+            if later.get(name) != known[0].get(name)
+        ]
+        if differ:
+            found.append(
+                f"it went on under {listing(differ)}, so that its last digits may differ from those of an unbroken run"
+            )
+    return list(dict.fromkeys(found))
+
+
+def _flat(session: Mapping[str, Any]) -> dict[str, str]:
+    machine = {name.replace("_", " "): str(value) for name, value in session["machine"].items()}
+    return {**session["versions"], **machine}
 
 
 def git() -> dict[str, Any]:

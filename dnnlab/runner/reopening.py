@@ -6,12 +6,13 @@ written; the provenance, which says what belongs to which cell, is made again fr
 
 import re
 import shlex
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
-from dnnlab.errors import DnnlabError, listing
+from dnnlab.code import digests
+from dnnlab.errors import DnnlabError, UsageError, listing
 from dnnlab.runner import plan as planning
-from dnnlab.runner import provenance, recipe, store
+from dnnlab.runner import recipe, store
 from dnnlab.runner.device import choose
 from dnnlab.runner.experiment import Experiment, Spec
 from dnnlab.runner.journal import Journal
@@ -58,6 +59,7 @@ def record_of(
         "state": ended if whole else "running",
         "cells": len(plan.cells),
         "options": every(spec),
+        "resolved": plan.resolved,
         "content": plan.content,
         "versions": {},
         "machine": {},
@@ -98,9 +100,9 @@ def reopen(experiment: Experiment, folder: store.Folder, changed: Sequence[str] 
         DnnlabError: nothing has been measured yet, or what is damaged cannot be made again.
     """
     spec, record, plan = _described(experiment, folder)
-    write_spec(folder, experiment, spec)
+    write_spec(folder, experiment, record.get("options") or every(spec))
     changed = _without_artifacts(folder, folder.changed(record) if changed is None else changed)
-    if record.get("files") and record.get("tables") == provenance.code_digest(["."]) and not changed:
+    if record.get("files") and record.get("tables") == digests.bytes_of_all() and not changed:
         return Run(folder.path, experiment, spec)
     journal = journal_of(experiment, spec, folder, plan)
     if record["state"] == "running":
@@ -133,14 +135,14 @@ def seal(folder: store.Folder, record: dict[str, Any]) -> None:
     """Note in the provenance what code wrote the tables, figures and page, and the checksums of all files. Those of
     what came out of the run stay as they were when it was measured."""
     measured = {name: written for name, written in record.get("files", {}).items() if _is_artifact(name)}
-    record["tables"] = provenance.code_digest(["."])
+    record["tables"] = digests.bytes_of_all()
     record["files"] = folder.written() | measured
     folder.write_provenance(record)
 
 
-def write_spec(folder: store.Folder, experiment: Experiment, spec: Spec) -> None:
+def write_spec(folder: store.Folder, experiment: Experiment, options: Mapping[str, Any]) -> None:
     """Write the options of the run as a recipe; what somebody else wrote in its place is kept beside it."""
-    aside = folder.write_spec(experiment.name, every(spec))
+    aside = folder.write_spec(experiment.name, options)
     if aside:
         say(f"{folder.path / store.SPEC} was not what was measured; it is written again, and the other is {aside}.")
 
@@ -167,12 +169,39 @@ def _described(experiment: Experiment, folder: store.Folder) -> tuple[Any, dict[
     spec: Any = build(experiment.spec.Spec, options)
     if not record:
         return spec, *_recovered(experiment, folder, spec)
-    cells = tuple(spec.plan())
+    spec, cells = _as_measured(experiment, folder, spec, record)
     if sorted(n for _, numbers in record["stacks"] for n in numbers) != list(range(len(cells))):
         raise DnnlabError(f"{folder.path / store.SPEC} is not what was measured; restore it, or measure anew.")
     # The stacks as they were planned when the run was measured, whatever the code's keys are by now.
     stacks = [planning.Stack(key, tuple(map(cells.__getitem__, ns)), tuple(ns)) for key, ns in record["stacks"]]
-    return spec, record, planning.Plan(record["key"], cells, tuple(stacks), record["content"])
+    resolved = record.get("resolved", {})
+    return spec, record, planning.Plan(record["key"], cells, tuple(stacks), record["content"], {}, resolved)
+
+
+def _as_measured(
+    experiment: Experiment, folder: store.Folder, spec: Any, record: Mapping[str, Any]
+) -> tuple[Any, tuple[Any, ...]]:
+    """The spec with all options as they were meant when the run of ``record`` was measured, and its cells.
+
+    Raises:
+        DnnlabError: that cannot be told any more.
+    """
+    resolved = record.get("resolved")
+    cells = tuple(spec.plan())
+    if resolved is None or planning.means(spec, cells, resolved):  # the first versions recorded no meaning
+        return spec, cells
+    try:
+        spec = build(experiment.spec.Spec, resolved["options"])
+        cells = tuple(spec.plan())
+        same = planning.means(spec, cells, resolved)
+    except UsageError:
+        same = False
+    if not same:
+        raise DnnlabError(
+            f"{folder.path} was measured when its options meant something else than in this version of dnnlab; its "
+            "tables and its page stay as they are, and the same command measures anew beside it."
+        )
+    return spec, cells
 
 
 def _own_record(folder: store.Folder) -> dict[str, Any]:

@@ -96,13 +96,16 @@ def _measure(
     done = journal.read()
     missing = [stack for stack in plan.stacks if not stack.complete(done) or done[stack.key].error]
     there = len(plan.cells) - sum(len(stack.cells) for stack in missing)
-    reopening.write_spec(folder, work.experiment, work.spec)
+    reopening.write_spec(folder, work.experiment, every(work.spec))
     folder.write_provenance(record)
     say(f"measuring {counted(len(plan.cells), 'cell')} on {record['machine']['device']}, into {folder.path}", how.quiet)
     if there:
         say(f"{there} of them are there already", how.quiet)
     for damage in journal.damage() if missing else ():
         say(f"line {damage.line} of {journal.path} is damaged ({damage.why}); what it held is measured again")
+    changes = provenance.changes(record["sessions"]) if missing else []
+    for change in changes:
+        say(f"warning: {change}.", how.quiet)
     workers, threads = side_by_side(plan, work.device)
     if workers > 1 and missing and how.engine == "auto":
         say(f"{workers} stacks side by side, {threads} {'thread' if threads == 1 else 'threads'} each", how.quiet)
@@ -120,6 +123,7 @@ def _measure(
     record["notes"] = [*record.get("notes", []), *work.spec.notes()]
     for note in record["notes"]:
         say(f"note: {note}.", how.quiet)
+    record["notes"] += provenance.changes(record["sessions"])
     folder.write_provenance(record)
     run = write_tables(work.experiment, work.spec, folder, plan, journal)
     record["sessions"][-1]["finished"] = now()
@@ -129,7 +133,13 @@ def _measure(
 
 
 def _begin(record: dict[str, Any], work: Work, plan: planning.Plan, command: str) -> dict[str, Any]:
-    """The provenance of a run that now begins or goes on."""
+    """The provenance of a run that now begins or goes on; versions and machine are those of its first session, and each
+    session has its own."""
+    here = {"versions": {**provenance.versions(), **plan.versions}, "machine": provenance.machine(work.device)}
+    first = {name: record.get(name) or value for name, value in here.items()}
+    sessions = record.get("sessions", [])
+    if sessions and "versions" not in sessions[0]:  # as earlier versions of dnnlab wrote them
+        sessions = [{**sessions[0], **{name: record.get(name, {}) for name in here}}, *sessions[1:]]
     return {
         "experiment": work.experiment.name,
         "key": plan.key,
@@ -138,10 +148,10 @@ def _begin(record: dict[str, Any], work: Work, plan: planning.Plan, command: str
         "options": every(work.spec),
         "cwd": os.getcwd(),
         "content": plan.content,
-        "versions": provenance.versions(),
-        "machine": provenance.machine(work.device),
+        "resolved": plan.resolved,
+        **first,
         "git": provenance.git(),
-        "sessions": [*record.get("sessions", []), {"command": command, "started": now(), "finished": None}],
+        "sessions": [*sessions, {"command": command, "started": now(), "finished": None, **here}],
         "stacks": [[stack.key, list(stack.numbers)] for stack in plan.stacks],
         "notes": [note for note in record.get("notes", []) if note.startswith(reopening.RECOVERED)],
     }

@@ -80,7 +80,7 @@ def run(
 
     monkeypatch.setattr(joblib, "cpu_count", lambda: cores)
     stacks = tuple(Stack(str(n), (Cell(n),), (n,)) for n in numbers)
-    plan = Plan("key", tuple(Cell(n) for n in numbers), stacks, {})
+    plan = Plan("key", tuple(Cell(n) for n in numbers), stacks, {}, {}, {})
     work = engine.Work(rooms, SimpleNamespace(), on, Place(folder))
     found = engine.entries(work, plan, stacks, past or {}, lambda share, cells: None)
     return {entry.stack: entry for _, entry in found}

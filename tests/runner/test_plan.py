@@ -1,5 +1,9 @@
 """Plans: every cell in one stack, and keys that are made of all that can change a number."""
 
+import importlib
+import json
+import re
+import sys
 from collections import Counter
 from dataclasses import replace
 
@@ -8,10 +12,13 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from dnnlab import memory
+from dnnlab.code import digests
+from dnnlab.code.digests import Reached
+from dnnlab.code.reach import Package, Reach
 from dnnlab.gradient_flow.spec import Spec
-from dnnlab.registry import find
+from dnnlab.registry import EXPERIMENTS, find
 from dnnlab.runner import plan as planning
-from dnnlab.runner import provenance
+from dnnlab.runner.options import build
 
 
 @pytest.fixture(autouse=True, scope="module")
@@ -69,21 +76,55 @@ def test_no_option_is_left_untried():
     assert not keys(make(trained)) & keys(make(replace(trained, every=2)))
 
 
-def test_device_code_and_torch_change_every_key(monkeypatch):
+@pytest.mark.parametrize("other", [Reached("other", {}), Reached("code", {"torch": "9.9"})])
+def test_device_code_and_versions_change_every_key(other, monkeypatch):
+    monkeypatch.setattr(digests, "of", lambda roots: Reached("code", {"torch": "2.0"}))
     plan = make(BASE)
-    assert not keys(plan) & keys(make(BASE, "cuda"))
-    monkeypatch.setattr(planning, "code_digest", lambda parts: "other code")
-    assert not keys(plan) & keys(make(BASE))
-    monkeypatch.undo()
     assert keys(plan) == keys(make(BASE))
-    monkeypatch.setattr(planning.importlib.metadata, "version", lambda name: "9.9")
+    assert not keys(plan) & keys(make(BASE, "cuda"))
+    monkeypatch.setattr(digests, "of", lambda roots: other)
     assert not keys(plan) & keys(make(BASE))
 
 
-def test_code_that_only_shows_is_not_in_the_key():
-    shown_by = ("summary.py", "figures.py", "words.py", "theory.py")
-    assert not any(part.endswith(shown_by) for part in GRADIENT_FLOW.spec.MEASURED_BY)
-    assert provenance.code_digest(GRADIENT_FLOW.spec.MEASURED_BY) != provenance.code_digest(["."])
+@pytest.mark.parametrize(
+    ("name", "options", "default", "other"),
+    [
+        ("dead-relu", {}, "taken_steps", property(lambda spec: spec.steps or 300)),
+        ("dead-relu", {}, "depths", property(lambda spec: spec.depth or (7,))),
+        ("compress", {}, "meant_preset", property(lambda spec: spec.preset or "mobile")),
+    ],
+)
+def test_another_default_changes_every_key(name, options, default, other, monkeypatch):
+    """Even if the code that says so were in no key."""
+    experiment = find(name)
+    spec = build(experiment.spec.Spec, options)
+    monkeypatch.setattr(digests, "of", lambda roots: Reached("code", {}))
+    before = planning.make(experiment, spec, "cpu")
+    monkeypatch.setattr(experiment.spec.Spec, default, other)
+    spec = build(experiment.spec.Spec, options)
+    assert not keys(before) & keys(planning.make(experiment, spec, "cpu"))
+    assert not planning.means(spec, spec.plan(), before.resolved)
+    as_meant = build(experiment.spec.Spec, before.resolved["options"])
+    assert planning.means(as_meant, as_meant.plan(), json.loads(json.dumps(before.resolved)))
+
+
+def test_what_only_shows_is_in_no_key():
+    for experiment in EXPERIMENTS.values():
+        options = {"compare-arch": {"arch": ["resnet20"]}, "check": {"statement": ["1 = 1"]}}.get(experiment.name, {})
+        spec = build(experiment.spec.Spec, options)
+        reach = Reach(Package(digests.PACKAGE), planning.roots(experiment, spec, spec.plan()), digests.BEYOND)
+        shows = re.compile(r"dnnlab\.(cli|terminal|stops|report|completion|reproduce).*|.*\.(words|figures|artifacts)")
+        assert not list(filter(shows.fullmatch, reach.modules))
+        assert all(name in KNOWN_UNKNOWNS for name in reach.unknown)
+
+
+KNOWN_UNKNOWNS = {
+    "dnnlab.nets.own:imported": "a user's own module, whose digest is in the content",
+    "dnnlab.nets.own:_from_library": "torchvision or timm, whose version is in the content",
+    "dnnlab.runner.experiment:Experiment._room": "the experiment's own room, where the key begins",
+}
+"""What measuring imports that its source does not name, and what is in the key instead. Elsewhere the name of a module
+stands in the source, as in ``import_module("dnnlab.data.idx")`` or ``import_module(f"dnnlab.rooms.{x}")``."""
 
 
 def test_changed_data_change_every_key(tmp_path):
@@ -114,6 +155,7 @@ def test_a_changed_model_and_changed_weights_change_every_key(tmp_path, monkeypa
     assert not keys(before_loaded) & keys(make(loaded))
     assert keys(before) == keys(make(plain))
     file.write_text(file.read_text() + "# changed\n")
+    importlib.reload(sys.modules["model_for_plan"])
     assert not keys(before) & keys(make(plain))
 
 

@@ -2,18 +2,14 @@
 
 import json
 import platform
-import subprocess
-import sys
-from pathlib import Path
 
 import pytest
 import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
-from dnnlab.registry import EXPERIMENTS
 from dnnlab.runner import provenance
-from dnnlab.runner.provenance import code_digest, digest
+from dnnlab.runner.provenance import digest
 
 plain = st.recursive(
     st.none() | st.booleans() | st.integers() | st.text(),
@@ -35,66 +31,35 @@ def test_the_order_of_a_dictionary_does_not_count(content):
 
 @pytest.fixture
 def package(tmp_path, monkeypatch):
-    """A package of two parts in the place of dnnlab."""
-    for name in ("nets/a.py", "nets/deep/b.py", "alone.py", "other.py"):
-        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
-        (tmp_path / name).write_text("x = 1\n")
+    """An empty package in the place of dnnlab."""
     monkeypatch.setattr(provenance, "_PACKAGE", tmp_path)
     return tmp_path
 
 
-PARTS = ("nets", "alone.py")
+SESSION = {"versions": {"numpy": "2.1", "torch": "2.0"}, "machine": {"threads": 2, "cpu_capability": "AVX2"}}
 
 
-@pytest.mark.parametrize("file", ["nets/a.py", "nets/deep/b.py", "alone.py", "nets/new.py"])
-def test_code_that_measures_counts(package, file):
-    before = code_digest(PARTS)
-    (package / file).write_text("x = 2\n")
-    assert code_digest(PARTS) != before
+def test_sessions_that_are_alike_are_not_told():
+    old = {"command": "dnnlab nas"}  # as earlier versions wrote them
+    assert provenance.changes([SESSION]) == []
+    assert provenance.changes([old, SESSION, SESSION]) == []
 
 
-def test_other_code_and_other_files_do_not_count(package):
-    before = code_digest(PARTS)
-    (package / "other.py").write_text("x = 2\n")
-    (package / "nets" / "notes.txt").write_text("x")
-    (package / "nets" / "a.pyc").write_bytes(b"x")
-    assert code_digest(PARTS) == before
-    assert code_digest(("nets", "other.py")) != before
-
-
-def test_a_renamed_file_counts(package):
-    before = code_digest(PARTS)
-    (package / "nets" / "a.py").rename(package / "nets" / "c.py")
-    assert code_digest(PARTS) != before
-
-
-@pytest.mark.parametrize("experiment", EXPERIMENTS.values(), ids=lambda e: e.name)
-def test_an_experiment_names_all_that_measures(experiment):
-    """Whatever is imported to measure is part of the key, unless it only runs, shows or asks."""
-    code = (
-        f"import sys, {experiment.package}.measure\n"
-        "print(*(m.__file__ for n, m in sys.modules.items() if n.startswith('dnnlab.') and m.__file__))"
-    )
-    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
-    parts = experiment.spec.MEASURED_BY
-    named = {f for part in parts for f in [provenance._PACKAGE / part, *(provenance._PACKAGE / part).rglob("*.py")]}
-    aside = (
-        "atomic.py",
-        "errors.py",
-        "memory.py",
-        "terminal.py",
-        "toml.py",
-        "registry.py",
-        "spec.py",
-        "training/configuration.py",
-    )
-    for file in map(Path, done.stdout.split()):
-        place = file.relative_to(provenance._PACKAGE).as_posix()
-        shows = place.startswith(("runner/", "report/")) or place.endswith(aside) or file.name == "__init__.py"
-        assert shows or file in named, place
-    for part in parts:
-        assert (provenance._PACKAGE / part).exists()
-        assert code_digest([part]) != code_digest([])
+@pytest.mark.parametrize(
+    ("change", "told"),
+    [
+        ({"versions": {"numpy": "2.2", "torch": "2.0"}}, "numpy 2.2 instead of 2.1"),
+        ({"versions": {"torch": "2.0"}}, "numpy absent instead of 2.1"),
+        ({"machine": {"threads": 1, "cpu_capability": "AVX2"}}, "threads 1 instead of 2"),
+        (
+            {"machine": {"threads": 1, "cpu_capability": "AVX512"}},
+            "threads 1 instead of 2 and cpu capability AVX512 instead of AVX2",
+        ),
+    ],
+)
+def test_in_what_a_later_session_differs_is_told_once(change, told):
+    (sentence,) = provenance.changes([SESSION, SESSION | change, SESSION | change])
+    assert sentence.startswith(f"it went on under {told}, so that")
 
 
 def test_versions_and_machine_are_those_of_this_process():

@@ -1,0 +1,111 @@
+"""The digest of dnnlab's own code that some of it reaches, and the versions of the libraries that this code imports.
+
+Reading all sources as trees takes half a second, so that what came out is kept in the user's cache, under a digest of
+the bytes of all sources.
+"""
+
+import contextlib
+import functools
+import hashlib
+import importlib.metadata
+import importlib.util
+import json
+import sys
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import dnnlab
+from dnnlab import atomic
+from dnnlab.code.reach import Package, Reach
+
+PACKAGE = Path(dnnlab.__file__).parent
+BEYOND = ("dnnlab.runner.call", "dnnlab.code")
+"""What no measurement enters: a call from Python, which starts one, and what makes keys."""
+
+
+@dataclass(frozen=True)
+class Reached:
+    """What code reaches."""
+
+    digest: str
+    """SHA-256 of its definitions."""
+    versions: Mapping[str, str]
+    """Of the libraries that it imports; empty where one is not installed."""
+
+    @property
+    def identity(self) -> list[Any]:
+        """Both as JSON."""
+        return [self.digest, dict(self.versions)]
+
+
+@functools.cache
+def of(roots: tuple[str, ...]) -> Reached:
+    """What the ``roots`` reach, each written as `Reach` takes it."""
+    cache = _Cache()
+    digest, libraries = cache.reached(roots)
+    return Reached(digest, versions(libraries, cache))
+
+
+def bytes_of_all() -> str:
+    """SHA-256 of all of dnnlab's sources."""
+    total = hashlib.sha256()
+    for file in sorted(PACKAGE.rglob("*.py")):
+        total.update(f"{file.relative_to(PACKAGE).as_posix()}\0".encode())
+        total.update(file.read_bytes() + b"\0")
+    return total.hexdigest()
+
+
+def versions(libraries: Iterable[str], cache: "_Cache | None" = None) -> dict[str, str]:
+    """The versions of ``libraries``, given by the names under which they are imported, by the names under which they
+    are installed; empty where one is not there."""
+    cache = cache or _Cache()
+    found = {}
+    for library in sorted(libraries):
+        distribution = cache.distribution(library) if importlib.util.find_spec(library) else ""
+        try:
+            found[distribution or library] = importlib.metadata.version(distribution) if distribution else ""
+        except importlib.metadata.PackageNotFoundError:
+            found[library] = ""
+    return found
+
+
+class _Cache:
+    """What was found out before about the same sources."""
+
+    def __init__(self) -> None:
+        import platformdirs
+
+        self.file = platformdirs.user_cache_path("dnnlab") / "code.json"
+        key = [bytes_of_all(), str(PACKAGE), *map(str, sys.version_info[:2])]
+        self.held: dict[str, Any] = {"key": key, "reached": {}, "distributions": {}}
+        with contextlib.suppress(OSError, ValueError):
+            held = json.loads(self.file.read_bytes())
+            if isinstance(held, dict) and held.get("key") == key and held.keys() == self.held.keys():
+                self.held = held
+
+    def reached(self, roots: tuple[str, ...]) -> tuple[str, list[str]]:
+        """The digest of what ``roots`` reach, and the libraries."""
+        name = " ".join(sorted(roots))
+        if name not in self.held["reached"]:
+            reach = Reach(Package(PACKAGE), roots, BEYOND)
+            self.held["reached"][name] = [reach.digest, sorted(reach.libraries)]
+            self._write()
+        digest, libraries = self.held["reached"][name]
+        return digest, libraries
+
+    def distribution(self, library: str) -> str:
+        """What is installed under the name by which ``library`` is imported."""
+        if library not in self.held["distributions"]:
+            # Slow: it looks at the files of everything that is installed.
+            found = importlib.metadata.packages_distributions()
+            self.held["distributions"] |= {name: names[0] for name, names in found.items()}
+            self.held["distributions"].setdefault(library, "")
+            self._write()
+        return str(self.held["distributions"][library])
+
+    def _write(self) -> None:
+        with contextlib.suppress(OSError):  # it is worked out again next time
+            self.file.parent.mkdir(parents=True, exist_ok=True)
+            atomic.write(self.file, json.dumps(self.held).encode())
