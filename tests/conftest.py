@@ -57,6 +57,11 @@ FORKED.set_forkserver_preload(
     [
         "dnnlab.cli",
         "dnnlab.runner.run",
+        # What PyTorch's first optimiser loads, and its first export.
+        "torch._dynamo",
+        "torch.export._trace",
+        "torch.onnx._internal.exporter._core",
+        "onnxscript.function_libs.torch_lib.ops",
         *(
             f"dnnlab.{experiment}.{room}"
             for experiment in ("gradient_flow", "dead_relu", "compare_arch", "compress", "nas")
@@ -144,6 +149,18 @@ def short_timings(monkeypatch):
     monkeypatch.setattr(speed, "ROUNDS", 2)
     monkeypatch.setattr(speed, "_PRODUCT", 64)
     monkeypatch.setattr(speed, "_LONGEST_WARM_UP", 5)
+
+
+@pytest.fixture
+def blank_figures(monkeypatch):
+    """Figures are drawn as ever, and each is saved as an empty one, for tests that do not look at them: their layout
+    takes most of the time of a small run."""
+    from matplotlib.figure import Figure
+
+    from dnnlab.report import figures
+
+    save = figures.save
+    monkeypatch.setattr(figures, "save", lambda figure, stem: save(Figure(figsize=(1, 1)), stem))
 
 
 @pytest.fixture

@@ -95,7 +95,7 @@ def test_a_run_and_the_same_again(dnnlab, tmp_path):
         assert (folder / name).read_bytes() == (twin / name).read_bytes()
 
 
-def test_json_is_alone_and_strict(dnnlab):
+def test_json_is_alone_and_strict(dnnlab, blank_figures):
     done = dnnlab(*SMALL, "--act", "relu", "--norm", "none,batch", "--json")
 
     def refuse(constant):
@@ -120,7 +120,7 @@ def test_files_follow_the_schema(dnnlab):
     assert (cells.query("layer > 0 and step < 4")["update_ratio"] > 0).all()
 
 
-def test_expectations_set_the_exit_code(dnnlab):
+def test_expectations_set_the_exit_code(dnnlab, blank_figures):
     assert dnnlab(*SMALL, "--act", "sigmoid", "--expect", "vanishing").code == 0
     missed = dnnlab(*SMALL, "--act", "sigmoid", "--expect", "healthy")
     assert missed.code == 1
@@ -139,7 +139,7 @@ def test_under_three_seeds_there_is_no_verdict(dnnlab):
     assert rows[0]["verdict"] == "undecided"
 
 
-def test_recipe_command_and_python_are_one_run(dnnlab, tmp_path):
+def test_recipe_command_and_python_are_one_run(dnnlab, blank_figures, tmp_path):
     by_command = json.loads(dnnlab(*SMALL, "--act", "tanh", "--json").out)["run"]
     recipe = tmp_path / "mine.toml"
     recipe.write_text('experiment = "gradient-flow"\n[options]\nact = "tanh"\nwidth = 8\ndepth = [5]\nseeds = 3\n')
@@ -154,7 +154,7 @@ def test_recipe_command_and_python_are_one_run(dnnlab, tmp_path):
     assert by_python.__rich__().row_count == 1
 
 
-def test_show_runs_and_diff(dnnlab, tmp_path):
+def test_show_runs_and_diff(dnnlab, blank_figures, tmp_path):
     a, b = (
         json.loads(dnnlab(*SMALL, "--act", "tanh", "--seed", s, "--name", f"n{s}", "--json").out)["run"] for s in (0, 9)
     )
@@ -375,7 +375,9 @@ def test_a_dry_run_is_json_too(dnnlab, tmp_path):
     assert not (tmp_path / "results").exists()
 
 
-def test_a_finished_run_that_lost_its_journal_is_shown_while_its_tables_last_and_then_measured_again(dnnlab):
+def test_a_finished_run_that_lost_its_journal_is_shown_while_its_tables_last_and_then_measured_again(
+    dnnlab, blank_figures
+):
     first = dnnlab(*SMALL)
     (folder,) = Path("results/gradient-flow").iterdir()
     bytes_before = (folder / "cells.csv").read_bytes()
@@ -390,7 +392,7 @@ def test_a_finished_run_that_lost_its_journal_is_shown_while_its_tables_last_and
     assert (folder / "cells.csv").read_bytes() == bytes_before
 
 
-def test_the_list_of_runs_says_what_each_is_up_to(dnnlab):
+def test_the_list_of_runs_says_what_each_is_up_to(dnnlab, blank_figures):
     dnnlab(*SMALL, "--name", "done")
     dnnlab(*SMALL, "--act", "tanh", "--name", "broken-off")
     dnnlab(*SMALL, "--act", "gelu", "--name", "unreadable")

@@ -186,7 +186,9 @@ CHANGES += [(SMALL, name, change) for name, change in OF_LAYERS.items()]
 
 
 @pytest.mark.parametrize(("command", "name", "change"), CHANGES, ids=lambda value: value if type(value) is str else "")
-def test_a_journal_with_right_checksums_and_wrong_content_is_measured_again_there(command, name, change, a_run, dnnlab):
+def test_a_journal_with_right_checksums_and_wrong_content_is_measured_again_there(
+    command, name, change, a_run, dnnlab, blank_figures
+):
     folder = a_run(command)
     journal, tables = folder / "journal.jsonl", [folder / "cells.csv", folder / "summary.csv"]
     whole = [table.read_bytes() for table in tables]
@@ -315,7 +317,7 @@ def test_a_second_change_of_a_spec_does_not_cost_the_first(a_run, dnnlab):
     assert [file.read_text() for file in sorted(folder.glob("spec.changed*"))] == ["first", "second"]
 
 
-def test_what_came_out_of_a_run_and_changed_is_said(dnnlab, tmp_path):
+def test_what_came_out_of_a_run_and_changed_is_said(dnnlab, blank_figures, tmp_path):
     assert dnnlab("nas", "--budget", 3, "--finalists", 1, "--retrain", 1, "--epochs", 1, "--seeds", 1, "--strategy",
                   "random", "--quiet").code == 0  # fmt: skip
     (found,) = (tmp_path / "results").glob("nas/*/artifacts/random*.toml")

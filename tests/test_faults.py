@@ -30,11 +30,12 @@ COMMANDS = {
             "1", "--seeds", "2", "--quiet", "--engine", "processes:2"),
 }  # fmt: skip
 FEW = {
-    "gradient-flow": ("gradient-flow", "--act", "sigmoid,relu", "--depth", "3,4", "--norm", "none,batch", *SMALL),
-    "dead-relu": ("dead-relu", "--remedies", "--depth", "3,4", *SMALL),
+    "gradient-flow": ("gradient-flow", "--act", "sigmoid,relu", "--depth", "3,4", "--norm", "none,batch", *SMALL[:-1],
+                      "8"),
+    "dead-relu": ("dead-relu", "--remedies", "--depth", "3,4", *SMALL[:-1], "8"),
     "compare-arch": ("compare-arch", "--preset", "shallow-deep", "--budget", "steps=3", "--seeds", "1", "--quiet"),
     "compress": ("compress", "--arch", "mlp1:width=0.1", "--chain", "prune:0.8@1 > code", "--epochs", "1", "--seeds",
-                 "2", "--train-size", "300", "--quiet"),
+                 "1", "--train-size", "300", "--quiet"),
     "nas": ("nas", "--strategy", "evolution,rl", "--budget", "8", "--epochs", "1", "--finalists", "1", "--retrain", "1",
             "--seeds", "2", "--train-size", "300", "--quiet"),
 }  # fmt: skip
@@ -59,9 +60,13 @@ def tables(out):
 
 
 FORKED = """
+from matplotlib.figure import Figure
 from dnnlab.__main__ import main
+from dnnlab.report import figures
 from dnnlab.runner import speed
 speed.ROUNDS, speed._PRODUCT, speed._LONGEST_WARM_UP = 2, 64, 5  # no table here has a time in it
+save = figures.save
+figures.save = lambda figure, stem: save(Figure(figsize=(1, 1)), stem)  # and no figure is looked at
 main()
 """
 
@@ -99,7 +104,7 @@ def kill_and_finish(dnnlab, start, command, tmp_path, kills):
 
 
 @pytest.mark.parametrize("experiment", COMMANDS)
-def test_a_few_kills(experiment, dnnlab, forked, short_timings, tmp_path):
+def test_a_few_kills(experiment, dnnlab, forked, short_timings, blank_figures, tmp_path):
     pytest.importorskip("constriction", reason="needs the extra: pip install 'dnnlab[compress]'")
     start = functools.partial(forked, code=FORKED)
     kill_and_finish(dnnlab, start, FEW[experiment], tmp_path, 3 if experiment in ("gradient-flow", "dead-relu") else 1)
@@ -128,7 +133,7 @@ def disk(tmp_path):
 
 
 @pytest.mark.filterwarnings("default:.*cut short")
-def test_a_disk_that_fills_up_in_the_middle_of_a_run_loses_nothing(disk, dnnlab, tmp_path):
+def test_a_disk_that_fills_up_in_the_middle_of_a_run_loses_nothing(disk, dnnlab, blank_figures, tmp_path):
     place, remount = disk
     command = FEW["dead-relu"]
     unbroken = tmp_path / "unbroken"
@@ -164,8 +169,12 @@ def test_a_disk_that_cannot_be_written_to_is_said_and_still_read(disk, dnnlab):
 
 STOPS = """
 import os, signal
+from matplotlib.figure import Figure
 from dnnlab.__main__ import main
+from dnnlab.report import figures
 from dnnlab.runner.journal import Writer
+save = figures.save
+figures.save = lambda figure, stem: save(Figure(figsize=(1, 1)), stem)
 append = Writer.append
 def once(writer, entry):
     Writer.append = append
@@ -174,7 +183,7 @@ def once(writer, entry):
 Writer.append = once
 main()
 """
-"""The program, which stops itself as soon as it has measured something."""
+"""The program, which stops itself as soon as it has measured something, and whose figures are blank."""
 
 
 def test_the_same_command_twice_at_once_measures_once(dnnlab, forked, until, tmp_path):
@@ -191,7 +200,7 @@ def test_the_same_command_twice_at_once_measures_once(dnnlab, forked, until, tmp
     assert len(stacks) == len(set(stacks))
 
 
-def test_a_clock_that_goes_back_changes_nothing(dnnlab, monkeypatch, tmp_path):
+def test_a_clock_that_goes_back_changes_nothing(dnnlab, blank_figures, monkeypatch, tmp_path):
     arguments = ("gradient-flow", "--act", "tanh,relu,sigmoid", "--width", 8, "--depth", 5, "--seeds", 3)
     assert dnnlab(*arguments, "--out", "unbroken").code == 0
     append, now, calls = journal.Writer.append, running.now, []

@@ -279,7 +279,7 @@ def test_statements_of_any_nesting_and_size_are_one_sentence(statement, dnnlab):
 @pytest.mark.filterwarnings("default:.*cut short")
 @pytest.mark.parametrize("name", ["journal.jsonl", "provenance.json", "spec.toml"])
 @pytest.mark.parametrize("damage", ["cut", "noise", "empty"])
-def test_damaged_runs(name, damage, whole_run, dnnlab, tmp_path):
+def test_damaged_runs(name, damage, whole_run, dnnlab, blank_figures, tmp_path):
     folder = shutil.copytree(whole_run, tmp_path / "kept" / "gradient-flow" / whole_run.name)
     file = folder / name
     whole = file.read_bytes()

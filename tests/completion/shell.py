@@ -3,10 +3,11 @@
 import os
 import pty
 import select
+import shlex
 import shutil
 import signal
-import sys
 import time
+from collections.abc import Sequence
 from pathlib import Path
 
 import pytest
@@ -35,15 +36,16 @@ COMMANDS = {"bash": ["bash", "--noprofile", "-i"], "zsh": ["zsh", "-i"]}
 
 
 class Shell:
-    """An interactive shell in ``folder``, with ``dnnlab`` on its path and ``more`` read when it starts."""
+    """An interactive shell in ``folder``, with ``dnnlab`` on its path and ``more`` read when it starts; ``command``
+    is what ``dnnlab`` runs."""
 
-    def __init__(self, name: str, home: Path, folder: Path, more: str) -> None:
+    def __init__(self, name: str, home: Path, folder: Path, more: str, command: Sequence[str]) -> None:
         if shutil.which(name) is None:
             pytest.skip(f"{name} is not installed")
         self.home = home
         program = home / "bin" / "dnnlab"
         program.parent.mkdir(parents=True)
-        program.write_text(f'#!/bin/sh\nexec "{sys.executable}" -m dnnlab "$@"\n')
+        program.write_text(f'#!/bin/sh\nexec {shlex.join(command)} "$@"\n')
         program.chmod(0o755)
         start = home / FILES[name]
         before = start.read_text() if start.exists() else ""

@@ -11,6 +11,7 @@ import pytest
 
 from dnnlab.completion import shells
 
+from . import served
 from .shell import Shell
 
 NAMES = [
@@ -40,10 +41,20 @@ def _run_of(folder):
     (folder / "journal.jsonl").write_text("")
 
 
+@pytest.fixture(scope="module")
+def program(tmp_path_factory):
+    """The command of a program that is served, so that no Tab waits for imports."""
+    address = tmp_path_factory.mktemp("at") / "s"
+    command = [sys.executable, served.__file__, str(address)]
+    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE) as server:
+        assert server.stdout.readline() == b"ready\n"
+        yield [command[0], "-I", "-S", *command[1:], "--"]
+
+
 @pytest.fixture(scope="module", params=["bash", "zsh"])
-def shell(request, place, tmp_path_factory):
+def shell(request, place, program, tmp_path_factory):
     script = shells.SCRIPTS[request.param]
-    shell = Shell(request.param, tmp_path_factory.mktemp("home"), place, script)
+    shell = Shell(request.param, tmp_path_factory.mktemp("home"), place, script, program)
     yield shell
     shell.close()
 
@@ -152,7 +163,7 @@ def test_installed_twice_it_is_there_once_and_works_in_the_next_shell(name, plac
     first, second = start.read_text().splitlines()
     assert first == "true  # without an end of line"
     assert Path(shlex.split(second)[1]).read_text().strip() == shells.SCRIPTS[name]
-    shell = Shell(name, home, place, "")
+    shell = Shell(name, home, place, "", [sys.executable, "-m", "dnnlab"])
     assert shell.press("dnnlab show sig\t") == "dnnlab show sigmoid-20-0123456789 "
     shell.close()
 

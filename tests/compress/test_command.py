@@ -91,7 +91,7 @@ def same(a, b):
 
 @pytest.mark.parametrize("options", [{"controls": True}, {"max_drop": 5.0, "trials": 3}])
 def test_a_chain_that_goes_on_gives_the_rows_of_an_unbroken_one(options, tmp_path):
-    asked = {"arch": "lenet300:width=0.1", "chain": [CHAIN], "seeds": 1, "epochs": 2, "recover": 1} | options
+    asked = {"arch": "lenet300:width=0.05", "chain": [CHAIN], "seeds": 1, "epochs": 1, "train_size": 300} | options
     spec = build(Spec, asked)
     cell = spec.plan()[1]
     whole = list(measure.steps([cell], spec, "cpu", Place(tmp_path / "a" / "compress" / "x"), []))
@@ -102,7 +102,7 @@ def test_a_chain_that_goes_on_gives_the_rows_of_an_unbroken_one(options, tmp_pat
         same(whole[number:], rest)
 
 
-def test_a_search_stops_at_the_drop_that_is_allowed(dnnlab):
+def test_a_search_stops_at_the_drop_that_is_allowed(dnnlab, blank_figures):
     arguments = (*SMALL, "--chain", "prune:0.5@2 > share:4bit@1 > code", "--max-drop", 8, "--trials", 4, "--json")
     done = dnnlab(*arguments)
     assert done.code == 0, done.err
@@ -115,14 +115,14 @@ def test_a_search_stops_at_the_drop_that_is_allowed(dnnlab):
     assert final["bytes"] == allowed["bytes"].min()
 
 
-def test_a_search_for_a_ratio_reaches_it(dnnlab):
+def test_a_search_for_a_ratio_reaches_it(dnnlab, blank_figures):
     done = dnnlab(*SMALL, "--chain", "prune:0.5@1 > share:4bit@1 > code", "--target", "30x", "--trials", 4, "--json")
     cells = table(json.loads(done.out)["run"], "cells.csv")
     final = cells[cells["role"] == "chain"].iloc[-1]
     assert 30 <= final["ratio"] < 60
 
 
-def test_seeds_that_find_different_amounts_are_one_row(dnnlab):
+def test_seeds_that_find_different_amounts_are_one_row(dnnlab, blank_figures):
     done = dnnlab(*SMALL[:-1], 3, "--method", "prune", "--max-drop", 1, "--trials", 5, "--json")
     answer = json.loads(done.out)
     chains = table(answer["run"], "cells.csv").query("role == 'chain'")["chain"]
@@ -131,7 +131,7 @@ def test_seeds_that_find_different_amounts_are_one_row(dnnlab):
     assert summary["seeds"].tolist() == [3]
 
 
-def test_a_trial_that_takes_out_too_much_is_one_that_is_too_strong(dnnlab):
+def test_a_trial_that_takes_out_too_much_is_one_that_is_too_strong(dnnlab, blank_figures):
     """No layer loses more than nine tenths of its channels, so that 20 times fewer MACs cannot be had."""
     done = dnnlab(*SMALL, "--chain", "structured:2x@1", "--target", "1000x", "--trials", 3, "--json")
     assert done.code == 0, done.err
@@ -139,7 +139,7 @@ def test_a_trial_that_takes_out_too_much_is_one_that_is_too_strong(dnnlab):
     assert len(trials) == 3
 
 
-def test_a_changed_file_of_a_network_is_another_network(dnnlab, tmp_path):
+def test_a_changed_file_of_a_network_is_another_network(dnnlab, blank_figures, tmp_path):
     """Not the run, nor a checkpoint, of what the file said before."""
     parameters = []
     for width in (16, 64):
@@ -152,7 +152,7 @@ def test_a_changed_file_of_a_network_is_another_network(dnnlab, tmp_path):
     assert parameters[1] > 3 * parameters[0]
 
 
-def test_networks_that_have_no_widths_have_no_small_twin(dnnlab, tmp_path):
+def test_networks_that_have_no_widths_have_no_small_twin(dnnlab, blank_figures, tmp_path):
     file = tmp_path / "net.toml"
     file.write_text('space = "mlp"\n[choices]\ndepth = 1\n"width.1" = 16\n"act.1" = "relu"\n')
     arguments = ("compress", "--arch", file, "--epochs", 1, "--recover", 1, "--seeds", 1)
@@ -178,7 +178,7 @@ assert "torch" not in sys.modules
 """
 
 
-def test_every_method_on_a_users_residual_and_depthwise_network(dnnlab, tmp_path, monkeypatch):
+def test_every_method_on_a_users_residual_and_depthwise_network(dnnlab, blank_figures, tmp_path, monkeypatch):
     """From a state dict to files that load with onnxruntime and numpy alone, or into the factory."""
     (tmp_path / "nets_for_compress.py").write_text(MODELS)
     monkeypatch.setattr(sys, "path", [*sys.path, str(tmp_path)])

@@ -69,7 +69,7 @@ def test_promised_columns_and_born_columns():
     assert names["--born"][:9] == [*born, "upper_bound"]
 
 
-def test_remedies_are_a_table_whose_rows_have_n_interval_and_verdict(dnnlab):
+def test_remedies_are_a_table_whose_rows_have_n_interval_and_verdict(dnnlab, blank_figures):
     rows = json.loads(dnnlab(*SMALL, "--lr", 1, "--remedies", "--json").out)["summary"]
     assert len(rows) == 10
     assert rows[0]["remedy"] == "none"
@@ -78,7 +78,7 @@ def test_remedies_are_a_table_whose_rows_have_n_interval_and_verdict(dnnlab):
         assert row["verdict"]
 
 
-def test_recipe_command_and_python_are_one_run(dnnlab, tmp_path):
+def test_recipe_command_and_python_are_one_run(dnnlab, blank_figures, tmp_path):
     import dnnlab as package
 
     by_command = json.loads(dnnlab(*SMALL, "--json").out)["run"]
@@ -89,7 +89,7 @@ def test_recipe_command_and_python_are_one_run(dnnlab, tmp_path):
     assert json.loads(repeated.out)["run"] == by_command
 
 
-def test_two_runs_of_born_nets_can_be_compared(dnnlab):
+def test_two_runs_of_born_nets_can_be_compared(dnnlab, blank_figures):
     first = json.loads(dnnlab("dead-relu", "--born", "--width", "3,4", "--nets", 400, "--json").out)["run"]
     second = json.loads(dnnlab("dead-relu", "--born", "--width", "3,4", "--nets", 400, "--seed", 1, "--json").out)[
         "run"

@@ -78,11 +78,11 @@ def test_drawings_of_every_space_can_be_read():
         assert faults(picture.figure) == []
 
 
-def test_one_worker_and_two_find_the_same(dnnlab):
+def test_this_process_and_two_others_find_the_same(dnnlab, blank_figures):
     found = []
-    for workers in (1, 2):
-        engine = ("--engine", f"processes:{workers}", "--out", f"with{workers}")
-        done = dnnlab(*SMALL, "--strategy", "evolution", "--seeds", 2, *engine, "--json")
+    for engine in ("inline", "processes:2"):
+        options = ("--engine", engine, "--out", engine.partition(":")[0])
+        done = dnnlab(*SMALL, "--strategy", "evolution", "--seeds", 2, *options, "--json")
         assert done.code == 0, done.err
         tables = frames(json.loads(done.out)["run"])
         found.append([table.drop(columns="seconds") for table in tables.values()])
@@ -90,7 +90,7 @@ def test_one_worker_and_two_find_the_same(dnnlab):
         pd.testing.assert_frame_equal(one, two)
 
 
-def test_the_readmes_space_in_under_twenty_lines(dnnlab, tmp_path, monkeypatch):
+def test_the_readmes_space_in_under_twenty_lines(dnnlab, blank_figures, tmp_path, monkeypatch):
     monkeypatch.setattr(sys, "path", [*sys.path])
     root = Path(__file__).parents[2]
     for document in ("README.md", "docs/nas.md"):
@@ -103,7 +103,7 @@ def test_the_readmes_space_in_under_twenty_lines(dnnlab, tmp_path, monkeypatch):
         assert json.loads(done.out)["summary"][-1]["test"] > 0
 
 
-def test_what_is_found_goes_into_compare_arch_and_python(dnnlab, tmp_path):
+def test_what_is_found_goes_into_compare_arch_and_python(dnnlab, blank_figures, tmp_path):
     import dnnlab as package
 
     run = package.nas(epochs=1, budget="8", finalists=1, retrain=1, seeds=1, strategy="random", quiet=True)

@@ -13,25 +13,28 @@ from torch.utils.flop_counter import FlopCounterMode
 from dnnlab.errors import UsageError
 from dnnlab.nets.blocks import BasicBlock, Bottleneck, Style
 from dnnlab.nets.catalogue import create_model
-from dnnlab.nets.cost import Cost, cost, costs, count
+from dnnlab.nets.cost import Cost, cost, count
 from dnnlab.nets.members import MEMBERS
 from dnnlab.nets.meta import Skeleton, Tally
 
 
-def pytorch_macs(model, size, chans=3):
-    """Half the operations that PyTorch counts on the meta device: of a forward pass, and of training."""
+def pytorch_macs(model, size, training=False):
+    """Half the operations that PyTorch counts on the meta device: of a forward pass, and of ``training``, if it is
+    asked for."""
     model = model.to("meta").eval()
-    with FlopCounterMode(display=False) as counter:
-        out = model(torch.empty(1, chans, size, size, device="meta"))
+    with FlopCounterMode(display=False) as counter, torch.set_grad_enabled(training):
+        out = model(torch.empty(1, 3, size, size, device="meta"))
         forward = counter.get_total_flops()
-        out.sum().backward()
+        if training:
+            out.sum().backward()
     return forward / 2, counter.get_total_flops() / 2
 
 
 def test_the_whole_catalogue_is_counted_without_loading_the_compiler():
     code = (
-        "import sys; from dnnlab.nets.cost import costs; from dnnlab.nets.members import MEMBERS; "
-        "assert costs().keys() == MEMBERS.keys(); sys.exit('sympy' in sys.modules or 'torch._dynamo' in sys.modules)"
+        "import sys; from dnnlab.nets.cost import cost, costs; from dnnlab.nets.members import MEMBERS; "
+        "found = costs(); assert found.keys() == MEMBERS.keys(); assert found['resnet50'] == cost('resnet50'); "
+        "sys.exit('sympy' in sys.modules or 'torch._dynamo' in sys.modules)"
     )
     subprocess.run([sys.executable, "-c", code], check=True)
 
@@ -40,11 +43,12 @@ def test_the_whole_catalogue_is_counted_without_loading_the_compiler():
 def test_macs_are_those_that_pytorch_counts(name):
     with Skeleton():
         model = create_model(name)
-    forward, training = pytorch_macs(model, MEMBERS[name].input_size)
-    assert cost(name).macs == forward
     # PyTorch counts the weights' gradient of a grouped convolution as if it had one group.
-    if not any(m.groups > 1 for m in model.modules() if isinstance(m, nn.modules.conv._ConvNd)):
-        assert cost(name).training_macs == training
+    training = not any(m.groups > 1 for m in model.modules() if isinstance(m, nn.modules.conv._ConvNd))
+    expected, counted = pytorch_macs(model, MEMBERS[name].input_size, training), cost(name)
+    assert counted.macs == expected[0]
+    if training:
+        assert counted.training_macs == expected[1]
 
 
 class Zoo(nn.Module):
@@ -182,7 +186,7 @@ def test_a_skeleton_takes_no_memory_and_no_time_for_initialisation():
 
 
 def test_costs_scale_with_the_input():
-    counted = costs()["resnet50"]
+    counted = cost("resnet50")
     larger = cost("resnet50", 448)
     convolutions = counted.macs - 2048 * 1000
     assert larger.macs == 4 * convolutions + 2048 * 1000
