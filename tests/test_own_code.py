@@ -1,12 +1,10 @@
 """A user's own network may print, quit, raise, wander off or give no numbers: the program stays what it promises."""
 
-import importlib
 import json
 import sys
 
 import pytest
 
-from dnnlab.nets import own
 
 MODELS = """
 import os, sys
@@ -176,19 +174,3 @@ def test_one_layer_has_no_rate_and_no_warning(inside, tmp_path):
     assert done.code == 0
     assert "warning" not in done.err
     assert "gave no finite rate" in done.out
-
-
-def test_the_key_of_a_network_beside_dnnlab_is_the_same_whatever_is_loaded(tmp_path, monkeypatch):
-    """In a checkout both are under one root, and which of dnnlab's modules are loaded depends on the command."""
-    (tmp_path / "beside.py").write_text(MODELS)
-    (tmp_path / "checkout").mkdir()
-    for name in ("checkout/room_of_dnnlab.py", "helper_of_beside.py"):
-        (tmp_path / name).write_text("x = 1\n")
-    monkeypatch.setattr(own, "_DNNLAB", tmp_path / "checkout")
-    for place in (tmp_path, tmp_path / "checkout"):
-        monkeypatch.syspath_prepend(str(place))
-    before = own.digest("beside:Net", "")
-    importlib.import_module("room_of_dnnlab")
-    assert own.digest("beside:Net", "") == before
-    importlib.import_module("helper_of_beside")
-    assert own.digest("beside:Net", "") != before

@@ -74,7 +74,19 @@ def test_weights_larger_than_the_memory_are_refused_by_their_header(dnnlab, litt
     refused(dnnlab("compare-arch", "--arch", "mlp1", "--weights", "w.safetensors"), said)
 
 
-@pytest.mark.parametrize("head", [b"", struct.pack("<Q", 2**60), struct.pack("<Q", 4) + b"{}}}", b"\0" * 200])
+ENDLESS = b'{"a":{"dtype":"F32","shape":[1],"data_offsets":[0,1e999]}}'
+
+
+@pytest.mark.parametrize(
+    "head",
+    [
+        b"",
+        struct.pack("<Q", 2**60),
+        struct.pack("<Q", 4) + b"{}}}",
+        b"\0" * 200,
+        struct.pack("<Q", len(ENDLESS)) + ENDLESS,
+    ],
+)
 def test_a_header_that_cannot_be_one_is_refused(dnnlab, tmp_path, head):
     sparse(tmp_path / "w.safetensors", GIB, head)
     done = dnnlab("compare-arch", "--arch", "mlp1", "--weights", "w.safetensors")

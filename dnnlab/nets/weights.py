@@ -49,7 +49,7 @@ def _unlike_header(file: Path) -> str:
             ends = [int(entry["data_offsets"][1]) for name, entry in header.items() if name != "__metadata__"]
     except OSError as problem:
         raise UsageError(f"cannot read --weights {file}: {problem.strerror}.") from None
-    except (ValueError, TypeError, KeyError, IndexError, AttributeError, RecursionError):
+    except (ValueError, TypeError, KeyError, IndexError, AttributeError, RecursionError, OverflowError):
         return "its header does not read"
     told = 8 + length + max(ends, default=0)
     return "" if told == size else f"it has {size:,} bytes, and its header describes {told:,}"
