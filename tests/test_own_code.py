@@ -5,7 +5,6 @@ import sys
 
 import pytest
 
-
 MODELS = """
 import os, sys
 import torch
