@@ -13,8 +13,9 @@ from torch import nn
 
 from benchmarks.timing import interleaved
 from dnnlab.data import load
-from dnnlab.dead_relu.measure import fixed_inputs, measure
-from dnnlab.dead_relu.spec import Cell, Spec
+from dnnlab.dead_relu.census.measure import fixed_inputs, measure
+from dnnlab.dead_relu.census.plan import Cell
+from dnnlab.dead_relu.spec import Spec
 from dnnlab.nets.mlp import MLP
 from dnnlab.nets.shape import MLPShape
 from dnnlab.registry import find

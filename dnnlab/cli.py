@@ -101,7 +101,8 @@ def _experiment_command(experiment: "Experiment") -> Callable[..., None]:
         given = {name: CommandLineList(v) if isinstance(v, list) else v for name, v in options.items()}
         _run(experiment, given)
 
-    command.__signature__ = command_signature(experiment.spec.Spec, HowToRun, HowToShow)  # type: ignore[attr-defined]
+    signature = command_signature(experiment.spec.Spec, HowToRun, HowToShow, more=experiment.goes_with)
+    command.__signature__ = signature  # type: ignore[attr-defined]
     return command
 
 
@@ -120,7 +121,7 @@ def _run(experiment: "Experiment", options: dict[str, Any]) -> None:
     if experiment.catalogue is not None and experiment.catalogue.wanted(spec):
         experiment.catalogue.show(to_show.json)
         return
-    known = experiment.columns.schema(spec).tones
+    known = spec.question.schema.tones
     if to_show.expect is not None and to_show.expect not in known:
         raise unknown("verdict for --expect", to_show.expect, known)
     if to_show.dry_run:

@@ -12,6 +12,7 @@ import pytest
 from hypothesis import HealthCheck, settings
 
 from dnnlab.__main__ import _run
+from dnnlab.registry import EXPERIMENTS
 
 # Where the engine is left to choose, a run stays in its process: to start others takes longer than what tests measure.
 # What is about processes asks for them.
@@ -63,8 +64,9 @@ FORKED.set_forkserver_preload(
         "torch.onnx._internal.exporter._core",
         "onnxscript.function_libs.torch_lib.ops",
         *(
-            f"dnnlab.{experiment}.{room}"
-            for experiment in ("gradient_flow", "dead_relu", "compare_arch", "compress", "nas")
+            question.module_name(room)
+            for experiment in EXPERIMENTS.values()
+            for question in experiment.spec.QUESTIONS
             for room in ("measure", "summary", "figures", "words")
         ),
     ]

@@ -15,9 +15,10 @@ ROOT = Path(__file__).parents[1]
 
 def tables():
     for experiment in EXPERIMENTS.values():
-        for question, schema in experiment.columns.SCHEMAS.items():
+        for question in experiment.spec.QUESTIONS:
+            schema = question.schema
             for name, columns in (("summary", schema.summary), ("cells", schema.cells)):
-                yield pytest.param(experiment.name, columns, id=f"{experiment.name}{question}-{name}")
+                yield pytest.param(experiment.name, columns, id=f"{experiment.name}{question.asked_by}-{name}")
 
 
 @pytest.mark.parametrize(("experiment", "columns"), list(tables()))

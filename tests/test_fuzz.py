@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from numpy import float32, ones
 
 from dnnlab.errors import DnnlabError
-from dnnlab.nas import table
+from dnnlab.nas.tables import file as table
 from dnnlab.nets import weights
 from dnnlab.nets.spaces.cell import SPACE
 from dnnlab.runner import recipe

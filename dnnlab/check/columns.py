@@ -1,7 +1,5 @@
 """The columns of ``cells.csv`` and ``summary.csv``."""
 
-from typing import Any
-
 from dnnlab.report.columns import Column, Schema
 
 HOLDS, REFUTED, UNDECIDED = "holds", "refuted", "undecided"
@@ -29,9 +27,4 @@ SUMMARY = (
     Column("verdict", str, "holds, refuted, or undecided where nothing came out", screen="verdict"),
     Column("failed", int, "cells that failed; cells.csv says why"),
 )
-SCHEMAS = {"": Schema(CELLS, SUMMARY, TONES, ("statement",), compared=("left",))}
-
-
-def schema(spec: Any) -> Schema:
-    """The only one."""
-    return SCHEMAS[""]
+SCHEMA = Schema(CELLS, SUMMARY, TONES, ("statement",), compared=("left",))

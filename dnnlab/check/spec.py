@@ -9,6 +9,7 @@ from typer import Option
 from dnnlab.check import language
 from dnnlab.check.names import HELP as FUNCTIONS
 from dnnlab.errors import UsageError
+from dnnlab.runner.experiment import Question
 from dnnlab.runner.options import Check, Whole
 
 HELP = f"""Check statements that arithmetic and counting decide, with the derivation shown.
@@ -28,6 +29,9 @@ brackets there are
 
 def _check(text: str) -> None:
     language.parse(text, FUNCTIONS)
+
+
+QUESTIONS = (Question("dnnlab.check"),)
 
 
 @dataclass(frozen=True)
@@ -62,6 +66,10 @@ class Spec:
     ] = ()
     seed = 0
     device = "cpu"
+
+    @property
+    def question(self) -> Question:
+        return QUESTIONS[0]
 
     def validate(self) -> None:
         """Raise a `UsageError` where there is nothing to check."""

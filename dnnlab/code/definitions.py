@@ -162,6 +162,7 @@ class _Reader:
             case ast.Attribute(attr=attr):
                 self.made.attributes.add(attr)
                 if chain := _chain(node):
+                    self.made.attributes.update(chain[1:])
                     self._named(chain)
                     return ".".join(chain)
             case ast.Constant(value=str(text)):

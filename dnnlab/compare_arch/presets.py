@@ -4,7 +4,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from dnnlab.compare_arch.questions import MAIN
+from dnnlab.compare_arch.questions import EQUAL_BUDGET, SEPARABILITY, SHALLOW_DEEP, TRANSFER
+from dnnlab.runner.experiment import Question
 
 
 @dataclass(frozen=True)
@@ -13,7 +14,7 @@ class Preset:
 
     help: str
     options: Mapping[str, Any]
-    question: str = MAIN
+    question: Question = EQUAL_BUDGET
 
 
 PRESETS: dict[str, Preset] = {
@@ -24,17 +25,17 @@ PRESETS: dict[str, Preset] = {
     "shallow-deep": Preset(
         "hidden units that parity of n bits and a compositional function need, shallow and deep",
         {"budget": ("steps=1000",), "optimizer": ("adam",), "lr": (0.01,)},
-        "--preset shallow-deep",
+        SHALLOW_DEEP,
     ),
     "transfer": Preset(
         "a network trained on half of the classes, frozen but for its head, on few examples of the others",
         {"arch": ("resnet20",), "train_size": (100,), "batch_size": (32,)},
-        "--preset transfer",
+        TRANSFER,
     ),
     "separability": Preset(
         "how well a linear classifier does on each layer",
         {"arch": ("mlp5",), "lr": (0.01,)},
-        "--preset separability",
+        SEPARABILITY,
     ),
     "activations": Preset(
         "one network under each activation",

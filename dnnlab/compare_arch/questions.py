@@ -1,21 +1,23 @@
-"""The questions of compare-arch. Each is a package with rooms of its own, as an experiment has them, and ``plan.py``
-with its cells in place of ``spec.py``."""
+"""The questions of compare-arch."""
 
-import importlib
-from typing import Any
+from dnnlab.runner.experiment import Question
 
-MAIN, BLOCKS = "", "--block"
+_TRAINS_FRESH = frozenset({"cost_only", "weights", "freeze"})
+_WHY = "which trains fresh networks"
 
-PACKAGES = {
-    MAIN: "equal_budget",
-    BLOCKS: "blocks",
-    "--preset shallow-deep": "shallow_deep",
-    "--preset separability": "separability",
-    "--preset transfer": "transfer",
-}
-QUESTIONS = tuple(PACKAGES)
-
-
-def room(question: str, name: str) -> Any:
-    """The room called ``name`` of the question, which is one of `QUESTIONS`."""
-    return importlib.import_module(f"dnnlab.compare_arch.{PACKAGES[question]}.{name}")
+EQUAL_BUDGET = Question("dnnlab.compare_arch.equal_budget")
+BLOCKS = Question(
+    "dnnlab.compare_arch.blocks",
+    "--block",
+    takes=frozenset({"block", "device"}),
+    because="whose blocks and sizes are fixed",
+)
+SHALLOW_DEEP = Question(
+    "dnnlab.compare_arch.shallow_deep",
+    "--preset shallow-deep",
+    takes=frozenset({"preset", "seeds", "seed", "budget", "lr", "optimizer", "device"}),
+    because="which fixes it",
+)
+SEPARABILITY = Question("dnnlab.compare_arch.separability", "--preset separability", leaves=_TRAINS_FRESH, because=_WHY)
+TRANSFER = Question("dnnlab.compare_arch.transfer", "--preset transfer", leaves=_TRAINS_FRESH, because=_WHY)
+QUESTIONS = (EQUAL_BUDGET, BLOCKS, SHALLOW_DEEP, SEPARABILITY, TRANSFER)

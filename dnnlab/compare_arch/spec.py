@@ -2,7 +2,6 @@
 
 import dataclasses
 import functools
-import importlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Annotated, Any
@@ -11,14 +10,17 @@ from typer import Option
 
 from dnnlab import data as datasets
 from dnnlab.compare_arch.presets import PRESETS
-from dnnlab.compare_arch.questions import BLOCKS, MAIN, PACKAGES
+from dnnlab.compare_arch.questions import BLOCKS, EQUAL_BUDGET, QUESTIONS
 from dnnlab.compare_arch.trained_cell import BODY, FRESH, TrainedCell
 from dnnlab.errors import UsageError
 from dnnlab.nets import named
 from dnnlab.nets import weights as weight_files
+from dnnlab.runner.experiment import Question
 from dnnlab.runner.options import Check, OneOf
 from dnnlab.training import budget as budgets
 from dnnlab.training import configuration as ask
+
+__all__ = ["HELP", "QUESTIONS", "Spec"]
 
 HELP = """Compare architectures: what they cost, and how well they do at an equal budget, in one table.
 
@@ -45,12 +47,6 @@ The lecture's own comparisons: [cyan]dnnlab compare-arch --preset depth --data c
 SCHEDULES = ("cosine", "onecycle", "constant")
 AUGMENTATIONS = ("none", "flip", "crop", "crop+flip")
 _WHAT = "What to compare"
-
-
-def _plan(question: str) -> Any:
-    """The room with the cells of a question. Named in full, and not by `questions.room`: what is in the key of a run
-    is the code that it names."""
-    return importlib.import_module(f"dnnlab.compare_arch.{PACKAGES[question]}.plan")
 
 
 def _check_weights(text: str) -> None:
@@ -161,10 +157,8 @@ class Spec:
             raise UsageError(
                 "nothing to compare; give --arch, such as --arch plain20,resnet20, or --preset or --block."
             )
-        if self.question != MAIN:
-            _plan(self.question).validate(self)
-        if self.cost_only and (self.weights, self.freeze) != ((FRESH,), ("none",)):
-            raise UsageError("--weights and --freeze are about training; leave out --cost-only.")
+        self.question.refuse_others(self)
+        self.question.plan.validate(self)
 
     @functools.cached_property
     def settled(self) -> "Spec":
@@ -176,21 +170,16 @@ class Spec:
         return dataclasses.replace(self, **open_)
 
     @property
-    def question(self) -> str:
-        """Which of the questions is asked."""
-        return BLOCKS if self.block else PRESETS[self.preset].question if self.preset else MAIN
+    def question(self) -> Question:
+        return BLOCKS if self.block else PRESETS[self.preset].question if self.preset else EQUAL_BUDGET
 
     def plan(self) -> Sequence[Any]:
         """The cells of the question."""
-        cells: Sequence[Any] = _plan(self.question).plan(self.settled)
-        return cells
+        return self.question.plan.plan(self.settled)
 
     def content(self) -> Mapping[str, str]:
-        """Digests of the data sets, and of the user's own networks."""
-        if self.question != MAIN:
-            return dict(_plan(self.question).content(self))
-        parents = {file: weight_files.digest(file) for file in self.weights if file != FRESH}
-        return datasets.digests(self.data) | named.own_digests(self.arch) | parents
+        """Digests of what the question needs."""
+        return self.question.plan.content(self)
 
     def fit(self) -> None:
         """Networks, batches, budgets and data must fit each other.
@@ -209,7 +198,3 @@ class Spec:
     def notes(self) -> Sequence[str]:
         """What was done to the data that their owner may not expect."""
         return [] if self.block else datasets.notes(self.data)
-
-    def unlike_default(self) -> set[str]:
-        """The names of the options that were set."""
-        return {field.name for field in dataclasses.fields(Spec) if getattr(self, field.name) != field.default}

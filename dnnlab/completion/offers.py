@@ -198,7 +198,7 @@ def _expect(typed: str, context: typer.Context) -> Iterable[str]:
     name = context.info_name or ""
     if name not in EXPERIMENTS:
         name = recipe.read(Path(str(context.params["recipe"]))).experiment
-    return [verdict for schema in EXPERIMENTS[name].columns.SCHEMAS.values() for verdict in schema.tones]
+    return [verdict for question in EXPERIMENTS[name].spec.QUESTIONS for verdict in question.schema.tones]
 
 
 OFFERS: Mapping[str, Offer] = {

@@ -1,7 +1,5 @@
 """The columns of ``cells.csv`` and ``summary.csv``: names, types, meanings. The docs are made from here."""
 
-from typing import Any
-
 from dnnlab.report.columns import Column, Schema, estimate
 
 BASELINE, HOLDS, LOSES, NO_SMALLER = "baseline", "holds", "loses", "no smaller"
@@ -133,9 +131,4 @@ SUMMARY = (
     Column("failed", int, "cells that failed; cells.csv says why"),
 )
 
-SCHEMAS = {"": Schema(CELLS, SUMMARY, TONES, CONFIGURATION, compared=("accuracy", "bytes"))}
-
-
-def schema(spec: Any) -> Schema:
-    """There is one."""
-    return SCHEMAS[""]
+SCHEMA = Schema(CELLS, SUMMARY, TONES, CONFIGURATION, compared=("accuracy", "bytes"))

@@ -17,6 +17,7 @@ from dnnlab.compress import chain as chains
 from dnnlab.compress.presets import PRESETS
 from dnnlab.errors import UsageError
 from dnnlab.nets import named
+from dnnlab.runner.experiment import Question
 from dnnlab.runner.options import Check, OneOf
 from dnnlab.training import configuration as ask
 
@@ -55,6 +56,9 @@ def _check_chain(text: str) -> None:
 def _check_target(text: str) -> None:
     if text and not re.fullmatch(r"\d+(\.\d+)?x", text):
         raise UsageError(f"--target {text!r} does not read; write a ratio such as 10x.")
+
+
+QUESTIONS = (Question("dnnlab.compress"),)
 
 
 @dataclass(frozen=True)
@@ -229,6 +233,10 @@ class Spec:
         ),
     ] = 0.9
     device: ask.Device = "auto"
+
+    @property
+    def question(self) -> Question:
+        return QUESTIONS[0]
 
     def validate(self) -> None:
         """Options that must fit each other.

@@ -1,7 +1,5 @@
 """The columns of ``cells.csv`` and ``summary.csv``: names, types, meanings. The docs are made from here."""
 
-from typing import Any
-
 from dnnlab.report.columns import Column, Schema
 from dnnlab.training import configuration
 
@@ -126,9 +124,4 @@ SUMMARY = (
     Column("failed", int, "cells that failed; cells.csv says why"),
 )
 
-SCHEMAS = {"": Schema(CELLS, SUMMARY, TONES, CONFIGURATION, compared=("rate", "accuracy"))}
-
-
-def schema(spec: Any) -> Schema:
-    """The one schema, whatever was asked."""
-    return SCHEMAS[""]
+SCHEMA = Schema(CELLS, SUMMARY, TONES, CONFIGURATION, compared=("rate", "accuracy"))

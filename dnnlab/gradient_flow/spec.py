@@ -11,6 +11,7 @@ from typer import Option
 from dnnlab import data as datasets
 from dnnlab.errors import UsageError
 from dnnlab.nets import shape
+from dnnlab.runner.experiment import Question
 from dnnlab.training import configuration as ask
 
 HELP = """Measure how gradients travel through a deep network, beside what theory predicts.
@@ -29,6 +30,9 @@ Along training: [cyan]dnnlab gradient-flow --act relu --depth 20 --steps 500 --o
 
 Your own network and images: [cyan]dnnlab gradient-flow --model mypackage.nets:factory --data folder:images[/cyan]
 """
+
+
+QUESTIONS = (Question("dnnlab.gradient_flow"),)
 
 
 @dataclass(frozen=True)
@@ -118,6 +122,10 @@ class Spec:
         Option("--jacobian", help="Singular values of the input–output Jacobian.", rich_help_panel=ask.MEASURE),
     ] = False
     device: ask.Device = "auto"
+
+    @property
+    def question(self) -> Question:
+        return QUESTIONS[0]
 
     def validate(self) -> None:
         """Options that must fit each other.

@@ -16,8 +16,8 @@ from dnnlab.runner.store import slug
 if TYPE_CHECKING:
     from torch import nn
 
-    from dnnlab.nas.cells import Cell
     from dnnlab.nas.lab import Lab, Training
+    from dnnlab.nas.search.plan import Cell
     from dnnlab.nets.spaces.space import Code
 
 

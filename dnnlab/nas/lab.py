@@ -12,8 +12,8 @@ from torch import nn
 from dnnlab.code import digests
 from dnnlab.data import load
 from dnnlab.errors import DnnlabError, UsageError
-from dnnlab.nas import latency, proxies
-from dnnlab.nas.columns import write_code
+from dnnlab.nas import latency, scores
+from dnnlab.nas.codes import write_code
 from dnnlab.nas.ledger import Cost, parse
 from dnnlab.nas.problem import Inherit, Request, Score, Supernet
 from dnnlab.nas.shared import SECONDS, SharedWeights
@@ -137,7 +137,7 @@ class Lab:
             case Supernet(kind, epochs):
                 return Cost(epochs, epochs * examples * self.shared.macs_an_example(mixed=kind == "darts"))
             case Score(code):
-                seen = min(proxies.BATCH, len(self.data.train))
+                seen = min(scores.BATCH, len(self.data.train))
                 return Cost(seen / len(self.data.train), seen * self.network(code).training_macs)
             case Inherit(code):
                 seen = len(self.data.validation)
@@ -243,7 +243,7 @@ class Lab:
         spec = self.spec
         return {
             "experiment": "nas",
-            "code": digests.of(("dnnlab.nas.measure",)).identity,
+            "code": digests.of(("dnnlab.nas.search.measure", "dnnlab.nas.proxies.measure")).identity,
             "space": [spec.space, spaces.digest(spec.space)],
             "data": [self.data.digest, spec.train_size],
             "recipe": [spec.batch_size, spec.optimizer, spec.lr, spec.weight_decay, spec.augment],
@@ -317,8 +317,8 @@ class Lab:
         index = torch.from_numpy(next(self._proxy_batch())).to(self.data.train.device)
         x = self.data.inputs(self.data.train[index])
         model = self.fresh(Training(code, 0.0)).to(self.device)
-        return proxies.score(proxy, model, x, self.data.y[self.data.train[index]])
+        return scores.score(proxy, model, x, self.data.y[self.data.train[index]])
 
     def _proxy_batch(self) -> Any:
-        size = min(proxies.BATCH, len(self.data.train))
+        size = min(scores.BATCH, len(self.data.train))
         return batch_order(len(self.data.train), size, stream(self.spec.seed, self.seed, "proxies"))

@@ -1,23 +1,21 @@
 """What may be asked of ``nas``."""
 
 import functools
-import itertools
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 from typer import Option
 
 from dnnlab import data as datasets
 from dnnlab.errors import UsageError
-from dnnlab.nas import ledger, strategies
-from dnnlab.nas.cells import Cell, ProxyCell, TableCell
+from dnnlab.nas import ledger, questions, strategies
 from dnnlab.nas.proxy_names import PROXIES
 from dnnlab.nas.strategies import AVERAGE, LONGER, PREFILTER, RANDOM, STRATEGIES
-from dnnlab.nas.table import Table, read
+from dnnlab.nas.tables.file import Table, read
 from dnnlab.nets import spaces
-from dnnlab.nets.spaces.space import Space
+from dnnlab.runner.experiment import Question
 from dnnlab.runner.options import Check, OneOf
 from dnnlab.runner.place import Place
 from dnnlab.training import configuration as ask
@@ -42,6 +40,7 @@ Which cheap scores can be trusted on these data: [cyan]dnnlab nas --proxies --bu
 A space of your own: [cyan]dnnlab nas --space mypackage.spaces:space --data folder:images[/cyan]
 """
 
+QUESTIONS = questions.QUESTIONS
 OBJECTIVES = ("accuracy", "parameters", "macs", "bytes", "latency")
 AUGMENTATIONS = ("none", "flip", "crop", "crop+flip")
 _WHAT, _COST = "What is searched, and how", "Budget"
@@ -142,68 +141,22 @@ class Spec:
         Raises:
             UsageError: they do not.
         """
-        space = spaces.find(self.space)
-        if self.table:
-            self._validate_table()
-        if self.proxies:
-            self._validate_proxies()
-            return
-        if self.objectives[0] != "accuracy":
-            raise UsageError("--objectives begin with accuracy, such as accuracy,parameters.")
-        for name in self.strategy:
-            self._validate_strategy(name, space)
-        allowed = ledger.parse(self.budget)
-        retrained = 0 if self.table else self.finalists * self.retrain
-        per_training = {"trainings": 1, "epochs": self.epochs}.get(allowed.axis, 0)
-        if per_training and not self.table and allowed.amount < (retrained + 1) * per_training:
-            raise UsageError(
-                f"--budget {self.budget} leaves nothing to search with: retraining {self.finalists} finalists from "
-                f"{self.retrain} fresh weights each takes {retrained * per_training:g} {allowed.axis} of it; give at "
-                f"least {(retrained + 1) * per_training:g}, or fewer --finalists or --retrain."
-            )
-        if any(epochs > self.epochs for epochs in self.fidelity) and not self.table:
-            raise UsageError(f"--fidelity {max(self.fidelity)} is more than the --epochs {self.epochs} of a training.")
-
-    def _validate_strategy(self, name: str, space: Space) -> None:
-        strategy = strategies.find(name)
-        strategies.require(name)
-        if strategy.shared and self.table:
-            raise UsageError(f"--strategy {name} trains a supernet, and a --table has none; take data instead.")
-        if strategy.proxy and self.table:
-            raise UsageError(f"--strategy {name} scores networks, and a --table has none; take data instead.")
-        if strategy.shared and space.supernet is None:
-            raise UsageError(f"--strategy {name} needs a space with a supernet, such as mlp or cell, not {self.space}.")
-        if len(self.objectives) > 1 and not strategy.several:
-            several = ", ".join(other for other, s in STRATEGIES.items() if s.several)
-            raise UsageError(f"--strategy {name} pursues accuracy alone; several --objectives go with {several}.")
-
-    def _validate_table(self) -> None:
-        if self.space != "cell":
-            raise UsageError("a --table is of cells; say --space cell.")
-        if self.proxies or len(self.objectives) > 1:
-            what = "--proxies" if self.proxies else "--objectives"
-            raise UsageError(f"{what} need networks, and a --table holds accuracies alone; take data instead.")
-        if ledger.parse(self.budget).axis not in ("trainings", "epochs"):
-            raise UsageError("a --table is searched with a budget of trainings or epochs, such as --budget 200.")
-        ours = {"strategy", "space", "table", "budget", "fidelity", "seeds", "seed", "device"}
-        self._refuse_all_but(ours, "--table")
-
-    def _validate_proxies(self) -> None:
-        allowed = ledger.parse(self.budget)
-        if allowed.axis != "trainings" or allowed.amount != int(allowed.amount):
-            raise UsageError("--proxies count their --budget in architectures, such as --budget 100.")
-        training = {"epochs", "batch_size", "optimizer", "lr", "weight_decay", "augment", "train_size"}
-        self._refuse_all_but({"proxies", "space", "budget", "data", "seeds", "seed", "device", *training}, "--proxies")
-
-    def _refuse_all_but(self, ours: set[str], option: str) -> None:
-        for field in fields(self):
-            if field.name not in ours and getattr(self, field.name) != field.default:
-                raise UsageError(f"--{field.name.replace('_', '-')} does not go with {option}.")
+        spaces.find(self.space)
+        self.question.refuse_others(self)
+        self.question.plan.validate(self)
 
     @property
-    def question(self) -> str:
-        """Which of the schemas answers."""
-        return "--proxies" if self.proxies else "--objectives" if len(self.objectives) > 1 else ""
+    def question(self) -> Question:
+        if self.table:
+            return questions.TABLE
+        if self.proxies:
+            return questions.PROXIES
+        return questions.OBJECTIVES if self.several else questions.SEARCH
+
+    @property
+    def several(self) -> bool:
+        """Whether several objectives are pursued."""
+        return len(self.objectives) > 1
 
     @property
     def strategies(self) -> tuple[str, ...]:
@@ -233,24 +186,13 @@ class Spec:
             )
         return table
 
-    def plan(self) -> Sequence[Cell | ProxyCell]:
-        """A cell a search: data, then strategies, then seeds."""
-        seeds = range(self.seeds)
-        if self.proxies:
-            return [ProxyCell(self.space, data, seed) for data in self.data for seed in seeds]
-        budget = str(ledger.parse(self.budget))
-        if self.table:
-            name = Path(self.table).name.removesuffix(".gz").removesuffix(".csv")
-            return [TableCell(s, self.space, name, budget, seed) for s in self.strategies for seed in seeds]
-        searches = itertools.product(self.data, self.strategies, seeds)
-        return [Cell(strategy, self.space, data, budget, seed) for data, strategy, seed in searches]
+    def plan(self) -> Sequence[Any]:
+        """The cells of the question."""
+        return self.question.plan.plan(self)
 
     def content(self) -> Mapping[str, str]:
-        """Digests of the data sets or of the table, and of the user's own space and optional libraries."""
-        digests = {"table": self.opened.digest} if self.table else datasets.digests(self.data)
-        if own := spaces.digest(self.space):
-            digests["space"] = own
-        return digests | strategies.versions(self.strategy)
+        """Digests of what the question needs, and versions."""
+        return self.question.plan.content(self)
 
     def fit(self) -> None:
         """Space, batch and data must fit each other.

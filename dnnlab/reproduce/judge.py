@@ -211,7 +211,7 @@ def _seeds(run: Run, metric: str, row: Mapping[Any, Any]) -> "pd.Series[float] |
     """The metric by seed, where the run keeps it by seed."""
     if metric not in run.schema.compared:
         return None
-    cells = run.experiment.summary.per_cell(run.cells, run.spec)
+    cells = run.spec.question.summary.per_cell(run.cells, run.spec)
     names = [name for name in run.schema.configuration if name in cells]
     own = cells[[all(_same(cell[name], row[name]) for name in names) for cell in cells.to_dict("records")]]
     return by_seed(own, metric)

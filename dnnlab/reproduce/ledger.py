@@ -76,7 +76,7 @@ def _task(recipe: Recipe, profile: str, seed: int | None) -> Task | None:
     with recipes.located(recipe):
         spec = build(experiment.spec.Spec, options)
         require_size(spec)
-        check(recipe.claim, experiment.columns.schema(spec).summary)
+        check(recipe.claim, spec.question.schema.summary)
         if seed is not None and _draws(spec):
             spec = build(experiment.spec.Spec, {**options, "seed": seed})
     return Task(recipe, recipe.claim, spec, profile, seed)

@@ -2,16 +2,14 @@
 
 from typing import TYPE_CHECKING, Any
 
-from dnnlab.runner.experiment import Experiment
-
 if TYPE_CHECKING:
     import pandas as pd
 
 
-def conclusions(experiment: Experiment, summary: "pd.DataFrame", spec: Any) -> list[str]:
+def conclusions(summary: "pd.DataFrame", spec: Any) -> list[str]:
     """The experiment's own, about the rows of which something was measured."""
     measured = summary["seeds" if "seeds" in summary else "n"] > 0
     known = summary[measured | (summary["failed"] == 0)]
     if known.empty:
         return ["Nothing was measured: every cell failed."]
-    return list(experiment.words.conclusions(known, spec))
+    return list(spec.question.words.conclusions(known, spec))

@@ -87,5 +87,5 @@ def foresee(experiment: Experiment, spec: Spec, how: HowToRun) -> Outlook:
 
 def _missing(experiment: Experiment, spec: Spec, path: Path, plan: planning.Plan) -> Sequence[planning.Stack]:
     """The stacks that the run's journal does not hold yet."""
-    done = journal_of(experiment, spec, store.Folder(path), plan).read()
+    done = journal_of(spec, store.Folder(path), plan).read()
     return [stack for stack in plan.stacks if not stack.complete(done) or done[stack.key].error]

@@ -122,7 +122,7 @@ def measure(work: Work, stack: Stack, past: Sequence[Rows], progress: Callable[[
     rows: Rows = {}
     error, parts = "", len(past)
     try:
-        room = work.experiment.measure
+        room = work.spec.question.measure
         if hasattr(room, "steps"):
             for part in room.steps(stack.cells, work.spec, work.device, work.place, past):
                 yield Entry(stack.part(parts), part, time.perf_counter() - started)
@@ -154,7 +154,7 @@ def _as_fits(work: Work, cells: Sequence[Cell], progress: Callable[[float], None
     most = _fitting.get(name, len(cells))
     if len(cells) <= most:
         try:
-            return work.experiment.measure.measure(cells, work.spec, work.device, progress)
+            return work.spec.question.measure.measure(cells, work.spec, work.device, progress)
         except torch.OutOfMemoryError:
             if len(cells) == 1:
                 raise

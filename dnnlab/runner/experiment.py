@@ -1,14 +1,18 @@
-"""What the runner asks of an experiment: a package of rooms, each a module of agreed names.
+"""What the runner asks of an experiment: its options, and its questions, each a package of modules of agreed names.
 
-A new experiment is such a package and one line in `dnnlab.registry`.
+A new experiment is a package with ``spec.py`` and one line in `dnnlab.registry`. A new question is a package with
+``columns.py``, ``measure.py``, ``summary.py``, ``words.py`` and ``figures.py``, and one entry in ``QUESTIONS`` of its
+experiment's ``spec.py``.
 """
 
+import dataclasses
 import importlib
 import importlib.util
 from collections.abc import Callable, Hashable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Protocol, cast
 
+from dnnlab.errors import UsageError
 from dnnlab.runner.journal import Rows
 
 if TYPE_CHECKING:
@@ -22,6 +26,10 @@ class Spec(Protocol):
     """What may be asked: a frozen dataclass of options that together decide the numbers (`runner.options`)."""
 
     device: str
+
+    @property
+    def question(self) -> "Question":
+        """Which of the experiment's questions is asked."""
 
     def plan(self) -> Sequence["Cell"]:
         """The cells, in the order of the tables."""
@@ -64,16 +72,25 @@ class SpecRoom(Protocol):
 
     Spec: type[Spec]
     HELP: str
+    QUESTIONS: "Sequence[Question]"
+    """All of them, the usual one first."""
+
+
+class PlanRoom(Protocol):
+    """``plan.py``, where an experiment has several questions: the cells of each, and what they need."""
+
+    def plan(self, spec: Any) -> Sequence["Cell"]:
+        """The cells, in the order of the tables."""
+
+    def content(self, spec: Any) -> Mapping[str, str]:
+        """Digests of everything outside dnnlab that can change the numbers."""
+
+    def validate(self, spec: Any) -> None:
+        """Raise a `UsageError` where options do not fit each other."""
 
 
 class ColumnsRoom(Protocol):
-    """``columns.py``: the typed, documented schema of the files; one for each kind of question."""
-
-    SCHEMAS: Mapping[str, "Schema"]
-    """All of them, each by what asks for it: nothing, or an option such as ``--born``."""
-
-    def schema(self, spec: Any) -> "Schema":
-        """The one that answers ``spec``."""
+    """``columns.py``: the typed, documented schema of the files, called ``SCHEMA``."""
 
 
 class MeasureRoom(Protocol):
@@ -135,46 +152,103 @@ class CatalogueRoom(Protocol):
 
 
 @dataclass(frozen=True)
+class Question:
+    """One of an experiment's questions: a package, whose modules are imported when they are needed."""
+
+    package: str
+    asked_by: str = ""
+    """What asks it, such as ``--born``; nothing asks the usual one."""
+    takes: frozenset[str] | None = None
+    """The names of the options that belong to it; all of them, where none are given."""
+    leaves: frozenset[str] = frozenset()
+    """The names of those that do not."""
+    because: str = ""
+    """Why no others do: ``whose blocks and sizes are fixed``."""
+    like: str = ""
+    """The package whose modules it takes where it has none of its own."""
+
+    def module_name(self, name: str) -> str:
+        """Where its module ``name`` lies."""
+        own = f"{self.package}.{name}"
+        return own if not self.like or importlib.util.find_spec(own) else f"{self.like}.{name}"
+
+    def _module(self, name: str) -> Any:
+        return importlib.import_module(self.module_name(name))
+
+    @property
+    def schema(self) -> "Schema":
+        """The columns of its files."""
+        return cast("Schema", self._module("columns").SCHEMA)
+
+    @property
+    def plan(self) -> PlanRoom:
+        return cast("PlanRoom", self._module("plan"))
+
+    @property
+    def measure(self) -> MeasureRoom:
+        return cast("MeasureRoom", self._module("measure"))
+
+    @property
+    def summary(self) -> SummaryRoom:
+        return cast("SummaryRoom", self._module("summary"))
+
+    @property
+    def words(self) -> WordsRoom:
+        return cast("WordsRoom", self._module("words"))
+
+    @property
+    def figures(self) -> FiguresRoom:
+        return cast("FiguresRoom", self._module("figures"))
+
+    def belongs(self, option: str) -> bool:
+        """Whether the option of this name belongs to it."""
+        return (self.takes is None or option in self.takes) and option not in self.leaves
+
+    def refuse_others(self, spec: Any) -> None:
+        """See that ``spec`` sets no option that belongs to another question.
+
+        Raises:
+            UsageError: it does.
+        """
+        for field in dataclasses.fields(spec):
+            if not self.belongs(field.name) and getattr(spec, field.name) != field.default:
+                why = f", {self.because}" if self.because else ""
+                asked = self.asked_by or "what is asked"
+                raise UsageError(f"--{field.name.replace('_', '-')} does not go with {asked}{why}.")
+
+
+@dataclass(frozen=True)
 class Experiment:
-    """An experiment by name; its rooms are imported when they are entered."""
+    """An experiment by name; its modules are imported when they are needed."""
 
     name: str
     package: str
 
-    def _room(self, name: str) -> Any:
+    def _module(self, name: str) -> Any:
         return importlib.import_module(f"{self.package}.{name}")
 
     @property
     def spec(self) -> SpecRoom:
-        return cast(SpecRoom, self._room("spec"))
-
-    @property
-    def columns(self) -> ColumnsRoom:
-        return cast(ColumnsRoom, self._room("columns"))
-
-    @property
-    def measure(self) -> MeasureRoom:
-        return cast(MeasureRoom, self._room("measure"))
-
-    @property
-    def summary(self) -> SummaryRoom:
-        return cast(SummaryRoom, self._room("summary"))
-
-    @property
-    def words(self) -> WordsRoom:
-        return cast(WordsRoom, self._room("words"))
-
-    @property
-    def figures(self) -> FiguresRoom:
-        return cast(FiguresRoom, self._room("figures"))
+        return cast("SpecRoom", self._module("spec"))
 
     @property
     def artifacts(self) -> ArtifactsRoom | None:
-        return cast(ArtifactsRoom, self._room("artifacts")) if self._has("artifacts") else None
+        return cast("ArtifactsRoom", self._module("artifacts")) if self._has("artifacts") else None
 
     @property
     def catalogue(self) -> CatalogueRoom | None:
-        return cast(CatalogueRoom, self._room("catalogue")) if self._has("catalogue") else None
+        return cast("CatalogueRoom", self._module("catalogue")) if self._has("catalogue") else None
+
+    def goes_with(self, option: str) -> str:
+        """In a sentence with which of its questions an option goes, where it does not go with all of them."""
+        questions = self.spec.QUESTIONS
+        own = [question for question in questions if question.belongs(option)]
+        others = [question.asked_by for question in questions if question not in own]
+        if not others or option not in {field.name for field in dataclasses.fields(cast("Any", self.spec.Spec))}:
+            return ""
+        if len(own) == 1 and own[0].asked_by:
+            return f"With {own[0].asked_by} alone."
+        return f"Not with {', '.join(others)}."
 
     def _has(self, name: str) -> bool:
         return importlib.util.find_spec(f"{self.package}.{name}") is not None

@@ -205,8 +205,9 @@ def _shown(value: object) -> str:
     return repr(short(text))
 
 
-def command_signature(*classes: type) -> inspect.Signature:
-    """The signature of a Typer command that takes the options of all ``classes``.
+def command_signature(*classes: type, more: Callable[[str], str] = lambda name: "") -> inspect.Signature:
+    """The signature of a Typer command that takes the options of all ``classes``; ``more`` is what else the help of an
+    option says.
 
     Values arrive as text, because `build` validates what recipes and Python give in just the same way.
     """
@@ -219,7 +220,7 @@ def command_signature(*classes: type) -> inspect.Signature:
         metavar = {str: "TEXT", int: "INT", float: "NUMBER", Path: "PATH"}.get(field.kind, "")
         info = typer.Option(
             field.option,
-            help=_help(field),
+            help=f"{_help(field)} {more(field.name)}".rstrip(),
             metavar=None if field.kind is bool else metavar + (",…" if field.many and not field.whole else ""),
             rich_help_panel=field.info.rich_help_panel,
             show_default=field.kind is not bool and default not in (None, ""),

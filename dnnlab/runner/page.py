@@ -17,17 +17,17 @@ def write_page(
     experiment: Experiment, spec: Spec, folder: store.Folder, cells: pd.DataFrame, summary: pd.DataFrame
 ) -> None:
     """Draw and save the figures under ``figures/``, and the page that holds them as ``report.html``."""
-    pictures = experiment.figures.draw(cells, summary, spec)
+    pictures = spec.question.figures.draw(cells, summary, spec)
     (folder.path / store.FIGURES).mkdir(exist_ok=True)  # without pictures too, or they would seem to be missing
     saved = [
         (picture, figures.save(picture.figure, folder.path / store.FIGURES / picture.name)[0]) for picture in pictures
     ]
     record = folder.read_provenance()
-    schema = experiment.columns.schema(spec)
+    schema = spec.question.schema
     failed = int((cells["error"].fillna("") != "").sum())
     page = Page(
         title=f"{experiment.name}: {folder.path.name}",
-        lead=" ".join(conclusions(experiment, summary, spec)),
+        lead=" ".join(conclusions(summary, spec)),
         command=record["sessions"][0]["command"],
         frame=summary,
         columns=schema.summary,

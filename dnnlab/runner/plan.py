@@ -128,7 +128,7 @@ def make(experiment: Experiment, spec: Spec, device: str, consent: bool = False)
     if device == "cpu":
         memory.require(getattr(largest, "bytes", 0.0), f"one training step of {largest}")
     content = dict(spec.content())
-    code = digests.of(roots(experiment, spec, cells))
+    code = digests.of(roots(spec, cells))
     numbers = list(_shared_out(cells))
     digests_of_stacks = [digest([dataclasses.asdict(cells[i]) for i in own]) for own in numbers]  # type: ignore[call-overload]
     resolved = resolution(spec, cells)
@@ -173,13 +173,13 @@ def means(spec: Spec, cells: Sequence[Cell], recorded: Mapping[str, Any]) -> boo
     return same and now["cells"] == recorded["cells"]
 
 
-def roots(experiment: Experiment, spec: Spec, cells: Sequence[Cell]) -> tuple[str, ...]:
+def roots(spec: Spec, cells: Sequence[Cell]) -> tuple[str, ...]:
     """Where the code begins that measures: what is called, and the classes of what it is given."""
     given = {*type(spec).__mro__, *(base for kind in set(map(type, cells)) for base in kind.__mro__)}
     classes = sorted(
         f"{cls.__module__}:{cls.__qualname__}" for cls in given if cls.__module__.partition(".")[0] == "dnnlab"
     )
-    return (f"{experiment.package}.measure", *classes, *_DRIVES)
+    return (spec.question.module_name("measure"), *classes, *_DRIVES)
 
 
 def _shared_out(cells: Sequence[Cell]) -> Iterator[tuple[int, ...]]:

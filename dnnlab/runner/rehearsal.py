@@ -26,7 +26,7 @@ def seconds(work: Work, plan: Plan, stacks: Sequence[Stack]) -> float:
         DnnlabError: what the user asked cannot be measured.
     """
     workers, threads = side_by_side(plan, work.device)
-    room = work.experiment.measure
+    room = work.spec.question.measure
     kinds: dict[type, list[Stack]] = {}
     for stack in stacks:
         kinds.setdefault(type(stack.cells[0]), []).append(stack)
@@ -66,7 +66,7 @@ def _rehearsed(work: Work, stack: Stack) -> float:
             raise _Enough
 
     try:
-        work.experiment.measure.measure(stack.cells, work.spec, work.device, progress)
+        work.spec.question.measure.measure(stack.cells, work.spec, work.device, progress)
     except _Enough:
         return spent[0]
     return time.perf_counter() - started

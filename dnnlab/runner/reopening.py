@@ -104,7 +104,7 @@ def reopen(experiment: Experiment, folder: store.Folder, changed: Sequence[str] 
     changed = _without_artifacts(folder, folder.changed(record) if changed is None else changed)
     if record.get("files") and record.get("tables") == digests.bytes_of_all() and not changed:
         return Run(folder.path, experiment, spec)
-    journal = journal_of(experiment, spec, folder, plan)
+    journal = journal_of(spec, folder, plan)
     if record["state"] == "running":
         say(f"{folder.path} is not finished; the same command goes on: {record['sessions'][0]['command']}")
     else:
@@ -221,7 +221,7 @@ def _recovered(experiment: Experiment, folder: store.Folder, spec: Any) -> tuple
             "changed since, so what belongs to which row is not known; restore that file and the folder's name, or run "
             "the command again, which measures nothing twice that the journal holds."
         )
-    record = record_of(folder, experiment, spec, plan, journal_of(experiment, spec, folder, plan))
+    record = record_of(folder, experiment, spec, plan, journal_of(spec, folder, plan))
     if not record:
         raise DnnlabError(f"{folder.path} holds no run yet; run the command again.")
     return record, plan

@@ -26,7 +26,7 @@ class Run:
 
     def __init__(self, path: Path, experiment: Experiment, spec: Any) -> None:
         self.path, self.experiment, self.spec = path, experiment, spec
-        self.schema = experiment.columns.schema(spec)
+        self.schema = spec.question.schema
 
     @cached_property
     def summary(self) -> pd.DataFrame:
@@ -72,7 +72,7 @@ class Run:
     def show(self) -> None:
         """Print the table to stdout, then in words what came out and what would mend it."""
         show(self.summary, self.schema.summary, self.title, self.schema.tones)
-        tell("\n".join(conclusions(self.experiment, self.summary, self.spec)))
+        tell("\n".join(conclusions(self.summary, self.spec)))
 
     def to_json(self) -> str:
         """``{"run": PATH, "summary": [rows]}`` in strict JSON."""

@@ -45,11 +45,11 @@ def _measured(experiment: Experiment, spec: Spec, how: HowToRun, command: str) -
     plan = planning.make(experiment, spec, device.name, how.large)
     name = how.name or store.slug(chosen(spec))
     folder = store.locate(how.out, experiment.name, name, plan.key, how.fresh)
-    journal = journal_of(experiment, spec, folder, plan)
+    journal = journal_of(spec, folder, plan)
     record = reopening.record_of(folder, experiment, spec, plan, journal)
     if how.fresh and record.get("state") == "finished":  # what was found was damaged, and is whole again
         folder = store.locate(how.out, experiment.name, name, plan.key, fresh=True)
-        journal = journal_of(experiment, spec, folder, plan)
+        journal = journal_of(spec, folder, plan)
         record = {}
     if record.get("state") == "finished":
         changed = folder.changed(record)
@@ -71,7 +71,7 @@ def _measure_into(
     keep_freed_memory()
     folder.make()
     new = not folder.begun
-    journal = journal_of(work.experiment, work.spec, folder, plan)
+    journal = journal_of(work.spec, folder, plan)
     with journal.writing() as writer:
         try:
             # The record is read again, now that nobody else writes it.
@@ -119,7 +119,7 @@ def _measure(
             if entry.stack == stack.key:
                 progress.finished(len(stack.cells), names[stack.key], seconds[stack.key])
             else:
-                progress.part(names[stack.key], work.experiment.measure.told(entry.rows))
+                progress.part(names[stack.key], work.spec.question.measure.told(entry.rows))
     record["notes"] = [*record.get("notes", []), *work.spec.notes()]
     for note in record["notes"]:
         say(f"note: {note}.", how.quiet)

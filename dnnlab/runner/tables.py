@@ -17,9 +17,9 @@ from dnnlab.runner.journal import Entry, Fault, Journal, Rows
 from dnnlab.runner.result import Run
 
 
-def journal_of(experiment: Experiment, spec: Spec, folder: store.Folder, plan: planning.Plan) -> Journal:
+def journal_of(spec: Spec, folder: store.Folder, plan: planning.Plan) -> Journal:
     """The journal of the run of ``plan``, which knows what its entries hold."""
-    return Journal(folder.path / store.JOURNAL, _fault(plan, experiment.columns.schema(spec).cells))
+    return Journal(folder.path / store.JOURNAL, _fault(plan, spec.question.schema.cells))
 
 
 def write_tables(
@@ -32,13 +32,13 @@ def write_tables(
     """
     from dnnlab.runner.page import write_page
 
-    schema = experiment.columns.schema(spec)
+    schema = spec.question.schema
     try:
         cells = cells_table(schema.cells, plan, journal.entries())
         if cells.empty:
             raise DnnlabError(f"nothing of {folder.path} has been measured yet; run its command again.")
         folder.make_way()
-        summary = experiment.summary.summarise(cells, spec)
+        summary = spec.question.summary.summarise(cells, spec)
         to_csv(cells, schema.cells, folder.path / store.CELLS)
         to_csv(summary, schema.summary, folder.path / store.SUMMARY)
         write_page(experiment, spec, folder, cells, summary)

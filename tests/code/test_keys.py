@@ -80,8 +80,8 @@ def planned(name, options):
 
 
 def roots(name, options):
-    experiment, spec, plan = planned(name, options)
-    return planning.roots(experiment, spec, plan.cells)
+    _, spec, plan = planned(name, options)
+    return planning.roots(spec, plan.cells)
 
 
 @pytest.fixture(scope="module")
@@ -132,7 +132,7 @@ def test_whatever_runs_to_measure_is_in_the_key(name, options, mine, everything_
         for stack in plan.stacks[:2]:
             entries = list(engine.measure(work, stack, (), lambda share: None))
             assert not any(entry.error for entry in entries)
-    reach = Reach(Package(digests.PACKAGE), planning.roots(experiment, spec, plan.cells), digests.BEYOND)
+    reach = Reach(Package(digests.PACKAGE), planning.roots(spec, plan.cells), digests.BEYOND)
     ours = {where(code) for code in seen if Path(code.co_filename).is_relative_to(digests.PACKAGE)}
     assert len(ours) > 5
     assert sorted(f"{module}:{name}" for module, name in ours if not is_in(reach, module, name)) == []

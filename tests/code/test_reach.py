@@ -154,11 +154,13 @@ def test_methods_count_where_something_asks_for_them(reach):
     def measure(): return Own()(), Deeper()
     def asks(thing): return thing.late
     def by_name(thing): return getattr(thing, "idle")
+    def on_the_way(thing): return thing.late.real
     """
     alone = names(reach({"a.py": source}, "pack.a:measure"))
     assert {"a:Own.__init__", "a:Own.__call__", "a:Base.shared", "a:Layer.forward", "a:Deeper.backward"} <= alone
     assert not {"a:Own.late", "a:Own.never", "a:Base.idle"} & alone
     assert "a:Own.late" in names(reach({"a.py": source}, "pack.a:measure", "pack.a:asks"))
+    assert "a:Own.late" in names(reach({"a.py": source}, "pack.a:measure", "pack.a:on_the_way"))
     assert "a:Base.idle" in names(reach({"a.py": source}, "pack.a:measure", "pack.a:by_name"))
     one = reach({"a.py": source}, "pack.a:Own.never")
     assert "a:Own.never" in names(one)

@@ -68,7 +68,7 @@ def test_words(before, typed, expected):
 
 def test_verdicts_of_every_question():
     for name, experiment in EXPERIMENTS.items():
-        verdicts = {v for schema in experiment.columns.SCHEMAS.values() for v in schema.tones}
+        verdicts = {v for question in experiment.spec.QUESTIONS for v in question.schema.tones}
         assert set(candidates([name, "--expect"], "")) == verdicts
 
 

@@ -10,7 +10,8 @@ import torch
 from safetensors.torch import load_file, save_file
 from torch import nn
 
-from dnnlab.dead_relu import columns as c
+from dnnlab.dead_relu.census.columns import DYING
+from dnnlab.dead_relu.questions import QUESTIONS
 
 SMALL = ("dead-relu", "--width", 8, "--depth", 3, "--seeds", 3, "--steps", 6)
 PROMISED = ["act", "init", "lr", "depth", "width", "data", "seeds", "born_dead", "expected_dead", "dead", "dead_lo"]
@@ -54,7 +55,7 @@ def test_files_follow_the_schema_of_the_question(dnnlab, mode):
     done = dnnlab(*base, *mode, "--json")
     assert done.code == 0, done.err
     content = json.loads(done.out)
-    schema = c.SCHEMAS[mode[0] if mode else ""]
+    schema = next(each for each in QUESTIONS if each.asked_by == (mode[0] if mode else "")).schema
     for name, columns in (("cells.csv", schema.cells), ("summary.csv", schema.summary)):
         assert list(pd.read_csv(f"{content['run']}/{name}").columns) == [column.name for column in columns]
     assert {row["verdict"] for row in content["summary"]} <= set(schema.tones)
@@ -63,7 +64,7 @@ def test_files_follow_the_schema_of_the_question(dnnlab, mode):
 
 
 def test_promised_columns_and_born_columns():
-    names = {name: [column.name for column in schema.summary] for name, schema in c.SCHEMAS.items()}
+    names = {each.asked_by: [column.name for column in each.schema.summary] for each in QUESTIONS}
     assert set(PROMISED) <= set(names[""])
     born = ["width", "depth", "init", "n", "probability", "probability_lo", "probability_hi", "lower_bound"]
     assert names["--born"][:9] == [*born, "upper_bound"]
@@ -106,7 +107,7 @@ def test_a_network_of_ones_own_is_counted_and_pruned(dnnlab, models, tmp_path):
     assert row["dead"] == pytest.approx(6 / 21, abs=0.15)
     assert row["certified_dead"] >= 6 / 21
     assert row["expected_dead"] < 0.2  # the same network, freshly drawn
-    assert row["verdict"] == c.DYING
+    assert row["verdict"] == DYING
     assert "certified dead units removed" in done.err
     small = load_file(tmp_path / "small.safetensors")
     assert small["1.weight"].shape[0] <= 7

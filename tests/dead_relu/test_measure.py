@@ -8,8 +8,9 @@ import pytest
 import torch
 
 from dnnlab.data import load
-from dnnlab.dead_relu.measure import _LargestUpdates, _shape, fixed_inputs, measure
-from dnnlab.dead_relu.spec import Cell, Spec
+from dnnlab.dead_relu.census.measure import _LargestUpdates, _shape, fixed_inputs, measure
+from dnnlab.dead_relu.census.plan import Cell
+from dnnlab.dead_relu.spec import Spec
 from dnnlab.nets.mlp import MLP
 from dnnlab.nets.stacked import StackedMLP
 from dnnlab.runner.seeds import stream

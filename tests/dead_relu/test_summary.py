@@ -6,12 +6,18 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from dnnlab.dead_relu import columns as c
+from dnnlab.dead_relu.census import columns as c
+from dnnlab.dead_relu.census.summary import per_cell
+from dnnlab.dead_relu.remedies import columns as r
 from dnnlab.dead_relu.spec import Spec
-from dnnlab.dead_relu.summary import per_cell, summarise
 from dnnlab.report.table import fit
 
 RNG = np.random.default_rng(0)
+
+
+def summarise(cells, **options):
+    spec = Spec(steps=10, **options)
+    return spec.question.summary.summarise(cells, spec)
 
 
 def cells(dead, *, born=0.0, remedy="none", accuracy=0.9, loss=1.0, layers=2, steps=10, units=(50, 150)):
@@ -33,13 +39,13 @@ def cells(dead, *, born=0.0, remedy="none", accuracy=0.9, loss=1.0, layers=2, st
 
 
 def verdict(table, **options):
-    return summarise(table, Spec(steps=10, **options)).iloc[0]["verdict"]
+    return summarise(table, **options).iloc[0]["verdict"]
 
 
 def test_shares_are_of_units_not_of_layers():
     table = cells([[0.4, 0.0]] * 3)
     assert per_cell(table, Spec(steps=10))["dead"].tolist() == pytest.approx([0.1] * 3)  # 20 of 200
-    assert summarise(table, Spec(steps=10)).iloc[0]["dead"] == pytest.approx(0.1)
+    assert summarise(table).iloc[0]["dead"] == pytest.approx(0.1)
 
 
 @pytest.mark.parametrize(
@@ -59,14 +65,14 @@ def test_the_measure_is_what_was_dead_at_birth(dead, born, expected):
 
 def test_a_diverged_network_is_said_to_be_one():
     table = cells([[math.nan] * 2] * 2 + [[0.1, 0.1]], loss=[math.nan, math.inf, 1.0])
-    row = summarise(table, Spec(steps=10)).iloc[0]
+    row = summarise(table).iloc[0]
     assert (row["verdict"], row["diverged"]) == (c.DIVERGED, 2)
 
 
 def test_failed_cells_are_rows_that_say_so():
     table = cells([[0.1, 0.1]] * 3)
     table["error"] = "OutOfMemoryError: no"
-    row = summarise(table, Spec(steps=10)).iloc[0]
+    row = summarise(table).iloc[0]
     assert (row["failed"], row["seeds"], row["verdict"]) == (3, 0, c.UNDECIDED)
 
 
@@ -78,7 +84,7 @@ def remedies(**treated):
         shares = [[max(0.0, dead + e)] * 2 for e in RNG.normal(0, 0.005, 8)]
         right = list(accuracy + RNG.normal(0, 0.01, 8))
         tables.append(cells(shares, remedy=name.replace("_", " "), accuracy=right))
-    table = summarise(pd.concat(tables, ignore_index=True), Spec(steps=10, remedies=True))
+    table = summarise(pd.concat(tables, ignore_index=True), remedies=True)
     return table.set_index("remedy")
 
 
@@ -88,8 +94,8 @@ def test_remedies_are_judged_by_the_dead_and_by_accuracy():
         he_init=(0.9, 0.6), residual=(0.5, 0.2),
     )  # fmt: skip
     expected = {
-        "none": c.UNTREATED, "batch norm": c.CURES, "lower lr": c.HELPS, "elu": c.FEWER, "gelu": c.COSTS,
-        "clipping": c.NO_EFFECT, "he init": c.HARMS, "residual": c.HARMS,
+        "none": r.UNTREATED, "batch norm": r.CURES, "lower lr": r.HELPS, "elu": r.FEWER, "gelu": r.COSTS,
+        "clipping": r.NO_EFFECT, "he init": r.HARMS, "residual": r.HARMS,
     }  # fmt: skip
     assert table["verdict"].to_dict() == expected
     assert table.index[:3].tolist() == ["none", "batch norm", "lower lr"]  # the best first
@@ -102,4 +108,4 @@ def test_a_remedy_by_chance_is_no_effect():
     """Under ten remedies that do nothing, Holm lets almost none through."""
     names = ("leaky_relu", "prelu", "elu", "gelu", "clipping")
     verdicts = remedies(**dict.fromkeys(names, (0.5, 0.6)))["verdict"]
-    assert (verdicts.drop("none") == c.NO_EFFECT).all()
+    assert (verdicts.drop("none") == r.NO_EFFECT).all()

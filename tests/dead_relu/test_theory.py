@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 import torch
 
-from dnnlab.dead_relu.born import born_dead
-from dnnlab.dead_relu.spec import BornCell
+from dnnlab.dead_relu.born.measure import born_dead
+from dnnlab.dead_relu.born.plan import BornCell
 from dnnlab.dead_relu.theory import (
     Inputs,
     born_dead_bounds,

@@ -8,7 +8,8 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
-from dnnlab.nas import columns as c
+from dnnlab.nas.questions import QUESTIONS as NAS
+from dnnlab.nas.search import columns as c
 from dnnlab.report.figures import faults
 
 SMALL = ("nas", "--epochs", 1, "--budget", 8, "--finalists", 1, "--retrain", 1, "--seeds", 1)
@@ -38,7 +39,7 @@ def test_files_follow_the_schema_of_the_question(question, dnnlab):
     done = dnnlab(*small, *QUESTIONS[question], "--json")
     assert done.code == 0, done.err
     content = json.loads(done.out)
-    schema = c.SCHEMAS[question]
+    schema = next(each for each in NAS if each.asked_by == question).schema
     for name, table in frames(content["run"]).items():
         assert list(table.columns) == [column.name for column in getattr(schema, name)]
     assert {row["verdict"] for row in content["summary"]} <= set(schema.tones)
@@ -53,7 +54,7 @@ def test_promised_columns():
 
 
 def test_the_figures_can_be_read(dnnlab, monkeypatch):
-    from dnnlab.nas import figures
+    from dnnlab.nas.search import figures
 
     drawn = []
     real = figures.draw
@@ -65,7 +66,7 @@ def test_the_figures_can_be_read(dnnlab, monkeypatch):
 
 
 def test_drawings_of_every_space_can_be_read():
-    from dnnlab.nas.drawing import _boxes, _cell
+    from dnnlab.nas.search.drawing import _boxes, _cell
     from dnnlab.nets.spaces import SPACES
 
     conv = SPACES["conv"]

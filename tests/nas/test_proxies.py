@@ -8,8 +8,8 @@ import torch
 from torch import nn
 from torch.nn import functional as F
 
-from dnnlab.nas.proxies import score
 from dnnlab.nas.proxy_names import PROXIES
+from dnnlab.nas.scores import score
 
 torch.manual_seed(0)
 X, Y = torch.randn(12, 5), torch.arange(12) % 3

@@ -14,12 +14,13 @@ from torch import nn
 
 from dnnlab.data import load
 from dnnlab.errors import UsageError
-from dnnlab.nas import columns as c
-from dnnlab.nas import found, lab, searching, supernets
-from dnnlab.nas.cells import Cell
+from dnnlab.nas import codes, found, lab, supernets
 from dnnlab.nas.lab import Lab, Training
-from dnnlab.nas.measure import steps
 from dnnlab.nas.problem import Inherit, Supernet, Train
+from dnnlab.nas.search import searching
+from dnnlab.nas.search.columns import FINAL
+from dnnlab.nas.search.measure import steps
+from dnnlab.nas.search.plan import Cell
 from dnnlab.nas.spec import Spec
 from dnnlab.nas.supernets import discretise, inherited, train_darts
 from dnnlab.nets import spaces
@@ -285,7 +286,7 @@ def test_a_shorter_training_does_not_displace_a_full_one(tmp_path, monkeypatch):
     trained = [row["epochs"] for row in rows(parts) if row["phase"] == "search"]
     (row,) = [row for row in rows(parts) if row["phase"] == "final" and row["cell"] == 1]
     assert trained == [2, 2, 1]
-    assert c.read_code(row["code"]) == best[0]
+    assert codes.read_code(row["code"]) == best[0]
 
 
 def test_darts_ends_in_its_strongest_choices_and_never_in_nothing(tmp_path):
@@ -381,7 +382,7 @@ def test_onnx_gives_what_pytorch_gives(tmp_path, monkeypatch):
     (logits,) = session.run(None, {session.get_inputs()[0].name: x.numpy()})
     assert logits == pytest.approx(net(x).detach().numpy(), abs=1e-5)
     assert spec.strategies == ("average", "random")
-    assert c.FINAL in {row["phase"] for row in rows(parts)}
+    assert FINAL in {row["phase"] for row in rows(parts)}
 
 
 def test_two_codes_of_one_network_share_its_retraining(tmp_path):

@@ -7,12 +7,14 @@ import pandas as pd
 import pytest
 from scipy import stats
 
-from dnnlab.nas import columns as c
-from dnnlab.nas.importance import effects, mixed
-from dnnlab.nas.proxy_summary import verdict as proxy_verdict
+from dnnlab.nas.codes import read_code
+from dnnlab.nas.proxies import columns as p
+from dnnlab.nas.proxies.summary import verdict as proxy_verdict
+from dnnlab.nas.search import columns as c
+from dnnlab.nas.search.importance import effects, mixed
+from dnnlab.nas.search.summary import per_cell, summarise
+from dnnlab.nas.search.words import conclusions
 from dnnlab.nas.spec import Spec
-from dnnlab.nas.summary import per_cell, summarise
-from dnnlab.nas.words import conclusions
 from dnnlab.nets import spaces
 from dnnlab.report.columns import Column
 from dnnlab.report.table import fit
@@ -26,7 +28,7 @@ def spec(**options):
 
 def row(strategy, seed, phase, evaluation, code="0-0-0-0-0-0", **measured):
     space = spaces.find("cell")
-    numbers = c.read_code(code)
+    numbers = read_code(code)
     own = {"strategy": strategy, "space": "cell", "data": "digits", "budget": "trainings=64", "seed": seed}
     own |= {"evaluation": evaluation, "phase": phase, "code": code, "error": ""}
     own |= {"architecture": space.line(numbers), "id": space.identity(numbers)}
@@ -157,8 +159,8 @@ def test_several_activations_against_one():
 
 def test_what_a_score_is_worth():
     above, over, below = Interval(0.5, 0.3, 0.7, 50), Interval(0.2, 0.1, 0.3, 50), Interval(0.1, -0.1, 0.3, 50)
-    assert proxy_verdict("naswot", above, over) == c.PREDICTS
-    assert proxy_verdict("naswot", above, below) == c.AS_SIZE
-    assert proxy_verdict("naswot", below, over) == c.USELESS
-    assert proxy_verdict("macs", above, over) == c.SIZE
+    assert proxy_verdict("naswot", above, over) == p.PREDICTS
+    assert proxy_verdict("naswot", above, below) == p.AS_SIZE
+    assert proxy_verdict("naswot", below, over) == p.USELESS
+    assert proxy_verdict("macs", above, over) == p.SIZE
     assert proxy_verdict("naswot", Interval(0.5, 0.3, 0.7, 19), over) == c.UNDECIDED

@@ -12,10 +12,10 @@ import pandas as pd
 import pytest
 
 from dnnlab.errors import UsageError
-from dnnlab.nas import columns as c
-from dnnlab.nas.measure import steps
+from dnnlab.nas.search import columns as c
 from dnnlab.nas.spec import Spec
-from dnnlab.nas.table import read
+from dnnlab.nas.tables.file import read
+from dnnlab.nas.tables.measure import steps
 from dnnlab.nets.spaces.cell import SPACE
 from dnnlab.runner.options import build
 from dnnlab.runner.place import Place

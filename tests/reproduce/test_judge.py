@@ -32,8 +32,8 @@ def run(seeds=5, **accuracies):
     ]
     cells = pd.DataFrame([{"act": k, "seed": i, "accuracy": a} for k, v in accuracies.items() for i, a in enumerate(v)])
     summary = SimpleNamespace(per_cell=lambda cells, spec: cells)
-    experiment = SimpleNamespace(name="made-up", summary=summary)
-    return SimpleNamespace(schema=SCHEMA, summary=pd.DataFrame(rows), cells=cells, spec=None, experiment=experiment)
+    spec, experiment = SimpleNamespace(question=SimpleNamespace(summary=summary)), SimpleNamespace(name="made-up")
+    return SimpleNamespace(schema=SCHEMA, summary=pd.DataFrame(rows), cells=cells, spec=spec, experiment=experiment)
 
 
 RUN = run(relu=[0.80, 0.84, 0.88, 0.92], tanh=[0.70, 0.75, 0.77, 0.83])

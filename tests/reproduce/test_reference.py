@@ -55,7 +55,7 @@ def test_each_table_is_of_the_recipes_own_options(ledger, claims):
         table = pd.read_csv(REFERENCE / row["part"] / f"{row['recipe']}.csv")
         experiment = find(own.experiment)
         spec = build(experiment.spec.Spec, own.options_for("quick"))
-        assert list(table) == [column.name for column in experiment.columns.schema(spec).summary]
+        assert list(table) == [column.name for column in spec.question.schema.summary]
         for condition in own.claim.holds:
             assert condition.metric in table
             names = [name for name in condition.where if name in table]

@@ -20,9 +20,8 @@ class FakeRun:
 
     def __init__(self, cells, seed=0, schema=SCHEMA):
         self.cells, self.path = cells, type("P", (), {"name": "fake"})
-        self.spec = type("S", (), {"seed": seed})
         summary = type("Summary", (), {"per_cell": staticmethod(lambda cells, spec: cells)})
-        self.experiment = type("E", (), {"summary": summary})
+        self.spec = type("S", (), {"seed": seed, "question": type("Q", (), {"summary": summary})})
         self.schema = schema
 
 

@@ -81,7 +81,7 @@ def run(
     monkeypatch.setattr(joblib, "cpu_count", lambda: cores)
     stacks = tuple(Stack(str(n), (Cell(n),), (n,)) for n in numbers)
     plan = Plan("key", tuple(Cell(n) for n in numbers), stacks, {}, {}, {})
-    work = engine.Work(rooms, SimpleNamespace(), on, Place(folder))
+    work = engine.Work(rooms, SimpleNamespace(question=rooms), on, Place(folder))
     found = engine.entries(work, plan, stacks, past or {}, lambda share, cells: None)
     return {entry.stack: entry for _, entry in found}
 
@@ -131,7 +131,7 @@ class Large:
 def test_what_does_not_fit_the_memory_is_halved_and_that_is_remembered(monkeypatch):
     monkeypatch.setattr(engine, "_fitting", {})
     Large.tried = []
-    work = engine.Work(Large(), SimpleNamespace(), "cpu", Place(Path("none")))
+    work = engine.Work(Large(), SimpleNamespace(question=Large()), "cpu", Place(Path("none")))
     for first, tried in ((0, [11, 6, 3, 3, 3, 2]), (100, [3, 3, 3, 2])):
         cells = tuple(Cell(first + n) for n in range(11))
         (entry,) = engine.measure(work, Stack("key", cells, tuple(range(11))), (), lambda share: None)
@@ -148,7 +148,7 @@ def test_one_cell_that_does_not_fit_is_a_row_that_says_so(monkeypatch):
                 raise torch.OutOfMemoryError("CUDA out of memory")
 
     monkeypatch.setattr(engine, "_fitting", {})
-    work = engine.Work(Huge(), SimpleNamespace(), "cpu", Place(Path("none")))
+    work = engine.Work(Huge(), SimpleNamespace(question=Huge()), "cpu", Place(Path("none")))
     (entry,) = engine.measure(work, Stack("key", (Cell(0), Cell(1)), (0, 1)), (), lambda share: None)
     assert (entry.rows, entry.error) == ({}, "OutOfMemoryError: CUDA out of memory")
 

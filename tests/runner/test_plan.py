@@ -112,7 +112,7 @@ def test_what_only_shows_is_in_no_key():
     for experiment in EXPERIMENTS.values():
         options = {"compare-arch": {"arch": ["resnet20"]}, "check": {"statement": ["1 = 1"]}}.get(experiment.name, {})
         spec = build(experiment.spec.Spec, options)
-        reach = Reach(Package(digests.PACKAGE), planning.roots(experiment, spec, spec.plan()), digests.BEYOND)
+        reach = Reach(Package(digests.PACKAGE), planning.roots(spec, spec.plan()), digests.BEYOND)
         shows = re.compile(r"dnnlab\.(cli|terminal|stops|report|completion|reproduce).*|.*\.(words|figures|artifacts)")
         assert not list(filter(shows.fullmatch, reach.modules))
         assert all(name in KNOWN_UNKNOWNS for name in reach.unknown)
@@ -121,7 +121,9 @@ def test_what_only_shows_is_in_no_key():
 KNOWN_UNKNOWNS = {
     "dnnlab.nets.own:imported": "a user's own module, whose digest is in the content",
     "dnnlab.nets.own:_from_library": "torchvision or timm, whose version is in the content",
-    "dnnlab.runner.experiment:Experiment._room": "the experiment's own room, where the key begins",
+    "dnnlab.runner.experiment:Experiment._module": "it is not called while measuring",
+    "dnnlab.runner.experiment:Question._module": "a question's own modules: the key begins at its `measure`, and the "
+    "cells that its `plan` makes are in the key",
 }
 """What measuring imports that its source does not name, and what is in the key instead. Elsewhere the name of a module
 stands in the source, as in ``import_module("dnnlab.data.idx")`` or ``import_module(f"dnnlab.rooms.{x}")``."""

@@ -4,8 +4,6 @@ from collections.abc import Hashable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from dnnlab.errors import UsageError
-
 IMAGES = 16
 """In a batch."""
 
@@ -53,13 +51,7 @@ def plan(spec: Any) -> Sequence[BlockCell]:
 
 
 def validate(spec: Any) -> None:
-    """Nothing but the device can be chosen.
-
-    Raises:
-        UsageError: something else was.
-    """
-    for name in sorted(spec.unlike_default() - {"block", "device"}):
-        raise UsageError(f"--{name.replace('_', '-')} does not go with --block, whose blocks and sizes are fixed.")
+    """Nothing can be chosen."""
 
 
 def content(spec: Any) -> Mapping[str, str]:

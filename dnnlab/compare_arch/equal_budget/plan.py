@@ -1,11 +1,15 @@
 """The cells: what each network costs, and every training."""
 
 import itertools
-from collections.abc import Hashable, Sequence
+from collections.abc import Hashable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from dnnlab.compare_arch.trained_cell import TrainedCell, trainings
+from dnnlab import data as datasets
+from dnnlab.compare_arch.trained_cell import FRESH, TrainedCell, trainings
+from dnnlab.errors import UsageError
+from dnnlab.nets import named
+from dnnlab.nets import weights as weight_files
 
 
 @dataclass(frozen=True)
@@ -43,3 +47,19 @@ def plan(spec: Any) -> Sequence[CostCell | TrainedCell]:
     if spec.cost_only:
         return costs
     return [*costs, *trainings(spec)]
+
+
+def validate(spec: Any) -> None:
+    """What only counts has no weights.
+
+    Raises:
+        UsageError: they were given.
+    """
+    if spec.cost_only and (spec.weights, spec.freeze) != ((FRESH,), ("none",)):
+        raise UsageError("--weights and --freeze are about training; leave out --cost-only.")
+
+
+def content(spec: Any) -> Mapping[str, str]:
+    """Digests of the data sets, of the user's own networks, and of weights."""
+    parents = {file: weight_files.digest(file) for file in spec.weights if file != FRESH}
+    return datasets.digests(spec.data) | named.own_digests(spec.arch) | parents

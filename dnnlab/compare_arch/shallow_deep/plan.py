@@ -65,14 +65,11 @@ def plan(spec: Any) -> Sequence[UnitsCell]:
 
 
 def validate(spec: Any) -> None:
-    """Tasks and networks are fixed; the budget is in steps.
+    """The budget is in steps.
 
     Raises:
-        UsageError: other options were set.
+        UsageError: it is not, or there are several.
     """
-    ours = {"preset", "seeds", "seed", "budget", "lr", "optimizer", "device"}
-    for name in sorted(spec.unlike_default() - ours):
-        raise UsageError(f"--{name.replace('_', '-')} does not go with --preset shallow-deep, which fixes it.")
     asked = spec.settled
     for name in ("budget", "lr", "optimizer"):
         if len(getattr(asked, name)) > 1:

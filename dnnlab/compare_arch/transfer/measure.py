@@ -8,7 +8,8 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from dnnlab.compare_arch.fitting import examples, initialised, macs_a_step, prepare, spend, steps
+from dnnlab.compare_arch import fitting
+from dnnlab.compare_arch.fitting import examples, initialised, macs_a_step, prepare, spend
 from dnnlab.compare_arch.trained_cell import BODY, TrainedCell
 from dnnlab.compare_arch.transfer import columns as c
 from dnnlab.data import load
@@ -71,7 +72,8 @@ def macs(cell: TrainedCell) -> float:
     # Frozen ones take as many steps as the others, whatever theirs cost.
     whole, head_alone = (macs_a_step(each, target) for each in (cell, dataclasses.replace(cell, freeze=BODY)))
     treated = sum(head_alone if treatment in _HEAD_ALONE else whole for treatment in c.TREATMENTS)
-    return steps(cell, source, first) * macs_a_step(cell, source) + steps(cell, target, count) * treated
+    first_half = fitting.steps(cell, source, first) * macs_a_step(cell, source)
+    return first_half + fitting.steps(cell, target, count) * treated
 
 
 def halves(data: Dataset) -> tuple[Dataset, Dataset]:

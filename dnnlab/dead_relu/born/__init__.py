@@ -1,0 +1,1 @@
+"""How often whole networks are dead from birth."""

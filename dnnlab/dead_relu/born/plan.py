@@ -1,0 +1,63 @@
+"""The cells: points of the curve of networks born dead."""
+
+import itertools
+from collections.abc import Hashable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from dnnlab.errors import UsageError
+
+
+@dataclass(frozen=True)
+class BornCell:
+    """One point of the born-dead curve: so many networks of one shape."""
+
+    width: int
+    depth: int
+    init: str
+    nets: int
+
+    def __str__(self) -> str:
+        return f"{self.nets} nets of width {self.width}, depth {self.depth}, init {self.init}"
+
+    @property
+    def together(self) -> Hashable:
+        """Each point is its own program."""
+        return self
+
+    side_by_side = False
+
+    @property
+    def weight(self) -> float:
+        return 1.0
+
+    @property
+    def bytes(self) -> float:
+        """Memory of a twentieth of the networks, which is drawn at once: a layer, and its activations, in float64."""
+        return 8.0 * self.nets / 20 * (self.width**2 + 200 * self.width)
+
+    @property
+    def macs(self) -> float:
+        """Of two inputs."""
+        return 2.0 * self.nets * self.depth * self.width**2
+
+
+def plan(spec: Any) -> Sequence[BornCell]:
+    """The product of the lists."""
+    points = itertools.product(spec.init, spec.depths, spec.widths)
+    return [BornCell(width, depth, init, spec.nets) for init, depth, width in points]
+
+
+def content(spec: Any) -> Mapping[str, str]:
+    """Inputs are drawn evenly, from no data."""
+    return {}
+
+
+def validate(spec: Any) -> None:
+    """See that the networks are of ReLUs.
+
+    Raises:
+        UsageError: another activation was asked for.
+    """
+    if spec.act != ("relu",):
+        raise UsageError("--born is about ReLU networks, born dead by their signs; leave out --act.")

@@ -1,0 +1,28 @@
+"""How wide networks have to be, in sentences."""
+
+import math
+
+import pandas as pd
+
+from dnnlab.dead_relu.born import columns as c
+from dnnlab.dead_relu.spec import Spec
+
+_RARE = 0.01
+"""The chance of a dead network that the design rule for width aims at."""
+
+
+def conclusions(summary: pd.DataFrame, spec: Spec) -> list[str]:
+    """What was found at the first point, and the width that keeps dead networks rare."""
+    measured = summary[summary["n"] > 0]
+    if measured.empty:
+        return ["No point was measured."]
+    outside = int((summary["verdict"] == c.OUTSIDE).sum())
+    bounds = "all within the proven bounds" if not outside else f"{outside} outside the proven bounds"
+    first = measured.iloc[0]
+    deepest = int(measured["depth"].max())
+    return [
+        f"Of {first['n']} networks of width {first['width']} and {first['depth']} hidden layers, "
+        f"{first['probability']:.1%} are constant from birth; {bounds}.",
+        f"A width of {math.ceil(math.log2(deepest / _RARE))} keeps that under {_RARE:.0%} at {deepest} hidden layers: "
+        "width ≥ log₂(depth / probability).",
+    ]

@@ -1,0 +1,108 @@
+"""The columns of ``cells.csv`` and ``summary.csv``: names, types, meanings. The docs are made from here."""
+
+from dnnlab.report.columns import Column, Schema, estimate
+from dnnlab.training import configuration
+
+HEALTHY, EXPECTED, DYING, COLLAPSED = "healthy", "expected", "dying", "collapsed"
+DIVERGED, UNDECIDED = "diverged", "undecided"
+TONES = {
+    HEALTHY: "good",
+    EXPECTED: "good",
+    DYING: "bad",
+    COLLAPSED: "bad",
+    DIVERGED: "bad",
+    UNDECIDED: "muted",
+}
+
+CONFIGURATION = (
+    *("model", "act", "init", "norm", "skip", "lr", "depth", "width", "data", "batch_size"),
+    *("optimizer", "weight_decay", "clip"),
+)
+
+REMEDY = Column("remedy", str, "the cure; none for the network as it was asked for", screen="remedy")
+
+CELLS = (
+    REMEDY,
+    *configuration.columns(CONFIGURATION),
+    Column("seed", int, "number of the seed, above --seed"),
+    Column("step", int, "training steps taken before this look"),
+    Column("layer", int, "0 for the network as a whole, 1 … depth for hidden layers or activations"),
+    Column("name", str, "the layer by name; in a model of one's own the module that the activation reads, #2 if again"),
+    Column("kind", str, "network, hidden or activation"),
+    Column("layer_act", str, "the activation"),
+    Column("units", float, "units of the layer; channels, where a convolution makes them"),
+    Column("dead", float, "share of units that are zero on every one of the fixed inputs"),
+    Column("born_dead", float, "share of units dead now that were dead before training"),
+    Column("died", float, "share of units dead now that were alive before training"),
+    Column("revived", float, "share of units alive now that were dead at an earlier look"),
+    Column("newly_dead", float, "share of units dead now that were alive at the look before"),
+    Column("certified_dead", float, "share of units proven zero on every input in the box of the training data"),
+    Column("irreversible", float, "layer 1: share of units dead on all training data, which no gradient can reach"),
+    Column("inactive", float, "share of units whose activation never reads a value above zero on those inputs"),
+    Column("zero_fraction", float, "share of outputs that are zero: no sign of death, half of a healthy ReLU's are"),
+    Column("expected_dead", float, "own model with --weights: share dead in the same network freshly drawn"),
+    Column("fatal_update", float, "largest step of units newly dead since the look before, over their weights' norm"),
+    Column("survived_update", float, "the same of units that stayed alive"),
+    Column("pushed_down", float, "share of newly dead units whose mean pre-activation fell since the look before"),
+    Column("weight_grad_norm", float, "Frobenius norm of the gradient of the layer's weights, on 128 fixed examples"),
+    Column("delta_norm", float, "norm of the gradient at the layer's pre-activation, on the same"),
+    Column("loss", float, "network: cross-entropy, in nats, on the same (own model: on all fixed inputs)"),
+    Column("accuracy", float, "network: share of the validation split classified right"),
+    Column("grad_norm", float, "network: mean global gradient norm of the steps since the look before"),
+    Column("clipped_norm", float, "network: the same after clipping"),
+    Column("input_mean_square", float, "network: mean square of the fixed inputs"),
+    Column("input_mean_product", float, "network: mean over features of the product of two of them, over all pairs"),
+    Column("input_count", float, "network: how many they are"),
+    Column("input_features", float, "network: features of an input"),
+    Column("error", str, "why nothing was measured"),
+)
+
+STATE = (
+    Column("seeds", int, "seeds that were measured", screen="seeds"),
+    Column("born_dead", float, "share of units dead before training, mean over seeds", screen="born dead"),
+    Column(
+        "expected_dead",
+        float,
+        "share of units that theory expects dead at birth on these inputs; of an own model with --weights, the share "
+        "dead in the same network freshly drawn",
+        screen="expected",
+    ),
+    Column(
+        "dead",
+        float,
+        "share of units dead after training, mean over seeds",
+        screen="dead",
+        low="dead_lo",
+        high="dead_hi",
+    ),
+    Column("dead_lo", float, "lower end of its 95 % interval over seeds"),
+    Column("dead_hi", float, "upper end"),
+    Column("died", float, "share of units that were alive before training and are dead after it"),
+    Column("revived", float, "share of units alive after training that were once dead", screen="revived"),
+    Column("certified_dead", float, "share of units proven zero on the whole box of the data", screen="certified"),
+    Column("irreversible", float, "layer 1: share of units dead on all training data, which no gradient can reach"),
+    Column("inactive", float, "share of units whose activation never reads a value above zero"),
+    Column("zero_fraction", float, "share of zero outputs after training", screen="zeros"),
+)
+END = (
+    Column("loss", float, "cross-entropy after training, mean over seeds"),
+    Column("steps", int, "training steps", screen="steps"),
+    Column("diverged", int, "seeds whose loss became infinite or not a number"),
+    Column("failed", int, "cells that failed; cells.csv says why"),
+)
+
+
+ACCURACY = estimate("accuracy", "validation accuracy after training, mean over seeds", "accuracy")
+
+SUMMARY = (
+    *configuration.columns(CONFIGURATION),
+    *STATE,
+    *ACCURACY,
+    Column("verdict", str, "healthy, expected, dying, collapsed, diverged or undecided", screen="verdict"),
+    Column("fatal_update", float, "largest step of units before they died, over their weights' norm; mean"),
+    Column("survived_update", float, "the same of units that stayed alive; mean"),
+    Column("pushed_down", float, "share of deaths with a fall of the unit's mean pre-activation before it"),
+    *END,
+)
+
+SCHEMA = Schema(CELLS, SUMMARY, TONES, CONFIGURATION, compared=("dead", "accuracy"))

@@ -1,0 +1,132 @@
+"""Table to pictures: who is dead by layer and along training."""
+
+import math
+from collections.abc import Mapping, Sequence, Sized
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from matplotlib.ticker import PercentFormatter
+
+from dnnlab.dead_relu.census import columns as c
+from dnnlab.dead_relu.census.summary import configurations, theory
+from dnnlab.dead_relu.spec import Spec
+from dnnlab.report.figures import THEORY, Picture, counting_axis, legend, line_style, new_figure
+from dnnlab.runner.stats import Interval, mean_share
+
+_MOST_PANELS = 6
+_MOST_LINES = 8
+
+
+def draw(cells: pd.DataFrame, summary: pd.DataFrame, spec: Spec) -> Sequence[Picture]:
+    """The figures of a run; without anything measured, none."""
+    curves = _curves(cells, spec)
+    if not curves:
+        return []
+    pictures = [_by_layer(curves, spec)]
+    if spec.taken_steps:
+        pictures.append(_along_training(curves))
+    return pictures
+
+
+def _curves(cells: pd.DataFrame, spec: Spec) -> list[tuple[str, dict[str, Any], pd.DataFrame]]:
+    """Label, configuration and rows of each configuration and remedy of which something was measured."""
+    groups = [(k, rows[rows["error"].fillna("") == ""]) for k, rows in configurations(cells)]
+    # A network that left the range of numbers has no units to draw.
+    groups = [(k, rows) for k, rows in groups if rows.loc[rows["step"] == spec.taken_steps, "dead"].notna().any()]
+    varying = [name for name in (*c.CONFIGURATION, "remedy") if len({k[name] for k, _ in groups}) > 1]
+    return [(label(k, varying), k, rows) for k, rows in groups]
+
+
+def label(configuration: Mapping[Any, Any], varying: Sequence[str]) -> str:
+    words = {"lr": "lr {:g}", "depth": "depth {}", "width": "width {}", "norm": "norm {}", "skip": "skip {}"}
+    words |= {"batch_size": "batch {}", "weight_decay": "decay {:g}", "clip": "clip {:g}", "remedy": "remedy {}"}
+    named = list(varying) or ["model" if configuration["model"] else "act"]
+    return ", ".join(words.get(name, "{}").format(configuration[name]) for name in named)
+
+
+def _spread_out(items: Sequence[Any], most: int) -> list[Any]:
+    """At most ``most`` of them, evenly over the plan."""
+    chosen = np.unique(np.linspace(0, len(items) - 1, min(most, len(items))).round().astype(int))
+    return [items[i] for i in chosen]
+
+
+def only(shown: Sized, of: Sized) -> str:
+    return f" Of {len(of)} configurations {len(shown)} are drawn." if len(shown) < len(of) else ""
+
+
+def _intervals(rows: pd.DataFrame, by: str) -> tuple[np.ndarray, list[Interval]]:
+    """Dead share by ``by``: its values and the interval over seeds at each."""
+    groups = rows.groupby(by)["dead"]
+    return np.array([key for key, _ in groups]), [mean_share(list(values.astype(float))) for _, values in groups]
+
+
+def _by_layer(curves: Sequence[tuple[str, dict[str, Any], pd.DataFrame]], spec: Spec) -> Picture:
+    shown = _spread_out(curves, _MOST_LINES)
+    told = []
+    with new_figure(8.5, 4.6) as (figure, (axes,)):
+        drawn = False
+        for i, (label, configuration, rows) in enumerate(shown):
+            last = rows[rows["step"] == spec.taken_steps]
+            layers, shares = _intervals(last[last["layer"] > 0], "layer")
+            style = line_style(i)
+            means = np.array([s.mean for s in shares])
+            axes.plot(layers, means, label=label, **style)
+            axes.fill_between(
+                layers, [s.low for s in shares], [s.high for s in shares], color=style["color"], alpha=0.2, linewidth=0
+            )
+            expected = theory(configuration, last[last["layer"] == 0])
+            if expected and not np.isnan(expected).any() and np.any(expected):
+                axes.plot(layers, expected, color=style["color"], linestyle="--", linewidth=1.2)
+                drawn = True
+            told.append(f"{label}: {np.nanmax(means):.0%} at most")
+        if drawn:
+            axes.plot([], [], label="expected at birth, in the colour of its line", **THEORY)
+        axes.set_ylim(-0.03, 1.03)
+        axes.yaxis.set_major_formatter(PercentFormatter(1.0))
+        counting_axis(axes.xaxis)
+        axes.set_xlabel("layer (1 is next to the inputs)")
+        axes.set_ylabel("dead units")
+        legend(figure)
+    when = "after training" if spec.taken_steps else "as the network is"
+    return Picture(
+        name="dead-by-layer",
+        title=f"Dead units by layer, {when}",
+        see="Above its dashed line, which is what chance leaves dead at birth, a layer has lost units to training; "
+        "bands are 95 % intervals over seeds." + only(shown, curves),
+        alt=f"Share of dead units by layer. {'; '.join(told)}.",
+        figure=figure,
+    )
+
+
+def _along_training(curves: Sequence[tuple[str, dict[str, Any], pd.DataFrame]]) -> Picture:
+    shown = _spread_out(curves, _MOST_PANELS)
+    across = min(3, len(shown))
+    down = math.ceil(len(shown) / across)
+    with new_figure(3.2 * across + 1.6, 2.8 * down + 0.4, down, across, sharey=True) as (figure, panels):
+        for axes, (label, _, rows) in zip(panels, shown, strict=False):
+            layers = rows[rows["layer"] > 0]
+            for i, layer in enumerate(_spread_out(sorted(layers["layer"].unique()), 5)):
+                steps, shares = _intervals(layers[layers["layer"] == layer], "step")
+                style = line_style(i)
+                axes.plot(steps, [s.mean for s in shares], label=f"layer {layer}", **style)
+                low, high = [s.low for s in shares], [s.high for s in shares]
+                axes.fill_between(steps, low, high, color=style["color"], alpha=0.2, linewidth=0)
+            axes.set_ylim(-0.03, 1.03)
+            axes.yaxis.set_major_formatter(PercentFormatter(1.0))
+            counting_axis(axes.xaxis)
+            axes.set_title(label, fontsize=10)
+            axes.set_xlabel("step")
+        for axes in panels[::across]:
+            axes.set_ylabel("dead units")
+        for axes in panels[len(shown) :]:
+            axes.set_axis_off()
+        legend(figure)
+    return Picture(
+        name="dead-along-training",
+        title="Dead units along training",
+        see="A line that climbs is a layer whose units die; one that falls again has units revived by the layers "
+        "below. Bands are 95 % intervals over seeds." + only(shown, curves),
+        alt="Small multiples, a panel a configuration: share of dead units by training step, a line a layer.",
+        figure=figure,
+    )

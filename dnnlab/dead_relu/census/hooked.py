@@ -1,0 +1,146 @@
+"""The same rows from a user's own network: its ReLU-like activations as layers, channels of convolutions as units."""
+
+import math
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, field
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from dnnlab.data.dataset import Dataset
+from dnnlab.dead_relu.census.plan import Cell
+from dnnlab.dead_relu.spec import Spec
+from dnnlab.errors import UsageError
+from dnnlab.nets import own
+from dnnlab.nets.census import SiteCensus, take_of_module
+from dnnlab.nets.traced import certify, trace
+from dnnlab.runner.journal import Rows
+from dnnlab.runner.seeds import stream
+from dnnlab.training.plain import PlainTraining, accuracy, logits
+from dnnlab.training.stacked import batch_order
+
+_BATCH = 256
+_COLUMNS = (
+    *("step", "layer", "name", "kind", "layer_act", "dead", "born_dead", "died", "revived", "newly_dead"),
+    *("certified_dead", "zero_fraction", "units", "expected_dead", "loss", "accuracy", "grad_norm", "clipped_norm"),
+)
+
+
+def measure(
+    cells: Sequence[Cell], spec: Spec, data: Dataset, inputs: Tensor, progress: Callable[[float], None]
+) -> Rows:
+    """Rows of the one cell of ``cells``.
+
+    Raises:
+        UsageError: the model cannot be made, does not fit the data, or has no activation whose units can die.
+    """
+    rows: Rows = {}
+    for number, cell in enumerate(cells):
+        with torch.random.fork_rng():
+            # Factories and dropout draw from torch's global stream, so each cell seeds it for itself.
+            torch.manual_seed(int(stream(spec.seed, cell.seed, "weights").integers(2**63)))
+            for row in _measure_cell(cell, spec, data, inputs, progress):
+                rows.setdefault("cell", []).append(number)
+                for name in _COLUMNS:
+                    rows.setdefault(name, []).append(row.get(name, math.nan))
+    return rows
+
+
+def _measure_cell(
+    cell: Cell, spec: Spec, data: Dataset, inputs: Tensor, progress: Callable[[float], None]
+) -> Iterator[dict]:
+    model = own.factory(cell.model, len(data.classes))().to(data.x.device)
+    look = _Look(model, data, inputs)
+    if spec.weights:  # the same network before its training says what to expect
+        look.expected = [float(site.dead.double().mean()) for site in look.census()]
+        own.load_weights(model, spec.weights)
+    order = batch_order(len(data.train), cell.batch_size, stream(spec.seed, cell.seed, "batches"))
+    training = PlainTraining(model, data, order, cell.optimizer, cell.lr, cell.weight_decay, cell.clip or math.inf)
+    norms: list[tuple[float, float]] = []
+    steps = spec.measured_steps()
+    for step, following in zip(steps, [*steps[1:], steps[-1]], strict=True):
+        network, *layers = look()
+        if norms:
+            network |= dict(zip(("grad_norm", "clipped_norm"), np.mean(norms, axis=0), strict=True))
+        yield from ({"step": step, "layer": i, **row} for i, row in enumerate([network, *layers]))
+        norms = []
+        for taken in range(following - step):
+            norms.append(training.step())
+            progress((step + taken + 1) / spec.taken_steps)
+
+
+@dataclass
+class _Look:
+    """Looks at a module, and remembers which of its units were dead before."""
+
+    model: nn.Module
+    data: Dataset
+    inputs: Tensor
+    expected: list[float] = field(default_factory=list)
+    born: list[Tensor] = field(default_factory=list)
+    ever: list[Tensor] = field(default_factory=list)
+    last: list[Tensor] = field(default_factory=list)
+
+    def census(self) -> list[SiteCensus]:
+        logits(self.model.eval(), self.data, self.inputs[:2])  # a model that does not fit is the user's to know of
+        sites = take_of_module(self.model, (self.data.inputs(part) for part in self.inputs.split(_BATCH)))
+        if not sites:
+            raise UsageError(
+                "the model calls no ReLU, ReLU6, hard-swish or other function that is zero below a point, so no unit "
+                "of it can be dead."
+            )
+        return sites
+
+    def __call__(self) -> list[dict]:
+        """The network's row, then one an activation."""
+        sites = self.census()
+        dead = [site.dead for site in sites]
+        if not self.born:
+            self.born = self.ever = self.last = dead
+        certified = self._certified(sites)
+        layers = []
+        for i, (site, now) in enumerate(zip(sites, dead, strict=True)):
+            shares = {
+                "dead": now,
+                "born_dead": self.born[i] & now,
+                "died": now & ~self.born[i],
+                "revived": self.ever[i] & ~now,
+                "newly_dead": now & ~self.last[i],
+            }
+            layers.append(
+                {
+                    **{name: float(mask.double().mean()) for name, mask in shares.items()},
+                    "certified_dead": certified[i],
+                    "zero_fraction": site.zero_fraction,
+                    "units": len(now),
+                    "expected_dead": self.expected[i] if self.expected else math.nan,
+                    "name": site.name,
+                    "kind": "activation",
+                    "layer_act": site.act,
+                }
+            )
+        self.ever = [a | b for a, b in zip(self.ever, dead, strict=True)]
+        self.last = dead
+        return [{"name": "network", "kind": "network", "layer_act": "", **self._network()}, *layers]
+
+    def _certified(self, sites: Sequence[SiteCensus]) -> list[float]:
+        """Share of units certified dead at each site; nan where the bounds do not reach."""
+        try:
+            graph = trace(self.model)
+        except UsageError:
+            return [math.nan] * len(sites)
+        shares = [float(site.dead.double().mean()) for site in certify(graph, *self.data.box())]
+        return [*shares, *[math.nan] * len(sites)][: len(sites)]
+
+    @torch.no_grad()
+    def _network(self) -> dict[str, float]:
+        parts = self.inputs.split(_BATCH)
+        losses = [
+            F.cross_entropy(logits(self.model, self.data, part), self.data.y[part], reduction="sum") for part in parts
+        ]
+        return {
+            "loss": float(torch.stack(losses).sum()) / len(self.inputs),
+            "accuracy": accuracy(self.model, self.data, self.data.validation),
+        }

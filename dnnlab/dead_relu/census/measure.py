@@ -1,0 +1,223 @@
+"""What happens on the device: a stack of cells becomes rows, one a cell, measured step and layer."""
+
+import math
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, field
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from dnnlab.data import load
+from dnnlab.data.dataset import Dataset
+from dnnlab.dead_relu.census import hooked
+from dnnlab.dead_relu.census.plan import Cell
+from dnnlab.dead_relu.spec import Spec
+from dnnlab.nets import layerwise
+from dnnlab.nets.activations import activation, per_layer
+from dnnlab.nets.census import Census, silent_in_first_layer, take
+from dnnlab.nets.intervals import certified_dead
+from dnnlab.nets.shape import MLPShape, parse_skip
+from dnnlab.nets.stacked import StackedMLP
+from dnnlab.runner.journal import Rows
+from dnnlab.runner.rows import LayerRows
+from dnnlab.runner.seeds import stream
+from dnnlab.training.stacked import Recipe, StackedTraining, Step, accuracy, batch_order, examples
+
+_PROBED = 128
+"""Examples that gradients are measured on."""
+
+
+def measure(cells: Sequence[Cell], spec: Spec, device: str, progress: Callable[[float], None]) -> Rows:
+    """Rows of one stack, at each of ``spec.measured_steps()``.
+
+    Raises:
+        UsageError: the user's model does not fit the data.
+    """
+    first = cells[0]
+    trained = [cell.treated for cell in cells]
+    data = load(first.data).to(device)
+    inputs = fixed_inputs(data, spec)
+    if first.model:
+        return hooked.measure(trained, spec, data, inputs, progress)
+    return _measure_stack(trained, spec, data, inputs, progress)
+
+
+def fixed_inputs(data: Dataset, spec: Spec) -> Tensor:
+    """The training examples, ``[input]``, on which units are counted: the same for every seed and configuration."""
+    if not 0 < spec.inputs < len(data.train):
+        return data.train
+    chosen = stream(spec.seed, 0, "inputs").permutation(len(data.train))[: spec.inputs]
+    return data.train[torch.from_numpy(np.sort(chosen)).to(data.train.device)]
+
+
+def training_inputs(data: Dataset) -> Iterator[Tensor]:
+    """All training inputs, ``[input, feature]`` a part."""
+    return (data.inputs(part).flatten(1) for part in data.train.split(1024))
+
+
+def _measure_stack(
+    cells: Sequence[Cell], spec: Spec, data: Dataset, inputs: Tensor, progress: Callable[[float], None]
+) -> Rows:
+    stack = StackedMLP.draw(
+        _shape(cells[0], data),
+        [cell.init for cell in cells],
+        [stream(spec.seed, cell.seed, "weights") for cell in cells],
+        device=str(data.x.device),
+    )
+    orders = [batch_order(len(data.train), cell.batch_size, stream(spec.seed, cell.seed, "batches")) for cell in cells]
+    recipe = Recipe(
+        cells[0].optimizer,
+        [cell.lr for cell in cells],
+        [cell.weight_decay for cell in cells],
+        [0.0] * len(cells),
+        [cell.clip or math.inf for cell in cells],
+    )
+    training = StackedTraining(stack, data, recipe, orders, noise=[])
+    look = _Look(stack, data, inputs)
+    depth = cells[0].depth
+    names, acts = [f"hidden {i}" for i in range(1, depth + 1)], per_layer(cells[0].act, depth)
+    table = LayerRows(len(cells), names, ["hidden"] * depth, acts)
+    steps = spec.measured_steps()
+    since: list[Step] = []
+    largest = _LargestUpdates(stack)
+    for step, following in zip(steps, [*steps[1:], steps[-1]], strict=True):
+        table.add(step, look(largest) | _gradients(since))
+        since, largest = [], _LargestUpdates(stack)
+        for taken in range(following - step):
+            since.append(training.step())
+            largest.see(training.updates)
+            progress((step + taken + 1) / spec.taken_steps)
+    return table.rows
+
+
+def _shape(cell: Cell, data: Dataset) -> MLPShape:
+    acts = per_layer(cell.act, cell.depth)
+    return MLPShape(data.features, len(data.classes), cell.depth, cell.width, acts, cell.norm, parse_skip(cell.skip))
+
+
+class _LargestUpdates:
+    """The largest step that each unit's incoming weights took, relative to their norm before all the steps."""
+
+    def __init__(self, stack: StackedMLP) -> None:
+        self.depth = stack.shape.depth
+        self.norms = [self._norm(stack.parameters, layer) for layer in range(1, self.depth + 1)]
+        self.largest = [torch.zeros_like(norm) for norm in self.norms]
+
+    @staticmethod
+    def _norm(tensors: "dict[str, Tensor]", layer: int) -> Tensor:
+        """Norm ``[member, unit]`` of weights and bias together."""
+        weight, bias = tensors[f"weight.{layer}"].detach(), tensors[f"bias.{layer}"].detach()
+        # Twenty times as fast as torch.linalg.vector_norm(weight, dim=1).
+        return (weight.square().sum(1) + bias[:, 0].square()).sqrt()
+
+    def see(self, updates: dict[str, Tensor]) -> None:
+        """One step."""
+        for layer, largest in enumerate(self.largest, 1):
+            torch.maximum(largest, self._norm(updates, layer), out=largest)
+
+    def relative(self, layer: int) -> Tensor:
+        """``[member, unit]`` of layer 1 … depth."""
+        return self.largest[layer - 1] / self.norms[layer - 1]
+
+
+@dataclass
+class _History:
+    """What each unit of one layer has been so far, ``[member, unit]``."""
+
+    born: Tensor
+    dead: Tensor
+    ever: Tensor
+    mean: Tensor
+
+
+@dataclass
+class _Look:
+    """Looks at a stack in training, and remembers what it saw before."""
+
+    stack: StackedMLP
+    data: Dataset
+    inputs: Tensor
+    history: list[_History] = field(default_factory=list)
+
+    def __post_init__(self) -> None:
+        self.x = self.data.inputs(self.inputs).flatten(1)
+        self.low, self.high = (end.flatten() for end in self.data.box())
+        # Gradients are of the same examples at every step, the first of the fixed ones.
+        self.probe = examples(self.data, self.inputs[:_PROBED].expand(self.stack.members, -1))
+
+    def __call__(self, largest: _LargestUpdates) -> dict[str, Tensor]:
+        """Everything seen now: of layers ``[member, depth]``, of the network ``[member]``."""
+        stack, depth = self.stack, self.stack.shape.depth
+        seen = take(stack, self.x)
+        certified = certified_dead(stack, self.low, self.high, seen)
+        passed = layerwise.measure(stack, self.probe)
+        finite = passed.loss.isfinite()
+        if not self.history:
+            self.history = [_History(c.dead, c.dead, c.dead, c.mean) for c in seen]
+        rows = [
+            self._layer(layer, census, proof, largest)
+            for layer, census, proof in zip(range(1, depth + 1), seen, certified, strict=True)
+        ]
+        layers = {name: torch.stack([row[name] for row in rows], dim=1) for name in rows[0]}
+        # A network that has left the range of numbers has units of no kind.
+        layers = {name: torch.where(finite[:, None], value, math.nan) for name, value in layers.items()}
+        for name in ("weight_grad_norm", "delta_norm"):
+            layers[name] = passed.layers[name][:, :depth]
+        pair = self.x.double()
+        products = (pair.sum(0).square().sum() - pair.square().sum()) / (len(pair) * (len(pair) - 1))
+        like = torch.ones_like(passed.loss)
+        return layers | {
+            "loss": passed.loss,
+            "accuracy": accuracy(stack, self.data, self.data.validation),
+            "input_mean_square": like * pair.square().mean(),
+            "input_mean_product": like * products / self.data.features,
+            "input_count": like * len(pair),
+            "input_features": like * self.data.features,
+        }
+
+    def _layer(self, layer: int, census: Census, certified: Tensor, largest: _LargestUpdates) -> dict[str, Tensor]:
+        past, dead = self.history[layer - 1], census.dead
+        fresh, living = dead & ~past.dead, ~dead & ~past.dead
+        update = largest.relative(layer)
+        shares = {
+            "dead": dead,
+            "born_dead": past.born & dead,
+            "died": dead & ~past.born,
+            "revived": past.ever & ~dead,
+            "newly_dead": fresh,
+            "certified_dead": certified,
+            "inactive": census.inactive,
+        }
+        values = {name: mask.double().mean(1) for name, mask in shares.items()}
+        values["units"] = torch.full_like(values["dead"], self.stack.shape.width)
+        values["irreversible"] = self._irreversible(layer, dead)
+        values["zero_fraction"] = census.zero_fraction
+        values["fatal_update"] = _mean_where(update, fresh)
+        values["survived_update"] = _mean_where(update, living)
+        values["pushed_down"] = _mean_where((census.mean < past.mean).double(), fresh)
+        self.history[layer - 1] = _History(past.born, dead, past.ever | dead, census.mean)
+        return values
+
+    def _irreversible(self, layer: int, dead: Tensor) -> Tensor:
+        stack = self.stack
+        frozen = layer == 1 and stack.shape.norm == "none" and activation(stack.shape.acts[0]).zero_up_to == 0
+        if not frozen or not bool(dead.any()):
+            return torch.full_like(dead[:, 0], 0.0 if frozen else math.nan, dtype=torch.float64)
+        return (dead & silent_in_first_layer(stack, training_inputs(self.data))).double().mean(1)
+
+
+def _mean_where(values: Tensor, mask: Tensor) -> Tensor:
+    """Mean ``[member]`` of ``values [member, unit]`` where ``mask``; nan where nothing is."""
+    total = torch.where(mask, values.double(), 0.0).sum(1)
+    return total / mask.sum(1)
+
+
+def _gradients(steps: Sequence[Step]) -> dict[str, Tensor]:
+    """Mean global gradient norm before and after clipping over ``steps``."""
+    if not steps:
+        return {}
+    return {
+        "grad_norm": torch.stack([step.grad_norm for step in steps]).mean(0),
+        "clipped_norm": torch.stack([step.clipped_norm for step in steps]).mean(0),
+    }

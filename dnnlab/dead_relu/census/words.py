@@ -1,0 +1,50 @@
+"""What came out, in sentences. Needs the summary alone, so that a finished run is shown without torch."""
+
+import math
+
+import pandas as pd
+
+from dnnlab.dead_relu.spec import Spec
+
+
+def conclusions(summary: pd.DataFrame, spec: Spec) -> list[str]:
+    """The verdicts, and what stands out."""
+    worst = summary.iloc[int(summary["dead"].fillna(-1).to_numpy().argmax())]
+    counts = ", ".join(f"{count} {word}" for word, count in summary["verdict"].value_counts().items())
+    head = f"{len(summary)} configurations: {counts}. " if len(summary) > 1 else ""
+    if math.isnan(worst["dead"]):
+        return [f"{head}No network stayed within the range of numbers."]
+    expected = worst["expected_dead"]
+    against = f", where {expected:.1%} are expected at birth" if not math.isnan(expected) else ""
+    fate = (
+        f": {worst['born_dead']:.1%} were dead before training, {worst['died']:.1%} died in it, "
+        f"{worst['revived']:.1%} revived"
+    )
+    diverged = summary[summary["diverged"] > 0]
+    sentences = [
+        f"In {row['diverged']} of {row['seeds']} seeds the loss of {name(row)} is no number: what its units do there "
+        "says little."
+        for _, row in diverged.head(1).iterrows()
+    ]
+    sentences += [
+        f"{head}{name(worst)} has {worst['dead']:.1%} dead units{against}{fate if spec.taken_steps else ''}. Zero "
+        f"outputs are {worst['zero_fraction']:.0%}, which by itself says nothing of death."
+    ]
+    if not math.isnan(worst["fatal_update"]) and not math.isnan(worst["survived_update"]):
+        times = worst["fatal_update"] / worst["survived_update"] if worst["survived_update"] else math.inf
+        sentences.append(
+            f"Before dying, a unit's weights had taken a largest step of {worst['fatal_update']:.2g} of their norm, "
+            f"{times:.2g} times that of units that lived; {worst['pushed_down']:.0%} of the dying had their mean "
+            "pre-activation pushed down."
+        )
+    if worst["certified_dead"] > 0:
+        sentences.append(f"{worst['certified_dead']:.1%} are proven dead on the whole box of the data.")
+    return sentences
+
+
+def name(row: pd.Series) -> str:
+    if row["model"]:
+        return f"{row['model']} on {row['data']}"
+    parts = [f"init {row['init']}", f"lr {row['lr']:g}", f"depth {row['depth']}"]
+    parts += [f"{name} {row[name]}" for name in ("norm", "skip") if row[name] != "none"]
+    return f"{row['act']} ({', '.join(parts)})"

@@ -1,0 +1,43 @@
+"""The columns of the files of a comparison of remedies."""
+
+from dnnlab.dead_relu.census import columns as census
+from dnnlab.report.columns import Column, Schema, estimate
+from dnnlab.training import configuration
+
+CONFIGURATION = census.CONFIGURATION
+DIVERGED, UNDECIDED = census.DIVERGED, census.UNDECIDED
+UNTREATED, CURES, HELPS, FEWER = "untreated", "cures", "helps", "fewer dead"
+COSTS, NO_EFFECT, HARMS = "costs accuracy", "no effect", "harms"
+TONES = {
+    UNTREATED: "muted",
+    CURES: "good",
+    HELPS: "good",
+    FEWER: "warn",
+    COSTS: "warn",
+    NO_EFFECT: "warn",
+    HARMS: "bad",
+    DIVERGED: "bad",
+    UNDECIDED: "muted",
+}
+
+SUMMARY = (
+    *configuration.columns(CONFIGURATION),
+    census.REMEDY,
+    *census.STATE,
+    *estimate("dead_change", "change of the dead share against no remedy, seed by seed", "Δ dead"),
+    Column("dead_p", float, "p-value of no such change, Holm-corrected for all rows"),
+    *census.ACCURACY,
+    *estimate("accuracy_change", "change of accuracy against no remedy, seed by seed", "Δ accuracy"),
+    Column("accuracy_p", float, "p-value of no such change, Holm-corrected for all rows"),
+    Column(
+        "verdict",
+        str,
+        "cures (more accurate, and no more dead than expected at birth), helps (more accurate and fewer dead), fewer "
+        "dead (and no more accurate), costs accuracy (fewer dead but less accurate), no effect, harms, diverged, "
+        "undecided; untreated for the network as asked for",
+        screen="verdict",
+    ),
+    *census.END,
+)
+
+SCHEMA = Schema(census.CELLS, SUMMARY, TONES, (*CONFIGURATION, "remedy"), compared=("dead", "accuracy"))

@@ -1,0 +1,33 @@
+"""Which remedy to take, in sentences."""
+
+import pandas as pd
+
+from dnnlab.dead_relu.census.words import name
+from dnnlab.dead_relu.remedies import columns as c
+from dnnlab.dead_relu.remedy import REMEDIES
+from dnnlab.dead_relu.spec import Spec
+
+
+def conclusions(summary: pd.DataFrame, spec: Spec) -> list[str]:
+    """For each configuration the best remedy, and what the lecture's own do."""
+    sentences = []
+    for _, rows in summary.groupby(list(c.CONFIGURATION), sort=False, dropna=False):
+        base, tried = rows[rows["verdict"] == c.UNTREATED], rows[rows["verdict"] != c.UNTREATED]
+        if base.empty or tried.empty:
+            continue
+        untreated = base.iloc[0]
+        start = f"{name(untreated)}: {untreated['dead']:.1%} dead, accuracy {untreated['accuracy']:.3f}"
+        good = tried[tried["verdict"].isin((c.CURES, c.HELPS, c.FEWER))]
+        if good.empty:
+            sentences.append(f"{start}; no remedy is shown to keep units alive.")
+            continue
+        best = good.iloc[0]
+        sentences.append(
+            f"{start}. Take {best['remedy']}: {best['dead']:.1%} dead, accuracy {best['accuracy']:.3f} "
+            f"({best['accuracy_change']:+.3f} [{best['accuracy_change_lo']:+.3f}, {best['accuracy_change_hi']:+.3f}])."
+        )
+        lecture = [remedy.name for remedy in REMEDIES if remedy.source == "lecture"]
+        told = tried[tried["remedy"].isin(lecture)]
+        words = "; ".join(f"{row['remedy']}: {row['verdict']}" for _, row in told.iterrows())
+        sentences.append(f"Of the lecture's own: {words}.")
+    return sentences

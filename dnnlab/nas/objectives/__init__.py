@@ -1,0 +1,1 @@
+"""Searches for several objectives, by the fronts that they find."""

@@ -1,0 +1,107 @@
+"""Cheap scores beside trained accuracies, of architectures that nobody selected."""
+
+import functools
+import time
+from collections.abc import Iterator, Sequence
+from random import Random
+from typing import Any
+
+import torch
+
+from dnnlab.data import load
+from dnnlab.nas.lab import Lab, Training
+from dnnlab.nas.ledger import parse
+from dnnlab.nas.pace import pace, told
+from dnnlab.nas.problem import Inherit, Supernet
+from dnnlab.nas.proxies import columns as c
+from dnnlab.nas.proxies.plan import ProxyCell
+from dnnlab.nas.proxy_names import PROXIES
+from dnnlab.nas.search.measure import SMALL
+from dnnlab.nas.spec import Spec
+from dnnlab.nas.strategies.oneshot import EPOCHS
+from dnnlab.nets.spaces.space import Code
+from dnnlab.runner.journal import Rows
+from dnnlab.runner.place import Place
+from dnnlab.runner.seeds import stream
+
+__all__ = ["foresee", "steps", "told"]
+
+TOGETHER = 25
+"""Architectures whose rows are one part."""
+_ATTEMPTS = 1000
+_SHORTEST = 1.0
+"""Epochs of the short training that proxies are compared with, at least."""
+
+
+def steps(cells: Sequence[ProxyCell], spec: Spec, device: str, place: Place, past: Sequence[Rows]) -> Iterator[Rows]:
+    """The rows of one seed: one for each architecture and score."""
+    (cell,) = cells
+    if load(cell.data).features <= SMALL:
+        torch.set_num_threads(1)  # whoever called sets it back
+    lab = Lab(spec, cell.data, cell.seed, device, place)
+    codes = _distinct(lab, int(parse(spec.budget).amount))
+    for number, start in enumerate(range(0, len(codes), TOGETHER)):
+        if number >= len(past):
+            yield _rows(lab, codes[start : start + TOGETHER])
+
+
+def foresee(cells: Sequence[ProxyCell], spec: Spec, device: str) -> float:
+    """About how many seconds the ``cells`` take, from some steps of training a few architectures drawn at random."""
+    total = 0.0
+    for cell in cells:
+        step, fixed, _, batches = pace(cell.data, spec, device)
+        epochs = spec.epochs + max(_SHORTEST, spec.epochs // 9)
+        total += parse(spec.budget).amount * (2 * fixed + epochs * batches * step)
+    return total
+
+
+def _distinct(lab: Lab, count: int) -> list[Code]:
+    """So many different networks, uniformly drawn; fewer where the space does not hold them."""
+    rng = Random(int(stream(lab.spec.seed, lab.seed, "search random").integers(2**63)))
+    found: dict[str, Code] = {}
+    for _ in range(count * _ATTEMPTS):
+        if len(found) == count:
+            break
+        code = tuple(rng.randrange(size) for size in lab.space.sizes)
+        found.setdefault(lab.space.identity(code), code)
+    return list(found.values())
+
+
+def _rows(lab: Lab, codes: Sequence[Code]) -> Rows:
+    trained = _accuracies(lab, codes, float(lab.spec.epochs))
+    short = _accuracies(lab, codes, max(1.0, lab.spec.epochs // 9))
+    rows: Rows = {name: [] for name in ("cell", "architecture", "id", "score", "value", "validation", "seconds")}
+    for code in codes:
+        for score, value, seconds in [*_scores(lab, code), (c.SHORT, *short[code])]:
+            values = (0, lab.space.line(code), lab.space.identity(code), score, value, trained[code][0], seconds)
+            for column, one in zip(rows.values(), values, strict=True):
+                column.append(one)
+    return rows
+
+
+def _accuracies(lab: Lab, codes: Sequence[Code], epochs: float) -> dict[Code, tuple[float, float]]:
+    """Of each its validation accuracy after so many epochs, and the time that took."""
+    found: dict[Code, tuple[float, float]] = {}
+    for bucket in lab.buckets([Training(code, epochs) for code in codes]):
+        for training, fact in zip(bucket, lab.train(bucket), strict=True):
+            found[training.code] = fact["validation"], fact["seconds"]
+    return found
+
+
+def _scores(lab: Lab, code: Code) -> Iterator[tuple[str, float, float]]:
+    for proxy in PROXIES:
+        value, seconds = _timed(functools.partial(lab.score, code, proxy))
+        yield proxy, value, seconds
+    network, seconds = _timed(functools.partial(lab.network, code))
+    yield "parameters", float(network.parameters), seconds
+    yield "macs", float(network.macs), seconds
+    if lab.space.supernet is not None:
+        shared = Inherit(code, Supernet("oneshot", float(EPOCHS), 0))
+        lab.shared.trained(shared.supernet)  # once for all of them
+        value, seconds = _timed(functools.partial(lab.shared.inherited, shared))
+        yield c.SHARED, value, seconds
+
+
+def _timed(work: Any) -> tuple[Any, float]:
+    started = time.perf_counter()
+    return work(), time.perf_counter() - started

@@ -1,0 +1,53 @@
+"""The cells: architectures that are drawn at random to be scored."""
+
+import math
+from collections.abc import Hashable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from dnnlab import data as datasets
+from dnnlab.errors import UsageError
+from dnnlab.nas import ledger
+from dnnlab.nets import spaces
+
+
+@dataclass(frozen=True)
+class ProxyCell:
+    """Architectures drawn at random, scored and trained, under one seed."""
+
+    space: str
+    data: str
+    seed: int
+
+    side_by_side = True
+    weight = 1.0
+    macs = math.nan
+
+    def __str__(self) -> str:
+        return f"cheap scores in {self.space} on {self.data}, seed {self.seed}"
+
+    @property
+    def together(self) -> Hashable:
+        return self
+
+
+def plan(spec: Any) -> Sequence[ProxyCell]:
+    """A cell a data set and seed."""
+    return [ProxyCell(spec.space, data, seed) for data in spec.data for seed in range(spec.seeds)]
+
+
+def content(spec: Any) -> Mapping[str, str]:
+    """Digests of the data sets and of the user's own space."""
+    own = spaces.digest(spec.space)
+    return datasets.digests(spec.data) | ({"space": own} if own else {})
+
+
+def validate(spec: Any) -> None:
+    """A budget is so many architectures.
+
+    Raises:
+        UsageError: it is another.
+    """
+    allowed = ledger.parse(spec.budget)
+    if allowed.axis != "trainings" or allowed.amount != int(allowed.amount):
+        raise UsageError("--proxies count their --budget in architectures, such as --budget 100.")

@@ -1,0 +1,89 @@
+"""How well cheap scores rank architectures on these data, and whether they do it better than plain size."""
+
+import math
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from scipy import stats
+
+from dnnlab.nas.proxies import columns as c
+from dnnlab.nas.rank import bootstrap, interval, tau
+from dnnlab.nas.spec import Spec
+from dnnlab.report.table import fit
+from dnnlab.runner.seeds import stream
+from dnnlab.runner.stats import Interval
+
+FEW = 20
+"""Architectures under which nothing is concluded."""
+_SIZES = ("parameters", "macs")
+
+
+def summarise(cells: pd.DataFrame, spec: Spec) -> pd.DataFrame:
+    """One row a score, in the order of `columns.SCORES`."""
+    rows = []
+    for (space, data), own in cells.groupby(["space", "data"], sort=False):
+        failed = int((own["error"].fillna("") != "").groupby(own["seed"]).any().sum())
+        measured = own[own["error"].fillna("") == ""]
+        start = {"space": space, "data": data, "failed": failed}
+        if measured.empty:
+            rows.append(start | {"score": "", "n": 0, "verdict": c.UNDECIDED})
+        else:
+            rows += [start | row for row in _scores(measured, spec)]
+    return fit(pd.DataFrame(rows), c.SUMMARY)
+
+
+def _scores(rows: pd.DataFrame, spec: Spec) -> list[dict[str, Any]]:
+    wide = rows.pivot_table(index=["seed", "id"], columns="score", values="value", sort=False, dropna=False)
+    truth = rows.drop_duplicates(["seed", "id"]).set_index(["seed", "id"])["validation"].reindex(wide.index)
+    kept = truth.notna()
+    wide, truth = wide[kept], truth[kept]
+    taus = {size: tau(wide[size].to_numpy(), truth.to_numpy()) for size in _SIZES}
+    size = max(_SIZES, key=lambda name: -2.0 if math.isnan(taus[name]) else taus[name])
+    names = [name for name in c.SCORES if name in wide]
+    seconds = rows.groupby("score")["seconds"].mean()
+    return [_row(name, wide, truth, size, spec) | {"seconds": float(seconds[name])} for name in names]
+
+
+def _row(name: str, wide: pd.DataFrame, truth: pd.Series, size: str, spec: Spec) -> dict[str, Any]:
+    known = wide[name].notna()
+    score, accuracy = wide.loc[known, name].to_numpy(float), truth[known].to_numpy(float)
+    if len(score) < 2:
+        return {"score": name, "n": len(score), "verdict": c.UNDECIDED}
+    resampled = _resampled(score, accuracy, spec)
+    own = interval(tau(score, accuracy), resampled, len(score))
+    sizes = wide.loc[known, size].to_numpy(float)
+    over = interval(own.mean - tau(sizes, accuracy), resampled - _resampled(sizes, accuracy, spec), len(score))
+    top = accuracy >= np.quantile(accuracy, 0.75)
+    with np.errstate(invalid="ignore"):
+        spearman = float(stats.spearmanr(score, accuracy).statistic) if len(set(score)) > 1 else math.nan
+    row = {"score": name, "n": len(score), **own.named("tau"), "spearman": spearman}
+    row |= {"top": tau(score[top], accuracy[top]), "verdict": verdict(name, own, over)}
+    return row | (over.named("over_size") if name not in _SIZES else {})
+
+
+def _resampled(score: np.ndarray, accuracy: np.ndarray, spec: Spec) -> np.ndarray:
+    return bootstrap(score, accuracy, stream(spec.seed, 0, "bootstrap"))
+
+
+def verdict(name: str, own: Interval, over_size: Interval) -> str:
+    """Whether a score says something, and more than that larger networks are better."""
+    if own.n < FEW or math.isnan(own.low):
+        return c.UNDECIDED
+    if name in _SIZES:
+        return c.SIZE
+    if own.low <= 0:
+        return c.USELESS
+    return c.PREDICTS if over_size.low > 0 else c.AS_SIZE
+
+
+def per_cell(cells: pd.DataFrame, spec: Spec) -> pd.DataFrame:
+    """One row a seed and score."""
+    names = ("space", "data", "score", "seed")
+    measured = cells[cells["error"].fillna("") == ""]
+    return pd.DataFrame(
+        [
+            dict(zip(names, key, strict=True)) | {"tau": tau(own["value"].tolist(), own["validation"].tolist())}
+            for key, own in measured.groupby(list(names), sort=False)
+        ]
+    )

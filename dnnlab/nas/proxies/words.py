@@ -1,0 +1,26 @@
+"""Which scores to trust, in sentences."""
+
+import pandas as pd
+
+from dnnlab.nas.proxies import columns as c
+from dnnlab.nas.spec import Spec
+
+
+def conclusions(summary: pd.DataFrame, spec: Spec) -> list[str]:
+    sentences = []
+    for (space, data), rows in summary.groupby(["space", "data"], sort=False):
+        count = int(rows["n"].max())
+        trusted = rows[rows["verdict"] == c.PREDICTS]
+        sizes = rows[rows["verdict"] == c.SIZE]
+        size = ", ".join(f"{row['score']} τ {row['tau']:.2f}" for row in sizes.to_dict("records"))
+        if rows["verdict"].eq(c.UNDECIDED).all():
+            sentences.append(f"{count} architectures of {space} on {data} are too few to say which score ranks them.")
+            continue
+        if trusted.empty:
+            sentences.append(
+                f"On {data}, no cheap score ranks {count} architectures of {space} better than size: {size}."
+            )
+            continue
+        told = ", ".join(f"{row['score']} (τ {row['tau']:.2f})" for row in trusted.to_dict("records"))
+        sentences.append(f"On {data}, {told} rank {count} architectures of {space} better than size does: {size}.")
+    return sentences

@@ -1,0 +1,1 @@
+"""What each strategy finds, against random search and the average architecture."""

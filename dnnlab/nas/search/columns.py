@@ -1,0 +1,129 @@
+"""The columns of ``cells.csv`` and ``summary.csv``: names, types, meanings. The docs are made from here."""
+
+import math
+from typing import Any
+
+from dnnlab.report.columns import Column, Schema, estimate
+
+BETTER, WORSE, NO_BETTER, BASELINE = "better", "worse", "no better", "baseline"
+COLLAPSED, UNDECIDED = "collapsed", "undecided"
+TONES = {
+    BETTER: "good",
+    NO_BETTER: "warn",
+    WORSE: "bad",
+    COLLAPSED: "bad",
+    BASELINE: "muted",
+    UNDECIDED: "muted",
+}
+
+PHASES = {"Train": "search", "Score": "score", "Supernet": "supernet", "Inherit": "inherit"}
+"""What was asked for in a row, by the name of the request."""
+RETRAIN, FINAL = "retrain", "final"
+
+CONFIGURATION = ("strategy", "space", "data", "budget")
+
+ASKED = (
+    Column("strategy", str, "how the space was searched; average for architectures that nobody chose", screen="search"),
+    Column("space", str, "what was searched", screen="space"),
+    Column("data", str, "data set, or published table", screen="data"),
+    Column("budget", str, "what a search may spend", screen="budget"),
+)
+SEED = Column("seed", int, "number of the seed, above --seed")
+ERROR = Column("error", str, "why nothing was measured")
+
+CELLS = (
+    *ASKED,
+    SEED,
+    Column("evaluation", int, "what the search asked for, counted"),
+    Column(
+        "phase",
+        str,
+        "search: a training; score: a zero-cost proxy; supernet; inherit: accuracy under shared weights; retrain: from "
+        "fresh weights; final: the test",
+    ),
+    Column("architecture", str, "the network in one line"),
+    Column("id", str, "hash that equal networks share"),
+    Column("code", str, "of each dimension the number of its choice"),
+    Column("validation", float, "validation accuracy after training"),
+    Column("test", float, "test accuracy; read for what a search ended in alone"),
+    Column("score", float, "of a proxy, or validation accuracy under shared weights"),
+    Column("skips", float, "share of operations that are mere skips, where a supernet ended"),
+    Column("parameters", float, "trainable numbers"),
+    Column("net_macs", float, "multiply–accumulates of one example's forward pass"),
+    Column("bytes", float, "of parameters and buffers in float32"),
+    Column("latency", float, "time of one example on this machine, where it is an objective", unit="ms"),
+    Column("epochs", float, "passes over the training data that this took"),
+    Column("macs", float, "multiply–accumulates that this took, forward and backward"),
+    Column("seconds", float, "time that this took; of networks trained together, an equal share"),
+    Column("problem", str, "why the architecture failed, or diverged"),
+    ERROR,
+)
+MEASURED: dict[str, Any] = {
+    "code": "",
+    **dict.fromkeys(("validation", "test", "score", "skips", "parameters", "net_macs", "bytes", "latency"), math.nan),
+    **dict.fromkeys(("epochs", "macs", "seconds"), 0.0),
+    "problem": "",
+}
+"""What a row measures, and what stands there where it does not."""
+
+SPENT = (
+    Column("evaluations", float, "architectures trained from scratch in the search, mean over seeds", screen="trained"),
+    Column("epochs", float, "passes over the training data, proxies, supernets and retraining included; mean"),
+    Column("macs", float, "multiply–accumulates of the same; mean"),
+    Column("seconds", float, "time of the same; mean", screen="seconds", unit="s"),
+    Column("failures", int, "trainings that failed or diverged; they count like the others"),
+    Column("failed", int, "cells that failed; cells.csv says why"),
+)
+_GAIN = "test accuracy against random search, seed by seed"
+FOUND = (
+    Column("found", str, "what the seed with the best retrained validation accuracy ended in"),
+    Column("found_seed", int, "that seed"),
+    Column("found_parameters", float, "trainable numbers of it"),
+    Column("found_macs", float, "multiply–accumulates of its forward pass"),
+)
+MATTERS = (
+    Column(
+        "importance",
+        str,
+        "random: the dimensions that explain most of the variance of validation accuracy by themselves (ω²), each with "
+        "its best choice",
+    ),
+    Column(
+        "mixed_gain",
+        float,
+        "random: validation accuracy of networks of several activations against those of one",
+        low="mixed_gain_lo",
+        high="mixed_gain_hi",
+    ),
+    Column("mixed_gain_lo", float, "lower end of its 95 % interval over architectures, Welch's"),
+    Column("mixed_gain_hi", float, "upper end"),
+)
+
+SUMMARY = (
+    *ASKED,
+    Column("seeds", int, "seeds that were searched", screen="seeds"),
+    Column("best_validation", float, "best validation accuracy in the search, mean over seeds", screen="validation"),
+    *estimate("test", "test accuracy of what a search ended in, retrained; mean over seeds", "test"),
+    Column("gain_over_random", float, _GAIN, screen="gain", low="gain_lo", high="gain_hi"),
+    Column("gain_lo", float, "lower end of its 95 % interval over seeds"),
+    Column("gain_hi", float, "upper end"),
+    Column("p", float, "p-value of no such gain, paired by seed, Holm-corrected for all rows", screen="p"),
+    *estimate("gain_over_average", "test accuracy against the average architecture, seed by seed", "over average"),
+    Column(
+        "verdict",
+        str,
+        "better, no better or worse than random search; collapsed: most supernets ended in more than half skips; "
+        "baseline; undecided",
+        screen="verdict",
+    ),
+    Column("tau", float, "Kendall's τ of the strategy's cheap scores with trainings, mean over seeds", screen="τ"),
+    Column("tau_n", int, "architectures that had both, and that no proxy or shared weights chose; in all seeds"),
+    Column("skips", float, "share of skips that supernets ended in, mean", screen="skips"),
+    Column("supernets", int, "supernets that ended in an architecture"),
+    Column("collapsed", int, "of these, those that ended in more than half skips"),
+    *FOUND,
+    *SPENT,
+    *MATTERS,
+)
+
+SCHEMA = Schema(CELLS, SUMMARY, TONES, CONFIGURATION, compared=("test", "best_validation"))

@@ -1,0 +1,148 @@
+"""Table to pictures: how each strategy gets better, where it ends, what matters, what was found."""
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from dnnlab.nas.pareto import front
+from dnnlab.nas.search.curves import Band, bands
+from dnnlab.nas.search.drawing import drawing
+from dnnlab.nas.search.fronts import points, scaled
+from dnnlab.nas.search.importance import architectures, effects
+from dnnlab.nas.spec import Spec
+from dnnlab.nas.strategies import AVERAGE, RANDOM
+from dnnlab.report.figures import Picture, legend, line_style, log_axis, new_figure
+
+_MOST_BARS = 16
+_GREY = "#8a8a8a"
+
+
+def draw(cells: pd.DataFrame, summary: pd.DataFrame, spec: Spec) -> Sequence[Picture]:
+    """The figures of a run; without anything measured, none."""
+    measured = cells[cells["error"].fillna("") == ""]
+    if measured.empty or summary.empty:
+        return []
+    pictures: list[Picture] = []
+    for data, rows in measured.groupby("data", sort=False):
+        table = summary[summary["data"] == data]
+        name = f"-{len(pictures)}" if pictures else ""
+        pictures.append(_anytime(rows, spec, f"anytime{name}", str(data)))
+        if spec.several:
+            pictures.append(_fronts(rows, spec, f"fronts{name}", str(data)))
+        if table["test"].notna().any():
+            pictures.append(_tests(table, f"test{name}", str(data)))
+        if importance := effects(*architectures(cells, spec, str(data)), spec):
+            pictures.append(_importance(importance, f"importance{name}", str(data)))
+        pictures += drawing(table, rows, spec, f"found{name}")
+    return pictures
+
+
+def _anytime(rows: pd.DataFrame, spec: Spec, name: str, data: str) -> Picture:
+    quantity = "hypervolume" if spec.several else "test accuracy" if spec.table else "validation accuracy"
+    axes_of = ("trainings",) if spec.table else ("trainings", "seconds")
+    told = []
+    with new_figure(4.6 * len(axes_of) + 2.2, 4.4, 1, len(axes_of), sharey=True) as (figure, panels):
+        for axes, by in zip(panels, axes_of, strict=True):
+            drawn = bands(rows, spec, by)
+            for i, (strategy, band) in enumerate(drawn.items()):
+                _draw_band(axes, band, strategy, i)
+                if by == "trainings":
+                    told.append(f"{strategy}: {band.mean[-1]:.4g}")
+            if by == "trainings" and drawn:
+                axes.set_ylim(*_limits(list(drawn.values())))
+            axes.set_xlabel("full trainings spent" if by == "trainings" else "seconds spent")
+        panels[0].set_ylabel(f"{quantity} of the best so far" if quantity != "hypervolume" else quantity)
+        legend(figure)
+    return Picture(
+        name=name,
+        title=f"How good the best so far is, on {data}",
+        see="A line that is higher further left is a better search; bands are 95 % intervals over seeds. Proxies and "
+        "supernets count, and what stands before anything was trained is left out.",
+        alt=f"Curves of {quantity} against the budget spent. At the end {'; '.join(told)}.",
+        figure=figure,
+    )
+
+
+def _limits(drawn: Sequence[Band]) -> tuple[float, float]:
+    """From a tenth of the budget on all means are in the picture; the first steps up to there would flatten them."""
+    tenth = 0.1 * max(band.x[-1] for band in drawn)
+    means = np.concatenate([band.mean[(band.x >= tenth) | (band.x == band.x[-1])] for band in drawn])
+    margin = max(0.002, 0.15 * float(means.max() - means.min()))
+    return float(means.min()) - 2 * margin, float(means.max()) + margin
+
+
+def _draw_band(axes: Any, band: Band, label: str, index: int) -> None:
+    style = line_style(index)
+    axes.plot(band.x, band.mean, label=label, markevery=max(1, len(band.x) // 8), **style)
+    axes.fill_between(band.x, band.low, band.high, color=style["color"], alpha=0.2, linewidth=0)
+
+
+def _tests(table: pd.DataFrame, name: str, data: str) -> Picture:
+    average = table.loc[table["strategy"] == AVERAGE, "test"].max()
+    rows = table[table["test"].notna() & (table["strategy"] != AVERAGE)]
+    places = np.arange(len(rows))[::-1]
+    with new_figure(8.5, 1.3 + 0.4 * len(rows)) as (figure, (axes,)):
+        for i, (place, row) in enumerate(zip(places, rows.to_dict("records"), strict=True)):
+            style = line_style(i)
+            axes.hlines(place, row["test_lo"], row["test_hi"], color=style["color"], linewidth=2.5)
+            axes.plot(row["test"], place, linestyle="", marker=style["marker"], color=style["color"])
+        for value in rows.loc[rows["strategy"] == RANDOM, "test"]:
+            axes.axvline(value, color=_GREY, linewidth=1, linestyle=":")
+        axes.set_yticks(places, rows["strategy"].tolist())
+        axes.set_xlabel("test accuracy")
+    told = "; ".join(f"{row['strategy']} {row['test']:.4f}, {row['verdict']}" for row in rows.to_dict("records"))
+    return Picture(
+        name=name,
+        title=f"Test accuracy of what each search ended in, on {data}",
+        see="Right of the dotted line is better than random search. Bars are 95 % intervals over seeds. The average "
+        f"architecture of the space has {average:.4f}.",
+        alt=f"Dot plot of test accuracy. {told}.",
+        figure=figure,
+    )
+
+
+def _importance(importance: Sequence[Any], name: str, data: str) -> Picture:
+    shown = list(importance)[:_MOST_BARS]
+    places = np.arange(len(shown))[::-1]
+    with new_figure(8.5, 1.3 + 0.32 * len(shown)) as (figure, (axes,)):
+        axes.barh(places, [effect.share for effect in shown], color=line_style(0)["color"])
+        axes.set_yticks(places, [f"{effect.dimension} (best: {effect.best})" for effect in shown])
+        axes.set_xlabel("share of the variance of validation accuracy")
+        axes.set_xlim(0, max(0.05, 1.1 * max(effect.share for effect in shown)))
+    told = "; ".join(f"{effect.dimension} {effect.share:.0%}" for effect in shown[:5])
+    return Picture(
+        name=name,
+        title=f"What matters in this space, on {data}",
+        see="How much of the spread of accuracy each choice explains by itself, among architectures that nobody "
+        "selected; what several choices do together is in none of the bars.",
+        alt=f"Bars of the variance that each dimension explains. {told}.",
+        figure=figure,
+    )
+
+
+def _fronts(rows: pd.DataFrame, spec: Spec, name: str, data: str) -> Picture:
+    """Of each strategy the front of all its seeds together, in accuracy and the second objective."""
+    trained = scaled(rows, spec)
+    told = []
+    with new_figure(8.5, 4.6) as (figure, (axes,)):
+        for i, (strategy, own) in enumerate(trained.groupby("strategy", sort=False)):
+            values = points(own, spec)[:, :2]
+            best = values[front(values.tolist())]
+            best = best[np.argsort(-best[:, 1])]
+            axes.plot(-best[:, 1], best[:, 0], label=str(strategy), drawstyle="steps-post", **line_style(i))
+            told.append(f"{strategy}: {len(best)} architectures")
+        log_axis(axes.xaxis)
+        unit = " (ms)" if spec.objectives[1] == "latency" else ""
+        axes.set_xlabel(spec.objectives[1] + unit)
+        axes.set_ylabel("validation accuracy")
+        legend(figure)
+    return Picture(
+        name=name,
+        title=f"What is not beaten in both, on {data}",
+        see="Further up and left is better. Each line joins the architectures of a strategy, of all its seeds, that no "
+        "other beats in both.",
+        alt=f"Pareto fronts. {'; '.join(told)}.",
+        figure=figure,
+    )

@@ -1,0 +1,88 @@
+"""What came out, in sentences. Needs the summary alone, so that a finished run is shown without torch."""
+
+import math
+
+import pandas as pd
+
+from dnnlab.nas.spec import Spec
+from dnnlab.nas.strategies import AVERAGE, RANDOM
+from dnnlab.report.table import estimate
+from dnnlab.runner.stats import ENOUGH
+
+_LOW = 0.3
+"""Kendall's τ of shared weights below which their ranking says little (Yu 2020)."""
+
+
+def conclusions(summary: pd.DataFrame, spec: Spec) -> list[str]:
+    """Which strategy to take, what it gains, and what is not to be trusted."""
+    sentences = []
+    for _, rows in summary.groupby("data", sort=False):
+        sentences += _strategies(rows, spec)
+    return sentences
+
+
+def _strategies(rows: pd.DataFrame, spec: Spec) -> list[str]:
+    searched = rows[rows["strategy"] != AVERAGE]
+    quantity = "hypervolume" if spec.several else "test"
+    if searched[quantity].isna().all():
+        return ["No search ended in a trained network; give it more --budget."]
+    best = searched.sort_values(quantity, ascending=False, kind="stable").iloc[0]
+    what = "covers most with its front" if spec.several else "finds the most accurate network"
+    value = estimate(best[quantity], best[f"{quantity}_lo"], best[f"{quantity}_hi"])
+    doubt = ", under too few seeds for a verdict" if best["seeds"] < ENOUGH else ""
+    sentences = [f"On {best['data']}, {best['strategy']} {what} for {best['budget']}: {quantity} {value}{doubt}."]
+    judged = searched[searched["strategy"] != RANDOM]
+    if len(judged):
+        counts = "; ".join(f"{row['strategy']} {row['verdict']}" for row in judged.to_dict("records"))
+        sentences.append(f"Against random search on the same budget and seeds: {counts}.")
+    average = rows[rows["strategy"] == AVERAGE]
+    if not spec.several and len(average) and not math.isnan(average.iloc[0]["test"]):
+        random = rows[rows["strategy"] == RANDOM].iloc[0]
+        also = "" if best["strategy"] == RANDOM else f", and {best['strategy']} {best['gain_over_average']:+.4f}"
+        sentences.append(
+            f"The average architecture of the space has {average.iloc[0]['test']:.4f}; random search already gains "
+            f"{random['gain_over_average']:+.4f} over it{also}."
+        )
+    return sentences + _warnings(searched) + _matters(rows[rows["strategy"] == RANDOM].iloc[0]) + _found(best)
+
+
+def _warnings(rows: pd.DataFrame) -> list[str]:
+    sentences = []
+    skips = rows["skips"] if "skips" in rows else pd.Series(math.nan, index=rows.index)
+    for _, row in rows[skips.notna()].iterrows():
+        sentences.append(
+            f"Of {row['supernets']} supernets of {row['strategy']} {row['collapsed']} collapsed, that is ended in more "
+            f"than half skips; the average is {row['skips']:.0%}."
+        )
+    taus = rows["tau"] if "tau" in rows else pd.Series(math.nan, index=rows.index)
+    for _, row in rows[taus.notna()].iterrows():
+        low = ", too low to be trusted" if row["tau"] < _LOW else ""
+        sentences.append(
+            f"The cheap scores of {row['strategy']} rank as full trainings do with Kendall's τ {row['tau']:.2f} "
+            f"({row['tau_n']} architectures){low}."
+        )
+    return sentences
+
+
+def _matters(random: pd.Series) -> list[str]:
+    """The lecture: a uniform activation often works well, mixed can be better."""
+    sentences = []
+    if isinstance(random["importance"], str) and random["importance"]:
+        sentences.append(
+            f"What matters most in this space, each by itself, with its best choice: {random['importance']}."
+        )
+    low, high = random["mixed_gain_lo"], random["mixed_gain_hi"]
+    if not math.isnan(low):
+        moved = "more" if low > 0 else "less" if high < 0 else "neither more nor less"
+        sentences.append(
+            f"Networks of several activations are {moved} accurate than those of one: "
+            f"{random['mixed_gain']:+.4f} [{low:+.4f}, {high:+.4f}]."
+        )
+    return sentences
+
+
+def _found(best: pd.Series) -> list[str]:
+    if not isinstance(best["found"], str) or not best["found"]:
+        return []
+    size = f", {best['found_parameters']:,.0f} parameters" if not math.isnan(best["found_parameters"]) else ""
+    return [f"Found by {best['strategy']}, seed {best['found_seed']}: {best['found']}{size}; artifacts/ has its spec."]

@@ -1,0 +1,1 @@
+"""Searches of a published table, where an evaluation is a look-up."""

@@ -1,0 +1,61 @@
+"""The cells: searches of a table, whose seeds are one stack."""
+
+from collections.abc import Hashable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from dnnlab.errors import UsageError
+from dnnlab.nas import ledger, strategies
+from dnnlab.nas.search.plan import Cell
+
+
+@dataclass(frozen=True)
+class TableCell(Cell):
+    """A search of a published table; all seeds of a strategy are one stack."""
+
+    def __str__(self) -> str:
+        return f"{self.strategy} in {self.data}"
+
+    @property
+    def together(self) -> Hashable:
+        return self.strategy
+
+    @property
+    def macs(self) -> float:
+        return 0.0
+
+
+def plan(spec: Any) -> Sequence[TableCell]:
+    """A cell a search: strategies, then seeds."""
+    name = Path(spec.table).name.removesuffix(".gz").removesuffix(".csv")
+    budget = str(ledger.parse(spec.budget))
+    return [
+        TableCell(strategy, spec.space, name, budget, seed)
+        for strategy in spec.strategies
+        for seed in range(spec.seeds)
+    ]
+
+
+def content(spec: Any) -> Mapping[str, str]:
+    """Digest of the table, and versions of optional libraries."""
+    return {"table": spec.opened.digest} | strategies.versions(spec.strategy)
+
+
+def validate(spec: Any) -> None:
+    """A table is of cells, and knows accuracies alone.
+
+    Raises:
+        UsageError: another space was asked for, a strategy that needs networks, or a budget that nothing here spends.
+    """
+    if spec.space != "cell":
+        raise UsageError("a --table is of cells; say --space cell.")
+    if ledger.parse(spec.budget).axis not in ("trainings", "epochs"):
+        raise UsageError("a --table is searched with a budget of trainings or epochs, such as --budget 200.")
+    for name in spec.strategy:
+        strategy = strategies.find(name)
+        strategies.require(name)
+        if strategy.shared:
+            raise UsageError(f"--strategy {name} trains a supernet, and a --table has none; take data instead.")
+        if strategy.proxy:
+            raise UsageError(f"--strategy {name} scores networks, and a --table has none; take data instead.")
