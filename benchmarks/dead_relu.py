@@ -16,12 +16,12 @@ from dnnlab.data import load
 from dnnlab.dead_relu.census.measure import fixed_inputs, measure
 from dnnlab.dead_relu.census.plan import Cell
 from dnnlab.dead_relu.spec import Spec
-from dnnlab.nets.mlp import MLP
-from dnnlab.nets.shape import MLPShape
+from dnnlab.networks.mlp import MLP
+from dnnlab.networks.shape import MLPShape
 from dnnlab.registry import find
 from dnnlab.runner.device import keep_freed_memory
 from dnnlab.runner.plan import make
-from dnnlab.runner.seeds import stream
+from dnnlab.statistics.streams import stream
 from dnnlab.training.plain import PlainTraining, accuracy
 from dnnlab.training.stacked import batch_order
 

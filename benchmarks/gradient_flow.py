@@ -12,11 +12,11 @@ from torch import nn
 from torch.nn import functional as F
 
 from benchmarks.timing import interleaved
-from dnnlab.nets import layerwise
-from dnnlab.nets.hooks import Recorder
-from dnnlab.nets.mlp import MLP
-from dnnlab.nets.shape import MLPShape
-from dnnlab.nets.stacked import Batch, StackedMLP
+from dnnlab.instruments import layerwise
+from dnnlab.instruments.hooks import Recorder
+from dnnlab.networks.mlp import MLP
+from dnnlab.networks.shape import MLPShape
+from dnnlab.networks.stacked import Batch, StackedMLP
 
 DEPTH, BATCH, SEEDS = 20, 128, 32
 

@@ -19,8 +19,8 @@ from dnnlab.data import load
 from dnnlab.data.dataset import Dataset
 from dnnlab.nas.problem import Outcome, Problem, Train
 from dnnlab.nas.strategies import find
-from dnnlab.nets.spaces import SPACES, Choices, Space
-from dnnlab.nets.spaces.stack import SameStack
+from dnnlab.networks.spaces import SPACES, Choices, Space
+from dnnlab.networks.spaces.stack import SameStack
 from dnnlab.runner.device import keep_freed_memory
 from dnnlab.training.networks import Recipe
 from dnnlab.training.stacked import batch_order

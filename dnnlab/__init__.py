@@ -19,7 +19,7 @@ def __getattr__(name: str) -> Any:
     if name in _EXPERIMENTS:
         return importlib.import_module(f"dnnlab.{name}")
     if name == "create_model":
-        from dnnlab.nets.catalogue import create_model
+        from dnnlab.networks.catalogue import create_model
 
         return create_model
     raise AttributeError(f"module 'dnnlab' has no attribute {name!r}")

@@ -2,7 +2,7 @@
 
 import os
 import sys
-from typing import NoReturn
+from typing import Any, NoReturn
 
 from dnnlab.completion.answer import VARIABLE, answer
 from dnnlab.errors import DnnlabError, plain
@@ -42,7 +42,7 @@ def _open_streams() -> None:
 def _run() -> int:
     try:
         if VARIABLE in os.environ:  # Tab was pressed
-            return answer()
+            return answer(_commands)
         code = _command()
     except DnnlabError as error:
         return _fail(str(error), error.exit_code)
@@ -67,12 +67,16 @@ def _run() -> int:
     return code if isinstance(code, int) else 0
 
 
+def _commands() -> Any:
+    from dnnlab.cli import commands
+
+    return commands()
+
+
 def _command() -> object:
     """Run the command line. What a stop turned into is a stop: a module that it broke off raises an ImportError."""
     try:
-        from dnnlab.cli import commands
-
-        code = commands()(standalone_mode=False)
+        code = _commands()(standalone_mode=False)
         sys.stdout.flush()
     except BaseException as problem:
         if not stops.first:

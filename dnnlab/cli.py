@@ -101,7 +101,9 @@ def _experiment_command(experiment: "Experiment") -> Callable[..., None]:
         given = {name: CommandLineList(v) if isinstance(v, list) else v for name, v in options.items()}
         _run(experiment, given)
 
-    signature = command_signature(experiment.spec.Spec, HowToRun, HowToShow, more=experiment.goes_with)
+    signature = command_signature(
+        experiment.spec.Spec, HowToRun, HowToShow, more=experiment.goes_with, offers=offers.OFFERS
+    )
     command.__signature__ = signature  # type: ignore[attr-defined]
     return command
 
@@ -176,7 +178,7 @@ def _recipe_command() -> Callable[..., None]:
         inspect.Parameter("recipe", kind, annotation=argument),
         inspect.Parameter("profile", kind, annotation=_Profile, default="quick"),
     ]
-    how = command_signature(HowToRun, HowToShow).parameters.values()
+    how = command_signature(HowToRun, HowToShow, offers=offers.OFFERS).parameters.values()
     command.__signature__ = inspect.Signature([*own, *how])  # type: ignore[attr-defined]
     return command
 

@@ -146,7 +146,7 @@ def forked(tmp_path_factory, tmp_path):
 @pytest.fixture
 def short_timings(monkeypatch):
     """Few and short timings of networks in this process, for tests that do not look at what they say."""
-    from dnnlab.runner import speed
+    from dnnlab.instruments import speed
 
     monkeypatch.setattr(speed, "ROUNDS", 2)
     monkeypatch.setattr(speed, "_PRODUCT", 64)

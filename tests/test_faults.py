@@ -63,7 +63,7 @@ FORKED = """
 from matplotlib.figure import Figure
 from dnnlab.__main__ import main
 from dnnlab.report import figures
-from dnnlab.runner import speed
+from dnnlab.instruments import speed
 speed.ROUNDS, speed._PRODUCT, speed._LONGEST_WARM_UP = 2, 64, 5  # no table here has a time in it
 save = figures.save
 figures.save = lambda figure, stem: save(Figure(figsize=(1, 1)), stem)  # and no figure is looked at

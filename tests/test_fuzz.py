@@ -14,8 +14,8 @@ from numpy import float32, ones
 
 from dnnlab.errors import DnnlabError
 from dnnlab.nas.tables import file as table
-from dnnlab.nets import weights
-from dnnlab.nets.spaces.cell import SPACE
+from dnnlab.networks import weights
+from dnnlab.networks.spaces.cell import SPACE
 from dnnlab.runner import recipe
 from dnnlab.runner.journal import Entry, Journal
 from dnnlab.runner.store import PROVENANCE, Folder

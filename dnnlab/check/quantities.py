@@ -10,12 +10,12 @@ from torch import fx, nn
 from dnnlab.check.language import Quantity
 from dnnlab.check.names import HELP
 from dnnlab.errors import UsageError
-from dnnlab.nets import cost as costs
-from dnnlab.nets.activations import activation
-from dnnlab.nets.catalogue import create_model, parse
-from dnnlab.nets.meanfield import curve, moments
-from dnnlab.nets.memory import predict
-from dnnlab.nets.meta import Skeleton
+from dnnlab.instruments import cost as costs
+from dnnlab.instruments.memory import predict
+from dnnlab.networks.activations import activation
+from dnnlab.networks.catalogue import create_model, parse
+from dnnlab.networks.meanfield import curve, moments
+from dnnlab.networks.skeleton import Skeleton
 from dnnlab.training.networks import objective
 from dnnlab.training.plain import make_optimiser
 

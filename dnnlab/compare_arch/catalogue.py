@@ -42,8 +42,8 @@ def show(as_json: bool) -> None:
 
 
 def _rows() -> list[dict[str, Any]]:
-    from dnnlab.nets.cost import costs
-    from dnnlab.nets.members import FAMILIES, MEMBERS
+    from dnnlab.instruments.cost import costs
+    from dnnlab.networks.members import FAMILIES, MEMBERS
 
     gc.freeze()  # thousands of new modules would have it walk through all of torch again and again
     return [

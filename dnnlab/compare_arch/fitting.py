@@ -14,10 +14,10 @@ from dnnlab.compare_arch.trained_cell import BODY, FRESH
 from dnnlab.data import load
 from dnnlab.data.dataset import Dataset
 from dnnlab.errors import UsageError
-from dnnlab.nets.cost import Cost, count
-from dnnlab.nets.heads import freeze_body, head, load_parent
-from dnnlab.nets.named import build
-from dnnlab.runner.seeds import stream
+from dnnlab.instruments.cost import Cost, count
+from dnnlab.networks.heads import freeze_body, head, load_parent
+from dnnlab.networks.named import build
+from dnnlab.statistics.streams import stream
 from dnnlab.training import budget, networks
 from dnnlab.training.fit import check_batch
 from dnnlab.training.plain import logits

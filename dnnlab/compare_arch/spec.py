@@ -13,12 +13,12 @@ from dnnlab.compare_arch.presets import PRESETS
 from dnnlab.compare_arch.questions import BLOCKS, EQUAL_BUDGET, QUESTIONS
 from dnnlab.compare_arch.trained_cell import BODY, FRESH, TrainedCell
 from dnnlab.errors import UsageError
-from dnnlab.nets import named
-from dnnlab.nets import weights as weight_files
+from dnnlab.networks import named
+from dnnlab.networks import weights as weight_files
+from dnnlab.runner import configuration as ask
 from dnnlab.runner.experiment import Question
 from dnnlab.runner.options import Check, OneOf
 from dnnlab.training import budget as budgets
-from dnnlab.training import configuration as ask
 
 __all__ = ["HELP", "QUESTIONS", "Spec"]
 

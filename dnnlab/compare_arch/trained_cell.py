@@ -5,9 +5,9 @@ from collections.abc import Hashable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from dnnlab.nets.named import short
+from dnnlab.networks.named import short
 from dnnlab.report.columns import Column
-from dnnlab.training import configuration
+from dnnlab.runner import configuration
 
 if TYPE_CHECKING:
     import pandas as pd

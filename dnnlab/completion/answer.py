@@ -3,7 +3,7 @@
 import contextlib
 import os
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -16,8 +16,9 @@ NONE, SHELL = 1, 3
 """Exit codes: nothing is known; the shell itself knows better."""
 
 
-def answer() -> int:
+def answer(commands: Callable[[], Any]) -> int:
     """Print what can come next, a line each, and never anything else. The exit code says whether there is something.
+    ``commands`` makes the Click command of the whole program.
 
     From bash the line up to the cursor comes in ``COMP_WORDS``, and as argument the part of its last word that bash
     will replace. From zsh and fish the words come as arguments.
@@ -26,7 +27,7 @@ def answer() -> int:
     with open(os.devnull, "w", encoding="utf-8") as nowhere:
         try:
             with contextlib.redirect_stdout(nowhere), contextlib.redirect_stderr(nowhere):
-                lines = _lines(shell, sys.argv[1:])
+                lines = _lines(commands(), shell, sys.argv[1:])
         except Exception:  # noqa: BLE001 - whatever it is, a message would stand in the middle of what the user types
             return NONE
     if lines is None:
@@ -36,7 +37,7 @@ def answer() -> int:
     return 0 if lines else NONE
 
 
-def _lines(shell: str, arguments: Sequence[str]) -> list[str] | None:
+def _lines(root: Any, shell: str, arguments: Sequence[str]) -> list[str] | None:
     if shell == "bash":
         words = split(os.environ["COMP_WORDS"])
     elif shell == "zsh":
@@ -46,15 +47,13 @@ def _lines(shell: str, arguments: Sequence[str]) -> list[str] | None:
     *before, typed = words
     if typed.expands:
         return None
-    found = [c for c in candidates([word.text for word in before[1:]], typed.text) if plain(c) == c]
+    found = [c for c in candidates(root, [word.text for word in before[1:]], typed.text) if plain(c) == c]
     return for_bash(found, typed, arguments[0] if arguments else typed.text) if shell == "bash" else found
 
 
-def candidates(before: Sequence[str], typed: str) -> list[str]:
-    """What the word that begins with ``typed`` can be, after the words ``before`` it and the program's name."""
-    from dnnlab.cli import commands
-
-    root = commands()
+def candidates(root: Any, before: Sequence[str], typed: str) -> list[str]:
+    """What the word that begins with ``typed`` can be, after the words ``before`` it and the name of the program, whose
+    command is ``root``."""
     read = _Read(root.context_class(root, info_name=root.name, **root.context_settings))
     for word in before:
         read.take(word)

@@ -10,7 +10,7 @@ import codecs
 import csv
 import io
 import os
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 
 import typer
@@ -21,14 +21,13 @@ from dnnlab.data.kinds import KINDS
 from dnnlab.nas import ledger
 from dnnlab.nas.proxy_names import PROXIES
 from dnnlab.nas.strategies import LONGER, PREFILTER, STRATEGIES
-from dnnlab.nets import initialisers, shape, spaces
-from dnnlab.nets.activations import ACTIVATIONS
-from dnnlab.nets.members import FAMILIES, MEMBERS
+from dnnlab.networks import initialisers, shape, spaces
+from dnnlab.networks.activations import ACTIVATIONS
+from dnnlab.networks.members import FAMILIES, MEMBERS
 from dnnlab.registry import EXPERIMENTS
 from dnnlab.runner import executors, recipe, store
+from dnnlab.runner.options import Offer
 from dnnlab.training import budget
-
-Offer = Callable[[str, typer.Context], Iterable[str]]
 
 _LONGEST_HEADER = 1 << 20
 """Bytes of a table that are read for the names of its columns."""

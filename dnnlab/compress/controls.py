@@ -12,9 +12,9 @@ from dnnlab.compress.chain import Stage
 from dnnlab.compress.stages import distill, share
 from dnnlab.compress.stages.prune import keep_masks, masks
 from dnnlab.compress.structure import biases, weights
-from dnnlab.nets import named
+from dnnlab.networks import named
 from dnnlab.runner.checkpoints import State, trained
-from dnnlab.runner.seeds import stream
+from dnnlab.statistics.streams import stream
 
 _HALVINGS = 7
 Row = dict[str, Any]

@@ -18,8 +18,8 @@ from dnnlab.compress import container, onnx_file
 from dnnlab.compress.chain import CODED, DENSE, INT8, Stage, form
 from dnnlab.compress.structure import biases, rebuild, weights
 from dnnlab.data.dataset import Dataset
-from dnnlab.nets.pruning import METADATA
-from dnnlab.runner.speed import in_turns
+from dnnlab.instruments.speed import in_turns
+from dnnlab.networks.narrowed import METADATA
 from dnnlab.training.parts import spread
 
 Predict = Callable[[NDArray[np.float32]], NDArray[np.float32]]

@@ -12,8 +12,8 @@ from torch import nn
 from dnnlab.compress.files import Artefact, Predict, example
 from dnnlab.compress.onnx_file import Session
 from dnnlab.data.dataset import Dataset
-from dnnlab.nets.memory import measured_peak
-from dnnlab.runner.speed import in_turns
+from dnnlab.instruments.memory import measured_peak
+from dnnlab.instruments.speed import in_turns
 
 _BATCH = 256
 TIMED_BATCH = 32

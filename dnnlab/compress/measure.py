@@ -21,14 +21,14 @@ from dnnlab.compress.recovery import Workshop, frozen
 from dnnlab.compress.stages import apply
 from dnnlab.compress.structure import rebuild
 from dnnlab.data import load
-from dnnlab.nets import own
-from dnnlab.nets.cost import count
+from dnnlab.instruments.cost import count
+from dnnlab.networks import own
 from dnnlab.runner.checkpoints import State, trained
 from dnnlab.runner.journal import Rows
 from dnnlab.runner.place import Place
 from dnnlab.runner.provenance import digest
-from dnnlab.runner.seeds import stream
 from dnnlab.runner.store import slug
+from dnnlab.statistics.streams import stream
 from dnnlab.training import networks as loops
 from dnnlab.training.pace import seconds_a_step
 from dnnlab.training.parts import part_of

@@ -10,10 +10,10 @@ from dnnlab import memory
 from dnnlab.data import load
 from dnnlab.data.dataset import Dataset
 from dnnlab.errors import UsageError
-from dnnlab.nets import named, own
-from dnnlab.nets.catalogue import parse
-from dnnlab.nets.cost import count
-from dnnlab.runner.seeds import stream
+from dnnlab.instruments.cost import count
+from dnnlab.networks import named, own
+from dnnlab.networks.catalogue import parse
+from dnnlab.statistics.streams import stream
 from dnnlab.training.plain import logits
 
 _STUDENT_WIDTH = 0.25

@@ -10,8 +10,8 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from dnnlab.data.dataset import Dataset
-from dnnlab.nets.blocks import WithAux
-from dnnlab.runner.seeds import stream
+from dnnlab.networks.blocks import WithAux
+from dnnlab.statistics.streams import stream
 from dnnlab.training import networks
 from dnnlab.training.plain import outputs
 from dnnlab.training.stacked import batch_order

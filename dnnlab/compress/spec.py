@@ -16,10 +16,10 @@ from dnnlab import data as datasets
 from dnnlab.compress import chain as chains
 from dnnlab.compress.presets import PRESETS
 from dnnlab.errors import UsageError
-from dnnlab.nets import named
+from dnnlab.networks import named
+from dnnlab.runner import configuration as ask
 from dnnlab.runner.experiment import Question
 from dnnlab.runner.options import Check, OneOf
-from dnnlab.training import configuration as ask
 
 HELP = """Make a network smaller: five techniques, alone and in chains, with every byte of the written file counted.
 
@@ -278,7 +278,7 @@ class Spec:
 
     @property
     def networks(self) -> tuple[str, ...]:
-        """The networks, each as `nets.named.build` takes it."""
+        """The networks, each as `networks.named.build` takes it."""
         return (self.model,) if self.model else self.arch or ("lenet300",)
 
     @property
@@ -310,7 +310,7 @@ class Spec:
 
     def content(self) -> Mapping[str, str]:
         """Digests of the data sets, and of the user's own networks and weights."""
-        from dnnlab.nets.own import digest
+        from dnnlab.networks.own import digest
 
         found = datasets.digests(self.data)
         if self.model:

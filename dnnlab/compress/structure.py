@@ -5,7 +5,7 @@ from typing import Any, cast
 
 from torch import Tensor, nn
 
-from dnnlab.nets import pruning
+from dnnlab.networks import narrowed
 
 FACTORS = (nn.Linear, nn.Conv2d)
 """Layers that can be factorised."""
@@ -20,7 +20,7 @@ def rebuild(model: nn.Module, state: Mapping[str, Tensor]) -> nn.Module:
     for name, module in list(model.named_modules()):
         if isinstance(module, FACTORS) and f"{name}.0.weight" in state and f"{name}.weight" not in state:
             replace(model, name, _factorised(module, name, state))
-    pruning.fit(model, dict(state))
+    narrowed.fit(model, dict(state))
     model.load_state_dict(dict(state))
     return model
 

@@ -10,8 +10,8 @@ from scipy import stats
 
 from dnnlab.compress import columns as c
 from dnnlab.report.table import fit
-from dnnlab.runner.seeds import stream
-from dnnlab.runner.stats import ENOUGH, LEVEL, Interval, holm, mean_interval, mean_share
+from dnnlab.statistics.intervals import ENOUGH, LEVEL, Interval, holm, mean_interval, mean_share
+from dnnlab.statistics.streams import stream
 
 POINT = 0.01
 """The loss that the lecture's claims allow: one point."""

@@ -9,12 +9,12 @@ from torch import Tensor
 
 from dnnlab import atomic
 from dnnlab.data import load
+from dnnlab.dead_relu.pruning import prune
 from dnnlab.dead_relu.spec import Spec
 from dnnlab.errors import DnnlabError
-from dnnlab.nets import own
-from dnnlab.nets.pruning import prune
-from dnnlab.nets.traced import certify, trace
-from dnnlab.runner.seeds import stream
+from dnnlab.instruments.traced import certify, trace
+from dnnlab.networks import own
+from dnnlab.statistics.streams import stream
 from dnnlab.training.plain import logits
 
 _TRIED = 1024

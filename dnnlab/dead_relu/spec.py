@@ -10,8 +10,8 @@ from typer import Option
 from dnnlab import data as datasets
 from dnnlab.dead_relu.questions import BORN, CENSUS, QUESTIONS, REMEDIES
 from dnnlab.errors import UsageError
+from dnnlab.runner import configuration as ask
 from dnnlab.runner.experiment import Question
-from dnnlab.training import configuration as ask
 
 __all__ = ["HELP", "QUESTIONS", "Spec"]
 

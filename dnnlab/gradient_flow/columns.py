@@ -1,7 +1,7 @@
 """The columns of ``cells.csv`` and ``summary.csv``: names, types, meanings. The docs are made from here."""
 
 from dnnlab.report.columns import Column, Schema
-from dnnlab.training import configuration
+from dnnlab.runner import configuration
 
 VANISHING, HEALTHY, EXPLODING, DEAD, UNDECIDED = "vanishing", "healthy", "exploding", "dead", "undecided"
 

@@ -12,9 +12,9 @@ from matplotlib.axes import Axes
 from dnnlab.gradient_flow.columns import CONFIGURATION
 from dnnlab.gradient_flow.spec import Spec
 from dnnlab.gradient_flow.summary import Measured, configurations, measured, setting
-from dnnlab.gradient_flow.theory import predict
 from dnnlab.report.figures import THEORY, Picture, counting_axis, ink_on, legend, line_style, log_axis, new_figure
-from dnnlab.runner.stats import mean_interval
+from dnnlab.statistics.intervals import mean_interval
+from dnnlab.theory.gradients import predict
 
 _MOST_LINES = 10
 _MOST_PANELS = 6

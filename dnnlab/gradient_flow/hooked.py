@@ -12,10 +12,10 @@ from torch.nn import functional as F
 from dnnlab.data.dataset import Dataset
 from dnnlab.errors import UsageError
 from dnnlab.gradient_flow.spec import Cell, Spec
-from dnnlab.nets import own
-from dnnlab.nets.hooks import Recorder
+from dnnlab.instruments.hooks import Recorder
+from dnnlab.networks import own
 from dnnlab.runner.journal import Rows
-from dnnlab.runner.seeds import stream
+from dnnlab.statistics.streams import stream
 from dnnlab.training.plain import PlainTraining, accuracy, logits
 from dnnlab.training.stacked import batch_order
 

@@ -11,13 +11,13 @@ from dnnlab.data import load
 from dnnlab.data.dataset import Dataset
 from dnnlab.gradient_flow import hooked
 from dnnlab.gradient_flow.spec import Cell, Spec
-from dnnlab.nets import layerwise
-from dnnlab.nets.activations import per_layer
-from dnnlab.nets.shape import MLPShape, parse_skip
-from dnnlab.nets.stacked import Batch, StackedMLP
+from dnnlab.instruments import layerwise
+from dnnlab.networks.activations import per_layer
+from dnnlab.networks.shape import MLPShape, parse_skip
+from dnnlab.networks.stacked import Batch, StackedMLP
 from dnnlab.runner.journal import Rows
 from dnnlab.runner.rows import LayerRows
-from dnnlab.runner.seeds import stream
+from dnnlab.statistics.streams import stream
 from dnnlab.training.stacked import Recipe, StackedTraining, Step, accuracy, batch_order, gather
 
 JACOBIAN_INPUTS = 4

@@ -10,9 +10,9 @@ from typer import Option
 
 from dnnlab import data as datasets
 from dnnlab.errors import UsageError
-from dnnlab.nets import shape
+from dnnlab.networks import shape
+from dnnlab.runner import configuration as ask
 from dnnlab.runner.experiment import Question
-from dnnlab.training import configuration as ask
 
 HELP = """Measure how gradients travel through a deep network, beside what theory predicts.
 
@@ -167,7 +167,7 @@ class Spec:
         """Digests of the data sets, and of the model's code and weights."""
         digests = datasets.digests(self.data)
         if self.model:
-            from dnnlab.nets.own import digest
+            from dnnlab.networks.own import digest
 
             digests["model"] = digest(self.model, self.weights)
         return digests

@@ -19,7 +19,12 @@ from dnnlab.gradient_flow.columns import (
     VANISHING,
 )
 from dnnlab.gradient_flow.spec import Spec
-from dnnlab.gradient_flow.theory import (
+from dnnlab.networks.activations import per_layer
+from dnnlab.networks.meanfield import critical
+from dnnlab.networks.shape import MLPShape, Skip, parse_skip
+from dnnlab.report.table import fit
+from dnnlab.statistics.intervals import ENOUGH, Interval, mean_interval, mean_share
+from dnnlab.theory.gradients import (
     InputStatistics,
     Prediction,
     Setting,
@@ -27,11 +32,6 @@ from dnnlab.gradient_flow.theory import (
     predict,
     slope_weights,
 )
-from dnnlab.nets.activations import per_layer
-from dnnlab.nets.meanfield import critical
-from dnnlab.nets.shape import MLPShape, Skip, parse_skip
-from dnnlab.report.table import fit
-from dnnlab.runner.stats import ENOUGH, Interval, mean_interval, mean_share
 
 UNHEALTHY = math.log(100.0)
 """A net is vanishing or exploding when its rate, over all its layers, makes two orders of magnitude."""

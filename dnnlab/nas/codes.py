@@ -1,6 +1,6 @@
 """Architectures as they stand in files: of each dimension the number of its choice."""
 
-from dnnlab.nets.spaces.space import Code
+from dnnlab.networks.spaces.space import Code
 
 
 def write_code(code: Code) -> str:

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from dnnlab import atomic
-from dnnlab.nets.spaces import Choices, Found
+from dnnlab.networks.spaces import Choices, Found
 from dnnlab.runner.place import Place
 from dnnlab.runner.store import slug
 
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
     from dnnlab.nas.lab import Lab, Training
     from dnnlab.nas.search.plan import Cell
-    from dnnlab.nets.spaces.space import Code
+    from dnnlab.networks.spaces.space import Code
 
 
 def write_toml(place: Place, name: str, space: str, choices: Choices, comment: str) -> Path:

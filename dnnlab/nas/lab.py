@@ -12,18 +12,19 @@ from torch import nn
 from dnnlab.code import digests
 from dnnlab.data import load
 from dnnlab.errors import DnnlabError, UsageError
+from dnnlab.instruments import cost
 from dnnlab.nas import latency, scores
 from dnnlab.nas.codes import write_code
 from dnnlab.nas.ledger import Cost, parse
 from dnnlab.nas.problem import Inherit, Request, Score, Supernet
 from dnnlab.nas.shared import SECONDS, SharedWeights
 from dnnlab.nas.spec import Spec
-from dnnlab.nets import cost, spaces
-from dnnlab.nets.spaces.space import Code
-from dnnlab.nets.spaces.stack import SameStack
+from dnnlab.networks import spaces
+from dnnlab.networks.spaces.space import Code
+from dnnlab.networks.spaces.stack import SameStack
 from dnnlab.runner.checkpoints import State, trained
 from dnnlab.runner.place import Place
-from dnnlab.runner.seeds import stream
+from dnnlab.statistics.streams import stream
 from dnnlab.training.networks import Recipe, accuracy
 from dnnlab.training.parts import part_of
 from dnnlab.training.plain import logits

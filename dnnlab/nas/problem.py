@@ -10,7 +10,7 @@ import random
 from collections.abc import Callable, Generator, Sequence
 from dataclasses import dataclass
 
-from dnnlab.nets.spaces.space import Code, Space
+from dnnlab.networks.spaces.space import Code, Space
 
 
 @dataclass(frozen=True)

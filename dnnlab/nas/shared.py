@@ -9,9 +9,9 @@ from torch import Tensor, nn
 
 from dnnlab.nas import supernets
 from dnnlab.nas.problem import Inherit, Supernet
-from dnnlab.nets.spaces.space import Code
+from dnnlab.networks.spaces.space import Code
 from dnnlab.runner.checkpoints import State, trained
-from dnnlab.runner.seeds import stream
+from dnnlab.statistics.streams import stream
 from dnnlab.training.stacked import batch_order
 
 if TYPE_CHECKING:

@@ -14,11 +14,11 @@ from dnnlab.nas import ledger, questions, strategies
 from dnnlab.nas.proxy_names import PROXIES
 from dnnlab.nas.strategies import AVERAGE, LONGER, PREFILTER, RANDOM, STRATEGIES
 from dnnlab.nas.tables.file import Table, read
-from dnnlab.nets import spaces
+from dnnlab.networks import spaces
+from dnnlab.runner import configuration as ask
 from dnnlab.runner.experiment import Question
 from dnnlab.runner.options import Check, OneOf
 from dnnlab.runner.place import Place
-from dnnlab.training import configuration as ask
 from dnnlab.training.optimisers import OPTIMISERS
 
 HELP = """Search for an architecture: every strategy of the lecture on one budget, with random search beside it.

@@ -10,8 +10,8 @@ from torch.nn import functional as F
 from torch.utils.flop_counter import FlopCounterMode
 
 from dnnlab.data.dataset import Dataset
-from dnnlab.nets.spaces.space import Code, Space
-from dnnlab.nets.spaces.supernet import one_hot
+from dnnlab.networks.spaces.space import Code, Space
+from dnnlab.networks.spaces.supernet import one_hot
 
 ALPHA_RATE, ALPHA_DECAY = 1e-2, 1e-3
 """Of Adam on the mixture. Liu 2019 takes 3e-4 over forty times as many steps as small data have."""

@@ -13,7 +13,7 @@ from dnnlab.report.columns import Column
 from dnnlab.report.table import estimate, number
 from dnnlab.runner.recipe import Claim, Condition, Row
 from dnnlab.runner.result import Run
-from dnnlab.runner.stats import ENOUGH, Interval, by_seed, paired
+from dnnlab.statistics.intervals import ENOUGH, Interval, by_seed, paired
 
 HOLDS, HOLDS_IF, REFUTED, NOT_DECIDED = "holds", "holds if …", "refuted", "not decided"
 NOT_RUN = "not run"

@@ -22,12 +22,12 @@ class _CallablePackage(ModuleType):
             UsageError: an option is unknown or its value is not one.
         """
         from dnnlab.errors import UsageError
-        from dnnlab.registry import find
+        from dnnlab.runner.experiment import Experiment
         from dnnlab.runner.how import HowToRun
         from dnnlab.runner.options import build, only
         from dnnlab.runner.run import execute
 
-        experiment = find(self.experiment)
+        experiment = Experiment(self.experiment, self.__name__)
         how = only(HowToRun, options)
         spec = build(experiment.spec.Spec, {k: v for k, v in options.items() if k not in how})
         if experiment.catalogue is not None and experiment.catalogue.wanted(spec):

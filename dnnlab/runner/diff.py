@@ -8,7 +8,7 @@ from dnnlab.errors import DnnlabError, UsageError
 from dnnlab.report.columns import Column, Schema
 from dnnlab.report.table import show, to_json
 from dnnlab.runner.result import Run
-from dnnlab.runner.stats import ENOUGH, SIGNIFICANT, Comparison, by_seed, holm, paired, unpaired
+from dnnlab.statistics.intervals import ENOUGH, SIGNIFICANT, Comparison, by_seed, holm, paired, unpaired
 from dnnlab.terminal import tell
 
 MOVED, SAME, UNDECIDED = "moved", "same", "undecided"

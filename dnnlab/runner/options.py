@@ -12,7 +12,7 @@ import math
 import typing
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
-from types import NoneType
+from types import MappingProxyType, NoneType
 from typing import Annotated, Any, TypeVar
 
 import typer
@@ -20,6 +20,8 @@ from typer.models import OptionInfo
 
 from dnnlab.errors import UsageError, plain, short, unknown
 
+Offer = Callable[[str, typer.Context], Iterable[str]]
+"""What Tab offers after what is typed of one value."""
 S = TypeVar("S")
 
 
@@ -205,9 +207,11 @@ def _shown(value: object) -> str:
     return repr(short(text))
 
 
-def command_signature(*classes: type, more: Callable[[str], str] = lambda name: "") -> inspect.Signature:
+def command_signature(
+    *classes: type, more: Callable[[str], str] = lambda name: "", offers: Mapping[str, Offer] = MappingProxyType({})
+) -> inspect.Signature:
     """The signature of a Typer command that takes the options of all ``classes``; ``more`` is what else the help of an
-    option says.
+    option says, and ``offers`` what Tab offers for the options whose values are not listed.
 
     Values arrive as text, because `build` validates what recipes and Python give in just the same way.
     """
@@ -224,7 +228,7 @@ def command_signature(*classes: type, more: Callable[[str], str] = lambda name: 
             metavar=None if field.kind is bool else metavar + (",…" if field.many and not field.whole else ""),
             rich_help_panel=field.info.rich_help_panel,
             show_default=field.kind is not bool and default not in (None, ""),
-            autocompletion=_completer(field),
+            autocompletion=_completer(field, offers.get(field.name)),
         )
         parameters.append(
             inspect.Parameter(
@@ -242,17 +246,14 @@ def _help(field: Field) -> str:
     return f"{field.info.help}{limits}"
 
 
-def _completer(field: Field) -> Callable[..., list[str]]:
-    """What Tab offers for the option: the names of its `OneOf`, or what `completion.offers` knows of it."""
+def _completer(field: Field, offer: Offer | None) -> Callable[..., list[str]]:
+    """What Tab offers for the option: the names of its `OneOf`, or what is known of it."""
     names = [name for check in field.checks if isinstance(check, OneOf) for name in filter(None, check.names)]
 
     def complete(incomplete: str) -> list[str]:
         return _in_list(field, incomplete, lambda typed: names)
 
     def complete_other(context: typer.Context, incomplete: str) -> list[str]:
-        from dnnlab.completion.offers import OFFERS
-
-        offer = OFFERS.get(field.name)
         return [] if offer is None else _in_list(field, incomplete, lambda typed: offer(typed, context))
 
     return complete if names else complete_other

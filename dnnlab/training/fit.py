@@ -38,7 +38,7 @@ def check(names: Iterable[str], batch_sizes: Sequence[int], model: str, weights:
 def _check_model(model: str, weights: str, data: "Dataset") -> None:
     import torch
 
-    from dnnlab.nets import own
+    from dnnlab.networks import own
     from dnnlab.training.plain import logits
 
     with torch.random.fork_rng(), torch.no_grad():

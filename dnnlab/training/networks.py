@@ -12,7 +12,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from dnnlab.data.dataset import Dataset
-from dnnlab.nets.blocks import WithAux
+from dnnlab.networks.blocks import WithAux
 from dnnlab.training.augmentation import augmentation
 from dnnlab.training.plain import make_optimiser, outputs
 

@@ -6,7 +6,7 @@ import torch
 from torch import Tensor
 
 from dnnlab.data.dataset import Dataset
-from dnnlab.runner.seeds import stream
+from dnnlab.statistics.streams import stream
 
 
 def spread(index: Tensor, count: int) -> Tensor:

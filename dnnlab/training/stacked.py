@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 
 from dnnlab.data.dataset import Dataset
-from dnnlab.nets.stacked import Batch, StackedMLP, losses
+from dnnlab.networks.stacked import Batch, StackedMLP, losses
 from dnnlab.training.optimisers import StackedOptimiser
 
 

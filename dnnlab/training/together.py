@@ -8,7 +8,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from dnnlab.data.dataset import Dataset
-from dnnlab.nets.spaces.stack import Stack
+from dnnlab.networks.spaces.stack import Stack
 from dnnlab.training import networks
 from dnnlab.training.augmentation import augmentation
 from dnnlab.training.plain import make_optimiser

@@ -8,7 +8,7 @@ import textwrap
 import pytest
 
 from dnnlab.errors import UsageError
-from dnnlab.nets import own
+from dnnlab.networks import own
 
 FILES = {
     "mine.py": """
@@ -91,7 +91,10 @@ def test_what_else_is_loaded_does_not_count(folder):
 
 
 def test_it_is_the_same_in_another_process_and_from_another_folder(folder, tmp_path_factory):
-    code = "import sys; sys.path.insert(0, sys.argv[1])\nfrom dnnlab.nets import own\nprint(own.digest('mine:net', ''))"
+    code = (
+        "import sys; sys.path.insert(0, sys.argv[1])\n"
+        "from dnnlab.networks import own\nprint(own.digest('mine:net', ''))"
+    )
     elsewhere = tmp_path_factory.mktemp("elsewhere")
     done = subprocess.run(
         [sys.executable, "-c", code, str(folder)], cwd=elsewhere, capture_output=True, text=True, check=True

@@ -8,7 +8,7 @@ from dnnlab.compare_arch.shallow_deep.plan import SIZES
 from dnnlab.compare_arch.spec import Spec
 from dnnlab.data import load
 from dnnlab.errors import UsageError
-from dnnlab.nets.cost import cost
+from dnnlab.instruments.cost import cost
 
 
 def test_units_are_searched_for_all_steps():

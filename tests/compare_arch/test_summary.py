@@ -14,7 +14,7 @@ from dnnlab.compare_arch.shallow_deep import summary as growth
 from dnnlab.compare_arch.spec import Spec
 from dnnlab.compare_arch.transfer import columns as treatments
 from dnnlab.compare_arch.transfer import summary as transfer
-from dnnlab.nets.cost import count
+from dnnlab.instruments.cost import count
 from dnnlab.report.table import fit
 
 SPEC = Spec(arch=("resnet20", "plain20", "mlp1"))

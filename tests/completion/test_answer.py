@@ -4,11 +4,12 @@ import sys
 
 import pytest
 
-from dnnlab.completion import offers
-from dnnlab.completion.answer import NONE, SHELL, VARIABLE, candidates
+from dnnlab.cli import commands
+from dnnlab.completion import answer, offers
+from dnnlab.completion.answer import NONE, SHELL, VARIABLE
 from dnnlab.completion.words import Word, split, written
 from dnnlab.errors import UsageError
-from dnnlab.nets.members import MEMBERS
+from dnnlab.networks.members import MEMBERS
 from dnnlab.registry import EXPERIMENTS
 from dnnlab.runner.how import HowToRun, HowToShow
 from dnnlab.runner.options import OneOf, build, fields
@@ -25,6 +26,10 @@ def test_each_option_of_text_is_completed():
     for _, field in [*TEXTS, *(("", field) for c in (HowToRun, HowToShow) for field in fields(c))]:
         named = any(isinstance(check, OneOf) for check in field.checks)
         assert named or field.name in offers.OFFERS or field.kind is not str or field.name in NAMELESS, field.name
+
+
+def candidates(before, typed):
+    return answer.candidates(commands(), before, typed)
 
 
 @pytest.mark.parametrize(("experiment", "field"), TEXTS, ids=lambda value: getattr(value, "name", value))

@@ -19,9 +19,9 @@ from dnnlab.compress import measure
 from dnnlab.compress.figures import draw
 from dnnlab.compress.spec import Spec
 from dnnlab.data import load
-from dnnlab.nets.catalogue import create_model
-from dnnlab.nets.cost import count
-from dnnlab.nets.own import load_weights
+from dnnlab.instruments.cost import count
+from dnnlab.networks.catalogue import create_model
+from dnnlab.networks.own import load_weights
 from dnnlab.report.figures import faults
 from dnnlab.runner.options import build
 from dnnlab.runner.place import Place

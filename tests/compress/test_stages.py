@@ -17,8 +17,8 @@ from dnnlab.compress.recovery import Workshop, distance
 from dnnlab.compress.stages import apply, factors, int8, lowrank, prune, share
 from dnnlab.compress.structure import biases, rebuild, weights
 from dnnlab.data import load
-from dnnlab.nets.cost import count
-from dnnlab.runner import speed
+from dnnlab.instruments import speed
+from dnnlab.instruments.cost import count
 from dnnlab.training.networks import Recipe
 from dnnlab.training.parts import spread
 

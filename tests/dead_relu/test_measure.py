@@ -11,9 +11,9 @@ from dnnlab.data import load
 from dnnlab.dead_relu.census.measure import _LargestUpdates, _shape, fixed_inputs, measure
 from dnnlab.dead_relu.census.plan import Cell
 from dnnlab.dead_relu.spec import Spec
-from dnnlab.nets.mlp import MLP
-from dnnlab.nets.stacked import StackedMLP
-from dnnlab.runner.seeds import stream
+from dnnlab.networks.mlp import MLP
+from dnnlab.networks.stacked import StackedMLP
+from dnnlab.statistics.streams import stream
 from dnnlab.training.plain import PlainTraining
 from dnnlab.training.stacked import Recipe, StackedTraining, batch_order
 

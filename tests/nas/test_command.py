@@ -67,7 +67,7 @@ def test_the_figures_can_be_read(dnnlab, monkeypatch):
 
 def test_drawings_of_every_space_can_be_read():
     from dnnlab.nas.search.drawing import _boxes, _cell
-    from dnnlab.nets.spaces import SPACES
+    from dnnlab.networks.spaces import SPACES
 
     conv = SPACES["conv"]
     largest = conv.line(tuple(size - 1 for size in conv.sizes))

@@ -23,9 +23,9 @@ from dnnlab.nas.search.measure import steps
 from dnnlab.nas.search.plan import Cell
 from dnnlab.nas.spec import Spec
 from dnnlab.nas.supernets import discretise, inherited, train_darts
-from dnnlab.nets import spaces
-from dnnlab.nets.spaces import Space
-from dnnlab.nets.spaces.supernet import one_hot
+from dnnlab.networks import spaces
+from dnnlab.networks.spaces import Space
+from dnnlab.networks.spaces.supernet import one_hot
 from dnnlab.runner.options import build
 from dnnlab.runner.place import Place
 from dnnlab.training.networks import accuracy
@@ -150,7 +150,7 @@ def test_several_objectives_are_weighed_together(tmp_path):
 
 FAILING = """
 from torch import nn
-from dnnlab.nets.spaces import Space
+from dnnlab.networks.spaces import Space
 def build(choices, shape, classes):
     if choices["width"] == 13:
         raise ValueError("unlucky")

@@ -11,7 +11,7 @@ from dnnlab.errors import UsageError
 from dnnlab.nas.ledger import Cost, Ledger, parse
 from dnnlab.nas.problem import Inherit, Outcome, Problem, Score, Supernet, Train
 from dnnlab.nas.strategies import STRATEGIES, find, rl
-from dnnlab.nets.spaces import Space
+from dnnlab.networks.spaces import Space
 
 SPACE = Space({f"d{i}": tuple(range(4)) for i in range(6)}, lambda choices, shape, classes: None)
 FOUND_BY_ASKING = [name for name, strategy in STRATEGIES.items() if not strategy.shared]

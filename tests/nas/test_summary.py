@@ -15,11 +15,11 @@ from dnnlab.nas.search.importance import effects, mixed
 from dnnlab.nas.search.summary import per_cell, summarise
 from dnnlab.nas.search.words import conclusions
 from dnnlab.nas.spec import Spec
-from dnnlab.nets import spaces
+from dnnlab.networks import spaces
 from dnnlab.report.columns import Column
 from dnnlab.report.table import fit
 from dnnlab.runner.options import build
-from dnnlab.runner.stats import Interval
+from dnnlab.statistics.intervals import Interval
 
 
 def spec(**options):

@@ -16,7 +16,7 @@ from dnnlab.nas.search import columns as c
 from dnnlab.nas.spec import Spec
 from dnnlab.nas.tables.file import read
 from dnnlab.nas.tables.measure import steps
-from dnnlab.nets.spaces.cell import SPACE
+from dnnlab.networks.spaces.cell import SPACE
 from dnnlab.runner.options import build
 from dnnlab.runner.place import Place
 

@@ -165,7 +165,7 @@ def test_a_command_has_every_option_once_and_its_defaults_are_read_back():
 
 def test_completion_goes_on_after_a_comma():
     names = next(f for f in options.fields(Sample) if f.name == "names")
-    complete = options._completer(names)
+    complete = options._completer(names, None)
     assert complete("") == ["a", "b", "c"]
     assert complete("a,b") == ["a,b"]
     assert complete("a,") == ["a,a", "a,b", "a,c"]

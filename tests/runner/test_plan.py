@@ -119,8 +119,8 @@ def test_what_only_shows_is_in_no_key():
 
 
 KNOWN_UNKNOWNS = {
-    "dnnlab.nets.own:imported": "a user's own module, whose digest is in the content",
-    "dnnlab.nets.own:_from_library": "torchvision or timm, whose version is in the content",
+    "dnnlab.networks.own:imported": "a user's own module, whose digest is in the content",
+    "dnnlab.networks.own:_from_library": "torchvision or timm, whose version is in the content",
     "dnnlab.runner.experiment:Experiment._module": "it is not called while measuring",
     "dnnlab.runner.experiment:Question._module": "a question's own modules: the key begins at its `measure`, and the "
     "cells that its `plan` makes are in the key",

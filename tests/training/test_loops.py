@@ -7,10 +7,10 @@ import pytest
 import torch
 
 from dnnlab.data import load
-from dnnlab.nets.mlp import MLP
-from dnnlab.nets.shape import MLPShape, parse_skip
-from dnnlab.nets.stacked import StackedMLP
-from dnnlab.runner.seeds import stream
+from dnnlab.networks.mlp import MLP
+from dnnlab.networks.shape import MLPShape, parse_skip
+from dnnlab.networks.stacked import StackedMLP
+from dnnlab.statistics.streams import stream
 from dnnlab.training import plain
 from dnnlab.training.stacked import Recipe, StackedTraining, accuracy, batch_order
 

@@ -9,8 +9,8 @@ from torch import nn
 
 from dnnlab.compare_arch.blocks.modules import make
 from dnnlab.compare_arch.blocks.plan import IMAGES, BlockCell
-from dnnlab.nets.cost import count
-from dnnlab.runner import speed
+from dnnlab.instruments import speed
+from dnnlab.instruments.cost import count
 from dnnlab.runner.journal import Rows
 from dnnlab.training.networks import laid_out
 

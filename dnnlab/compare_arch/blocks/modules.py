@@ -3,8 +3,8 @@
 import torch
 from torch import Tensor, nn
 
-from dnnlab.nets import activations
-from dnnlab.nets.blocks import BasicBlock, Bottleneck, Style
+from dnnlab.networks import activations
+from dnnlab.networks.blocks import BasicBlock, Bottleneck, Style
 
 _STYLE = Style("relu", "batch")
 

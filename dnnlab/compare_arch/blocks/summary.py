@@ -7,9 +7,9 @@ import numpy as np
 import pandas as pd
 
 from dnnlab.compare_arch.blocks import columns as c
+from dnnlab.instruments.speed import NOISE
 from dnnlab.report.table import fit
-from dnnlab.runner.speed import NOISE
-from dnnlab.runner.stats import mean_interval
+from dnnlab.statistics.intervals import mean_interval
 
 SLACK = 1.25
 """Factor by which time may miss what the MACs say."""

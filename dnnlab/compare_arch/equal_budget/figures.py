@@ -11,7 +11,7 @@ from matplotlib.ticker import EngFormatter, PercentFormatter
 from dnnlab.compare_arch.equal_budget import columns as c
 from dnnlab.compare_arch.trained_cell import CONFIGURATION, name
 from dnnlab.report.figures import Picture, legend, line_style, log_axis, new_figure
-from dnnlab.runner.stats import mean_share
+from dnnlab.statistics.intervals import mean_share
 
 _MOST_LINES = 10
 _MOST_BARS = 30

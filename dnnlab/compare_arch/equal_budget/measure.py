@@ -15,10 +15,10 @@ from dnnlab.compare_arch.fitting import counted, initialised, macs_a_step, prepa
 from dnnlab.compare_arch.trained_cell import TrainedCell
 from dnnlab.data import load
 from dnnlab.data.dataset import Dataset
-from dnnlab.nets.cost import Cost
-from dnnlab.nets.memory import Memory, measured_peak, predict
-from dnnlab.nets.named import build
-from dnnlab.runner import speed
+from dnnlab.instruments import speed
+from dnnlab.instruments.cost import Cost
+from dnnlab.instruments.memory import Memory, measured_peak, predict
+from dnnlab.networks.named import build
 from dnnlab.runner.device import free_memory
 from dnnlab.runner.journal import Rows
 from dnnlab.training import networks

@@ -8,8 +8,8 @@ from typing import Any
 from dnnlab import data as datasets
 from dnnlab.compare_arch.trained_cell import FRESH, TrainedCell, trainings
 from dnnlab.errors import UsageError
-from dnnlab.nets import named
-from dnnlab.nets import weights as weight_files
+from dnnlab.networks import named
+from dnnlab.networks import weights as weight_files
 
 
 @dataclass(frozen=True)

@@ -9,9 +9,9 @@ import pandas as pd
 
 from dnnlab.compare_arch.equal_budget import columns as c
 from dnnlab.compare_arch.trained_cell import CONFIGURATION
-from dnnlab.nets import named
+from dnnlab.networks import named
 from dnnlab.report.table import fit
-from dnnlab.runner.stats import ENOUGH, SIGNIFICANT, Comparison, holm, mean_interval, mean_share, paired
+from dnnlab.statistics.intervals import ENOUGH, SIGNIFICANT, Comparison, holm, mean_interval, mean_share, paired
 
 
 def summarise(cells: pd.DataFrame, spec: Any) -> pd.DataFrame:

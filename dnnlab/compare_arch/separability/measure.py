@@ -18,7 +18,7 @@ from dnnlab.compare_arch.fitting import initialised, prepare, spend
 from dnnlab.compare_arch.trained_cell import TrainedCell
 from dnnlab.data import load
 from dnnlab.data.dataset import Dataset
-from dnnlab.nets.traced import is_activation
+from dnnlab.instruments.traced import is_activation
 from dnnlab.runner.journal import Rows
 from dnnlab.training.parts import part_of, spread
 

@@ -5,7 +5,7 @@ from typing import Any
 
 from dnnlab import data as datasets
 from dnnlab.compare_arch.trained_cell import TrainedCell, trainings
-from dnnlab.nets.named import own_digests
+from dnnlab.networks.named import own_digests
 
 
 def plan(spec: Any) -> Sequence[TrainedCell]:

@@ -8,7 +8,7 @@ import pandas as pd
 from dnnlab.compare_arch.separability import columns as c
 from dnnlab.compare_arch.trained_cell import CONFIGURATION
 from dnnlab.report.table import fit
-from dnnlab.runner.stats import direction, holm, mean_share, paired
+from dnnlab.statistics.intervals import direction, holm, mean_share, paired
 
 
 def summarise(cells: pd.DataFrame, spec: Any) -> pd.DataFrame:

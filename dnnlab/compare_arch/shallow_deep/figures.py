@@ -9,7 +9,7 @@ import pandas as pd
 from dnnlab.compare_arch.shallow_deep.summary import per_cell
 from dnnlab.compare_arch.shallow_deep.theory import sufficient
 from dnnlab.report.figures import THEORY, Picture, counting_axis, legend, line_style, log_axis, new_figure
-from dnnlab.runner.stats import mean_interval
+from dnnlab.statistics.intervals import mean_interval
 
 
 def draw(cells: pd.DataFrame, summary: pd.DataFrame, spec: Any) -> Sequence[Picture]:

@@ -9,10 +9,10 @@ import torch
 
 from dnnlab.compare_arch.shallow_deep.plan import BATCH, UnitsCell
 from dnnlab.data import load
-from dnnlab.nets.shape import MLPShape
-from dnnlab.nets.stacked import StackedMLP
+from dnnlab.networks.shape import MLPShape
+from dnnlab.networks.stacked import StackedMLP
 from dnnlab.runner.journal import Rows
-from dnnlab.runner.seeds import stream
+from dnnlab.statistics.streams import stream
 from dnnlab.training.stacked import Recipe, StackedTraining, accuracy, batch_order
 
 ENOUGH = {"parity": 1.0, "compositional": 0.95}

@@ -9,7 +9,7 @@ from dnnlab.compare_arch.shallow_deep import columns as c
 from dnnlab.compare_arch.shallow_deep.plan import WIDTHS
 from dnnlab.compare_arch.shallow_deep.theory import CLAIMS, sufficient
 from dnnlab.report.table import fit
-from dnnlab.runner.stats import ENOUGH, Interval, mean_interval
+from dnnlab.statistics.intervals import ENOUGH, Interval, mean_interval
 
 
 def summarise(cells: pd.DataFrame, spec: Any) -> pd.DataFrame:

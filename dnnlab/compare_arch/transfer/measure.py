@@ -15,7 +15,7 @@ from dnnlab.compare_arch.transfer import columns as c
 from dnnlab.data import load
 from dnnlab.data.dataset import Dataset
 from dnnlab.errors import UsageError
-from dnnlab.nets.heads import freeze_body, head
+from dnnlab.networks.heads import freeze_body, head
 from dnnlab.runner.journal import Rows
 from dnnlab.training import networks
 from dnnlab.training.fit import check_batch

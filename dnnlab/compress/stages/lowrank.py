@@ -10,8 +10,8 @@ from dnnlab.compress.chain import Stage
 from dnnlab.compress.recovery import Workshop
 from dnnlab.compress.stages.factors import factorised
 from dnnlab.compress.structure import replace
-from dnnlab.nets.cost import count
-from dnnlab.runner import speed
+from dnnlab.instruments import speed
+from dnnlab.instruments.cost import count
 
 _HALVINGS = 12
 _TIMED = (0.98, 0.95, 0.92, 0.9, 0.87, 0.85, 0.8, 0.75, 0.7, 0.6, 0.5, 0.4, 0.3, 0.2, 0.1)

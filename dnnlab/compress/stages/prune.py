@@ -12,7 +12,7 @@ from dnnlab.compress.chain import Stage
 from dnnlab.compress.reach import Masks, trimmer
 from dnnlab.compress.recovery import Workshop
 from dnnlab.compress.structure import biases, weights
-from dnnlab.runner.seeds import stream
+from dnnlab.statistics.streams import stream
 
 _RAMP = 0.5
 """Share of gradual pruning in which weights still go; the rest recovers."""

@@ -12,7 +12,7 @@ from torch.nn import functional as F
 
 from dnnlab.compress.chain import Stage, TooMuch
 from dnnlab.compress.recovery import Workshop, last_layer
-from dnnlab.nets.cost import count
+from dnnlab.instruments.cost import count
 from dnnlab.training.parts import spread
 from dnnlab.training.plain import outputs
 

@@ -7,9 +7,9 @@ import numpy as np
 
 from dnnlab.dead_relu.born.plan import BornCell
 from dnnlab.dead_relu.spec import Spec
-from dnnlab.nets import initialisers
+from dnnlab.networks import initialisers
 from dnnlab.runner.journal import Rows
-from dnnlab.runner.seeds import stream
+from dnnlab.statistics.streams import stream
 
 BLOCKS = 20
 """Parts that the networks of a point are counted in, so that two runs can be compared."""

@@ -7,9 +7,9 @@ import pandas as pd
 
 from dnnlab.dead_relu.born import columns as c
 from dnnlab.dead_relu.spec import Spec
-from dnnlab.dead_relu.theory import born_dead_bounds
 from dnnlab.report.table import fit
-from dnnlab.runner.stats import share_interval
+from dnnlab.statistics.intervals import share_interval
+from dnnlab.theory.death import born_dead_bounds
 
 _POINT = ("width", "depth", "init", "nets")
 

@@ -1,7 +1,7 @@
 """The columns of ``cells.csv`` and ``summary.csv``: names, types, meanings. The docs are made from here."""
 
 from dnnlab.report.columns import Column, Schema, estimate
-from dnnlab.training import configuration
+from dnnlab.runner import configuration
 
 HEALTHY, EXPECTED, DYING, COLLAPSED = "healthy", "expected", "dying", "collapsed"
 DIVERGED, UNDECIDED = "diverged", "undecided"

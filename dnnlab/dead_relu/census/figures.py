@@ -12,7 +12,7 @@ from dnnlab.dead_relu.census import columns as c
 from dnnlab.dead_relu.census.summary import configurations, theory
 from dnnlab.dead_relu.spec import Spec
 from dnnlab.report.figures import THEORY, Picture, counting_axis, legend, line_style, new_figure
-from dnnlab.runner.stats import Interval, mean_share
+from dnnlab.statistics.intervals import Interval, mean_share
 
 _MOST_PANELS = 6
 _MOST_LINES = 8

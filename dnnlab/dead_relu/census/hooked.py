@@ -13,11 +13,11 @@ from dnnlab.data.dataset import Dataset
 from dnnlab.dead_relu.census.plan import Cell
 from dnnlab.dead_relu.spec import Spec
 from dnnlab.errors import UsageError
-from dnnlab.nets import own
-from dnnlab.nets.census import SiteCensus, take_of_module
-from dnnlab.nets.traced import certify, trace
+from dnnlab.instruments.census import SiteCensus, take_of_module
+from dnnlab.instruments.traced import certify, trace
+from dnnlab.networks import own
 from dnnlab.runner.journal import Rows
-from dnnlab.runner.seeds import stream
+from dnnlab.statistics.streams import stream
 from dnnlab.training.plain import PlainTraining, accuracy, logits
 from dnnlab.training.stacked import batch_order
 

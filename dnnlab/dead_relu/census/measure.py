@@ -13,15 +13,15 @@ from dnnlab.data.dataset import Dataset
 from dnnlab.dead_relu.census import hooked
 from dnnlab.dead_relu.census.plan import Cell
 from dnnlab.dead_relu.spec import Spec
-from dnnlab.nets import layerwise
-from dnnlab.nets.activations import activation, per_layer
-from dnnlab.nets.census import Census, silent_in_first_layer, take
-from dnnlab.nets.intervals import certified_dead
-from dnnlab.nets.shape import MLPShape, parse_skip
-from dnnlab.nets.stacked import StackedMLP
+from dnnlab.instruments import layerwise
+from dnnlab.instruments.census import Census, silent_in_first_layer, take
+from dnnlab.instruments.intervals import certified_dead
+from dnnlab.networks.activations import activation, per_layer
+from dnnlab.networks.shape import MLPShape, parse_skip
+from dnnlab.networks.stacked import StackedMLP
 from dnnlab.runner.journal import Rows
 from dnnlab.runner.rows import LayerRows
-from dnnlab.runner.seeds import stream
+from dnnlab.statistics.streams import stream
 from dnnlab.training.stacked import Recipe, StackedTraining, Step, accuracy, batch_order, examples
 
 _PROBED = 128

@@ -9,8 +9,8 @@ from typing import Any
 from dnnlab import data as datasets
 from dnnlab.dead_relu.remedy import NO_REMEDY, remedies_for, treat
 from dnnlab.errors import UsageError
-from dnnlab.nets import shape
-from dnnlab.nets.activations import activation
+from dnnlab.networks import shape
+from dnnlab.networks.activations import activation
 
 
 @dataclass(frozen=True)
@@ -111,7 +111,7 @@ def content(spec: Any) -> Mapping[str, str]:
     """Digests of the data sets, and of the model's code and weights."""
     digests = datasets.digests(spec.data)
     if spec.model:
-        from dnnlab.nets.own import digest
+        from dnnlab.networks.own import digest
 
         digests["model"] = digest(spec.model, spec.weights)
     return digests

@@ -10,11 +10,11 @@ import pandas as pd
 from dnnlab.dead_relu.census import columns as c
 from dnnlab.dead_relu.remedy import treat
 from dnnlab.dead_relu.spec import Spec
-from dnnlab.dead_relu.theory import Inputs, expected_dead
-from dnnlab.nets.activations import per_layer
-from dnnlab.nets.shape import MLPShape, parse_skip
+from dnnlab.networks.activations import per_layer
+from dnnlab.networks.shape import MLPShape, parse_skip
 from dnnlab.report.table import fit
-from dnnlab.runner.stats import ENOUGH, Interval, mean_interval, mean_share
+from dnnlab.statistics.intervals import ENOUGH, Interval, mean_interval, mean_share
+from dnnlab.theory.death import Inputs, expected_dead
 
 FEW = 0.01
 """A share of dead units below which a network is healthy whatever was expected."""

@@ -2,7 +2,7 @@
 
 from dnnlab.dead_relu.census import columns as census
 from dnnlab.report.columns import Column, Schema, estimate
-from dnnlab.training import configuration
+from dnnlab.runner import configuration
 
 CONFIGURATION = census.CONFIGURATION
 DIVERGED, UNDECIDED = census.DIVERGED, census.UNDECIDED

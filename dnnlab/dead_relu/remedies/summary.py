@@ -10,7 +10,7 @@ from dnnlab.dead_relu.remedies import columns as c
 from dnnlab.dead_relu.remedy import NO_REMEDY
 from dnnlab.dead_relu.spec import Spec
 from dnnlab.report.table import fit
-from dnnlab.runner.stats import ENOUGH, SIGNIFICANT, Comparison, holm, paired
+from dnnlab.statistics.intervals import ENOUGH, SIGNIFICANT, Comparison, holm, paired
 
 __all__ = ["per_cell", "remedy_verdict", "summarise"]
 

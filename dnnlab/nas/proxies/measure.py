@@ -19,10 +19,10 @@ from dnnlab.nas.proxy_names import PROXIES
 from dnnlab.nas.search.measure import SMALL
 from dnnlab.nas.spec import Spec
 from dnnlab.nas.strategies.oneshot import EPOCHS
-from dnnlab.nets.spaces.space import Code
+from dnnlab.networks.spaces.space import Code
 from dnnlab.runner.journal import Rows
 from dnnlab.runner.place import Place
-from dnnlab.runner.seeds import stream
+from dnnlab.statistics.streams import stream
 
 __all__ = ["foresee", "steps", "told"]
 

@@ -8,7 +8,7 @@ from typing import Any
 from dnnlab import data as datasets
 from dnnlab.errors import UsageError
 from dnnlab.nas import ledger
-from dnnlab.nets import spaces
+from dnnlab.networks import spaces
 
 
 @dataclass(frozen=True)

@@ -8,11 +8,11 @@ import pandas as pd
 from scipy import stats
 
 from dnnlab.nas.proxies import columns as c
-from dnnlab.nas.rank import bootstrap, interval, tau
 from dnnlab.nas.spec import Spec
 from dnnlab.report.table import fit
-from dnnlab.runner.seeds import stream
-from dnnlab.runner.stats import Interval
+from dnnlab.statistics.intervals import Interval
+from dnnlab.statistics.rank import bootstrap, interval, tau
+from dnnlab.statistics.streams import stream
 
 FEW = 20
 """Architectures under which nothing is concluded."""

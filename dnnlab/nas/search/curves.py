@@ -9,7 +9,7 @@ from dnnlab.nas.search import columns as c
 from dnnlab.nas.search.fronts import scaled, volumes
 from dnnlab.nas.spec import Spec
 from dnnlab.nas.strategies import AVERAGE
-from dnnlab.runner.stats import mean_share
+from dnnlab.statistics.intervals import mean_share
 
 POINTS = 100
 

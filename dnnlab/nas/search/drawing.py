@@ -9,9 +9,9 @@ from dnnlab.nas.codes import read_code
 from dnnlab.nas.search import columns as c
 from dnnlab.nas.spec import Spec
 from dnnlab.nas.strategies import AVERAGE
-from dnnlab.nets import spaces
-from dnnlab.nets.spaces.cell import DIMENSIONS, EDGES, NODES, OPERATIONS
-from dnnlab.nets.spaces.space import Choices
+from dnnlab.networks import spaces
+from dnnlab.networks.spaces.cell import DIMENSIONS, EDGES, NODES, OPERATIONS
+from dnnlab.networks.spaces.space import Choices
 from dnnlab.report.figures import Picture, legend, line_style, new_figure
 from dnnlab.report.svg import INK, PAPER
 

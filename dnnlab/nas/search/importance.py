@@ -9,9 +9,9 @@ import pandas as pd
 from dnnlab.nas.codes import read_code
 from dnnlab.nas.spec import Spec
 from dnnlab.nas.strategies import RANDOM
-from dnnlab.nets import spaces
-from dnnlab.nets.spaces.space import Choices
-from dnnlab.runner.stats import Comparison, unpaired
+from dnnlab.networks import spaces
+from dnnlab.networks.spaces.space import Choices
+from dnnlab.statistics.intervals import Comparison, unpaired
 
 ABSENT = "absent"
 """The choice of a layer or stage that is not there."""

@@ -9,8 +9,8 @@ from typing import Any
 from dnnlab import data as datasets
 from dnnlab.errors import UsageError
 from dnnlab.nas import ledger, strategies
-from dnnlab.nets import spaces
-from dnnlab.nets.spaces.space import Space
+from dnnlab.networks import spaces
+from dnnlab.networks.spaces.space import Space
 
 
 @dataclass(frozen=True)

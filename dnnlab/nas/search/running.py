@@ -8,7 +8,7 @@ from dnnlab.nas.ledger import Ledger
 from dnnlab.nas.pareto import front
 from dnnlab.nas.problem import Outcome, Request, Search
 from dnnlab.nas.search.plan import Cell
-from dnnlab.nets.spaces.space import Code
+from dnnlab.networks.spaces.space import Code
 
 STALLED = 2000
 """After so many requests in a row whose answers it has already, a search is over."""

@@ -22,10 +22,10 @@ from dnnlab.nas.search.plan import Cell
 from dnnlab.nas.search.running import Key, Result, Running
 from dnnlab.nas.spec import Spec
 from dnnlab.nas.strategies import AVERAGE, RANDOM, find
-from dnnlab.nets.spaces.space import Code
+from dnnlab.networks.spaces.space import Code
 from dnnlab.runner.journal import Rows
 from dnnlab.runner.place import Place
-from dnnlab.runner.seeds import stream
+from dnnlab.statistics.streams import stream
 
 BATCH = 8
 """Requests of a search at once, however many workers there are: so the same seeds search the same."""

@@ -6,7 +6,6 @@ from typing import Any
 
 import pandas as pd
 
-from dnnlab.nas.rank import tau
 from dnnlab.nas.search import columns as c
 from dnnlab.nas.search.fronts import front_rows
 from dnnlab.nas.search.importance import architectures, effects, mixed
@@ -15,7 +14,8 @@ from dnnlab.nas.strategies import AVERAGE, RANDOM
 from dnnlab.nas.strategies.oneshot import UNSELECTED
 from dnnlab.nas.strategies.prefilter import MEASURED
 from dnnlab.report.table import fit
-from dnnlab.runner.stats import ENOUGH, Comparison, direction, holm, mean_interval, mean_share, paired
+from dnnlab.statistics.intervals import ENOUGH, Comparison, direction, holm, mean_interval, mean_share, paired
+from dnnlab.statistics.rank import tau
 
 GUARD = 0.5
 """A share of skips above which what a supernet ended in counts as collapsed."""

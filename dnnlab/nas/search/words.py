@@ -7,7 +7,7 @@ import pandas as pd
 from dnnlab.nas.spec import Spec
 from dnnlab.nas.strategies import AVERAGE, RANDOM
 from dnnlab.report.table import estimate
-from dnnlab.runner.stats import ENOUGH
+from dnnlab.statistics.intervals import ENOUGH
 
 _LOW = 0.3
 """Kendall's τ of shared weights below which their ranking says little (Yu 2020)."""

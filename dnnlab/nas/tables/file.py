@@ -14,8 +14,8 @@ from pathlib import Path
 
 from dnnlab.data.files import DataFile
 from dnnlab.errors import UsageError, listing
-from dnnlab.nets.spaces import cell
-from dnnlab.nets.spaces.space import Code
+from dnnlab.networks.spaces import cell
+from dnnlab.networks.spaces.space import Code
 
 _LIMIT = 1 << 28
 """Bytes of a table, unpacked; the published ones have a few millions."""

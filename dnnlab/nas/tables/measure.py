@@ -20,11 +20,11 @@ from dnnlab.nas.search.running import STALLED
 from dnnlab.nas.spec import Spec
 from dnnlab.nas.strategies import AVERAGE, find
 from dnnlab.nas.tables.plan import TableCell
-from dnnlab.nets.spaces.cell import SPACE
-from dnnlab.nets.spaces.space import Code
+from dnnlab.networks.spaces.cell import SPACE
+from dnnlab.networks.spaces.space import Code
 from dnnlab.runner.journal import Rows
 from dnnlab.runner.place import Place
-from dnnlab.runner.seeds import stream
+from dnnlab.statistics.streams import stream
 
 __all__ = ["foresee", "steps", "told"]
 

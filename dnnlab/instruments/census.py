@@ -1,0 +1,139 @@
+"""Which units are dead, of a stack or of any module: those that are zero on every one of a fixed set of inputs.
+
+A share of zero *elements* says something else, half of a healthy ReLU's outputs are zero; and one batch too few
+calls units dead that fire on the next.
+"""
+
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from dnnlab.instruments.recognise import Recognised, Watch, owns_weights, unit_dim
+from dnnlab.networks.stacked import StackedMLP
+
+_CHUNK = 2**22
+"""Elements of one layer's activations worked on at a time."""
+
+
+@dataclass(frozen=True)
+class Census:
+    """One hidden layer over all inputs: ``[member, unit]`` each, ``zero_fraction [member]``."""
+
+    dead: Tensor
+    """The output is zero on every input."""
+    inactive: Tensor
+    """What the activation reads is never above zero: of a leaky unit, dead but for its leak."""
+    mean: Tensor
+    """Of what the activation reads."""
+    zero_fraction: Tensor
+    """Share of outputs that are zero, float64."""
+    y_mean: Tensor
+    """With batch norm, the mean of the pre-activation y over these inputs, by which it was normalised."""
+    y_var: Tensor
+
+
+@torch.no_grad()
+def take(stack: StackedMLP, x: Tensor) -> list[Census]:
+    """The census of layers 1 … depth on the inputs ``x [input, feature]``, the same for all members.
+
+    Batch norm takes the statistics of ``x`` itself, which its running ones approach.
+    """
+    largest = len(x) * max(stack.shape.width, stack.shape.inputs)
+    step = max(1, _CHUNK // largest)
+    parts = [list(_layers(stack.members_of(slice(start, start + step)), x)) for start in range(0, stack.members, step)]
+    return [_joined(layer) for layer in zip(*parts, strict=True)]
+
+
+def _layers(stack: StackedMLP, x: Tensor) -> Iterator[Census]:
+    for y, u, h in stack.hidden(x.expand(stack.members, -1, -1), training=True):
+        zeros = torch.eq(h, 0, out=torch.empty_like(h)).sum(dim=1)
+        mean = u.mean(dim=1)
+        y_var, y_mean = torch.var_mean(y, dim=1, correction=0) if stack.shape.norm == "batch" else (mean, mean)
+        share = zeros.double().mean(1) / len(x)
+        yield Census(zeros == len(x), u.amax(dim=1) <= 0, mean, share, y_mean, y_var)
+
+
+def _joined(parts: Sequence[Census]) -> Census:
+    return Census(*(torch.cat([getattr(part, name) for part in parts]) for name in Census.__dataclass_fields__))
+
+
+@torch.no_grad()
+def silent_in_first_layer(stack: StackedMLP, parts: Iterable[Tensor]) -> Tensor:
+    """Units ``[member, unit]`` of layer 1 whose pre-activation is above zero on no input of ``parts``, each
+    ``[input, feature]``.
+
+    The inputs of the first layer never change, so where ``parts`` are all training data, no gradient reaches such
+    a unit again.
+    """
+    weight = stack.parameters["weight.1"]
+    silent = torch.ones(stack.members, stack.shape.width, dtype=torch.bool, device=weight.device)
+    for x in parts:
+        silent &= stack.affine(1, x.expand(stack.members, -1, -1)).amax(dim=1) <= 0
+    return silent
+
+
+@dataclass
+class SiteCensus:
+    """One call of an activation that is zero below a point, in a module: its units over all inputs so far."""
+
+    name: str
+    """The layer whose output it reads; with #2, #3 where the layer or the activation behind it is called again."""
+    act: str
+    alive: Tensor
+    """``[unit]``, not zero on at least one input."""
+    zeros: Tensor
+    outputs: int = 0
+
+    @property
+    def dead(self) -> Tensor:
+        """``[unit]``, zero on every input."""
+        return ~self.alive
+
+    @property
+    def zero_fraction(self) -> float:
+        return float(self.zeros) / self.outputs
+
+
+@torch.no_grad()
+def take_of_module(model: nn.Module, batches: Iterable[Tensor]) -> list[SiteCensus]:
+    """The census of a module in evaluation mode, over all ``batches [input, *shape]``: one entry a call of an
+    activation whose units can die, in the order of execution. Channels of convolutions are units.
+    """
+    model.eval()
+    sites: dict[str, SiteCensus] = {}
+    layer: list[tuple[str, nn.Module]] = []  # the one that ran last
+    calls: dict[str, int] = {}
+
+    def ran(name: str) -> Callable[[nn.Module, Any, Any], None]:
+        return lambda module, inputs, output: layer.__setitem__(slice(None), [(name or type(module).__name__, module)])
+
+    def seen(found: Recognised, u: Tensor, h: Tensor) -> None:
+        if found.zero_up_to is None or not h.is_floating_point():
+            return
+        name, module = layer[0] if layer else ("input", None)
+        calls[name] = call = calls.get(name, 0) + 1
+        label = name if call == 1 else f"{name}#{call}"
+        nonzero = h != 0
+        others = [d for d in range(h.ndim) if d != unit_dim(module, h) % h.ndim]
+        alive = nonzero.amax(dim=others) if others else nonzero
+        site = sites.setdefault(
+            label, SiteCensus(label, found.name, torch.zeros_like(alive), torch.zeros((), dtype=torch.float64))
+        )
+        site.alive |= alive
+        site.zeros += (h.numel() - nonzero.sum()).cpu()
+        site.outputs += h.numel()
+
+    handles = [m.register_forward_hook(ran(name)) for name, m in model.named_modules() if owns_weights(m)]
+    try:
+        for x in batches:
+            layer.clear()
+            calls.clear()
+            with Watch(seen):
+                model(x)
+    finally:
+        for handle in handles:
+            handle.remove()
+    return list(sites.values())

@@ -1,0 +1,110 @@
+"""How fast networks are: latency and throughput, taken in turns, beside what the machine can do."""
+
+import time
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+
+from dnnlab.statistics.streams import stream
+
+ROUNDS = 15
+SHORTEST = 2e-3
+"""Seconds that one timing takes at least; quicker calls are repeated."""
+WARM = 0.05
+"""A call is warm when the medians of two runs of five calls differ by less than this share."""
+_LONGEST_WARM_UP = 50
+_PRODUCT = 1024
+"""Side of the matrices whose product tells the machine's peak."""
+NOISE = 0.1
+"""The machine was noisy when its own matrix product varied by more than this share."""
+
+Call = Callable[[], object]
+
+
+@dataclass(frozen=True)
+class Timing:
+    """Seconds of one call, over `ROUNDS` timings."""
+
+    rounds: tuple[float, ...]
+    median: float
+    p95: float
+    spread: float
+    """Difference of the quartiles over the median."""
+    warm_up: int
+    """Calls until the time stood still."""
+
+
+@dataclass(frozen=True)
+class Machine:
+    """What a product of large float32 matrices reached between the timings: its median, and how it varied."""
+
+    macs_a_second: float
+    spread: float
+
+    @property
+    def noisy(self) -> bool:
+        return self.spread > NOISE
+
+
+def in_turns(
+    calls: Mapping[str, Call], device: str, progress: Callable[[float], None]
+) -> tuple[dict[str, Timing], Machine]:
+    """Time all ``calls``, each once a round, in an order that changes from round to round."""
+    product = _matrix_product(device)
+    names = list(calls)
+    warm = {name: _warm_up(call, device) for name, call in calls.items()}
+    _warm_up(product, device)
+    repeats = {name: max(1, int(SHORTEST / max(_timed(call, 1, device), 1e-9))) for name, call in calls.items()}
+    seconds: dict[str, list[float]] = {name: [] for name in names}
+    reference = []
+    order = stream(0, 0, "order of timings")
+    for round_ in range(ROUNDS):
+        reference.append(_timed(product, 1, device))
+        for i in order.permutation(len(names)):
+            seconds[names[i]].append(_timed(calls[names[i]], repeats[names[i]], device))
+        progress((round_ + 1) / ROUNDS)
+    timings = {name: Timing(tuple(seconds[name]), *_quantiles(seconds[name]), warm[name]) for name in names}
+    median, _, spread = _quantiles(reference)
+    return timings, Machine(_PRODUCT**3 / median, spread)
+
+
+def _quantiles(seconds: Sequence[float]) -> tuple[float, float, float]:
+    low, median, high, p95 = np.quantile(seconds, [0.25, 0.5, 0.75, 0.95])
+    return float(median), float(p95), float((high - low) / median)
+
+
+def _matrix_product(device: str) -> Call:
+    a = torch.ones(_PRODUCT, _PRODUCT, device=device)
+    out = torch.empty_like(a)
+    return lambda: torch.mm(a, a, out=out)
+
+
+def _timed(call: Call, repeats: int, device: str) -> float:
+    """Seconds of one of ``repeats`` calls."""
+    _synchronise(device)
+    started = time.perf_counter()
+    for _ in range(repeats):
+        call()
+    _synchronise(device)
+    return (time.perf_counter() - started) / repeats
+
+
+def _synchronise(device: str) -> None:
+    if device == "cuda":
+        torch.cuda.synchronize()
+    elif device == "mps":
+        torch.mps.synchronize()
+
+
+def _warm_up(call: Call, device: str) -> int:
+    """Call until the time stands still; how often that was."""
+    before, calls = float("inf"), 0
+    while calls < _LONGEST_WARM_UP:
+        median = float(np.median([_timed(call, 1, device) for _ in range(5)]))
+        calls += 5
+        if abs(median - before) < WARM * before:
+            break
+        before = median
+    return calls

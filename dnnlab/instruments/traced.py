@@ -1,0 +1,213 @@
+"""Bounds of what the ReLUs of a user's own module read, over a box of inputs.
+
+The module becomes a graph of ``torch.fx``, in evaluation mode, and boxes run through the layers and operations
+named here. Where the graph reaches another, the bounds end: nothing behind it is certified.
+"""
+
+import contextlib
+import operator
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any, cast
+
+import torch
+from torch import Tensor, fx, nn
+from torch.nn import functional as F
+
+from dnnlab.errors import UsageError, first_line
+from dnnlab.instruments.intervals import UNIT, Box, activate, affine
+from dnnlab.instruments.recognise import recognise, unit_dim
+from dnnlab.networks.narrowed import BATCH_NORM, CONVOLUTION
+
+SAME = (nn.Identity, nn.Dropout, nn.Dropout1d, nn.Dropout2d, nn.Dropout3d, nn.AlphaDropout)
+"""Modules that, in evaluation, give what they take."""
+POOLS = (
+    *(nn.MaxPool1d, nn.MaxPool2d, nn.MaxPool3d, nn.AvgPool1d, nn.AvgPool2d, nn.AvgPool3d),
+    *(nn.AdaptiveAvgPool1d, nn.AdaptiveAvgPool2d, nn.AdaptiveAvgPool3d),
+    *(nn.AdaptiveMaxPool1d, nn.AdaptiveMaxPool2d, nn.AdaptiveMaxPool3d),
+)
+POOL_FUNCTIONS = (F.max_pool2d, F.avg_pool2d, F.adaptive_avg_pool2d, F.adaptive_max_pool2d)
+FLATTENS = (torch.flatten, "flatten")
+_RESHAPES = (torch.reshape, torch.squeeze, torch.unsqueeze, "view", "reshape", "squeeze", "unsqueeze", "contiguous")
+_MEANS = (torch.mean, "mean")
+_ADDS = (operator.add, operator.iadd, torch.add, "add", "add_")
+_SHAPE = (getattr, "size", "dim")
+
+
+def is_activation(module: nn.Module) -> bool:
+    """Whether ``module`` is one of PyTorch's activations, among which attention lies too, but gives several outputs."""
+    return type(module).__module__ == nn.ReLU.__module__ and not isinstance(module, nn.MultiheadAttention)
+
+
+class _Tracer(fx.Tracer):
+    """Sees through activation modules, so that they are the same calls as activation functions."""
+
+    def is_leaf_module(self, m: nn.Module, module_qualified_name: str) -> bool:
+        return super().is_leaf_module(m, module_qualified_name) and not is_activation(m)
+
+
+def trace(model: nn.Module) -> fx.GraphModule:
+    """The graph of ``model`` in evaluation mode; it shares the model's parameters.
+
+    Raises:
+        UsageError: the model takes other turns for other inputs, which no one graph shows.
+    """
+    model.eval()
+    tracer = _Tracer()
+    try:
+        return fx.GraphModule(model, tracer.trace(model))
+    except Exception as problem:  # noqa: BLE001 - whatever the user's own code does when run on a proxy
+        reason = first_line(problem)
+        raise UsageError(f"the model cannot be traced as one graph, so no unit of it is certified: {reason}.") from None
+
+
+@dataclass(frozen=True)
+class Site:
+    """One call of an activation that is zero below a point: the node, and the units that are certified dead."""
+
+    node: fx.Node
+    dead: Tensor
+
+
+class _Unbounded(Exception):
+    """The bounds end here."""
+
+
+@torch.no_grad()
+def certify(graph: fx.GraphModule, low: Tensor, high: Tensor) -> list[Site]:
+    """The activations whose units can die, in the order of execution up to where the bounds end, with the units
+    ``[unit]`` that are zero on every input between ``low`` and ``high [*shape]``."""
+    bounds = _Bounds(graph)
+    with contextlib.suppress(_Unbounded):
+        bounds.run(Box.between(low.unsqueeze(0), high.unsqueeze(0)))
+    return bounds.sites
+
+
+class _Bounds(fx.Interpreter):
+    """Runs the graph on a `Box` instead of a tensor."""
+
+    def __init__(self, graph: fx.GraphModule) -> None:
+        super().__init__(graph)
+        self.sites: list[Site] = []
+        self.layer: nn.Module | None = None  # the affine layer that ran last, which says where units lie
+
+    def run_node(self, n: fx.Node) -> Any:
+        self.node = n
+        return super().run_node(n)
+
+    def output(self, target: Any, args: Any, kwargs: Any) -> Any:
+        return None
+
+    def call_module(self, target: Any, args: Any, kwargs: Any) -> Any:
+        module, box = self.fetch_attr(target), args[0]
+        if not isinstance(box, Box):
+            raise _Unbounded
+        if isinstance(module, nn.Linear | CONVOLUTION) and not isinstance(module, _TRANSPOSED):
+            self.layer = module
+            apply = F.linear if isinstance(module, nn.Linear) else module._conv_forward
+            return affine(box, cast(Callable, apply), module.weight, module.bias, module.weight[0].numel())
+        if isinstance(module, BATCH_NORM):
+            return _batch_norm(box, module)
+        if isinstance(module, nn.LayerNorm):  # of n numbers with mean 0 and mean square 1, none is larger than √n
+            return _layer_norm(box, module)
+        if isinstance(module, SAME):
+            return box
+        if isinstance(module, POOLS):
+            return _both_ends(box, module).widened(_pool_error(box))
+        if isinstance(module, nn.Flatten | nn.Unflatten):
+            return _both_ends(box, module)
+        raise _Unbounded
+
+    def call_function(self, target: Any, args: Any, kwargs: Any) -> Any:
+        return self._call(target, target, args, kwargs)
+
+    def call_method(self, target: Any, args: Any, kwargs: Any) -> Any:
+        return self._call(target, getattr(Tensor, target, None), args, kwargs)
+
+    def _call(self, name: Any, function: Any, args: Any, kwargs: Any) -> Any:
+        """``name`` is the function, or the name of the tensor method."""
+        box = args[0] if args else kwargs.get("input")
+        boxes = [item for item in (box if isinstance(box, list | tuple) else [*args, box]) if isinstance(item, Box)]
+        if not boxes:
+            return function(*args, **kwargs)
+        rest = args[1:]
+        if name is torch.cat:
+            joined = (torch.cat([getattr(b, end) for b in boxes], *rest, **kwargs) for end in ("centre", "radius"))
+            return Box(*joined) if len(boxes) == len(box) else self._end()
+        if name in _ADDS and len(args) == 2 and not kwargs:
+            return _sum(*args)
+        if not isinstance(box, Box):
+            return self._end()
+        if name in _SHAPE:
+            return function(box.centre, *rest, **kwargs)
+        found = recognise(function, args, kwargs)
+        if found is not None:
+            if found.zero_up_to is not None:
+                self._site(box, found.zero_up_to)
+            return activate(box, found.name, _in_float64(function, rest, kwargs))
+        if name in FLATTENS or name in _RESHAPES:
+            return _both_ends(box, lambda x: function(x, *rest, **kwargs))
+        if name in POOL_FUNCTIONS or name in _MEANS:
+            return _both_ends(box, lambda x: function(x, *rest, **kwargs)).widened(_pool_error(box))
+        if name is F.dropout and not (rest[1] if len(rest) > 1 else kwargs.get("training", True)):
+            return box
+        return self._end()
+
+    def _end(self) -> Any:
+        raise _Unbounded
+
+    def _site(self, box: Box, edge: float) -> None:
+        high = box.high
+        units = unit_dim(self.layer, high) % high.ndim
+        others = [d for d in range(high.ndim) if d != units]
+        self.sites.append(Site(self.node, high.amax(dim=others) < edge))
+
+
+_TRANSPOSED = (nn.modules.conv._ConvTransposeNd,)
+
+
+def _both_ends(box: Box, function: Callable[[Tensor], Tensor]) -> Box:
+    """A function that keeps order, elementwise, of a box."""
+    return Box.between(function(box.low), function(box.high))
+
+
+def _pool_error(box: Box) -> Tensor:
+    return box.largest.amax() * UNIT * box.centre[0].numel()
+
+
+def _in_float64(function: Callable, rest: Any, kwargs: Mapping[str, Any]) -> Callable[[Tensor], Tensor]:
+    def doubled(value: Any) -> Any:
+        return value.double() if isinstance(value, Tensor) else value
+
+    others = {name: doubled(value) for name, value in kwargs.items() if name not in ("inplace", "input")}
+    # A method or function that works in place gets a copy, for the box is still read.
+    return lambda u: function(u.clone(), *map(doubled, rest), **others)
+
+
+def _sum(left: Any, right: Any) -> Box:
+    if isinstance(left, Box) and isinstance(right, Box):
+        total = Box(left.centre + right.centre, left.radius + right.radius)
+        return total.widened(UNIT * 2 * total.largest)
+    box, constant = (left, right) if isinstance(left, Box) else (right, left)
+    shifted = Box(box.centre + constant, box.radius + torch.zeros_like(box.centre + constant))
+    return shifted.widened(UNIT * 2 * shifted.largest)
+
+
+def _batch_norm(box: Box, module: Any) -> Box:
+    if module.running_mean is None:  # it normalises by the batch even in evaluation, and no box says which
+        raise _Unbounded
+    each = (1, -1, *[1] * (box.centre.ndim - 2))
+    mean, var = module.running_mean.double(), module.running_var.double()
+    gamma = torch.ones_like(mean) if module.weight is None else module.weight.double()
+    beta = torch.zeros_like(mean) if module.bias is None else module.bias.double()
+    scale = (gamma / torch.sqrt(var + module.eps)).view(each)
+    mean, beta = mean.view(each), beta.view(each)
+    u = Box((box.centre - mean) * scale + beta, box.radius * scale.abs())
+    return u.widened(8 * UNIT * ((box.largest + mean.abs()) * scale.abs() + beta.abs()))
+
+
+def _layer_norm(box: Box, module: nn.LayerNorm) -> Box:
+    reach = torch.ones_like(box.centre) * float(torch.Size(module.normalized_shape).numel()) ** 0.5
+    weight = 1.0 if module.weight is None else module.weight.double()
+    bias = 0.0 if module.bias is None else module.bias.double()
+    return Box(torch.zeros_like(reach) + bias, reach * torch.as_tensor(weight).abs())

@@ -1,1 +1,0 @@
-"""The networks: activations, initialisers, mean-field theory of both, stacked and plain layers."""

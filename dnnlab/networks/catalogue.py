@@ -1,0 +1,129 @@
+"""The named architectures by name, with options: ``create_model("resnet20", act="gelu")``.
+
+Importing this module does not import torch.
+"""
+
+import importlib
+import math
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
+
+from dnnlab.errors import UsageError, listing, unknown
+from dnnlab.networks import spaces
+from dnnlab.networks.activations import activation
+from dnnlab.networks.members import FAMILIES, FREE, MEMBERS, Family, Member
+
+if TYPE_CHECKING:
+    from torch import nn
+
+WIDEST = 100
+"""Times the published channels that a network may have; beyond it, sizes of tensors overflow."""
+SMALL = 64
+"""Images of up to this many pixels along a side get the stem ``small`` where nobody asked for another."""
+
+
+def parse(text: str) -> tuple[Member, dict[str, Any]]:
+    """Read ``NAME`` or ``NAME:OPTION=VALUE,…``, such as ``resnet20:act=gelu,norm=none``.
+
+    Raises:
+        UsageError: nobody knows the name, or its family does not honour an option or a value.
+    """
+    name, colon, rest = text.partition(":")
+    member = find(name)
+    options: dict[str, Any] = {}
+    for part in rest.split(",") if colon else ():
+        option, equals, value = (piece.strip() for piece in part.partition("="))
+        if not equals or option in options:
+            raise UsageError(f"model {text!r} does not read; write NAME:OPTION=VALUE,… with each option once.")
+        options[option] = value
+    return member, checked(member, options)
+
+
+def find(name: str) -> Member:
+    """The member called ``name``.
+
+    Raises:
+        UsageError: there is none.
+    """
+    if name not in MEMBERS:
+        raise unknown("model", name, MEMBERS)
+    return MEMBERS[name]
+
+
+def create_model(
+    name: str, *, num_classes: int | None = None, in_chans: int = 3, input_size: int | None = None, **options: Any
+) -> "nn.Module":
+    """A fresh network, initialised as its paper says: ``[batch, in_chans, size, size]`` → logits ``[batch, class]``.
+
+    ``name`` may carry options as in `parse`, or be a ``.toml`` file that a search wrote; ``num_classes`` and
+    ``input_size`` are the published ones if not given. For inputs of up to `SMALL` pixels, asked for by
+    ``input_size``, a family that has the stem ``small`` uses it unless ``stem`` says otherwise; but for that and for
+    position embeddings, ``input_size`` changes nothing.
+
+    Raises:
+        UsageError: nobody knows the name, its family does not honour an option or a value, or a number is not
+            positive.
+    """
+    if spaces.is_file(name):
+        return _from_file(name, num_classes, in_chans, input_size, options)
+    member, written = parse(name)
+    family = FAMILIES[member.family]
+    chosen = written | checked(member, options)
+    size = member.input_size if input_size is None else input_size
+    classes = member.classes if num_classes is None else num_classes
+    for what, number in (("num_classes", classes), ("in_chans", in_chans), ("input_size", size)):
+        if number < 1:
+            raise UsageError(f"{what} of a model must be at least 1, not {number}.")
+    if "stem" in family.options and size <= SMALL and size < member.input_size:
+        chosen.setdefault("stem", "small")
+    module = importlib.import_module(f"dnnlab.networks.families.{family.name}")
+    sized = {"input_size": size} if family.sized else {}
+    model: nn.Module = getattr(module, family.class_name)(
+        **(dict(member.arguments) | chosen | sized), num_classes=classes, in_chans=in_chans
+    )
+    return model
+
+
+def _from_file(
+    file: str, num_classes: int | None, in_chans: int, input_size: int | None, options: Mapping[str, Any]
+) -> "nn.Module":
+    if options:
+        raise UsageError(f"{file} says what the network is; it takes no {listing(options)}.")
+    if num_classes is None or input_size is None:
+        raise UsageError(f"{file} is of no published network; say num_classes and input_size, such as 10 and 32.")
+    return spaces.read(file).build((in_chans, input_size, input_size), num_classes)
+
+
+def checked(member: Member, options: Mapping[str, Any]) -> dict[str, Any]:
+    """``options``, each with a value that the member's family honours; numbers may come as text.
+
+    Raises:
+        UsageError: it honours no such option or value.
+    """
+    family = FAMILIES[member.family]
+    return {name: _value(member, family, name, value) for name, value in options.items()}
+
+
+def _value(member: Member, family: Family, name: str, value: Any) -> Any:
+    if name not in family.options:
+        raise UsageError(
+            f"{member.name} has no option {name!r}; options of {family.name} are {listing(family.options)}."
+        )
+    values = family.options[name]
+    if values == FREE:
+        return activation(str(value)).name if name == "act" else _number(name, value)
+    if str(value) not in values:
+        raise unknown(f"{name} of {family.name}", str(value), values)
+    return str(value)
+
+
+def _number(name: str, value: Any) -> float:
+    try:
+        number = float(value)
+    except (TypeError, ValueError):
+        number = math.nan
+    if name == "dropout" and not 0 <= number < 1:
+        raise UsageError(f"dropout {value!r} must be a probability below 1, such as 0.5.")
+    if name == "width" and not 0 < number <= WIDEST:
+        raise UsageError(f"width {value!r} must be a number up to {WIDEST}, such as 0.5 for half the channels.")
+    return number

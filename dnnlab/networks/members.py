@@ -1,0 +1,251 @@
+"""The catalogue of named architectures as a table: every published member, and the options of its family.
+
+Importing this module does not import torch.
+
+A family is a class in ``dnnlab/networks/families/`` and one entry in `FAMILIES`; a member is one entry in `MEMBERS`,
+under its name in torchvision or timm, with the keyword arguments that make the class that network.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from dnnlab.networks import shape
+
+FREE: tuple[str, ...] = ()
+"""An option's values, where they are too many to list: of ``act``, ``width`` and ``dropout``."""
+
+NORMS = {
+    "batch": "batch normalisation (Ioffe & Szegedy 2015)",
+    "layer": "over channels and positions of each example: group normalisation in one group",
+    "group": "group normalisation in 32 groups, or as many as divide the channels (Wu & He 2018)",
+    "none": "no normalisation; convolutions have a bias instead",
+}
+
+STEMS = {
+    "imagenet": "the published one, which makes large images small",
+    "small": "3×3 at stride 1 without a pool, for images of some 32 px",
+}
+
+_EVERY = {"act": FREE, "norm": tuple(NORMS), "width": FREE, "dropout": FREE}
+_RESIDUAL = ("residual", "none")
+_STEM = {"stem": tuple(STEMS)}
+_ORDER = {"order": ("norm-act", "act-norm")}
+_AUX = {"aux": ("true", "false")}
+_PATCHES = ("published", "2", "4", "7", "8", "14", "16", "28", "32")
+_MLP_SKIPS = tuple(skip for skip in shape.SKIPS if ":" not in skip)
+_HEADS = ("mlp", "linear")
+
+
+@dataclass(frozen=True)
+class Family:
+    """A class of networks: the module in ``dnnlab.networks.families``, the class in it, and the options it honours."""
+
+    name: str
+    class_name: str
+    options: Mapping[str, tuple[str, ...]]
+    """The values of each option that a user may set, or `FREE`. Each is a keyword of the class."""
+    sized: bool = False
+    """The class needs to know ``input_size``, as networks with position embeddings do."""
+
+
+@dataclass(frozen=True)
+class Member:
+    """A published network."""
+
+    name: str
+    family: str
+    arguments: Mapping[str, Any] = field(repr=False)
+    """Keyword arguments of the family's class."""
+    paper: str
+    top1: float | None = None
+    """Published accuracy in %, in the recipe of its source, so not comparable with anybody else's."""
+    input_size: int = 224
+    """Pixels along a side of the images it was published for."""
+    classes: int = 1000
+
+
+FAMILIES: dict[str, Family] = {
+    family.name: family
+    for family in (
+        Family("mlp", "FullyConnected", _EVERY | {"norm": tuple(shape.NORMS), "skip": _MLP_SKIPS}, sized=True),
+        Family("highway", "Highway", _EVERY | {"skip": ("highway", "none")}, sized=True),
+        Family("lenet", "LeNet", _EVERY, sized=True),
+        Family("alexnet", "AlexNet", _EVERY | {"head": _HEADS} | _STEM),
+        Family("nin", "NetworkInNetwork", _EVERY | _ORDER),
+        Family("vgg", "VGG", _EVERY | {"head": _HEADS} | _ORDER),
+        Family("googlenet", "GoogLeNet", _EVERY | _STEM | _AUX),
+        Family("bn_inception", "BNInception", _EVERY | _STEM),
+        Family("inception_v3", "InceptionV3", _EVERY | _STEM | _AUX),
+        Family("inception_resnet_v2", "InceptionResNetV2", _EVERY | _STEM | {"skip": _RESIDUAL}),
+        Family("resnet", "ResNet", _EVERY | {"skip": _RESIDUAL} | _STEM),
+        Family("wide_resnet", "WideResNet", _EVERY | {"skip": _RESIDUAL}),
+        Family("densenet", "DenseNet", _EVERY | _STEM),
+        Family("fc_densenet", "FCDenseNet", _EVERY),
+        Family("xception", "Xception", _EVERY | {"skip": _RESIDUAL} | _STEM),
+        Family("mobilenet_v1", "MobileNetV1", _EVERY | {"conv": ("separable", "standard")} | _STEM),
+        Family("mobilenet_v2", "MobileNetV2", _EVERY | {"skip": _RESIDUAL} | _STEM),
+        Family("mobilenet_v3", "MobileNetV3", _EVERY | {"skip": _RESIDUAL} | _STEM),
+        Family("efficientnet", "EfficientNet", _EVERY | {"skip": _RESIDUAL} | _STEM),
+        Family(
+            "vit",
+            "VisionTransformer",
+            _EVERY | _STEM | {"norm": ("layer", "none"), "skip": _RESIDUAL, "patch": _PATCHES},
+            sized=True,
+        ),
+    )
+}
+
+_MLP = "Rumelhart 1986, doi:10.1038/323533a0"
+_HIGHWAY = "Srivastava 2015, arXiv:1507.06228"
+_LENET = "LeCun 1998, doi:10.1109/5.726791"
+_ALEXNET = "Krizhevsky 2014, arXiv:1404.5997"
+_NIN = "Lin 2014, arXiv:1312.4400"
+_VGG = "Simonyan & Zisserman 2015, arXiv:1409.1556"
+_RESNET = "He 2016, arXiv:1512.03385"
+_WIDE = "Zagoruyko & Komodakis 2016, arXiv:1605.07146"
+_RESNEXT = "Xie 2017, arXiv:1611.05431"
+_SE = "Hu 2018, arXiv:1709.01507"
+_GOOGLENET = "Szegedy 2015, arXiv:1409.4842"
+_BN = "Ioffe & Szegedy 2015, arXiv:1502.03167"
+_INCEPTION_V3 = "Szegedy 2016, arXiv:1512.00567"
+_INCEPTION_V4 = "Szegedy 2017, arXiv:1602.07261"
+_DENSENET = "Huang 2017, arXiv:1608.06993"
+_FC_DENSENET = "Jégou 2017, arXiv:1611.09326"
+_VIT = "Dosovitskiy 2021, arXiv:2010.11929"
+_XCEPTION = "Chollet 2017, arXiv:1610.02357"
+_MOBILENET_V1 = "Howard 2017, arXiv:1704.04861"
+_MOBILENET_V2 = "Sandler 2018, arXiv:1801.04381"
+_MOBILENET_V3 = "Howard 2019, arXiv:1905.02244"
+_EFFICIENTNET = "Tan & Le 2019, arXiv:1905.11946"
+
+_VGG_STAGES = {11: (1, 1, 2, 2, 2), 13: (2, 2, 2, 2, 2), 16: (2, 2, 3, 3, 3), 19: (2, 2, 4, 4, 4)}
+_VGG_TOP1 = {"vgg16": 71.59, "vgg16_bn": 73.36, "vgg19": 72.38, "vgg19_bn": 74.22}
+
+
+def _vgg(depth: int, norm: str) -> Member:
+    name = f"vgg{depth}" + ("_bn" if norm == "batch" else "")
+    return Member(name, "vgg", {"layers": _VGG_STAGES[depth], "norm": norm}, _VGG, _VGG_TOP1.get(name))
+
+
+def _resnet(name: str, layers: tuple[int, ...], paper: str = _RESNET, top1: float | None = None, **more: Any) -> Member:
+    return Member(name, "resnet", {"block": "bottleneck", "layers": layers, **more}, paper, top1)
+
+
+def _cifar_resnet(depth: int, skip: str, top1: float | None) -> Member:
+    arguments = {
+        "block": "basic",
+        "layers": ((depth - 2) // 6,) * 3,
+        "channels": 16,
+        "shortcut": "identity",
+        "stem": "small",
+        "skip": skip,
+    }
+    name = f"{'plain' if skip == 'none' else 'resnet'}{depth}"
+    return Member(name, "resnet", arguments, _RESNET, top1, input_size=32, classes=10)
+
+
+def _wrn(depth: int, factor: int, top1: float) -> Member:
+    arguments = {"depth": depth, "factor": factor}
+    return Member(f"wrn{depth}_{factor}", "wide_resnet", arguments, _WIDE, top1, input_size=32, classes=10)
+
+
+def _densenet(depth: int, layers: tuple[int, ...], top1: float | None = None, **more: Any) -> Member:
+    return Member(f"densenet{depth}", "densenet", {"layers": layers, **more}, _DENSENET, top1)
+
+
+def _cifar_densenet(name: str, layers: int, channels: int, bottleneck: bool, top1: float) -> Member:
+    arguments = {
+        "layers": (layers,) * 3,
+        "growth": 12,
+        "channels": channels,
+        "bottleneck": bottleneck,
+        "compression": 0.5 if bottleneck else 1.0,
+        "stem": "small",
+    }
+    return Member(name, "densenet", arguments, _DENSENET, top1, input_size=32, classes=10)
+
+
+def _fc_densenet(depth: int, layers: tuple[int, ...], growth: int) -> Member:
+    arguments = {"layers": (*layers, *layers[-2::-1]), "growth": growth}
+    return Member(f"fc_densenet{depth}", "fc_densenet", arguments, _FC_DENSENET, classes=12)
+
+
+def _vit(size: str, patch: int, layers: int, heads: int, top1: float | None = None) -> Member:
+    arguments = {"layers": layers, "heads": heads, "patch_size": patch}
+    return Member(f"vit_{size}_{patch}", "vit", arguments, _VIT, top1)
+
+
+def _efficientnet(
+    version: int, wider: float, deeper: float, dropout: float, input_size: int, top1: float | None = None
+) -> Member:
+    arguments: dict[str, Any] = {"wider": wider, "deeper": deeper, "dropout": dropout}
+    if version >= 5:
+        arguments |= {"eps": 1e-3, "momentum": 0.01}
+    return Member(f"efficientnet_b{version}", "efficientnet", arguments, _EFFICIENTNET, top1, input_size)
+
+
+_CIFAR_TOP1 = {20: 91.25, 32: 92.49, 44: 92.83, 56: 93.03, 110: 93.57}
+# He 2016 plots the plain twins without naming a figure; these are a reproduction's, in which plain110 fails.
+_PLAIN_TOP1 = {20: 90.10, 32: 86.96, 44: 84.45, 56: 85.26, 110: None}
+
+MEMBERS: dict[str, Member] = {
+    member.name: member
+    for member in (
+        *(Member(f"mlp{depth}", "mlp", {"depth": depth}, _MLP, input_size=28, classes=10) for depth in (1, 3, 5)),
+        *(
+            Member(f"highway{depth}", "highway", {"depth": depth}, _HIGHWAY, input_size=28, classes=10)
+            for depth in (10, 20, 50, 100)
+        ),
+        Member("lenet5", "lenet", {"channels": (20, 50), "units": (500,)}, _LENET, 99.20, input_size=28, classes=10),
+        Member("lenet300", "lenet", {"units": (300, 100)}, _LENET, 98.36, input_size=28, classes=10),
+        Member("alexnet", "alexnet", {}, _ALEXNET, 56.52),
+        Member("nin", "nin", {}, _NIN, 91.19, input_size=32, classes=10),
+        *(_vgg(depth, norm) for depth in _VGG_STAGES for norm in ("none", "batch")),
+        _resnet("resnet18", (2, 2, 2, 2), block="basic", top1=69.76),
+        _resnet("resnet34", (3, 4, 6, 3), block="basic", top1=73.31),
+        _resnet("resnet50", (3, 4, 6, 3), top1=76.13),
+        _resnet("resnet101", (3, 4, 23, 3), top1=77.37),
+        _resnet("resnet152", (3, 8, 36, 3), top1=78.31),
+        _resnet("resnext50_32x4d", (3, 4, 6, 3), _RESNEXT, 77.62, groups=32, base_width=4),
+        _resnet("resnext101_32x8d", (3, 4, 23, 3), _RESNEXT, groups=32, base_width=8),
+        _resnet("resnext101_64x4d", (3, 4, 23, 3), _RESNEXT, groups=64, base_width=4),
+        _resnet("wide_resnet50_2", (3, 4, 6, 3), _WIDE, base_width=128),
+        _resnet("wide_resnet101_2", (3, 4, 23, 3), _WIDE, base_width=128),
+        _resnet("se_resnet50", (3, 4, 6, 3), _SE, 77.65, squeeze=16, stride_in=1),
+        *(_cifar_resnet(depth, "residual", top1) for depth, top1 in _CIFAR_TOP1.items()),
+        *(_cifar_resnet(depth, "none", top1) for depth, top1 in _PLAIN_TOP1.items()),
+        _wrn(16, 8, 95.73),
+        _wrn(28, 10, 96.00),
+        Member("googlenet", "googlenet", {}, _GOOGLENET, 69.78),
+        Member("bn_inception", "bn_inception", {}, _BN, 74.61),
+        Member("inception_v3", "inception_v3", {}, _INCEPTION_V3, 77.29, input_size=299),
+        Member("inception_resnet_v2", "inception_resnet_v2", {}, _INCEPTION_V4, 80.43, input_size=299),
+        _densenet(121, (6, 12, 24, 16), 74.43),
+        _densenet(161, (6, 12, 36, 24), growth=48, channels=96),
+        _densenet(169, (6, 12, 32, 32), 75.60),
+        _densenet(201, (6, 12, 48, 32), 76.90),
+        _densenet(264, (6, 12, 64, 48), 77.9),
+        _cifar_densenet("densenet40", 12, 16, False, 94.76),
+        _cifar_densenet("densenet_bc100", 16, 24, True, 95.49),
+        _fc_densenet(56, (4, 4, 4, 4, 4, 4), 12),
+        _fc_densenet(103, (4, 5, 7, 10, 12, 15), 16),
+        _vit("b", 16, 12, 12, 81.07),
+        _vit("b", 32, 12, 12),
+        _vit("l", 16, 24, 16),
+        _vit("l", 32, 24, 16),
+        Member("xception", "xception", {}, _XCEPTION, 79.06, input_size=299),
+        Member("mobilenet_v1", "mobilenet_v1", {}, _MOBILENET_V1, 70.4),
+        Member("mobilenet_v2", "mobilenet_v2", {}, _MOBILENET_V2, 71.88),
+        Member("mobilenet_v3_small", "mobilenet_v3", {"size": "small"}, _MOBILENET_V3, 67.67),
+        Member("mobilenet_v3_large", "mobilenet_v3", {"size": "large"}, _MOBILENET_V3, 74.04),
+        _efficientnet(0, 1.0, 1.0, 0.2, 224, 77.69),
+        _efficientnet(1, 1.0, 1.1, 0.2, 240),
+        _efficientnet(2, 1.1, 1.2, 0.3, 288),  # in torchvision; 260 in the paper
+        _efficientnet(3, 1.2, 1.4, 0.3, 300),
+        _efficientnet(4, 1.4, 1.8, 0.4, 380),
+        _efficientnet(5, 1.6, 2.2, 0.4, 456),
+        _efficientnet(6, 1.8, 2.6, 0.5, 528),
+        _efficientnet(7, 2.0, 3.1, 0.5, 600),
+    )
+}

@@ -1,0 +1,81 @@
+"""Networks by name: of the catalogue, a user's own, or in a file that a search wrote."""
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from dnnlab.errors import UsageError
+from dnnlab.networks import spaces
+from dnnlab.networks.catalogue import create_model, parse
+from dnnlab.networks.members import MEMBERS
+
+if TYPE_CHECKING:
+    from torch import nn
+
+
+def is_own(arch: str) -> bool:
+    """Whether ``arch`` is a user's ``package.module:factory``, ``torchvision:NAME`` or ``timm:NAME``."""
+    place, colon, rest = arch.partition(":")
+    return not spaces.is_file(arch) and bool(colon) and "=" not in rest and place not in MEMBERS
+
+
+def in_catalogue(arch: str) -> bool:
+    """Whether ``arch`` is a network of the catalogue, which can be had at other widths."""
+    return not spaces.is_file(arch) and not is_own(arch)
+
+
+def check(arch: str) -> None:
+    """Raise a `UsageError` unless ``arch`` reads."""
+    if spaces.is_file(arch):
+        spaces.read(arch)
+    elif not is_own(arch):
+        parse(arch)
+
+
+def build(arch: str, shape: Sequence[int], classes: int, skeleton: bool = False) -> "nn.Module":
+    """A fresh network for inputs of ``shape``; as a ``skeleton`` it lies on the meta device and has no values.
+
+    Raises:
+        UsageError: nobody knows the name, or it is for images and the data are none.
+    """
+    from dnnlab.networks.own import factory
+    from dnnlab.networks.skeleton import Skeleton
+
+    if is_own(arch):
+        model = factory(arch, classes)()
+        return model.to("meta") if skeleton else model
+    if spaces.is_file(arch):
+        model = spaces.read(arch).build(tuple(shape), classes)
+        return model.to("meta") if skeleton else model
+    if len(shape) != 3 or shape[1] != shape[2]:
+        raise UsageError(
+            f"{arch} takes square images, not inputs of {' × '.join(map(str, shape))}; take other --data, or a network "
+            "of your own."
+        )
+    if not skeleton:
+        return create_model(arch, num_classes=classes, in_chans=shape[0], input_size=shape[1])
+    with Skeleton():
+        return create_model(arch, num_classes=classes, in_chans=shape[0], input_size=shape[1])
+
+
+def short(arch: str) -> str:
+    """As it stands in figures and sentences: of a file, wherever it lies, its name."""
+    return Path(arch).stem if spaces.is_file(arch) else arch
+
+
+def published(arch: str) -> tuple[float, str]:
+    """Published top-1 accuracy and what it was measured on, for a network of the catalogue as published."""
+    if is_own(arch) or spaces.is_file(arch):
+        return float("nan"), ""
+    member, options = parse(arch)
+    if options or member.top1 is None:
+        return float("nan"), ""
+    return member.top1 / 100, "CIFAR-10" if member.classes == 10 else "ImageNet"
+
+
+def own_digests(archs: Sequence[str]) -> dict[str, str]:
+    """Digests of the code of those networks that are a user's own, and of what the files of others say."""
+    from dnnlab.networks.own import digest
+
+    files = {arch: spaces.read(arch).digest() for arch in archs if spaces.is_file(arch)}
+    return {arch: digest(arch, "") for arch in archs if is_own(arch)} | files

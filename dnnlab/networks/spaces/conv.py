@@ -1,0 +1,73 @@
+"""Convolutional networks by stages: of each the block, its kernel, channels, number, connections and activation.
+
+Importing this module does not import torch.
+"""
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
+
+from dnnlab.networks.spaces.space import Choices, Space
+
+if TYPE_CHECKING:
+    from torch import nn
+
+STAGES = (1, 2, 3)
+BLOCKS = ("conv", "separable", "bottleneck", "inception")
+KERNELS = (3, 5)
+CHANNELS = (8, 16, 32)
+COUNTS = (1, 2)
+CONNECTIONS = ("none", "residual", "dense")
+SQUEEZES = ("none", "squeeze")
+ACTS = ("relu", "leaky_relu", "gelu", "swish")
+
+OF_A_STAGE: dict[str, Sequence[Any]] = {
+    "block": BLOCKS,
+    "kernel": KERNELS,
+    "channels": CHANNELS,
+    "count": COUNTS,
+    "connect": CONNECTIONS,
+    "se": SQUEEZES,
+    "act": ACTS,
+}
+DIMENSIONS: dict[str, Sequence[Any]] = {
+    "stages": STAGES,
+    **{f"{name}.{stage}": choices for stage in STAGES for name, choices in OF_A_STAGE.items()},
+}
+
+
+def stage(choices: Choices, number: int) -> Choices:
+    """What was chosen for a stage."""
+    return {name: choices[f"{name}.{number}"] for name in OF_A_STAGE}
+
+
+def canonical(choices: Choices) -> Choices:
+    """Without the stages that are not there; the branches of Inception have kernels of their own."""
+    kept: Choices = {"stages": choices["stages"]}
+    for number in range(1, choices["stages"] + 1):
+        kept |= {
+            f"{name}.{number}": choice
+            for name, choice in stage(choices, number).items()
+            if name != "kernel" or choices[f"block.{number}"] != "inception"
+        }
+    return kept
+
+
+def label(choices: Choices) -> str:
+    """``2× conv 3×3, 16 channels, residual, relu | …``, a part a stage."""
+    parts = []
+    for number in range(1, choices["stages"] + 1):
+        own = stage(choices, number)
+        kernel = "" if own["block"] == "inception" else f" {own['kernel']}×{own['kernel']}"
+        words = [f"{own['count']}× {own['block']}{kernel}", f"{own['channels']} channels"]
+        words += [own[name] for name in ("connect", "se") if own[name] != "none"]
+        parts.append(", ".join([*words, own["act"]]))
+    return " | ".join(parts)
+
+
+def _build(choices: Choices, shape: tuple[int, ...], classes: int) -> "nn.Module":
+    from dnnlab.networks.spaces.conv_net import StagedConvNet
+
+    return StagedConvNet([stage(choices, n) for n in range(1, choices["stages"] + 1)], shape, classes)
+
+
+SPACE = Space(DIMENSIONS, _build, canonical, label)

@@ -1,0 +1,46 @@
+"""The fully connected network whose layers each have their own width and activation."""
+
+import math
+from collections.abc import Sequence
+from itertools import pairwise
+
+from torch import Tensor, nn
+
+from dnnlab.networks.activations import build
+
+NORM_EPS = 1e-5
+"""As in torch.nn.BatchNorm1d and LayerNorm."""
+
+
+class LayeredMLP(nn.Module):
+    """``h_l = act_l(norm(W_l h_{l-1} + b_l))``, plus ``h_{l-1}`` where ``skip`` is residual and the widths agree.
+
+    Inputs of any ``shape`` are flattened.
+    """
+
+    def __init__(
+        self,
+        shape: Sequence[int],
+        classes: int,
+        widths: Sequence[int],
+        acts: Sequence[str],
+        norm: str = "none",
+        skip: str = "none",
+    ) -> None:
+        super().__init__()
+        fans = [math.prod(shape), *widths]
+        norms = {"batch": nn.BatchNorm1d, "layer": nn.LayerNorm}
+        self.acts = tuple(acts)
+        self.linears = nn.ModuleList(nn.Linear(a, b) for a, b in pairwise(fans))
+        self.norms = nn.ModuleList(norms[norm](width) if norm in norms else nn.Identity() for width in widths)
+        self.activations = nn.ModuleList(build(act) for act in acts)
+        self.joined = [False, *(skip == "residual" and a == b for a, b in pairwise(widths))]
+        self.output = nn.Linear(widths[-1], classes)
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Logits ``[batch, class]``."""
+        h = x.flatten(1)
+        for linear, norm, act, joined in zip(self.linears, self.norms, self.activations, self.joined, strict=True):
+            branch = act(norm(linear(h)))
+            h = h + branch if joined else branch
+        return self.output(h)

@@ -1,0 +1,112 @@
+"""A search space: named dimensions with their choices, and how a network is made from one choice of each.
+
+Importing this module does not import torch.
+"""
+
+import hashlib
+import json
+import math
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from dnnlab.errors import UsageError, listing
+
+if TYPE_CHECKING:
+    from torch import nn
+
+    from dnnlab.networks.spaces.stack import Stack
+
+Code = tuple[int, ...]
+"""An architecture: of each dimension, the number of its choice."""
+Choices = dict[str, Any]
+"""The same by name."""
+
+_HASH = 12
+
+
+def _everything(choices: Choices) -> Choices:
+    return choices
+
+
+def _nothing(choices: Choices) -> float:
+    return math.nan
+
+
+@dataclass(frozen=True)
+class Space:
+    """Every combination of one choice a dimension.
+
+    A user's own space is such a value in a module: ``Space({"width": (16, 32), "act": ("relu", "tanh")}, build)``.
+    """
+
+    dimensions: Mapping[str, Sequence[Any]]
+    """Choices are numbers or text."""
+    build: "Callable[[Choices, tuple[int, ...], int], nn.Module]"
+    """``(choices, shape of one input, classes)`` → a fresh network, ``[batch, *shape]`` → logits ``[batch, class]``."""
+    canonical: Callable[[Choices], Any] = _everything
+    """What of the choices matters, as JSON: equal where two of them make the same network."""
+    label: Callable[[Choices], str] | None = None
+    """One line for a reader."""
+    supernet: "Callable[[tuple[int, ...], int], nn.Module] | None" = None
+    """``(shape, classes)`` → all networks of the space in one (`supernet.Supernet`)."""
+    bucket: Callable[[Choices], Any] | None = None
+    """Networks that agree in this fit into one stack by ``stack``; without it, those that are equal do."""
+    stack: "Callable[[Sequence[nn.Module]], Stack] | None" = None
+    skips: Callable[[Choices], float] = _nothing
+    """The share of operations that are mere skips: over one half, DARTS has collapsed (Liang 2019)."""
+    unused: tuple[tuple[str, Any], ...] = ()
+    """Choices that DARTS does not end in, as (dimension, choice)."""
+
+    def __post_init__(self) -> None:
+        if not self.dimensions:
+            raise UsageError("a space needs at least one dimension, such as Space({'width': (16, 32)}, build).")
+        for name, choices in self.dimensions.items():
+            if not isinstance(name, str) or isinstance(choices, str) or not len(choices):
+                raise UsageError(f"dimension {name!r} of a space needs a list of choices, such as (16, 32).")
+            if not all(isinstance(choice, str | int | float) for choice in choices) or len(set(choices)) < len(choices):
+                raise UsageError(f"the choices of dimension {name!r} must be numbers or text, each once.")
+
+    @property
+    def sizes(self) -> tuple[int, ...]:
+        """Choices of each dimension."""
+        return tuple(len(choices) for choices in self.dimensions.values())
+
+    def __len__(self) -> int:
+        """How many codes there are; several may be the same network."""
+        return math.prod(self.sizes)
+
+    def choices(self, code: Code) -> Choices:
+        """The choices that ``code`` numbers."""
+        return {name: options[i] for (name, options), i in zip(self.dimensions.items(), code, strict=True)}
+
+    def code(self, choices: Mapping[str, Any]) -> Code:
+        """The code of ``choices``; a dimension that is not named takes its first.
+
+        Raises:
+            UsageError: a dimension or a choice is not of this space.
+        """
+        if strange := [name for name in choices if name not in self.dimensions]:
+            raise UsageError(f"{listing(strange)}: no dimension of the space; it has {listing(self.dimensions)}.")
+        found = []
+        for name, options in self.dimensions.items():
+            choice = choices.get(name, options[0])
+            if choice not in options:
+                raise UsageError(
+                    f"{name} = {choice!r} is no choice of the space; it has {listing(map(repr, options))}."
+                )
+            found.append(list(options).index(choice))
+        return tuple(found)
+
+    def identity(self, code: Code) -> str:
+        """A hash that equal networks share."""
+        text = json.dumps(self.canonical(self.choices(code)), sort_keys=True)
+        return hashlib.sha256(text.encode()).hexdigest()[:_HASH]
+
+    def line(self, code: Code) -> str:
+        """The architecture in one line."""
+        choices = self.choices(code)
+        if self.label is not None:
+            return self.label(choices)
+        kept = self.canonical(choices)
+        return ", ".join(f"{k} {v}" for k, v in (kept if isinstance(kept, dict) else choices).items())

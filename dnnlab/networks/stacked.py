@@ -1,0 +1,179 @@
+"""Many fully connected networks of one shape as a single tensor program.
+
+Every parameter and every activation has a leading member dimension, so that seeds and configurations run side
+by side in batched matrix products. A member's numbers do not depend on its neighbours.
+"""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from torch import Tensor
+from torch.nn import functional as F
+
+from dnnlab.networks import initialisers
+from dnnlab.networks.activations import build
+from dnnlab.networks.shape import GATE_BIAS, MLPShape
+
+NORM_EPS = 1e-5
+"""As in torch.nn.BatchNorm1d and LayerNorm."""
+_RUNNING_MOMENTUM = 0.1
+
+
+@dataclass
+class Batch:
+    """What one pass of a stack sees: inputs ``[member, batch, feature]``, labels ``[member, batch]``."""
+
+    x: Tensor
+    y: Tensor
+
+
+class StackedMLP:
+    """``members`` networks of one `MLPShape`.
+
+    ``parameters`` maps names to tensors: ``weight.l [member, fan_in, fan_out]`` and ``bias.l [member, 1,
+    fan_out]`` of layer l = 1 … depth + 1, ``gate.l`` and ``gate_bias.l`` of highways, ``gamma.l`` and
+    ``beta.l [member, 1, width]`` of norms, ``slope.l [member, 1, 1]`` of PReLU.
+    """
+
+    def __init__(self, shape: MLPShape, parameters: dict[str, Tensor]) -> None:
+        self.shape = shape
+        self.parameters = parameters
+        self._functions = {act: build(act) for act in set(shape.acts) - {"prelu"}}
+        self.running: dict[str, Tensor] = {}
+        """Batch norm's running mean and variance, ``[member, 1, width]``, for evaluation."""
+        if shape.norm == "batch":
+            for layer in range(1, shape.depth + 1):
+                like = parameters[f"gamma.{layer}"]
+                self.running[f"mean.{layer}"] = torch.zeros_like(like)
+                self.running[f"var.{layer}"] = torch.ones_like(like)
+
+    @classmethod
+    def draw(
+        cls,
+        shape: MLPShape,
+        inits: Sequence[str],
+        rngs: Sequence[np.random.Generator],
+        dtype: torch.dtype = torch.float32,
+        device: str = "cpu",
+    ) -> "StackedMLP":
+        """A stack whose member m is initialised by ``inits[m]`` from its own stream ``rngs[m]``."""
+        members, width = len(inits), shape.width
+        parameters: dict[str, Tensor] = {}
+
+        def stack(weight: str, bias: str, layer: int) -> None:
+            fans = shape.fan_in(layer), shape.fan_out(layer)
+            if weight == "gate":  # gates read the stream y, never a concatenation
+                fans = width, width
+            drawn = [
+                initialisers.draw(init, rng, *fans, *shape.neighbours(layer))
+                for init, rng in zip(inits, rngs, strict=True)
+            ]
+            for name, values in zip((weight, bias), zip(*drawn, strict=True), strict=True):
+                tensor = torch.from_numpy(np.stack(values)).to(device, dtype)
+                parameters[f"{name}.{layer}"] = tensor if tensor.ndim == 3 else tensor.unsqueeze(1)
+
+        for layer in range(1, shape.depth + 2):
+            stack("weight", "bias", layer)
+            if shape.skip.kind == "highway" and 1 < layer <= shape.depth:
+                stack("gate", "gate_bias", layer)
+                parameters[f"gate_bias.{layer}"].fill_(GATE_BIAS)
+            if layer <= shape.depth:
+                if shape.norm != "none":
+                    parameters[f"gamma.{layer}"] = torch.ones(members, 1, width, dtype=dtype, device=device)
+                    parameters[f"beta.{layer}"] = torch.zeros(members, 1, width, dtype=dtype, device=device)
+                if shape.acts[layer - 1] == "prelu":
+                    parameters[f"slope.{layer}"] = torch.full((members, 1, 1), 0.25, dtype=dtype, device=device)
+        return cls(shape, {name: tensor.requires_grad_() for name, tensor in parameters.items()})
+
+    @property
+    def members(self) -> int:
+        return self.parameters["weight.1"].shape[0]
+
+    def members_of(self, part: slice) -> "StackedMLP":
+        """The members in ``part``, as a stack that shares their memory."""
+        share = StackedMLP(self.shape, {name: p.detach()[part].requires_grad_() for name, p in self.parameters.items()})
+        share.running = {name: r[part] for name, r in self.running.items()}
+        return share
+
+    def normalise(self, layer: int, y: Tensor, training: bool = True) -> Tensor:
+        """What the activation of a hidden layer reads: ``y [member, batch, width]``, normalised where asked."""
+        norm = self.shape.norm
+        if norm == "none":
+            return y
+        gamma, beta = self.parameters[f"gamma.{layer}"], self.parameters[f"beta.{layer}"]
+        if norm == "layer":
+            return torch.addcmul(beta, F.layer_norm(y, (self.shape.width,), eps=NORM_EPS), gamma)
+        if training:
+            var, mean = torch.var_mean(y, dim=1, keepdim=True, correction=0)
+        else:
+            mean, var = self.running[f"mean.{layer}"], self.running[f"var.{layer}"]
+        scale = gamma * torch.rsqrt(var + NORM_EPS)
+        return torch.addcmul(beta - mean * scale, y, scale)
+
+    def activate(self, layer: int, u: Tensor) -> Tensor:
+        """φ of a hidden layer."""
+        act = self.shape.acts[layer - 1]
+        if act == "prelu":
+            return torch.where(u > 0, u, self.parameters[f"slope.{layer}"] * u)
+        activated: Tensor = self._functions[act](u)
+        return activated
+
+    def affine(self, layer: int, h: Tensor) -> Tensor:
+        """W h + b of layer 1 … depth + 1."""
+        return torch.baddbmm(self.parameters[f"bias.{layer}"], h, self.parameters[f"weight.{layer}"])
+
+    def connect(self, layer: int, hs: Sequence[Tensor], y: Tensor) -> Tensor:
+        """``y_layer`` of layer 2 … depth from earlier activations ``hs`` and the stream ``y`` before it."""
+        skip = self.shape.skip
+        branch = self.affine(layer, self.read(hs))
+        if skip.kind == "residual":
+            return torch.add(y, branch, alpha=skip.scale)
+        if skip.kind == "highway":
+            logit = torch.baddbmm(self.parameters[f"gate_bias.{layer}"], y, self.parameters[f"gate.{layer}"])
+            return torch.lerp(y, branch, torch.sigmoid(logit))
+        return branch
+
+    def read(self, hs: Sequence[Tensor]) -> Tensor:
+        """What a layer reads of the activations before it: the last, or with dense skips all of them."""
+        return torch.cat(list(hs), dim=-1) if self.shape.skip.kind == "dense" else hs[-1]
+
+    def forward(self, x: Tensor, training: bool = False, dropout: Sequence[Tensor] = ()) -> Tensor:
+        """Logits ``[member, batch, class]`` of inputs ``[member, batch, feature]``.
+
+        ``training`` takes batch norm's statistics from the batch, and folds them into the running ones;
+        ``dropout`` holds a mask ``[member, batch, width]`` a hidden layer, already scaled by 1/(1 - p).
+        """
+        hs: list[Tensor] = []
+        for layer, (y, _, h) in enumerate(self.hidden(x, training, dropout), 1):
+            if training and self.running:
+                self._track(layer, y)
+            hs.append(h)
+        return self.affine(self.shape.depth + 1, self.read(hs))
+
+    def hidden(
+        self, x: Tensor, training: bool, dropout: Sequence[Tensor] = ()
+    ) -> Iterator[tuple[Tensor, Tensor, Tensor]]:
+        """Of each hidden layer the pre-activation y, what the activation reads u = norm(y), and its output h after
+        dropout, ``[member, batch, width]`` each. ``training`` takes batch norm's statistics from the batch."""
+        y = self.affine(1, x)
+        hs: list[Tensor] = []
+        for layer in range(1, self.shape.depth + 1):
+            if layer > 1:
+                y = self.connect(layer, hs, y)
+            u = self.normalise(layer, y, training)
+            h = self.activate(layer, u)
+            hs.append(h * dropout[layer - 1] if dropout else h)
+            yield y, u, hs[-1]
+
+    def _track(self, layer: int, y: Tensor) -> None:
+        var, mean = torch.var_mean(y.detach(), dim=1, keepdim=True)
+        self.running[f"mean.{layer}"].lerp_(mean, _RUNNING_MOMENTUM)
+        self.running[f"var.{layer}"].lerp_(var, _RUNNING_MOMENTUM)
+
+
+def losses(logits: Tensor, y: Tensor) -> Tensor:
+    """Mean cross-entropy of each member, ``[member]``, of logits ``[member, batch, class]``."""
+    flat = F.cross_entropy(logits.flatten(0, 1), y.flatten(), reduction="none")
+    return flat.view(y.shape).mean(dim=1)

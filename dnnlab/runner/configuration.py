@@ -1,0 +1,155 @@
+"""How a network and its training are configured: each option that experiments share, written once, and its column.
+
+An experiment's spec takes the option types for its fields, its schema the columns. Importing this module imports
+nothing heavy, so that the command line can.
+"""
+
+import itertools
+from collections.abc import Iterable
+from typing import Annotated, Any
+
+from typer import Option
+
+from dnnlab import data as datasets
+from dnnlab.errors import UsageError
+from dnnlab.networks import initialisers, shape
+from dnnlab.networks.activations import ACTIVATIONS, per_layer
+from dnnlab.report.columns import Column
+from dnnlab.runner.device import DEVICES
+from dnnlab.runner.options import Check, OneOf
+from dnnlab.training.optimisers import OPTIMISERS
+
+NET, DATA, TRAIN, MEASURE = "Network", "Data and seeds", "Training", "Measuring"
+"""The panels of an experiment's help."""
+
+
+def _check_activation(pattern: str) -> None:
+    # Here only that it reads; the depth that it must add up to is another option's.
+    if "+" not in pattern and "*" not in pattern:
+        per_layer(pattern, 1)
+
+
+def _check_data(name: str) -> None:
+    datasets.source(name)
+
+
+Act = Annotated[
+    tuple[str, ...],
+    Option(
+        help=f"Activation: {', '.join(ACTIVATIONS)}, any of torch.nn, or a sequence such as relu*10+gelu*10.",
+        rich_help_panel=NET,
+    ),
+    Check(_check_activation),
+]
+Init = Annotated[
+    tuple[str, ...],
+    Option(help=f"Initialiser: {', '.join(initialisers.INITIALISERS)}.", rich_help_panel=NET),
+    Check(initialisers.check),
+]
+Norm = Annotated[
+    tuple[str, ...],
+    Option(help="Normalisation before the activation: none, batch or layer.", rich_help_panel=NET),
+    OneOf(tuple(shape.NORMS)),
+]
+Skip = Annotated[
+    tuple[str, ...],
+    Option(help=f"Skip connections: {', '.join(shape.SKIPS)}.", rich_help_panel=NET),
+    Check(shape.parse_skip),
+]
+Model = Annotated[
+    str,
+    Option(
+        help="Your own network instead: package.module:factory (found from the current folder too), "
+        "torchvision:NAME or timm:NAME.",
+        rich_help_panel=NET,
+    ),
+]
+Weights = Annotated[str, Option(help="Weights of --model: a .safetensors file.", rich_help_panel=NET)]
+
+Data = Annotated[
+    tuple[str, ...],
+    Option(
+        help="digits, mnist, fashion-mnist, cifar10, folder:PATH, csv:PATH:TARGET, gaussian, parity:BITS or "
+        "compositional:INPUTS; see dnnlab data.",
+        rich_help_panel=DATA,
+    ),
+    Check(_check_data),
+]
+BatchSize = Annotated[tuple[int, ...], Option(help="Examples a batch.", min=2, max=65536, rich_help_panel=DATA)]
+Seeds = Annotated[
+    int, Option(help="How many seeds; under three there is no verdict.", min=1, max=10000, rich_help_panel=DATA)
+]
+Seed = Annotated[int, Option(help="Base of the seeds.", min=0, max=2**32 - 1, rich_help_panel=DATA)]
+
+Every = Annotated[
+    int, Option(help="Measure every so many steps; 0 means ten times in all.", min=0, rich_help_panel=TRAIN)
+]
+Optimizer = Annotated[
+    tuple[str, ...], Option(help=f"{', '.join(OPTIMISERS)}.", rich_help_panel=TRAIN), OneOf(OPTIMISERS)
+]
+LearningRate = Annotated[tuple[float, ...], Option(help="Learning rate.", min=0, max=1e6, rich_help_panel=TRAIN)]
+WeightDecay = Annotated[tuple[float, ...], Option(help="Weight decay.", min=0, max=1e3, rich_help_panel=TRAIN)]
+Dropout = Annotated[
+    tuple[float, ...], Option(help="Share of activations dropped.", min=0, max=0.99, rich_help_panel=TRAIN)
+]
+Clip = Annotated[
+    tuple[float, ...],
+    Option(help="Clip the global gradient norm at this; 0 does not.", min=0, max=1e9, rich_help_panel=TRAIN),
+]
+Device = Annotated[str, Option(help="auto, cpu, cuda or mps.", rich_help_panel=MEASURE), OneOf(DEVICES)]
+
+_COLUMNS = {
+    column.name: column
+    for column in (
+        Column("model", str, "the user's own network; empty for dnnlab's", screen="model"),
+        Column("act", str, "activation, or one per layer", screen="act"),
+        Column("init", str, "initialiser", screen="init"),
+        Column("norm", str, "normalisation before the activation", screen="norm"),
+        Column("skip", str, "skip connection", screen="skip"),
+        Column("depth", int, "hidden layers", screen="depth"),
+        Column("width", int, "units a hidden layer", screen="width"),
+        Column("data", str, "data set", screen="data"),
+        Column("batch_size", int, "examples a batch", screen="batch"),
+        Column("optimizer", str, "optimiser of the training", screen="optimizer"),
+        Column("lr", float, "learning rate", screen="lr"),
+        Column("weight_decay", float, "weight decay", screen="decay"),
+        Column("dropout", float, "share of activations dropped", screen="dropout"),
+        Column("clip", float, "threshold of gradient clipping; 0 where there is none", screen="clip"),
+    )
+}
+
+
+def columns(names: Iterable[str]) -> tuple[Column, ...]:
+    """The columns of the options called ``names``."""
+    return tuple(_COLUMNS[name] for name in names)
+
+
+def check_networks(acts: Iterable[str], depths: Iterable[int], inits: Iterable[str]) -> None:
+    """Every activation pattern must fit every depth, and every initialiser every activation.
+
+    Raises:
+        UsageError: one does not.
+    """
+    for pattern, depth in itertools.product(acts, depths):
+        names = dict.fromkeys(per_layer(pattern, depth))
+        for name in names if "critical" in inits else ():
+            initialisers.variances("critical", 1, 1, name, name)
+
+
+def refuse_with_model(spec: Any, names: Iterable[str]) -> None:
+    """Options that describe dnnlab's own networks mean nothing for a user's.
+
+    Raises:
+        UsageError: one of them was given beside ``--model``.
+    """
+    for name in names:
+        if getattr(spec, name) != getattr(type(spec)(), name):
+            raise UsageError(
+                f"--{name.replace('_', '-')} describes dnnlab's own networks; it does not go with --model."
+            )
+
+
+def measured_steps(steps: int, every: int) -> list[int]:
+    """The training steps before which everything is measured, the last after the last step."""
+    every = every or max(1, -(-steps // 10))
+    return [*range(0, steps, every), steps]

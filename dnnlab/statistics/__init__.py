@@ -1,0 +1,1 @@
+"""Intervals, comparisons, correlations and random streams."""

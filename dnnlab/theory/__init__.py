@@ -1,0 +1,1 @@
+"""What mean-field theory expects of gradients and of dead units."""

@@ -1,0 +1,108 @@
+"""How many units chance alone leaves dead at birth: single units on given data, and whole networks."""
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from scipy.special import log_ndtr
+
+from dnnlab.networks import initialisers
+from dnnlab.networks.activations import activation
+from dnnlab.networks.meanfield import moments, pair_moments
+from dnnlab.networks.shape import MLPShape
+
+_DEPTHS = np.linspace(-12, 12, 8001)
+"""Where the shared part of a unit's inputs is integrated, in its standard deviations."""
+
+
+@dataclass(frozen=True)
+class Inputs:
+    """Of the inputs that units must be zero on: mean square, mean product of two of them over features (both over
+    all pairs), and their number."""
+
+    mean_square: float
+    mean_product: float
+    count: int
+
+
+def silent_probability(correlation: float, count: int) -> float:
+    """Chance that ``count`` standard normals, any two of them of ``correlation``, are all below zero.
+
+    They share a part √c·t, so it is E_t Φ(-√(c/(1-c))·t)^count; under no correlation 2^-count.
+    """
+    c = min(max(correlation, 0.0), 1 - 1e-12)
+    density = np.exp(-(_DEPTHS**2) / 2) / math.sqrt(2 * math.pi)
+    below = np.exp(count * log_ndtr(-math.sqrt(c / (1 - c)) * _DEPTHS))
+    return float(np.trapezoid(below * density, _DEPTHS))
+
+
+def expected_dead(shape: MLPShape, init: str, inputs: Inputs) -> list[float]:
+    """Expected share of dead units in layers 1 … depth at initialisation, on ``inputs``.
+
+    A unit of a wide random layer is a Gaussian process over the inputs, whose correlation follows the recursion
+    of Poole 2016; the unit is dead where all of it is below zero. Zero where the activation never outputs zero,
+    or batch norm centres every unit; nan where the recursion does not hold (RAI, highway and dense connections).
+    """
+    edges = [activation(act).zero_up_to for act in shape.acts]
+    if shape.norm == "batch" or all(edge is None for edge in edges):
+        return [0.0] * shape.depth
+    if init == "rai" or shape.skip.kind in ("highway", "dense") or any(edge not in (None, 0.0) for edge in edges):
+        return [math.nan] * shape.depth
+    fractions = []
+    for correlation, edge in zip(correlations(shape, init, inputs), edges, strict=True):
+        fractions.append(0.0 if edge is None else silent_probability(correlation, inputs.count))
+    return fractions
+
+
+def correlations(shape: MLPShape, init: str, inputs: Inputs) -> list[float]:
+    """Mean correlation of two inputs at the pre-activation of layers 1 … depth, of a plain or residual net."""
+    square = product = math.nan
+    found = []
+    for layer in range(1, shape.depth + 1):
+        fan_in = shape.fan_in(layer)
+        var = initialisers.variances(init, fan_in, shape.fan_out(layer), *shape.neighbours(layer))
+        weight = fan_in * var.weight
+        if layer == 1:
+            square = weight * inputs.mean_square + var.bias
+            product = weight * inputs.mean_product + var.bias
+        else:
+            act = shape.acts[layer - 2]
+            q = 1.0 if shape.norm == "layer" else square
+            c = min(max(product / square, -1.0), 1.0)
+            branch = weight * moments(act, q).square + var.bias, weight * pair_moments(act, q, c).product + var.bias
+            if shape.skip.kind == "residual":
+                square += shape.skip.scale**2 * branch[0]
+                product += shape.skip.scale**2 * branch[1]
+            else:
+                square, product = branch
+        found.append(product / square)
+    return found
+
+
+def born_dead_bounds(widths: Sequence[int], init: str) -> tuple[float, float]:
+    """Lower and upper bound of the chance that a ReLU net of one input, with hidden layers of ``widths``, is born
+    dead: constant because a layer of it is zero everywhere.
+
+    Above: for weights and biases symmetric about zero, an input passes a layer of N units with chance 1 - 2^-N, so
+    P ≤ 1 - ∏(1 - 2^-N_l) (Rister & Rubin 2020; Lu 2019). Below, for layers of one width with independent weights
+    and no biases: Lu 2019, theorem 3. nan where a bound does not hold.
+    """
+    if init == "rai":
+        return math.nan, math.nan
+    upper = 1 - math.prod(1 - 2.0**-width for width in widths)
+    if init.partition(":")[0] not in ("he", "xavier", "lecun", "normal") or len(set(widths)) > 1:
+        return math.nan, upper
+    p, n, layers = 2.0 ** -widths[0], widths[0], len(widths) - 1
+    both = 1 - p
+    one = 1 - 2 * p - (n - 1) * p * p
+    share = (1 - 2 * p) * (1 - p) / (1 + (n - 1) * p)
+    return 1 - both**layers + share * (one**layers - both**layers), upper
+
+
+def width_for(probability: float, layers: int) -> float:
+    """The width from which nets of so many hidden layers are born dead with at most this probability.
+
+    From the upper bound: L·2^-N ≤ probability.
+    """
+    return math.log2(layers / probability)

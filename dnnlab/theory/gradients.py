@@ -1,0 +1,258 @@
+"""What mean-field theory predicts of a fully connected net at initialisation: the norm of δ, layer by layer.
+
+The recursions are those of Poole 2016 and Schoenholz 2017, run at every layer rather than at a fixed point,
+with normalisation (Yang 2019, here with the finite batch), residual branches, highway gates and dense
+concatenation added. In each, E‖δ_l‖² follows from E‖δ_{l+1}‖² because fresh random weights decorrelate a
+layer's gradient from its inputs.
+"""
+
+import math
+from dataclasses import dataclass
+from functools import lru_cache
+
+import numpy as np
+from scipy.special import expit
+
+from dnnlab.networks import initialisers
+from dnnlab.networks.meanfield import PairMoments, depth_scale, moments, pair_moments
+from dnnlab.networks.shape import GATE_BIAS, MLPShape
+
+
+@dataclass(frozen=True)
+class InputStatistics:
+    """Of the inputs that a net was measured on, averaged over features."""
+
+    mean_square: float
+    variance: float
+    """Over the batch, unbiased; less than the mean square where features have a mean."""
+
+
+@dataclass(frozen=True)
+class Setting:
+    """A network at initialisation, the inputs it reads and the batch it reads at once."""
+
+    shape: MLPShape
+    init: str
+    inputs: InputStatistics
+    batch_size: int
+    dropout: float = 0.0
+
+
+@dataclass(frozen=True)
+class Prediction:
+    """``log_delta [depth]``: expected ln‖δ_l‖ up to a constant, for layers 1 … depth. ``spread`` and ``bias``
+    are of one member's log rate: its standard deviation over random weights, and the error that theory itself
+    may have at this width and batch size."""
+
+    log_delta: np.ndarray
+    log_rate: float
+    spread: float
+    bias: float
+
+    def standard_error(self, seeds: int) -> float:
+        """Of a mean log rate over ``seeds``: chance shrinks with their number, theory's own error does not."""
+        return math.hypot(self.spread / math.sqrt(seeds), self.bias)
+
+
+def slope_weights(depth: int) -> np.ndarray:
+    """Weights ``[depth]`` whose product with ln‖δ_l‖, l = 1 … depth, is the least-squares log rate.
+
+    The rate is the factor from a layer to the one *before* it, so it counts layers downwards; one layer has none, nan.
+    """
+    if depth < 2:
+        return np.full(depth, math.nan)
+    layers = np.arange(depth, dtype=float)
+    centred = layers - layers.mean()
+    weights: np.ndarray = -centred / (centred**2).sum()
+    return weights
+
+
+@dataclass(frozen=True)
+class _Gate:
+    """Expectations of a highway gate T = σ(t), t ~ N(bias, var): E T², E (1 - T)², E T'²."""
+
+    open: float
+    carry: float
+    slope: float
+
+
+@lru_cache(maxsize=4096)
+def _gate(variance: float) -> _Gate:
+    nodes, weights = np.polynomial.hermite_e.hermegauss(80)
+    weights = weights / weights.sum()
+    t = expit(GATE_BIAS + math.sqrt(variance) * nodes)
+    return _Gate(float(weights @ t**2), float(weights @ (1 - t) ** 2), float(weights @ (t * (1 - t)) ** 2))
+
+
+class _Layers:
+    """Forward statistics of every hidden layer, by the recursions."""
+
+    def __init__(self, setting: Setting) -> None:
+        self.setting, self.shape = setting, setting.shape
+        self.keep = 1 - setting.dropout
+        self.q: list[float] = []  # mean square of y_l
+        self.v: list[float] = []  # its variance over the batch
+        for layer in range(1, self.shape.depth + 1):
+            q, v = self._next(layer)
+            self.q.append(q)
+            self.v.append(v)
+
+    def weight(self, layer: int) -> float:
+        """σw² that layer 1 … depth + 1 gives each block of units it reads: fan of the block · Var W."""
+        fan = self.setting.shape.inputs if layer == 1 else self.shape.width
+        return fan * self._variances(layer).weight
+
+    def _variances(self, layer: int) -> initialisers.Variances:
+        shape = self.shape
+        return initialisers.variances(
+            self.setting.init, shape.fan_in(layer), shape.fan_out(layer), *shape.neighbours(layer)
+        )
+
+    def gate_weight(self, layer: int) -> float:
+        variances = initialisers.variances(
+            self.setting.init, self.shape.width, self.shape.width, *self.shape.neighbours(layer)
+        )
+        return self.shape.width * variances.weight
+
+    def activated(self, layer: int, q: float) -> float:
+        """E φ² in a hidden layer whose pre-activation has mean square ``q``."""
+        act = self.shape.acts[layer - 1]
+        return moments(act, q if self.shape.norm == "none" else 1.0).square / self.keep
+
+    def _batch_variance(self, layer: int) -> float:
+        """Variance of φ over the batch, after batch norm."""
+        act = self.shape.acts[layer - 1]
+        return (moments(act, 1.0).square - self._pair(act).product) / self.keep
+
+    def _pair(self, act: str) -> PairMoments:
+        """Two examples of a normalised batch: their correlation is -1/(B - 1)."""
+        return pair_moments(act, 1.0, -1 / (self.setting.batch_size - 1))
+
+    def _next(self, layer: int) -> tuple[float, float]:
+        if layer == 1:
+            inputs, weight = self.setting.inputs, self.weight(1)
+            return weight * inputs.mean_square + self._variances(1).bias, weight * inputs.variance
+        q = self.q_after(layer - 1, self.q[-1])
+        if self.shape.norm != "batch":
+            return q, math.nan
+        reads = range(1, layer) if self.shape.skip.kind == "dense" else (layer - 1,)
+        branch = self.weight(layer) * sum(self._batch_variance(i) for i in reads)
+        return q, self._through_skip(layer, branch, self.v[-1], self.q[-1])
+
+    def q_after(self, layer: int, q: float) -> float:
+        """The mean square of y_{layer + 1}, had y_layer the mean square ``q``."""
+        squares = self.activated(layer, q)
+        if self.shape.skip.kind == "dense":
+            squares += sum(self.activated(i, self.q[i - 1]) for i in range(1, layer))
+        branch = self.weight(layer + 1) * squares + self._variances(layer + 1).bias
+        return self._through_skip(layer + 1, branch, q, q)
+
+    def _through_skip(self, layer: int, branch: float, stream: float, q: float) -> float:
+        """The power of y_layer: of the branch, and of the ``stream`` that a skip brings (``q`` sets the gate)."""
+        if self.shape.skip.kind == "residual":
+            return stream + self.shape.skip.scale**2 * branch
+        if self.shape.skip.kind == "highway":
+            gate = _gate(self.gate_weight(layer) * q)
+            return gate.open * branch + gate.carry * stream
+        return branch
+
+    def slope_at(self, layer: int, q: float) -> float:
+        """E of the squared slope from y_layer to φ(norm(y_layer)), had y_layer the mean square ``q``."""
+        act = self.shape.acts[layer - 1]
+        match self.shape.norm:
+            case "batch":
+                m, pair, batch = moments(act, 1.0), self._pair(act), self.setting.batch_size
+                # A unit's batch loses its mean and its own direction; 1/σ̂² of B samples averages (B-1)/(B-3)/σ².
+                kept = m.slope2 * (batch - 1) + pair.slopes - (m.tilt2 - pair.tilts)
+                return kept / (batch - 3) / self.v[layer - 1] / self.keep
+            case "layer":
+                return moments(act, 1.0).slope2 / q / self.keep
+            case _:
+                return moments(act, q).slope2 / self.keep
+
+    def kurtosis(self, layer: int) -> float:
+        """E φ'⁴ / (E φ'²)²."""
+        m = moments(self.shape.acts[layer - 1], self.q[layer - 1] if self.shape.norm == "none" else 1.0)
+        return m.slope4 / m.slope2**2 / self.keep
+
+
+def predict(setting: Setting) -> Prediction | None:
+    """Theory's curve and rate for one configuration; ``None`` where it leaves the range of numbers.
+
+    Raises:
+        UsageError: ``critical`` was asked of an activation that has no critical point.
+    """
+    with np.errstate(all="ignore"):
+        try:
+            prediction = _predict(setting)
+        except (ValueError, ZeroDivisionError, OverflowError):  # the logarithm or quotient of nothing
+            return None
+    return prediction if math.isfinite(prediction.log_rate) and prediction.spread > 0 else None
+
+
+def max_trainable_depth(setting: Setting) -> float:
+    """6 ξ_c of a plain net of one activation (Schoenholz 2017); nan elsewhere, where ξ_c is not defined."""
+    shape = setting.shape
+    if shape.norm != "none" or shape.skip.kind != "none" or len(set(shape.acts)) > 1 or setting.dropout:
+        return math.nan
+    variances = initialisers.variances(setting.init, shape.width, shape.width, shape.acts[0], shape.acts[0])
+    return 6 * depth_scale(shape.acts[0], shape.width * variances.weight, variances.bias)
+
+
+def _predict(setting: Setting) -> Prediction:
+    layers, shape = _Layers(setting), setting.shape
+    squares = np.ones(shape.depth + 1)  # E‖δ_l‖² of layers 1 … depth + 1
+    increments = np.zeros(shape.depth)  # variance of ln‖δ_l‖² - ln‖δ_{l+1}‖²
+    for layer in range(shape.depth, 0, -1):
+        slope, kurtosis = layers.slope_at(layer, layers.q[layer - 1]), layers.kurtosis(layer)
+        noise = (3 * kurtosis - 1) / shape.width
+        above = squares[layer]
+        branch = layers.weight(layer + 1) * slope
+        if shape.skip.kind == "dense":
+            arriving = sum(layers.weight(k) * squares[k - 1] for k in range(layer + 1, shape.depth + 2))
+            squares[layer - 1] = slope * arriving
+        elif shape.skip.kind == "residual" and layer < shape.depth:
+            branch *= shape.skip.scale**2
+            squares[layer - 1] = above * (1 + branch)
+            noise = (4 * branch / shape.width + branch**2 * noise) / (1 + branch) ** 2
+        elif shape.skip.kind == "highway" and layer < shape.depth:
+            q = layers.q[layer - 1]
+            gate = _gate(layers.gate_weight(layer + 1) * q)
+            proposal = layers.weight(layer + 1) * layers.activated(layer, q)
+            steer = gate.slope * layers.gate_weight(layer + 1) * (proposal + q)
+            squares[layer - 1] = above * (gate.carry + gate.open * branch + steer)
+        else:
+            squares[layer - 1] = above * branch
+        increments[layer - 1] = noise
+    log_delta = np.log(squares[: shape.depth]) / 2
+    weights = slope_weights(shape.depth)
+    # ln‖δ_l‖ is a sum of the increments of layers l … depth - 1, so increment k enters with the weights up to k.
+    entering = np.cumsum(weights)[:-1]
+    backward = float((entering**2 * increments[:-1] / 4).sum())
+    spread = math.sqrt(backward + _forward_noise(layers, entering))
+    return Prediction(log_delta, float(weights @ log_delta), spread, float(entering @ increments[:-1] / 4))
+
+
+def _forward_noise(layers: _Layers, entering: np.ndarray) -> float:
+    """Variance of the log rate from the chance in each layer's mean square q, carried through the recursion.
+
+    A width-N layer realises its q only to within (1 + E φ⁴/(E φ²)²)/N, and what follows depends on it: little
+    where q settles, much where it runs off or dies out. Batch norm and dense reading average it away.
+    """
+    shape, step = layers.shape, 1e-4
+    if shape.norm == "batch" or shape.skip.kind == "dense":
+        return 0.0
+    onward, tilt, noise = np.zeros(shape.depth), np.zeros(shape.depth), np.zeros(shape.depth)
+    for layer in range(1, shape.depth):
+        q = layers.q[layer - 1]
+        low, high = q * (1 - step), q * (1 + step)
+        onward[layer] = math.log(layers.q_after(layer, high) / layers.q_after(layer, low)) / (2 * step)
+        tilt[layer - 1] = math.log(layers.slope_at(layer, high) / layers.slope_at(layer, low)) / (2 * step)
+        m = moments(shape.acts[layer - 1], 1.0 if shape.norm == "layer" else q)
+        noise[layer] = (1 + m.fourth / m.square**2) / shape.width
+    total = 0.0
+    for start in range(1, shape.depth - 1):  # the inputs' own q is known, so chance enters from layer 2 on
+        reach = np.cumprod(np.concatenate([[1.0], onward[start + 1 : -1]]))
+        response = float((entering[start:] * tilt[start:-1] * reach).sum()) / 2
+        total += response**2 * float(noise[start])
+    return total

@@ -1,0 +1,119 @@
+"""Statistics against scipy's own tests, a worked example of Holm, and what must hold for any numbers."""
+
+import itertools
+import math
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from scipy import stats as scipy_stats
+
+from dnnlab.statistics.intervals import finite, holm, mean_interval, paired, unpaired
+
+numbers = st.lists(st.floats(-1e3, 1e3).map(lambda x: round(x, 3)), min_size=3, max_size=12)
+probabilities = st.lists(st.floats(0, 1), min_size=1, max_size=12)
+SAMPLES = [np.random.default_rng(i).normal(0.3 * i, 1 + i, 6 + i).tolist() for i in range(4)]
+
+
+@pytest.mark.parametrize("a", SAMPLES)
+def test_mean_and_interval_are_those_of_a_t_test(a):
+    ours = mean_interval(a)
+    low, high = scipy_stats.ttest_1samp(a, 0).confidence_interval(0.95)
+    assert (ours.mean, ours.low, ours.high, ours.n) == pytest.approx((np.mean(a), low, high, len(a)))
+
+
+def test_of_one_value_there_is_no_interval_and_of_none_no_mean():
+    one, none = mean_interval([2.0]), mean_interval([])
+    assert (one.mean, one.n) == (2.0, 1)
+    assert math.isnan(one.low)
+    assert math.isnan(one.high)
+    assert math.isnan(none.mean)
+    assert none.n == 0
+
+
+def test_what_diverged_is_left_out_of_the_mean():
+    values = [1.0, math.nan, 3.0, math.inf, 5.0, -math.inf]
+    assert finite(values).tolist() == [1, 3, 5]
+    assert mean_interval(values) == mean_interval([1.0, 3.0, 5.0])
+
+
+@pytest.mark.parametrize(("a", "b"), list(itertools.combinations(SAMPLES, 2)))
+def test_paired_is_the_paired_t_test(a, b):
+    n = min(len(a), len(b))
+    ours, theirs = paired(a[:n], b[:n]), scipy_stats.ttest_rel(b[:n], a[:n])
+    low, high = theirs.confidence_interval(0.95)
+    assert ours.p == pytest.approx(theirs.pvalue)
+    assert (ours.difference.low, ours.difference.high) == pytest.approx((low, high))
+    assert ours.superiority == np.mean([y > x for x, y in zip(a, b, strict=False)])
+
+
+@pytest.mark.parametrize(("a", "b"), list(itertools.combinations(SAMPLES, 2)))
+def test_unpaired_is_welch_and_mann_whitney(a, b):
+    ours, theirs = unpaired(a, b), scipy_stats.ttest_ind(b, a, equal_var=False)
+    low, high = theirs.confidence_interval(0.95)
+    assert ours.p == pytest.approx(theirs.pvalue)
+    assert (ours.difference.low, ours.difference.high) == pytest.approx((low, high))
+    assert ours.superiority == pytest.approx(scipy_stats.mannwhitneyu(b, a).statistic / (len(a) * len(b)))
+
+
+def test_a_pair_with_a_diverged_member_does_not_count():
+    ours = paired([1.0, 2.0, math.nan, 4.0], [2.0, 4.0, 9.0, 7.0])
+    assert ours == paired([1.0, 2.0, 4.0], [2.0, 4.0, 7.0])
+    assert ours.difference.n == 3
+
+
+@pytest.mark.parametrize("compare", [paired, unpaired])
+def test_without_spread_there_is_no_doubt(compare):
+    same, moved = compare([1.0, 1.0, 1.0], [1.0, 1.0, 1.0]), compare([1.0, 1.0, 1.0], [2.0, 2.0, 2.0])
+    assert (same.p, same.superiority, same.difference.low) == (1, 0.5, 0)
+    assert (moved.p, moved.superiority, moved.difference.high) == (0, 1, 1)
+
+
+@pytest.mark.parametrize("compare", [paired, unpaired])
+def test_one_seed_decides_nothing(compare):
+    ours = compare([1.0], [3.0])
+    assert ours.difference.mean == 2
+    assert math.isnan(ours.p)
+    assert math.isnan(ours.difference.low)
+    assert math.isnan(compare([], []).difference.mean)
+
+
+@given(numbers, numbers)
+def test_turning_a_comparison_round_turns_its_signs(a, b):
+    n = min(len(a), len(b))
+    for compare, left, right in ((paired, a[:n], b[:n]), (unpaired, a, b)):
+        there, back = compare(left, right), compare(right, left)
+        assert there.difference.mean == pytest.approx(-back.difference.mean, abs=1e-9)
+        assert there.p == pytest.approx(back.p, abs=1e-9)
+        assert there.superiority == pytest.approx(1 - back.superiority)
+        assert there.difference.low <= there.difference.mean <= there.difference.high
+
+
+def test_holm_on_worked_examples():
+    assert holm([0.01, 0.02, 0.03, 0.04]) == pytest.approx([0.04, 0.06, 0.06, 0.06])
+    assert holm([0.01, 0.04, 0.03, 0.005]) == pytest.approx([0.03, 0.06, 0.06, 0.02])  # Wikipedia, Holm–Bonferroni
+    assert holm([]) == []
+    assert holm([0.6, 0.9]) == [1, 1]
+
+
+def test_holm_does_not_count_what_has_no_p():
+    corrected = holm([math.nan, 0.01, math.nan, 0.04])
+    assert [corrected[1], corrected[3]] == pytest.approx([0.02, 0.04])
+    assert math.isnan(corrected[0])
+    assert math.isnan(corrected[2])
+
+
+@given(probabilities)
+def test_holm_raises_each_p_at_most_to_bonferroni_and_keeps_their_order(ps):
+    corrected = holm(ps)
+    assert all(p <= c <= min(1, p * len(ps)) for p, c in zip(ps, corrected, strict=True))
+    in_order = [c for _, c in sorted(zip(ps, corrected, strict=True))]
+    assert in_order == sorted(corrected)
+    assert min(corrected) == min(1, min(ps) * len(ps))
+
+
+@given(probabilities, st.randoms())
+def test_holm_does_not_depend_on_the_order(ps, random):
+    shuffled = random.sample(ps, len(ps))
+    assert sorted(holm(shuffled)) == sorted(holm(ps))
