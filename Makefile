@@ -55,8 +55,9 @@ format: setup ## Reformat the code
 	$(PY) -m ruff check --fix .
 	$(PY) -m ruff format .
 
-docs: setup ## Write the reference of the command line from the program
+docs: setup ## Write the reference of the command line, and what editors know of dnnlab, from the program
 	$(PY) -m docs.make_cli
+	$(PY) -m docs.make_stub
 
 bench: setup ## Speed, side by side in one run
 	$(PY) -m benchmarks.gradient_flow

@@ -15,6 +15,10 @@ _EXPERIMENTS = ("gradient_flow", "dead_relu", "compare_arch", "compress", "nas",
 __all__ = ["__version__", "create_model", *_EXPERIMENTS]
 
 
+def __dir__() -> list[str]:
+    return [*_EXPERIMENTS, "create_model"]
+
+
 def __getattr__(name: str) -> Any:
     if name in _EXPERIMENTS:
         return importlib.import_module(f"dnnlab.{name}")

@@ -9,6 +9,7 @@ import pytest
 from dnnlab.registry import EXPERIMENTS, find
 from dnnlab.runner.options import CommandLineList, build, fields
 from docs.make_cli import reference
+from docs.make_stub import stub
 
 ROOT = Path(__file__).parents[1]
 
@@ -65,6 +66,11 @@ def test_every_option_has_help():
 def test_the_reference_of_the_command_line_is_the_programs():
     """``make docs`` writes it."""
     assert (ROOT / "docs/cli.md").read_text() == reference()
+
+
+def test_what_editors_know_is_what_the_program_takes():
+    """``make docs`` writes it."""
+    assert (ROOT / "dnnlab/__init__.pyi").read_text() == stub()
 
 
 def test_every_page_of_the_docs_is_linked_from_another():

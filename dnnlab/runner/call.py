@@ -1,5 +1,6 @@
 """Experiments called from Python: ``dnnlab.gradient_flow(act="sigmoid", depth=20)``."""
 
+import inspect
 import sys
 from types import ModuleType
 from typing import TYPE_CHECKING, Any
@@ -12,6 +13,25 @@ class _CallablePackage(ModuleType):
     """An experiment is a package of rooms, and calling the package runs it."""
 
     experiment: str
+
+    @property
+    def __doc__(self) -> str:  # type: ignore[override]
+        from dnnlab.runner.experiment import Experiment
+        from dnnlab.runner.how import HowToRun
+        from dnnlab.runner.options import python_help
+
+        spec = Experiment(self.experiment, self.__name__).spec
+        return python_help(spec.HELP, spec.Spec, HowToRun)
+
+    @property
+    def __signature__(self) -> inspect.Signature:
+        from dnnlab.runner.experiment import Experiment
+        from dnnlab.runner.how import HowToRun
+        from dnnlab.runner.options import python_signature
+        from dnnlab.runner.result import Run
+
+        spec = Experiment(self.experiment, self.__name__).spec
+        return python_signature(spec.Spec, HowToRun).replace(return_annotation=Run)
 
     def __call__(self, **options: Any) -> "Run":
         """Run the experiment with the options of its command, as keyword arguments; lists are tuples or lists.
@@ -29,11 +49,15 @@ class _CallablePackage(ModuleType):
 
         experiment = Experiment(self.experiment, self.__name__)
         how = only(HowToRun, options)
-        spec = build(experiment.spec.Spec, {k: v for k, v in options.items() if k not in how})
+        try:
+            spec = build(experiment.spec.Spec, {k: v for k, v in options.items() if k not in how})
+            to_run = build(HowToRun, how)
+        except UsageError as problem:
+            raise UsageError(str(problem)) from None  # without the frames of whoever found it
         if experiment.catalogue is not None and experiment.catalogue.wanted(spec):
             raise UsageError(f"list prints on the command line: dnnlab {self.experiment} --list.")
         arguments = ", ".join(f"{name}={value!r}" for name, value in options.items())
-        return execute(experiment, spec, build(HowToRun, how), f"{self.__name__}({arguments})")
+        return execute(experiment, spec, to_run, f"{self.__name__}({arguments})")
 
 
 def make_callable(package: str, experiment: str) -> None:

@@ -9,6 +9,8 @@ import dataclasses
 import inspect
 import itertools
 import math
+import re
+import textwrap
 import typing
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
@@ -239,6 +241,29 @@ def command_signature(
             )
         )
     return inspect.Signature(parameters)
+
+
+def python_signature(*classes: type) -> inspect.Signature:
+    """The signature of a function that takes the options of all ``classes`` as keyword arguments."""
+    parameters = []
+    for field in (f for cls in classes for f in fields(cls)):
+        kind: Any = str | Path if field.kind is Path else field.kind
+        annotation = kind | Sequence[kind] if field.many else kind
+        if field.default is None:
+            annotation = annotation | None
+        parameters.append(
+            inspect.Parameter(field.name, inspect.Parameter.KEYWORD_ONLY, default=field.default, annotation=annotation)
+        )
+    return inspect.Signature(parameters)
+
+
+def python_help(head: str, *classes: type) -> str:
+    """What ``help()`` says of such a function: ``head``, and a line for each option. Markup is left out."""
+    lines = [f"{field.name}: {_help(field)}" for cls in classes for field in fields(cls)]
+    wrapped = (textwrap.fill(line, 100, subsequent_indent="    ") for line in lines)
+    return (
+        re.sub(r"\[/?[a-z ]+\]", "", "\n".join([head.strip(), "\nOptions, as keyword arguments:\n", *wrapped])) + "\n"
+    )
 
 
 def _help(field: Field) -> str:

@@ -1,13 +1,19 @@
 """``dnnlab.gradient_flow(…)``: the same run as the command's and the recipe's."""
 
+import inspect
 import json
+import pydoc
+from collections.abc import Sequence
 
 import pandas as pd
 import pytest
 
 import dnnlab as package
+from dnnlab.dead_relu.spec import Spec
 from dnnlab.errors import UsageError
 from dnnlab.gradient_flow.columns import CELLS, SUMMARY
+from dnnlab.runner.how import HowToRun
+from dnnlab.runner.options import fields
 
 OPTIONS = {"act": "sigmoid", "depth": 5, "width": 8, "seeds": 3}
 
@@ -102,3 +108,28 @@ def test_an_object_in_the_place_of_its_import_path_says_what_would_be_right():
 
 class Net:
     """Any callable."""
+
+
+def test_help_and_signature_have_every_option_with_its_text():
+    text = pydoc.render_doc(package.dead_relu, renderer=pydoc.plaintext)
+    parameters = inspect.signature(package.dead_relu).parameters
+    for field in (*fields(Spec), *fields(HowToRun)):
+        assert f"\n    {field.name}: {field.info.help.split()[0]}" in text
+        assert parameters[field.name].default == field.default
+    assert "[bold]" not in text
+    assert parameters["lr"].annotation == float | Sequence[float]
+    assert parameters["steps"].annotation == int | None
+
+
+def test_the_package_shows_its_experiments_and_create_model_alone():
+    assert dir(package) == sorted(
+        ["gradient_flow", "dead_relu", "compare_arch", "compress", "nas", "check", "create_model"]
+    )
+
+
+def test_a_wrong_option_is_one_short_error():
+    with pytest.raises(UsageError, match="did you mean depth") as caught:
+        package.gradient_flow(dept=3)
+    assert len(caught.traceback) == 2  # this line, and the call itself
+    assert caught.value.__cause__ is None
+    assert caught.value.__suppress_context__
