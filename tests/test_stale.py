@@ -115,3 +115,49 @@ def test_an_edit_of_what_ones_own_network_imports_late_is_measured(forked, tmp_p
         said.append("finished on" in process.err)
     assert said == [False, True, False]
     assert len(runs(tmp_path, "gradient-flow")) == 2
+
+
+def test_data_that_change_while_a_run_goes_on_stop_it_and_are_measured_anew(dnnlab, monkeypatch, tmp_path):
+    table = tmp_path / "d.csv"
+    rows = [f"{i},{i % 3},{i % 2}\n" for i in range(60)]
+    table.write_text("a,b,y\n" + "".join(rows))
+    append = journal.Writer.append
+
+    def replace(writer, entry):
+        append(writer, entry)
+        table.write_text("a,b,y\n" + "".join(reversed(rows[:-1])) + "59,1,0\n")
+
+    command = ("gradient-flow", "--data", "csv:d.csv:y", "--depth", "3,4", "--width", 4, "--seeds", 1, "--steps", 2)
+    with monkeypatch.context() as patch:
+        patch.setattr(journal.Writer, "append", replace)
+        done = dnnlab(*command, "--batch-size", 16)
+    assert done.code == 1
+    assert "changed while they were measured" in done.err.splitlines()[-1]
+    (first,) = runs(tmp_path, "gradient-flow")
+    assert (first / "journal.jsonl").read_bytes().count(b"\n") == 1
+    assert dnnlab(*command, "--batch-size", 16).code == 0
+    assert len(runs(tmp_path, "gradient-flow")) == 2
+
+
+CONFIGURED = """
+import json, pathlib, torch
+from torch import nn
+class Net(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.act = getattr(torch, json.loads(pathlib.Path("config.json").read_text())["act"])
+        self.a, self.b = nn.Linear(64, 32), nn.Linear(32, 10)
+    def forward(self, x):
+        return self.b(self.act(self.a(x.flatten(1))))
+"""
+
+
+def test_a_setting_that_ones_own_network_reads_from_a_file_is_in_the_key(forked, tmp_path):
+    (tmp_path / "mine.py").write_text(CONFIGURED)
+    said = []
+    for act in ("tanh", "tanh", "relu"):
+        (tmp_path / "config.json").write_text(json.dumps({"act": act}))
+        process = forked("gradient-flow", "--model", "mine:Net", "--seeds", 1, "--batch-size", 16)
+        assert process.wait() == 0, process.err
+        said.append("finished on" in process.err)
+    assert said == [False, True, False]

@@ -77,7 +77,7 @@ class Module:
     @cached_property
     def definitions(self) -> Mapping[str, list[Definition]]:
         """By name; under no name, what runs on import."""
-        found: dict[str, list[Definition]] = {"": []}
+        found: dict[str, list[Definition]] = {"": [self._imported_for_effect()]}
         for statement in _without_docstring(self._tree.body):
             if isinstance(statement, ast.Import | ast.ImportFrom) or _is_type_checking(statement):
                 continue
@@ -87,6 +87,22 @@ class Module:
             for name in names or [""]:
                 found.setdefault(name, []).append(definition)
         return found
+
+    def _imported_for_effect(self) -> Definition:
+        """The imports whose names nothing in the module uses: they may do something by themselves."""
+        named = {node.id for node in ast.walk(self._tree) if isinstance(node, ast.Name)}
+        idle = [
+            statement
+            for statement in self._tree.body
+            if isinstance(statement, ast.Import)
+            and not any((alias.asname or alias.name.partition(".")[0]) in named for alias in statement.names)
+        ]
+        made = Definition(self.name, "")
+        for statement in idle:
+            made.chains |= {tuple(alias.name.split(".")) for alias in statement.names}
+            made.local |= dict(self._bound(statement))
+        made.digest = hashlib.sha256(repr([ast.dump(statement) for statement in idle]).encode()).hexdigest()
+        return made
 
     def _bound(self, node: ast.AST) -> Iterator[tuple[str, Target]]:
         if isinstance(node, ast.Import):
@@ -117,6 +133,9 @@ class Module:
             for decorator in getattr(statement, "decorator_list", []):
                 made.decorators |= {chain for part in ast.walk(decorator) if (chain := _chain(part))}
             total.update(reader.read(statement).encode())
+        for first in sorted({chain[0] for chain in made.chains}):
+            # Under the same name another thing may be imported.
+            total.update(f"{first} {made.local.get(first) or self.imports.get(first)}\n".encode())
         made.digest = total.hexdigest()
         return made
 
@@ -237,7 +256,7 @@ class _Reader:
         self.by_name |= name in _BY_NAME
         if name in _IMPORTS_BY_NAME and node.args:
             place = node.args[0]
-            said = isinstance(place, ast.Constant) or (
+            said = (isinstance(place, ast.Constant) and not str(place.value).startswith(".")) or (
                 isinstance(place, ast.JoinedStr) and self._is_ours(_pattern(place, self.module.name)[1])
             )
             self.made.unknown |= not said

@@ -63,12 +63,19 @@ def versions(libraries: Iterable[str], cache: "_Cache | None" = None) -> dict[st
     cache = cache or _Cache()
     found = {}
     for library in sorted(libraries):
-        distribution = cache.distribution(library) if importlib.util.find_spec(library) else ""
-        try:
-            found[distribution or library] = importlib.metadata.version(distribution) if distribution else ""
-        except importlib.metadata.PackageNotFoundError:
+        distributions = cache.distributions(library) if _is_there(library) else []
+        for distribution in distributions:
+            found[distribution] = importlib.metadata.version(distribution)
+        if not distributions:
             found[library] = ""
     return found
+
+
+def _is_there(library: str) -> bool:
+    try:
+        return importlib.util.find_spec(library) is not None
+    except ValueError:  # a stand-in that some library puts among the modules
+        return False
 
 
 class _Cache:
@@ -78,11 +85,11 @@ class _Cache:
         import platformdirs
 
         self.file = platformdirs.user_cache_path("dnnlab") / "code.json"
-        key = [bytes_of_all(), str(PACKAGE), *map(str, sys.version_info[:2])]
+        key = [bytes_of_all(), str(PACKAGE), _installed(), *map(str, sys.version_info[:2])]
         self.held: dict[str, Any] = {"key": key, "reached": {}, "distributions": {}}
-        with contextlib.suppress(OSError, ValueError):
+        with contextlib.suppress(OSError, ValueError, TypeError, KeyError, RecursionError):
             held = json.loads(self.file.read_bytes())
-            if isinstance(held, dict) and held.get("key") == key and held.keys() == self.held.keys():
+            if held["checksum"] == _checksum(held) and held["key"] == key:
                 self.held = held
 
     def reached(self, roots: tuple[str, ...]) -> tuple[str, list[str]]:
@@ -95,17 +102,29 @@ class _Cache:
         digest, libraries = self.held["reached"][name]
         return digest, libraries
 
-    def distribution(self, library: str) -> str:
+    def distributions(self, library: str) -> list[str]:
         """What is installed under the name by which ``library`` is imported."""
         if library not in self.held["distributions"]:
             # Slow: it looks at the files of everything that is installed.
             found = importlib.metadata.packages_distributions()
-            self.held["distributions"] |= {name: names[0] for name, names in found.items()}
-            self.held["distributions"].setdefault(library, "")
+            self.held["distributions"] |= {name: sorted(set(names)) for name, names in found.items()}
+            self.held["distributions"].setdefault(library, [])
             self._write()
-        return str(self.held["distributions"][library])
+        distributions: list[str] = self.held["distributions"][library]
+        return distributions
 
     def _write(self) -> None:
         with contextlib.suppress(OSError):  # it is worked out again next time
             self.file.parent.mkdir(parents=True, exist_ok=True)
-            atomic.write(self.file, json.dumps(self.held).encode())
+            atomic.write(self.file, json.dumps({**self.held, "checksum": _checksum(self.held)}).encode())
+
+
+def _checksum(held: Mapping[str, Any]) -> str:
+    content = {name: value for name, value in held.items() if name != "checksum"}
+    return hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()
+
+
+def _installed() -> str:
+    """SHA-256 of the names and versions of all that is installed."""
+    names = sorted(file.name for place in sys.path for file in Path(place or ".").glob("*.dist-info"))
+    return hashlib.sha256("\n".join(names).encode()).hexdigest()

@@ -21,7 +21,9 @@ from pathlib import Path
 from types import CodeType, FunctionType, ModuleType
 from typing import Any
 
-from dnnlab.code.digests import PACKAGE, versions
+from dnnlab.code.digests import PACKAGE, of, versions
+from dnnlab.code.values import digest as digest_of
+from dnnlab.code.values import held, is_data
 
 
 @dataclass
@@ -30,13 +32,18 @@ class Used:
 
     files: dict[str, str] = field(default_factory=dict)
     """The source files of modules by name."""
+    run: set[str] = field(default_factory=set)
+    """Of these modules those that run before the function has returned, whose data count too."""
     libraries: set[str] = field(default_factory=set)
     """The names under which other libraries are imported."""
+    ours: set[str] = field(default_factory=set)
+    """The modules of dnnlab that it imports."""
     texts: list[str] = field(default_factory=list)
     """What has no file: definitions of a notebook."""
 
     def digest(self) -> str:
-        """SHA-256 of all sources and of the versions of the libraries.
+        """SHA-256 of all sources, of the data in the modules, of the versions of the libraries, and of what of dnnlab
+        is reached.
 
         Raises:
             OSError: a source is no longer there.
@@ -44,10 +51,20 @@ class Used:
         total = hashlib.sha256()
         for name, file in sorted(self.files.items()):
             total.update(f"{name}\0".encode() + Path(file).read_bytes() + b"\0")
+            module = sys.modules.get("__main__" if name == "." else name)
+            for key, value in sorted(vars(module).items()) if module and name in self.run else ():
+                if not key.startswith("__") and is_data(value):
+                    total.update(f"{key} {digest_of(held(value))}\n".encode())
         for text in sorted(self.texts):
             total.update(f"{text}\0".encode())
         total.update(repr(sorted(versions(self.libraries).items())).encode())
+        if self.ours:
+            total.update(repr(of(tuple(sorted(self.ours))).identity).encode())
         return total.hexdigest()
+
+    def changed(self) -> bool:
+        """Whether a module that is loaded has functions that its source no longer has."""
+        return any(_differs(sys.modules[name], Path(file)) for name, file in self.files.items() if name in sys.modules)
 
 
 def used(module: ModuleType, name: str, others: Iterable[str] = ()) -> Used:
@@ -63,14 +80,16 @@ def used(module: ModuleType, name: str, others: Iterable[str] = ()) -> Used:
 
 
 @contextlib.contextmanager
-def imports_seen() -> Iterator[set[str]]:
-    """The names of the modules that a user's own code asks for meanwhile, also of those that are loaded already."""
+def watched() -> Iterator[set[str]]:
+    """The names of the modules that a user's own code asks for meanwhile, also of those that are loaded already, and
+    of those that are loaded meanwhile however they came."""
     seen: set[str] = set()
+    before = set(sys.modules)
     by_statement, by_name = builtins.__import__, importlib.import_module
 
     def statement(name: str, globals: Any = None, locals: Any = None, fromlist: Any = (), level: int = 0) -> Any:
         module = by_statement(name, globals, locals, fromlist, level)
-        if _is_own(str((globals or {}).get("__file__", ""))):
+        if _is_own(str((globals or sys._getframe(1).f_globals).get("__file__", ""))):
             place = module.__name__ if fromlist or level else name
             seen.update([place, *(f"{place}.{item}" for item in fromlist or ())])
         return module
@@ -86,33 +105,81 @@ def imports_seen() -> Iterator[set[str]]:
         yield seen
     finally:
         builtins.__import__, importlib.import_module = by_statement, by_name
+        loaded = ((name, getattr(sys.modules[name], "__file__", None)) for name in set(sys.modules) - before)
+        seen.update(name for name, file in loaded if file and _is_own(str(file)))
 
 
 def _follow(names: Iterable[str], root: str, found: Used) -> None:
     """Add to ``found`` the modules called ``names`` and what their sources import, inside functions too."""
-    todo, known = list(names), set()
+    todo = [(name, True) for name in names]
+    known: dict[str, bool] = {}
     while todo:
-        name = todo.pop()
-        if not name or name in known:
+        name, runs = todo.pop()
+        if not name or known.get(name, False) or (name in known and not runs):
             continue
-        known.add(name)
+        known[name] = runs
         first = name.partition(".")[0]
-        if first in sys.stdlib_module_names or first == PACKAGE.name:
+        if first == PACKAGE.name:
+            found.ours.update(_of_dnnlab(name))
             continue
         file = _source(name)
+        if first in sys.stdlib_module_names and not (file and _is_own(str(file))):
+            continue
         if file is None:  # a name in a module, or a module that is not there
-            todo.append(name.rpartition(".")[0])
+            todo.append((name.rpartition(".")[0], runs))
         elif first == root and _is_installed(file):
             # All of it, unread: it may be as large as torch.
             top = _source(first) or file
             for each in sorted(top.parent.rglob("*.py")) if top.name == "__init__.py" else [top]:
                 found.files[each.relative_to(top.parent.parent).as_posix()] = str(each)
         elif _is_own(str(file)):
-            found.files["." if name == "__main__" else name] = str(file)
-            todo.append(name.rpartition(".")[0])
-            todo += _imported(file, name)
+            own = "." if name == "__main__" else name
+            found.files[own] = str(file)
+            if runs:
+                found.run.add(own)
+            todo.append((name.rpartition(".")[0], runs))
+            todo += [(other, runs and at_once) for other, at_once in _imported(file, name)]
         else:
             found.libraries.add(first)
+
+
+def _of_dnnlab(name: str) -> Iterator[str]:
+    """The module of dnnlab called ``name``, or that a name in it lies in; of dnnlab itself what it offers."""
+    if name == PACKAGE.name:
+        yield "dnnlab.networks.catalogue"
+    else:
+        while name != PACKAGE.name and not (PACKAGE.parent / name.replace(".", "/")).is_dir():
+            if (PACKAGE.parent / f"{name.replace('.', '/')}.py").is_file():
+                yield name
+                return
+            name = name.rpartition(".")[0]
+        if name != PACKAGE.name:
+            yield name
+
+
+def _differs(module: ModuleType, file: Path) -> bool:
+    """Whether a function of ``module`` is not one that the source in ``file`` defines."""
+    if file.suffix != ".py":
+        return False
+    source: dict[str, set[tuple[Any, ...]]] = {}
+    todo = [compile(file.read_bytes(), str(file), "exec", dont_inherit=True)]
+    while todo:
+        code = todo.pop()
+        source.setdefault(code.co_qualname, set()).add(_shape(code))
+        todo += [each for each in code.co_consts if isinstance(each, CodeType)]
+    functions = list(vars(module).values())
+    functions += [each for value in functions if isinstance(value, type) for each in vars(value).values()]
+    codes = (getattr(getattr(function, "__func__", function), "__code__", None) for function in functions)
+    return any(
+        _shape(code) not in source.get(code.co_qualname, ())
+        for code in codes
+        if isinstance(code, CodeType) and Path(code.co_filename).resolve() == file and not code.co_name.startswith("<")
+    )
+
+
+def _shape(code: CodeType) -> tuple[Any, ...]:
+    inner = tuple(_shape(each) if isinstance(each, CodeType) else repr(each) for each in code.co_consts)
+    return code.co_code, code.co_names, inner
 
 
 def _source(name: str) -> Path | None:
@@ -137,7 +204,7 @@ def _source(name: str) -> Path | None:
 def _found(finder: Any, name: str, place: Any) -> Any:
     try:
         return finder.find_spec(name, place)
-    except (ImportError, AttributeError, ValueError):
+    except Exception:  # noqa: BLE001 - a finder of anybody's; what it cannot find may be found by another
         return None
 
 
@@ -157,18 +224,31 @@ def _is_installed(file: Path) -> bool:
     return "site-packages" in file.parts or "dist-packages" in file.parts
 
 
-def _imported(file: Path, name: str) -> Iterator[str]:
-    """The names of the modules that the source ``file`` of the module ``name`` may import."""
+def _imported(file: Path, name: str) -> Iterator[tuple[str, bool]]:
+    """The names of the modules that the source ``file`` of the module ``name`` may import, and whether at once or only
+    when a function is called."""
+    tree = ast.parse(file.read_bytes())
+    functions = [f for f in ast.walk(tree) if isinstance(f, ast.FunctionDef | ast.AsyncFunctionDef | ast.Lambda)]
+    inside = {id(node) for function in functions for node in ast.walk(function)}
+    for node in ast.walk(tree):
+        for other in _named_in(node, name, file):
+            yield other, id(node) not in inside
+
+
+def _named_in(node: ast.AST, name: str, file: Path) -> Iterator[str]:
     package = name if file.name == "__init__.py" else name.rpartition(".")[0]
-    for node in ast.walk(ast.parse(file.read_bytes())):
-        if isinstance(node, ast.Import):
-            yield from (alias.name for alias in node.names)
-        elif isinstance(node, ast.ImportFrom):
-            outer = package.split(".")
-            base = ".".join(outer[: len(outer) - node.level + 1]) if node.level else ""
-            place = ".".join(filter(None, [base, node.module or ""]))
-            yield place
-            yield from (f"{place}.{alias.name}" for alias in node.names)
+    if isinstance(node, ast.Import):
+        yield from (alias.name for alias in node.names)
+    elif isinstance(node, ast.Call) and node.args and isinstance(node.args[0], ast.Constant):
+        called = getattr(node.func, "attr", getattr(node.func, "id", ""))
+        if called in ("import_module", "__import__") and isinstance(node.args[0].value, str):
+            yield node.args[0].value
+    elif isinstance(node, ast.ImportFrom):
+        outer = package.split(".")
+        base = ".".join(outer[: len(outer) - node.level + 1]) if node.level else ""
+        place = ".".join(filter(None, [base, node.module or ""]))
+        yield place
+        yield from (f"{place}.{alias.name}" for alias in node.names)
 
 
 def _notebook(value: Any, root: str, found: Used) -> None:
@@ -197,8 +277,8 @@ def _notebook(value: Any, root: str, found: Used) -> None:
                     named = _global_names(function.__code__)
                     todo += [function.__globals__[name] for name in sorted(named & function.__globals__.keys())]
             todo += getattr(value, "__bases__", ())
-        elif isinstance(value, bool | int | float | complex | str | bytes | tuple | frozenset | None):
-            found.texts.append(repr(value))
+        else:
+            found.texts.append(digest_of(held(value)))
 
 
 def _global_names(code: CodeType) -> set[str]:

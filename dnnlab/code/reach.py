@@ -84,7 +84,7 @@ class Reach:
     @property
     def modules(self) -> set[str]:
         """The modules that have a reached definition other than what runs on import."""
-        return {module for module, name in self.definitions if name}
+        return {module for module, name in self.definitions if name and not name.startswith("#")}
 
     @property
     def digest(self) -> str:

@@ -13,9 +13,10 @@ from types import ModuleType
 import numpy as np
 import torch
 from torch import Tensor, nn
-from torch.nn.parameter import UninitializedBuffer, UninitializedParameter
 
-from dnnlab.code.own import Used, imports_seen, used
+from dnnlab.code.own import used, watched
+from dnnlab.code.values import digest as digest_of
+from dnnlab.code.values import held
 from dnnlab.errors import UsageError, in_short, unknown
 from dnnlab.networks import weights
 
@@ -56,13 +57,20 @@ def imported(place: str, what: str) -> ModuleType:
     if here not in sys.path:
         sys.path.insert(0, here)
     try:
-        return importlib.import_module(place)
+        with watched() as seen:
+            module = importlib.import_module(place)
+        _imported_with.setdefault(place, frozenset(seen))
+        return module
     except ImportError as problem:
         dotted = place.removesuffix(".py").replace("/", ".")
         hint = f"; write {dotted} in the place of {place}" if dotted != place else ""
         raise UsageError(f"{what} cannot be imported from {here}: {problem}{hint}.") from problem
     except (Exception, SystemExit) as problem:
         raise UsageError(f"{what} fails on import: {in_short(problem)}.") from problem
+
+
+_imported_with: dict[str, frozenset[str]] = {}
+"""Of each module that was imported here the others that came with it."""
 
 
 def _made(make: Callable[..., object], model: str) -> nn.Module:
@@ -138,13 +146,13 @@ def digest(model: str, file: str) -> str:
     return total.hexdigest()
 
 
-_known: dict[str, tuple[object, Used, str, str]] = {}
-"""Of each function: the object that it was, what it uses, the digest of that, and the digest of what it gave."""
+_known: dict[str, tuple[object, str]] = {}
+"""Of each function the object that it was when it was first looked at, and the digest of the code that it used."""
 
 
 def code_digest(what: str, make: Callable[[], nn.Module] | None = None) -> str:
-    """SHA-256 of the code that an imported ``package.module:name`` uses; with ``make``, which calls it, of the network
-    that it gives too, which holds the weights and settings that it may have read from anywhere.
+    """SHA-256 of what an imported ``package.module:name`` is: the code that it uses, what it holds, and with ``make``,
+    which calls it, the network that it gives, with the weights and settings that it may have read from anywhere.
 
     Raises:
         UsageError: its code cannot be read, or has changed since this process imported it.
@@ -153,47 +161,32 @@ def code_digest(what: str, make: Callable[[], nn.Module] | None = None) -> str:
     module = sys.modules[place]
     value = getattr(module, name)
     try:
-        if what in _known and _known[what][0] is value:
-            _, uses, before, network = _known[what]
-            if uses.digest() != before:
-                raise UsageError(f"the code of {what} has changed since this process imported it; start Python again.")
-        else:
-            with imports_seen() as seen:
-                network = _fingerprint(make, seen) if make else ""
-            uses = used(module, name, sorted(seen))
-            before = uses.digest()
-            _known[what] = value, uses, before, network
-    except (TypeError, OSError, SyntaxError):
-        raise UsageError(f"{what} has no code that can be read; write a function of your own.") from None
-    return hashlib.sha256(f"{before} {network}".encode()).hexdigest()
+        with watched() as seen:
+            network = _network_digest(make, seen) if make else ""
+        uses = used(module, name, sorted({*seen, *_imported_with.get(place, ())}))
+        code = uses.digest()
+        before = _known.setdefault(what, (value, code))
+        if uses.changed() or (before[0] is value and before[1] != code):
+            raise UsageError(f"the code of {what} has changed since this process imported it; start Python again.")
+        _known[what] = value, code
+        return hashlib.sha256(f"{code} {digest_of(held(value))} {network}".encode()).hexdigest()
+    except UsageError:
+        raise
+    except Exception as problem:
+        raise UsageError(f"{what} cannot be looked at, to know it again: {in_short(problem)}.") from problem
 
 
-def _fingerprint(make: Callable[[], nn.Module], seen: set[str]) -> str:
-    """SHA-256 of the network that ``make`` gives under a fixed seed; of its names and shapes alone where it does not
-    give the same one again. The modules of its parts are added to ``seen``."""
-    digests = []
+def _network_digest(make: Callable[[], nn.Module], seen: set[str]) -> str:
+    """SHA-256 of all that the network holds which ``make`` gives under a fixed seed, as far as it gives the same
+    again. The modules of its parts are added to ``seen``."""
+    found = []
     for _ in range(2):
         with _seeded():
             network = make()
-        seen.update(type(part).__module__ for part in network.modules())
-        digests.append([_state_digest(network, values) for values in (True, False)])
-    (first, shapes), (second, _) = digests
-    return first if first == second else shapes
-
-
-def _state_digest(network: nn.Module, values: bool) -> str:
-    total = hashlib.sha256(repr(network).encode() if values else b"")
-    for name, tensor in network.state_dict().items():
-        if not isinstance(tensor, Tensor) or isinstance(tensor, UninitializedParameter | UninitializedBuffer):
-            total.update(f"{name}\0".encode())
-            continue
-        total.update(f"{name}\0{tensor.dtype}\0{tuple(tensor.shape)}\0".encode())
-        if values:
-            try:
-                total.update(tensor.detach().cpu().reshape(-1).view(torch.uint8).numpy().data)
-            except (RuntimeError, TypeError):  # sparse or quantised: not laid out as bytes
-                total.update(repr(tensor).encode())
-    return total.hexdigest()
+        seen.update(str(type(part).__module__) for part in network.modules())
+        found.append(held(network))
+    first, second = found
+    return digest_of({place: text for place, text in first.items() if second.get(place) == text})
 
 
 @contextlib.contextmanager

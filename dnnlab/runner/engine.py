@@ -33,6 +33,8 @@ class Work:
     spec: Spec
     device: str
     place: Place
+    content: Mapping[str, str] | None = None
+    """Digests of data and models as they were planned; each stack is held to them, where they are given."""
 
 
 def entries(
@@ -117,7 +119,16 @@ def side_by_side(plan: Plan, device: str) -> tuple[int, int]:
 
 
 def measure(work: Work, stack: Stack, past: Sequence[Rows], progress: Callable[[float], None]) -> Iterator[Entry]:
-    """The entries of one stack, in this process; what fails, other than by the user's fault, is said in the last."""
+    """The entries of one stack, in this process; what fails, other than by the user's fault, is said in the last.
+
+    Raises:
+        DnnlabError: data or models are no longer those that were planned, or what the user asked cannot be measured.
+    """
+    if work.content is not None and dict(work.spec.content()) != work.content:
+        raise DnnlabError(
+            "the data or the network changed while they were measured; what was measured before is kept, and the same "
+            "command measures what is there now."
+        )
     started = time.perf_counter()
     rows: Rows = {}
     error, parts = "", len(past)

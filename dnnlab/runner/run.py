@@ -57,7 +57,9 @@ def _measured(experiment: Experiment, spec: Spec, how: HowToRun, command: str) -
             say(f"finished on {reopening.ended(record)}: {folder.path} (--fresh measures anew)", how.quiet)
             return reopening.reopen(experiment, folder, changed)
         say(f"{folder.path} was finished, but some of what was measured is lost; that is measured again.", how.quiet)
-    return _measure_into(folder, Work(experiment, spec, device.name, Place(folder.path)), plan, device, how, command)
+    return _measure_into(
+        folder, Work(experiment, spec, device.name, Place(folder.path), plan.content), plan, device, how, command
+    )
 
 
 def _measure_into(

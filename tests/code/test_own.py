@@ -1,12 +1,15 @@
 """The digest of a user's own network: what its factory uses, whatever else is loaded, and nothing else."""
 
 import importlib
+import json
 import subprocess
 import sys
 import textwrap
 
 import pytest
 
+from dnnlab.code import digests
+from dnnlab.code import own as own_code
 from dnnlab.errors import UsageError
 from dnnlab.networks import own
 
@@ -53,6 +56,7 @@ def forget(names):
         if name.partition(".")[0] + ".py" in FILES or name.startswith("package"):
             del sys.modules[name]
     own._known.clear()
+    own._imported_with.clear()
     importlib.invalidate_caches()
 
 
@@ -110,6 +114,138 @@ def test_code_that_changed_since_it_was_imported_is_refused(folder):
     for name in ("late", "mine"):
         importlib.reload(sys.modules[name])
     assert digest() == anew()
+
+
+SETTINGS = {
+    "a plain attribute": "made.scale = setting",
+    "an attribute in a container": "made.settings = {'scale': [setting]}",
+    "a function": "made.scale = [lambda x: x, lambda x: x * 2][setting]",
+    "a closure": "made.scale = (lambda s: lambda x: s * x)(setting)",
+    "a partial": "made.scale = functools.partial(torch.mul, other=setting)",
+    "an object": "made.settings = types.SimpleNamespace(scale=setting)",
+    "a tensor": "made.scale = torch.tensor(float(setting))",
+    "an array": "made.scale = numpy.array([setting])",
+    "a buffer that is not saved": "made.register_buffer('b', torch.tensor(float(setting)), persistent=False)",
+    "what is trained": "made[1].weight.requires_grad = bool(setting)",
+    "tied weights": "made.tied = made[1].weight if setting else nn.Parameter(made[1].weight.detach().clone())",
+    "heads": "made.append(nn.MultiheadAttention(8, [2, 4][setting]))",
+    "a hook": "made.register_forward_hook((lambda s: lambda m, i, o: o * s)(setting))",
+    "a sparse tensor": "made.register_buffer('b', (torch.eye(200) * setting).to_sparse())",
+    "a script": "made.inner = torch.jit.script([nn.ReLU(), nn.Tanh()][setting])",
+}
+
+
+@pytest.mark.filterwarnings("ignore:.*torch.jit.script:DeprecationWarning")
+@pytest.mark.parametrize("setting", SETTINGS)
+def test_settings_that_a_factory_reads_count_wherever_they_are_kept(setting, folder):
+    (folder / "mine.py").write_text(
+        "import functools, json, pathlib, types, numpy, torch\nfrom torch import nn\ndef net():\n"
+        "    setting = json.loads(pathlib.Path('setting.json').read_text())\n"
+        "    made = nn.Sequential(nn.Flatten(), nn.Linear(64, 10))\n"
+        f"    {SETTINGS[setting]}\n"
+        "    return made\n"
+    )
+    found = []
+    for value in (0, 0, 1):
+        (folder / "setting.json").write_text(str(value))
+        found.append(anew())
+    assert found[0] == found[1] != found[2]
+
+
+IMPORTS = {
+    "a name at import": "from importlib import import_module\nact = import_module('late').act",
+    "a name that is put together": "import importlib\nact = importlib.import_module('la' + 'te').act",
+    "in a function": "from importlib import import_module\ndef load(): return import_module('la' + 'te').act",
+    "by __import__": "act = __import__('la' + 'te').act",
+    "what registers itself": "import pkgutil\nfor found in pkgutil.iter_modules(['.']):\n"
+    "    if found.name == 'late': __import__(found.name)",
+}
+
+
+@pytest.mark.parametrize("how", IMPORTS)
+def test_modules_count_however_they_are_imported(how, folder):
+    (folder / "mine.py").write_text(
+        f"{IMPORTS[how]}\nfrom torch import nn\ndef net():\n    if 'load' in globals(): load()\n"
+        "    return nn.Sequential(nn.Flatten(), nn.Linear(64, 10))\n"
+    )
+    before = anew()
+    assert anew() == before
+    (folder / "late.py").write_text("from torch import nn\nact = nn.Tanh\n")
+    assert anew() != before
+
+
+def test_a_helper_that_is_called_like_a_module_of_python_counts(folder):
+    (folder / "this.py").write_text("x = 1\n")
+    (folder / "mine.py").write_text("import this\nfrom torch import nn\ndef net(): return nn.Linear(this.x, 10)\n")
+    before = anew()
+    sys.modules.pop("this", None)
+    (folder / "this.py").write_text("x = 2\n")
+    assert anew() != before
+    sys.modules.pop("this", None)
+
+
+def test_dnnlabs_own_code_counts_where_a_network_is_made_of_it(folder, monkeypatch):
+    (folder / "mine.py").write_text("import dnnlab\ndef net(): return dnnlab.create_model('lenet5')\n")
+    before = anew()
+    monkeypatch.setattr(digests, "of", lambda roots: digests.Reached(f"other {roots}", {}))
+    monkeypatch.setattr(own_code, "of", digests.of)
+    assert anew() != before
+
+
+def test_a_file_that_changed_between_import_and_the_first_look_is_refused(folder):
+    importlib.import_module("mine")
+    (folder / "mine.py").write_text(
+        (folder / "mine.py").read_text().replace("nn.Linear(64, width)", "nn.Linear(64, 5)")
+    )
+    with pytest.raises(UsageError, match="has changed since this process imported it"):
+        digest()
+
+
+def test_weights_that_changed_in_a_session_count(folder):
+    import torch
+
+    (folder / "mine.py").write_text("import torch\ndef net():\n    made = torch.nn.Linear(64, 10)\n"
+                                    "    made.bias.data = torch.load('w.pt')\n    return made\n")  # fmt: skip
+    found = []
+    for value in (0.0, 0.0, 1.0):
+        torch.save(torch.full((10,), value), folder / "w.pt")
+        found.append(digest())
+    assert found[0] == found[1] != found[2]
+
+
+def test_what_does_not_come_out_the_same_leaves_the_rest_in_the_key(folder):
+    import torch
+
+    (folder / "mine.py").write_text(
+        "import time, torch\nclass Scale(torch.nn.Module):\n"
+        "    def __init__(self, f): super().__init__(); self.f = f\n"
+        "    def extra_repr(self): return repr(self.f)\n    def forward(self, x): return self.f(x)\n"
+        "def net():\n    made = torch.nn.Sequential(Scale(lambda v: 2 * v), torch.nn.Linear(64, 10))\n"
+        "    made.made = time.time_ns()\n    made[1].bias.data = torch.load('w.pt')\n    return made\n"
+    )
+    found = []
+    for value in (0.0, 0.0, 1.0):
+        torch.save(torch.full((10,), value), folder / "w.pt")
+        found.append(anew())
+    assert found[0] == found[1] != found[2]
+
+
+def test_data_of_modules_that_are_read_from_files_count(folder):
+    (folder / "deeper.py").write_text("import json, pathlib\nx = json.loads(pathlib.Path('x.json').read_text())\n")
+    found = []
+    for value in (1, 1, 2):
+        (folder / "x.json").write_text(json.dumps({"a": [value]}))
+        found.append(anew())
+    assert found[0] == found[1] != found[2]
+
+
+@pytest.mark.parametrize(
+    "network", ["class Net(nn.Module):\n    def __repr__(self): raise RuntimeError('no')",
+                "class Net(nn.Module):\n    def state_dict(self, *a, **k): raise RuntimeError('no')"],
+)  # fmt: skip
+def test_a_network_that_raises_when_it_is_looked_at_is_known_all_the_same(network, folder):
+    (folder / "mine.py").write_text(f"from torch import nn\n{network}\ndef net(): return Net()\n")
+    assert anew() == anew()
 
 
 def test_weights_that_a_factory_reads_itself_count(folder):
