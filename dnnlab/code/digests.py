@@ -43,13 +43,13 @@ class Reached:
 @functools.cache
 def of(roots: tuple[str, ...]) -> Reached:
     """What the ``roots`` reach, each written as `Reach` takes it."""
-    cache = _Cache()
-    digest, libraries = cache.reached(roots)
-    return Reached(digest, versions(libraries, cache))
+    digest, libraries = _cache().reached(roots)
+    return Reached(digest, versions(libraries))
 
 
+@functools.cache
 def bytes_of_all() -> str:
-    """SHA-256 of all of dnnlab's sources."""
+    """SHA-256 of all of dnnlab's sources, as this process found them."""
     total = hashlib.sha256()
     for file in sorted(PACKAGE.rglob("*.py")):
         total.update(f"{file.relative_to(PACKAGE).as_posix()}\0".encode())
@@ -57,13 +57,12 @@ def bytes_of_all() -> str:
     return total.hexdigest()
 
 
-def versions(libraries: Iterable[str], cache: "_Cache | None" = None) -> dict[str, str]:
+def versions(libraries: Iterable[str]) -> dict[str, str]:
     """The versions of ``libraries``, given by the names under which they are imported, by the names under which they
     are installed; empty where one is not there."""
-    cache = cache or _Cache()
     found = {}
     for library in sorted(libraries):
-        distributions = cache.distributions(library) if _is_there(library) else []
+        distributions = _cache().distributions(library) if _is_there(library) else []
         for distribution in distributions:
             found[distribution] = importlib.metadata.version(distribution)
         if not distributions:
@@ -117,6 +116,9 @@ class _Cache:
         with contextlib.suppress(OSError):  # it is worked out again next time
             self.file.parent.mkdir(parents=True, exist_ok=True)
             atomic.write(self.file, json.dumps({**self.held, "checksum": _checksum(self.held)}).encode())
+
+
+_cache = functools.cache(_Cache)
 
 
 def _checksum(held: Mapping[str, Any]) -> str:

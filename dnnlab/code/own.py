@@ -22,8 +22,8 @@ from types import CodeType, FunctionType, ModuleType
 from typing import Any
 
 from dnnlab.code.digests import PACKAGE, of, versions
+from dnnlab.code.values import code_text, held, is_data
 from dnnlab.code.values import digest as digest_of
-from dnnlab.code.values import held, is_data
 
 
 @dataclass
@@ -161,25 +161,20 @@ def _differs(module: ModuleType, file: Path) -> bool:
     """Whether a function of ``module`` is not one that the source in ``file`` defines."""
     if file.suffix != ".py":
         return False
-    source: dict[str, set[tuple[Any, ...]]] = {}
+    source: dict[str, set[str]] = {}
     todo = [compile(file.read_bytes(), str(file), "exec", dont_inherit=True)]
     while todo:
         code = todo.pop()
-        source.setdefault(code.co_qualname, set()).add(_shape(code))
+        source.setdefault(code.co_qualname, set()).add(code_text(code))
         todo += [each for each in code.co_consts if isinstance(each, CodeType)]
     functions = list(vars(module).values())
     functions += [each for value in functions if isinstance(value, type) for each in vars(value).values()]
     codes = (getattr(getattr(function, "__func__", function), "__code__", None) for function in functions)
     return any(
-        _shape(code) not in source.get(code.co_qualname, ())
+        code_text(code) not in source.get(code.co_qualname, ())
         for code in codes
         if isinstance(code, CodeType) and Path(code.co_filename).resolve() == file and not code.co_name.startswith("<")
     )
-
-
-def _shape(code: CodeType) -> tuple[Any, ...]:
-    inner = tuple(_shape(each) if isinstance(each, CodeType) else repr(each) for each in code.co_consts)
-    return code.co_code, code.co_names, inner
 
 
 def _source(name: str) -> Path | None:
@@ -209,15 +204,10 @@ def _found(finder: Any, name: str, place: Any) -> Any:
 
 
 def _is_own(file: str) -> bool:
+    """Whether ``file`` is source of the user's: neither Python's, nor dnnlab's, nor installed."""
     path = Path(file)
-    return (
-        path.suffix == ".py" and not _is_installed(path) and not path.is_relative_to(PACKAGE) and not _is_python(path)
-    )
-
-
-def _is_python(file: Path) -> bool:
-    """Whether ``file`` is of Python's own library."""
-    return file.is_relative_to(Path(sysconfig.get_path("stdlib")))
+    others = (PACKAGE, Path(sysconfig.get_path("stdlib")))
+    return path.suffix == ".py" and not _is_installed(path) and not any(map(path.is_relative_to, others))
 
 
 def _is_installed(file: Path) -> bool:
@@ -236,6 +226,7 @@ def _imported(file: Path, name: str) -> Iterator[tuple[str, bool]]:
 
 
 def _named_in(node: ast.AST, name: str, file: Path) -> Iterator[str]:
+    """The names of the modules that a statement or a call in the module ``name`` imports."""
     package = name if file.name == "__init__.py" else name.rpartition(".")[0]
     if isinstance(node, ast.Import):
         yield from (alias.name for alias in node.names)

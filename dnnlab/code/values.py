@@ -91,7 +91,7 @@ def _opened(part: Any) -> tuple[str, Inner]:
     if isinstance(part, types.FunctionType):
         cells = [cell.cell_contents for cell in part.__closure__ or () if cell != types.CellType()]
         own = [part.__defaults__, part.__kwdefaults__, cells]
-        return f"{_name(part)} {_code(part.__code__)}", [(f"({i})", each) for i, each in enumerate(own)]
+        return f"{_name(part)} {code_text(part.__code__)}", [(f"({i})", each) for i, each in enumerate(own)]
     if isinstance(part, types.MethodType):
         return kind, [(".__func__", part.__func__), (".__self__", part.__self__)]
     if isinstance(part, functools.partial):
@@ -140,9 +140,18 @@ def _graph(part: Any) -> str:
     return part.code if fx and isinstance(part, fx.GraphModule) else ""
 
 
-def _code(code: types.CodeType) -> str:
-    inner = [_code(each) if isinstance(each, types.CodeType) else repr(each) for each in code.co_consts]
-    return hashlib.sha256(repr([code.co_code.hex(), code.co_names, inner]).encode()).hexdigest()
+def code_text(code: types.CodeType) -> str:
+    """What a function computes, whatever it is called and wherever it stands: SHA-256 of its instructions."""
+    inner = [_constant(each) for each in code.co_consts]
+    content = repr([code.co_code.hex(), code.co_names, inner])
+    return hashlib.sha256(content.encode(errors="backslashreplace")).hexdigest()
+
+
+def _constant(value: Any) -> str:
+    if isinstance(value, types.CodeType):
+        return code_text(value)
+    # The order of a set is another in every process.
+    return repr(sorted(map(_constant, value))) if isinstance(value, frozenset) else repr(value)
 
 
 def _name(part: Any) -> str:

@@ -95,6 +95,11 @@ def test_what_else_is_loaded_does_not_count(folder):
 
 
 def test_it_is_the_same_in_another_process_and_from_another_folder(folder, tmp_path_factory):
+    source = (folder / "mine.py").read_text().replace("return nn.Sequential", "made = nn.Sequential")
+    more = "    made.f, made.s = (lambda x: x in {'a', 'b', 'c'}), {'d', 'e', 'f'}\n    return made\n"
+    source = source.replace("other.CLASSES))\n", f"other.CLASSES))\n{more}")
+    assert more in source
+    (folder / "mine.py").write_text(source)
     code = (
         "import sys; sys.path.insert(0, sys.argv[1])\n"
         "from dnnlab.networks import own\nprint(own.digest('mine:net', ''))"
