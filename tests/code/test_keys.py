@@ -175,6 +175,7 @@ def definitions_by_line(module):
     found = {}
     for statement in ast.parse(module.file.read_bytes()).body:
         target = getattr(statement, "target", None) or (getattr(statement, "targets", None) or [None])[0]
+        target = target.elts[0] if isinstance(target, ast.Tuple) else target
         name = getattr(statement, "name", None) or getattr(target, "id", "")
         found |= dict.fromkeys(range(statement.lineno, statement.end_lineno + 1), name)
         for inner in statement.body if isinstance(statement, ast.ClassDef) else ():
