@@ -153,13 +153,14 @@ def is_in(reach, module, name):
 
 
 def constants(module):
-    """The numbers in ``module`` that can decide others: not those of options, nor of what an error says."""
+    """The numbers and texts in ``module`` that can decide numbers: not those of options, nor of what is only said."""
     todo = ast.parse(module.file.read_bytes()).body
     while todo:
         node = todo.pop(0)
-        if isinstance(node, ast.Constant) and type(node.value) in (int, float):
-            yield node
-        elif not isinstance(node, ast.Raise):
+        if isinstance(node, ast.Constant):
+            if type(node.value) in (int, float, str) and node.lineno == node.end_lineno:
+                yield node
+        elif not isinstance(node, ast.Raise | ast.JoinedStr | ast.Expr):
             annotations = ("annotation", "returns")
             todo += [
                 child
@@ -201,7 +202,8 @@ def test_a_constant_that_changes_changes_the_keys_of_those_experiments_that_reac
         reached = [pair for pair in nodes if any((name, pair[1]) in reach.definitions for reach in before.values())]
         node, definition = (reached or nodes)[0]
         line = lines[node.lineno - 1].encode()
-        text = line[: node.col_offset] + f"{node.value + 1}".encode() + line[node.end_col_offset :]
+        other = repr(node.value + ("x" if isinstance(node.value, str) else 1))
+        text = line[: node.col_offset] + other.encode() + line[node.end_col_offset :]
         source = "".join([*lines[: node.lineno - 1], text.decode(), *lines[node.lineno :]])
         mutated = package.with_source(name, source)
         expected = {each for each, reach in before.items() if (name, definition) in reach.definitions}
