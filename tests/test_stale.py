@@ -6,6 +6,7 @@ import pytest
 
 from dnnlab.dead_relu.spec import Spec
 from dnnlab.runner import journal, provenance
+from dnnlab.runner import run as running
 
 DEAD = ("dead-relu", "--width", 4, "--seeds", 3, "--quiet")
 
@@ -132,7 +133,7 @@ def test_data_that_change_while_a_run_goes_on_stop_it_and_are_measured_anew(dnnl
         patch.setattr(journal.Writer, "append", replace)
         done = dnnlab(*command, "--batch-size", 16)
     assert done.code == 1
-    assert "changed while they were measured" in done.err.splitlines()[-1]
+    assert "the data changed while they were measured" in done.err.splitlines()[-1]
     (first,) = runs(tmp_path, "gradient-flow")
     assert (first / "journal.jsonl").read_bytes().count(b"\n") == 1
     assert dnnlab(*command, "--batch-size", 16).code == 0
@@ -161,3 +162,52 @@ def test_a_setting_that_ones_own_network_reads_from_a_file_is_in_the_key(forked,
         assert process.wait() == 0, process.err
         said.append("finished on" in process.err)
     assert said == [False, True, False]
+
+
+COUNTING = """
+from torch import nn
+made, seen = 0, []
+class Net(nn.Module):
+    def __init__(self):
+        super().__init__()
+        global made
+        made += 1
+        self.body = nn.Sequential(nn.Flatten(), nn.Linear(64, 16), nn.ReLU(), nn.Linear(16, 10))
+    def forward(self, x):
+        seen.append(1)
+        return self.body(x)
+"""
+
+
+@pytest.mark.parametrize(
+    "command",
+    [("gradient-flow", "--model", "mine:Net", "--batch-size", "16,32"),
+     ("dead-relu", "--model", "mine:Net", "--batch-size", "16,32", "--steps", 2),
+     ("compress", "--model", "mine:Net", "--method", "prune:0.5@1,prune:0.6@1", "--epochs", 1, "--train-size", 300)],
+    ids=lambda command: command[0],
+)  # fmt: skip
+def test_ones_own_network_may_count_its_calls(command, forked, tmp_path):
+    (tmp_path / "mine.py").write_text(COUNTING)
+    said = []
+    for _ in range(2):
+        process = forked(*command, "--seeds", 2)
+        assert process.wait() == 0, process.err
+        said.append("finished on" in process.err)
+    assert said == [False, True]
+
+
+def test_a_session_that_measures_nothing_is_no_other_machine(dnnlab, monkeypatch, tmp_path):
+    command = ("gradient-flow", "--width", 4, "--depth", 3, "--seeds", 3)
+    with monkeypatch.context() as patch:
+        patch.setattr(running, "write_tables", stopped)
+        assert dnnlab(*command).code == 130
+    machine = provenance.machine
+    monkeypatch.setattr(provenance, "machine", lambda device: machine(device) | {"threads": 64})
+    done = dnnlab(*command)
+    assert done.code == 0
+    (folder,) = runs(tmp_path, "gradient-flow")
+    assert "went on" not in done.err + (folder / "report.html").read_text()
+
+
+def stopped(*arguments):
+    raise KeyboardInterrupt

@@ -110,8 +110,7 @@ class Module:
                 first = alias.name.partition(".")[0]
                 yield alias.asname or first, Target(alias.name if alias.asname else first)
         elif isinstance(node, ast.ImportFrom):
-            base = ".".join(self.package.split(".")[: len(self.package.split(".")) - node.level + 1])
-            place = ".".join(filter(None, [base if node.level else "", node.module or ""]))
+            place = imported_from(node, self.package)
             for alias in node.names:
                 yield alias.asname or alias.name, Target(place, alias.name)
 
@@ -267,6 +266,13 @@ class _Reader:
 
     def _is_ours(self, start: str) -> bool:
         return start.startswith(f"{self.module.name.partition('.')[0]}.")
+
+
+def imported_from(node: ast.ImportFrom, package: str) -> str:
+    """The whole name of the module that a statement in ``package`` imports from."""
+    outer = package.split(".")
+    base = ".".join(outer[: len(outer) - node.level + 1]) if node.level else ""
+    return ".".join(filter(None, [base, node.module or ""]))
 
 
 def _chain(node: ast.AST) -> Chain | None:

@@ -21,6 +21,7 @@ from pathlib import Path
 from types import CodeType, FunctionType, ModuleType
 from typing import Any
 
+from dnnlab.code.definitions import imported_from
 from dnnlab.code.digests import PACKAGE, of, versions
 from dnnlab.code.values import code_text, held, is_data
 from dnnlab.code.values import digest as digest_of
@@ -42,8 +43,7 @@ class Used:
     """What has no file: definitions of a notebook."""
 
     def digest(self) -> str:
-        """SHA-256 of all sources, of the data in the modules, of the versions of the libraries, and of what of dnnlab
-        is reached.
+        """SHA-256 of all sources, of the versions of the libraries, and of what of dnnlab is reached.
 
         Raises:
             OSError: a source is no longer there.
@@ -51,16 +51,21 @@ class Used:
         total = hashlib.sha256()
         for name, file in sorted(self.files.items()):
             total.update(f"{name}\0".encode() + Path(file).read_bytes() + b"\0")
-            module = sys.modules.get("__main__" if name == "." else name)
-            for key, value in sorted(vars(module).items()) if module and name in self.run else ():
-                if not key.startswith("__") and is_data(value):
-                    total.update(f"{key} {digest_of(held(value))}\n".encode())
         for text in sorted(self.texts):
             total.update(f"{text}\0".encode())
         total.update(repr(sorted(versions(self.libraries).items())).encode())
         if self.ours:
             total.update(repr(of(tuple(sorted(self.ours))).identity).encode())
         return total.hexdigest()
+
+    def data(self) -> dict[str, str]:
+        """The plain data in the modules that have run, by module and name."""
+        return {
+            f"{name}:{key}": digest_of(held(value))
+            for name in self.run
+            for key, value in list(vars(sys.modules.get("__main__" if name == "." else name, object)).items())
+            if not key.startswith("__") and is_data(value)
+        }
 
     def changed(self) -> bool:
         """Whether a module that is loaded has functions that its source no longer has."""
@@ -235,9 +240,7 @@ def _named_in(node: ast.AST, name: str, file: Path) -> Iterator[str]:
         if called in ("import_module", "__import__") and isinstance(node.args[0].value, str):
             yield node.args[0].value
     elif isinstance(node, ast.ImportFrom):
-        outer = package.split(".")
-        base = ".".join(outer[: len(outer) - node.level + 1]) if node.level else ""
-        place = ".".join(filter(None, [base, node.module or ""]))
+        place = imported_from(node, package)
         yield place
         yield from (f"{place}.{alias.name}" for alias in node.names)
 

@@ -76,7 +76,6 @@ class Reach:
         self._todo: list[Definition] = []
         self._imported: set[str] = set()
         self._whole: set[str] = set()
-        self._types: list[tuple[Module, Definition, Chain]] = []
         for root in roots:
             self._root(root)
         self._follow()
@@ -132,10 +131,10 @@ class Reach:
                     self._add(method)
 
     def _add(self, definition: Definition) -> None:
-        # One name may be defined twice, as in the branches of an if.
         # A protocol only says what others do.
         if self._is_beyond(definition.module) or any(base[-1] == "Protocol" for base in definition.bases):
             return
+        # One name may be defined twice, as in the branches of an if.
         key = definition.module, definition.name
         known = self.definitions.get(key)
         if known is definition:

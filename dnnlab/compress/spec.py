@@ -309,7 +309,12 @@ class Spec:
         return cells
 
     def content(self) -> Mapping[str, str]:
-        """Digests of the data sets, and of the user's own networks and weights."""
+        """Digests of the data sets, and of the user's own networks and weights: once for all cells, whose checkpoints
+        are known by it."""
+        return self._content
+
+    @functools.cached_property
+    def _content(self) -> Mapping[str, str]:
         from dnnlab.networks.own import digest
 
         found = datasets.digests(self.data)

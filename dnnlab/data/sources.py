@@ -16,6 +16,10 @@ if TYPE_CHECKING:
     from dnnlab.data.dataset import Dataset
 
 
+PREFIX = "data "
+"""How the digests of data sets are called in a run's content."""
+
+
 @dataclass(frozen=True)
 class Source:
     """A data set that is named but not loaded. Hashable and small: it can travel to another process."""
@@ -125,7 +129,7 @@ def digests(names: Iterable[str]) -> dict[str, str]:
     Raises:
         UsageError, DnnlabError: as `source` and `Source.digest`.
     """
-    return {f"data {name}": source(name).digest() for name in names}
+    return {f"{PREFIX}{name}": source(name).digest() for name in names}
 
 
 def notes(names: Iterable[str]) -> list[str]:

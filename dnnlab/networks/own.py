@@ -162,31 +162,31 @@ def code_digest(what: str, make: Callable[[], nn.Module] | None = None) -> str:
     value = getattr(module, name)
     try:
         with watched() as seen:
-            network = _network_digest(make, seen) if make else ""
+            first = _parts(make, seen) if make else held(value)
         uses = used(module, name, sorted({*seen, *_imported_with.get(place, ())}))
+        first |= uses.data()
+        second = (_parts(make, set()) if make else held(value)) | uses.data()
         code = uses.digest()
         before = _known.setdefault(what, (value, code))
         if uses.changed() or (before[0] is value and before[1] != code):
             raise UsageError(f"the code of {what} has changed since this process imported it; start Python again.")
         _known[what] = value, code
-        return hashlib.sha256(f"{code} {digest_of(held(value))} {network}".encode()).hexdigest()
+        # What is not the same twice, such as a count of calls or the time, is no part of what the network is.
+        same = {place: text for place, text in first.items() if second.get(place) == text}
+        return hashlib.sha256(f"{code} {digest_of(held(value))} {digest_of(same)}".encode()).hexdigest()
     except UsageError:
         raise
     except Exception as problem:
         raise UsageError(f"{what} cannot be looked at, to know it again: {in_short(problem)}.") from problem
 
 
-def _network_digest(make: Callable[[], nn.Module], seen: set[str]) -> str:
-    """SHA-256 of all that the network holds which ``make`` gives under a fixed seed, as far as it gives the same
-    again. The modules of its parts are added to ``seen``."""
-    found = []
-    for _ in range(2):
-        with _seeded():
-            network = make()
-        seen.update(str(type(part).__module__) for part in network.modules())
-        found.append(held(network))
-    first, second = found
-    return digest_of({place: text for place, text in first.items() if second.get(place) == text})
+def _parts(make: Callable[[], nn.Module], seen: set[str]) -> dict[str, str]:
+    """All that the network holds which ``make`` gives under a fixed seed. The modules of its parts are added to
+    ``seen``."""
+    with _seeded():
+        network = make()
+    seen.update(str(type(part).__module__) for part in network.modules())
+    return held(network)
 
 
 @contextlib.contextmanager

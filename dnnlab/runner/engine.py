@@ -9,9 +9,10 @@ import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import FIRST_COMPLETED, Executor, Future, wait
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import partial
 
+from dnnlab import data as datasets
 from dnnlab.errors import DnnlabError, in_short
 from dnnlab.runner.device import gpus
 from dnnlab.runner.executors import Pool, end, parse, pool
@@ -33,8 +34,8 @@ class Work:
     spec: Spec
     device: str
     place: Place
-    content: Mapping[str, str] | None = None
-    """Digests of data and models as they were planned; each stack is held to them, where they are given."""
+    data: Mapping[str, str] = field(default_factory=dict)
+    """Digests of the data as they were planned, by `data.digests`; each stack is held to them."""
 
 
 def entries(
@@ -122,12 +123,12 @@ def measure(work: Work, stack: Stack, past: Sequence[Rows], progress: Callable[[
     """The entries of one stack, in this process; what fails, other than by the user's fault, is said in the last.
 
     Raises:
-        DnnlabError: data or models are no longer those that were planned, or what the user asked cannot be measured.
+        DnnlabError: data are no longer those that were planned, or what the user asked cannot be measured.
     """
-    if work.content is not None and dict(work.spec.content()) != work.content:
+    if work.data and datasets.digests(name.removeprefix(datasets.PREFIX) for name in work.data) != work.data:
         raise DnnlabError(
-            "the data or the network changed while they were measured; what was measured before is kept, and the same "
-            "command measures what is there now."
+            "the data changed while they were measured; what was measured before is kept, and the same command "
+            "measures what is there now."
         )
     started = time.perf_counter()
     rows: Rows = {}

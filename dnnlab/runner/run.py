@@ -5,6 +5,7 @@ import os
 from collections import Counter
 from typing import Any
 
+from dnnlab import data as datasets
 from dnnlab.errors import UsageError, counted, no_quitting
 from dnnlab.runner import plan as planning
 from dnnlab.runner import provenance, reopening, store
@@ -57,9 +58,9 @@ def _measured(experiment: Experiment, spec: Spec, how: HowToRun, command: str) -
             say(f"finished on {reopening.ended(record)}: {folder.path} (--fresh measures anew)", how.quiet)
             return reopening.reopen(experiment, folder, changed)
         say(f"{folder.path} was finished, but some of what was measured is lost; that is measured again.", how.quiet)
-    return _measure_into(
-        folder, Work(experiment, spec, device.name, Place(folder.path), plan.content), plan, device, how, command
-    )
+    data = {name: value for name, value in plan.content.items() if name.startswith(datasets.PREFIX)}
+    work = Work(experiment, spec, device.name, Place(folder.path), data)
+    return _measure_into(folder, work, plan, device, how, command)
 
 
 def _measure_into(
@@ -105,7 +106,10 @@ def _measure(
         say(f"{there} of them are there already", how.quiet)
     for damage in journal.damage() if missing else ():
         say(f"line {damage.line} of {journal.path} is damaged ({damage.why}); what it held is measured again")
-    changes = provenance.changes(record["sessions"]) if missing else []
+    if not missing:  # a session that measures nothing adds nothing of its own to the numbers
+        for name in ("versions", "machine"):
+            del record["sessions"][-1][name]
+    changes = provenance.changes(record["sessions"])
     for change in changes:
         say(f"warning: {change}.", how.quiet)
     workers, threads = side_by_side(plan, work.device)
@@ -125,7 +129,7 @@ def _measure(
     record["notes"] = [*record.get("notes", []), *work.spec.notes()]
     for note in record["notes"]:
         say(f"note: {note}.", how.quiet)
-    record["notes"] += provenance.changes(record["sessions"])
+    record["notes"] += changes
     folder.write_provenance(record)
     run = write_tables(work.experiment, work.spec, folder, plan, journal)
     record["sessions"][-1]["finished"] = now()
