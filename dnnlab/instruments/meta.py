@@ -167,7 +167,7 @@ def _cat(tensors: Sequence[Tensor], dim: int = 0) -> Tensor:
     return tensors[0].new_empty(shape)
 
 
-def _mean(x: Tensor, dim: Any = None, keepdim: bool = False) -> Tensor:
+def _reduced(x: Tensor, dim: Any = None, keepdim: bool = False) -> Tensor:
     gone = {d % x.ndim for d in (range(x.ndim) if dim is None else _each(dim, 1))}
     return x.new_empty([1 if d in gone else n for d, n in enumerate(x.shape) if keepdim or d not in gone])
 
@@ -179,7 +179,7 @@ _SHAPES: Mapping[Callable, Callable[..., Any]] = {
     **dict.fromkeys((Tensor.add, Tensor.mul, Tensor.__add__, Tensor.__iadd__, Tensor.__mul__), _broadcast),
     **dict.fromkeys((Tensor.__rmul__, Tensor.__rsub__), _broadcast),
     torch.cat: _cat,
-    Tensor.mean: _mean,
+    **dict.fromkeys((Tensor.mean, Tensor.amax), _reduced),
 }
 
 _LAYERS: Mapping[Callable, Callable[..., tuple[Tensor, int]]] = {

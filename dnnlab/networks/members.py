@@ -80,6 +80,7 @@ FAMILIES: dict[str, Family] = {
         Family("inception_resnet_v2", "InceptionResNetV2", _EVERY | _STEM | {"skip": _RESIDUAL}),
         Family("resnet", "ResNet", _EVERY | {"skip": _RESIDUAL} | _STEM),
         Family("wide_resnet", "WideResNet", _EVERY | {"skip": _RESIDUAL}),
+        Family("resnet9", "ResNet9", _EVERY | {"skip": _RESIDUAL}),
         Family("densenet", "DenseNet", _EVERY | _STEM),
         Family("fc_densenet", "FCDenseNet", _EVERY),
         Family("xception", "Xception", _EVERY | {"skip": _RESIDUAL} | _STEM),
@@ -104,6 +105,7 @@ _NIN = "Lin 2014, arXiv:1312.4400"
 _VGG = "Simonyan & Zisserman 2015, arXiv:1409.1556"
 _RESNET = "He 2016, arXiv:1512.03385"
 _WIDE = "Zagoruyko & Komodakis 2016, arXiv:1605.07146"
+_RESNET9 = "Page 2018, https://myrtle.ai/learn/how-to-train-your-resnet/"
 _RESNEXT = "Xie 2017, arXiv:1611.05431"
 _SE = "Hu 2018, arXiv:1709.01507"
 _GOOGLENET = "Szegedy 2015, arXiv:1409.4842"
@@ -217,6 +219,8 @@ MEMBERS: dict[str, Member] = {
         *(_cifar_resnet(depth, "none", top1) for depth, top1 in _PLAIN_TOP1.items()),
         _wrn(16, 8, 95.73),
         _wrn(28, 10, 96.00),
+        # one run of 24 epochs, in logs.tsv of github.com/davidcpage/cifar10-fast
+        Member("resnet9", "resnet9", {}, _RESNET9, 94.08, input_size=32, classes=10),
         Member("googlenet", "googlenet", {}, _GOOGLENET, 69.78),
         Member("bn_inception", "bn_inception", {}, _BN, 74.61),
         Member("inception_v3", "inception_v3", {}, _INCEPTION_V3, 77.29, input_size=299),
