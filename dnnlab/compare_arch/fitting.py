@@ -16,7 +16,7 @@ from dnnlab.data.dataset import Dataset
 from dnnlab.errors import UsageError
 from dnnlab.instruments.cost import Cost, count
 from dnnlab.networks.heads import freeze_body, head, load_parent
-from dnnlab.networks.named import build
+from dnnlab.networks.named import build, in_catalogue
 from dnnlab.statistics.streams import stream
 from dnnlab.training import budget, networks
 from dnnlab.training.fit import check_batch
@@ -151,6 +151,7 @@ def prepare(model: nn.Module, data: Dataset, cell: Asked, base: int) -> networks
         batch_order(len(data.train), cell.batch_size, stream(base, cell.seed, "batches")),
         networks.Recipe(**{name: getattr(cell, name) for name in names}),
         stream(base, cell.seed, "augmentation"),
+        repeats=in_catalogue(cell.arch),
     )
     with torch.no_grad():
         logits(training.model.eval(), data, data.train[:2])  # a user's network may not fit the data

@@ -5,7 +5,7 @@ from dnnlab.runner.experiment import Question
 _TRAINS_FRESH = frozenset({"cost_only", "weights", "freeze"})
 _WHY = "which trains fresh networks"
 
-EQUAL_BUDGET = Question("dnnlab.compare_arch.equal_budget")
+EQUAL_BUDGET = Question("dnnlab.compare_arch.equal_budget", autocasts=True)
 BLOCKS = Question(
     "dnnlab.compare_arch.blocks",
     "--block",
@@ -18,6 +18,10 @@ SHALLOW_DEEP = Question(
     takes=frozenset({"preset", "seeds", "seed", "budget", "lr", "optimizer", "device"}),
     because="which fixes it",
 )
-SEPARABILITY = Question("dnnlab.compare_arch.separability", "--preset separability", leaves=_TRAINS_FRESH, because=_WHY)
-TRANSFER = Question("dnnlab.compare_arch.transfer", "--preset transfer", leaves=_TRAINS_FRESH, because=_WHY)
+SEPARABILITY = Question(
+    "dnnlab.compare_arch.separability", "--preset separability", leaves=_TRAINS_FRESH, because=_WHY, autocasts=True
+)
+TRANSFER = Question(
+    "dnnlab.compare_arch.transfer", "--preset transfer", leaves=_TRAINS_FRESH, because=_WHY, autocasts=True
+)
 QUESTIONS = (EQUAL_BUDGET, BLOCKS, SHALLOW_DEEP, SEPARABILITY, TRANSFER)

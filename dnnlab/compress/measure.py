@@ -23,6 +23,7 @@ from dnnlab.compress.structure import rebuild
 from dnnlab.data import load
 from dnnlab.instruments.cost import count
 from dnnlab.networks import own
+from dnnlab.networks.named import in_catalogue
 from dnnlab.runner.checkpoints import State, trained
 from dnnlab.runner.journal import Rows
 from dnnlab.runner.place import Place
@@ -205,6 +206,7 @@ class Bench:
             temperature=spec.temperature,
             teaching=spec.teaching,
             student=lambda: self.fresh(networks.student_name(spec, self.cell.arch), "student").to(self.device),
+            repeats=all(in_catalogue(name) for name in (self.cell.arch, spec.student) if name),
         )
 
     # Rows

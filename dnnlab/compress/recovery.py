@@ -39,6 +39,8 @@ class Workshop:
     """Share of the teacher in the loss."""
     student: Callable[[], nn.Module]
     """Makes the fresh network that distillation trains."""
+    repeats: bool = False
+    """All networks do the same at every step."""
 
     def length(self, epochs: float | None) -> float:
         """Epochs of a training that is to take ``epochs``, or does not say."""
@@ -62,9 +64,8 @@ class Workshop:
 
         ``purpose`` names the random streams, so that two trainings never see the same order of batches by accident.
         """
-        training = _Taught(model, self, purpose, self.teacher if taught else None, hints, rate)
-        if wrap is not None:
-            training.optimiser = wrap(training.optimiser)
+        repeats = self.repeats and before is None and not hints
+        training = _Taught(model, self, purpose, self.teacher if taught else None, hints, rate, wrap, repeats)
         steps = round(self.length(epochs) * (len(self.data.train) // self.batch_size))
         for step in range(steps):
             if before is not None:
@@ -78,7 +79,15 @@ class _Taught(networks.NetworkTraining):
     """Training with a teacher beside the labels: KL·T² and cross-entropy (Hinton 2015)."""
 
     def __init__(
-        self, model: nn.Module, shop: Workshop, purpose: str, teacher: nn.Module | None, hints: bool, rate: float
+        self,
+        model: nn.Module,
+        shop: Workshop,
+        purpose: str,
+        teacher: nn.Module | None,
+        hints: bool,
+        rate: float,
+        wrap: Callable[[Any], Any] | None,
+        repeats: bool,
     ) -> None:
         recipe = networks.Recipe(**{**vars(shop.recipe), "lr": shop.recipe.lr * rate})
         super().__init__(
@@ -87,6 +96,8 @@ class _Taught(networks.NetworkTraining):
             batch_order(len(shop.data.train), shop.batch_size, stream(shop.base, shop.seed, f"batches {purpose}")),
             recipe,
             stream(shop.base, shop.seed, f"augmentation {purpose}"),
+            wrap,
+            repeats,
         )
         torch.manual_seed(int(stream(shop.base, shop.seed, f"dropout {purpose}").integers(2**63)))
         self.teacher = teacher.eval() if teacher is not None else None

@@ -58,7 +58,7 @@ def _check_target(text: str) -> None:
         raise UsageError(f"--target {text!r} does not read; write a ratio such as 10x.")
 
 
-QUESTIONS = (Question("dnnlab.compress"),)
+QUESTIONS = (Question("dnnlab.compress", autocasts=True),)
 
 
 @dataclass(frozen=True)

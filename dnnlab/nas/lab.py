@@ -257,7 +257,16 @@ class Lab:
         steps = max(1, round(bucket[0].epochs * (len(self.data.train) // self.spec.batch_size)))
         orders = [self._batches(t.tag) for t in bucket]
         noises = [stream(self.spec.seed, self.seed, f"augmentation {t.tag}") for t in bucket]
-        train(models, self._stacked(bucket), self.data, orders, self.recipe, noises, steps)
+        train(
+            models,
+            self._stacked(bucket),
+            self.data,
+            orders,
+            self.recipe,
+            noises,
+            steps,
+            self.spec.space in spaces.SPACES,
+        )
 
     def _batches(self, tag: str) -> Any:
         rng = stream(self.spec.seed, self.seed, f"batches {tag}")

@@ -2,8 +2,8 @@
 
 from dnnlab.runner.experiment import Question
 
-SEARCH = Question("dnnlab.nas.search")
-OBJECTIVES = Question("dnnlab.nas.objectives", "--objectives", like=SEARCH.package)
+SEARCH = Question("dnnlab.nas.search", autocasts=True)
+OBJECTIVES = Question("dnnlab.nas.objectives", "--objectives", like=SEARCH.package, autocasts=True)
 TABLE = Question(
     "dnnlab.nas.tables",
     "--table",
@@ -19,5 +19,6 @@ PROXIES = Question(
         | {"weight_decay", "augment", "train_size"}
     ),
     because="which draws architectures at random and trains them",
+    autocasts=True,
 )
 QUESTIONS = (SEARCH, OBJECTIVES, TABLE, PROXIES)

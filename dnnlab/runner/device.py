@@ -5,7 +5,10 @@ import importlib.metadata
 import os
 import platform
 import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
+from typing import Any
 
 from dnnlab import memory
 from dnnlab.errors import UsageError
@@ -62,6 +65,54 @@ def describe(device: str) -> str:
     return f"cpu, {torch.backends.cpu.get_cpu_capability()}, {threads} thread{'s' if threads > 1 else ''}"
 
 
+@contextmanager
+def settled(device: str) -> Iterator[None]:
+    """Have PyTorch compute on ``device`` in the precision that its tensors are of, and give the same bits twice.
+
+    On CUDA it would round the factors of float32 convolutions to TF32, and take the quickest algorithm, which may add
+    up in any order. Of an operation that has no other algorithm there, PyTorch warns.
+    """
+    if device != "cuda":
+        yield
+        return
+    import torch
+
+    os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")  # read when CUDA starts
+    wanted = [
+        (torch.backends.cudnn, "deterministic", True),
+        (torch.backends.cudnn, "benchmark", False),
+        (torch.utils.deterministic, "fill_uninitialized_memory", False),
+        *((owner, name, full) for owner, name, full, _ in _float32_products()),
+    ]
+    before = [(owner, name, getattr(owner, name)) for owner, name, _ in wanted]
+    mode, warns = torch.are_deterministic_algorithms_enabled(), torch.is_deterministic_algorithms_warn_only_enabled()
+    try:
+        torch.use_deterministic_algorithms(True, warn_only=True)
+        for owner, name, value in wanted:
+            setattr(owner, name, value)
+        yield
+    finally:
+        torch.use_deterministic_algorithms(mode, warn_only=warns)
+        for owner, name, value in before:
+            setattr(owner, name, value)
+
+
+def takes_tf32() -> bool:
+    """Whether products of float32 may be taken in TF32 on CUDA, as PyTorch is set now."""
+    return any(getattr(owner, name) == reduced for owner, name, _, reduced in _float32_products())
+
+
+def _float32_products() -> list[tuple[Any, str, object, object]]:
+    """What decides it: an owner and its attribute, with the value that says float32 and the one that says TF32."""
+    import torch
+
+    matmul: Any = torch.backends.cuda.matmul
+    cudnn: Any = torch.backends.cudnn
+    if hasattr(matmul, "fp32_precision"):
+        return [(owner, "fp32_precision", "ieee", "tf32") for owner in (matmul, cudnn.conv, cudnn.rnn)]
+    return [(owner, "allow_tf32", False, True) for owner in (matmul, cudnn)]
+
+
 _M_TRIM_THRESHOLD, _M_MMAP_THRESHOLD = -1, -3  # of <malloc.h>
 
 
@@ -82,7 +133,8 @@ def free_memory(device: str) -> int:
     import torch
 
     if device == "cuda":
-        return int(torch.cuda.mem_get_info()[0])
+        kept = torch.cuda.memory_reserved() - torch.cuda.memory_allocated()  # by this process, for its next tensors
+        return int(torch.cuda.mem_get_info()[0]) + kept
     if device == "mps":
         return int(torch.mps.recommended_max_memory() - torch.mps.current_allocated_memory())
     return memory.available()

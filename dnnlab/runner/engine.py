@@ -14,7 +14,7 @@ from functools import partial
 
 from dnnlab import data as datasets
 from dnnlab.errors import DnnlabError, in_short
-from dnnlab.runner.device import gpus
+from dnnlab.runner.device import gpus, settled
 from dnnlab.runner.executors import Pool, end, parse, pool
 from dnnlab.runner.experiment import Cell, Experiment, Spec
 from dnnlab.runner.journal import Entry, Rows
@@ -57,7 +57,7 @@ def entries(
     """
     name, argument = parse(engine)
     _, threads = side_by_side(plan, work.device)
-    handed_out = [stack for stack in missing if _handed_out(name, stack, plan, work.device)]
+    handed_out = [stack for stack in missing if _handed_out(name, argument, stack, plan, work.device)]
     for stack in missing:
         if stack not in handed_out:
             reporter = partial(_report, progress, len(stack.cells))
@@ -68,16 +68,17 @@ def entries(
         yield from _elsewhere(work, handed_out, past, threads, pool(name, argument, work.device))
 
 
-def _handed_out(engine: str, stack: Stack, plan: Plan, device: str) -> bool:
+def _handed_out(engine: str, argument: str, stack: Stack, plan: Plan, device: str) -> bool:
     """Whether another worker than this process measures ``stack``. What wants all threads of the machine stays here,
-    but on a cluster, where there are other machines."""
+    but on a cluster, where there are other machines; and what wants a GPU, unless there are several, or several
+    processes are asked for to share it."""
     match engine:
         case "inline":
             return False
         case "auto":
             return _beside(stack.cells[0], device) and side_by_side(plan, device)[0] > 1
         case "processes":
-            return _beside(stack.cells[0], device)
+            return _beside(stack.cells[0], device) or (device == "cuda" and int(argument or 1) > 1)
     return True
 
 
@@ -135,12 +136,13 @@ def measure(work: Work, stack: Stack, past: Sequence[Rows], progress: Callable[[
     error, parts = "", len(past)
     try:
         room = work.spec.question.measure
-        if hasattr(room, "steps"):
-            for part in room.steps(stack.cells, work.spec, work.device, work.place, past):
-                yield Entry(stack.part(parts), part, time.perf_counter() - started)
-                started, parts = time.perf_counter(), parts + 1
-        else:
-            rows = _as_fits(work, stack.cells, progress)
+        with settled(work.device):
+            if hasattr(room, "steps"):
+                for part in room.steps(stack.cells, work.spec, work.device, work.place, past):
+                    yield Entry(stack.part(parts), part, time.perf_counter() - started)
+                    started, parts = time.perf_counter(), parts + 1
+            else:
+                rows = _as_fits(work, stack.cells, progress)
     except DnnlabError:
         raise  # the user's to mend, and the same for every stack
     except (Exception, SystemExit) as problem:

@@ -102,11 +102,12 @@ def _processes(count: int, device: str) -> Pool:
     import joblib
     from joblib.externals.loky import ProcessPoolExecutor
 
-    free = gpus() if device == "cuda" else []
+    here = gpus() if device == "cuda" else []
+    free = [here[number % len(here)] for number in range(max(count, len(here)))] if here else []
     most = len(free)
 
     class Process(ProcessPoolExecutor):  # type: ignore[misc] # loky has no types
-        """One process; on CUDA it sees one GPU, which no other has."""
+        """One process; on CUDA it sees one GPU, which others have only where more are asked for than there are."""
 
         def __init__(self, threads: int) -> None:
             self.gpu = [free.pop(0)] if free else []

@@ -166,6 +166,8 @@ class Question:
     """Why no others do: ``whose blocks and sizes are fixed``."""
     like: str = ""
     """The package whose modules it takes where it has none of its own."""
+    autocasts: bool = False
+    """On CUDA it trains in mixed precision: products are taken in bfloat16. Never where theory is compared with."""
 
     def module_name(self, name: str) -> str:
         """Where its module ``name`` lies."""

@@ -30,19 +30,23 @@ def versions() -> dict[str, str]:
     }
 
 
-def machine(device: str) -> dict[str, Any]:
-    """The machine and how torch uses it."""
+def machine(device: str, autocasts: bool = False) -> dict[str, Any]:
+    """The machine and how torch uses it; ``autocasts`` where networks are trained in mixed precision on CUDA."""
     import torch
 
-    from dnnlab.runner.device import describe
+    from dnnlab.runner.device import describe, settled, takes_tf32
+
+    precision = str(torch.get_default_dtype()).removeprefix("torch.")
+    with settled(device):
+        tf32 = device == "cuda" and takes_tf32()
 
     return {
         "platform": platform.platform(),
         "device": describe(device),
         "threads": torch.get_num_threads(),
         "cpu_capability": torch.backends.cpu.get_cpu_capability(),
-        "precision": str(torch.get_default_dtype()).removeprefix("torch."),
-        "tf32": bool(torch.backends.cuda.matmul.allow_tf32),
+        "precision": f"{precision}, products in bfloat16" if autocasts and device == "cuda" else precision,
+        "tf32": tf32,
     }
 
 

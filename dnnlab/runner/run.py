@@ -141,7 +141,8 @@ def _measure(
 def _begin(record: dict[str, Any], work: Work, plan: planning.Plan, command: str) -> dict[str, Any]:
     """The provenance of a run that now begins or goes on; versions and machine are those of its first session, and each
     session has its own."""
-    here = {"versions": {**provenance.versions(), **plan.versions}, "machine": provenance.machine(work.device)}
+    machine = provenance.machine(work.device, work.spec.question.autocasts)
+    here = {"versions": {**provenance.versions(), **plan.versions}, "machine": machine}
     first = {name: record.get(name) or value for name, value in here.items()}
     sessions = record.get("sessions", [])
     if sessions and "versions" not in sessions[0]:  # as earlier versions of dnnlab wrote them

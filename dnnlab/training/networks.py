@@ -1,10 +1,12 @@
 """The training loop of convolutional and other networks of their own: one model, all data on the device."""
 
 import copy
+import functools
 import math
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import torch
@@ -13,8 +15,9 @@ from torch.nn import functional as F
 
 from dnnlab.data.dataset import Dataset
 from dnnlab.networks.blocks import WithAux
-from dnnlab.training.augmentation import augmentation
-from dnnlab.training.plain import make_optimiser, outputs
+from dnnlab.training.augmentation import Augmentation, augmentation
+from dnnlab.training.plain import make_optimiser, outputs, recordable, set_rate
+from dnnlab.training.recorded import Ahead, Recorded
 
 
 @dataclass(frozen=True)
@@ -51,7 +54,8 @@ class NetworkTraining:
     """Trains ``model`` on ``data``, batch after batch of ``order``; images are changed by draws from ``noise``.
 
     Images and convolutions are channels-last, which both oneDNN and cuDNN are quicker with; on CUDA products are
-    taken in bfloat16.
+    taken in bfloat16, and the steps of a network that ``repeats``, doing the same whatever it sees and however often,
+    are recorded. ``wrap`` puts an optimiser around the optimiser.
     """
 
     def __init__(
@@ -61,22 +65,30 @@ class NetworkTraining:
         order: Iterator[np.ndarray],
         recipe: Recipe,
         noise: np.random.Generator,
+        wrap: Callable[[Any], Any] | None = None,
+        repeats: bool = False,
     ) -> None:
-        self.model, self.data, self.order, self.recipe, self.noise = model, data, order, recipe, noise
+        self.model, self.data, self.recipe = model, data, recipe
         self.model.to(data.x.device).to(memory_format=torch.channels_last)  # type: ignore[call-overload]
         trained = [p for p in model.parameters() if p.requires_grad]
-        self.optimiser = make_optimiser(recipe.optimizer, trained, recipe.lr, recipe.weight_decay)
+        optimiser: Any = make_optimiser(recipe.optimizer, trained, recipe.lr, recipe.weight_decay)
+        self.optimiser = optimiser if wrap is None else wrap(optimiser)
         self.change = augmentation(recipe.augment) if data.x.ndim == 4 else None
         self.average = copy.deepcopy(model).eval() if recipe.ema else None
+        self.draws = Ahead(functools.partial(draw, order, self.change, noise, data.shape), data.x.device)
+        self.recorded = Recorded(data.x.device, repeats and recordable(self.optimiser))
 
     def step(self, done: float) -> Tensor:
         """One step, when the share ``done`` of the budget is spent; the loss, still on the device."""
-        for group in self.optimiser.param_groups:
-            group["lr"] = self.recipe.lr * rate(self.recipe.schedule, done)
-        index = self.data.train[torch.from_numpy(next(self.order)).to(self.data.train.device)]
+        set_rate(self.optimiser, self.recipe.lr * rate(self.recipe.schedule, done))
+        (loss,) = self.recorded(self._take, self.draws())
+        return loss
+
+    def _take(self, drawn: Tensor) -> tuple[Tensor]:
+        index = self.data.train[drawn[:, 0]]
         x = self.data.x[index]
         if self.change is not None:
-            x = self.change(x, self.noise)
+            x = self.change.changed(x, drawn[:, 1:])
         x, y = laid_out(self.data.standardised(x)), self.data.y[index]
         self.model.train()
         self.optimiser.zero_grad(set_to_none=True)
@@ -86,7 +98,7 @@ class NetworkTraining:
         self.optimiser.step()
         if self.average is not None:
             self._update_average()
-        return loss.detach()
+        return (loss.detach(),)
 
     def loss(self, x: Tensor, y: Tensor) -> Tensor:
         """What is minimised, of one batch."""
@@ -95,17 +107,26 @@ class NetworkTraining:
     @torch.no_grad()
     def _update_average(self) -> None:
         assert self.average is not None
-        new, kept = self.model.state_dict(), self.average.state_dict()
-        for name, value in kept.items():
-            if value.is_floating_point():
-                value.lerp_(new[name], 1 - self.recipe.ema)
-            else:
-                value.copy_(new[name])
+        kept, new = list(self.average.state_dict().values()), list(self.model.state_dict().values())
+        floats = [i for i, value in enumerate(kept) if value.is_floating_point()]
+        torch._foreach_lerp_([kept[i] for i in floats], [new[i] for i in floats], 1 - self.recipe.ema)
+        for i in set(range(len(kept))) - set(floats):
+            kept[i].copy_(new[i])
 
     @property
     def evaluated(self) -> nn.Module:
         """The network that is judged: the trained one, or the average of its weights."""
         return self.average or self.model
+
+
+def draw(
+    order: Iterator[np.ndarray], change: Augmentation | None, noise: np.random.Generator, shape: tuple[int, ...]
+) -> np.ndarray:
+    """What is random of one step, int64 ``[example, 1 or 4]``: the position, and how its image is changed."""
+    positions = next(order)
+    if change is None:
+        return positions[:, None]
+    return np.column_stack([positions, change.drawn(noise, len(positions), shape[1:])])
 
 
 def objective(model: nn.Module, x: Tensor, y: Tensor, label_smoothing: float) -> Tensor:
@@ -132,12 +153,12 @@ def mixed(x: Tensor) -> torch.autocast:
 def accuracy(model: nn.Module, data: Dataset, index: Tensor, batch_size: int = 256) -> float:
     """Share of the examples ``index`` that ``model`` gets right, in evaluation mode."""
     model.eval()
-    right = 0
+    right = torch.zeros((), dtype=torch.int64, device=data.x.device)
     for part in index.split(batch_size):
         x = laid_out(data.inputs(part))
         with mixed(x):
-            right += int((outputs(model(x)).argmax(-1) == data.y[part]).sum())
-    return right / max(1, len(index))
+            right += (outputs(model(x)).argmax(-1) == data.y[part]).sum()
+    return int(right) / max(1, len(index))
 
 
 def run(
@@ -158,11 +179,12 @@ def run(
     while done < 1:
         started = time.perf_counter()
         losses.append(training.step(done))
-        if steps is None:
+        step += 1
+        share = math.inf if steps is None else step / steps
+        if share * looks >= taken + 1:
             losses[-1].item()  # a device that runs behind would be ahead of the clock
         spent += time.perf_counter() - started
-        step += 1
-        done = min(1.0, spent / seconds if steps is None else step / steps)
+        done = min(1.0, spent / seconds if steps is None else share)
         if done * looks >= taken + 1:
             look(step, spent, float(torch.stack(losses).double().mean()))
             losses, taken = [], math.floor(done * looks)

@@ -3,25 +3,41 @@
 Importing this module does not import torch, so that the command line can list the names.
 """
 
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from torch import Tensor
 
 
-@dataclass
 class Slot:
-    """One parameter's state: the step count and what the rule remembers of earlier gradients."""
+    """What the rule remembers of one parameter's earlier gradients."""
 
-    steps: int = 0
-    memory: "dict[str, Tensor]" = field(default_factory=dict)
+    def __init__(self, steps: "Steps") -> None:
+        self.steps, self.memory = steps, dict[str, "Tensor"]()
 
     def remembered(self, name: str, like: "Tensor") -> "Tensor":
         if name not in self.memory:
             self.memory[name] = like.new_zeros(like.shape)
         return self.memory[name]
+
+
+class Steps:
+    """The count of steps, on the device as all that a recorded step changes."""
+
+    def __init__(self, like: "Tensor") -> None:
+        self.count = like.new_zeros(()).double()
+        self._seen: dict[float, Tensor] = {}
+
+    def advance(self) -> None:
+        self.count.add_(1)
+        self._seen.clear()
+
+    def seen(self, decay: float) -> "Tensor":
+        """1 - decay^steps: what an average that started from nothing has seen so far, as a share."""
+        if decay not in self._seen:
+            self._seen[decay] = 1 - decay**self.count
+        return self._seen[decay]
 
 
 # Each rule gives the update that is multiplied by the learning rate and taken away, from a gradient and its slot.
@@ -38,8 +54,8 @@ def _momentum(grad: "Tensor", slot: Slot) -> "Tensor":
 def _adam(grad: "Tensor", slot: Slot) -> "Tensor":
     mean = slot.remembered("mean", grad).lerp_(grad, 1 - 0.9)
     square = slot.remembered("square", grad).mul_(0.999).addcmul_(grad, grad, value=1 - 0.999)
-    root = (square / (1 - 0.999**slot.steps)).sqrt_().add_(1e-8)
-    return (mean / (1 - 0.9**slot.steps)).div_(root)
+    root = (square / slot.steps.seen(0.999)).sqrt_().add_(1e-8)
+    return (mean / slot.steps.seen(0.9)).div_(root)
 
 
 def _rmsprop(grad: "Tensor", slot: Slot) -> "Tensor":
@@ -64,29 +80,83 @@ OPTIMISERS = tuple(_RULES)
 """With the hyperparameters of torch.optim; ``momentum`` is SGD with momentum 0.9."""
 
 
+class _One:
+    """One parameter, updated by itself: on a CPU its numbers are still in the cache."""
+
+    def __init__(self, name: str, parameter: "Tensor") -> None:
+        self.name, self.values = name, parameter.detach()
+
+    def gathered(self, grads: "Mapping[str, Tensor]") -> "Tensor":
+        return grads[self.name]
+
+    def parts(self, piece: "Tensor") -> "dict[str, Tensor]":
+        return {self.name: piece}
+
+
+_ALIGNED = 4
+"""Each parameter begins at a multiple of so many numbers, where products of matrices are quickest."""
+
+
+class _All:
+    """All parameters in one tensor ``[member, number]``, whose parts they become: a GPU is as quick with one large
+    operation as with one of the hundreds of small ones that it stands for."""
+
+    def __init__(self, parameters: "Mapping[str, Tensor]") -> None:
+        self.places: dict[str, tuple[int, int, tuple[int, ...]]] = {}
+        end = 0
+        for name, parameter in parameters.items():
+            self.places[name] = end, parameter[0].numel(), tuple(parameter.shape)
+            end += parameter[0].numel() + -parameter[0].numel() % _ALIGNED
+        first = next(iter(parameters.values())).detach()
+        self.values, self._nothing = first.new_zeros(len(first), end), first.new_zeros(len(first), _ALIGNED)
+        for name, part in self.parts(self.values).items():
+            part.copy_(parameters[name].detach())
+            parameters[name].data = part
+
+    def gathered(self, grads: "Mapping[str, Tensor]") -> "Tensor":
+        import torch
+
+        columns = []
+        for name, (_, size, _) in self.places.items():
+            columns += [grads[name].flatten(1), self._nothing[:, : -size % _ALIGNED]]
+        return torch.cat(columns, dim=1)
+
+    def parts(self, piece: "Tensor") -> "dict[str, Tensor]":
+        return {name: piece[:, start : start + size].view(shape) for name, (start, size, shape) in self.places.items()}
+
+
 class StackedOptimiser:
     """Updates ``parameters [member, …]`` in place, each member by its own ``lr`` and ``weight_decay [member]``."""
 
     def __init__(self, name: str, parameters: "Mapping[str, Tensor]", lr: "Tensor", weight_decay: "Tensor") -> None:
         self.rule, self.decoupled = _RULES[name], name == "adamw"
-        self.parameters, self.lr, self.weight_decay = parameters, lr, weight_decay
-        self.slots = {name: Slot() for name in parameters}
+        self.lr, self.weight_decay, self.decays = lr, weight_decay, bool(weight_decay.any())
+        self.pieces: Sequence[_One | _All] = (
+            [_All(parameters)] if lr.is_cuda else [_One(name, parameter) for name, parameter in parameters.items()]
+        )
+        self.steps = Steps(lr)
+        self.slots = [Slot(self.steps) for _ in self.pieces]
 
-    def step(self, grads: "Mapping[str, Tensor]") -> "dict[str, Tensor]":
-        """One update; gives what was taken away from each parameter.
+    def gathered(self, grads: "Mapping[str, Tensor]") -> "list[Tensor]":
+        """The gradients ``[member, …]`` in the pieces that are updated at once."""
+        return [piece.gathered(grads) for piece in self.pieces]
+
+    def step(self, gathered: "Sequence[Tensor]") -> "dict[str, Tensor]":
+        """One update by `gathered` gradients; gives what was taken away from each parameter.
 
         AdamW decays the weights apart (Loshchilov 2019), the others through the gradient.
         """
-        decays, updates = bool(self.weight_decay.any()), {}
-        for name, parameter in self.parameters.items():
-            values, slot = parameter.detach(), self.slots[name]
+        updates: dict[str, Tensor] = {}
+        self.steps.advance()
+        for piece, slot, grad in zip(self.pieces, self.slots, gathered, strict=True):
+            values = piece.values
             each = (-1, *[1] * (values.ndim - 1))
             lr, decay = self.lr.view(each), self.weight_decay.view(each)
-            grad, slot.steps = grads[name], slot.steps + 1
-            if decays and self.decoupled:
+            if self.decays and self.decoupled:
                 values.mul_(1 - lr * decay)
-            elif decays:
+            elif self.decays:
                 grad = grad + decay * values
-            updates[name] = lr * self.rule(grad, slot)
-            values.sub_(updates[name])
+            update = lr * self.rule(grad, slot)
+            values.sub_(update)
+            updates |= piece.parts(update)
         return updates

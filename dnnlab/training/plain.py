@@ -1,5 +1,6 @@
 """The training loop of any ``nn.Module``, with PyTorch's own optimisers."""
 
+import functools
 import math
 from collections.abc import Callable, Iterable, Iterator
 from typing import Any
@@ -12,21 +13,42 @@ from torch.nn import functional as F
 from dnnlab.data.dataset import Dataset
 from dnnlab.errors import UsageError, first_line
 
-_OPTIMISERS: dict[str, Callable[..., torch.optim.Optimizer]] = {
-    "sgd": torch.optim.SGD,
-    "momentum": lambda parameters, **options: torch.optim.SGD(parameters, momentum=0.9, **options),
-    "adam": torch.optim.Adam,
-    "adamw": torch.optim.AdamW,
-    "rmsprop": torch.optim.RMSprop,
-    "adagrad": torch.optim.Adagrad,
+_OPTIMISERS: dict[str, tuple[Callable[..., torch.optim.Optimizer], dict[str, Any] | None]] = {
+    "sgd": (torch.optim.SGD, {"fused": True}),
+    "momentum": (functools.partial(torch.optim.SGD, momentum=0.9), {"fused": True}),
+    "adam": (torch.optim.Adam, {"fused": True, "capturable": True}),
+    "adamw": (torch.optim.AdamW, {"fused": True, "capturable": True}),
+    "rmsprop": (torch.optim.RMSprop, {"capturable": True}),
+    "adagrad": (torch.optim.Adagrad, None),
 }
+"""Each with what makes it one program on CUDA, whose step can be recorded; Adagrad counts its steps on the host."""
 
 
 def make_optimiser(
     name: str, parameters: Iterable[nn.Parameter], lr: float, weight_decay: float
 ) -> torch.optim.Optimizer:
     """PyTorch's optimiser of that name, as `training.optimisers` has it for stacks."""
-    return _OPTIMISERS[name](parameters, lr=lr, weight_decay=weight_decay)
+    optimiser, on_cuda = _OPTIMISERS[name]
+    trained = list(parameters)
+    if on_cuda is None or not trained or not all(p.is_cuda for p in trained):
+        return optimiser(trained, lr=lr, weight_decay=weight_decay)
+    rate = torch.tensor(lr, dtype=torch.float32, device=trained[0].device)
+    return optimiser(trained, lr=rate, weight_decay=weight_decay, **on_cuda)
+
+
+def recordable(optimiser: Any) -> bool:
+    """Whether all that a step of ``optimiser`` changes lies on the device, and stays where it is."""
+    own = getattr(optimiser, "repeats", isinstance(optimiser, torch.optim.Optimizer))
+    return own and all(isinstance(group["lr"], Tensor) for group in optimiser.param_groups)
+
+
+def set_rate(optimiser: Any, rate: float) -> None:
+    """Have ``optimiser`` take its next steps with this learning rate."""
+    for group in optimiser.param_groups:
+        if isinstance(group["lr"], Tensor):
+            group["lr"].fill_(rate)
+        else:
+            group["lr"] = rate
 
 
 def outputs(out: Any) -> Any:

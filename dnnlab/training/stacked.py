@@ -1,5 +1,6 @@
 """The training loop of a stack: every member on its own batches, all in one program."""
 
+import math
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
@@ -10,6 +11,7 @@ from torch import Tensor
 from dnnlab.data.dataset import Dataset
 from dnnlab.networks.stacked import Batch, StackedMLP, losses
 from dnnlab.training.optimisers import StackedOptimiser
+from dnnlab.training.recorded import Ahead, Recorded, sent
 
 
 @dataclass(frozen=True)
@@ -62,34 +64,44 @@ class StackedTraining:
         orders: Sequence[Iterator[np.ndarray]],
         noise: Sequence[np.random.Generator],
     ) -> None:
-        self.stack, self.data, self.orders, self.noise = stack, data, orders, noise
+        self.stack, self.data, self.noise = stack, data, noise
         like = stack.parameters["weight.1"]
 
         def member_values(values: Sequence[float]) -> Tensor:
             return torch.tensor(values, dtype=like.dtype, device=like.device)
 
+        self.positions = Ahead(lambda: np.stack([next(order) for order in orders]), like.device)
+        self.clips = any(map(math.isfinite, recipe.clip))
         self.clip, self.dropout = member_values(recipe.clip), recipe.dropout
         self.optimiser = StackedOptimiser(
             recipe.optimiser, stack.parameters, member_values(recipe.lr), member_values(recipe.weight_decay)
         )
+        self.recorded = Recorded(like.device)
         self.updates: dict[str, Tensor] = {}
         """What the last step took away from each parameter of the stack."""
 
     def step(self) -> Step:
         """One step of every member."""
-        batch = gather(self.data, [next(order) for order in self.orders])
-        logits = self.stack.forward(batch.x, training=True, dropout=self.masks(batch.y.shape[1]))
+        positions = self.positions()
+        return Step(*self.recorded(self._take, positions, *self.masks(positions.shape[1])))
+
+    def _take(self, positions: Tensor, *masks: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+        batch = examples(self.data, self.data.train[positions])
+        logits = self.stack.forward(batch.x, training=True, dropout=masks)
         loss = losses(logits, batch.y)
         names, parameters = zip(*self.stack.parameters.items(), strict=True)
         grads = dict(zip(names, torch.autograd.grad(loss.sum(), parameters), strict=True))
-        norms = torch.stack([torch.linalg.vector_norm(g, dim=(1, 2)) for g in grads.values()])
-        norm = torch.linalg.vector_norm(norms, dim=0)
-        # As torch.nn.utils.clip_grad_norm_: all layers by the one factor, so that no ratio between them changes.
-        factor = (self.clip / (norm + 1e-6)).clamp(max=1.0)
-        if bool((factor < 1).any()):
-            grads = {name: grad * factor.view(-1, 1, 1) for name, grad in grads.items()}
-        self.updates = self.optimiser.step(grads)
-        return Step(loss.detach(), norm, norm * factor)
+        pieces = self.optimiser.gathered(grads)
+        norms = torch.stack([torch.linalg.vector_norm(piece, dim=tuple(range(1, piece.ndim))) for piece in pieces])
+        norm = clipped = torch.linalg.vector_norm(norms, dim=0)
+        if self.clips:
+            # As torch.nn.utils.clip_grad_norm_: all layers by the one factor, so that no ratio between them changes.
+            factor = self.clip / (norm + 1e-6)
+            factor = torch.where(factor < 1, factor, 1.0)
+            pieces = [piece * factor.view(-1, *[1] * (piece.ndim - 1)) for piece in pieces]
+            clipped = norm * factor
+        self.updates = self.optimiser.step(pieces)
+        return loss.detach(), norm, clipped
 
     def masks(self, batch_size: int) -> list[Tensor]:
         """A dropout mask ``[member, batch, width]`` a hidden layer, scaled by 1/(1 - p); none without dropout."""
@@ -100,7 +112,7 @@ class StackedTraining:
             (rng.random((shape.depth, batch_size, shape.width), dtype=np.float32) >= p) / (1 - p)
             for rng, p in zip(self.noise, self.dropout, strict=True)
         ]
-        return list(torch.from_numpy(np.stack(drawn, axis=1)).to(like.device, like.dtype))
+        return list(sent(np.stack(drawn, axis=1), like.device).to(like.dtype))
 
 
 @torch.no_grad()

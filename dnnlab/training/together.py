@@ -3,7 +3,6 @@
 from collections.abc import Callable, Iterator, Sequence
 
 import numpy as np
-import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
@@ -11,7 +10,8 @@ from dnnlab.data.dataset import Dataset
 from dnnlab.networks.spaces.stack import Stack
 from dnnlab.training import networks
 from dnnlab.training.augmentation import augmentation
-from dnnlab.training.plain import make_optimiser
+from dnnlab.training.plain import make_optimiser, recordable, set_rate
+from dnnlab.training.recorded import Ahead, Recorded
 
 
 def train(
@@ -22,20 +22,22 @@ def train(
     recipe: networks.Recipe,
     noises: Sequence[np.random.Generator],
     steps: int,
+    repeats: bool = False,
 ) -> None:
     """Train every one of ``models`` for ``steps`` steps, in place; each has an ``order`` of batches of its own.
 
-    ``stacked`` makes one program of two or more; without it they are trained one after another.
+    ``stacked`` makes one program of two or more; without it they are trained one after another. ``repeats`` as of
+    `networks.NetworkTraining`.
     """
     if stacked is None or len(models) < 2:
         for model, order, noise in zip(models, orders, noises, strict=True):
-            training = networks.NetworkTraining(model, data, order, recipe, noise)
+            training = networks.NetworkTraining(model, data, order, recipe, noise, repeats=repeats)
             networks.run(training, steps, 0.0, 1, lambda step, seconds, loss: None, lambda done: None)
         return
     for model in models:
         model.to(data.x.device)
     stack = stacked(models)
-    _train_stack(stack, data, orders, recipe, noises, steps)
+    _train_stack(stack, data, orders, recipe, noises, steps, repeats)
     for member, model in enumerate(models):
         stack.load_into(member, model)
 
@@ -47,24 +49,33 @@ def _train_stack(
     recipe: networks.Recipe,
     noises: Sequence[np.random.Generator],
     steps: int,
+    repeats: bool,
 ) -> None:
     """As `networks.NetworkTraining`, with a member dimension; all members have one rate, so PyTorch's optimisers,
     which work elementwise, do as well for them as for one."""
     optimiser = make_optimiser(recipe.optimizer, stack.parameters.values(), recipe.lr, recipe.weight_decay)  # type: ignore[arg-type]
     change = augmentation(recipe.augment) if data.x.ndim == 4 else None
-    for step in range(steps):
-        for group in optimiser.param_groups:
-            group["lr"] = recipe.lr * networks.rate(recipe.schedule, step / steps)
-        positions = np.stack([next(order) for order in orders])
-        index = data.train[torch.from_numpy(positions).to(data.train.device)]
+    pairs = list(zip(orders, noises, strict=True))
+    draws = Ahead(
+        lambda: np.stack([networks.draw(order, change, noise, data.shape) for order, noise in pairs]), data.x.device
+    )
+    recorded = Recorded(data.x.device, repeats and recordable(optimiser))
+
+    def take(drawn: Tensor) -> tuple[Tensor, ...]:
+        index = data.train[drawn[..., 0]]
         x, y = data.x[index], data.y[index]
         if change is not None:
-            x = torch.stack([change(own, noise) for own, noise in zip(x, noises, strict=True)])
+            x = change.changed(x.flatten(0, 1), drawn[..., 1:].flatten(0, 1)).view(x.shape)
         optimiser.zero_grad(set_to_none=True)
         with networks.mixed(data.x):
             logits = stack.forward(data.standardised(x), training=True)
         _losses(logits.float(), y).sum().backward()
         optimiser.step()
+        return ()
+
+    for step in range(steps):
+        set_rate(optimiser, recipe.lr * networks.rate(recipe.schedule, step / steps))
+        recorded(take, draws())
 
 
 def _losses(logits: Tensor, y: Tensor) -> Tensor:

@@ -170,6 +170,9 @@ def keep_masks(model: nn.Module, chosen: Mapping[str, Tensor]) -> None:
 class Masked:
     """An optimiser that leaves zeros at zero."""
 
+    repeats = True
+    """Its step may be recorded: the masks stay."""
+
     def __init__(self, model: nn.Module, inner: Any, chosen: Masks) -> None:
         self.model, self.inner, self.masks = model, inner, chosen
 
