@@ -1,0 +1,59 @@
+"""A stack that does not fit into the device's memory."""
+
+import json
+
+import numpy as np
+import pandas as pd
+
+# The peak of the whole stack is measured, and the second run may take three quarters of it: half a stack fits, a whole
+# one does not. On the CPU that is only played.
+HALVED = """
+import json, sys
+import torch
+from matplotlib.figure import Figure
+from dnnlab.__main__ import _run
+from dnnlab.gradient_flow import measure
+from dnnlab.report import figures
+
+device, *command = sys.argv[1:]
+save = figures.save
+figures.save = lambda figure, stem: save(Figure(figsize=(1, 1)), stem)
+sizes, plain = [], measure.measure
+
+def counting(cells, *rest):
+    sizes.append(len(cells))
+    if device == "cpu" and limited and len(cells) > 32:
+        raise torch.OutOfMemoryError
+    return plain(cells, *rest)
+
+measure.measure, told = counting, {}
+for limited in (False, True):
+    if limited and device == "cuda":
+        total = torch.cuda.get_device_properties(0).total_memory
+        peak = torch.cuda.max_memory_reserved()
+        torch.cuda.empty_cache()
+        torch.cuda.set_per_process_memory_fraction(0.75 * peak / total)
+        told["bytes"] = peak
+    sys.argv = ["dnnlab", *command, "--device", device, "--out", "limited" if limited else "whole"]
+    code = _run()
+    told["limited" if limited else "whole"] = {"code": code, "sizes": sizes[:]}
+    sizes.clear()
+json.dump(told, open("told.json", "w"))
+"""
+
+
+def test_it_is_halved_and_the_numbers_stay(apart, device, tmp_path):
+    # On CUDA some 130 MB each of weights, gradients, updates, velocities, and of activations twice.
+    width = 8 if device == "cpu" else 256
+    command = ("gradient-flow", "--act", "relu,tanh", "--depth", 8, "--width", width, "--seeds", 64, "--steps", 2)
+    command += ("--optimizer", "momentum", "--quiet")
+    assert apart(device, *command, code=HALVED).wait() == 0
+    told = json.loads((tmp_path / "told.json").read_text())
+    assert told["whole"] == {"code": 0, "sizes": [64, 64]}, told
+    assert told["limited"] == {"code": 0, "sizes": [64, 32, 32, 32, 32]}, told  # the second stack remembers
+    whole, limited = (pd.read_csv(next(tmp_path.glob(f"{out}/*/*/cells.csv"))) for out in ("whole", "limited"))
+    assert whole["error"].isna().all()
+    assert limited["error"].isna().all()
+    where, numbers = ["act", "seed", "step", "layer"], ["loss", "weight_grad_norm", "delta_norm", "variance"]
+    pd.testing.assert_frame_equal(whole[where], limited[where])
+    np.testing.assert_allclose(limited[numbers], whole[numbers], rtol=1e-3, atol=1e-6)
