@@ -19,6 +19,7 @@ from dnnlab.runner import configuration as ask
 from dnnlab.runner.experiment import Question
 from dnnlab.runner.options import Check, OneOf
 from dnnlab.training import budget as budgets
+from dnnlab.training.augmentation import AUGMENTATIONS
 
 __all__ = ["HELP", "QUESTIONS", "Spec"]
 
@@ -45,7 +46,6 @@ The lecture's own comparisons: [cyan]dnnlab compare-arch --preset depth --data c
 
 
 SCHEDULES = ("cosine", "onecycle", "constant")
-AUGMENTATIONS = ("none", "flip", "crop", "crop+flip")
 _WHAT = "What to compare"
 
 

@@ -66,7 +66,8 @@ class _Record:
     def layers(self) -> dict[str, Tensor]:
         stacked = {name: torch.stack(values, dim=1).double() for name, values in self._values.items()}
         for name, exponents in self._exponents.items():
-            stacked[name] = torch.ldexp(stacked[name], torch.stack(exponents, dim=1))
+            # Not torch.ldexp, which before torch 2.12 takes its powers of two in float32.
+            stacked[name] = stacked[name] * torch.exp2(torch.stack(exponents, dim=1).double())
         return stacked
 
 

@@ -56,12 +56,13 @@ def in_turns(
     names = list(calls)
     warm = {name: _warm_up(call, device) for name, call in calls.items()}
     _warm_up(product, device)
-    repeats = {name: max(1, int(SHORTEST / max(_timed(call, 1, device), 1e-9))) for name, call in calls.items()}
+    often, *each = (max(1, int(SHORTEST / max(_timed(call, 1, device), 1e-9))) for call in (product, *calls.values()))
+    repeats = dict(zip(names, each, strict=True))
     seconds: dict[str, list[float]] = {name: [] for name in names}
     reference = []
     order = stream(0, 0, "order of timings")
     for round_ in range(ROUNDS):
-        reference.append(_timed(product, 1, device))
+        reference.append(_timed(product, often, device))
         for i in order.permutation(len(names)):
             seconds[names[i]].append(_timed(calls[names[i]], repeats[names[i]], device))
         progress((round_ + 1) / ROUNDS)

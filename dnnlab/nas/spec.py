@@ -19,6 +19,7 @@ from dnnlab.runner import configuration as ask
 from dnnlab.runner.experiment import Question
 from dnnlab.runner.options import Check, OneOf
 from dnnlab.runner.place import Place
+from dnnlab.training.augmentation import AUGMENTATIONS
 from dnnlab.training.optimisers import OPTIMISERS
 
 HELP = """Search for an architecture: every strategy of the lecture on one budget, with random search beside it.
@@ -42,7 +43,6 @@ A space of your own: [cyan]dnnlab nas --space mypackage.spaces:space --data fold
 
 QUESTIONS = questions.QUESTIONS
 OBJECTIVES = ("accuracy", "parameters", "macs", "bytes", "latency")
-AUGMENTATIONS = ("none", "flip", "crop", "crop+flip")
 _WHAT, _COST = "What is searched, and how", "Budget"
 
 

@@ -152,8 +152,9 @@ def measure(work: Work, stack: Stack, past: Sequence[Rows], progress: Callable[[
     yield Entry(stack.key, rows, time.perf_counter() - started, error, parts)
 
 
-_fitting: dict[str, int] = {}
-"""The most cells of an experiment that were measured together after more of them had not fitted the memory."""
+_fitting: dict[tuple[str, float], int] = {}
+"""The most cells of an experiment, and of so many multiply–accumulates each, that were measured together after more of
+them had not fitted the memory."""
 
 
 def _as_fits(work: Work, cells: Sequence[Cell], progress: Callable[[float], None]) -> Rows:
@@ -164,15 +165,15 @@ def _as_fits(work: Work, cells: Sequence[Cell], progress: Callable[[float], None
     """
     import torch
 
-    name = work.experiment.name
-    most = _fitting.get(name, len(cells))
+    size = work.experiment.name, cells[0].macs
+    most = _fitting.get(size, len(cells))
     if len(cells) <= most:
         try:
             return work.spec.question.measure.measure(cells, work.spec, work.device, progress)
         except torch.OutOfMemoryError:
             if len(cells) == 1:
                 raise
-        most = _fitting[name] = (len(cells) + 1) // 2
+        most = _fitting[size] = (len(cells) + 1) // 2
         if work.device == "cuda":
             torch.cuda.empty_cache()
     rows: Rows = {}

@@ -22,6 +22,7 @@ class LayerRows:
         """One measured step of all members: ``[member, layer]`` of layers, ``[member]`` of the network."""
         count = len(self.names)
         absent = [math.nan]
+        numbers = {name: value.double().tolist() for name, value in quantities.items()}
         for member in range(self.members):
             columns: Rows = {
                 "cell": [member] * count,
@@ -31,10 +32,9 @@ class LayerRows:
                 "kind": self.kinds,
                 "layer_act": self.acts,
             }
-            for name, value in quantities.items():
-                numbers = value[member].double().tolist()
-                whole = value.ndim == 1
-                columns[name] = [numbers, *absent * (count - 1)] if whole else [*absent, *numbers]
+            for name, values in numbers.items():
+                whole = quantities[name].ndim == 1
+                columns[name] = [values[member], *absent * (count - 1)] if whole else [*absent, *values[member]]
             self._extend(columns, count)
 
     def _extend(self, columns: Rows, count: int) -> None:

@@ -82,9 +82,8 @@ class Recorded:
         return self._possible
 
 
-def sent(values: np.ndarray, device: torch.device) -> Tensor:
-    """``values`` on ``device``, which is not waited for."""
-    tensor = torch.from_numpy(values)
+def sent(tensor: Tensor, device: torch.device) -> Tensor:
+    """What lies on the host, on ``device``, which is not waited for."""
     return tensor.pin_memory().to(device, non_blocking=True) if device.type == "cuda" else tensor.to(device)
 
 
@@ -102,11 +101,12 @@ class Ahead:
 
     def __call__(self) -> Tensor:
         if self.device.type != "cuda":
-            return sent(self.draw(), self.device)
+            return sent(torch.from_numpy(self.draw()), self.device)
         if not self._waiting:
             first = self.draw()
             count = max(1, min(self._count, _BLOCK // max(1, first.nbytes)))
-            block = sent(np.stack([first, *(self.draw() for _ in range(count - 1))]), self.device)
+            drawn = np.stack([first, *(self.draw() for _ in range(count - 1))])
+            block = sent(torch.from_numpy(drawn), self.device)
             self._waiting = list(block)[::-1]
             self._count *= 2
         return self._waiting.pop()

@@ -112,7 +112,7 @@ class StackedTraining:
             (rng.random((shape.depth, batch_size, shape.width), dtype=np.float32) >= p) / (1 - p)
             for rng, p in zip(self.noise, self.dropout, strict=True)
         ]
-        return list(sent(np.stack(drawn, axis=1), like.device).to(like.dtype))
+        return list(sent(torch.from_numpy(np.stack(drawn, axis=1)).to(like.dtype), like.device))
 
 
 @torch.no_grad()

@@ -15,10 +15,13 @@ from dnnlab.instruments.hooks import Recorder
 from dnnlab.networks.shape import MLPShape, parse_skip
 from dnnlab.networks.stacked import StackedMLP
 from dnnlab.statistics.streams import stream
-from dnnlab.training import networks, plain
+from dnnlab.training import networks, plain, recorded
 from dnnlab.training.stacked import Recipe, StackedTraining, accuracy, batch_order, gather
 
-STEPS = 12
+STEPS = recorded.WARM_UP + 4
+"""The last of them are recorded."""
+RATE = 2.0**-7
+"""PyTorch's own optimisers hold the rate in float32 on CUDA, which this one fits."""
 
 
 class Float64(Dataset):
@@ -65,7 +68,7 @@ def stacked(device, optimiser, norm, skip):
 def hooked(device, optimiser):
     """What hooks see of a network that was trained."""
     data, model = digits(device), small_cnn().to(device)
-    training = plain.PlainTraining(model, data, order(data), optimiser, 0.01, 0.01, 0.5)
+    training = plain.PlainTraining(model, data, order(data), optimiser, RATE, 0.01, 0.5)
     norms = [training.step() for _ in range(STEPS)]
     model.zero_grad()
     with Recorder(model) as recorder:
@@ -85,8 +88,8 @@ class Exact(networks.NetworkTraining):
 def single(device, optimiser):
     """A network with every trick of compare-arch."""
     data = digits(device)
-    recipe = networks.Recipe(optimiser, 0.01, 0.01, "onecycle", 0.1, "crop+flip", 0.9)
-    training = Exact(small_cnn(), data, order(data), recipe, stream(0, 0, "augmentation"))
+    recipe = networks.Recipe(optimiser, RATE, 0.01, "constant", 0.1, "crop+flip", 0.9)
+    training = Exact(small_cnn(), data, order(data), recipe, stream(0, 0, "augmentation"), repeats=True)
     losses = [training.step(step / STEPS) for step in range(STEPS)]
     found = {**training.model.state_dict(), "losses": torch.stack(losses)}
     found |= {f"average {name}": value for name, value in training.evaluated.state_dict().items()}
@@ -102,7 +105,10 @@ PATHS = {
         )
     },
     **{f"hooks, {optimiser}": (hooked, optimiser) for optimiser in ("momentum", "adamw")},
-    **{f"one network, {optimiser}": (single, optimiser) for optimiser in ("sgd", "momentum", "adam", "adamw")},
+    **{
+        f"one network, {optimiser}": (single, optimiser)
+        for optimiser in ("sgd", "momentum", "adam", "adamw", "rmsprop")
+    },
 }
 
 

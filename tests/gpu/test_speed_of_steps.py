@@ -14,10 +14,11 @@ from dnnlab.networks.spaces.mlp_stack import MLPStack
 from dnnlab.networks.spaces.stack import SameStack
 from dnnlab.networks.stacked import StackedMLP
 from dnnlab.statistics.streams import stream
-from dnnlab.training import networks, together
+from dnnlab.training import networks, recorded, together
 from dnnlab.training.stacked import Recipe, StackedTraining, batch_order
 
-WARM_UP, STEPS = 10, 20
+STEPS = recorded.WARM_UP
+"""Of a search's networks no more are taken: recording a step, which is done once, waits."""
 
 
 @contextlib.contextmanager
@@ -53,7 +54,7 @@ def a_stack(data, optimiser, norm, dropout):
 def one_network(data, optimiser, augment, ema):
     model = create_model("nin:width=0.1,dropout=0.1", num_classes=10, in_chans=1, input_size=8)
     recipe = networks.Recipe(optimiser, 0.01, 1e-4, "onecycle", 0.1, augment, ema)
-    training = networks.NetworkTraining(model, data, orders(data, 1)[0], recipe, noises(1)[0])
+    training = networks.NetworkTraining(model, data, orders(data, 1)[0], recipe, noises(1)[0], repeats=True)
     return lambda steps: [training.step(step / steps) for step in range(steps)]
 
 
@@ -66,7 +67,9 @@ def several_networks(data, kind, norm, augment):
     ]
     stack = kind(models)
     recipe = networks.Recipe("adam", 0.01, 1e-4, "cosine", 0.0, augment, 0.0)
-    return lambda steps: together.train(models, lambda _: stack, data, orders(data, 2), recipe, noises(2), steps)
+    return lambda steps: together.train(
+        models, lambda _: stack, data, orders(data, 2), recipe, noises(2), steps, repeats=True
+    )
 
 
 LOOPS = {
@@ -86,6 +89,6 @@ def test_steps_do_not_wait_for_the_device(loop, device):
     torch.manual_seed(0)
     make, *options = LOOPS[loop]
     take = make(load("digits").to(device), *options)
-    take(WARM_UP)
+    take(recorded.WARM_UP + 2)
     with no_waiting(device):
         take(STEPS)

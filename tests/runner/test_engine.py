@@ -18,6 +18,7 @@ from dnnlab.runner.plan import Plan, Stack
 class Cell:
     number: int
     side_by_side: bool = True
+    macs: float = 1.0
 
 
 class Rooms:

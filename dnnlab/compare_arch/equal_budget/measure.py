@@ -109,7 +109,9 @@ def _measured(cell: CostCell, counts: Cost, memory: Memory, data: Dataset, devic
         optimiser = make_optimiser(cell.optimizer, model.parameters(), 0.1, 0.0)
         for _ in range(2):
             optimiser.zero_grad(set_to_none=True)
-            networks.objective(model, x, y, 0.0).backward()
+            with networks.mixed(x):
+                loss = networks.objective(model, x, y, 0.0)
+            loss.backward()
             optimiser.step()
 
     return measured_peak(train, device)
@@ -147,7 +149,9 @@ def _training(cell: TrainedCell, spec: Any, device: str, progress: Callable[[flo
     try:
         spend(training, cell, look, LOOKS, progress)
     except torch.OutOfMemoryError:
-        return _one({"part": cell.part, "outcome": c.OUT_OF_MEMORY, "fitting_batch": fits})
+        return _one(
+            {"part": cell.part, "outcome": c.OUT_OF_MEMORY, "fitting_batch": math.nan}
+        )  # predicted was this one
     finite = math.isfinite(rows[-1]["loss"])
     rows[-1]["accuracy"] = networks.accuracy(training.evaluated, data, data.test)
     rows[-1]["outcome"] = "" if finite else c.DIVERGED

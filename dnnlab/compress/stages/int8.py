@@ -37,14 +37,18 @@ class _Rounded:
         self.after = layer.register_forward_hook(self._leave)
 
     def _enter(self, layer: Any, inputs: tuple[Tensor, ...]) -> tuple[Tensor, ...]:
-        x = inputs[0]
+        x = inputs[0].float()
         self._see(x.detach())
         self.parameter = layer.weight
         del layer.weight  # a plain tensor takes the parameter's place for this one call
         layer.weight = rounded_weight(self.parameter)
+        # Not in mixed precision: bfloat16 has fewer steps than the eight bits that it would stand for.
+        self.full = torch.autocast(x.device.type, enabled=False)
+        self.full.__enter__()
         return (rounded_input(x, self.low, self.high), *inputs[1:])
 
     def _leave(self, layer: Any, inputs: Any, output: Tensor) -> None:
+        self.full.__exit__(None, None, None)
         del layer.weight
         layer.weight = self.parameter
 

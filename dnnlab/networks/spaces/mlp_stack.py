@@ -51,6 +51,7 @@ class MLPStack:
             torch.tensor([net.joined[layer] for net in nets], device=like.device).to(like.dtype).view(-1, 1, 1)
             for layer in range(self.depth)
         ]
+        self.joins = [any(net.joined[layer] for net in nets) for layer in range(self.depth)]
         self.acts = [_Acts([net.acts[layer] for net in nets], like.device) for layer in range(self.depth)]
 
     def _hold(self, name: str, values: Sequence[Tensor], size: tuple[int, int]) -> None:
@@ -59,15 +60,16 @@ class MLPStack:
     def forward(self, x: Tensor, training: bool) -> Tensor:
         """Logits ``[member, batch, class]`` of inputs ``[member, batch, …]``."""
         h = x.flatten(2)
-        for layer, (mask, joined) in enumerate(zip(self.masks, self.joined, strict=True)):
+        for layer, (mask, joined, joins) in enumerate(zip(self.masks, self.joined, self.joins, strict=True)):
             y = torch.baddbmm(self.parameters[f"bias.{layer}"], h, self.parameters[f"weight.{layer}"])
             branch = self.acts[layer](self._normalised(layer, y, training)) * mask
-            h = branch + _as_wide(h, branch) * joined if bool(joined.any()) else branch
+            h = branch + _as_wide(h, branch) * joined if joins else branch
         return torch.baddbmm(self.parameters["bias.out"], h, self.parameters["weight.out"])
 
     def _normalised(self, layer: int, y: Tensor, training: bool) -> Tensor:
         if self.norm is nn.Identity:
             return y
+        y = y.to(self.parameters[f"gamma.{layer}"].dtype)  # in mixed precision, too, statistics are of full precision
         if self.norm is nn.LayerNorm:
             mask, width = self.masks[layer], self.widths[layer]
             mean = (y * mask).sum(-1, keepdim=True) / width

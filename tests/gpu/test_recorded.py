@@ -1,0 +1,109 @@
+"""A recorded step is the step that is called, and both are PyTorch's own loop."""
+
+import numpy as np
+import pytest
+import torch
+from torch.nn import functional as F
+
+from dnnlab.data import load
+from dnnlab.networks.catalogue import create_model
+from dnnlab.networks.members import FAMILIES, MEMBERS
+from dnnlab.runner.device import settled
+from dnnlab.training import networks
+from dnnlab.training.networks import NetworkTraining, Recipe, mixed
+from dnnlab.training.recorded import WARM_UP, Ahead
+from dnnlab.training.stacked import batch_order
+
+STEPS = WARM_UP + 40
+RECIPE = Recipe("momentum", 0.05, 5e-4, "onecycle", 0.1, "crop+flip+cutout", 0.0)
+
+
+def network(arch, data):
+    torch.manual_seed(0)
+    size = 32 if arch == "resnet9" else data.shape[-1]
+    return create_model(arch, num_classes=10, in_chans=1, input_size=size)
+
+
+def order(data, batch=64):
+    return batch_order(len(data.train), batch, np.random.default_rng(1))
+
+
+def losses(data, arch, repeats, recipe=RECIPE, steps=STEPS, batch=64):
+    noise = np.random.default_rng(2)
+    training = NetworkTraining(network(arch, data), data, order(data, batch), recipe, noise, repeats=repeats)
+    return torch.stack([training.step(step / steps) for step in range(steps)]).float(), training
+
+
+def same(ours, theirs):
+    """Loss by loss at first, the last of them of recorded steps; later, when rounding has grown, on average."""
+    torch.testing.assert_close(ours[: WARM_UP + 8], theirs[: WARM_UP + 8], rtol=0.02, atol=0.02)
+    torch.testing.assert_close(ours.mean(), theirs.mean(), rtol=0.05, atol=0)
+
+
+@pytest.mark.parametrize("arch", ["resnet20:width=0.5", "resnet9:width=0.25"])
+def test_it_is_the_step_that_is_called(arch, device):
+    data = load("digits").to(device)
+    with settled(device):
+        (recorded, ours), (called, theirs) = (losses(data, arch, repeats) for repeats in (True, False))
+        accuracies = [networks.accuracy(training.model, data, data.test) for training in (ours, theirs)]
+    same(recorded, called)
+    assert accuracies[0] == pytest.approx(accuracies[1], abs=0.03)
+
+
+def test_it_is_pytorchs_own_loop(device):
+    """Written out with its own optimiser, without recording; only the draws of positions and changes are ours."""
+    data = load("digits").to(device)
+    with settled(device):
+        ours, _ = losses(data, "resnet20:width=0.5", True)
+        model = network("resnet20:width=0.5", data).to(device).train()
+        optimiser = torch.optim.SGD(model.parameters(), lr=1.0, momentum=0.9, weight_decay=5e-4)
+        positions, noise, theirs = order(data), np.random.default_rng(2), []
+        change = networks.augmentation(RECIPE.augment)
+        for step in range(STEPS):
+            optimiser.param_groups[0]["lr"] = 0.05 * networks.rate("onecycle", step / STEPS)
+            index = data.train[torch.from_numpy(next(positions)).to(device)]
+            x, y = data.standardised(change(data.x[index], noise)), data.y[index]
+            optimiser.zero_grad()
+            with mixed(x):
+                out = model(x)
+            loss = F.cross_entropy(out.float(), y, label_smoothing=0.1)
+            loss.backward()
+            optimiser.step()
+            theirs.append(loss.detach())
+    same(ours, torch.stack(theirs))
+
+
+FIRST = {family: next(name for name, member in MEMBERS.items() if member.family == family) for family in FAMILIES}
+"""The first network of each family."""
+
+
+@pytest.mark.gpu
+@pytest.mark.parametrize("family", FAMILIES)
+def test_every_family_can_be_recorded(family, device, recwarn):
+    if device == "cpu":
+        pytest.skip("nothing is recorded there")
+    width = {} if family in ("vit",) else {"width": 0.1}
+    channels = torch.randint(256, (256, 3, 32, 32), dtype=torch.uint8, generator=torch.Generator().manual_seed(0))
+    digits = load("digits")
+    size = 64 if family in ("inception_v3", "inception_resnet_v2", "fc_densenet") else 32
+    x = F.interpolate(channels.float(), size=(size, size)).to(torch.uint8)
+    places = torch.arange(256)
+    three = {"mean": torch.full((3,), 128.0), "std": torch.full((3,), 60.0)}
+    data = type(digits)(
+        **{**vars(digits), "x": x, "y": places % 10, "train": places, "validation": places, "test": places, **three}
+    ).to(device)
+    torch.manual_seed(0)
+    name = FIRST[family]
+    model = create_model(name, num_classes=10, in_chans=3, input_size=size, dropout=0.1, **width)
+    with settled(device):
+        training = NetworkTraining(model, data, order(data, 16), RECIPE, np.random.default_rng(0), repeats=True)
+        for step in range(WARM_UP + 3):
+            loss = training.step(step / 20)
+    assert loss.isfinite()
+    assert training.recorded._graph is not None, [str(warning.message) for warning in recwarn]
+
+
+def test_what_is_drawn_ahead_comes_in_order(device):
+    drawn = iter(np.arange(300, dtype=np.int64).reshape(100, 3))
+    ahead = Ahead(lambda: next(drawn), torch.device(device))
+    assert [ahead().tolist() for _ in range(50)] == [[3 * i, 3 * i + 1, 3 * i + 2] for i in range(50)]
