@@ -64,14 +64,14 @@ def _write_onnx(lab: "Lab", model: "nn.Module", file: Path) -> None:
         from tqdm import tqdm
 
         tqdm.set_lock(threading.RLock())
-    x = lab.data.inputs(lab.data.train[:2])
+    on, x = next(model.parameters()).device, lab.data.inputs(lab.data.train[:2]).cpu()
     part = file.with_suffix(".part")
     logging.getLogger("torch.onnx").setLevel(logging.ERROR)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # of the exporter's own making
         batch = torch.export.Dim("batch")
         torch.onnx.export(
-            model.eval(),
+            model.cpu().eval(),
             (x,),
             part,
             input_names=["x"],
@@ -81,5 +81,6 @@ def _write_onnx(lab: "Lab", model: "nn.Module", file: Path) -> None:
             external_data=False,
             verbose=False,
         )
+    model.to(on)
     atomic.write(file, part.read_bytes())
     part.unlink()

@@ -69,17 +69,18 @@ def tasks(paths: Sequence[Path], profile: str, seed: int | None) -> list[Task]:
 
 
 def _task(recipe: Recipe, profile: str, seed: int | None) -> Task | None:
-    if recipe.claim is None:
+    claim = recipe.claim_for(profile)
+    if claim is None:
         return None
     options = recipe.options_for(profile)
     experiment = find(recipe.experiment)
     with recipes.located(recipe):
         spec = build(experiment.spec.Spec, options)
         require_size(spec)
-        check(recipe.claim, spec.question.schema.summary)
+        check(claim, spec.question.schema.summary)
         if seed is not None and _draws(spec):
             spec = build(experiment.spec.Spec, {**options, "seed": seed})
-    return Task(recipe, recipe.claim, spec, profile, seed)
+    return Task(recipe, claim, spec, profile, seed)
 
 
 def _draws(spec: Any) -> bool:

@@ -64,10 +64,16 @@ class Recipe:
     options: Mapping[str, Any]
     claim: Claim | None = None
     profiles: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
+    claims: Mapping[str, Claim] = field(default_factory=dict)
+    """What the claim is under a profile that says something else about it, such as of larger networks."""
 
     def options_for(self, profile: str) -> dict[str, Any]:
         """The options under ``profile``."""
         return {**self.options, **self.profiles.get(profile, {})}
+
+    def claim_for(self, profile: str) -> Claim | None:
+        """The claim, and what decides it, under ``profile``."""
+        return self.claims.get(profile, self.claim)
 
 
 def read(path: Path) -> Recipe:
@@ -123,9 +129,16 @@ class _Reader:
         experiment, options = content.get("experiment"), content.get("options", {})
         if not isinstance(experiment, str) or not isinstance(options, dict):
             raise UsageError(f'the recipe {self.path} needs experiment = "NAME" and may have a table [options].')
-        profiles = {name: self.table(content, name) for name in PROFILES}
+        profiles = {name: dict(self.table(content, name)) for name in PROFILES}
         claim = self.claim(self.table(content, "claim")) if "claim" in content else None
-        return Recipe(self.path, experiment, options, claim, profiles)
+        claims = {
+            name: self.claim({**content.get("claim", {}), **self.table(table, "claim")})
+            for name, table in profiles.items()
+            if "claim" in table
+        }
+        for table in profiles.values():
+            table.pop("claim", None)
+        return Recipe(self.path, experiment, options, claim, profiles, claims)
 
     def table(self, content: dict[str, Any], key: str) -> dict[str, Any]:
         found = content.get(key, {})

@@ -76,7 +76,7 @@ class NetworkTraining:
         self.change = augmentation(recipe.augment) if data.x.ndim == 4 else None
         self.average = copy.deepcopy(model).eval() if recipe.ema else None
         self.draws = Ahead(functools.partial(draw, order, self.change, noise, data.shape), data.x.device)
-        self.recorded = Recorded(data.x.device, repeats and recordable(self.optimiser))
+        self.recorded = Recorded(data.x.device, repeats and recordable(self.optimiser, model))
 
     def step(self, done: float) -> Tensor:
         """One step, when the share ``done`` of the budget is spent; the loss, still on the device."""

@@ -36,10 +36,12 @@ def make_optimiser(
     return optimiser(trained, lr=rate, weight_decay=weight_decay, **on_cuda)
 
 
-def recordable(optimiser: Any) -> bool:
-    """Whether all that a step of ``optimiser`` changes lies on the device, and stays where it is."""
+def recordable(optimiser: Any, model: nn.Module | None = None) -> bool:
+    """Whether all that a step of ``optimiser`` changes lies on the device and stays where it is, and nothing is hung on
+    ``model``: what a hook keeps is its own affair."""
     own = getattr(optimiser, "repeats", isinstance(optimiser, torch.optim.Optimizer))
-    return own and all(isinstance(group["lr"], Tensor) for group in optimiser.param_groups)
+    hooked = model is not None and any(m._forward_hooks or m._forward_pre_hooks for m in model.modules())
+    return own and not hooked and all(isinstance(group["lr"], Tensor) for group in optimiser.param_groups)
 
 
 def set_rate(optimiser: Any, rate: float) -> None:
