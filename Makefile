@@ -11,7 +11,7 @@ $(1)/bin/python -m pytest -m slow -W default tests/runner/test_executors.py # Ra
 endef
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test test-faults test-all test-floor test-newest check format docs bench clean part-1 part-2 part-3 part-4 gradient-flow dead-relu compare-arch compress nas check-claims search-table reproduce reference theory-table
+.PHONY: help setup demo test test-gpu test-faults test-all test-floor test-newest check format docs bench bench-gpu clean part-1 part-2 part-3 part-4 gradient-flow dead-relu compare-arch compress nas check-claims search-table reproduce reference theory-table
 
 help: ## List the targets
 	@sed -n 's/^\([a-z0-9 -]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 16
@@ -30,11 +30,15 @@ demo: setup ## Gradients through 20 sigmoid layers on real digits, and what cure
 test: setup ## The tests of every day
 	$(PY) -m pytest -m "not slow and not gpu" $(BESIDE)
 
+# As many processes as share a card well.
+test-gpu: setup ## The tests that need a CUDA device; the other tests rehearse them on the CPU
+	$(PY) -m pytest -m gpu -n 8 --dist worksteal tests/gpu
+
 test-faults: setup ## kill -9 at 100 random moments, 50,000 damaged files, 300 wrong invocations, eight ledgers at once, a Ray cluster
 	$(PY) -m pytest -m slow tests/test_faults.py tests/test_fuzz.py tests/test_wrong_input.py tests/reproduce/test_book.py tests/runner/test_executors.py
 
 test-all: test ## Everything
-	$(PY) -m pytest -m "slow or gpu"
+	$(PY) -m pytest -m slow
 
 test-floor: ## The tests of every day and of the extras, with the oldest versions that pyproject.toml allows
 	test -x .venv-floor/bin/python || python3 -m venv .venv-floor
@@ -67,6 +71,9 @@ bench: setup ## Speed, side by side in one run
 	$(PY) -m benchmarks.engines
 	$(PY) -m benchmarks.scale
 	$(PY) -m benchmarks.start_up
+
+bench-gpu: setup ## Steps on one GPU beside plain PyTorch and beside the floor that the hardware sets
+	$(PY) -m benchmarks.gpu --compile
 
 reproduce: setup ## Every claim of the lecture, with a verdict; ends with the path of the ledger's page
 	$(DNNLAB) reproduce experiments

@@ -268,7 +268,7 @@ def compare_arch(
     weight_decay: Weight decay. (a number from 0 to 1000)
     schedule: Course of the learning rate: cosine, onecycle, constant.
     label_smoothing: Share of a label spread over all classes. (a number from 0 to 0.99)
-    augment: Change images at random: none, flip, crop, crop+flip.
+    augment: Change images at random: none, flip, crop, crop+flip, crop+flip+cutout, shift.
     ema: Judge the average of the weights that decays by this a step; 0 judges the weights themselves.
         (a number from 0 to 0.99999)
     device: auto, cpu, cuda or mps.
@@ -375,7 +375,7 @@ def compress(
     weight_decay: Weight decay. (a number from 0 to 1000)
     schedule: Course of the learning rate: cosine, onecycle, constant.
     augment: Change images at random, before and after compressing alike: none, flip, crop, crop+flip,
-        shift.
+        crop+flip+cutout, shift.
     recover: Epochs of recovery after a stage that does not say. When not given 10, or as many as make
         2000 steps if that is more. (a number from 0 to 10,000)
     recover_lr: Learning rate of recovery. (a number from 0 to 1e+06)
@@ -474,7 +474,7 @@ def nas(
     optimizer: sgd, momentum, adam, adamw, rmsprop, adagrad.
     lr: Learning rate, which falls as a cosine. (a number from 0 to 1e+06)
     weight_decay: Weight decay. (a number from 0 to 1000)
-    augment: Change images at random: none, flip, crop, crop+flip.
+    augment: Change images at random: none, flip, crop, crop+flip, crop+flip+cutout, shift.
     device: auto, cpu, cuda or mps.
     out: Root folder of all runs.
     name: Name of the run's folder, before its key.

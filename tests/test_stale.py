@@ -84,7 +84,7 @@ def test_a_resume_under_other_threads_and_versions_is_said_and_both_are_kept(dnn
     monkeypatch.setattr(journal.Writer, "append", stopped)
     assert dnnlab(*command).code == 130
     machine = provenance.machine
-    monkeypatch.setattr(provenance, "machine", lambda device: machine(device) | {"threads": 64})
+    monkeypatch.setattr(provenance, "machine", lambda *asked: machine(*asked) | {"threads": 64})
     done = dnnlab(*command)
     assert done.code == 0
     sentence = f"it went on under threads 64 instead of {machine('cpu')['threads']}"
@@ -202,7 +202,7 @@ def test_a_session_that_measures_nothing_is_no_other_machine(dnnlab, monkeypatch
         patch.setattr(running, "write_tables", stopped)
         assert dnnlab(*command).code == 130
     machine = provenance.machine
-    monkeypatch.setattr(provenance, "machine", lambda device: machine(device) | {"threads": 64})
+    monkeypatch.setattr(provenance, "machine", lambda *asked: machine(*asked) | {"threads": 64})
     done = dnnlab(*command)
     assert done.code == 0
     (folder,) = runs(tmp_path, "gradient-flow")
