@@ -41,7 +41,7 @@ CIFAR = Recipe("momentum", 0.1, 5e-4, "onecycle", 0.0, "crop+flip", 0.0)
 """As in experiments: ResNet-20 with batches of 128."""
 FAST = "resnet9"
 FAST_RECIPE = Recipe("momentum", 0.4, 5e-4, "onecycle", 0.2, "crop+flip+cutout", 0.0)
-FAST_BATCH, FAST_EPOCHS = 512, 24
+FAST_BATCH, FAST_EPOCHS = 512, 16
 """As in experiments/3-architectures/cifar10-fast.toml."""
 
 

@@ -13,6 +13,7 @@ import hashlib
 import importlib
 import importlib.util
 import inspect
+import os
 import sys
 import sysconfig
 from collections.abc import Iterable, Iterator
@@ -132,7 +133,7 @@ def _follow(names: Iterable[str], root: str, found: Used) -> None:
             continue
         if file is None:  # a name in a module, or a module that is not there
             todo.append((name.rpartition(".")[0], runs))
-        elif first == root and _is_installed(file):
+        elif first == root and _is_installed(str(file)):
             # All of it, unread: it may be as large as torch.
             top = _source(first) or file
             for each in sorted(top.parent.rglob("*.py")) if top.name == "__init__.py" else [top]:
@@ -208,15 +209,20 @@ def _found(finder: Any, name: str, place: Any) -> Any:
         return None
 
 
+_OTHERS = tuple(f"{place}{os.sep}" for place in (PACKAGE, sysconfig.get_path("stdlib")))
+"""Where dnnlab lies, and Python's library."""
+
+
 def _is_own(file: str) -> bool:
-    """Whether ``file`` is source of the user's: neither Python's, nor dnnlab's, nor installed."""
-    path = Path(file)
-    others = (PACKAGE, Path(sysconfig.get_path("stdlib")))
-    return path.suffix == ".py" and not _is_installed(path) and not any(map(path.is_relative_to, others))
+    """Whether ``file`` is source of the user's: neither Python's, nor dnnlab's, nor installed.
+
+    It is asked at every import, so it imports nothing itself, as pathlib and sysconfig do.
+    """
+    return file.endswith(".py") and not _is_installed(file) and not file.startswith(_OTHERS)
 
 
-def _is_installed(file: Path) -> bool:
-    return "site-packages" in file.parts or "dist-packages" in file.parts
+def _is_installed(file: str) -> bool:
+    return any(f"{os.sep}{place}{os.sep}" in file for place in ("site-packages", "dist-packages"))
 
 
 def _imported(file: Path, name: str) -> Iterator[tuple[str, bool]]:

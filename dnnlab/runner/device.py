@@ -5,7 +5,8 @@ import importlib.metadata
 import os
 import platform
 import shutil
-from collections.abc import Iterator
+import warnings
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
@@ -78,39 +79,56 @@ def settled(device: str) -> Iterator[None]:
     import torch
 
     os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")  # read when CUDA starts
+    backends = torch.backends
     wanted = [
-        (torch.backends.cudnn, "deterministic", True),
-        (torch.backends.cudnn, "benchmark", False),
+        (backends.cudnn, "deterministic", True),
+        (backends.cudnn, "benchmark", False),
         (torch.utils.deterministic, "fill_uninitialized_memory", False),
-        *((owner, name, full) for owner, name, full, _ in _float32_products()),
+        *_without_tf32(),
     ]
     before = [(owner, name, getattr(owner, name)) for owner, name, _ in wanted]
     mode, warns = torch.are_deterministic_algorithms_enabled(), torch.is_deterministic_algorithms_warn_only_enabled()
+    quick_attention = backends.cuda.cudnn_sdp_enabled()
     try:
         torch.use_deterministic_algorithms(True, warn_only=True)
-        for owner, name, value in wanted:
-            setattr(owner, name, value)
+        backends.cuda.enable_cudnn_sdp(False)  # whose gradients differ from run to run
+        _set(wanted)
         yield
     finally:
         torch.use_deterministic_algorithms(mode, warn_only=warns)
-        for owner, name, value in before:
-            setattr(owner, name, value)
+        backends.cuda.enable_cudnn_sdp(quick_attention)
+        _set(before)
 
 
 def takes_tf32() -> bool:
     """Whether products of float32 may be taken in TF32 on CUDA, as PyTorch is set now."""
-    return any(getattr(owner, name) == reduced for owner, name, _, reduced in _float32_products())
+    return any(getattr(owner, name) in (True, "tf32") for owner, name, _ in _without_tf32())
 
 
-def _float32_products() -> list[tuple[Any, str, object, object]]:
-    """What decides it: an owner and its attribute, with the value that says float32 and the one that says TF32."""
+def _without_tf32() -> list[tuple[Any, str, object]]:
+    """The settings that have products of float32 taken in float32: an owner, its attribute, and the value.
+
+    PyTorch's own exporter reads the older names, so these are set; where the newer ones were used in this process, the
+    older cannot be read.
+    """
     import torch
 
-    matmul: Any = torch.backends.cuda.matmul
     cudnn: Any = torch.backends.cudnn
-    if hasattr(matmul, "fp32_precision"):
-        return [(owner, "fp32_precision", "ieee", "tf32") for owner in (matmul, cudnn.conv, cudnn.rnn)]
-    return [(owner, "allow_tf32", False, True) for owner in (matmul, cudnn)]
+    matmul: Any = torch.backends.cuda.matmul
+    older: list[tuple[Any, str, object]] = [(matmul, "allow_tf32", False), (cudnn, "allow_tf32", False)]
+    try:
+        for owner, name, _ in older:
+            getattr(owner, name)
+    except RuntimeError:
+        return [(owner, "fp32_precision", "ieee") for owner in (matmul, cudnn.conv, cudnn.rnn)]
+    return older
+
+
+def _set(settings: Sequence[tuple[Any, str, object]]) -> None:
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # some versions say that the older names will go one day
+        for owner, name, value in settings:
+            setattr(owner, name, value)
 
 
 _M_TRIM_THRESHOLD, _M_MMAP_THRESHOLD = -1, -3  # of <malloc.h>

@@ -32,7 +32,7 @@ def make_optimiser(
     trained = list(parameters)
     if on_cuda is None or not trained or not all(p.is_cuda for p in trained):
         return optimiser(trained, lr=lr, weight_decay=weight_decay)
-    rate = torch.tensor(lr, dtype=torch.float32, device=trained[0].device)
+    rate = torch.full((), lr, dtype=torch.float32, device=trained[0].device)
     return optimiser(trained, lr=rate, weight_decay=weight_decay, **on_cuda)
 
 

@@ -1,5 +1,7 @@
 """The digest of a user's own network: what its factory uses, whatever else is loaded, and nothing else."""
 
+import ast
+import builtins
 import importlib
 import json
 import subprocess
@@ -338,3 +340,18 @@ def test_definitions_of_a_notebook_count_with_what_they_name(folder, monkeypatch
     cell("idle = 2\n", 4)
     own._known.clear()
     assert own.code_digest("notebook_of_mine:net") == seen[-1]
+
+
+def test_whose_a_file_is_is_told_without_an_import(monkeypatch):
+    """It is asked within every import, and an import there would ask again, without end."""
+
+    def refused(*args):
+        raise AssertionError(f"imports {args[0]}")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(builtins, "__import__", refused)
+        found = [
+            own_code._is_own(file) for file in ("/home/me/net.py", "/home/me/net.so", own_code.__file__, ast.__file__)
+        ]
+        found.append(own_code._is_own("/usr/lib/python3/dist-packages/torch/nn.py"))
+    assert found == [True, False, False, False, False]

@@ -131,7 +131,16 @@ def apart(device, forked, tmp_path):
 
     def start(*arguments, code):
         command = [sys.executable, "-c", code, *map(str, arguments)]
-        processes.append(subprocess.Popen(command, cwd=tmp_path, env={**os.environ, "PYTHONPATH": ROOT}))
+        processes.append(
+            subprocess.Popen(
+                command,
+                cwd=tmp_path,
+                env={
+                    **os.environ,
+                    "PYTHONPATH": os.pathsep.join([ROOT, *filter(None, [os.environ.get("PYTHONPATH")])]),
+                },
+            )
+        )
         return processes[-1]
 
     yield start

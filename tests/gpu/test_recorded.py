@@ -78,14 +78,14 @@ FIRST = {family: next(name for name, member in MEMBERS.items() if member.family 
 
 
 @pytest.mark.gpu
-@pytest.mark.parametrize("family", FAMILIES)
+@pytest.mark.parametrize("family", [family for family in FAMILIES if family != "fc_densenet"])  # it labels pixels
 def test_every_family_can_be_recorded(family, device, recwarn):
     if device == "cpu":
         pytest.skip("nothing is recorded there")
     width = {} if family in ("vit",) else {"width": 0.1}
     channels = torch.randint(256, (256, 3, 32, 32), dtype=torch.uint8, generator=torch.Generator().manual_seed(0))
     digits = load("digits")
-    size = 64 if family in ("inception_v3", "inception_resnet_v2", "fc_densenet") else 32
+    size = 64 if family in ("inception_v3", "inception_resnet_v2") else 32
     x = F.interpolate(channels.float(), size=(size, size)).to(torch.uint8)
     places = torch.arange(256)
     three = {"mean": torch.full((3,), 128.0), "std": torch.full((3,), 60.0)}
