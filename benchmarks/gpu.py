@@ -33,7 +33,7 @@ from dnnlab.statistics.intervals import mean_share
 from dnnlab.training import networks
 from dnnlab.training.augmentation import augmentation
 from dnnlab.training.networks import NetworkTraining, Recipe
-from dnnlab.training.recorded import WARM_UP, Recorded
+from dnnlab.training.recorded import CALLED_FIRST, Recorded
 from dnnlab.training.stacked import Recipe as StackRecipe
 from dnnlab.training.stacked import StackedTraining, batch_order
 
@@ -63,9 +63,9 @@ class Bench:
         if self.device == "cuda":
             torch.cuda.synchronize()
 
-    def seconds(self, call: Callable[[], object], repeats: int, warm_up: int = WARM_UP + 2, rounds: int = 3) -> float:
+    def seconds(self, call: Callable[[], object], repeats: int, rounds: int = 3) -> float:
         """Of one call: the median of ``rounds`` timings of ``repeats`` calls each."""
-        repeats, warm_up = (2, 1) if self.small else (repeats, warm_up)
+        repeats, warm_up = (2, 1) if self.small else (repeats, CALLED_FIRST + 2)
         for _ in range(warm_up):
             call()
         taken = []
@@ -224,7 +224,7 @@ def network(bench: Bench, arch: str, batch: int, steps: int, compiles: bool) -> 
     images = len(bench.data.train)
     started = time.perf_counter()
     recorded = trained(bench, arch, CIFAR, batch)
-    for _ in range(1 if bench.small else WARM_UP + 1):
+    for _ in range(1 if bench.small else CALLED_FIRST + 1):
         recorded.step(0.0)
     bench.wait()
     begin = time.perf_counter() - started
@@ -309,7 +309,7 @@ def profiles(bench: Bench) -> None:
         ("resnet20, batch 128", step_of(trained(bench, "resnet20", CIFAR, bench.batch(128)))),
         ("resnet9, batch 512", step_of(trained(bench, FAST, CIFAR, bench.batch(512)))),
     ):
-        for _ in range(1 if bench.small else WARM_UP + 5):
+        for _ in range(1 if bench.small else CALLED_FIRST + 5):
             step()
         bench.wait()
         taken = 2 if bench.small else 10

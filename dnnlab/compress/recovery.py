@@ -14,6 +14,7 @@ from dnnlab.networks.blocks import WithAux
 from dnnlab.statistics.streams import stream
 from dnnlab.training import networks
 from dnnlab.training.plain import outputs
+from dnnlab.training.recorded import WORTH_RECORDING
 from dnnlab.training.stacked import batch_order
 
 EPOCHS, STEPS = 10.0, 2000
@@ -64,9 +65,9 @@ class Workshop:
 
         ``purpose`` names the random streams, so that two trainings never see the same order of batches by accident.
         """
-        repeats = self.repeats and before is None and not hints
-        training = _Taught(model, self, purpose, self.teacher if taught else None, hints, rate, wrap, repeats)
         steps = round(self.length(epochs) * (len(self.data.train) // self.batch_size))
+        repeats = self.repeats and before is None and not hints and steps >= WORTH_RECORDING
+        training = _Taught(model, self, purpose, self.teacher if taught else None, hints, rate, wrap, repeats)
         for step in range(steps):
             if before is not None:
                 before(step / steps)
@@ -116,7 +117,8 @@ class _Taught(networks.NetworkTraining):
         return loss if self.hints is None else loss + self.hints.loss()
 
     def close(self) -> None:
-        """Take off what was hung on the networks."""
+        """Take off what was hung on the networks, too."""
+        super().close()
         if self.hints is not None:
             self.hints.remove()
 

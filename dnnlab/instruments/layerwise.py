@@ -66,8 +66,11 @@ class _Record:
     def layers(self) -> dict[str, Tensor]:
         stacked = {name: torch.stack(values, dim=1).double() for name, values in self._values.items()}
         for name, exponents in self._exponents.items():
-            # Not torch.ldexp, which before torch 2.12 takes its powers of two in float32.
-            stacked[name] = stacked[name] * torch.exp2(torch.stack(exponents, dim=1).double())
+            # By two factors, neither of which leaves float64. Not torch.ldexp: older versions take its power of two in
+            # float32.
+            power = torch.stack(exponents, dim=1).double()
+            half = (power / 2).floor()
+            stacked[name] = stacked[name] * torch.exp2(half) * torch.exp2(power - half)
         return stacked
 
 

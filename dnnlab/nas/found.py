@@ -67,20 +67,22 @@ def _write_onnx(lab: "Lab", model: "nn.Module", file: Path) -> None:
     on, x = next(model.parameters()).device, lab.data.inputs(lab.data.train[:2]).cpu()
     part = file.with_suffix(".part")
     logging.getLogger("torch.onnx").setLevel(logging.ERROR)
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # of the exporter's own making
-        batch = torch.export.Dim("batch")
-        torch.onnx.export(
-            model.cpu().eval(),
-            (x,),
-            part,
-            input_names=["x"],
-            output_names=["logits"],
-            dynamic_shapes=({0: batch},),
-            dynamo=True,
-            external_data=False,
-            verbose=False,
-        )
-    model.to(on)
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # of the exporter's own making
+            batch = torch.export.Dim("batch")
+            torch.onnx.export(
+                model.cpu().eval(),
+                (x,),
+                part,
+                input_names=["x"],
+                output_names=["logits"],
+                dynamic_shapes=({0: batch},),
+                dynamo=True,
+                external_data=False,
+                verbose=False,
+            )
+    finally:
+        model.to(on)
     atomic.write(file, part.read_bytes())
     part.unlink()

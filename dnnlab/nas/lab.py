@@ -265,7 +265,7 @@ class Lab:
             self.recipe,
             noises,
             steps,
-            self.spec.space in spaces.SPACES,
+            repeats=self.spec.space in spaces.SPACES,
         )
 
     def _batches(self, tag: str) -> Any:

@@ -71,7 +71,8 @@ def settled(device: str) -> Iterator[None]:
     """Have PyTorch compute on ``device`` in the precision that its tensors are of, and give the same bits twice.
 
     On CUDA it would round the factors of float32 convolutions to TF32, and take the quickest algorithm, which may add
-    up in any order. Of an operation that has no other algorithm there, PyTorch warns.
+    up in any order. Of an operation that has no other algorithm there, PyTorch warns. All is as it was afterwards, but
+    for the size of cuBLAS's workspace, which is read once.
     """
     if device != "cuda":
         yield

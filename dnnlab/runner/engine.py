@@ -71,14 +71,15 @@ def entries(
 def _handed_out(engine: str, argument: str, stack: Stack, plan: Plan, device: str) -> bool:
     """Whether another worker than this process measures ``stack``. What wants all threads of the machine stays here,
     but on a cluster, where there are other machines; and what wants a GPU, unless there are several, or several
-    processes are asked for to share it."""
+    processes are asked for to share it. What is timed, or fills a GPU alone, never shares one."""
     match engine:
         case "inline":
             return False
         case "auto":
             return _beside(stack.cells[0], device) and side_by_side(plan, device)[0] > 1
         case "processes":
-            return _beside(stack.cells[0], device) or (device == "cuda" and int(argument or 1) > 1)
+            cell = stack.cells[0]
+            return _beside(cell, device) or (device == "cuda" and cell.side_by_side and int(argument or 1) > 1)
     return True
 
 

@@ -65,7 +65,7 @@ class Recipe:
     claim: Claim | None = None
     profiles: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
     claims: Mapping[str, Claim] = field(default_factory=dict)
-    """What the claim is under a profile that says something else about it, such as of larger networks."""
+    """What the claim is under a profile whose own table ``claim`` replaces some of its keys, such as ``holds``."""
 
     def options_for(self, profile: str) -> dict[str, Any]:
         """The options under ``profile``."""
@@ -132,7 +132,7 @@ class _Reader:
         profiles = {name: dict(self.table(content, name)) for name in PROFILES}
         claim = self.claim(self.table(content, "claim")) if "claim" in content else None
         claims = {
-            name: self.claim({**content.get("claim", {}), **self.table(table, "claim")})
+            name: self.claim({**content.get("claim", {}), **self.table(table, "claim")}, f"{name}.claim")
             for name, table in profiles.items()
             if "claim" in table
         }
@@ -152,24 +152,24 @@ class _Reader:
             raise self.refuse(key, "text")
         return found
 
-    def claim(self, table: dict[str, Any]) -> Claim:
-        self.known(table, _CLAIM_KEYS, "[claim]")
+    def claim(self, table: dict[str, Any], name: str = "claim") -> Claim:
+        self.known(table, _CLAIM_KEYS, f"[{name}]")
         conditions = table.get("holds")
         if not isinstance(conditions, list) or not conditions or not all(isinstance(each, dict) for each in conditions):
-            raise self.refuse("holds", "one or more tables: [[claim.holds]]")
+            raise self.refuse("holds", f"one or more tables: [[{name}.holds]]")
         return Claim(
             self.text(table, "text", needed=True),
             self.text(table, "slide", needed=True),
-            tuple(map(self.condition, conditions)),
+            tuple(self.condition(each, f"[[{name}.holds]]") for each in conditions),
             self.text(table, "published"),
             self.text(table, "note"),
         )
 
-    def condition(self, table: dict[str, Any]) -> Condition:
-        self.known(table, _CONDITION_KEYS, "[[claim.holds]]")
+    def condition(self, table: dict[str, Any], name: str) -> Condition:
+        self.known(table, _CONDITION_KEYS, name)
         given = [relation for relation in _RELATIONS if relation in table]
         if len(given) != 1:
-            raise UsageError(f"{self.where('holds')}: each [[claim.holds]] has one of {listing(_RELATIONS)}.")
+            raise UsageError(f"{self.where('holds')}: each {name} has one of {listing(_RELATIONS)}.")
         (relation,) = given
         level, times = table[relation], table.get("times", 1.0)
         if relation in ("below", "above") and not _is_number(level) and not isinstance(level, dict):

@@ -70,12 +70,11 @@ class Augmentation:
         import torch
 
         side = max(1, min(x.shape[-2:]) // self.hole)
-        rows, columns = (
-            (torch.arange(size, device=x.device) - middle[:, None] + side // 2).ge(0)
-            & (torch.arange(size, device=x.device) - middle[:, None] + side // 2).lt(side)
-            for size, middle in zip(x.shape[-2:], (drawn[:, 3], drawn[:, 4]), strict=True)
-        )
-        return (rows[:, :, None] & columns[:, None, :])[:, None]
+        within = []
+        for size, middle in zip(x.shape[-2:], (drawn[:, 3], drawn[:, 4]), strict=True):
+            place = torch.arange(size, device=x.device) - middle[:, None] + side // 2
+            within.append((place >= 0) & (place < side))
+        return (within[0][:, :, None] & within[1][:, None, :])[:, None]
 
 
 def _windows(padded: "Tensor", shape: Sequence[int], drawn: "Tensor") -> "Tensor":

@@ -107,11 +107,18 @@ class NetworkTraining:
     @torch.no_grad()
     def _update_average(self) -> None:
         assert self.average is not None
-        kept, new = list(self.average.state_dict().values()), list(self.model.state_dict().values())
-        floats = [i for i, value in enumerate(kept) if value.is_floating_point()]
-        torch._foreach_lerp_([kept[i] for i in floats], [new[i] for i in floats], 1 - self.recipe.ema)
-        for i in set(range(len(kept))) - set(floats):
-            kept[i].copy_(new[i])
+        kept, new = self.average.state_dict(), self.model.state_dict()
+        # Once each, also where layers share a tensor.
+        names = {(value.data_ptr(), value.shape): name for name, value in kept.items()}.values()
+        floats = [name for name in names if kept[name].is_floating_point()]
+        torch._foreach_lerp_([kept[n] for n in floats], [new[n] for n in floats], 1 - self.recipe.ema)
+        for name in names:
+            if name not in floats:
+                kept[name].copy_(new[name])
+
+    def close(self) -> None:
+        """End the training: gradients of a recorded step would keep all of its memory."""
+        self.optimiser.zero_grad(set_to_none=True)
 
     @property
     def evaluated(self) -> nn.Module:
@@ -122,7 +129,7 @@ class NetworkTraining:
 def draw(
     order: Iterator[np.ndarray], change: Augmentation | None, noise: np.random.Generator, shape: tuple[int, ...]
 ) -> np.ndarray:
-    """What is random of one step, int64 ``[example, 1 or 4]``: the position, and how its image is changed."""
+    """What is random of one step, int64 ``[example, 1 or 6]``: the position, and how its image is changed."""
     positions = next(order)
     if change is None:
         return positions[:, None]
@@ -189,3 +196,4 @@ def run(
             look(step, spent, float(torch.stack(losses).double().mean()))
             losses, taken = [], math.floor(done * looks)
         progress(done)
+    training.close()

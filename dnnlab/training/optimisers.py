@@ -11,7 +11,7 @@ if TYPE_CHECKING:
 
 
 class Slot:
-    """What the rule remembers of one parameter's earlier gradients."""
+    """What the rule remembers of earlier gradients: of one parameter, or of all in one tensor."""
 
     def __init__(self, steps: "Steps") -> None:
         self.steps, self.memory = steps, dict[str, "Tensor"]()
@@ -80,7 +80,7 @@ OPTIMISERS = tuple(_RULES)
 """With the hyperparameters of torch.optim; ``momentum`` is SGD with momentum 0.9."""
 
 
-class _One:
+class _Single:
     """One parameter, updated by itself: on a CPU its numbers are still in the cache."""
 
     def __init__(self, name: str, parameter: "Tensor") -> None:
@@ -97,7 +97,7 @@ _ALIGNED = 4
 """Each parameter begins at a multiple of so many numbers, where products of matrices are quickest."""
 
 
-class _All:
+class _Flat:
     """All parameters in one tensor ``[member, number]``, whose parts they become: a GPU is as quick with one large
     operation as with one of the hundreds of small ones that it stands for."""
 
@@ -108,7 +108,7 @@ class _All:
             self.places[name] = end, parameter[0].numel(), tuple(parameter.shape)
             end += parameter[0].numel() + -parameter[0].numel() % _ALIGNED
         first = next(iter(parameters.values())).detach()
-        self.values, self._nothing = first.new_zeros(len(first), end), first.new_zeros(len(first), _ALIGNED)
+        self.values, self._padding = first.new_zeros(len(first), end), first.new_zeros(len(first), _ALIGNED)
         for name, part in self.parts(self.values).items():
             part.copy_(parameters[name].detach())
             parameters[name].data = part
@@ -118,7 +118,7 @@ class _All:
 
         columns = []
         for name, (_, size, _) in self.places.items():
-            columns += [grads[name].flatten(1), self._nothing[:, : -size % _ALIGNED]]
+            columns += [grads[name].flatten(1), self._padding[:, : -size % _ALIGNED]]
         return torch.cat(columns, dim=1)
 
     def parts(self, piece: "Tensor") -> "dict[str, Tensor]":
@@ -126,13 +126,16 @@ class _All:
 
 
 class StackedOptimiser:
-    """Updates ``parameters [member, …]`` in place, each member by its own ``lr`` and ``weight_decay [member]``."""
+    """Updates ``parameters [member, …]`` in place, each member by its own ``lr`` and ``weight_decay [member]``.
+
+    On CUDA they move into one tensor: views of them that were taken before are of what they were.
+    """
 
     def __init__(self, name: str, parameters: "Mapping[str, Tensor]", lr: "Tensor", weight_decay: "Tensor") -> None:
         self.rule, self.decoupled = _RULES[name], name == "adamw"
         self.lr, self.weight_decay, self.decays = lr, weight_decay, bool(weight_decay.any())
-        self.pieces: Sequence[_One | _All] = (
-            [_All(parameters)] if lr.is_cuda else [_One(name, parameter) for name, parameter in parameters.items()]
+        self.pieces: Sequence[_Single | _Flat] = (
+            [_Flat(parameters)] if lr.is_cuda else [_Single(name, parameter) for name, parameter in parameters.items()]
         )
         self.steps = Steps(lr)
         self.slots = [Slot(self.steps) for _ in self.pieces]

@@ -30,7 +30,7 @@ def make_optimiser(
     """PyTorch's optimiser of that name, as `training.optimisers` has it for stacks."""
     optimiser, on_cuda = _OPTIMISERS[name]
     trained = list(parameters)
-    if on_cuda is None or not trained or not all(p.is_cuda for p in trained):
+    if on_cuda is None or not trained or not all(p.is_cuda and p.is_floating_point() for p in trained):
         return optimiser(trained, lr=lr, weight_decay=weight_decay)
     rate = torch.full((), lr, dtype=torch.float32, device=trained[0].device)
     return optimiser(trained, lr=rate, weight_decay=weight_decay, **on_cuda)
@@ -40,7 +40,8 @@ def recordable(optimiser: Any, model: nn.Module | None = None) -> bool:
     """Whether all that a step of ``optimiser`` changes lies on the device and stays where it is, and nothing is hung on
     ``model``: what a hook keeps is its own affair."""
     own = getattr(optimiser, "repeats", isinstance(optimiser, torch.optim.Optimizer))
-    hooked = model is not None and any(m._forward_hooks or m._forward_pre_hooks for m in model.modules())
+    kinds = ("_forward_hooks", "_forward_pre_hooks", "_backward_hooks", "_backward_pre_hooks")
+    hooked = model is not None and any(getattr(m, kind) for m in model.modules() for kind in kinds)
     return own and not hooked and all(isinstance(group["lr"], Tensor) for group in optimiser.param_groups)
 
 

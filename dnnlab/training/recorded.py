@@ -6,6 +6,7 @@ and asked for as a whole, and what the host draws for it goes to the device many
 simply called.
 """
 
+import functools
 import warnings
 from collections.abc import Callable
 
@@ -15,9 +16,11 @@ from torch import Tensor
 
 from dnnlab.errors import first_line
 
-WARM_UP = 10
-"""Calls before a step is recorded. The first ones make what later ones keep, such as an optimiser's memory, and
-recording takes about as long as ten of them."""
+CALLED_FIRST = 10
+"""Steps that are called before one is recorded. The first of them make what later ones keep, such as an optimiser's
+memory."""
+WORTH_RECORDING = 40
+"""Steps of a training that is recorded, where their number is known: recording takes about as long as ten of them."""
 
 
 class Recorded:
@@ -31,7 +34,7 @@ class Recorded:
     def __init__(self, device: torch.device, possible: bool = True) -> None:
         self._possible = possible and device.type == "cuda"
         self._calls = 0
-        self._stream = torch.cuda.Stream(device) if self._possible else None
+        self._stream = _beside(device) if self._possible else None
         self._graph: torch.cuda.CUDAGraph | None = None
         self._inputs: list[Tensor] = []
         self._outputs: tuple[Tensor, ...] = ()
@@ -45,17 +48,19 @@ class Recorded:
             return step(*inputs)
         if self._graph is None:
             self._calls += 1
-            if self._calls <= WARM_UP:
-                return self._beside(step, inputs)
+            if self._calls <= CALLED_FIRST:
+                return self._call(step, inputs)
             if not self._record(step, inputs):
                 return step(*inputs)
         assert self._graph is not None
         for kept, new in zip(self._inputs, inputs, strict=True):
+            if kept.shape != new.shape or kept.dtype != new.dtype:
+                raise ValueError(f"a step that was recorded with {list(kept.shape)} cannot take {list(new.shape)}")
             kept.copy_(new)
         self._graph.replay()
         return tuple(output.clone() for output in self._outputs)
 
-    def _beside(self, step: Callable[..., tuple[Tensor, ...]], inputs: tuple[Tensor, ...]) -> tuple[Tensor, ...]:
+    def _call(self, step: Callable[..., tuple[Tensor, ...]], inputs: tuple[Tensor, ...]) -> tuple[Tensor, ...]:
         """On the stream that will record: what the backward pass remembers of a stream must be of that one."""
         now = torch.cuda.current_stream()
         assert self._stream is not None
@@ -68,18 +73,27 @@ class Recorded:
     def _record(self, step: Callable[..., tuple[Tensor, ...]], inputs: tuple[Tensor, ...]) -> bool:
         """Whether ``step`` could be recorded; nothing is done to its tensors yet. It cannot where the memory that a
         graph keeps for itself is not there."""
-        graph, kept = torch.cuda.CUDAGraph(), [tensor.clone() for tensor in inputs]
+        now = torch.cuda.current_stream()
         try:
+            graph, kept = torch.cuda.CUDAGraph(), [tensor.clone() for tensor in inputs]
             with torch.cuda.graph(graph, stream=self._stream):
                 outputs = step(*kept)
         except torch.OutOfMemoryError:
             self._possible = False
         except RuntimeError as problem:
             self._possible = False
-            warnings.warn(f"a training step is not recorded, and slower for it: {first_line(problem)}", stacklevel=2)
+            why = first_line(problem.__context__ or problem)
+            warnings.warn(f"a training step is not recorded, and slower for it: {why}", stacklevel=2)
         else:
             self._graph, self._inputs, self._outputs = graph, kept, outputs
+        torch.cuda.set_stream(now)  # which a recording that failed may not have put back
         return self._possible
+
+
+@functools.cache
+def _beside(device: torch.device) -> "torch.cuda.Stream":
+    """The stream that all steps of this process are recorded on: each stream has a workspace and memory of its own."""
+    return torch.cuda.Stream(device)
 
 
 def sent(tensor: Tensor, device: torch.device) -> Tensor:

@@ -11,7 +11,7 @@ from dnnlab.networks.spaces.stack import Stack
 from dnnlab.training import networks
 from dnnlab.training.augmentation import augmentation
 from dnnlab.training.plain import make_optimiser, recordable, set_rate
-from dnnlab.training.recorded import Ahead, Recorded
+from dnnlab.training.recorded import WORTH_RECORDING, Ahead, Recorded
 
 
 def train(
@@ -59,7 +59,7 @@ def _train_stack(
     draws = Ahead(
         lambda: np.stack([networks.draw(order, change, noise, data.shape) for order, noise in pairs]), data.x.device
     )
-    recorded = Recorded(data.x.device, repeats and recordable(optimiser))
+    recorded = Recorded(data.x.device, repeats and steps >= WORTH_RECORDING and recordable(optimiser))
 
     def take(drawn: Tensor) -> tuple[Tensor, ...]:
         index = data.train[drawn[..., 0]]

@@ -8,13 +8,16 @@ from torch.nn import functional as F
 from dnnlab.data import load
 from dnnlab.networks.catalogue import create_model
 from dnnlab.networks.members import FAMILIES, MEMBERS
+from dnnlab.networks.spaces.mlp_net import LayeredMLP
+from dnnlab.networks.spaces.mlp_stack import MLPStack
+from dnnlab.networks.spaces.stack import SameStack
 from dnnlab.runner.device import settled
-from dnnlab.training import networks
+from dnnlab.training import networks, together
 from dnnlab.training.networks import NetworkTraining, Recipe, mixed
-from dnnlab.training.recorded import WARM_UP, Ahead
+from dnnlab.training.recorded import CALLED_FIRST, WORTH_RECORDING, Ahead
 from dnnlab.training.stacked import batch_order
 
-STEPS = WARM_UP + 40
+STEPS = CALLED_FIRST + 40
 RECIPE = Recipe("momentum", 0.05, 5e-4, "onecycle", 0.1, "crop+flip+cutout", 0.0)
 
 
@@ -36,7 +39,7 @@ def losses(data, arch, repeats, recipe=RECIPE, steps=STEPS, batch=64):
 
 def same(ours, theirs):
     """Loss by loss at first, the last of them of recorded steps; later, when rounding has grown, on average."""
-    torch.testing.assert_close(ours[: WARM_UP + 8], theirs[: WARM_UP + 8], rtol=0.02, atol=0.02)
+    torch.testing.assert_close(ours[: CALLED_FIRST + 8], theirs[: CALLED_FIRST + 8], rtol=0.02, atol=0.02)
     torch.testing.assert_close(ours.mean(), theirs.mean(), rtol=0.05, atol=0)
 
 
@@ -97,10 +100,29 @@ def test_every_family_can_be_recorded(family, device, recwarn):
     model = create_model(name, num_classes=10, in_chans=3, input_size=size, dropout=0.1, **width)
     with settled(device):
         training = NetworkTraining(model, data, order(data, 16), RECIPE, np.random.default_rng(0), repeats=True)
-        for step in range(WARM_UP + 3):
+        for step in range(CALLED_FIRST + 3):
             loss = training.step(step / 20)
     assert loss.isfinite()
     assert training.recorded._graph is not None, [str(warning.message) for warning in recwarn]
+
+
+@pytest.mark.parametrize("kind", [MLPStack, SameStack])
+def test_networks_of_a_search_are_recorded_alike(kind, device):
+    data = load("digits").to(device)
+    steps = WORTH_RECORDING + 60
+
+    def trained(repeats):
+        torch.manual_seed(0)
+        models = [LayeredMLP((1, 8, 8), 10, [16, 16], ["relu", "tanh"], "batch", "residual") for _ in range(2)]
+        orders, noises = [order(data) for _ in models], [np.random.default_rng(i) for i in (0, 1)]
+        recipe = Recipe("adamw", 0.01, 1e-4, "cosine", 0.0, "crop", 0.0)
+        with settled(device):
+            together.train(models, kind, data, orders, recipe, noises, steps, repeats=repeats)
+            return [networks.accuracy(model.to(device), data, data.test) for model in models]
+
+    recorded, called = trained(True), trained(False)
+    assert recorded == pytest.approx(called, abs=0.03)
+    assert min(recorded) > 0.6
 
 
 def test_what_is_drawn_ahead_comes_in_order(device):

@@ -18,7 +18,7 @@ from dnnlab.statistics.streams import stream
 from dnnlab.training import networks, plain, recorded
 from dnnlab.training.stacked import Recipe, StackedTraining, accuracy, batch_order, gather
 
-STEPS = recorded.WARM_UP + 4
+STEPS = recorded.CALLED_FIRST + 4
 """The last of them are recorded."""
 RATE = 2.0**-7
 """PyTorch's own optimisers hold the rate in float32 on CUDA, which this one fits."""

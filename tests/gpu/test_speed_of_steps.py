@@ -17,7 +17,7 @@ from dnnlab.statistics.streams import stream
 from dnnlab.training import networks, recorded, together
 from dnnlab.training.stacked import Recipe, StackedTraining, batch_order
 
-STEPS = recorded.WARM_UP
+STEPS = recorded.CALLED_FIRST
 """Of a search's networks no more are taken: recording a step, which is done once, waits."""
 
 
@@ -89,6 +89,6 @@ def test_steps_do_not_wait_for_the_device(loop, device):
     torch.manual_seed(0)
     make, *options = LOOPS[loop]
     take = make(load("digits").to(device), *options)
-    take(recorded.WARM_UP + 2)
+    take(recorded.CALLED_FIRST + 2)
     with no_waiting(device):
         take(STEPS)

@@ -3,7 +3,7 @@
 import pytest
 import torch
 
-from dnnlab.training.optimisers import OPTIMISERS, Slot, StackedOptimiser, _All
+from dnnlab.training.optimisers import OPTIMISERS, Slot, StackedOptimiser, _Flat
 from dnnlab.training.plain import _OPTIMISERS, make_optimiser
 
 
@@ -35,7 +35,7 @@ def test_all_parameters_at_once_are_updated_as_each_by_itself(name):
     together = {key: value.detach().clone().requires_grad_() for key, value in each.items()}
     values = torch.tensor([[0.1, 0.01, 0.003], [0.03, 0.0, 0.06]], dtype=torch.float64)
     one, all_ = (StackedOptimiser(name, parameters, *values) for parameters in (each, together))
-    all_.pieces, all_.slots = [_All(together)], [Slot(all_.steps)]
+    all_.pieces, all_.slots = [_Flat(together)], [Slot(all_.steps)]
     for _ in range(5):
         grads = {key: torch.randn(shape, dtype=torch.float64) for key, shape in shapes.items()}
         taken = [optimiser.step(optimiser.gathered(grads)) for optimiser in (one, all_)]

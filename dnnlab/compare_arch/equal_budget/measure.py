@@ -149,9 +149,8 @@ def _training(cell: TrainedCell, spec: Any, device: str, progress: Callable[[flo
     try:
         spend(training, cell, look, LOOKS, progress)
     except torch.OutOfMemoryError:
-        return _one(
-            {"part": cell.part, "outcome": c.OUT_OF_MEMORY, "fitting_batch": math.nan}
-        )  # predicted was this one
+        # The batch that was predicted to fit did not.
+        return _one({"part": cell.part, "outcome": c.OUT_OF_MEMORY, "fitting_batch": math.nan})
     finite = math.isfinite(rows[-1]["loss"])
     rows[-1]["accuracy"] = networks.accuracy(training.evaluated, data, data.test)
     rows[-1]["outcome"] = "" if finite else c.DIVERGED

@@ -91,6 +91,7 @@ def _row(configuration: dict[str, Any], rows: pd.DataFrame, costs: pd.DataFrame)
         "train_seconds": mean_interval(final["seconds"].tolist()).mean,
         "loss": mean_interval(final["loss"].tolist()).mean,
         "diverged": int((final["outcome"] == c.DIVERGED).sum()),
+        "out_of_memory": bool((rows["outcome"] == c.OUT_OF_MEMORY).any()),
         "fitting_batch": float(rows["fitting_batch"].min()),
         "failed": int((rows["error"] != "").groupby(rows["seed"]).any().sum()),
     }
@@ -163,7 +164,7 @@ _SHORT = {"params": "params", "macs": "MACs", "latency_ms": "latency"}
 
 
 def _verdict(row: dict[Any, Any], pairs: int, p: float) -> str:
-    if not math.isnan(row["fitting_batch"]) and not row["seeds"]:
+    if row["out_of_memory"] and not row["seeds"]:
         return c.OUT_OF_MEMORY
     if row["seeds"] and row["diverged"] > row["seeds"] / 2:
         return c.DIVERGED

@@ -34,7 +34,8 @@ class _Rounded:
         self.low: Tensor | None = None
         self.high: Tensor | None = None
         self.before = layer.register_forward_pre_hook(self._enter)
-        self.after = layer.register_forward_hook(self._leave)
+        # Also when the layer fails: what it entered must be left, or all later products would be wrong.
+        self.after = layer.register_forward_hook(self._leave, always_call=True)
 
     def _enter(self, layer: Any, inputs: tuple[Tensor, ...]) -> tuple[Tensor, ...]:
         x = inputs[0].float()
