@@ -57,9 +57,11 @@ def _warn(
     file: TextIO | None = None,
     line: str | None = None,
 ) -> None:
-    operation, found, _ = str(message).partition(" does not have a deterministic implementation")
-    if found:  # PyTorch goes on about settings that the user never touched
-        message = f"{operation} adds up in any order on this GPU: the last digits may differ from run to run"
+    # PyTorch goes on about settings that the user never touched.
+    for remark in (" does not have a deterministic implementation", " defaults to a non-deterministic algorithm"):
+        operation, found, _ = str(message).partition(remark)
+        if found:
+            message = f"{operation} adds up in any order on this GPU: the last digits may differ from run to run"
     say(f"warning: {message}")
 
 

@@ -89,15 +89,12 @@ def settled(device: str) -> Iterator[None]:
     ]
     before = [(owner, name, getattr(owner, name)) for owner, name, _ in wanted]
     mode, warns = torch.are_deterministic_algorithms_enabled(), torch.is_deterministic_algorithms_warn_only_enabled()
-    quick_attention = backends.cuda.cudnn_sdp_enabled()
     try:
         torch.use_deterministic_algorithms(True, warn_only=True)
-        backends.cuda.enable_cudnn_sdp(False)  # whose gradients differ from run to run
         _set(wanted)
         yield
     finally:
         torch.use_deterministic_algorithms(mode, warn_only=warns)
-        backends.cuda.enable_cudnn_sdp(quick_attention)
         _set(before)
 
 
