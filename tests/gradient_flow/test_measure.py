@@ -1,0 +1,106 @@
+"""What is measured along training, against a loop of plain PyTorch."""
+
+import numpy as np
+import pandas as pd
+import pytest
+import torch
+from torch.nn import functional as F
+
+from dnnlab.data import load
+from dnnlab.gradient_flow import figures, summary
+from dnnlab.gradient_flow.measure import measure, singular_values
+from dnnlab.gradient_flow.spec import Spec
+from dnnlab.networks.mlp import MLP
+from dnnlab.networks.shape import MLPShape
+from dnnlab.networks.stacked import StackedMLP
+from dnnlab.statistics.streams import stream
+from dnnlab.training.stacked import batch_order
+
+SPEC = Spec(act=("tanh",), depth=(3,), width=(12,), seeds=3, steps=4, every=2, clip=(0.5,), lr=(0.1,), jacobian=True)
+
+
+@pytest.fixture(scope="module")
+def cells():
+    found = pd.DataFrame(measure(SPEC.plan(), SPEC, "cpu", lambda share: None))
+    plan = pd.DataFrame([vars(cell) for cell in SPEC.plan()])
+    return plan.loc[found["cell"]].reset_index(drop=True).join(found).assign(error="")
+
+
+def plain(seed):
+    """One member as a module, and its order of batches."""
+    data = load("digits")
+    shape = MLPShape(data.features, 10, 3, 12, ("tanh",) * 3)
+    stack = StackedMLP.draw(shape, ["torch"], [stream(0, seed, "weights")])
+    return data, MLP.of_member(stack, 0), batch_order(len(data.train), 128, stream(0, seed, "batches"))
+
+
+@pytest.mark.parametrize("seed", [0, 2])
+def test_along_training_it_is_what_pytorchs_own_loop_does(cells, seed):
+    data, model, order = plain(seed)
+    optimiser = torch.optim.SGD(model.parameters(), lr=0.1)
+    probe = data.train[torch.from_numpy(next(batch_order(len(data.train), 128, stream(0, seed, "probe"))))]
+    own = cells[cells["seed"] == seed]
+    norms = []
+    for step in range(5):
+        if step % 2 == 0:
+            network = own[(own["step"] == step) & (own["layer"] == 0)].iloc[0]
+            with torch.no_grad():
+                loss = F.cross_entropy(model(data.inputs(probe)), data.y[probe])
+                right = (model(data.inputs(data.validation)).argmax(1) == data.y[data.validation]).double().mean()
+            assert network["loss"] == pytest.approx(float(loss), rel=1e-5)
+            assert network["accuracy"] == pytest.approx(float(right))
+            if norms:  # since the last measurement
+                before, after = np.array(norms).T
+                assert network["grad_norm"] == pytest.approx(before.mean(), rel=1e-4)
+                assert network["clipped_norm"] == pytest.approx(after.mean(), rel=1e-4)
+                assert network["clipped_share"] == np.mean(after < before)
+            norms = []
+        index = data.train[torch.from_numpy(next(order))]
+        optimiser.zero_grad()
+        F.cross_entropy(model(data.inputs(index)), data.y[index]).backward()
+        norm = float(torch.nn.utils.clip_grad_norm_(model.parameters(), 0.5))
+        norms.append((norm, min(norm, 0.5)))
+        weights = [module.weight.detach().clone() for module in (model.first, *model.hidden, model.output)]
+        optimiser.step()
+        if step in (0, 2):
+            layers = own[(own["step"] == step) & (own["layer"] > 0)]
+            moved = [
+                float((module.weight.detach() - old).norm() / old.norm())
+                for module, old in zip((model.first, *model.hidden, model.output), weights, strict=True)
+            ]
+            np.testing.assert_allclose(layers["update_ratio"], moved, rtol=1e-3)
+
+
+def test_singular_values_are_those_of_the_jacobian():
+    data, model, _ = plain(0)
+    shape = MLPShape(data.features, 10, 3, 12, ("tanh",) * 3)
+    stack = StackedMLP.draw(shape, ["torch"], [stream(0, 0, "weights")])
+    x = data.inputs(data.train[:4]).flatten(1)
+    found = singular_values(stack, x[None])[0]
+    model = model.double()
+    for i in range(4):
+        jacobian = torch.autograd.functional.jacobian(model, x[i : i + 1].double())[0, :, 0]
+        torch.testing.assert_close(found[i], torch.linalg.svdvals(jacobian), rtol=1e-6, atol=1e-9)
+
+
+def test_the_middle_singular_value_is_the_median(cells):
+    first = cells[(cells["layer"] == 0) & (cells["step"] == 0)]
+    assert (first["jacobian_max"] >= first["jacobian_median"]).all()
+    assert (first["jacobian_median"] >= first["jacobian_min"]).all()
+
+
+def test_the_figures_draw_what_the_cells_say(cells):
+    table = summary.summarise(cells, SPEC)
+    pictures = {picture.name: picture for picture in figures.draw(cells, table, SPEC)}
+    assert set(pictures) == {"gradient-by-layer", "gradient-map", "gradient-along-training"}
+    (axes,) = pictures["gradient-by-layer"].figure.axes
+    first = cells[(cells["step"] == 0) & (cells["layer"].between(1, 3))]
+    deltas = first.pivot(index="seed", columns="layer", values="delta_norm").to_numpy()
+    expected = np.exp(np.log(deltas / deltas[:, -1:]).mean(0))
+    np.testing.assert_allclose(axes.lines[0].get_ydata(), expected, rtol=1e-6)
+    assert f"tanh: {table['rate'][0]:.3g}" in pictures["gradient-by-layer"].alt
+
+
+def test_without_a_configuration_that_was_measured_there_is_no_figure(cells):
+    failed = cells.assign(error="no")
+    assert list(figures.draw(failed, summary.summarise(failed, SPEC), SPEC)) == []

@@ -1,0 +1,138 @@
+"""Rates, verdicts and remedies from gradients whose rate is known."""
+
+import math
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from dnnlab.gradient_flow import columns as c
+from dnnlab.gradient_flow.spec import Spec
+from dnnlab.gradient_flow.summary import Measured, measured, remedy, summarise, verdict
+from dnnlab.networks.shape import MLPShape
+from dnnlab.statistics.intervals import mean_interval
+from dnnlab.theory.gradients import InputStatistics, Setting, predict
+
+DEPTH = 21
+"""Twenty transitions: a rate is unhealthy beyond 100^(1/20) = 1.259."""
+
+
+def of_rates(rates, dead=(), infinite=()):
+    """Seeds whose δ changes by exactly these factors from a layer to the one before it."""
+    to_the_last = np.arange(DEPTH - 1, -1, -1)
+    delta = np.array([float(rate) ** to_the_last for rate in rates])
+    alone = np.zeros((len(rates), DEPTH))
+    for seed in dead:
+        alone[seed, 3] = 1.0
+    loss = [math.inf if seed in infinite else 2.3 for seed in range(len(rates))]
+    return Measured({"delta_norm": delta, "dead_fraction": alone}, pd.DataFrame({"loss": loss}))
+
+
+@pytest.mark.parametrize(
+    ("seen", "expected"),
+    [
+        (of_rates([0.5] * 5), c.VANISHING),
+        (of_rates([2.0] * 5), c.EXPLODING),
+        (of_rates([1.0, 1.02, 0.98]), c.HEALTHY),
+        (of_rates([1.25, 1.26, 1.27]), c.UNDECIDED),
+        (of_rates([0.5, 0.5]), c.UNDECIDED),
+        (of_rates([0.5] * 5, dead=[0, 1, 2]), c.DEAD),
+        (of_rates([0.5] * 5, dead=[0, 1]), c.VANISHING),
+        (of_rates([1.0] * 5, infinite=[0, 1, 2]), c.EXPLODING),
+        (of_rates([0.0, 0.0, 0.0, 1.0, 1.0]), c.UNDECIDED),
+    ],
+    ids=[
+        "halves",
+        "doubles",
+        "level",
+        "at the limit",
+        "two seeds",
+        "most are dead",
+        "some are dead",
+        "no loss",
+        "zeros",
+    ],
+)
+def test_a_verdict_is_that_of_the_rate(seen, expected):
+    assert verdict(seen, mean_interval(seen.log_rates().tolist())) == expected
+
+
+def test_the_rate_is_the_slope_of_a_straight_line_through_the_logarithms():
+    rng = np.random.default_rng(0)
+    delta = np.exp(rng.normal(size=(4, DEPTH)))
+    seen = Measured({"delta_norm": delta}, pd.DataFrame(index=range(4)))
+    slopes = [-np.polyfit(np.arange(DEPTH), np.log(each), 1)[0] for each in delta]
+    np.testing.assert_allclose(seen.log_rates(), slopes, rtol=1e-10)
+
+
+def test_the_terms_multiply_to_the_rate():
+    """Whatever the four factors are, as long as they multiply to the ratio of two δ."""
+    rng = np.random.default_rng(1)
+    names = ("weight_factor", "act_factor", "norm_factor", "skip_factor")
+    factors = {name: np.exp(rng.normal(size=(3, DEPTH))) for name in names}
+    ratios = np.prod(list(factors.values()), axis=0)[:, :-1]  # δ of a layer over δ of the next
+    delta = np.concatenate([np.cumprod(ratios[:, ::-1], axis=1)[:, ::-1], np.ones((3, 1))], axis=1)
+    seen = Measured({"delta_norm": delta, **factors}, pd.DataFrame(index=range(3)))
+    assert sum(seen.log_terms().values()) == pytest.approx(float(np.mean(seen.log_rates())))
+
+
+def setting(act, depth, **more):
+    shape = MLPShape(64, 10, depth, 256, (act,) * depth, more.get("norm", "none"))
+    return Setting(shape, more.get("init", "torch"), InputStatistics(1.0, 1.0), 128, 0.0)
+
+
+def told(chosen):
+    return remedy(chosen, predict(chosen))
+
+
+def test_a_remedy_is_named_where_one_is_needed():
+    relu = told(setting("relu", DEPTH))
+    assert relu.startswith("init critical (σw 1.41, σb 0)")  # He 2015: σw² = 2
+    assert f"skip residual:{1 / math.sqrt(20):.2g}" in relu
+    assert told(setting("relu", DEPTH, init="he")) == ""
+
+
+def test_no_remedy_is_repeated_that_is_there_already():
+    normed = told(setting("sigmoid", 60, norm="batch"))
+    assert "norm batch" not in normed
+    assert "init critical" not in normed
+
+
+def rows(rates, error=("", "", "")):
+    """Of one configuration, as ``cells.csv`` has them: three hidden layers and an output."""
+    found = []
+    for seed, (rate, why) in enumerate(zip(rates, error, strict=True)):
+        for layer in range(5):
+            row = {column.name: math.nan if column.dtype is float else "" for column in c.CELLS}
+            row |= {"model": "mine:net", "data": "digits", "depth": 0, "width": 0, "batch_size": 128, "seed": seed}
+            row |= {"optimizer": "sgd", "lr": 0.01, "weight_decay": 0.0, "dropout": 0.0, "clip": 0.0, "step": 0}
+            row |= {"layer": layer, "error": why}
+            if layer:  # the output's δ is of another size, and must not count
+                row |= {"delta_norm": rate ** (3 - layer) if layer < 4 else 77.0, "dead_fraction": 0.0}
+                row |= {"saturation": 0.25, "zero_fraction": 0.5}
+            else:
+                row["loss"] = 2.3
+            found.append(row)
+    return pd.DataFrame(found)
+
+
+def test_a_table_has_the_geometric_mean_of_the_seeds_that_were_measured():
+    table = summarise(rows([0.5, 2.0, 8.0], error=("", "", "went wrong")), Spec())
+    assert len(table) == 1
+    row = table.iloc[0]
+    assert (row["seeds"], row["failed"], row["depth"], row["verdict"]) == (2, 1, 3, c.UNDECIDED)
+    assert row["rate"] == pytest.approx(1.0)
+    assert row["first_last_ratio"] == pytest.approx(1.0)
+    assert row["saturation"] == pytest.approx(0.25)
+
+
+def test_the_output_layer_does_not_count():
+    seen = measured(rows([0.5, 0.5, 0.5]), 0)
+    assert seen.depth == 3
+    np.testing.assert_allclose(np.exp(seen.log_rates()), 0.5)
+
+
+def test_a_configuration_whose_seeds_all_failed_is_a_row_that_says_so():
+    row = summarise(rows([1.0, 1.0, 1.0], error=("no",) * 3), Spec()).iloc[0]
+    assert (row["seeds"], row["failed"], row["verdict"]) == (0, 3, c.UNDECIDED)
+    assert math.isnan(row["rate"])
