@@ -59,8 +59,9 @@ format: setup ## Reformat the code
 	$(PY) -m ruff check --fix .
 	$(PY) -m ruff format .
 
-docs: setup ## Write the reference of the command line, and what editors know of dnnlab, from the program
+docs: setup ## Write the reference of the command line, the pages of columns, and what editors know of dnnlab
 	$(PY) -m docs.make_cli
+	$(PY) -m docs.make_columns
 	$(PY) -m docs.make_stub
 
 bench: setup ## Speed, side by side in one run

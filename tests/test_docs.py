@@ -1,32 +1,18 @@
 """What the documentation says is what the program does."""
 
+import re
 import shlex
 import tomllib
+from itertools import zip_longest
 from pathlib import Path
 
 import pytest
 
 from dnnlab.registry import EXPERIMENTS, find
 from dnnlab.runner.options import CommandLineList, build, fields
-from docs.make_cli import reference
-from docs.make_stub import stub
+from docs import make_cli, make_columns, make_stub
 
 ROOT = Path(__file__).parents[1]
-
-
-def tables():
-    for experiment in EXPERIMENTS.values():
-        for question in experiment.spec.QUESTIONS:
-            schema = question.schema
-            for name, columns in (("summary", schema.summary), ("cells", schema.cells)):
-                yield pytest.param(experiment.name, columns, id=f"{experiment.name}{question.asked_by}-{name}")
-
-
-@pytest.mark.parametrize(("experiment", "columns"), list(tables()))
-def test_every_column_is_documented(experiment, columns):
-    text = (ROOT / f"docs/{experiment}.md").read_text()
-    for column in columns:
-        assert f"| `{column.name}` | {column.dtype.__name__} | {column.help.replace('|', chr(92) + '|')} |" in text
 
 
 @pytest.mark.parametrize("recipe", sorted(ROOT.glob("experiments/*/*.toml")), ids=lambda path: path.stem)
@@ -63,17 +49,44 @@ def test_every_option_has_help():
         assert all(field.info.help for field in fields(experiment.spec.Spec))
 
 
+def up_to_date(file, text):
+    """Fails with the first line that ``make docs`` would write otherwise, not with all of them."""
+    there = file.read_text(encoding="utf-8").splitlines(keepends=True) if file.exists() else []
+    for number, (one, other) in enumerate(zip_longest(there, text.splitlines(keepends=True)), start=1):
+        if one != other:
+            pytest.fail(
+                f"line {number} of {file.relative_to(ROOT)} is not what the program says; run `make docs`\n"
+                f"there:   {one!r}\nprogram: {other!r}",
+                pytrace=False,
+            )
+
+
 def test_the_reference_of_the_command_line_is_the_programs():
-    """``make docs`` writes it."""
-    assert (ROOT / "docs/cli.md").read_text() == reference()
+    up_to_date(make_cli.FILE, make_cli.reference())
 
 
 def test_what_editors_know_is_what_the_program_takes():
-    """``make docs`` writes it."""
-    assert (ROOT / "dnnlab/__init__.pyi").read_text() == stub()
+    up_to_date(make_stub.FILE, make_stub.stub())
+
+
+@pytest.mark.parametrize("experiment", EXPERIMENTS.values(), ids=list(EXPERIMENTS))
+def test_the_pages_of_columns_are_the_programs(experiment):
+    up_to_date(make_columns.FOLDER / f"{experiment.name}.md", make_columns.page(experiment))
+
+
+def test_there_are_no_other_pages_of_columns():
+    left = {path.stem for path in make_columns.FOLDER.glob("*.md")} - set(EXPERIMENTS)
+    assert not left, "a page of columns belongs to no experiment; run `make docs`"
 
 
 def test_every_page_of_the_docs_is_linked_from_another():
-    pages = {path.name for path in (ROOT / "docs").glob("*.md")}
-    texts = [(ROOT / "README.md").read_text(), *((ROOT / "docs" / page).read_text() for page in pages)]
-    assert not {page for page in pages if not any(f"{page})" in text for text in texts)}
+    """What ``make docs`` writes into ``docs/columns`` links back, and does not count."""
+    docs = ROOT / "docs"
+    linked = {
+        (file.parent / target).resolve()
+        for file in (ROOT / "README.md", *docs.glob("*.md"))
+        for target in re.findall(r"\]\(([\w./-]+\.md)(?:#[\w-]*)?\)", file.read_text(encoding="utf-8"))
+        if (file.parent / target).resolve() != file.resolve()
+    }
+    alone = sorted(str(page) for page in docs.resolve().rglob("*.md") if page not in linked)
+    assert not alone, "no page links to these"
