@@ -84,7 +84,7 @@ def test_every_page_of_the_docs_is_linked_from_another():
     docs = ROOT / "docs"
     linked = {
         (file.parent / target).resolve()
-        for file in (ROOT / "README.md", *docs.glob("*.md"))
+        for file in (ROOT / "README.md", ROOT / "ARCHITECTURE.md", *docs.glob("*.md"))
         for target in re.findall(r"\]\(([\w./-]+\.md)(?:#[\w-]*)?\)", file.read_text(encoding="utf-8"))
         if (file.parent / target).resolve() != file.resolve()
     }

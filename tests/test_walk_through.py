@@ -102,8 +102,9 @@ def test_a_place_that_is_forgotten_is_named(copy, name, sentence):
 
 @pytest.mark.slow
 def test_the_house_stands_and_the_docs_are_written(copy):
-    for module in ("docs.make_cli", "docs.make_stub"):
+    for module in ("docs.make_cli", "docs.make_columns", "docs.make_stub"):
         assert python(copy, "-m", module).returncode == 0
-    assert "spectrum" in (copy / "docs/cli.md").read_text()
+    assert "dnnlab spectrum" in (copy / "docs/cli.md").read_text()
+    assert "| `largest` | float | largest singular value" in (copy / "docs/columns/spectrum.md").read_text()
     done = python(copy, "-m", "pytest", "tests/test_house.py", "-q", "-p", "no:cacheprovider")
     assert done.returncode == 0, done.stdout

@@ -20,6 +20,7 @@ from dnnlab.runner.experiment import Question
 from dnnlab.runner.options import Check, OneOf
 from dnnlab.training import budget as budgets
 from dnnlab.training.augmentation import AUGMENTATIONS
+from dnnlab.training.schedules import SCHEDULES
 
 __all__ = ["HELP", "QUESTIONS", "Spec"]
 
@@ -45,7 +46,6 @@ The lecture's own comparisons: [cyan]dnnlab compare-arch --preset depth --data c
 """
 
 
-SCHEDULES = ("cosine", "onecycle", "constant")
 _WHAT = "What to compare"
 
 

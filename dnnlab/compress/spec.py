@@ -21,6 +21,7 @@ from dnnlab.runner import configuration as ask
 from dnnlab.runner.experiment import Question
 from dnnlab.runner.options import Check, OneOf
 from dnnlab.training.augmentation import AUGMENTATIONS
+from dnnlab.training.schedules import SCHEDULES
 
 HELP = """Make a network smaller: five techniques, alone and in chains, with every byte of the written file counted.
 
@@ -45,7 +46,6 @@ Your own network: [cyan]dnnlab compress --model mypackage.nets:factory --weights
 
 NEEDED = ("constriction", "onnx", "onnxruntime", "onnxscript", "torch_pruning", "zstandard")
 """What the optional extra ``compress`` installs."""
-SCHEDULES = ("cosine", "onecycle", "constant")
 _WHAT, _RECOVER, _SEARCH = "What to compress, and how", "Recovery", "Searching"
 
 

@@ -13,7 +13,8 @@ from torch import Tensor
 
 from dnnlab.instruments.census import Census
 from dnnlab.networks.activations import activation, build
-from dnnlab.networks.stacked import NORM_EPS, StackedMLP
+from dnnlab.networks.shape import NORM_EPS
+from dnnlab.networks.stacked import StackedMLP
 
 UNIT = 2.0**-24
 """The relative error of one float32 operation."""

@@ -7,8 +7,8 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from dnnlab.networks.activations import build
-from dnnlab.networks.shape import GATE_BIAS, MLPShape
-from dnnlab.networks.stacked import NORM_EPS, StackedMLP
+from dnnlab.networks.shape import GATE_BIAS, NORM_EPS, MLPShape
+from dnnlab.networks.stacked import StackedMLP
 
 
 class Normed(nn.Sequential):

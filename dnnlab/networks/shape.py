@@ -23,6 +23,8 @@ SKIPS = {
     "dense": "every layer reads all earlier ones (Huang 2017)",
 }
 
+NORM_EPS = 1e-5
+"""What keeps a normalisation from dividing by zero, as in torch.nn.BatchNorm1d and LayerNorm."""
 GATE_BIAS = -2.0
 """Highway gates start mostly closed, as Srivastava 2015 advises."""
 
@@ -63,6 +65,9 @@ class MLPShape:
     inputs themselves), with a skip ``y_l = y_{l-1} + scale · (W_l φ(norm(y_{l-1})) + b_l)``, and the output
     reads ``φ(norm(y_depth))``. So a plain net and its residual twin differ in the one term, and δ_l is the
     gradient at ``y_l`` in both.
+
+    Raises:
+        UsageError: nobody knows the ``norm``.
     """
 
     inputs: int
@@ -72,6 +77,10 @@ class MLPShape:
     acts: tuple[str, ...]
     norm: str = "none"
     skip: Skip = Skip("none")
+
+    def __post_init__(self) -> None:
+        if self.norm not in NORMS:  # what computes it would take any other for batch normalisation
+            raise unknown("norm", self.norm, NORMS)
 
     @classmethod
     def like(cls, act: str, depth: int, width: int, norm: str, skip: str) -> "MLPShape":

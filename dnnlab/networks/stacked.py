@@ -14,10 +14,8 @@ from torch.nn import functional as F
 
 from dnnlab.networks import initialisers
 from dnnlab.networks.activations import build
-from dnnlab.networks.shape import GATE_BIAS, MLPShape
+from dnnlab.networks.shape import GATE_BIAS, NORM_EPS, MLPShape
 
-NORM_EPS = 1e-5
-"""As in torch.nn.BatchNorm1d and LayerNorm."""
 _RUNNING_MOMENTUM = 0.1
 
 

@@ -18,6 +18,7 @@ from dnnlab.networks.blocks import WithAux
 from dnnlab.training.augmentation import Augmentation, augmentation
 from dnnlab.training.plain import make_optimiser, outputs, recordable, set_rate
 from dnnlab.training.recorded import Ahead, Recorded
+from dnnlab.training.schedules import rate
 
 
 @dataclass(frozen=True)
@@ -32,22 +33,6 @@ class Recipe:
     augment: str
     ema: float
     """Decay of the average of the weights that is evaluated in their place; 0 evaluates the weights themselves."""
-
-
-WARM_UP = 0.3
-"""Share of a one-cycle schedule in which the rate climbs (Smith 2018)."""
-
-
-def rate(schedule: str, done: float) -> float:
-    """The learning rate, as a share of its peak, when the share ``done`` of the budget is spent."""
-    match schedule:
-        case "cosine":  # Loshchilov & Hutter 2017, without restarts
-            return 0.5 * (1 + math.cos(math.pi * done))
-        case "onecycle":
-            if done < WARM_UP:
-                return 0.04 + 0.96 * 0.5 * (1 - math.cos(math.pi * done / WARM_UP))
-            return 0.5 * (1 + math.cos(math.pi * (done - WARM_UP) / (1 - WARM_UP)))
-    return 1.0
 
 
 class NetworkTraining:

@@ -12,6 +12,7 @@ from dnnlab.training import networks
 from dnnlab.training.augmentation import augmentation
 from dnnlab.training.plain import make_optimiser, recordable, set_rate
 from dnnlab.training.recorded import WORTH_RECORDING, Ahead, Recorded
+from dnnlab.training.schedules import rate
 
 
 def train(
@@ -74,7 +75,7 @@ def _train_stack(
         return ()
 
     for step in range(steps):
-        set_rate(optimiser, recipe.lr * networks.rate(recipe.schedule, step / steps))
+        set_rate(optimiser, recipe.lr * rate(recipe.schedule, step / steps))
         recorded(take, draws())
 
 

@@ -15,6 +15,7 @@ from dnnlab.runner.device import settled
 from dnnlab.training import networks, together
 from dnnlab.training.networks import NetworkTraining, Recipe, mixed
 from dnnlab.training.recorded import CALLED_FIRST, WORTH_RECORDING, Ahead
+from dnnlab.training.schedules import rate
 from dnnlab.training.stacked import batch_order
 
 STEPS = CALLED_FIRST + 40
@@ -63,7 +64,7 @@ def test_it_is_pytorchs_own_loop(device):
         positions, noise, theirs = order(data), np.random.default_rng(2), []
         change = networks.augmentation(RECIPE.augment)
         for step in range(STEPS):
-            optimiser.param_groups[0]["lr"] = 0.05 * networks.rate("onecycle", step / STEPS)
+            optimiser.param_groups[0]["lr"] = 0.05 * rate("onecycle", step / STEPS)
             index = data.train[torch.from_numpy(next(positions)).to(device)]
             x, y = data.standardised(change(data.x[index], noise)), data.y[index]
             optimiser.zero_grad()

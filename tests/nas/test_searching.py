@@ -350,7 +350,7 @@ def test_what_a_checkpoint_saves_is_counted_all_the_same(tmp_path, monkeypatch):
     training, asked = Training((0,) * len(spaces.find("mlp").sizes), 1.0, "fresh 0"), Supernet("oneshot", 1.0, 0)
 
     def slow(real):
-        return lambda *args: (time.sleep(1), real(*args))
+        return lambda *args, **more: (time.sleep(1), real(*args, **more))
 
     def seconds():
         made = a_lab(tmp_path)

@@ -14,7 +14,8 @@ from dnnlab import create_model
 from dnnlab.data import load
 from dnnlab.training import networks
 from dnnlab.training.augmentation import augmentation
-from dnnlab.training.networks import NetworkTraining, Recipe, objective, rate
+from dnnlab.training.networks import NetworkTraining, Recipe, objective
+from dnnlab.training.schedules import rate
 from dnnlab.training.stacked import batch_order
 
 PLAIN = Recipe("momentum", 0.05, 1e-3, "constant", 0.1, "none", 0.0)

@@ -8,9 +8,6 @@ from torch import Tensor, nn
 
 from dnnlab.networks.activations import build
 
-NORM_EPS = 1e-5
-"""As in torch.nn.BatchNorm1d and LayerNorm."""
-
 
 class LayeredMLP(nn.Module):
     """``h_l = act_l(norm(W_l h_{l-1} + b_l))``, plus ``h_{l-1}`` where ``skip`` is residual and the widths agree.

@@ -8,7 +8,8 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from dnnlab.networks.activations import build
-from dnnlab.networks.spaces.mlp_net import NORM_EPS, LayeredMLP
+from dnnlab.networks.shape import NORM_EPS
+from dnnlab.networks.spaces.mlp_net import LayeredMLP
 
 _MOMENTUM = 0.1
 """Of batch normalisation's running statistics, as in PyTorch."""
