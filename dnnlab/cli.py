@@ -138,7 +138,7 @@ def _run(experiment: "Experiment", options: dict[str, Any]) -> None:
     with others_on_stderr():
         run = execute(experiment, spec, to_run, shlex.join(["dnnlab", *sys.argv[1:]]))
     _show(run, to_show.json, to_run.quiet)
-    others = [v for v in run.summary["verdict"] if to_show.expect is not None and v != to_show.expect]
+    others = [v for v in run.summary[run.schema.verdict] if to_show.expect is not None and v != to_show.expect]
     if others:
         say(f"dnnlab: {len(others)} of {len(run.summary)} rows are not {to_show.expect}.")
     if others or run.failed:

@@ -27,4 +27,4 @@ SUMMARY = (
     Column("verdict", str, "holds, refuted, or undecided where nothing came out", screen="verdict"),
     Column("failed", int, "cells that failed; cells.csv says why"),
 )
-SCHEMA = Schema(CELLS, SUMMARY, TONES, ("statement",), compared=("left",))
+SCHEMA = Schema(CELLS, SUMMARY, TONES, ("statement",), compared=("left",), count="n", reason="derivation", value="left")

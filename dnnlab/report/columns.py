@@ -65,6 +65,19 @@ class Schema:
     """The columns of ``summary.csv`` that name a row."""
     compared: Sequence[str]
     """The quantities, one a cell, by which two runs are compared."""
+    count: str = "seeds"
+    """The column of ``summary.csv`` that counts what an estimate is over."""
+    verdict: str = "verdict"
+    """That of the verdict."""
+    reason: str = ""
+    """That of the reason in words, and `value` that of the number behind it, where a verdict has them."""
+    value: str = ""
+
+    def __post_init__(self) -> None:
+        names = [column.name for column in self.summary]
+        own = [self.count, self.verdict, *filter(None, (self.reason, self.value)), *self.configuration]
+        if missing := [name for name in own if name not in names]:
+            raise ValueError(f"the summary lacks {listing(missing)}, which its schema names.")
 
 
 def check(frame: "pd.DataFrame", columns: Sequence[Column]) -> None:

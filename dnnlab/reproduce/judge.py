@@ -8,8 +8,8 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from dnnlab.errors import DnnlabError, listing, unknown
-from dnnlab.report.columns import Column
+from dnnlab.errors import DnnlabError, counted, listing, unknown
+from dnnlab.report.columns import Column, Schema
 from dnnlab.report.table import estimate, number
 from dnnlab.runner.recipe import Claim, Condition, Row
 from dnnlab.runner.result import Run
@@ -112,46 +112,65 @@ def _fits(row: Mapping[Any, Any], where: Row) -> bool:
 
 def _finding(run: Run, condition: Condition, column: Column, row: dict[Any, Any]) -> Finding:
     if condition.relation == "is":
-        return _word(condition, row)
+        return _word(run.schema, condition, row)
     if isinstance(condition.level, dict):
         return _against_row(run, condition, column, row)
-    interval, measured = _interval(column, row)
-    true, why = _decided(condition, interval, row, column.name, measured_at_all=bool(column.low))
+    over = _Counted.of(run.schema, row)
+    interval, measured = _interval(column, row, over.n)
+    true, why = _decided(condition, interval, over, column.name, measured_at_all=bool(column.low))
     return Finding(true, measured, interval.mean, interval.low, interval.high, interval.n, condition.when, why)
 
 
-def _word(condition: Condition, row: Mapping[Any, Any]) -> Finding:
-    word = str(row[condition.metric])
+@dataclass(frozen=True)
+class _Counted:
+    """What the numbers of a row are over."""
+
+    n: int
+    what: str
+    """``seeds``, or the name of another column that counts."""
+    lost: str
+    """What became of the others, for a sentence."""
+
+    @classmethod
+    def of(cls, schema: Schema, row: Mapping[Any, Any]) -> "_Counted":
+        n = int(row[schema.count])
+        lost = {name: int(row.get(name) or 0) for name in ("diverged", "failed")}
+        told = [f"{count} of {n + lost['failed']} {name}" for name, count in lost.items() if count]
+        return cls(n, "seed" if schema.count == "seeds" else "measurement", f" ({', '.join(told)})" if told else "")
+
+    def too_few(self, n: int) -> str:
+        """Why ``n`` of them decide nothing; empty where they are enough."""
+        return "" if n >= ENOUGH else f"{counted(n, self.what)}{self.lost}, and a verdict takes at least {ENOUGH}"
+
+
+def _word(schema: Schema, condition: Condition, row: Mapping[Any, Any]) -> Finding:
+    word, over = str(row[condition.metric]), _Counted.of(schema, row)
     true = None if word in ("undecided", "") else word == condition.level
-    why = "" if true is not None else _too_few(_n(row), row) or f"{condition.metric} is {word or 'not known'}"
-    # Of a statement its derivation tells more than that it holds, and its left side is the number.
-    value = float(row.get("left", math.nan))
-    return Finding(true, str(row.get("derivation") or word), value, value, value, _n(row), condition.when, why)
+    why = "" if true is not None else over.too_few(over.n) or f"{condition.metric} is {word or 'not known'}"
+    value = float(row[schema.value]) if schema.value else math.nan
+    reason = str(row[schema.reason]) if schema.reason else ""
+    return Finding(true, reason or word, value, value, value, over.n, condition.when, why)
 
 
-def _n(row: Mapping[Any, Any]) -> int:
-    return int(row["seeds"] if "seeds" in row else row["n"])
-
-
-def _interval(column: Column, row: Mapping[Any, Any]) -> tuple[Interval, str]:
-    """A value with its interval; what has none, such as a count, is its own."""
+def _interval(column: Column, row: Mapping[Any, Any], n: int) -> tuple[Interval, str]:
+    """A value with its interval, which is over ``n``; what has none, such as a count, is its own."""
     value = float(row[column.name])
     low, high = (float(row[end]) for end in (column.low, column.high)) if column.low else (value, value)
     shown = estimate(value, low, high) if column.low else estimate(value, None, None)
-    return Interval(value, low, high, _n(row)), f"{column.name} {shown}"
+    return Interval(value, low, high, n), f"{column.name} {shown}"
 
 
 def _decided(
-    condition: Condition, found: Interval, row: Mapping[Any, Any], what: str, measured_at_all: bool = True
+    condition: Condition, found: Interval, over: _Counted, what: str, measured_at_all: bool = True
 ) -> tuple[bool | None, str]:
     """Whether all of the interval of ``what``, or none of it, is where the claim wants it; else why that is open.
 
     What is counted and not measured needs no three seeds.
     """
-    if measured_at_all and (few := _too_few(found.n, row)):
+    if measured_at_all and (few := over.too_few(found.n)):
         return None, few
     if math.isnan(found.low) or math.isnan(found.high):
-        return None, f"the interval of {what} is not known{_lost(row)}"
+        return None, f"the interval of {what} is not known{over.lost}"
     match condition.relation:
         case "below":
             inside, outside = found.high < condition.level, found.low > condition.level
@@ -167,19 +186,6 @@ def _decided(
     return None, f"the interval of {what} holds {number(float(condition.level))}, so it may lie on either side"
 
 
-def _too_few(n: int, row: Mapping[Any, Any]) -> str:
-    """Why ``n`` seeds decide nothing; empty where they are enough."""
-    return "" if n >= ENOUGH else f"{n} seed{'s'[: n != 1]}{_lost(row)}, and a verdict takes at least {ENOUGH}"
-
-
-def _lost(row: Mapping[Any, Any]) -> str:
-    """What became of the other seeds of a row, for a sentence."""
-    lost = {name: int(row.get(name) or 0) for name in ("diverged", "failed")}
-    total = _n(row) + lost["failed"]
-    told = [f"{count} of {total} {name}" for name, count in lost.items() if count]
-    return f" ({', '.join(told)})" if told else ""
-
-
 def _against_row(run: Run, condition: Condition, column: Column, row: dict[Any, Any]) -> Finding:
     others = _rows(run.summary, {**condition.where, **condition.level})
     if len(others) > 1:
@@ -187,6 +193,7 @@ def _against_row(run: Run, condition: Condition, column: Column, row: dict[Any, 
     own = _seeds(run, column.name, row)
     other = _seeds(run, column.name, others[0])
     names = listing(map(str, condition.level.values()))
+    over, beside = (_Counted.of(run.schema, each) for each in (row, others[0]))
     times = f"{condition.times:g} × " if condition.times != 1 else ""
     zero = Condition(condition.metric, condition.relation, 0.0)
     if own is not None and other is not None:
@@ -194,16 +201,16 @@ def _against_row(run: Run, condition: Condition, column: Column, row: dict[Any, 
         difference = paired(right.tolist(), left.tolist()).difference
         what = f"{column.name} minus {times}that of {names}"
         shown = f"{what}: {estimate(difference.mean, difference.low, difference.high)}"
-        true, why = _decided(zero, difference, row, what)
+        true, why = _decided(zero, difference, over, what)
         return Finding(true, shown, difference.mean, difference.low, difference.high, difference.n, condition.when, why)
-    mine, theirs = _interval(column, row)[0], _interval(column, others[0])[0]
+    mine, theirs = _interval(column, row, over.n)[0], _interval(column, others[0], beside.n)[0]
     ends = np.array([theirs.low, theirs.high]) * condition.times
     least = min(mine.n, theirs.n)
     gap = Interval(mine.mean - theirs.mean * condition.times, mine.low - ends[1], mine.high - ends[0], least)
     against = f"{times}{estimate(*theirs.named('x').values())}"
     shown = f"{column.name} {estimate(mine.mean, mine.low, mine.high)} against {against}"
     what = f"{column.name} minus {times}that of {names}"
-    true, why = _decided(zero, gap, row, what, measured_at_all=bool(column.low))
+    true, why = _decided(zero, gap, over, what, measured_at_all=bool(column.low))
     return Finding(true, shown, mine.mean, mine.low, mine.high, mine.n, condition.when, why)
 
 

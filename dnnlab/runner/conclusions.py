@@ -8,7 +8,7 @@ if TYPE_CHECKING:
 
 def conclusions(summary: "pd.DataFrame", spec: Any) -> list[str]:
     """The experiment's own, about the rows of which something was measured."""
-    measured = summary["seeds" if "seeds" in summary else "n"] > 0
+    measured = summary[spec.question.schema.count] > 0
     known = summary[measured | (summary["failed"] == 0)]
     if known.empty:
         return ["Nothing was measured: every cell failed."]

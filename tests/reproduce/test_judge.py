@@ -36,6 +36,23 @@ def run(seeds=5, **accuracies):
     return SimpleNamespace(schema=SCHEMA, summary=pd.DataFrame(rows), cells=cells, spec=spec, experiment=experiment)
 
 
+def test_a_schema_names_columns_that_are_there():
+    with pytest.raises(ValueError, match="the summary lacks n, which its schema names"):
+        Schema((), COLUMNS, {}, ("act",), ("accuracy",), count="n")
+
+
+def test_what_is_counted_is_what_the_schema_says():
+    columns = [Column("n", int, "") if column.name == "seeds" else column for column in COLUMNS]
+    counted = run(relu=[0.80, 0.84])
+    counted.schema = Schema((), columns, {}, ("act",), (), count="n")
+    counted.summary = counted.summary.rename(columns={"seeds": "n"}).assign(n=2)
+    found = judge(counted, Claim("t", "s", (Condition("rate", "below", 2.0),)))
+    assert (found.verdict, found.circumstances) == (
+        NOT_DECIDED,
+        "2 measurements, and a verdict takes at least 3",
+    )
+
+
 RUN = run(relu=[0.80, 0.84, 0.88, 0.92], tanh=[0.70, 0.75, 0.77, 0.83])
 
 

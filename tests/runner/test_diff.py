@@ -6,13 +6,18 @@ import pytest
 from scipy import stats
 
 from dnnlab.errors import DnnlabError, UsageError
-from dnnlab.report.columns import Schema
+from dnnlab.report.columns import Column, Schema
 from dnnlab.runner.diff import COLUMNS, MOVED, SAME, UNDECIDED, compare, show_diff
 
 NOISE = np.random.default_rng(0).normal(0, 0.1, 8)
 
 
-SCHEMA = Schema((), (), {}, configuration=("model", "act"), compared=("rate", "accuracy"))
+def schema(configuration, compared):
+    names = {"seeds": int, "verdict": str, **dict.fromkeys(configuration, str)}
+    return Schema((), [Column(name, dtype, "") for name, dtype in names.items()], {}, configuration, compared)
+
+
+SCHEMA = schema(("model", "act"), ("rate", "accuracy"))
 
 
 class FakeRun:
@@ -73,8 +78,8 @@ def test_a_seed_measured_several_times_is_one_number():
 @pytest.mark.parametrize(
     "other",
     [
-        Schema((), (), {}, configuration=("comparison", "block"), compared=("rate", "accuracy")),
-        Schema((), (), {}, configuration=("model", "act"), compared=("time",)),
+        schema(("comparison", "block"), ("rate", "accuracy")),
+        schema(("model", "act"), ("time",)),
     ],
 )
 def test_runs_of_different_questions_are_refused(other):

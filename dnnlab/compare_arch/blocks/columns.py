@@ -51,4 +51,4 @@ SUMMARY = (
     ),
     Column("failed", int, "cells that failed; cells.csv says why"),
 )
-SCHEMA = Schema(CELLS, SUMMARY, TONES, ("comparison", "block"), compared=("training_ms",))
+SCHEMA = Schema(CELLS, SUMMARY, TONES, ("comparison", "block"), compared=("training_ms",), count="n")

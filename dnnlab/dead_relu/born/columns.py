@@ -36,4 +36,4 @@ SUMMARY = (
     Column("failed", int, "cells that failed; cells.csv says why"),
 )
 
-SCHEMA = Schema(CELLS, SUMMARY, TONES, ("width", "depth", "init"), compared=("probability",))
+SCHEMA = Schema(CELLS, SUMMARY, TONES, ("width", "depth", "init"), compared=("probability",), count="n")

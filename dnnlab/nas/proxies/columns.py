@@ -49,4 +49,4 @@ SUMMARY = (
     Column("failed", int, "cells that failed; cells.csv says why"),
 )  # fmt: skip
 
-SCHEMA = Schema(CELLS, SUMMARY, TONES, ("space", "data", "score"), compared=("tau",))
+SCHEMA = Schema(CELLS, SUMMARY, TONES, ("space", "data", "score"), compared=("tau",), count="n")
