@@ -17,7 +17,7 @@ from benchmarks.timing import interleaved
 from dnnlab.data import load
 from dnnlab.data.dataset import Dataset as Data
 from dnnlab.runner.device import keep_freed_memory
-from dnnlab.training.networks import NetworkTraining, Recipe
+from dnnlab.training.networks import Hyperparameters, NetworkTraining
 from dnnlab.training.stacked import batch_order
 
 STEPS = 50
@@ -46,8 +46,8 @@ def network(channels: int) -> nn.Module:
 
 def ours(data: Data) -> None:
     order = batch_order(len(data.train), 128, np.random.default_rng(0))
-    recipe = Recipe("momentum", 0.05, 1e-4, "cosine", 0.0, "none", 0.0)
-    training = NetworkTraining(network(data.shape[0]), data, order, recipe, np.random.default_rng(0))
+    hyper = Hyperparameters("momentum", 0.05, 1e-4, "cosine", 0.0, "none", 0.0)
+    training = NetworkTraining(network(data.shape[0]), data, order, hyper, np.random.default_rng(0))
     for step in range(STEPS):
         training.step(step / STEPS)
 

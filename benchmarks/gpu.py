@@ -32,15 +32,15 @@ from dnnlab.runner.device import describe, settled
 from dnnlab.statistics.intervals import mean_share
 from dnnlab.training import networks
 from dnnlab.training.augmentation import augmentation
-from dnnlab.training.networks import NetworkTraining, Recipe
+from dnnlab.training.networks import Hyperparameters, NetworkTraining
 from dnnlab.training.recorded import CALLED_FIRST, Recorded
-from dnnlab.training.stacked import Recipe as StackRecipe
+from dnnlab.training.stacked import Hyperparameters as StackHyperparameters
 from dnnlab.training.stacked import StackedTraining, batch_order
 
-CIFAR = Recipe("momentum", 0.1, 5e-4, "onecycle", 0.0, "crop+flip", 0.0)
+CIFAR = Hyperparameters("momentum", 0.1, 5e-4, "onecycle", 0.0, "crop+flip", 0.0)
 """As in experiments: ResNet-20 with batches of 128."""
 FAST = "resnet9"
-FAST_RECIPE = Recipe("momentum", 0.4, 5e-4, "onecycle", 0.2, "crop+flip+cutout", 0.0)
+FAST_HYPERPARAMETERS = Hyperparameters("momentum", 0.4, 5e-4, "onecycle", 0.2, "crop+flip+cutout", 0.0)
 FAST_BATCH, FAST_EPOCHS = 512, 16
 """As in experiments/3-architectures/cifar10-fast.toml."""
 
@@ -116,8 +116,10 @@ def stacks(bench: Bench, most: Ceilings, width: int, steps: int, members: int = 
             shape, ["he"] * members, [np.random.default_rng(i) for i in range(members)], device=bench.device
         )
         orders = [batch_order(len(bench.flat.train), batch, np.random.default_rng(i)) for i in range(members)]
-        recipe = StackRecipe("sgd", [0.01] * members, [0.0] * members, [0.0] * members, [float("inf")] * members)
-        return StackedTraining(stack, bench.flat, recipe, orders, [])
+        hyper = StackHyperparameters(
+            "sgd", [0.01] * members, [0.0] * members, [0.0] * members, [float("inf")] * members
+        )
+        return StackedTraining(stack, bench.flat, hyper, orders, [])
 
     recorded, called = training(), training()
     called.recorded = Recorded(torch.device(bench.device), possible=False)
@@ -153,13 +155,13 @@ def stacks(bench: Bench, most: Ceilings, width: int, steps: int, members: int = 
 
 
 def trained(
-    bench: Bench, arch: str, recipe: Recipe, batch: int, seed: int = 0, repeats: bool = True
+    bench: Bench, arch: str, hyper: Hyperparameters, batch: int, seed: int = 0, repeats: bool = True
 ) -> NetworkTraining:
     torch.manual_seed(seed)
     channels, size, _ = bench.data.shape
     model = create_model(arch, num_classes=len(bench.data.classes), in_chans=channels, input_size=size)
     order = batch_order(len(bench.data.train), batch, np.random.default_rng(seed))
-    return NetworkTraining(model, bench.data, order, recipe, np.random.default_rng(seed + 1000), repeats=repeats)
+    return NetworkTraining(model, bench.data, order, hyper, np.random.default_rng(seed + 1000), repeats=repeats)
 
 
 def step_of(training: NetworkTraining) -> Callable[[], object]:
@@ -276,7 +278,7 @@ def accuracy(bench: Bench, seeds: range, epochs: int) -> None:
     for seed in seeds:
         bench.wait()
         started = time.perf_counter()
-        training = trained(bench, FAST, FAST_RECIPE, batch, seed)
+        training = trained(bench, FAST, FAST_HYPERPARAMETERS, batch, seed)
         steps = 3 if bench.small else epochs * (len(bench.data.train) // batch)
         for step in range(steps):
             loss = training.step(step / steps)
@@ -302,8 +304,8 @@ def profiles(bench: Bench) -> None:
     rngs = [np.random.default_rng(i) for i in range(members)]
     stack = StackedMLP.draw(shape, ["he"] * members, rngs, device=bench.device)
     orders = [batch_order(len(bench.flat.train), 128, rng) for rng in rngs]
-    recipe = StackRecipe("sgd", [0.01] * members, [0.0] * members, [0.0] * members, [float("inf")] * members)
-    stacked = StackedTraining(stack, bench.flat, recipe, orders, [])
+    hyper = StackHyperparameters("sgd", [0.01] * members, [0.0] * members, [0.0] * members, [float("inf")] * members)
+    stacked = StackedTraining(stack, bench.flat, hyper, orders, [])
     for name, step in (
         ("stack of 64 networks of 20 × 64", stacked.step),
         ("resnet20, batch 128", step_of(trained(bench, "resnet20", CIFAR, bench.batch(128)))),

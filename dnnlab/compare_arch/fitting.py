@@ -19,7 +19,7 @@ from dnnlab.networks.heads import freeze_body, head, load_parent
 from dnnlab.networks.named import build, in_catalogue
 from dnnlab.statistics.streams import stream
 from dnnlab.training import budget, networks
-from dnnlab.training.fit import check_batch
+from dnnlab.training.checks import check_batch
 from dnnlab.training.plain import logits
 from dnnlab.training.stacked import batch_order
 
@@ -144,12 +144,12 @@ def prepare(model: nn.Module, data: Dataset, cell: Asked, base: int) -> networks
         UsageError: the batch is larger than the training split, or the model does not take the data.
     """
     check_batch(data, cell.batch_size)
-    names = [field.name for field in dataclasses.fields(networks.Recipe)]
+    names = [field.name for field in dataclasses.fields(networks.Hyperparameters)]
     training = networks.NetworkTraining(
         model,
         data,
         batch_order(len(data.train), cell.batch_size, stream(base, cell.seed, "batches")),
-        networks.Recipe(**{name: getattr(cell, name) for name in names}),
+        networks.Hyperparameters(**{name: getattr(cell, name) for name in names}),
         stream(base, cell.seed, "augmentation"),
         repeats=in_catalogue(cell.arch),
     )

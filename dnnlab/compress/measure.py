@@ -84,7 +84,7 @@ def foresee(cells: Sequence[Any], spec: Any, device: str) -> float:
         if (cell.arch, cell.data) not in paces:
             model = bench.fresh()
             order = batch_order(len(bench.data.train), spec.batch_size, stream(0, 0, "rehearsal"))
-            training = loops.NetworkTraining(model, bench.data, order, shop.recipe, stream(0, 0, "augmentation"))
+            training = loops.NetworkTraining(model, bench.data, order, shop.hyper, stream(0, 0, "augmentation"))
             paces[cell.arch, cell.data] = seconds_a_step(training)
         an_epoch = paces[cell.arch, cell.data] * (len(bench.data.train) // spec.batch_size)
         if not cell.recipe:
@@ -185,7 +185,7 @@ class Bench:
     def workshop(self, first: bool = False) -> Workshop:
         """What training takes: of the network itself at ``first``, else of recovery."""
         spec = self.spec
-        recipe = loops.Recipe(
+        hyper = loops.Hyperparameters(
             optimizer=spec.optimizer,
             lr=spec.lr if first else spec.recover_lr,
             weight_decay=spec.weight_decay,
@@ -200,7 +200,7 @@ class Bench:
             base=spec.seed,
             seed=self.cell.seed,
             batch_size=spec.batch_size,
-            recipe=recipe,
+            hyper=hyper,
             epochs=spec.epochs if first else spec.recover,
             teacher=teacher,
             temperature=spec.temperature,

@@ -29,7 +29,7 @@ class Workshop:
     base: int
     seed: int
     batch_size: int
-    recipe: networks.Recipe
+    hyper: networks.Hyperparameters
     """Of recovery; its rate is that of a stage's first step."""
     epochs: float | None
     """Of recovery, where the stage does not say; ``None`` takes `EPOCHS`, or as many as make `STEPS` steps."""
@@ -90,12 +90,12 @@ class _Taught(networks.NetworkTraining):
         wrap: Callable[[Any], Any] | None,
         repeats: bool,
     ) -> None:
-        recipe = networks.Recipe(**{**vars(shop.recipe), "lr": shop.recipe.lr * rate})
+        hyper = networks.Hyperparameters(**{**vars(shop.hyper), "lr": shop.hyper.lr * rate})
         super().__init__(
             model,
             shop.data,
             batch_order(len(shop.data.train), shop.batch_size, stream(shop.base, shop.seed, f"batches {purpose}")),
-            recipe,
+            hyper,
             stream(shop.base, shop.seed, f"augmentation {purpose}"),
             wrap,
             repeats,
@@ -112,7 +112,7 @@ class _Taught(networks.NetworkTraining):
             taught = outputs(self.teacher(x)).float()
         out = self.model(x)
         given = outputs(out.logits if isinstance(out, WithAux) else out).float()
-        labels = F.cross_entropy(given, y, label_smoothing=self.recipe.label_smoothing)
+        labels = F.cross_entropy(given, y, label_smoothing=self.hyper.label_smoothing)
         loss = (1 - self.teaching) * labels + self.teaching * distance(given, taught, self.temperature)
         return loss if self.hints is None else loss + self.hints.loss()
 

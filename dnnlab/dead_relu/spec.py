@@ -184,10 +184,10 @@ class Spec:
         Raises:
             UsageError: they do not.
         """
-        from dnnlab.training import fit
+        from dnnlab.training import checks
 
         if not self.born:
-            fit.check(self.data, self.batch_size if self.taken_steps else (), self.model, self.weights)
+            checks.check(self.data, self.batch_size if self.taken_steps else (), self.model, self.weights)
 
     def notes(self) -> Sequence[str]:
         """What was done to the data that their owner may not expect."""

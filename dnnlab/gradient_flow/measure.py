@@ -18,7 +18,7 @@ from dnnlab.networks.stacked import Batch, StackedMLP
 from dnnlab.runner.journal import Rows
 from dnnlab.runner.rows import LayerRows
 from dnnlab.statistics.streams import stream
-from dnnlab.training.stacked import Recipe, StackedTraining, Step, accuracy, batch_order, gather
+from dnnlab.training.stacked import Hyperparameters, StackedTraining, Step, accuracy, batch_order, gather
 
 JACOBIAN_INPUTS = 4
 """Inputs of the measured batch whose Jacobians are averaged."""
@@ -48,7 +48,7 @@ def _measure_stack(cells: Sequence[Cell], spec: Spec, data: Dataset, progress: C
     training = StackedTraining(
         stack,
         data,
-        Recipe(
+        Hyperparameters(
             cells[0].optimizer,
             [cell.lr for cell in cells],
             [cell.weight_decay for cell in cells],

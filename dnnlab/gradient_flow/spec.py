@@ -178,9 +178,9 @@ class Spec:
         Raises:
             UsageError: they do not.
         """
-        from dnnlab.training import fit
+        from dnnlab.training import checks
 
-        fit.check(self.data, self.batch_size, self.model, self.weights)
+        checks.check(self.data, self.batch_size, self.model, self.weights)
 
     def notes(self) -> Sequence[str]:
         """What was done to the data that their owner may not expect."""

@@ -25,7 +25,7 @@ from dnnlab.networks.spaces.stack import SameStack
 from dnnlab.runner.checkpoints import State, trained
 from dnnlab.runner.place import Place
 from dnnlab.statistics.streams import stream
-from dnnlab.training.networks import Recipe, accuracy
+from dnnlab.training.networks import Hyperparameters, accuracy
 from dnnlab.training.parts import part_of
 from dnnlab.training.plain import logits
 from dnnlab.training.stacked import batch_order
@@ -79,7 +79,7 @@ class Lab:
             raise UsageError(
                 f"--batch-size {spec.batch_size} is more than the {len(self.data.train)} training examples of {data}."
             )
-        self.recipe = Recipe(spec.optimizer, spec.lr, spec.weight_decay, "cosine", 0.0, spec.augment, 0.0)
+        self.hyper = Hyperparameters(spec.optimizer, spec.lr, spec.weight_decay, "cosine", 0.0, spec.augment, 0.0)
         self._networks: dict[str, Network] = {}
         self._models: dict[Key, nn.Module] = {}
         self._buckets: dict[Key, Sequence[Training]] = {}
@@ -262,7 +262,7 @@ class Lab:
             self._stacked(bucket),
             self.data,
             orders,
-            self.recipe,
+            self.hyper,
             noises,
             steps,
             repeats=self.spec.space in spaces.SPACES,

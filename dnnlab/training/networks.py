@@ -22,7 +22,7 @@ from dnnlab.training.schedules import rate
 
 
 @dataclass(frozen=True)
-class Recipe:
+class Hyperparameters:
     """How a network is trained."""
 
     optimizer: str
@@ -48,24 +48,24 @@ class NetworkTraining:
         model: nn.Module,
         data: Dataset,
         order: Iterator[np.ndarray],
-        recipe: Recipe,
+        hyper: Hyperparameters,
         noise: np.random.Generator,
         wrap: Callable[[Any], Any] | None = None,
         repeats: bool = False,
     ) -> None:
-        self.model, self.data, self.recipe = model, data, recipe
+        self.model, self.data, self.hyper = model, data, hyper
         self.model.to(data.x.device).to(memory_format=torch.channels_last)  # type: ignore[call-overload]
         trained = [p for p in model.parameters() if p.requires_grad]
-        optimiser: Any = make_optimiser(recipe.optimizer, trained, recipe.lr, recipe.weight_decay)
+        optimiser: Any = make_optimiser(hyper.optimizer, trained, hyper.lr, hyper.weight_decay)
         self.optimiser = optimiser if wrap is None else wrap(optimiser)
-        self.change = augmentation(recipe.augment) if data.x.ndim == 4 else None
-        self.average = copy.deepcopy(model).eval() if recipe.ema else None
+        self.change = augmentation(hyper.augment) if data.x.ndim == 4 else None
+        self.average = copy.deepcopy(model).eval() if hyper.ema else None
         self.draws = Ahead(functools.partial(draw, order, self.change, noise, data.shape), data.x.device)
         self.recorded = Recorded(data.x.device, repeats and recordable(self.optimiser, model))
 
     def step(self, done: float) -> Tensor:
         """One step, when the share ``done`` of the budget is spent; the loss, still on the device."""
-        set_rate(self.optimiser, self.recipe.lr * rate(self.recipe.schedule, done))
+        set_rate(self.optimiser, self.hyper.lr * rate(self.hyper.schedule, done))
         (loss,) = self.recorded(self._take, self.draws())
         return loss
 
@@ -87,7 +87,7 @@ class NetworkTraining:
 
     def loss(self, x: Tensor, y: Tensor) -> Tensor:
         """What is minimised, of one batch."""
-        return objective(self.model, x, y, self.recipe.label_smoothing)
+        return objective(self.model, x, y, self.hyper.label_smoothing)
 
     @torch.no_grad()
     def _update_average(self) -> None:
@@ -96,7 +96,7 @@ class NetworkTraining:
         # Once each, also where layers share a tensor.
         names = {(value.data_ptr(), value.shape): name for name, value in kept.items()}.values()
         floats = [name for name in names if kept[name].is_floating_point()]
-        torch._foreach_lerp_([kept[n] for n in floats], [new[n] for n in floats], 1 - self.recipe.ema)
+        torch._foreach_lerp_([kept[n] for n in floats], [new[n] for n in floats], 1 - self.hyper.ema)
         for name in names:
             if name not in floats:
                 kept[name].copy_(new[name])

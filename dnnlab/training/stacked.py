@@ -15,7 +15,7 @@ from dnnlab.training.recorded import Ahead, Recorded, sent
 
 
 @dataclass(frozen=True)
-class Recipe:
+class Hyperparameters:
     """How each member is trained, ``[member]`` values; ``clip`` is infinite where gradients are not clipped."""
 
     optimiser: str
@@ -60,7 +60,7 @@ class StackedTraining:
         self,
         stack: StackedMLP,
         data: Dataset,
-        recipe: Recipe,
+        hyper: Hyperparameters,
         orders: Sequence[Iterator[np.ndarray]],
         noise: Sequence[np.random.Generator],
     ) -> None:
@@ -71,10 +71,13 @@ class StackedTraining:
             return torch.tensor(values, dtype=like.dtype, device=like.device)
 
         self.positions = Ahead(lambda: np.stack([next(order) for order in orders]), like.device)
-        self.clips = any(map(math.isfinite, recipe.clip))
-        self.clip, self.dropout = member_values(recipe.clip), recipe.dropout
+        self.clips = any(map(math.isfinite, hyper.clip))
+        self.clip, self.dropout = member_values(hyper.clip), hyper.dropout
         self.optimiser = StackedOptimiser(
-            recipe.optimiser, stack.parameters, member_values(recipe.lr), member_values(recipe.weight_decay)
+            hyper.optimiser,
+            stack.parameters,
+            member_values(hyper.lr),
+            member_values(hyper.weight_decay),
         )
         self.recorded = Recorded(like.device)
         self.updates: dict[str, Tensor] = {}

@@ -20,7 +20,7 @@ def train(
     stacked: "Callable[[Sequence[nn.Module]], Stack] | None",
     data: Dataset,
     orders: Sequence[Iterator[np.ndarray]],
-    recipe: networks.Recipe,
+    hyper: networks.Hyperparameters,
     noises: Sequence[np.random.Generator],
     steps: int,
     repeats: bool = False,
@@ -32,13 +32,13 @@ def train(
     """
     if stacked is None or len(models) < 2:
         for model, order, noise in zip(models, orders, noises, strict=True):
-            training = networks.NetworkTraining(model, data, order, recipe, noise, repeats=repeats)
+            training = networks.NetworkTraining(model, data, order, hyper, noise, repeats=repeats)
             networks.run(training, steps, 0.0, 1, lambda step, seconds, loss: None, lambda done: None)
         return
     for model in models:
         model.to(data.x.device)
     stack = stacked(models)
-    _train_stack(stack, data, orders, recipe, noises, steps, repeats)
+    _train_stack(stack, data, orders, hyper, noises, steps, repeats)
     for member, model in enumerate(models):
         stack.load_into(member, model)
 
@@ -47,15 +47,15 @@ def _train_stack(
     stack: Stack,
     data: Dataset,
     orders: Sequence[Iterator[np.ndarray]],
-    recipe: networks.Recipe,
+    hyper: networks.Hyperparameters,
     noises: Sequence[np.random.Generator],
     steps: int,
     repeats: bool,
 ) -> None:
     """As `networks.NetworkTraining`, with a member dimension; all members have one rate, so PyTorch's optimisers,
     which work elementwise, do as well for them as for one."""
-    optimiser = make_optimiser(recipe.optimizer, stack.parameters.values(), recipe.lr, recipe.weight_decay)  # type: ignore[arg-type]
-    change = augmentation(recipe.augment) if data.x.ndim == 4 else None
+    optimiser = make_optimiser(hyper.optimizer, stack.parameters.values(), hyper.lr, hyper.weight_decay)  # type: ignore[arg-type]
+    change = augmentation(hyper.augment) if data.x.ndim == 4 else None
     pairs = list(zip(orders, noises, strict=True))
     draws = Ahead(
         lambda: np.stack([networks.draw(order, change, noise, data.shape) for order, noise in pairs]), data.x.device
@@ -75,7 +75,7 @@ def _train_stack(
         return ()
 
     for step in range(steps):
-        set_rate(optimiser, recipe.lr * rate(recipe.schedule, step / steps))
+        set_rate(optimiser, hyper.lr * rate(hyper.schedule, step / steps))
         recorded(take, draws())
 
 

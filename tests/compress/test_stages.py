@@ -19,7 +19,7 @@ from dnnlab.compress.structure import biases, rebuild, weights
 from dnnlab.data import load
 from dnnlab.instruments import speed
 from dnnlab.instruments.cost import count
-from dnnlab.training.networks import Recipe
+from dnnlab.training.networks import Hyperparameters
 from dnnlab.training.parts import spread
 
 Mixed = runpy.run_path(str(Path(__file__).parents[1] / "fixtures" / "mixed.py"))["Mixed"]
@@ -31,9 +31,9 @@ def plain():
 
 @pytest.fixture
 def shop():
-    recipe = Recipe("adam", 0.002, 0.0, "cosine", 0.0, "none", 0.0)
+    hyper = Hyperparameters("adam", 0.002, 0.0, "cosine", 0.0, "none", 0.0)
     torch.manual_seed(0)
-    return Workshop(load("digits"), 0, 0, 64, recipe, 1.0, None, 4.0, 0.9, plain)
+    return Workshop(load("digits"), 0, 0, 64, hyper, 1.0, None, 4.0, 0.9, plain)
 
 
 def staged(model, text, shop):

@@ -15,7 +15,7 @@ from dnnlab.networks.mlp import MLP
 from dnnlab.networks.stacked import StackedMLP
 from dnnlab.statistics.streams import stream
 from dnnlab.training.plain import PlainTraining
-from dnnlab.training.stacked import Recipe, StackedTraining, batch_order
+from dnnlab.training.stacked import Hyperparameters, StackedTraining, batch_order
 
 
 def rows_of(spec):
@@ -89,7 +89,7 @@ def test_largest_updates_are_learning_rate_times_gradient():
     stack = StackedMLP.draw(_shape(cell, data), ["he"], [stream(0, 0, "weights")])
     twin = MLP.of_member(stack, 0)
     order = [batch_order(len(data.train), 128, stream(0, 0, "batches")) for _ in range(2)]
-    training = StackedTraining(stack, data, Recipe("sgd", [0.7], [0.0], [0.0], [math.inf]), order[:1], [])
+    training = StackedTraining(stack, data, Hyperparameters("sgd", [0.7], [0.0], [0.0], [math.inf]), order[:1], [])
     largest = _LargestUpdates(stack)
     training.step()
     largest.see(training.updates)

@@ -13,13 +13,13 @@ from dnnlab.networks.spaces.mlp_stack import MLPStack
 from dnnlab.networks.spaces.stack import SameStack
 from dnnlab.runner.device import settled
 from dnnlab.training import networks, together
-from dnnlab.training.networks import NetworkTraining, Recipe, mixed
+from dnnlab.training.networks import Hyperparameters, NetworkTraining, mixed
 from dnnlab.training.recorded import CALLED_FIRST, WORTH_RECORDING, Ahead
 from dnnlab.training.schedules import rate
 from dnnlab.training.stacked import batch_order
 
 STEPS = CALLED_FIRST + 40
-RECIPE = Recipe("momentum", 0.05, 5e-4, "onecycle", 0.1, "crop+flip+cutout", 0.0)
+HYPERPARAMETERS = Hyperparameters("momentum", 0.05, 5e-4, "onecycle", 0.1, "crop+flip+cutout", 0.0)
 
 
 def network(arch, data):
@@ -32,9 +32,9 @@ def order(data, batch=64):
     return batch_order(len(data.train), batch, np.random.default_rng(1))
 
 
-def losses(data, arch, repeats, recipe=RECIPE, steps=STEPS, batch=64):
+def losses(data, arch, repeats, hyper=HYPERPARAMETERS, steps=STEPS, batch=64):
     noise = np.random.default_rng(2)
-    training = NetworkTraining(network(arch, data), data, order(data, batch), recipe, noise, repeats=repeats)
+    training = NetworkTraining(network(arch, data), data, order(data, batch), hyper, noise, repeats=repeats)
     return torch.stack([training.step(step / steps) for step in range(steps)]).float(), training
 
 
@@ -62,7 +62,7 @@ def test_it_is_pytorchs_own_loop(device):
         model = network("resnet20:width=0.5", data).to(device).train()
         optimiser = torch.optim.SGD(model.parameters(), lr=1.0, momentum=0.9, weight_decay=5e-4)
         positions, noise, theirs = order(data), np.random.default_rng(2), []
-        change = networks.augmentation(RECIPE.augment)
+        change = networks.augmentation(HYPERPARAMETERS.augment)
         for step in range(STEPS):
             optimiser.param_groups[0]["lr"] = 0.05 * rate("onecycle", step / STEPS)
             index = data.train[torch.from_numpy(next(positions)).to(device)]
@@ -100,7 +100,9 @@ def test_every_family_can_be_recorded(family, device, recwarn):
     name = FIRST[family]
     model = create_model(name, num_classes=10, in_chans=3, input_size=size, dropout=0.1, **width)
     with settled(device):
-        training = NetworkTraining(model, data, order(data, 16), RECIPE, np.random.default_rng(0), repeats=True)
+        training = NetworkTraining(
+            model, data, order(data, 16), HYPERPARAMETERS, np.random.default_rng(0), repeats=True
+        )
         for step in range(CALLED_FIRST + 3):
             loss = training.step(step / 20)
     assert loss.isfinite()
@@ -116,9 +118,9 @@ def test_networks_of_a_search_are_recorded_alike(kind, device):
         torch.manual_seed(0)
         models = [LayeredMLP((1, 8, 8), 10, [16, 16], ["relu", "tanh"], "batch", "residual") for _ in range(2)]
         orders, noises = [order(data) for _ in models], [np.random.default_rng(i) for i in (0, 1)]
-        recipe = Recipe("adamw", 0.01, 1e-4, "cosine", 0.0, "crop", 0.0)
+        hyper = Hyperparameters("adamw", 0.01, 1e-4, "cosine", 0.0, "crop", 0.0)
         with settled(device):
-            together.train(models, kind, data, orders, recipe, noises, steps, repeats=repeats)
+            together.train(models, kind, data, orders, hyper, noises, steps, repeats=repeats)
             return [networks.accuracy(model.to(device), data, data.test) for model in models]
 
     recorded, called = trained(True), trained(False)

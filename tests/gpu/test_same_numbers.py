@@ -16,7 +16,7 @@ from dnnlab.networks.shape import MLPShape, parse_skip
 from dnnlab.networks.stacked import StackedMLP
 from dnnlab.statistics.streams import stream
 from dnnlab.training import networks, plain, recorded
-from dnnlab.training.stacked import Recipe, StackedTraining, accuracy, batch_order, gather
+from dnnlab.training.stacked import Hyperparameters, StackedTraining, accuracy, batch_order, gather
 
 STEPS = recorded.CALLED_FIRST + 4
 """The last of them are recorded."""
@@ -58,9 +58,9 @@ def stacked(device, optimiser, norm, skip):
     # Adam divides by the size of the gradient, with the decay in it: of a bias before a normalisation, which has no
     # gradient but rounding, it would make a walk by chance.
     decay = 0.0 if optimiser == "adam" else 0.01
-    recipe = Recipe(optimiser, rates, [0.0, decay], [0.0, 0.2], [math.inf, 0.3])
+    hyper = Hyperparameters(optimiser, rates, [0.0, decay], [0.0, 0.2], [math.inf, 0.3])
     orders, noise = [order(data, seed) for seed in (0, 1)], [stream(0, seed, "dropout") for seed in (0, 1)]
-    training = StackedTraining(stack, data, recipe, orders, noise)
+    training = StackedTraining(stack, data, hyper, orders, noise)
     steps = [training.step() for _ in range(STEPS)]
     probe = gather(data, [next(order(data, seed + 2)) for seed in (0, 1)])  # orders are drawn ahead on CUDA
     seen = layerwise.measure(stack, probe, training.masks(32))
@@ -86,14 +86,14 @@ class Exact(networks.NetworkTraining):
     """Its loss, too, is float64. Mixed precision leaves float64 alone."""
 
     def loss(self, x, y):
-        return F.cross_entropy(self.model(x), y, label_smoothing=self.recipe.label_smoothing)
+        return F.cross_entropy(self.model(x), y, label_smoothing=self.hyper.label_smoothing)
 
 
 def single(device, optimiser):
     """A network with every trick of compare-arch."""
     data = digits(device)
-    recipe = networks.Recipe(optimiser, RATE, 0.01, "constant", 0.1, "crop+flip", 0.9)
-    training = Exact(small_cnn(), data, order(data), recipe, stream(0, 0, "augmentation"), repeats=True)
+    hyper = networks.Hyperparameters(optimiser, RATE, 0.01, "constant", 0.1, "crop+flip", 0.9)
+    training = Exact(small_cnn(), data, order(data), hyper, stream(0, 0, "augmentation"), repeats=True)
     losses = [training.step(step / STEPS) for step in range(STEPS)]
     found = {**training.model.state_dict(), "losses": torch.stack(losses)}
     found |= {f"average {name}": value for name, value in training.evaluated.state_dict().items()}

@@ -15,7 +15,7 @@ from dnnlab.networks.spaces.stack import SameStack
 from dnnlab.networks.stacked import StackedMLP
 from dnnlab.statistics.streams import stream
 from dnnlab.training import networks, plain, recorded, together
-from dnnlab.training.stacked import Recipe, StackedTraining, batch_order
+from dnnlab.training.stacked import Hyperparameters, StackedTraining, batch_order
 
 STEPS = recorded.CALLED_FIRST
 """Of a search's networks no more are taken: recording a step, which is done once, waits."""
@@ -46,15 +46,15 @@ def noises(count):
 def a_stack(data, optimiser, norm, dropout):
     shape = MLPShape(data.features, 10, 3, 12, ("relu", "tanh", "gelu"), norm)
     stack = StackedMLP.draw(shape, ["he"] * 2, noises(2), device=str(data.x.device))
-    recipe = Recipe(optimiser, [0.01] * 2, [0.0, 0.01], [0.0, dropout], [math.inf, 0.3])
-    training = StackedTraining(stack, data, recipe, orders(data, 2), noises(2))
+    hyper = Hyperparameters(optimiser, [0.01] * 2, [0.0, 0.01], [0.0, dropout], [math.inf, 0.3])
+    training = StackedTraining(stack, data, hyper, orders(data, 2), noises(2))
     return lambda steps: [training.step() for _ in range(steps)]
 
 
 def one_network(data, optimiser, augment, ema):
     model = create_model("nin:width=0.1,dropout=0.1", num_classes=10, in_chans=1, input_size=8)
-    recipe = networks.Recipe(optimiser, 0.01, 1e-4, "onecycle", 0.1, augment, ema)
-    training = networks.NetworkTraining(model, data, orders(data, 1)[0], recipe, noises(1)[0], repeats=True)
+    hyper = networks.Hyperparameters(optimiser, 0.01, 1e-4, "onecycle", 0.1, augment, ema)
+    training = networks.NetworkTraining(model, data, orders(data, 1)[0], hyper, noises(1)[0], repeats=True)
     return lambda steps: [training.step(step / steps) for step in range(steps)]
 
 
@@ -66,9 +66,9 @@ def several_networks(data, kind, norm, augment):
         LayeredMLP((1, 8, 8), 10, w, a, norm, "residual").to(data.x.device) for w, a in zip(widths, acts, strict=True)
     ]
     stack = kind(models)
-    recipe = networks.Recipe("adam", 0.01, 1e-4, "cosine", 0.0, augment, 0.0)
+    hyper = networks.Hyperparameters("adam", 0.01, 1e-4, "cosine", 0.0, augment, 0.0)
     return lambda steps: together.train(
-        models, lambda _: stack, data, orders(data, 2), recipe, noises(2), steps, repeats=True
+        models, lambda _: stack, data, orders(data, 2), hyper, noises(2), steps, repeats=True
     )
 
 

@@ -12,7 +12,7 @@ from dnnlab.networks.shape import MLPShape, parse_skip
 from dnnlab.networks.stacked import StackedMLP
 from dnnlab.statistics.streams import stream
 from dnnlab.training import plain
-from dnnlab.training.stacked import Recipe, StackedTraining, accuracy, batch_order
+from dnnlab.training.stacked import Hyperparameters, StackedTraining, accuracy, batch_order
 
 
 @pytest.mark.parametrize(
@@ -29,11 +29,11 @@ def test_a_member_trains_like_its_plain_twin(norm, skip, act):
     def orders():
         return [batch_order(len(data.train), 32, stream(0, seed, "batches")) for seed in (0, 1)]
 
-    recipe = Recipe("momentum", lrs, [0.0, 0.001], [0.0, 0.0], clips)
-    training = StackedTraining(stack, data, recipe, orders(), [])
+    hyper = Hyperparameters("momentum", lrs, [0.0, 0.001], [0.0, 0.0], clips)
+    training = StackedTraining(stack, data, hyper, orders(), [])
     steps = [training.step() for _ in range(12)]
     for m, (twin, order) in enumerate(zip(twins, orders(), strict=True)):
-        loop = plain.PlainTraining(twin, data, order, "momentum", lrs[m], recipe.weight_decay[m], clips[m])
+        loop = plain.PlainTraining(twin, data, order, "momentum", lrs[m], hyper.weight_decay[m], clips[m])
         norms = [loop.step() for _ in range(12)]
         measured = [(float(s.grad_norm[m]), float(s.clipped_norm[m])) for s in steps]
         np.testing.assert_allclose(measured, norms, rtol=2e-3)
@@ -73,9 +73,9 @@ def test_dropout_masks_keep_the_mean_and_are_a_members_own():
 
     def masks(members):
         stack = StackedMLP.draw(shape, ["he"] * members, [stream(0, m, "weights") for m in range(members)])
-        recipe = Recipe("sgd", [0.1] * members, [0.0] * members, [0.4, 0.1][:members], [math.inf] * members)
+        hyper = Hyperparameters("sgd", [0.1] * members, [0.0] * members, [0.4, 0.1][:members], [math.inf] * members)
         noise = [stream(0, m, "dropout") for m in range(members)]
-        return StackedTraining(stack, data, recipe, [], noise).masks(200)
+        return StackedTraining(stack, data, hyper, [], noise).masks(200)
 
     drawn = torch.stack(masks(2))
     assert drawn.shape == (3, 2, 200, 50)

@@ -14,11 +14,11 @@ from dnnlab import create_model
 from dnnlab.data import load
 from dnnlab.training import networks
 from dnnlab.training.augmentation import augmentation
-from dnnlab.training.networks import NetworkTraining, Recipe, objective
+from dnnlab.training.networks import Hyperparameters, NetworkTraining, objective
 from dnnlab.training.schedules import rate
 from dnnlab.training.stacked import batch_order
 
-PLAIN = Recipe("momentum", 0.05, 1e-3, "constant", 0.1, "none", 0.0)
+PLAIN = Hyperparameters("momentum", 0.05, 1e-3, "constant", 0.1, "none", 0.0)
 
 
 def small(data):
@@ -27,9 +27,9 @@ def small(data):
     return nn.Sequential(conv, nn.BatchNorm2d(4), nn.ReLU(), nn.Flatten(), nn.Linear(144, 10))
 
 
-def training(data, recipe, model=None):
+def training(data, hyper, model=None):
     order = batch_order(len(data.train), 32, np.random.default_rng(1))
-    return NetworkTraining(model or small(data), data, order, recipe, np.random.default_rng(2))
+    return NetworkTraining(model or small(data), data, order, hyper, np.random.default_rng(2))
 
 
 def test_the_loop_is_pytorchs_own():
@@ -60,7 +60,7 @@ def test_schedules(schedule, total):
 
 def test_the_average_of_weights_is_the_recursion():
     data = load("digits")
-    loop = training(data, Recipe("sgd", 0.1, 0.0, "constant", 0.0, "none", 0.9))
+    loop = training(data, Hyperparameters("sgd", 0.1, 0.0, "constant", 0.0, "none", 0.9))
     expected = copy.deepcopy(loop.model[0].weight.detach())
     for _ in range(4):
         loop.step(0.0)

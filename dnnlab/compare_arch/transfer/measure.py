@@ -18,7 +18,7 @@ from dnnlab.errors import UsageError
 from dnnlab.networks.heads import freeze_body, head
 from dnnlab.runner.journal import Rows
 from dnnlab.training import networks
-from dnnlab.training.fit import check_batch
+from dnnlab.training.checks import check_batch
 from dnnlab.training.parts import part_of
 
 

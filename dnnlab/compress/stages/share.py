@@ -93,9 +93,9 @@ class _Shared:
         shared = {id(t) for book in books for t in book.tensors}
         free = [p for p in model.parameters() if id(p) not in shared]
         self.books, self.outer = books, inner
-        recipe = workshop.recipe
+        hyper = workshop.hyper
         # No decay: a shared value would be pulled to zero once for each who shares it.
-        self.inner = make_optimiser(recipe.optimizer, [book.values for book in books] + free, recipe.lr, 0.0)
+        self.inner = make_optimiser(hyper.optimizer, [book.values for book in books] + free, hyper.lr, 0.0)
 
     @property
     def param_groups(self) -> Any:
