@@ -3,7 +3,7 @@
 python -m benchmarks.nas
 
 Fully connected candidates are of one depth and normalisation, with any widths and activations; convolutional ones are
-of one structure, and worth stacking on small images only: `dnnlab.nas.lab` draws its line after these numbers.
+of one structure, and worth stacking on small images only: `dnnlab.nas.evaluator` draws its line after these numbers.
 """
 
 import dataclasses

@@ -64,10 +64,10 @@ FORKED.set_forkserver_preload(
         "torch.onnx._internal.exporter._core",
         "onnxscript.function_libs.torch_lib.ops",
         *(
-            question.module_name(room)
+            question.module_name(module)
             for experiment in EXPERIMENTS.values()
             for question in experiment.spec.QUESTIONS
-            for room in ("measure", "summary", "figures", "words")
+            for module in ("measure", "summary", "figures", "words")
         ),
     ]
 )

@@ -48,12 +48,12 @@ def beside(bench: Any, stages: tuple[Stage, ...], rows: Sequence[Row]) -> Iterat
 def _epochs(bench: Any, stages: Sequence[Stage]) -> float:
     """Of all the training that a chain does."""
     trains = [stage for stage in stages if stage.about.trains or stage.word("mode") == "qat"]
-    return float(sum(bench.workshop().length(stage.epochs) for stage in trains))
+    return float(sum(bench.retraining().length(stage.epochs) for stage in trains))
 
 
 def _student_alone(bench: Any, stages: tuple[Stage, ...]) -> Row:
     def make() -> State:
-        return distill.alone(stages[-1], bench.workshop()).cpu().state_dict()
+        return distill.alone(stages[-1], bench.retraining()).cpu().state_dict()
 
     name = networks.student_name(bench.spec, bench.cell.arch)
     identity = bench.identity("student alone", network_of=name, stage=str(stages[-1]), **bench.recovery)
@@ -105,8 +105,8 @@ def _small_dense(bench: Any, stages: tuple[Stage, ...], name: str) -> Row:
 
     def make() -> State:
         model = bench.fresh(name, "small").to(bench.device)
-        shop = bench.workshop(first=True)
-        shop.train(model, "small dense", shop.length(None) + _epochs(bench, stages), taught=False)
+        retraining = bench.retraining(first=True)
+        retraining.train(model, "small dense", retraining.length(None) + _epochs(bench, stages), taught=False)
         return model.cpu().state_dict()
 
     identity = bench.identity("small dense", small=name, extra=_epochs(bench, stages))
@@ -123,7 +123,7 @@ def _more_epochs(bench: Any, stages: tuple[Stage, ...]) -> Row:
 
     def make() -> State:
         model = bench.restored((), bench.baseline_state()).to(bench.device)
-        bench.workshop().train(model, "more epochs", epochs, taught=False)
+        bench.retraining().train(model, "more epochs", epochs, taught=False)
         return model.cpu().state_dict()
 
     identity = bench.identity("more epochs", extra=epochs, **bench.recovery)

@@ -17,7 +17,7 @@ from dnnlab.code import digests
 from dnnlab.compress import cards, files, judge, networks
 from dnnlab.compress import chain as chains
 from dnnlab.compress.chain import Stage
-from dnnlab.compress.recovery import Workshop, frozen
+from dnnlab.compress.recovery import Retraining, frozen
 from dnnlab.compress.stages import apply
 from dnnlab.compress.structure import rebuild
 from dnnlab.data import load
@@ -80,19 +80,19 @@ def foresee(cells: Sequence[Any], spec: Any, device: str) -> float:
     total = 0.0
     for cell in cells:
         bench = Bench(cell, spec, device, Place(Path()))
-        shop = bench.workshop(first=True)
+        retraining = bench.retraining(first=True)
         if (cell.arch, cell.data) not in paces:
             model = bench.fresh()
             order = batch_order(len(bench.data.train), spec.batch_size, stream(0, 0, "rehearsal"))
-            training = loops.NetworkTraining(model, bench.data, order, shop.hyper, stream(0, 0, "augmentation"))
+            training = loops.NetworkTraining(model, bench.data, order, retraining.hyper, stream(0, 0, "augmentation"))
             paces[cell.arch, cell.data] = seconds_a_step(training)
         an_epoch = paces[cell.arch, cell.data] * (len(bench.data.train) // spec.batch_size)
         if not cell.recipe:
-            total += (0.0 if spec.weights else shop.length(spec.epochs)) * an_epoch + _FILE
+            total += (0.0 if spec.weights else retraining.length(spec.epochs)) * an_epoch + _FILE
             continue
         stages = chains.parse(cell.recipe)
         recovering = [stage for stage in stages if stage.about.trains or stage.word("mode") == "qat"]
-        recovery = dataclasses.replace(shop, epochs=spec.recover)
+        recovery = dataclasses.replace(retraining, epochs=spec.recover)
         epochs = sum(recovery.length(stage.epochs) for stage in recovering)
         # A teacher's forward pass is a third of a training step.
         chain = epochs * an_epoch * (4 / 3 if spec.teaching else 1) + _FILE * len(stages)
@@ -154,7 +154,7 @@ class Bench:
 
     def _train_baseline(self) -> State:
         model = self.fresh()
-        self.workshop(first=True).train(model, "baseline", taught=False)
+        self.retraining(first=True).train(model, "baseline", taught=False)
         return model.state_dict()
 
     @functools.cached_property
@@ -169,7 +169,7 @@ class Bench:
 
         def make() -> State:
             model = self.restored(stages[:-1], self.state(stages[:-1])).to(self.device)
-            changed = apply(model, stages[-1], self.workshop())
+            changed = apply(model, stages[-1], self.retraining())
             return changed.cpu().state_dict()
 
         if not stages[-1].about.trains and stages[-1].word("mode") != "qat":
@@ -182,7 +182,7 @@ class Bench:
         names = ("recover", "recover_lr", "recover_augment", "temperature", "teaching", "student")
         return {name: getattr(self.spec, name) for name in names}
 
-    def workshop(self, first: bool = False) -> Workshop:
+    def retraining(self, first: bool = False) -> Retraining:
         """What training takes: of the network itself at ``first``, else of recovery."""
         spec = self.spec
         hyper = loops.Hyperparameters(
@@ -195,7 +195,7 @@ class Bench:
             ema=0.0,
         )
         teacher = None if first or not spec.teaching else frozen(self.baseline).to(self.device)
-        return Workshop(
+        return Retraining(
             data=self.data,
             base=spec.seed,
             seed=self.cell.seed,

@@ -5,6 +5,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
+import numpy as np
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
@@ -22,7 +23,7 @@ EPOCHS, STEPS = 10.0, 2000
 
 
 @dataclass(frozen=True)
-class Workshop:
+class Retraining:
     """What every stage of a cell works with."""
 
     data: Dataset
@@ -42,6 +43,10 @@ class Workshop:
     """Makes the fresh network that distillation trains."""
     repeats: bool = False
     """All networks do the same at every step."""
+
+    def stream(self, purpose: str) -> np.random.Generator:
+        """Random numbers for one purpose, of the seed's own."""
+        return stream(self.base, self.seed, purpose)
 
     def length(self, epochs: float | None) -> float:
         """Epochs of a training that is to take ``epochs``, or does not say."""
@@ -82,7 +87,7 @@ class _Taught(networks.NetworkTraining):
     def __init__(
         self,
         model: nn.Module,
-        shop: Workshop,
+        retraining: Retraining,
         purpose: str,
         teacher: nn.Module | None,
         hints: bool,
@@ -90,19 +95,23 @@ class _Taught(networks.NetworkTraining):
         wrap: Callable[[Any], Any] | None,
         repeats: bool,
     ) -> None:
-        hyper = networks.Hyperparameters(**{**vars(shop.hyper), "lr": shop.hyper.lr * rate})
+        hyper = networks.Hyperparameters(**{**vars(retraining.hyper), "lr": retraining.hyper.lr * rate})
         super().__init__(
             model,
-            shop.data,
-            batch_order(len(shop.data.train), shop.batch_size, stream(shop.base, shop.seed, f"batches {purpose}")),
+            retraining.data,
+            batch_order(
+                len(retraining.data.train),
+                retraining.batch_size,
+                retraining.stream(f"batches {purpose}"),
+            ),
             hyper,
-            stream(shop.base, shop.seed, f"augmentation {purpose}"),
+            retraining.stream(f"augmentation {purpose}"),
             wrap,
             repeats,
         )
-        torch.manual_seed(int(stream(shop.base, shop.seed, f"dropout {purpose}").integers(2**63)))
+        torch.manual_seed(int(retraining.stream(f"dropout {purpose}").integers(2**63)))
         self.teacher = teacher.eval() if teacher is not None else None
-        self.temperature, self.teaching = shop.temperature, shop.teaching
+        self.temperature, self.teaching = retraining.temperature, retraining.teaching
         self.hints = _Hints(model, self.teacher) if hints and self.teacher is not None else None
 
     def loss(self, x: Tensor, y: Tensor) -> Tensor:

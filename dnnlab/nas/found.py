@@ -16,7 +16,7 @@ from dnnlab.runner.store import slug
 if TYPE_CHECKING:
     from torch import nn
 
-    from dnnlab.nas.lab import Lab, Training
+    from dnnlab.nas.evaluator import Evaluator, Training
     from dnnlab.nas.search.plan import Cell
     from dnnlab.networks.spaces.space import Code
 
@@ -41,22 +41,22 @@ def name_of(cell: "Cell", data: Sequence[str]) -> str:
     return f"{slugs[number]}{alike}-{search}"
 
 
-def write_found(lab: "Lab", cell: "Cell", code: "Code", training: "Training", best: bool) -> None:
+def write_found(evaluator: "Evaluator", cell: "Cell", code: "Code", training: "Training", best: bool) -> None:
     """Write what one search ended in: spec of the ``code`` that was trained, and weights of its first retraining; of
     the ``best`` of a seed, which takes seconds, as ONNX too."""
     from safetensors.torch import save
 
-    comment = f"Found by dnnlab nas: {cell.strategy}, seed {cell.seed}, on {lab.data.name}."
-    name = name_of(cell, lab.spec.data)
-    file = write_toml(lab.place, name, lab.spec.space, lab.space.choices(code), comment)
-    model = lab.trained_model(training)
+    comment = f"Found by dnnlab nas: {cell.strategy}, seed {cell.seed}, on {evaluator.data.name}."
+    name = name_of(cell, evaluator.spec.data)
+    file = write_toml(evaluator.place, name, evaluator.spec.space, evaluator.space.choices(code), comment)
+    model = evaluator.trained_model(training)
     state = {key: value.detach().cpu().contiguous() for key, value in model.state_dict().items()}
     atomic.write(file.with_suffix(".safetensors"), save(state))
     if best and all(importlib.util.find_spec(library) for library in ("onnx", "onnxscript")):
-        _write_onnx(lab, model, file.with_suffix(".onnx"))
+        _write_onnx(evaluator, model, file.with_suffix(".onnx"))
 
 
-def _write_onnx(lab: "Lab", model: "nn.Module", file: Path) -> None:
+def _write_onnx(evaluator: "Evaluator", model: "nn.Module", file: Path) -> None:
     """The network in evaluation mode, for batches of any size."""
     import torch
 
@@ -64,7 +64,7 @@ def _write_onnx(lab: "Lab", model: "nn.Module", file: Path) -> None:
         from tqdm import tqdm
 
         tqdm.set_lock(threading.RLock())
-    on, x = next(model.parameters()).device, lab.data.inputs(lab.data.train[:2]).cpu()
+    on, x = next(model.parameters()).device, evaluator.data.inputs(evaluator.data.train[:2]).cpu()
     part = file.with_suffix(".part")
     logging.getLogger("torch.onnx").setLevel(logging.ERROR)
     try:

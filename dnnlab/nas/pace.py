@@ -8,7 +8,7 @@ from pathlib import Path
 from random import Random
 from typing import Any
 
-from dnnlab.nas.lab import Lab, Training
+from dnnlab.nas.evaluator import Evaluator, Training
 from dnnlab.runner.journal import Rows
 from dnnlab.runner.place import Place
 
@@ -21,21 +21,21 @@ _STEPS = 4
 def pace(data: str, spec: Any, device: str) -> tuple[float, float, float, int]:
     """Seconds of a training step, and of what a training takes beside its steps; multiply–accumulates of a step; and
     the batches of an epoch. The mean of some architectures, trained together where their space can do that."""
-    lab = Lab(spec, data, 0, device, Place(Path()))
-    batches = len(lab.data.train) // spec.batch_size
+    evaluator = Evaluator(spec, data, 0, device, Place(Path()))
+    batches = len(evaluator.data.train) // spec.batch_size
     rng = Random(0)
-    codes = [tuple(rng.randrange(size) for size in lab.space.sizes) for _ in range(_LOOKED_AT)]
+    codes = [tuple(rng.randrange(size) for size in evaluator.space.sizes) for _ in range(_LOOKED_AT)]
 
     def spent(steps: int) -> float:
         started = time.perf_counter()
-        for bucket in lab.buckets([Training(code, steps / batches) for code in codes]):
-            lab.train(bucket)
+        for bucket in evaluator.buckets([Training(code, steps / batches) for code in codes]):
+            evaluator.train(bucket)
         return time.perf_counter() - started
 
     spent(1)  # the first step warms up
     one = spent(1) / _LOOKED_AT
     step = max(spent(1 + _STEPS) / _LOOKED_AT - one, 1e-6) / _STEPS
-    macs = sum(lab.network(code).training_macs for code in codes) / _LOOKED_AT * spec.batch_size
+    macs = sum(evaluator.network(code).training_macs for code in codes) / _LOOKED_AT * spec.batch_size
     return step, max(one - step, 0.0), max(macs, 1.0), batches
 
 

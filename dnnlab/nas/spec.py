@@ -201,10 +201,10 @@ class Spec:
             UsageError: they do not.
         """
         if not self.table:
-            from dnnlab.nas.lab import Lab
+            from dnnlab.nas.evaluator import Evaluator
 
             for data in self.data:
-                Lab(self, data, 0, "cpu", Place(Path())).check_budget()
+                Evaluator(self, data, 0, "cpu", Place(Path())).check_budget()
 
     def notes(self) -> Sequence[str]:
         """What was done to the data that their owner may not expect."""

@@ -10,7 +10,7 @@ if TYPE_CHECKING:
 
 
 class _CallablePackage(ModuleType):
-    """An experiment is a package of rooms, and calling the package runs it."""
+    """An experiment is a package of modules, and calling the package runs it."""
 
     experiment: str
 

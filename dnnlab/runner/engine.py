@@ -136,10 +136,10 @@ def measure(work: Work, stack: Stack, past: Sequence[Rows], progress: Callable[[
     rows: Rows = {}
     error, parts = "", len(past)
     try:
-        room = work.spec.question.measure
+        module = work.spec.question.measure
         with settled(work.device):
-            if hasattr(room, "steps"):
-                for part in room.steps(stack.cells, work.spec, work.device, work.place, past):
+            if hasattr(module, "steps"):
+                for part in module.steps(stack.cells, work.spec, work.device, work.place, past):
                     yield Entry(stack.part(parts), part, time.perf_counter() - started)
                     started, parts = time.perf_counter(), parts + 1
             else:

@@ -67,7 +67,7 @@ class Cell(Protocol):
         """Whether its stack, on a CPU, is measured beside others, a thread each, rather than with all threads."""
 
 
-class SpecRoom(Protocol):
+class SpecModule(Protocol):
     """``spec.py``, which imports nothing heavy. ``HELP`` is the command's help text, with examples."""
 
     Spec: type[Spec]
@@ -76,7 +76,7 @@ class SpecRoom(Protocol):
     """All of them, the usual one first."""
 
 
-class PlanRoom(Protocol):
+class PlanModule(Protocol):
     """``plan.py``, where an experiment has several questions: the cells of each, and what they need."""
 
     def plan(self, spec: Any) -> Sequence["Cell"]:
@@ -89,11 +89,11 @@ class PlanRoom(Protocol):
         """Raise a `UsageError` where options do not fit each other."""
 
 
-class ColumnsRoom(Protocol):
+class ColumnsModule(Protocol):
     """``columns.py``: the typed, documented schema of the files, called ``SCHEMA``."""
 
 
-class MeasureRoom(Protocol):
+class MeasureModule(Protocol):
     """``measure.py``: what happens on the device. A chain or a search, which cannot be planned ahead, has instead
 
     ``steps(cells, spec, device, place, past) -> Iterator[Rows]``: the rows of the ``cells`` in parts, each in the
@@ -110,7 +110,7 @@ class MeasureRoom(Protocol):
         """Rows of the ``cells``, which are one stack; reports progress from 0 to 1."""
 
 
-class SummaryRoom(Protocol):
+class SummaryModule(Protocol):
     """``summary.py``: rows to table."""
 
     def summarise(self, cells: "pd.DataFrame", spec: Any) -> "pd.DataFrame":
@@ -120,28 +120,28 @@ class SummaryRoom(Protocol):
         """One row a cell: its configuration, seed and the quantities that runs are compared by."""
 
 
-class WordsRoom(Protocol):
+class WordsModule(Protocol):
     """``words.py``: table to sentences, without torch."""
 
     def conclusions(self, summary: "pd.DataFrame", spec: Any) -> Sequence[str]:
         """What came out, in sentences; all of them open the page and follow the table on the screen."""
 
 
-class FiguresRoom(Protocol):
+class FiguresModule(Protocol):
     """``figures.py``: table to pictures."""
 
     def draw(self, cells: "pd.DataFrame", summary: "pd.DataFrame", spec: Any) -> Sequence["Picture"]:
         """The figures, in the order of the page."""
 
 
-class ArtifactsRoom(Protocol):
+class ArtifactsModule(Protocol):
     """``artifacts.py``, where an experiment can write models: what it makes lies where the user wants it."""
 
     def write(self, spec: Any) -> Sequence[str]:
         """Write the files that the spec asks for, also beside a run that is finished; a sentence about each."""
 
 
-class CatalogueRoom(Protocol):
+class CatalogueModule(Protocol):
     """``catalogue.py``, where an experiment has things by name that a user may want to see first."""
 
     def wanted(self, spec: Any) -> bool:
@@ -183,24 +183,24 @@ class Question:
         return cast("Schema", self._module("columns").SCHEMA)
 
     @property
-    def plan(self) -> PlanRoom:
-        return cast("PlanRoom", self._module("plan"))
+    def plan(self) -> PlanModule:
+        return cast("PlanModule", self._module("plan"))
 
     @property
-    def measure(self) -> MeasureRoom:
-        return cast("MeasureRoom", self._module("measure"))
+    def measure(self) -> MeasureModule:
+        return cast("MeasureModule", self._module("measure"))
 
     @property
-    def summary(self) -> SummaryRoom:
-        return cast("SummaryRoom", self._module("summary"))
+    def summary(self) -> SummaryModule:
+        return cast("SummaryModule", self._module("summary"))
 
     @property
-    def words(self) -> WordsRoom:
-        return cast("WordsRoom", self._module("words"))
+    def words(self) -> WordsModule:
+        return cast("WordsModule", self._module("words"))
 
     @property
-    def figures(self) -> FiguresRoom:
-        return cast("FiguresRoom", self._module("figures"))
+    def figures(self) -> FiguresModule:
+        return cast("FiguresModule", self._module("figures"))
 
     def belongs(self, option: str) -> bool:
         """Whether the option of this name belongs to it."""
@@ -230,16 +230,16 @@ class Experiment:
         return importlib.import_module(f"{self.package}.{name}")
 
     @property
-    def spec(self) -> SpecRoom:
-        return cast("SpecRoom", self._module("spec"))
+    def spec(self) -> SpecModule:
+        return cast("SpecModule", self._module("spec"))
 
     @property
-    def artifacts(self) -> ArtifactsRoom | None:
-        return cast("ArtifactsRoom", self._module("artifacts")) if self._has("artifacts") else None
+    def artifacts(self) -> ArtifactsModule | None:
+        return cast("ArtifactsModule", self._module("artifacts")) if self._has("artifacts") else None
 
     @property
-    def catalogue(self) -> CatalogueRoom | None:
-        return cast("CatalogueRoom", self._module("catalogue")) if self._has("catalogue") else None
+    def catalogue(self) -> CatalogueModule | None:
+        return cast("CatalogueModule", self._module("catalogue")) if self._has("catalogue") else None
 
     def goes_with(self, option: str) -> str:
         """In a sentence with which of its questions an option goes, where it does not go with all of them."""

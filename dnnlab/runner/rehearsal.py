@@ -26,7 +26,7 @@ def seconds(work: Work, plan: Plan, stacks: Sequence[Stack]) -> float:
         DnnlabError: what the user asked cannot be measured.
     """
     workers, threads = side_by_side(plan, work.device)
-    room = work.spec.question.measure
+    module = work.spec.question.measure
     kinds: dict[type, list[Stack]] = {}
     for stack in stacks:
         kinds.setdefault(type(stack.cells[0]), []).append(stack)
@@ -34,8 +34,8 @@ def seconds(work: Work, plan: Plan, stacks: Sequence[Stack]) -> float:
     for own in kinds.values():
         beside = own[0].cells[0].side_by_side
         with limited_threads(threads if beside else None):
-            if hasattr(room, "foresee"):
-                taken = float(room.foresee([cell for stack in own for cell in stack.cells], work.spec, work.device))
+            if hasattr(module, "foresee"):
+                taken = float(module.foresee([cell for stack in own for cell in stack.cells], work.spec, work.device))
             else:
                 first = max(own, key=_weight)
                 taken = _rehearsed(work, first) * sum(map(_weight, own)) / _weight(first)

@@ -111,13 +111,13 @@ def test_every_block_is_what_its_comparison_says():
 
 
 @pytest.mark.parametrize(
-    ("room", "columns", "of", "values"),
+    ("module", "columns", "of", "values"),
     [
         (separability, layers, "layer", range(4)),
         (transfer, treatments, "treatment", treatments.TREATMENTS),
     ],
 )
-def test_a_failed_cell_counts_once(room, columns, of, values):
+def test_a_failed_cell_counts_once(module, columns, of, values):
     configuration = {"arch": "mlp1", "train_size": 0, "batch_size": 32}
     rows = [configuration | {"seed": 9, "error": "killed"}]
     rows += [
@@ -126,5 +126,5 @@ def test_a_failed_cell_counts_once(room, columns, of, values):
         for seed in range(3) for value in values
     ]  # fmt: skip
     frame = fit(pd.DataFrame(rows), columns.CELLS)
-    assert list(room.summarise(frame, None)["failed"]) == [1, 0, 0, 0]
-    assert room.summarise(frame[:1], None)["failed"].sum() == 1
+    assert list(module.summarise(frame, None)["failed"]) == [1, 0, 0, 0]
+    assert module.summarise(frame[:1], None)["failed"].sum() == 1

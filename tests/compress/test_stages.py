@@ -13,7 +13,7 @@ from torch.nn import functional as F
 
 from dnnlab.compress import chain
 from dnnlab.compress.reach import on_paths
-from dnnlab.compress.recovery import Workshop, distance
+from dnnlab.compress.recovery import Retraining, distance
 from dnnlab.compress.stages import apply, factors, int8, lowrank, prune, share
 from dnnlab.compress.structure import biases, rebuild, weights
 from dnnlab.data import load
@@ -30,15 +30,15 @@ def plain():
 
 
 @pytest.fixture
-def shop():
+def retraining():
     hyper = Hyperparameters("adam", 0.002, 0.0, "cosine", 0.0, "none", 0.0)
     torch.manual_seed(0)
-    return Workshop(load("digits"), 0, 0, 64, hyper, 1.0, None, 4.0, 0.9, plain)
+    return Retraining(load("digits"), 0, 0, 64, hyper, 1.0, None, 4.0, 0.9, plain)
 
 
-def staged(model, text, shop):
+def staged(model, text, retraining):
     (stage,) = chain.parse(text)
-    return apply(model, stage, shop)
+    return apply(model, stage, retraining)
 
 
 def test_distance_is_pytorchs_divergence_of_softened_outputs():
@@ -73,25 +73,25 @@ def test_masks_keep_the_share_asked_for(criterion):
 
 
 @pytest.mark.parametrize("schedule", ["gradual", "oneshot", "rewind", "movement", "rewind:random"])
-def test_pruned_weights_are_zero_after_training(schedule, shop):
+def test_pruned_weights_are_zero_after_training(schedule, retraining):
     before = plain()
-    model = staged(before, f"prune:0.8:{schedule}@3", shop)
+    model = staged(before, f"prune:0.8:{schedule}@3", retraining)
     found = torch.cat([w.detach().flatten() for w in weights(model).values()])
     assert float((found == 0).float().mean()) == pytest.approx(0.8, abs=0.01)
     assert not torch.signbit(found[found == 0]).any()  # a zero of another sign would be another value to code
 
 
 @pytest.mark.parametrize("share", [0.2, 0.5, 0.9])
-def test_rewinding_takes_the_epochs_that_are_said(share, shop, monkeypatch):
+def test_rewinding_takes_the_epochs_that_are_said(share, retraining, monkeypatch):
     spent = []
-    trained = Workshop.train
-    monkeypatch.setattr(Workshop, "train", lambda self, *a, **k: (spent.append(a[2]), trained(self, *a, **k)))
-    staged(plain(), f"prune:{share}:rewind@4", shop)
+    trained = Retraining.train
+    monkeypatch.setattr(Retraining, "train", lambda self, *a, **k: (spent.append(a[2]), trained(self, *a, **k)))
+    staged(plain(), f"prune:{share}:rewind@4", retraining)
     assert sum(spent) == pytest.approx(4)
 
 
-def test_gradual_pruning_leaves_nothing_off_a_path(shop):
-    model = staged(plain(), "prune:0.97@3", shop)
+def test_gradual_pruning_leaves_nothing_off_a_path(retraining):
+    model = staged(plain(), "prune:0.97@3", retraining)
     parameters = weights(model) | biases(model)
     there = on_paths(model, (1, 8, 8))
     assert all(torch.equal(p != 0, there[name]) for name, p in parameters.items() if name != "3.bias")
@@ -158,10 +158,10 @@ def test_the_gradient_of_a_shared_value_is_autograds():
     assert torch.allclose(book.values.grad[1:], values.grad[1:], rtol=1e-5)
 
 
-def test_sharing_keeps_zeros_and_counts_values(shop):
-    model = staged(plain(), "prune:0.8@1", shop)
+def test_sharing_keeps_zeros_and_counts_values(retraining):
+    model = staged(plain(), "prune:0.8@1", retraining)
     zeros = {name: w.detach() == 0 for name, w in weights(model).items()}
-    staged(model, "share:2bit@1", shop)
+    staged(model, "share:2bit@1", retraining)
     for name, weight in weights(model).items():
         assert torch.equal(weight.detach() == 0, zeros[name])
         assert len(weight.detach().unique()) <= 1 + 3
@@ -219,7 +219,7 @@ def test_cp_finds_a_kernel_of_its_rank_at_tuckers_size():
     assert 0 <= sizes[1] - sizes[0] < 10 + 12 + 9
 
 
-def test_the_quickest_of_what_was_timed_is_taken(shop, monkeypatch):
+def test_the_quickest_of_what_was_timed_is_taken(retraining, monkeypatch):
     """Times are given by hand here: at energies up to .6 the network takes half of its time."""
 
     def timed(calls, device, progress):
@@ -227,8 +227,8 @@ def test_the_quickest_of_what_was_timed_is_taken(shop, monkeypatch):
         return {name: speed.Timing((), median, 0, 0, 0) for name, median in medians.items()}, None
 
     monkeypatch.setattr(lowrank.speed, "in_turns", timed)
-    assert lowrank._energy_by_time(plain(), 2.0, "tucker", shop) == 0.6
-    assert lowrank._energy_by_time(plain(), 3.0, "tucker", shop) == 0.6  # nothing is quick enough
+    assert lowrank._energy_by_time(plain(), 2.0, "tucker", retraining) == 0.6
+    assert lowrank._energy_by_time(plain(), 3.0, "tucker", retraining) == 0.6  # nothing is quick enough
 
 
 def test_movement_scores_are_their_definition():
@@ -249,7 +249,7 @@ def test_movement_scores_are_their_definition():
     "text",
     ["structured:2x@1", "structured:1.5x:taylor@1", "structured:1.2x:bn@1", "lowrank:1.5x@1", "lowrank:1.5x:cp@1"],
 )
-def test_fewer_macs_and_the_state_alone_rebuilds_the_network(text, shop):
+def test_fewer_macs_and_the_state_alone_rebuilds_the_network(text, retraining):
     pytest.importorskip("torch_pruning", reason="needs the extra: pip install 'dnnlab[compress]'")
     if "cp" in text:
         pytest.importorskip("tensorly", reason="needs tensorly: pip install tensorly")
@@ -259,7 +259,7 @@ def test_fewer_macs_and_the_state_alone_rebuilds_the_network(text, shop):
         if isinstance(module, nn.BatchNorm2d):
             nn.init.uniform_(module.weight, 0.1, 1)
     before = count(model, (1, 8, 8)).macs
-    changed = staged(model, text, shop).eval()
+    changed = staged(model, text, retraining).eval()
     factor = chain.parse(text)[0].factor
     assert before / count(changed, (1, 8, 8)).macs >= factor
     again = rebuild(Mixed(), changed.state_dict()).eval()
@@ -267,24 +267,24 @@ def test_fewer_macs_and_the_state_alone_rebuilds_the_network(text, shop):
     assert torch.allclose(again(x), changed(x), atol=1e-5)  # in another memory format sums come in another order
 
 
-def test_the_same_seed_gives_the_same_bits(shop):
+def test_the_same_seed_gives_the_same_bits(retraining):
     states = []
     for _ in range(2):
         torch.manual_seed(0)
-        states.append(staged(plain(), "prune:0.8@1", shop).state_dict())
+        states.append(staged(plain(), "prune:0.8@1", retraining).state_dict())
     assert all(torch.equal(states[0][name], states[1][name]) for name in states[0])
 
 
-def test_a_taught_student_comes_nearer_to_its_teacher_than_one_alone(shop):
+def test_a_taught_student_comes_nearer_to_its_teacher_than_one_alone(retraining):
     torch.manual_seed(0)
     teacher = plain()
-    shop.train(teacher, "teacher", 10, taught=False)
+    retraining.train(teacher, "teacher", 10, taught=False)
     (stage,) = chain.parse("distill@10")
-    taught = apply(teacher, stage, dataclasses.replace(shop, student=lambda: small()))
+    taught = apply(teacher, stage, dataclasses.replace(retraining, student=lambda: small()))
     from dnnlab.compress.stages import distill
 
-    alone = distill.alone(stage, dataclasses.replace(shop, student=lambda: small()))
-    x = shop.data.inputs(shop.data.validation)
+    alone = distill.alone(stage, dataclasses.replace(retraining, student=lambda: small()))
+    x = retraining.data.inputs(retraining.data.validation)
     with torch.no_grad():
         far = [float(distance(net(x), teacher(x), 4.0)) for net in (taught, alone)]
     assert far[0] < far[1]
@@ -306,10 +306,10 @@ def test_rounding_is_to_the_grid_and_gradients_pass():
     assert torch.equal(weight.grad, torch.ones_like(weight))
 
 
-def test_aware_training_leaves_the_layers_as_they_were(shop):
+def test_aware_training_leaves_the_layers_as_they_were(retraining):
     model = plain()
     names = set(model.state_dict())
-    staged(model, "int8:qat@1", shop)
+    staged(model, "int8:qat@1", retraining)
     assert set(model.state_dict()) == names
     assert all(isinstance(p, nn.Parameter) for p in model.parameters())
     assert not math.isnan(float(model[1].weight.detach().sum()))

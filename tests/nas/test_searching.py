@@ -14,8 +14,8 @@ from torch import nn
 
 from dnnlab.data import load
 from dnnlab.errors import UsageError
-from dnnlab.nas import codes, found, lab, supernets
-from dnnlab.nas.lab import Lab, Training
+from dnnlab.nas import codes, evaluator, found, supernets
+from dnnlab.nas.evaluator import Evaluator, Training
 from dnnlab.nas.problem import Inherit, Supernet, Train
 from dnnlab.nas.search import searching
 from dnnlab.nas.search.columns import FINAL
@@ -81,13 +81,13 @@ def test_a_killed_search_goes_on_to_the_same_rows(tmp_path):
 
 def test_no_network_is_trained_twice_and_each_search_pays_for_its_own(tmp_path, monkeypatch):
     trained = []
-    real = lab.Lab._train
+    real = evaluator.Evaluator._train
 
     def counting(self, bucket, models):
         trained.extend((self.space.identity(t.code), t.epochs, t.tag) for t in bucket)
         real(self, bucket, models)
 
-    monkeypatch.setattr(lab.Lab, "_train", counting)
+    monkeypatch.setattr(evaluator.Evaluator, "_train", counting)
     parts, spec = searched(tmp_path, strategy=["random", "evolution", "local", "halving"], budget="20")
     assert len(trained) == len(set(trained))
     by_search = {}
@@ -208,13 +208,13 @@ def test_a_space_that_does_not_work_is_refused(name, own, tmp_path):
         build(Spec, SMALL | {"space": f"{own}:{name}"}).fit()
 
 
-def a_lab(tmp_path, **options):
-    return Lab(build(Spec, SMALL | options), "digits", 0, "cpu", Place(tmp_path / "nas" / "run"))
+def an_evaluator(tmp_path, **options):
+    return Evaluator(build(Spec, SMALL | options), "digits", 0, "cpu", Place(tmp_path / "nas" / "run"))
 
 
 def test_shared_weights_are_those_of_the_path(tmp_path):
     """The supernet's accuracy of an architecture, counted by hand on one batch of the whole validation split."""
-    made = a_lab(tmp_path, space="cell")
+    made = an_evaluator(tmp_path, space="cell")
     asked = Supernet("oneshot", 1.0, 0)
     model, _ = made.shared.trained(asked)
     code = (3, 1, 2, 4, 3, 1)
@@ -312,7 +312,7 @@ def halves(data):
 
 
 def test_a_mixture_never_sees_what_the_weights_learn(tmp_path):
-    made = a_lab(tmp_path)
+    made = an_evaluator(tmp_path)
     seen = []
 
     class Watched(Switch):
@@ -328,7 +328,7 @@ def test_a_mixture_never_sees_what_the_weights_learn(tmp_path):
 
 
 def test_a_mixture_learns_to_prefer_what_lowers_the_loss(tmp_path):
-    made = a_lab(tmp_path)
+    made = an_evaluator(tmp_path)
     space = Space({"switch": ("off", "on")}, lambda choices, shape, classes: None)
     (alpha,) = train_darts(Switch(), space, made.data, halves(made.data), 0.01, 60)
     assert alpha[1] - alpha[0] > 0.6  # of at most 60 steps of 0.01 each, for both
@@ -336,12 +336,12 @@ def test_a_mixture_learns_to_prefer_what_lowers_the_loss(tmp_path):
 
 
 def test_retrained_weights_come_from_the_checkpoint(tmp_path, monkeypatch):
-    made = a_lab(tmp_path)
+    made = an_evaluator(tmp_path)
     training = Training((0,) * len(made.space.sizes), 1.0, "fresh 0")
     (bucket,) = made.buckets([training])
     (fact,) = made.train(bucket)
-    monkeypatch.setattr(lab.Lab, "_train", lambda *args: pytest.fail("trained again"))
-    again = a_lab(tmp_path)
+    monkeypatch.setattr(evaluator.Evaluator, "_train", lambda *args: pytest.fail("trained again"))
+    again = an_evaluator(tmp_path)
     again.buckets([training])
     assert accuracy(again.trained_model(training), again.data, again.data.validation) == fact["validation"]
 
@@ -353,12 +353,12 @@ def test_what_a_checkpoint_saves_is_counted_all_the_same(tmp_path, monkeypatch):
         return lambda *args, **more: (time.sleep(1), real(*args, **more))
 
     def seconds():
-        made = a_lab(tmp_path)
+        made = an_evaluator(tmp_path)
         (bucket,) = made.buckets([training])
         return made.train(bucket)[0]["seconds"], made.look_up([asked])[0]["seconds"]
 
     with monkeypatch.context() as patch:
-        patch.setattr(lab, "train", slow(lab.train))
+        patch.setattr(evaluator, "train", slow(evaluator.train))
         patch.setattr(supernets, "train_paths", slow(supernets.train_paths))
         assert min(seconds()) > 1
     assert min(seconds()) > 1
@@ -397,7 +397,7 @@ def test_two_codes_of_one_network_share_its_retraining(tmp_path):
             pair = pair or ((other, code) if other != code else None)
     assert pair is not None
     spec = build(Spec, SMALL)
-    own = Lab(spec, "digits", 0, "cpu", Place(tmp_path / "nas" / "run"))
+    own = Evaluator(spec, "digits", 0, "cpu", Place(tmp_path / "nas" / "run"))
     asked, alias = (Training(code, 1.0, "fresh 0") for code in pair)
     (bucket,) = own.buckets([asked])
     own.train(bucket)

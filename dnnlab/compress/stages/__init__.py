@@ -6,13 +6,13 @@ from collections.abc import Callable
 from torch import nn
 
 from dnnlab.compress.chain import Stage
-from dnnlab.compress.recovery import Workshop
+from dnnlab.compress.recovery import Retraining
 
-Apply = Callable[[nn.Module, Stage, Workshop], nn.Module]
+Apply = Callable[[nn.Module, Stage, Retraining], nn.Module]
 
 
-def apply(model: nn.Module, stage: Stage, workshop: Workshop) -> nn.Module:
+def apply(model: nn.Module, stage: Stage, retraining: Retraining) -> nn.Module:
     """``model`` after ``stage``, recovery training included; what ``code`` and ``int8`` do lies in the file alone."""
-    room = importlib.import_module(f"{__name__}.{stage.kind}")
-    changed: nn.Module = room.apply(model, stage, workshop)
+    module = importlib.import_module(f"{__name__}.{stage.kind}")
+    changed: nn.Module = module.apply(model, stage, retraining)
     return changed

@@ -6,13 +6,13 @@ import torch
 from torch import Tensor, nn
 
 from dnnlab.compress.chain import Stage
-from dnnlab.compress.recovery import Workshop
+from dnnlab.compress.recovery import Retraining
 
 _MOMENTUM = 0.05
 """Of the running range of activations."""
 
 
-def apply(model: nn.Module, stage: Stage, workshop: Workshop) -> nn.Module:
+def apply(model: nn.Module, stage: Stage, retraining: Retraining) -> nn.Module:
     """The network as it is, or with ``qat`` trained while its weights and inputs are rounded (Jacob 2018).
 
     Rounding is as ONNX Runtime will do it afterwards, symmetric a channel for weights and over the seen range for
@@ -21,7 +21,7 @@ def apply(model: nn.Module, stage: Stage, workshop: Workshop) -> nn.Module:
     if stage.word("mode") != "qat":
         return model
     rounders = [_Rounded(m) for m in model.modules() if isinstance(m, nn.Linear | nn.Conv2d)]
-    workshop.train(model, "qat", stage.epochs, rate=0.3)
+    retraining.train(model, "qat", stage.epochs, rate=0.3)
     for rounder in rounders:
         rounder.remove()
     return model

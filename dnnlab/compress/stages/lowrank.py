@@ -7,7 +7,7 @@ import torch
 from torch import nn
 
 from dnnlab.compress.chain import Stage
-from dnnlab.compress.recovery import Workshop
+from dnnlab.compress.recovery import Retraining
 from dnnlab.compress.stages.factors import factorised
 from dnnlab.compress.structure import replace
 from dnnlab.instruments import speed
@@ -18,7 +18,7 @@ _TIMED = (0.98, 0.95, 0.92, 0.9, 0.87, 0.85, 0.8, 0.75, 0.7, 0.6, 0.5, 0.4, 0.3,
 """Energies that are timed side by side: time does not fall evenly with them, so halving could miss."""
 
 
-def apply(model: nn.Module, stage: Stage, workshop: Workshop) -> nn.Module:
+def apply(model: nn.Module, stage: Stage, retraining: Retraining) -> nn.Module:
     """``model`` with every layer factorised that gets smaller by it, and trained again.
 
     A share is the energy that each factorisation keeps; a factor is how many times fewer multiply–accumulates the
@@ -28,28 +28,28 @@ def apply(model: nn.Module, stage: Stage, workshop: Workshop) -> nn.Module:
     energy = stage.share
     if energy != energy:
         choose = _energy_by_time if stage.word("judge") == "latency" else _energy_by_macs
-        energy = choose(model, stage.factor, form, workshop)
+        energy = choose(model, stage.factor, form, retraining)
     changed = factorise(model, energy, form)
-    workshop.train(changed, "lowrank", stage.epochs)
+    retraining.train(changed, "lowrank", stage.epochs)
     return changed
 
 
-def _energy_by_macs(model: nn.Module, factor: float, form: str, workshop: Workshop) -> float:
+def _energy_by_macs(model: nn.Module, factor: float, form: str, retraining: Retraining) -> float:
     """The largest energy, by halving, at which the network takes ``factor`` times fewer MACs; else the smallest."""
-    goal = count(model, workshop.data.shape).macs / factor
+    goal = count(model, retraining.data.shape).macs / factor
     low, high = 0.0, 1.0
     for _ in range(_HALVINGS):
         middle = (low + high) / 2
-        if count(factorise(model, middle, form), workshop.data.shape).macs <= goal:
+        if count(factorise(model, middle, form), retraining.data.shape).macs <= goal:
             low = middle
         else:
             high = middle
     return low
 
 
-def _energy_by_time(model: nn.Module, factor: float, form: str, workshop: Workshop) -> float:
+def _energy_by_time(model: nn.Module, factor: float, form: str, retraining: Retraining) -> float:
     """The largest of some energies at which one input takes ``factor`` times less time here; else the quickest."""
-    x = workshop.data.inputs(workshop.data.train[:1])
+    x = retraining.data.inputs(retraining.data.train[:1])
     networks = {energy: factorise(model, energy, form).eval() for energy in _TIMED}
     calls = {"dense": functools.partial(_forward, model.eval(), x)}
     calls |= {str(energy): functools.partial(_forward, network, x) for energy, network in networks.items()}

@@ -10,7 +10,7 @@ from torch import Tensor, nn
 
 from dnnlab.compress.chain import Stage
 from dnnlab.compress.reach import Masks, trimmer
-from dnnlab.compress.recovery import Workshop
+from dnnlab.compress.recovery import Retraining
 from dnnlab.compress.structure import biases, weights
 from dnnlab.statistics.streams import stream
 
@@ -24,39 +24,39 @@ _REWIND = 0.1
 """Share of a round's training to whose weights the next round goes back (Frankle 2020)."""
 
 
-def apply(model: nn.Module, stage: Stage, workshop: Workshop) -> nn.Module:
+def apply(model: nn.Module, stage: Stage, retraining: Retraining) -> nn.Module:
     """``model`` with the share of its weights at zero that ``stage`` asks for, and trained to do without them."""
     if stage.amount == "2of4":
         keep_masks(model, two_of_four(model))
-        _train(model, stage, workshop)
+        _train(model, stage, retraining)
         return model
     density, criterion = 1 - stage.share, stage.word("criterion")
-    rng = stream(workshop.base, workshop.seed, "random pruning")
+    rng = stream(retraining.base, retraining.seed, "random pruning")
     match stage.word("schedule"):
         case "oneshot":
             keep_masks(model, masks(model, density, criterion, rng))
-            _train(model, stage, workshop)
+            _train(model, stage, retraining)
         case "rewind":
-            _rewinding(model, stage, workshop, density, rng)
+            _rewinding(model, stage, retraining, density, rng)
         case _ if criterion == "random":  # a random choice gains nothing from being made slowly
             keep_masks(model, masks(model, density, criterion, rng))
-            _train(model, stage, workshop)
+            _train(model, stage, retraining)
         case _:
-            _gradually(model, stage, workshop, density)
+            _gradually(model, stage, retraining, density)
     return model
 
 
-def _train(model: nn.Module, stage: Stage, workshop: Workshop) -> None:
-    workshop.train(model, "prune", stage.epochs, wrap=Masked.around(model))
+def _train(model: nn.Module, stage: Stage, retraining: Retraining) -> None:
+    retraining.train(model, "prune", stage.epochs, wrap=Masked.around(model))
 
 
-def _gradually(model: nn.Module, stage: Stage, workshop: Workshop, density: float) -> None:
+def _gradually(model: nn.Module, stage: Stage, retraining: Retraining, density: float) -> None:
     """More and more of them along training, by the cubic course of Zhu & Gupta 2017.
 
     What is on no path by then goes too, and leaves its place to others.
     """
     criterion = stage.word("criterion")
-    trim = trimmer(model, workshop.data.shape)
+    trim = trimmer(model, retraining.data.shape)
     optimiser: Masked | None = None
     last = -1.0
 
@@ -82,27 +82,27 @@ def _gradually(model: nn.Module, stage: Stage, workshop: Workshop, density: floa
         assert optimiser is not None
         optimiser.masks = pruned(density + (1 - density) * (1 - place) ** 3)
 
-    workshop.train(model, "prune", stage.epochs, wrap=wrap, before=before)
+    retraining.train(model, "prune", stage.epochs, wrap=wrap, before=before)
     if last < 1:  # too few steps to have come to the end of the ramp
         pruned(density)
 
 
-def _rewinding(model: nn.Module, stage: Stage, workshop: Workshop, density: float, rng: Any) -> None:
+def _rewinding(model: nn.Module, stage: Stage, retraining: Retraining, density: float, rng: Any) -> None:
     """Rounds of pruning a fifth and training again from early weights: the lottery ticket (Frankle & Carbin 2019).
 
     A chain begins with a network that is trained, whose early weights are gone; the rewinding point is a tenth of a
     round further. The rounds, with the one before any pruning, share the epochs of the stage.
     """
     rounds = max(1, math.ceil(math.log(density) / math.log(1 - _ROUNDS)))
-    epochs = workshop.length(stage.epochs) / (rounds + 1)
-    workshop.train(model, "rewinding point", epochs * _REWIND)
+    epochs = retraining.length(stage.epochs) / (rounds + 1)
+    retraining.train(model, "rewinding point", epochs * _REWIND)
     early = copy.deepcopy(model.state_dict())
-    workshop.train(model, "round 0", epochs * (1 - _REWIND))
+    retraining.train(model, "round 0", epochs * (1 - _REWIND))
     for number in range(1, rounds + 1):
         chosen = masks(model, density ** (number / rounds), stage.word("criterion"), rng)
         model.load_state_dict(early)
         keep_masks(model, chosen)
-        workshop.train(model, f"round {number}", epochs, wrap=Masked.around(model))
+        retraining.train(model, f"round {number}", epochs, wrap=Masked.around(model))
 
 
 def masks(model: nn.Module, density: float, criterion: str, rng: Any) -> Masks:
@@ -178,7 +178,7 @@ class Masked:
 
     @classmethod
     def around(cls, model: nn.Module) -> Any:
-        """For `Workshop.train`: the masks are the weights that are not zero now."""
+        """For `Retraining.train`: the masks are the weights that are not zero now."""
 
         def wrap(inner: Any) -> "Masked":
             return cls(model, inner, {name: weight.detach() != 0 for name, weight in weights(model).items()})

@@ -1,5 +1,6 @@
 """Weight sharing: every weight is one of a few, and those few are trained (Han 2016)."""
 
+import functools
 from typing import Any
 
 import numpy as np
@@ -8,7 +9,7 @@ from numpy.typing import NDArray
 from torch import nn
 
 from dnnlab.compress.chain import Stage
-from dnnlab.compress.recovery import Workshop
+from dnnlab.compress.recovery import Retraining
 from dnnlab.compress.structure import biases, weights
 from dnnlab.training.plain import make_optimiser
 
@@ -17,7 +18,7 @@ BIAS_LEVELS = 7
 _ROUNDS = 60
 
 
-def apply(model: nn.Module, stage: Stage, workshop: Workshop) -> nn.Module:
+def apply(model: nn.Module, stage: Stage, retraining: Retraining) -> nn.Module:
     """``model`` with a codebook for the weights of every layer, and one for all biases; zeros stay zeros.
 
     Codebooks are trained, and what is neither, such as normalisation, is rounded to half precision at the end.
@@ -25,7 +26,8 @@ def apply(model: nn.Module, stage: Stage, workshop: Workshop) -> nn.Module:
     books = [Codebook([weight], stage.levels) for weight in weights(model).values()]
     if others := list(biases(model).values()):
         books.append(Codebook(others, BIAS_LEVELS))
-    workshop.train(model, "share", stage.epochs, wrap=lambda inner: _Shared(inner, books, model, workshop), rate=0.3)
+    wrap = functools.partial(_Shared, books=books, model=model, retraining=retraining)
+    retraining.train(model, "share", stage.epochs, wrap=wrap, rate=0.3)
     round_to_half(model, books)
     return model
 
@@ -89,11 +91,11 @@ class Codebook:
 class _Shared:
     """An optimiser of codebooks, and of what has none, in the place of the network's own."""
 
-    def __init__(self, inner: Any, books: list[Codebook], model: nn.Module, workshop: Workshop) -> None:
+    def __init__(self, inner: Any, books: list[Codebook], model: nn.Module, retraining: Retraining) -> None:
         shared = {id(t) for book in books for t in book.tensors}
         free = [p for p in model.parameters() if id(p) not in shared]
         self.books, self.outer = books, inner
-        hyper = workshop.hyper
+        hyper = retraining.hyper
         # No decay: a shared value would be pulled to zero once for each who shares it.
         self.inner = make_optimiser(hyper.optimizer, [book.values for book in books] + free, hyper.lr, 0.0)
 

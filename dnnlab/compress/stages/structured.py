@@ -11,7 +11,7 @@ from torch import nn
 from torch.nn import functional as F
 
 from dnnlab.compress.chain import Stage, TooMuch
-from dnnlab.compress.recovery import Workshop, last_layer
+from dnnlab.compress.recovery import Retraining, last_layer
 from dnnlab.instruments.cost import count
 from dnnlab.training.parts import spread
 from dnnlab.training.plain import outputs
@@ -24,7 +24,7 @@ _EXAMPLES = 512
 """Training examples whose gradients Taylor's criterion looks at."""
 
 
-def apply(model: nn.Module, stage: Stage, workshop: Workshop) -> nn.Module:
+def apply(model: nn.Module, stage: Stage, retraining: Retraining) -> nn.Module:
     """``model`` with so many channels gone that it takes ``factor`` times fewer MACs, and trained again.
 
     By norm, every layer loses the same share of its channels (Li 2017): over all layers, norms would empty thin ones.
@@ -37,8 +37,8 @@ def apply(model: nn.Module, stage: Stage, workshop: Workshop) -> nn.Module:
     import torch_pruning as tp
 
     model = copy.deepcopy(model).eval().to(memory_format=torch.contiguous_format)  # type: ignore[call-overload]
-    shape = workshop.data.shape
-    example = workshop.data.inputs(workshop.data.train[:2])
+    shape = retraining.data.shape
+    example = retraining.data.inputs(retraining.data.train[:2])
     goal = count(model, shape).macs / stage.factor
     criterion = stage.word("criterion")
     importance: Any = {
@@ -51,7 +51,7 @@ def apply(model: nn.Module, stage: Stage, workshop: Workshop) -> nn.Module:
     with _quiet():
         fixed = _fixed(model, example, tp)
         if criterion == "taylor":
-            _gradients(model, workshop)
+            _gradients(model, retraining)
         pruner = tp.pruner.BasePruner(
             model,
             example,
@@ -73,7 +73,7 @@ def apply(model: nn.Module, stage: Stage, workshop: Workshop) -> nn.Module:
                 + (f"no more than {most:.3g}x of its MACs; ask for less." if most > 1.01 else "none of its MACs.")
             )
     model.zero_grad(set_to_none=True)
-    workshop.train(model, "structured", stage.epochs)
+    retraining.train(model, "structured", stage.epochs)
     return model
 
 
@@ -104,10 +104,10 @@ def _fixed(model: nn.Module, example: torch.Tensor, tp: Any) -> list[nn.Module]:
     return fixed
 
 
-def _gradients(model: nn.Module, workshop: Workshop) -> None:
-    data = workshop.data
+def _gradients(model: nn.Module, retraining: Retraining) -> None:
+    data = retraining.data
     model.zero_grad(set_to_none=True)
-    for part in spread(data.train, _EXAMPLES).split(workshop.batch_size):
+    for part in spread(data.train, _EXAMPLES).split(retraining.batch_size):
         F.cross_entropy(outputs(model(data.inputs(part))), data.y[part], reduction="sum").backward()
 
 

@@ -9,7 +9,7 @@ from typing import Any
 import torch
 
 from dnnlab.data import load
-from dnnlab.nas.lab import Lab, Training
+from dnnlab.nas.evaluator import Evaluator, Training
 from dnnlab.nas.ledger import parse
 from dnnlab.nas.pace import pace, told
 from dnnlab.nas.problem import Inherit, Supernet
@@ -38,11 +38,11 @@ def steps(cells: Sequence[ProxyCell], spec: Spec, device: str, place: Place, pas
     (cell,) = cells
     if load(cell.data).features <= SMALL:
         torch.set_num_threads(1)  # whoever called sets it back
-    lab = Lab(spec, cell.data, cell.seed, device, place)
-    codes = _distinct(lab, int(parse(spec.budget).amount))
+    evaluator = Evaluator(spec, cell.data, cell.seed, device, place)
+    codes = _distinct(evaluator, int(parse(spec.budget).amount))
     for number, start in enumerate(range(0, len(codes), TOGETHER)):
         if number >= len(past):
-            yield _rows(lab, codes[start : start + TOGETHER])
+            yield _rows(evaluator, codes[start : start + TOGETHER])
 
 
 def foresee(cells: Sequence[ProxyCell], spec: Spec, device: str) -> float:
@@ -55,50 +55,58 @@ def foresee(cells: Sequence[ProxyCell], spec: Spec, device: str) -> float:
     return total
 
 
-def _distinct(lab: Lab, count: int) -> list[Code]:
+def _distinct(evaluator: Evaluator, count: int) -> list[Code]:
     """So many different networks, uniformly drawn; fewer where the space does not hold them."""
-    rng = Random(int(stream(lab.spec.seed, lab.seed, "search random").integers(2**63)))
+    rng = Random(int(stream(evaluator.spec.seed, evaluator.seed, "search random").integers(2**63)))
     found: dict[str, Code] = {}
     for _ in range(count * _ATTEMPTS):
         if len(found) == count:
             break
-        code = tuple(rng.randrange(size) for size in lab.space.sizes)
-        found.setdefault(lab.space.identity(code), code)
+        code = tuple(rng.randrange(size) for size in evaluator.space.sizes)
+        found.setdefault(evaluator.space.identity(code), code)
     return list(found.values())
 
 
-def _rows(lab: Lab, codes: Sequence[Code]) -> Rows:
-    trained = _accuracies(lab, codes, float(lab.spec.epochs))
-    short = _accuracies(lab, codes, max(1.0, lab.spec.epochs // 9))
+def _rows(evaluator: Evaluator, codes: Sequence[Code]) -> Rows:
+    trained = _accuracies(evaluator, codes, float(evaluator.spec.epochs))
+    short = _accuracies(evaluator, codes, max(1.0, evaluator.spec.epochs // 9))
     rows: Rows = {name: [] for name in ("cell", "architecture", "id", "score", "value", "validation", "seconds")}
     for code in codes:
-        for score, value, seconds in [*_scores(lab, code), (c.SHORT, *short[code])]:
-            values = (0, lab.space.line(code), lab.space.identity(code), score, value, trained[code][0], seconds)
+        for score, value, seconds in [*_scores(evaluator, code), (c.SHORT, *short[code])]:
+            values = (
+                0,
+                evaluator.space.line(code),
+                evaluator.space.identity(code),
+                score,
+                value,
+                trained[code][0],
+                seconds,
+            )
             for column, one in zip(rows.values(), values, strict=True):
                 column.append(one)
     return rows
 
 
-def _accuracies(lab: Lab, codes: Sequence[Code], epochs: float) -> dict[Code, tuple[float, float]]:
+def _accuracies(evaluator: Evaluator, codes: Sequence[Code], epochs: float) -> dict[Code, tuple[float, float]]:
     """Of each its validation accuracy after so many epochs, and the time that took."""
     found: dict[Code, tuple[float, float]] = {}
-    for bucket in lab.buckets([Training(code, epochs) for code in codes]):
-        for training, fact in zip(bucket, lab.train(bucket), strict=True):
+    for bucket in evaluator.buckets([Training(code, epochs) for code in codes]):
+        for training, fact in zip(bucket, evaluator.train(bucket), strict=True):
             found[training.code] = fact["validation"], fact["seconds"]
     return found
 
 
-def _scores(lab: Lab, code: Code) -> Iterator[tuple[str, float, float]]:
+def _scores(evaluator: Evaluator, code: Code) -> Iterator[tuple[str, float, float]]:
     for proxy in PROXIES:
-        value, seconds = _timed(functools.partial(lab.score, code, proxy))
+        value, seconds = _timed(functools.partial(evaluator.score, code, proxy))
         yield proxy, value, seconds
-    network, seconds = _timed(functools.partial(lab.network, code))
+    network, seconds = _timed(functools.partial(evaluator.network, code))
     yield "parameters", float(network.parameters), seconds
     yield "macs", float(network.macs), seconds
-    if lab.space.supernet is not None:
+    if evaluator.space.supernet is not None:
         shared = Inherit(code, Supernet("oneshot", float(EPOCHS), 0))
-        lab.shared.trained(shared.supernet)  # once for all of them
-        value, seconds = _timed(functools.partial(lab.shared.inherited, shared))
+        evaluator.shared.trained(shared.supernet)  # once for all of them
+        value, seconds = _timed(functools.partial(evaluator.shared.inherited, shared))
         yield c.SHARED, value, seconds
 
 

@@ -13,8 +13,8 @@ from statistics import fmean
 from typing import Any
 
 from dnnlab.nas.codes import read_code
+from dnnlab.nas.evaluator import Evaluator, Training
 from dnnlab.nas.found import write_found
-from dnnlab.nas.lab import Lab, Training
 from dnnlab.nas.ledger import Ledger, parse
 from dnnlab.nas.problem import Inherit, Outcome, Problem, Request, Score, Supernet, Train
 from dnnlab.nas.search import columns as c
@@ -48,23 +48,23 @@ class Entry:
 
 def steps(cells: Sequence[Cell], spec: Spec, device: str, place: Place, past: Sequence[Rows]) -> Iterator[Rows]:
     """The rows of the searches of one seed."""
-    lab = Lab(spec, cells[0].data, cells[0].seed, device, place)
-    runs = [_prepared(number, cell, lab) for number, cell in enumerate(cells)]
-    yield from _Session(lab, runs, iter(past)).parts()
+    evaluator = Evaluator(spec, cells[0].data, cells[0].seed, device, place)
+    runs = [_prepared(number, cell, evaluator) for number, cell in enumerate(cells)]
+    yield from _Session(evaluator, runs, iter(past)).parts()
 
 
-def _random(lab: Lab, strategy: str) -> Random:
-    return Random(int(stream(lab.spec.seed, lab.seed, f"search {strategy}").integers(2**63)))
+def _random(evaluator: Evaluator, strategy: str) -> Random:
+    return Random(int(stream(evaluator.spec.seed, evaluator.seed, f"search {strategy}").integers(2**63)))
 
 
-def _prepared(number: int, cell: Cell, lab: Lab) -> Running:
-    spec = lab.spec
+def _prepared(number: int, cell: Cell, evaluator: Evaluator) -> Running:
+    spec = evaluator.spec
     ledger = Ledger(parse(spec.budget), float(spec.epochs), spec.finalists * spec.retrain)
     # The average architecture is that of random search before anything was selected: the same draws.
     drawn_by = RANDOM if cell.strategy == AVERAGE else cell.strategy
     problem = Problem(
-        space=lab.space,
-        rng=_random(lab, drawn_by),
+        space=evaluator.space,
+        rng=_random(evaluator, drawn_by),
         epochs=float(spec.epochs),
         fidelities=spec.fidelities,
         batch=BATCH,
@@ -80,8 +80,8 @@ def _prepared(number: int, cell: Cell, lab: Lab) -> Running:
 class _Session:
     """What is known of one seed, and the parts that make it known."""
 
-    def __init__(self, lab: Lab, runs: Sequence[Running], past: Iterator[Rows]) -> None:
-        self.lab, self.runs, self.past = lab, runs, past
+    def __init__(self, evaluator: Evaluator, runs: Sequence[Running], past: Iterator[Rows]) -> None:
+        self.evaluator, self.runs, self.past = evaluator, runs, past
         self.facts: dict[Key, Fact] = {}
 
     def parts(self) -> Iterator[Rows]:
@@ -101,7 +101,7 @@ class _Session:
             for key, request in zip(keys, run.requests, strict=True):
                 if key in run.told or key in entries:
                     continue
-                cost = self.lab.cost(request)
+                cost = self.evaluator.cost(request)
                 if not run.ledger.affords(cost):
                     run.over = True
                     break
@@ -121,10 +121,10 @@ class _Session:
             case Supernet():
                 return ("supernet", str(request))
             case Score(code, proxy):
-                return ("score", self.lab.space.identity(code), proxy)
+                return ("score", self.evaluator.space.identity(code), proxy)
             case Inherit(code, supernet):
-                return ("inherit", self.lab.space.identity(code), str(supernet))
-        return ("train", *self.lab.key(_training(request)))
+                return ("inherit", self.evaluator.space.identity(code), str(supernet))
+        return ("train", *self.evaluator.key(_training(request)))
 
     def _answered(self, asked: Sequence[Entry]) -> Iterator[Rows]:
         """Parts that make every fact known that is asked for; then who asked is told."""
@@ -144,14 +144,14 @@ class _Session:
     def _jobs(self, unknown: dict[Key, Entry]) -> Iterator[tuple[list[Key], Work]]:
         """What is done together: the keys that it makes known, and the work."""
         trainings = {_training(entry.request): key for key, entry in unknown.items() if key[0] == "train"}
-        for bucket in self.lab.buckets(list(trainings)):
-            yield [trainings[training] for training in bucket], functools.partial(self.lab.train, bucket)
+        for bucket in self.evaluator.buckets(list(trainings)):
+            yield [trainings[training] for training in bucket], functools.partial(self.evaluator.train, bucket)
         cheap: dict[tuple[str, int], dict[Key, Any]] = {}
         for key, entry in unknown.items():
             if key[0] != "train":
                 cheap.setdefault((key[0], entry.run.number), {})[key] = entry.request
         for requests in cheap.values():
-            yield list(requests), functools.partial(self.lab.look_up, list(requests.values()))
+            yield list(requests), functools.partial(self.evaluator.look_up, list(requests.values()))
 
     def _part(self, entries: Sequence[Entry], facts: Work) -> Iterator[Rows]:
         """The rows of ``entries``: of an interrupted session, or by work, which is then yielded."""
@@ -170,8 +170,8 @@ class _Session:
                 "cell": entry.run.number,
                 "evaluation": entry.evaluation,
                 "phase": entry.phase,
-                "architecture": self.lab.space.line(code) if code else "",
-                "id": self.lab.space.identity(code) if code else "",
+                "architecture": self.evaluator.space.line(code) if code else "",
+                "id": self.evaluator.space.identity(code) if code else "",
                 **{name: fact.get(name, empty) for name, empty in c.MEASURED.items()},
             }
             for name, column in rows.items():
@@ -181,14 +181,16 @@ class _Session:
     def _tell(self, entry: Entry) -> None:
         """Hand a fact to the search that asked for it, and count its seconds."""
         fact, run, request = self.facts[entry.key], entry.run, entry.request
-        run.ledger.clock(fact["seconds"], full=isinstance(request, Train) and request.epochs >= self.lab.spec.epochs)
+        run.ledger.clock(
+            fact["seconds"], full=isinstance(request, Train) and request.epochs >= self.evaluator.spec.epochs
+        )
         match request:
             case Train(code, epochs):
-                self.lab.remember_latency(code, fact["latency"])
+                self.evaluator.remember_latency(code, fact["latency"])
                 failed = math.isnan(fact["validation"])
-                values = (math.nan,) * len(self.lab.spec.objectives)
+                values = (math.nan,) * len(self.evaluator.spec.objectives)
                 if not failed:
-                    values = self.lab.values(code, fact["validation"])
+                    values = self.evaluator.values(code, fact["validation"])
                     # A bracket may draw what another has trained for longer.
                     result = Result(epochs, values)
                     run.results[code] = max(run.results.get(code, result), result, key=lambda each: each.epochs)
@@ -201,7 +203,7 @@ class _Session:
     # After the searches: their best, trained anew; and the test, which is read once.
 
     def _retrained(self) -> Iterator[Rows]:
-        spec = self.lab.spec
+        spec = self.evaluator.spec
         again: dict[int, dict[Code, list[Training]]] = {}
         for run in self.runs:
             if run.cell.strategy == AVERAGE:
@@ -227,7 +229,7 @@ class _Session:
         best = max(ended, key=lambda number: self._validated(ended[number]), default=-1)
         for run in self.runs:
             trainings = ended.get(run.number, [t for each in again[run.number].values() for t in each])
-            good = [t for t in trainings if not self.lab.network(t.code).problem]
+            good = [t for t in trainings if not self.evaluator.network(t.code).problem]
             if good:
                 yield from self._tested(run, good, run.number == best)
 
@@ -249,8 +251,8 @@ class _Session:
 
         def work() -> list[Fact]:
             if run.cell.strategy != AVERAGE:
-                write_found(self.lab, run.cell, self._code_of(trainings[0]), trainings[0], best)
-            return [self.lab.tested(training, self.facts[self._key(training)]) for training in trainings]
+                write_found(self.evaluator, run.cell, self._code_of(trainings[0]), trainings[0], best)
+            return [self.evaluator.tested(training, self.facts[self._key(training)]) for training in trainings]
 
         yield from self._part(entries, work)
 

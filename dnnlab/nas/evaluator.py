@@ -67,7 +67,7 @@ class Network:
     """Why it cannot be built; the numbers are 0 then."""
 
 
-class Lab:
+class Evaluator:
     """One data set and one seed."""
 
     def __init__(self, spec: Spec, data: str, seed: int, device: str, place: Place) -> None:
