@@ -59,9 +59,10 @@ format: setup ## Reformat the code
 	$(PY) -m ruff check --fix .
 	$(PY) -m ruff format .
 
-docs: setup ## Write the reference of the command line, and what editors know of dnnlab, from the program
+docs: setup ## Write the references of the command line and of Python, and what editors know of dnnlab, from the program
 	$(PY) -m docs.make_cli
 	$(PY) -m docs.make_stub
+	$(PY) -m docs.make_api
 
 bench: setup ## Speed, side by side in one run
 	$(PY) -m benchmarks.gradient_flow

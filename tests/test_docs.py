@@ -1,5 +1,6 @@
 """What the documentation says is what the program does."""
 
+import doctest
 import shlex
 import tomllib
 from pathlib import Path
@@ -8,6 +9,7 @@ import pytest
 
 from dnnlab.registry import EXPERIMENTS, find
 from dnnlab.runner.options import CommandLineList, build, fields
+from docs import make_api
 from docs.make_cli import reference
 from docs.make_stub import stub
 
@@ -71,6 +73,20 @@ def test_the_reference_of_the_command_line_is_the_programs():
 def test_what_editors_know_is_what_the_program_takes():
     """``make docs`` writes it."""
     assert (ROOT / "dnnlab/__init__.pyi").read_text() == stub()
+
+
+def test_the_reference_of_python_is_what_the_docstrings_say():
+    assert make_api.FILE.read_text() == make_api.reference(), (
+        "docs/api.md is not what the docstrings say; run: make docs"
+    )
+
+
+@pytest.mark.parametrize("offer", [pytest.param(o, id=f"{o.package}.{o.name}") for o in make_api.offers()])
+def test_every_public_name_has_an_example_that_runs(offer, short_timings, capsys):
+    assert offer.examples.examples, f"the docstring of {offer.name} needs an example: >>> ..."
+    runner = doctest.DocTestRunner(optionflags=doctest.ELLIPSIS | doctest.NORMALIZE_WHITESPACE)
+    failed, _ = runner.run(offer.examples)
+    assert not failed, capsys.readouterr().out
 
 
 def test_every_page_of_the_docs_is_linked_from_another():
