@@ -59,10 +59,11 @@ format: setup ## Reformat the code
 	$(PY) -m ruff check --fix .
 	$(PY) -m ruff format .
 
-docs: setup ## Write the reference of the command line, the pages of columns, and what editors know of dnnlab
+docs: setup ## Write the references of the command line and of Python, the pages of columns, and what editors know
 	$(PY) -m docs.make_cli
 	$(PY) -m docs.make_columns
 	$(PY) -m docs.make_stub
+	$(PY) -m docs.make_api
 
 bench: setup ## Speed, side by side in one run
 	$(PY) -m benchmarks.gradient_flow

@@ -19,7 +19,8 @@ from dnnlab.data import load
 from dnnlab.data.dataset import Dataset
 from dnnlab.nas.problem import Outcome, Problem, Train
 from dnnlab.nas.strategies import find
-from dnnlab.networks.spaces import SPACES, Choices, Space
+from dnnlab.networks.spaces import SPACES
+from dnnlab.networks.spaces.space import Choices, Space
 from dnnlab.networks.spaces.stack import SameStack
 from dnnlab.runner.device import keep_freed_memory
 from dnnlab.training.networks import Hyperparameters

@@ -1,5 +1,6 @@
 """What the documentation says is what the program does."""
 
+import doctest
 import re
 import shlex
 import tomllib
@@ -10,7 +11,7 @@ import pytest
 
 from dnnlab.registry import EXPERIMENTS, find
 from dnnlab.runner.options import CommandLineList, build, fields
-from docs import make_cli, make_columns, make_stub
+from docs import make_api, make_cli, make_columns, make_stub
 
 ROOT = Path(__file__).parents[1]
 
@@ -77,6 +78,18 @@ def test_the_pages_of_columns_are_the_programs(experiment):
 def test_there_are_no_other_pages_of_columns():
     left = {path.stem for path in make_columns.FOLDER.glob("*.md")} - set(EXPERIMENTS)
     assert not left, "a page of columns belongs to no experiment; run `make docs`"
+
+
+def test_the_reference_of_python_is_what_the_docstrings_say():
+    up_to_date(make_api.FILE, make_api.reference())
+
+
+@pytest.mark.parametrize("offer", [pytest.param(o, id=f"{o.package}.{o.name}") for o in make_api.offers()])
+def test_every_public_name_has_an_example_that_runs(offer, short_timings, capsys):
+    assert offer.examples.examples, f"the docstring of {offer.name} needs an example: >>> ..."
+    runner = doctest.DocTestRunner(optionflags=doctest.ELLIPSIS | doctest.NORMALIZE_WHITESPACE)
+    failed, _ = runner.run(offer.examples)
+    assert not failed, capsys.readouterr().out
 
 
 def test_every_page_of_the_docs_is_linked_from_another():

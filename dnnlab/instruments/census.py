@@ -20,26 +20,45 @@ _CHUNK = 2**22
 
 @dataclass(frozen=True)
 class Census:
-    """One hidden layer over all inputs: ``[member, unit]`` each, ``zero_fraction [member]``."""
+    """One hidden layer of a stack over all inputs: ``[member, unit]`` each, but ``zero_fraction [member]``."""
 
     dead: Tensor
-    """The output is zero on every input."""
+    """Whether the output is zero on every input."""
     inactive: Tensor
-    """What the activation reads is never above zero: of a leaky unit, dead but for its leak."""
+    """Whether what the activation reads is never above zero. A leaky unit of which this is true gives only its leak."""
     mean: Tensor
-    """Of what the activation reads."""
+    """The mean of what the activation reads."""
     zero_fraction: Tensor
     """Share of outputs that are zero, float64."""
     y_mean: Tensor
     """With batch norm, the mean of the pre-activation y over these inputs, by which it was normalised."""
     y_var: Tensor
+    """Its variance, likewise."""
 
 
 @torch.no_grad()
 def take(stack: StackedMLP, x: Tensor) -> list[Census]:
-    """The census of layers 1 … depth on the inputs ``x [input, feature]``, the same for all members.
+    """The dead units of a stack: those that are zero on every one of the inputs. One `Census` for each hidden layer.
 
-    Batch norm takes the statistics of ``x`` itself, which its running ones approach.
+    Batch normalisation takes the statistics of ``x`` itself, which its running ones approach in training.
+
+    Args:
+        stack: The networks.
+        x: Inputs ``[input, feature]``, the same for all members.
+
+    With biases of -100 in its first layer, no unit of it is ever above zero:
+
+    >>> import torch
+    >>> from dnnlab.instruments import stack_census
+    >>> from dnnlab.networks import MLPShape, StackedMLP
+    >>> from dnnlab.statistics import stream
+    >>> shape = MLPShape(inputs=8, classes=3, depth=2, width=16, acts=("relu", "relu"))
+    >>> stack = StackedMLP.draw(shape, ["he"], [stream(0, 0, "weights")])
+    >>> with torch.no_grad():
+    ...     _ = stack.parameters["bias.1"].fill_(-100)
+    >>> first, second = stack_census(stack, torch.ones(20, 8))
+    >>> int(first.dead.sum()), float(first.zero_fraction)
+    (16, 1.0)
     """
     largest = len(x) * max(stack.shape.width, stack.shape.inputs)
     step = max(1, _CHUNK // largest)
@@ -77,30 +96,55 @@ def silent_in_first_layer(stack: StackedMLP, parts: Iterable[Tensor]) -> Tensor:
 
 @dataclass
 class SiteCensus:
-    """One call of an activation that is zero below a point, in a module: its units over all inputs so far."""
+    """One call of an activation that is zero below a point, in a module: its units over all inputs."""
 
     name: str
     """The layer whose output it reads; with #2, #3 where the layer or the activation behind it is called again."""
     act: str
+    """The activation."""
     alive: Tensor
-    """``[unit]``, not zero on at least one input."""
+    """``[unit]``, whether it is not zero on at least one input."""
     zeros: Tensor
+    """How many outputs were zero."""
     outputs: int = 0
+    """How many outputs there were."""
 
     @property
     def dead(self) -> Tensor:
-        """``[unit]``, zero on every input."""
+        """``[unit]``, whether it is zero on every input."""
         return ~self.alive
 
     @property
     def zero_fraction(self) -> float:
+        """The share of outputs that were zero."""
         return float(self.zeros) / self.outputs
 
 
 @torch.no_grad()
 def take_of_module(model: nn.Module, batches: Iterable[Tensor]) -> list[SiteCensus]:
-    """The census of a module in evaluation mode, over all ``batches [input, *shape]``: one entry a call of an
-    activation whose units can die, in the order of execution. Channels of convolutions are units.
+    """The dead units of any module: those that are zero on every one of the inputs.
+
+    There is one `SiteCensus` for each call of an activation that can be zero, such as ReLU, in the order of execution.
+    Units are the channels behind a convolution, and the last dimension behind other layers. The model is left in
+    evaluation mode.
+
+    Args:
+        model: Any module.
+        batches: Its inputs, ``[input, *shape]`` each. More of them find fewer dead units: a unit that is zero on a
+            hundred inputs may fire on the next.
+
+    The first of these two units computes x, the second x - 100, so that on inputs up to 9 the second is dead:
+
+    >>> import torch
+    >>> from torch import nn
+    >>> from dnnlab.instruments import module_census
+    >>> model = nn.Sequential(nn.Linear(1, 2), nn.ReLU(), nn.Linear(2, 1))
+    >>> with torch.no_grad():
+    ...     _ = model[0].weight.fill_(1)
+    ...     _ = model[0].bias.copy_(torch.tensor([0, -100]))
+    >>> (site,) = module_census(model, torch.arange(10.0).view(2, 5, 1))
+    >>> site.name, site.act, site.dead
+    ('0', 'relu', tensor([False,  True]))
     """
     model.eval()
     sites: dict[str, SiteCensus] = {}

@@ -74,11 +74,22 @@ def costs() -> dict[str, Cost]:
 
 
 def count(model: nn.Module, shape: Sequence[int]) -> Cost:
-    """Counts ``model`` on an input ``[1, *shape]``, such as ``(3, 32, 32)`` or the features of a table; it is left as
-    it was.
+    """What one forward pass of ``model`` costs on one input. Nothing is computed, and the model is left as it was.
+
+    Args:
+        model: Any module. An attribute ``auxiliary_heads`` may name submodules that only training uses.
+        shape: Of one input without the batch: ``(3, 32, 32)`` for an image, ``(20,)`` for a row of a table.
 
     Raises:
-        UsageError: the network does not take inputs of this shape, or has layers without one yet.
+        UsageError: The network does not take inputs of this shape, or it has lazy layers that have no shape yet.
+
+    ResNet-50 has 25,557,032 parameters, and 4.09 billion MACs for an image of 224 pixels, as torchvision says:
+
+    >>> from dnnlab.instruments import count
+    >>> from dnnlab.networks import create_model
+    >>> cost = count(create_model("resnet50"), (3, 224, 224))
+    >>> f"{cost.parameters:,}", f"{cost.macs / 1e9:.2f} billion"
+    ('25,557,032', '4.09 billion')
     """
     if any(isinstance(p, UninitializedParameter) for p in model.parameters()):
         raise UsageError("the network has lazy layers; call it once on an input in its factory to give them shapes.")

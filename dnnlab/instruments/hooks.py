@@ -35,11 +35,27 @@ class LayerRecord:
 
 
 class Recorder:
-    """Watches one forward and backward pass of ``model``::
+    """Measures the layers of any module in one forward and backward pass, and changes nothing.
 
-    with Recorder(model) as recorder:
-        loss(model(x), y).backward()
-    rows = recorder.rows()
+    Modules that own weights count as layers. The activation that follows a layer belongs to it, however it is written:
+    ``nn.ReLU()``, ``F.relu(x, inplace=True)`` and ``x.clamp_(min=0)`` count alike. Call `rows` after the pass.
+
+    Args:
+        model: The module to watch.
+
+    Below, the loss is the sum of four outputs, so the gradient at the last layer is (1, 1, 1, 1), whose norm is 2. The
+    first layer has no negative weight and no positive input, so that all of its units are zero:
+
+    >>> import torch
+    >>> from torch import nn
+    >>> from dnnlab.instruments import Recorder
+    >>> model = nn.Sequential(nn.Linear(3, 8, bias=False), nn.ReLU(), nn.Linear(8, 1))
+    >>> _ = nn.init.ones_(model[0].weight)
+    >>> with Recorder(model) as recorder:
+    ...     model(-torch.ones(4, 3)).sum().backward()
+    >>> first, last = recorder.rows()
+    >>> first["name"], first["act"], first["dead_fraction"], last["delta_norm"]
+    ('0', 'relu', 1.0, 2.0)
     """
 
     def __init__(self, model: nn.Module) -> None:
@@ -84,10 +100,13 @@ class Recorder:
             record.values |= activation_statistics(found.name, u.detach(), h.detach(), unit_dim(record.module, h))
 
     def rows(self) -> list[dict[str, Any]]:
-        """One row a layer in the order of execution, with one read from the device for all of them.
+        """One row for each call of a layer, in the order of execution.
 
-        ``weight_grad_norm`` is of the matrices that the module owns (of a shared one: of all its uses), and is nan
-        where no gradient arrived. Other values are nan where they do not exist.
+        ``name`` is the layer's (with #2, #3 where it is called again), ``kind`` its class, ``act`` the activation
+        behind it. ``delta_norm`` is the norm of the gradient at its output, ``act_grad_norm`` at the activation's
+        output, and ``weight_grad_norm`` of the matrices that the layer owns (of a shared one: of all its uses).
+        ``mean``, ``variance``, ``zero_fraction``, ``dead_fraction`` and ``saturation`` are of the activation's output;
+        a unit is dead that is zero on the whole batch. A gradient that did not arrive is nan, or has no entry.
         """
         owners = self._owners()
         for record in self.layers:

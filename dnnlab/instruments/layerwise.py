@@ -24,16 +24,19 @@ LAYER_QUANTITIES = (*GRADIENT_NORMS, *FACTORS, *ACTIVATION_STATISTICS)
 
 @dataclass(frozen=True)
 class LayerwisePass:
-    """What one pass measured, in float64.
-
-    ``layers[name] [member, depth + 1]`` holds each of `LAYER_QUANTITIES` for layers 1 … depth + 1; nan where a
-    quantity does not exist (the output layer has no activation, a plain net no skip). ``loss`` and ``accuracy
-    [member]`` are of the batch, ``grad_norm [member]`` of all weights and biases of the affine maps.
-    """
+    """What one pass through a stack measured, in float64."""
 
     layers: dict[str, Tensor]
+    """Each quantity by its name, ``[member, depth + 1]`` for the layers 1 … depth + 1. ``delta_norm`` is the norm of
+    the gradient at a layer's output y, ``act_grad_norm`` at its activation's output, ``weight_grad_norm`` at its
+    weights. The product of ``weight_factor``, ``act_factor``, ``norm_factor`` and ``skip_factor`` is this layer's
+    ``delta_norm`` over that of the layer behind it. ``mean``, ``variance``, ``saturation``, ``dead_fraction`` and
+    ``zero_fraction`` are of the activation's output. What does not exist is nan: the output layer has no activation, a
+    plain network no skip."""
     loss: Tensor
+    """Mean cross-entropy of the batch, ``[member]``."""
     accuracy: Tensor
+    """Share of the batch that is right, ``[member]``."""
 
 
 @dataclass
@@ -79,9 +82,29 @@ _CHUNK = 2**18
 
 
 def measure(stack: StackedMLP, batch: Batch, dropout: Sequence[Tensor] = ()) -> LayerwisePass:
-    """Forward and backward through ``stack`` on ``batch``, measured; nothing in the stack changes.
+    """Gradients and activations of each layer, in one forward and backward pass that no depth can underflow.
 
-    ``dropout`` holds masks as `StackedMLP.forward` takes them. Statistics are of the activations before it.
+    Between layers the gradient is rescaled by a power of two, which is exact. So a gradient of 1e-42 is measured too,
+    which is less than float32 can hold. Nothing in the stack changes.
+
+    Args:
+        stack: The networks.
+        batch: What each of them reads.
+        dropout: A mask ``[member, batch, width]`` for each hidden layer, already scaled by 1/(1 - p). Statistics are of
+            the activations before it.
+
+    Orthogonal weights without an activation keep the length of a gradient, in each of 50 layers:
+
+    >>> import torch
+    >>> from dnnlab.instruments import measure_layers
+    >>> from dnnlab.networks import Batch, MLPShape, StackedMLP
+    >>> from dnnlab.statistics import stream
+    >>> shape = MLPShape(inputs=16, classes=16, depth=50, width=16, acts=("linear",) * 50)
+    >>> stack = StackedMLP.draw(shape, ["orthogonal"], [stream(0, 0, "weights")])
+    >>> batch = Batch(torch.ones(1, 8, 16), torch.zeros(1, 8, dtype=torch.int64))
+    >>> norms = measure_layers(stack, batch).layers["delta_norm"][0]
+    >>> f"{norms[0] / norms[-1]:.3f}"
+    '1.000'
     """
     step = max(1, _CHUNK // (batch.y.shape[1] * stack.shape.width))
     if batch.x.is_cuda or step >= stack.members:

@@ -25,11 +25,14 @@ Call = Callable[[], object]
 
 @dataclass(frozen=True)
 class Timing:
-    """Seconds of one call, over `ROUNDS` timings."""
+    """Seconds of one call, over several timings."""
 
     rounds: tuple[float, ...]
+    """Of each round."""
     median: float
+    """Their median."""
     p95: float
+    """Their 95 % quantile."""
     spread: float
     """Difference of the quartiles over the median."""
     warm_up: int
@@ -41,17 +44,39 @@ class Machine:
     """What a product of large float32 matrices reached between the timings: its median, and how it varied."""
 
     macs_a_second: float
+    """Multiply–accumulates a second, by the median."""
     spread: float
+    """Difference of the quartiles of the seconds over their median."""
 
     @property
     def noisy(self) -> bool:
+        """Whether the machine was too busy for fair timings: the spread is above 10 %."""
         return self.spread > NOISE
 
 
 def in_turns(
     calls: Mapping[str, Call], device: str, progress: Callable[[float], None]
 ) -> tuple[dict[str, Timing], Machine]:
-    """Time all ``calls``, each once a round, in an order that changes from round to round."""
+    """Time several calls fairly: each of them once in each of 15 rounds, in an order that changes.
+
+    So a machine that is slow for a while is slow for all of them. Before that, each is called until its time stands
+    still. A quick call is repeated until it takes 2 ms, and counts as one.
+
+    Args:
+        calls: What to time, by name: functions without arguments.
+        device: Where they compute, ``cpu``, ``cuda`` or ``mps``; it is waited for.
+        progress: Is called with the share that is done, 0 to 1.
+
+    A product of matrices takes longer if they are 30 times as large:
+
+    >>> import torch
+    >>> from dnnlab.instruments import time_in_turns
+    >>> small, large = torch.ones(16, 16), torch.ones(480, 480)
+    >>> calls = {"small": lambda: small @ small, "large": lambda: large @ large}
+    >>> timings, machine = time_in_turns(calls, "cpu", lambda share: None)
+    >>> timings["large"].median > timings["small"].median
+    True
+    """
     product = _matrix_product(device)
     names = list(calls)
     warm = {name: _warm_up(call, device) for name, call in calls.items()}

@@ -9,7 +9,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from dnnlab import atomic
-from dnnlab.networks.spaces import Choices, Found
+from dnnlab.networks.spaces import Found
+from dnnlab.networks.spaces.space import Choices
 from dnnlab.runner.place import Place
 from dnnlab.runner.store import slug
 

@@ -18,17 +18,17 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Activation:
-    """One activation function.
-
-    ``saturated(u, h)`` marks the elements, of pre-activation ``u`` and output ``h``, that the function holds
-    flat; ``None`` where it never does (the leaky ones) or where the field has no definition.
-    """
+    """One activation function."""
 
     name: str
+    """As ``--act`` takes it."""
     module: str
     """The class in ``torch.nn`` that computes it."""
     options: Mapping[str, Any] = field(default_factory=dict)
+    """Keyword arguments of that class."""
     saturated: "Callable[[Tensor, Tensor], Tensor] | None" = None
+    """``saturated(u, h)`` marks the elements that the function holds flat, of its input ``u`` and its output ``h``.
+    ``None`` where it holds none flat (the leaky ones), or where the field has no definition."""
     saturation: str = "never"
     """The same definition, in words for the docs."""
     zero_up_to: float | None = None
@@ -58,6 +58,16 @@ ACTIVATIONS: dict[str, Activation] = {
         Activation("gelu", "GELU", {}, lambda u, h: u < -2.61, "input below -2.61, where |slope| < .03"),
     )
 }
+"""The activation functions of the lecture, by name: what computes each, and when it is saturated or zero.
+
+Wherever a name is asked for, a class of ``torch.nn`` such as ``Hardtanh`` or ``Mish`` will do as well.
+
+>>> from dnnlab.networks import ACTIVATIONS
+>>> [name for name, act in ACTIVATIONS.items() if act.zero_up_to is not None]  # those whose units can die
+['relu']
+>>> ACTIVATIONS["tanh"].saturation
+'|output| above .97'
+"""
 
 
 @cache

@@ -22,6 +22,15 @@ INITIALISERS = {
     "normal:STD": "normal with standard deviation STD, whatever the width",
     "critical": "the edge of chaos of the activation: χ = 1, so that theory's rate is 1 (Poole 2016)",
 }
+"""How weights are drawn, by name: what each initialiser does, and who proposed it.
+
+These are the values of ``--init``, of `StackedMLP.draw` and of `dnnlab.theory.Setting`. For ``normal:STD``, write a
+number, as in ``normal:0.05``.
+
+>>> from dnnlab.networks import INITIALISERS
+>>> INITIALISERS["he"]
+'He 2015: normal, Var W = 2/fan_in'
+"""
 
 
 @dataclass(frozen=True)

@@ -24,7 +24,7 @@ _PLANE = np.polynomial.legendre.leggauss(16)  # and for two nested ones
 
 @dataclass(frozen=True)
 class Moments:
-    """Expectations over ``u ~ N(0, q)`` of an activation φ and its slope φ'."""
+    """Expectations of an activation φ and of its slope φ', over inputs ``u ~ N(0, q)``."""
 
     mean: float
     """E φ(u)"""
@@ -83,7 +83,22 @@ def _normal_density(z: np.ndarray) -> np.ndarray:
 
 @lru_cache(maxsize=65536)
 def moments(act: str, q: float) -> Moments:
-    """`Moments` of an activation at ``q``, by quadrature split at its kinks."""
+    """Expectations of an activation over a normal input of mean 0, by quadrature split at its kinks.
+
+    Args:
+        act: One of `dnnlab.networks.ACTIVATIONS`, or a class of ``torch.nn``.
+        q: The variance of the input.
+
+    Raises:
+        UsageError: Nobody knows the activation.
+
+    ReLU keeps half of the mean square, and has the slope 1 on half of its inputs:
+
+    >>> from dnnlab.theory import moments
+    >>> m = moments("relu", 1.0)
+    >>> f"{m.square:.3f} {m.slope2:.3f}"
+    '0.500 0.500'
+    """
     root = math.sqrt(q) if q > 0 else 1e-150  # q = 0 is a point mass; a tiny root keeps one formula
     z, weights = _panels(_KNOTS / root, _LINE)
     weights = weights * _normal_density(z)
@@ -129,21 +144,37 @@ def pair_moments(act: str, q: float, c: float) -> PairMoments:
 
 @dataclass(frozen=True)
 class Critical:
-    """The initialisation that neither shrinks nor grows gradients: χ = 1 at the fixed point ``q``."""
+    """An initialisation under which gradients neither shrink nor grow."""
 
     weight: float
-    """σw²"""
+    """σw², which is fan_in · Var W"""
     bias: float
-    """σb²"""
+    """σb², the variance of the biases"""
     q: float
+    """The mean square of pre-activations that does not change from layer to layer."""
 
 
 @lru_cache(maxsize=256)
 def critical(act: str) -> Critical | None:
-    """(σw², σb²) with χ = 1 at q* = 1, or at the smallest q* > 1 where σb² is not negative.
+    """The critical initialisation of an activation, the edge of chaos (Poole 2016, arXiv:1606.05340).
 
-    ``None`` where no q* up to 10⁶ serves. Sigmoid is the one of the lecture's that needs a q* far from 1: its
-    mean of a half keeps ``σw² E φ²`` above ``q`` until the weights are large.
+    Under it, χ = σw² E φ'² is 1 at the fixed point q* of the mean square q of pre-activations. That is q* = 1, or the
+    smallest larger one that needs no negative σb². ``None`` where no q* up to 10⁶ serves. Sigmoid is the one of the
+    lecture's activations that needs a q* far from 1: its mean is a half, so that ``σw² E φ²`` stays above ``q`` until
+    the weights are large.
+
+    Args:
+        act: One of `dnnlab.networks.ACTIVATIONS`, or a class of ``torch.nn``.
+
+    Raises:
+        UsageError: Nobody knows the activation.
+
+    That of ReLU is He's initialisation, Var W = 2/fan_in without biases:
+
+    >>> from dnnlab.theory import critical
+    >>> point = critical("relu")
+    >>> f"{point.weight:.3f} {point.bias:.3f}"
+    '2.000 0.000'
     """
 
     def bias(q: float) -> float:
@@ -184,9 +215,25 @@ def fixed_point(act: str, weight: float, bias: float, start: float = 1.0) -> flo
 
 
 def depth_scale(act: str, weight: float, bias: float) -> float:
-    """ξ_c, the number of layers over which two inputs' correlation relaxes to its fixed point (Schoenholz 2017).
+    """ξ_c, the number of layers over which the correlation of two inputs settles (Schoenholz 2017, arXiv:1611.01232).
 
-    ``inf`` at criticality, ``nan`` where q has no fixed point. Networks train to a depth of about 6 ξ_c.
+    A network without normalisation and skips trains up to a depth of about 6 ξ_c. It is ``inf`` at criticality, and
+    ``nan`` where the mean square of pre-activations has no fixed point.
+
+    Args:
+        act: One of `dnnlab.networks.ACTIVATIONS`, or a class of ``torch.nn``.
+        weight: σw², which is fan_in · Var W.
+        bias: σb², which is Var b.
+
+    Raises:
+        UsageError: Nobody knows the activation.
+
+    Without an activation and with σw² = 1/2, a correlation comes nearer to its end by a half in each layer, so that
+    ξ_c = 1/ln 2:
+
+    >>> from dnnlab.theory import depth_scale
+    >>> f"{depth_scale('linear', 0.5, 0.5):.4f}"
+    '1.4427'
     """
     q = fixed_point(act, weight, bias)
     if math.isnan(q):

@@ -54,15 +54,19 @@ class Member:
     """A published network."""
 
     name: str
+    """As in torchvision or timm."""
     family: str
+    """Networks of one family are made by one class, and honour the same options."""
     arguments: Mapping[str, Any] = field(repr=False)
     """Keyword arguments of the family's class."""
     paper: str
+    """Where it was published."""
     top1: float | None = None
     """Published accuracy in %, in the recipe of its source, so not comparable with anybody else's."""
     input_size: int = 224
     """Pixels along a side of the images it was published for."""
     classes: int = 1000
+    """Classes it was published for."""
 
 
 FAMILIES: dict[str, Family] = {
@@ -253,3 +257,12 @@ MEMBERS: dict[str, Member] = {
         _efficientnet(7, 2.0, 3.1, 0.5, 600),
     )
 }
+"""The published networks by name: of each the paper, the published accuracy, the size of its images and its classes.
+
+>>> from dnnlab.networks import MEMBERS
+>>> resnet = MEMBERS["resnet50"]
+>>> resnet.paper, resnet.input_size, resnet.classes
+('He 2016, arXiv:1512.03385', 224, 1000)
+>>> [name for name in MEMBERS if name.startswith("vgg") and name.endswith("_bn")]
+['vgg11_bn', 'vgg13_bn', 'vgg16_bn', 'vgg19_bn']
+"""

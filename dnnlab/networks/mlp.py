@@ -50,7 +50,24 @@ class Hidden(nn.Module):
 
 
 class MLP(nn.Module):
-    """The network that `MLPShape` describes, with PyTorch's own initialisation; inputs are flattened."""
+    """One fully connected network as an ordinary ``nn.Module``, with PyTorch's own initialisation.
+
+    It gets inputs ``[batch, …]``, which it flattens to ``[batch, feature]``, and gives logits ``[batch, class]``.
+
+    Args:
+        shape: What it looks like.
+
+    The second member of a stack gives the same logits as a module of its own:
+
+    >>> import torch
+    >>> from dnnlab.networks import MLP, MLPShape, StackedMLP
+    >>> from dnnlab.statistics import stream
+    >>> shape = MLPShape(inputs=8, classes=3, depth=2, width=16, acts=("tanh", "tanh"))
+    >>> stack = StackedMLP.draw(shape, ["he"] * 2, [stream(0, seed, "weights") for seed in range(2)])
+    >>> x = torch.ones(2, 5, 8)
+    >>> torch.allclose(MLP.of_member(stack, 1)(x[1]), stack.forward(x)[1], atol=1e-5)
+    True
+    """
 
     def __init__(self, shape: MLPShape) -> None:
         super().__init__()

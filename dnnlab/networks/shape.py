@@ -31,10 +31,20 @@ GATE_BIAS = -2.0
 
 @dataclass(frozen=True)
 class Skip:
-    """A skip connection: its kind, and the factor on a residual branch."""
+    """The skip connections of a fully connected network.
+
+    With dense ones, each layer reads the activations of all earlier layers:
+
+    >>> from dnnlab.networks import MLPShape, Skip
+    >>> dense = MLPShape(inputs=4, classes=2, depth=3, width=8, acts=("tanh",) * 3, skip=Skip("dense"))
+    >>> [dense.fan_in(layer) for layer in (1, 2, 3, 4)]
+    [4, 8, 16, 24]
+    """
 
     kind: str
+    """``none``, ``residual`` (He 2016), ``highway`` (Srivastava 2015) or ``dense`` (Huang 2017)."""
     scale: float = 1.0
+    """The factor on a residual branch; the other kinds have none."""
 
 
 def parse_skip(text: str) -> Skip:
@@ -59,24 +69,38 @@ def parse_skip(text: str) -> Skip:
 
 @dataclass(frozen=True)
 class MLPShape:
-    """``depth`` hidden layers of ``width`` units between ``inputs`` features and ``classes`` logits.
+    """What a fully connected network looks like. `MLP` and `StackedMLP` make networks of it.
 
-    In pre-activation form, layer ``l`` computes ``y_l = W_l φ(norm(y_{l-1})) + b_l`` (the first reads the
-    inputs themselves), with a skip ``y_l = y_{l-1} + scale · (W_l φ(norm(y_{l-1})) + b_l)``, and the output
-    reads ``φ(norm(y_depth))``. So a plain net and its residual twin differ in the one term, and δ_l is the
-    gradient at ``y_l`` in both.
+    Layer ``l`` computes ``y_l = W_l φ(norm(y_{l-1})) + b_l``; the first layer reads the inputs themselves. With a
+    residual skip it computes ``y_l = y_{l-1} + scale · (W_l φ(norm(y_{l-1})) + b_l)``. The output layer reads
+    ``φ(norm(y_depth))``. So a plain network and its residual twin differ in one term, and δ_l is the gradient of the
+    loss at ``y_l`` in both.
 
     Raises:
         UsageError: nobody knows the ``norm``.
+
+    Of 64 inputs, two hidden layers of 100 units and 10 classes, 64·100 + 100·100 + 100·10 weights and 210 biases:
+
+    >>> from dnnlab.networks import MLPShape
+    >>> shape = MLPShape(inputs=64, classes=10, depth=2, width=100, acts=("relu", "relu"))
+    >>> shape.macs(), shape.weight_count()
+    (17400, 17610)
     """
 
     inputs: int
+    """Features of one input."""
     classes: int
+    """Logits of the output layer."""
     depth: int
+    """Hidden layers."""
     width: int
+    """Units of each hidden layer."""
     acts: tuple[str, ...]
+    """The activation of each hidden layer: names of `ACTIVATIONS` or classes of ``torch.nn``."""
     norm: str = "none"
+    """Before each activation: ``none``, ``batch`` (Ioffe & Szegedy 2015) or ``layer`` (Ba 2016)."""
     skip: Skip = Skip("none")
+    """Around every hidden layer but the first."""
 
     def __post_init__(self) -> None:
         if self.norm not in NORMS:  # what computes it would take any other for batch normalisation
@@ -84,8 +108,8 @@ class MLPShape:
 
     @classmethod
     def like(cls, act: str, depth: int, width: int, norm: str, skip: str) -> "MLPShape":
-        """A network of these options for ten classes, as if it read as many features as it has units: what it costs is
-        asked before the data are known."""
+        """The shape of these options for ten classes and as many inputs as units. It serves to ask what a network costs
+        before the data are known."""
         return cls(width, 10, depth, width, per_layer(act, depth), norm, parse_skip(skip))
 
     def fan_in(self, layer: int) -> int:
@@ -104,7 +128,7 @@ class MLPShape:
         return before, self.acts[min(layer, self.depth) - 1]
 
     def weight_count(self) -> int:
-        """Weights, biases, norms, gates and slopes of one member."""
+        """All that is trained in one network: weights, biases, and parameters of norms, gates and PReLU."""
         total = sum((self.fan_in(i) + 1) * self.fan_out(i) for i in range(1, self.depth + 2))
         if self.norm != "none":
             total += 2 * self.width * self.depth
@@ -113,8 +137,8 @@ class MLPShape:
         return total + self.acts.count("prelu")
 
     def bytes(self, batch_size: int) -> int:
-        """What one training step of one member holds at least, in float32: weights, their gradients, and the
-        activations of every layer."""
+        """What one training step of one network holds at least, in bytes of float32: weights, their gradients, and
+        the activations of every layer."""
         activations = batch_size * (self.depth * self.width + self.classes)
         return 4 * (2 * self.weight_count() + activations)
 

@@ -21,18 +21,46 @@ _RUNNING_MOMENTUM = 0.1
 
 @dataclass
 class Batch:
-    """What one pass of a stack sees: inputs ``[member, batch, feature]``, labels ``[member, batch]``."""
+    """What a stack of networks reads in one pass: inputs and labels for each of its members.
+
+    Three members that read the same batch of five examples:
+
+    >>> import torch
+    >>> from dnnlab.networks import Batch
+    >>> x, y = torch.randn(5, 64), torch.randint(10, (5,))
+    >>> batch = Batch(x.expand(3, -1, -1), y.expand(3, -1))
+    >>> batch.x.shape, batch.y.shape
+    (torch.Size([3, 5, 64]), torch.Size([3, 5]))
+    """
 
     x: Tensor
+    """Inputs ``[member, batch, feature]``."""
     y: Tensor
+    """Labels ``[member, batch]``, whole numbers from 0."""
 
 
 class StackedMLP:
-    """``members`` networks of one `MLPShape`.
+    """Many networks of one `MLPShape` as one tensor program, for many seeds or settings side by side.
 
-    ``parameters`` maps names to tensors: ``weight.l [member, fan_in, fan_out]`` and ``bias.l [member, 1,
-    fan_out]`` of layer l = 1 … depth + 1, ``gate.l`` and ``gate_bias.l`` of highways, ``gamma.l`` and
-    ``beta.l [member, 1, width]`` of norms, ``slope.l [member, 1, 1]`` of PReLU.
+    A member's numbers do not depend on its neighbours. Call `forward` for the logits; it is no ``nn.Module``.
+
+    Args:
+        shape: What all members look like.
+        parameters: Tensors by name, for the layers l = 1 … depth + 1: ``weight.l [member, fan_in, fan_out]`` and
+            ``bias.l [member, 1, fan_out]``. Highways have ``gate.l`` and ``gate_bias.l`` too, norms ``gamma.l`` and
+            ``beta.l [member, 1, width]``, PReLU ``slope.l [member, 1, 1]``. `draw` makes them.
+
+    Three seeds of a network with He's initialisation, under which weights have the variance 2/fan_in:
+
+    >>> import torch
+    >>> from dnnlab.networks import MLPShape, StackedMLP
+    >>> from dnnlab.statistics import stream
+    >>> shape = MLPShape(inputs=64, classes=10, depth=2, width=200, acts=("relu", "relu"))
+    >>> stack = StackedMLP.draw(shape, ["he"] * 3, [stream(0, seed, "weights") for seed in range(3)])
+    >>> stack.forward(torch.zeros(3, 5, 64)).shape
+    torch.Size([3, 5, 10])
+    >>> f"{stack.parameters['weight.2'].var() * 200:.1f}"
+    '2.0'
     """
 
     def __init__(self, shape: MLPShape, parameters: dict[str, Tensor]) -> None:
@@ -56,7 +84,8 @@ class StackedMLP:
         dtype: torch.dtype = torch.float32,
         device: str = "cpu",
     ) -> "StackedMLP":
-        """A stack whose member m is initialised by ``inits[m]`` from its own stream ``rngs[m]``."""
+        """A stack whose member m is initialised by ``inits[m]`` (see `INITIALISERS`) from its own random numbers
+        ``rngs[m]``."""
         members, width = len(inits), shape.width
         parameters: dict[str, Tensor] = {}
 
@@ -87,6 +116,7 @@ class StackedMLP:
 
     @property
     def members(self) -> int:
+        """How many networks it has."""
         return self.parameters["weight.1"].shape[0]
 
     def members_of(self, part: slice) -> "StackedMLP":

@@ -24,25 +24,32 @@ SIGNIFICANT = 0.05
 
 @dataclass(frozen=True)
 class Interval:
-    """A mean and its 95 % interval over ``n`` values; ``low`` and ``high`` are nan under two values."""
+    """A mean and its 95 % interval."""
 
     mean: float
+    """The mean, or the share."""
     low: float
+    """The lower end; nan under two values."""
     high: float
+    """The upper end; nan under two values."""
     n: int
+    """How many values there were."""
 
     def named(self, name: str) -> dict[str, float]:
-        """As the columns of `report.columns.estimate`."""
+        """The mean as ``name``, and the two ends as ``name_lo`` and ``name_hi``, as tables have them."""
         return {name: self.mean, f"{name}_lo": self.low, f"{name}_hi": self.high}
 
 
 @dataclass(frozen=True)
 class Comparison:
-    """B - A: the mean difference with its interval, the p-value of no difference, and P(B > A)."""
+    """How B differs from A."""
 
     difference: Interval
+    """The mean of B - A with its interval."""
     p: float
+    """The p-value of no difference; nan where there are too few values."""
     superiority: float
+    """The share of pairs in which B is larger, ties counting a half."""
 
 
 def finite(values: Sequence[float]) -> np.ndarray:
@@ -52,7 +59,18 @@ def finite(values: Sequence[float]) -> np.ndarray:
 
 
 def mean_interval(values: Sequence[float]) -> Interval:
-    """Student's t interval of the mean of the finite ``values``."""
+    """The mean with its 95 % interval, by Student's t (Student 1908).
+
+    Args:
+        values: Those that are not finite are left out.
+
+    Of 1, 2 and 3 the standard error is 1/√3, and t at 97.5 % for two degrees of freedom is 4.303:
+
+    >>> from dnnlab.statistics import mean_interval
+    >>> interval = mean_interval([1, 2, 3])
+    >>> f"{interval.mean} [{interval.low:.3f}, {interval.high:.3f}]"
+    '2.0 [-0.484, 4.484]'
+    """
     x = finite(values)
     mean = float(x.mean()) if len(x) else math.nan
     if len(x) < 2:
@@ -68,7 +86,19 @@ def mean_share(values: Sequence[float]) -> Interval:
 
 
 def share_interval(successes: int, n: int) -> Interval:
-    """The exact interval of a share (Clopper & Pearson 1934)."""
+    """The exact 95 % interval of a share (Clopper & Pearson 1934).
+
+    Args:
+        successes: How often it happened.
+        n: Of so many.
+
+    After no success in ten, shares up to 1 - 0.025^(1/10) are possible:
+
+    >>> from dnnlab.statistics import share_interval
+    >>> interval = share_interval(0, 10)
+    >>> f"{interval.mean} [{interval.low}, {interval.high:.4f}]"
+    '0.0 [0.0, 0.3085]'
+    """
     result = stats.binomtest(successes, n).proportion_ci(LEVEL, method="exact")
     return Interval(successes / n, float(result.low), float(result.high), n)
 
@@ -79,7 +109,19 @@ def by_seed(rows: "pd.DataFrame", quantity: str) -> "pd.Series[float]":
 
 
 def paired(a: Sequence[float], b: Sequence[float]) -> Comparison:
-    """Compare two configurations measured under the same seeds, seed by seed (paired t)."""
+    """Compare two settings that were measured under the same seeds, seed by seed (paired t test).
+
+    Args:
+        a: Values of the first setting.
+        b: Values of the second setting, in the same order of seeds.
+
+    Of the differences 1, 2 and 1 the mean is 4/3 and the standard error 1/3, so that t = 4, and p = 1 - 4/√18:
+
+    >>> from dnnlab.statistics import paired
+    >>> comparison = paired([1, 2, 4], [2, 4, 5])
+    >>> f"{comparison.difference.mean:.3f} {comparison.p:.4f} {comparison.superiority}"
+    '1.333 0.0572 1.0'
+    """
     left, right = np.asarray(a, float), np.asarray(b, float)
     difference = finite(right - left)
     interval = mean_interval(difference.tolist())
@@ -88,7 +130,19 @@ def paired(a: Sequence[float], b: Sequence[float]) -> Comparison:
 
 
 def unpaired(a: Sequence[float], b: Sequence[float]) -> Comparison:
-    """Compare two configurations measured under different seeds (Welch's t, Mann–Whitney's P(B > A))."""
+    """Compare two settings that were measured under different seeds (Welch's t test; Mann–Whitney's P(B > A)).
+
+    Args:
+        a: Values of the first setting; those that are not finite are left out.
+        b: Values of the second setting, likewise; there may be another number of them.
+
+    Each mean has the variance 1/3, so that the difference of 3 has the standard error √(2/3), and t = 3.674:
+
+    >>> from dnnlab.statistics import unpaired
+    >>> comparison = unpaired([1, 2, 3], [4, 5, 6])
+    >>> f"{comparison.difference.mean} {comparison.p:.4f} {comparison.superiority}"
+    '3.0 0.0213 1.0'
+    """
     left, right = finite(a), finite(b)
     if min(len(left), len(right)) < 2:
         mean = float(right.mean() - left.mean()) if len(left) and len(right) else math.nan
@@ -125,7 +179,17 @@ def direction(difference: Interval, p: float) -> int | None:
 
 
 def holm(ps: Sequence[float]) -> list[float]:
-    """Holm's step-down correction of ``ps`` for their number (Holm 1979); nan stays nan and does not count."""
+    """Correct p-values for their number, by Holm's step-down method (Holm 1979).
+
+    The smallest of n is multiplied by n, the next by n - 1, and so on; none becomes smaller than the one before it.
+
+    Args:
+        ps: The p-values, in any order. nan stays nan, and does not count.
+
+    >>> from dnnlab.statistics import holm
+    >>> holm([0.01, 0.04, 0.03])
+    [0.03, 0.06, 0.06]
+    """
     p = np.asarray(ps, dtype=float)
     order = [i for i in np.argsort(p) if not math.isnan(p[i])]
     corrected, running = p.copy(), 0.0

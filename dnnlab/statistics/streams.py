@@ -6,10 +6,21 @@ import numpy as np
 
 
 def stream(base: int, seed: int, purpose: str) -> np.random.Generator:
-    """The stream of one ``purpose`` ("weights", "batches", …) of seed number ``seed`` above ``base``.
+    """Random numbers that depend on nothing but these three arguments.
 
-    Derived with `numpy.random.SeedSequence`, so neighbouring seeds and bases do not overlap as ``base + seed``
-    would. It depends on nothing else: configurations under the same seed see the same batches, and are paired.
+    So two settings under the same seed see the same batches, and can be compared seed by seed. The streams come from
+    `numpy.random.SeedSequence`: those of neighbouring seeds and bases do not overlap, as ``base + seed`` would.
+
+    Args:
+        base: What all seeds of an experiment share: ``--base-seed``.
+        seed: The number of the seed.
+        purpose: What the numbers are for, such as ``weights`` or ``batches``; any text.
+
+    >>> from dnnlab.statistics import stream
+    >>> bool(stream(0, 3, "weights").random() == stream(0, 3, "weights").random())
+    True
+    >>> bool(stream(0, 3, "weights").random() == stream(0, 3, "batches").random())
+    False
     """
     purpose_key = zlib.crc32(purpose.encode())
     return np.random.default_rng(np.random.SeedSequence(base, spawn_key=(seed, purpose_key)))

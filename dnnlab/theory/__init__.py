@@ -1,1 +1,45 @@
-"""What mean-field theory expects of gradients and of dead units."""
+"""Theory: what mean-field theory expects of wide random networks, before any training.
+
+Of one activation: `moments`, the critical initialisation (`critical`), and how deep signals reach (`depth_scale`). Of
+a whole fully connected network: how its gradients change with depth (`predict_gradients`), and how many of its units
+are dead (`expected_dead`). `born_dead_bounds` is about narrow networks.
+
+σw² is fan_in · Var W, and σb² is Var b.
+"""
+
+from typing import TYPE_CHECKING
+
+from dnnlab.lazy import offers
+
+if TYPE_CHECKING:
+    from dnnlab.networks.meanfield import critical, depth_scale, moments
+    from dnnlab.theory.death import Inputs, born_dead_bounds, expected_dead
+    from dnnlab.theory.gradients import InputStatistics, Setting
+    from dnnlab.theory.gradients import predict as predict_gradients
+
+__all__ = [
+    "InputStatistics",
+    "Inputs",
+    "Setting",
+    "born_dead_bounds",
+    "critical",
+    "depth_scale",
+    "expected_dead",
+    "moments",
+    "predict_gradients",
+]
+
+__getattr__, __dir__ = offers(
+    __name__,
+    {
+        "InputStatistics": ("dnnlab.theory.gradients", "InputStatistics"),
+        "Inputs": ("dnnlab.theory.death", "Inputs"),
+        "Setting": ("dnnlab.theory.gradients", "Setting"),
+        "born_dead_bounds": ("dnnlab.theory.death", "born_dead_bounds"),
+        "critical": ("dnnlab.networks.meanfield", "critical"),
+        "depth_scale": ("dnnlab.networks.meanfield", "depth_scale"),
+        "expected_dead": ("dnnlab.theory.death", "expected_dead"),
+        "moments": ("dnnlab.networks.meanfield", "moments"),
+        "predict_gradients": ("dnnlab.theory.gradients", "predict"),
+    },
+)

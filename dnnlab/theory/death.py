@@ -18,12 +18,21 @@ _DEPTHS = np.linspace(-12, 12, 8001)
 
 @dataclass(frozen=True)
 class Inputs:
-    """Of the inputs that units must be zero on: mean square, mean product of two of them over features (both over
-    all pairs), and their number."""
+    """What theory needs to know of the inputs on which a dead unit is zero.
+
+    A hundred standardised inputs that have nothing to do with each other:
+
+    >>> from dnnlab.theory import Inputs
+    >>> Inputs(mean_square=1.0, mean_product=0.0, count=100)
+    Inputs(mean_square=1.0, mean_product=0.0, count=100)
+    """
 
     mean_square: float
+    """The mean square of a feature."""
     mean_product: float
+    """The mean over features, and over all pairs of inputs, of the product of the two."""
     count: int
+    """How many inputs there are."""
 
 
 def silent_probability(correlation: float, count: int) -> float:
@@ -38,11 +47,29 @@ def silent_probability(correlation: float, count: int) -> float:
 
 
 def expected_dead(shape: MLPShape, init: str, inputs: Inputs) -> list[float]:
-    """Expected share of dead units in layers 1 … depth at initialisation, on ``inputs``.
+    """The share of units that chance leaves dead at initialisation, of each hidden layer.
 
-    A unit of a wide random layer is a Gaussian process over the inputs, whose correlation follows the recursion
-    of Poole 2016; the unit is dead where all of it is below zero. Zero where the activation never outputs zero,
-    or batch norm centres every unit; nan where the recursion does not hold (RAI, highway and dense connections).
+    A unit of a wide random layer is a Gaussian process over the inputs. Its correlation follows the recursion of Poole
+    2016 (arXiv:1606.05340). The unit is dead where all of it is below zero. The share is 0 where the activation is
+    never zero, or where batch normalisation centres every unit. It is nan where the recursion does not hold: for
+    ``rai``, and with highway and dense skips.
+
+    Args:
+        shape: What the network looks like.
+        init: One of `dnnlab.networks.INITIALISERS`.
+        inputs: The inputs on which a dead unit is zero.
+
+    Raises:
+        UsageError: ``critical`` was asked of an activation that has no critical point.
+
+    On three uncorrelated inputs, a unit of the first layer is dead with the chance 1/2 · 1/2 · 1/2:
+
+    >>> from dnnlab.networks import MLPShape
+    >>> from dnnlab.theory import Inputs, expected_dead
+    >>> shape = MLPShape(inputs=64, classes=10, depth=2, width=100, acts=("relu", "relu"))
+    >>> first, second = expected_dead(shape, "he", Inputs(mean_square=1.0, mean_product=0.0, count=3))
+    >>> f"{first:.3f}"
+    '0.125'
     """
     edges = [activation(act).zero_up_to for act in shape.acts]
     if shape.norm == "batch" or all(edge is None for edge in edges):
@@ -81,12 +108,23 @@ def correlations(shape: MLPShape, init: str, inputs: Inputs) -> list[float]:
 
 
 def born_dead_bounds(widths: Sequence[int], init: str) -> tuple[float, float]:
-    """Lower and upper bound of the chance that a ReLU net of one input, with hidden layers of ``widths``, is born
-    dead: constant because a layer of it is zero everywhere.
+    """Bounds of the chance that a ReLU network with one input is born dead: a layer of it is zero everywhere.
 
-    Above: for weights and biases symmetric about zero, an input passes a layer of N units with chance 1 - 2^-N, so
-    P ≤ 1 - ∏(1 - 2^-N_l) (Rister & Rubin 2020; Lu 2019). Below, for layers of one width with independent weights
-    and no biases: Lu 2019, theorem 3. nan where a bound does not hold.
+    The upper bound: where weights and biases are symmetric about zero, an input passes a layer of N units with the
+    chance 1 - 2^-N, so that P ≤ 1 - ∏(1 - 2^-N_l) (Rister & Rubin 2020; Lu 2019, arXiv:1903.06733). The lower bound is
+    of Lu 2019, theorem 3, for layers of one width with independent weights and no biases. A bound that does not hold is
+    nan.
+
+    Args:
+        widths: Units of each hidden layer.
+        init: One of `dnnlab.networks.INITIALISERS`.
+
+    Two layers of two units, for which 1 - (1 - 1/4)² = 0.4375:
+
+    >>> from dnnlab.theory import born_dead_bounds
+    >>> lower, upper = born_dead_bounds([2, 2], "he")
+    >>> upper
+    0.4375
     """
     if init == "rai":
         return math.nan, math.nan

@@ -20,37 +20,61 @@ from dnnlab.networks.shape import GATE_BIAS, MLPShape
 
 @dataclass(frozen=True)
 class InputStatistics:
-    """Of the inputs that a net was measured on, averaged over features."""
+    """What theory needs to know of the inputs of a network, each averaged over features.
+
+    Inputs that are standardised have both near 1:
+
+    >>> from dnnlab.theory import InputStatistics
+    >>> InputStatistics(mean_square=1.0, variance=1.0)
+    InputStatistics(mean_square=1.0, variance=1.0)
+    """
 
     mean_square: float
+    """The mean square of a feature."""
     variance: float
-    """Over the batch, unbiased; less than the mean square where features have a mean."""
+    """Over the batch, unbiased. It is less than the mean square where features have a mean."""
 
 
 @dataclass(frozen=True)
 class Setting:
-    """A network at initialisation, the inputs it reads and the batch it reads at once."""
+    """A fully connected network at initialisation, and what it reads: what `predict_gradients` is asked about.
+
+    >>> from dnnlab.networks import MLPShape
+    >>> from dnnlab.theory import InputStatistics, Setting
+    >>> shape = MLPShape(inputs=64, classes=10, depth=20, width=100, acts=("sigmoid",) * 20)
+    >>> setting = Setting(shape, "xavier", InputStatistics(1.0, 1.0), batch_size=128)
+    >>> setting.dropout
+    0.0
+    """
 
     shape: MLPShape
+    """What the network looks like."""
     init: str
+    """One of `dnnlab.networks.INITIALISERS`."""
     inputs: InputStatistics
+    """What is known of its inputs."""
     batch_size: int
+    """Examples in a batch; with batch normalisation it matters, and must be above 3."""
     dropout: float = 0.0
+    """The probability that a unit is dropped."""
 
 
 @dataclass(frozen=True)
 class Prediction:
-    """``log_delta [depth]``: expected ln‖δ_l‖ up to a constant, for layers 1 … depth. ``spread`` and ``bias``
-    are of one member's log rate: its standard deviation over random weights, and the error that theory itself
-    may have at this width and batch size."""
+    """What theory expects of the norm of δ_l, the gradient of the loss at the output of layer l."""
 
     log_delta: np.ndarray
+    """The expected ln‖δ_l‖ of layers 1 … depth, up to a constant, ``[depth]``."""
     log_rate: float
+    """The logarithm of the factor from a layer to the one before it: the slope of a line through ``log_delta``."""
     spread: float
+    """The standard deviation of one network's log rate, over random weights."""
     bias: float
+    """The error that theory itself may have at this width and batch size."""
 
     def standard_error(self, seeds: int) -> float:
-        """Of a mean log rate over ``seeds``: chance shrinks with their number, theory's own error does not."""
+        """The standard error of a mean log rate over ``seeds``. What is chance shrinks with their number, theory's own
+        error does not."""
         return math.hypot(self.spread / math.sqrt(seeds), self.bias)
 
 
@@ -177,10 +201,28 @@ class _Layers:
 
 
 def predict(setting: Setting) -> Prediction | None:
-    """Theory's curve and rate for one configuration; ``None`` where it leaves the range of numbers.
+    """How the gradient's norm changes from layer to layer in a fully connected network, before any training.
+
+    The recursions are those of Poole 2016 (arXiv:1606.05340) and Schoenholz 2017 (arXiv:1611.01232), run layer by
+    layer. Normalisation (Yang 2019, arXiv:1902.08129), residual branches, highways and dense skips are added. It gives
+    ``None`` where a number leaves the range of floats.
+
+    Args:
+        setting: The network and its inputs.
 
     Raises:
-        UsageError: ``critical`` was asked of an activation that has no critical point.
+        UsageError: ``critical`` was asked of an activation that has no critical point, or theory does not cover the
+            initialiser.
+
+    Under LeCun's initialisation, Var W = 1/fan_in, a layer of ReLUs halves the square of the gradient:
+
+    >>> import math
+    >>> from dnnlab.networks import MLPShape
+    >>> from dnnlab.theory import InputStatistics, Setting, predict_gradients
+    >>> shape = MLPShape(inputs=64, classes=10, depth=20, width=100, acts=("relu",) * 20)
+    >>> prediction = predict_gradients(Setting(shape, "lecun", InputStatistics(1.0, 1.0), batch_size=128))
+    >>> f"{math.exp(prediction.log_rate) ** 2:.3f}"
+    '0.500'
     """
     with np.errstate(all="ignore"):
         try:

@@ -1,6 +1,6 @@
-"""The search spaces by name, a user's own, and the file that a found network is written to and made from again.
+"""Search spaces: those of dnnlab by name, and your own.
 
-Importing this package does not import torch.
+Importing this package does not import torch. The file that a search writes a network to is read here, too.
 """
 
 import hashlib
@@ -13,21 +13,37 @@ from typing import TYPE_CHECKING
 from dnnlab import toml
 from dnnlab.errors import UsageError, unknown
 from dnnlab.networks.spaces import cell, conv, mlp
-from dnnlab.networks.spaces.space import Choices, Code, Space
+from dnnlab.networks.spaces.space import Choices, Space
 
 if TYPE_CHECKING:
     from torch import nn
 
-__all__ = ["SPACES", "Choices", "Code", "Found", "Space", "digest", "find", "is_file", "read"]
+__all__ = ["SPACES", "Space", "find"]
 
 SPACES: Mapping[str, Space] = {"mlp": mlp.SPACE, "conv": conv.SPACE, "cell": cell.SPACE}
+"""The search spaces of dnnlab: fully connected networks, small convolutional ones, and the cells of NAS-Bench-201 (Dong
+& Yang 2020).
+
+A cell has six edges with one of five operations each, so there are 5⁶ of them:
+
+>>> from dnnlab.networks.spaces import SPACES
+>>> len(SPACES["cell"])
+15625
+"""
 
 
 def find(name: str) -> Space:
-    """The space called ``name``, or a user's ``package.module:space``, found from the current folder too.
+    """A search space by name.
+
+    Args:
+        name: One of `SPACES`; or your own, as ``package.module:space``, which is found from the current folder too.
 
     Raises:
-        UsageError: there is none, or what is found is no `Space`.
+        UsageError: There is no such space, or what is found is no `Space`.
+
+    >>> from dnnlab.networks.spaces import SPACES, find
+    >>> find("mlp") is SPACES["mlp"]
+    True
     """
     if name in SPACES:
         return SPACES[name]

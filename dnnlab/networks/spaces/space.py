@@ -35,15 +35,36 @@ def _nothing(choices: Choices) -> float:
 
 @dataclass(frozen=True)
 class Space:
-    """Every combination of one choice a dimension.
+    """A search space: every combination of one choice for each dimension, and how a network is made from it.
 
-    A user's own space is such a value in a module: ``Space({"width": (16, 32), "act": ("relu", "tanh")}, build)``.
+    Your own space is such a value in a module, for ``dnnlab nas --space module:space``. It needs ``dimensions`` and
+    ``build`` alone. A ``Code`` is a tuple: for each dimension, the number of its choice. ``Choices`` is a dictionary:
+    for each dimension by name, the choice itself.
+
+    Raises:
+        UsageError: There is no dimension, or one has no list of different numbers or texts.
+
+    Three widths and two activations make six networks:
+
+    >>> import torch
+    >>> from torch import nn
+    >>> from dnnlab.networks.spaces import Space
+    >>> def build(choices, shape, classes):
+    ...     hidden = nn.Linear(shape[0], choices["width"])
+    ...     return nn.Sequential(hidden, getattr(nn, choices["act"])(), nn.Linear(choices["width"], classes))
+    >>> space = Space({"width": (16, 32, 64), "act": ("ReLU", "Tanh")}, build)
+    >>> len(space), space.choices((2, 1))
+    (6, {'width': 64, 'act': 'Tanh'})
+    >>> space.build(space.choices((2, 1)), (8,), 10)(torch.zeros(5, 8)).shape
+    torch.Size([5, 10])
     """
 
     dimensions: Mapping[str, Sequence[Any]]
-    """Choices are numbers or text."""
+    """The choices of each dimension by its name: numbers or texts."""
     build: "Callable[[Choices, tuple[int, ...], int], nn.Module]"
-    """``(choices, shape of one input, classes)`` → a fresh network, ``[batch, *shape]`` → logits ``[batch, class]``."""
+    """``build(choices, shape, classes)`` makes a fresh network. ``choices`` has one choice by the name of each
+    dimension, ``shape`` is that of one input. The network gets ``[batch, *shape]`` and gives logits ``[batch,
+    class]``."""
     canonical: Callable[[Choices], Any] = _everything
     """What of the choices matters, as JSON: equal where two of them make the same network."""
     label: Callable[[Choices], str] | None = None
@@ -53,6 +74,7 @@ class Space:
     bucket: Callable[[Choices], Any] | None = None
     """Networks that agree in this fit into one stack by ``stack``; without it, those that are equal do."""
     stack: "Callable[[Sequence[nn.Module]], Stack] | None" = None
+    """Several networks as one tensor program, which trains them side by side."""
     skips: Callable[[Choices], float] = _nothing
     """The share of operations that are mere skips: over one half, DARTS has collapsed (Liang 2019)."""
     unused: tuple[tuple[str, Any], ...] = ()
@@ -73,7 +95,7 @@ class Space:
         return tuple(len(choices) for choices in self.dimensions.values())
 
     def __len__(self) -> int:
-        """How many codes there are; several may be the same network."""
+        """How many codes there are. Several may be the same network."""
         return math.prod(self.sizes)
 
     def choices(self, code: Code) -> Choices:
