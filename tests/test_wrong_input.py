@@ -145,6 +145,7 @@ BASES = {
 
 def wrong_values():
     """Every wrong value of every option an experiment has."""
+    assert set(BASES) == set(EXPERIMENTS), "BASES of tests/test_wrong_input.py lacks an experiment"
     for experiment in EXPERIMENTS.values():
         known = {field.option for field in fields(experiment.spec.Spec)} | {"--expect", "--name", "--out"}
         for option in sorted(known & set(WRONG)):

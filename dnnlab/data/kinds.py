@@ -100,6 +100,12 @@ class Kind:
     own: bool = False
     """The user's own files: the first argument is their path."""
 
+    def __post_init__(self) -> None:
+        if (self.own or self.remote) and self.files is Kind.files:
+            raise ValueError(
+                f"{self.form} is read from files, and says nothing of them: runs would not see them change."
+            )
+
 
 def remote_folder(remote: Remote) -> Path:
     """Where the files of ``remote`` are, or will be."""

@@ -190,6 +190,7 @@ def test_a_constant_that_changes_changes_the_keys_of_those_experiments_that_reac
     package = Package(digests.PACKAGE)
     asked = {name: sorted({r for o in several for r in roots(name, o)}) for name, several in QUESTIONS.items()}
     before = {name: Reach(package, own, digests.BEYOND) for name, own in asked.items()}
+    assert set(QUESTIONS) == set(EXPERIMENTS), "QUESTIONS of tests/code/test_keys.py lacks an experiment"
     assert len({reach.digest for reach in before.values()}) == len(EXPERIMENTS)
     tried = changed = 0
     for name in package.names:

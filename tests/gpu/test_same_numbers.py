@@ -16,6 +16,7 @@ from dnnlab.networks.shape import MLPShape, parse_skip
 from dnnlab.networks.stacked import StackedMLP
 from dnnlab.statistics.streams import stream
 from dnnlab.training import networks, plain, recorded
+from dnnlab.training.optimisers import OPTIMISERS
 from dnnlab.training.stacked import Hyperparameters, StackedTraining, accuracy, batch_order, gather
 
 STEPS = recorded.CALLED_FIRST + 4
@@ -109,10 +110,7 @@ PATHS = {
         )
     },
     **{f"hooks, {optimiser}": (hooked, optimiser) for optimiser in ("momentum", "adamw")},
-    **{
-        f"one network, {optimiser}": (single, optimiser)
-        for optimiser in ("sgd", "momentum", "adam", "adamw", "rmsprop")
-    },
+    **{f"one network, {optimiser}": (single, optimiser) for optimiser in OPTIMISERS},
 }
 
 

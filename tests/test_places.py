@@ -1,0 +1,127 @@
+"""What an addition must touch besides its own entry: each place that was forgotten is named."""
+
+import re
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+
+from dnnlab.code.digests import PACKAGE
+from dnnlab.compress import chain
+from dnnlab.data.kinds import KINDS, Kind
+from dnnlab.nas.strategies import STRATEGIES
+from dnnlab.networks.activations import ACTIVATIONS
+from dnnlab.networks.members import FAMILIES, MEMBERS
+from dnnlab.networks.spaces import SPACES
+from dnnlab.registry import EXPERIMENTS
+from dnnlab.runner.options import build
+from dnnlab.training import plain
+from dnnlab.training.augmentation import AUGMENTATIONS, augmentation
+from dnnlab.training.optimisers import OPTIMISERS
+from tests.networks import test_parity as parity
+
+ROOT = Path(__file__).parents[1]
+
+
+def test_data_in_files_say_which_files():
+    with pytest.raises(ValueError, match="says nothing of them"):
+        Kind("npz:PATH", "arrays", "a path", lambda path: None, own=True)
+    assert all(kind.files is not Kind.files for kind in KINDS.values() if kind.own or kind.remote)
+
+
+@pytest.mark.parametrize("name", ACTIVATIONS)
+def test_an_activation_says_up_to_where_it_is_zero(name):
+    act = ACTIVATIONS[name]
+    x = torch.arange(-48, 49, dtype=torch.float64) / 8  # further left GELU, too, is zero by rounding
+    y = getattr(torch.nn, act.module)(**act.options).double()(x).detach()
+    flat = x[(y == 0).cumprod(0).bool()]  # zero from the left on
+    found = float(flat[-1]) if len(flat) > 1 else None
+    assert act.zero_up_to == found, f"ACTIVATIONS[{name!r}].zero_up_to should be {found}"
+
+
+@pytest.mark.parametrize("name", AUGMENTATIONS)
+def test_an_augmentation_changes_images_by_its_draws_alone(name):
+    x = torch.randint(1, 256, (32, 3, 28, 28), dtype=torch.uint8, generator=torch.Generator().manual_seed(0))
+    change = augmentation(name)
+    if name == "none":
+        assert change is None
+        return
+    first, again, other = (change(x, np.random.default_rng(seed)) for seed in (0, 0, 1))
+    assert torch.equal(first, again)
+    assert not torch.equal(first, x), f"augmentation {name!r} changes nothing"
+    assert not torch.equal(first, other), f"augmentation {name!r} does not depend on its draws"
+    assert first.shape == x.shape
+
+
+def test_each_optimiser_of_stacks_is_pytorchs_too():
+    assert set(plain._OPTIMISERS) == set(OPTIMISERS), (
+        "training/plain.py and training/optimisers.py name other optimisers"
+    )
+
+
+ELSEWHERE = {
+    *("bn_inception", "fc_densenet56", "fc_densenet103", "lenet5", "lenet300"),  # tests of their own
+    *("mlp1", "mlp3", "mlp5", "highway10", "highway20", "highway50", "highway100"),  # of no publication; by arithmetic
+    # The same class as members that are compared.
+    *("plain32", "plain44", "plain56", "vgg11", "vgg11_bn", "vgg13", "vgg13_bn", "wide_resnet50_2", "wide_resnet101_2"),
+    *("resnext101_32x8d", "resnext101_64x4d"),
+}
+
+
+def test_each_member_of_the_catalogue_is_compared_with_something():
+    compared = {*parity.PUBLISHED, *parity.PUBLISHED_SMALL, *parity.ORACLE}
+    alone = set(MEMBERS) - compared - ELSEWHERE
+    assert not alone, "tests/networks/test_parity.py compares these with no published count"
+
+
+@pytest.mark.parametrize("page", ["README.md", "docs/compare-arch.md"])
+def test_the_size_of_the_catalogue_is_the_programs(page):
+    text = (ROOT / page).read_text()
+    (members,) = re.findall(r"(\d+)\s+published\s+networks", text)
+    families = re.findall(r"published\s+networks of (\d+)\s+families", text)
+    assert (int(members), families) == (len(MEMBERS), [str(len(FAMILIES))] * len(families)), f"{page} counts otherwise"
+
+
+def questions():
+    for experiment in EXPERIMENTS.values():
+        for question in experiment.spec.QUESTIONS:
+            yield pytest.param(experiment, question, id=question.package)
+
+
+@pytest.mark.parametrize(("experiment", "question"), list(questions()))
+def test_what_asks_a_question_asks_that_one(experiment, question):
+    words = question.asked_by.split()
+    if not words:
+        return
+    option, value = words[0].removeprefix("--").replace("-", "_"), " ".join(words[1:])
+    more = {
+        "objectives": {"objectives": ["accuracy", "macs"], "strategy": ["random"]},
+        "table": {"table": "cells.csv.gz", "space": "cell"},
+    }
+    asked = build(experiment.spec.Spec, {option: value or True} | more.get(option, {})).question
+    assert asked is question, f"{experiment.package}.spec: Spec.question gives another question for {question.asked_by}"
+
+
+@pytest.mark.parametrize("experiment", EXPERIMENTS.values(), ids=list(EXPERIMENTS))
+def test_each_folder_with_words_is_a_question(experiment):
+    folder = PACKAGE / experiment.package.partition(".")[2]
+    found = {f"{experiment.package}.{path.parent.name}" for path in folder.glob("*/words.py")}
+    asked = {question.package for question in experiment.spec.QUESTIONS}
+    assert found <= asked, f"{experiment.package}.spec: QUESTIONS lacks these"
+
+
+def test_each_strategy_has_its_module_and_each_module_its_strategy():
+    folder = PACKAGE / "nas" / "strategies"
+    there = {path.stem for path in folder.glob("*.py")} - {"__init__", "prefilter"}
+    named = {strategy.module for strategy in STRATEGIES.values()}
+    assert there == named, "nas/strategies/__init__.py names other modules than lie in nas/strategies/"
+
+
+@pytest.mark.parametrize(
+    ("page", "names"), [("docs/nas.md", [*STRATEGIES, *SPACES]), ("docs/compress.md", list(chain.KINDS))]
+)
+def test_what_can_be_asked_by_name_stands_on_its_page(page, names):
+    text = (ROOT / page).read_text()
+    missing = [name for name in names if not re.search(rf"`[^`\n]*\b{re.escape(name)}\b", text)]
+    assert not missing, f"{page} says nothing of these"
