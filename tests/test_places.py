@@ -125,3 +125,14 @@ def test_what_can_be_asked_by_name_stands_on_its_page(page, names):
     text = (ROOT / page).read_text()
     missing = [name for name in names if not re.search(rf"`[^`\n]*\b{re.escape(name)}\b", text)]
     assert not missing, f"{page} says nothing of these"
+
+
+def test_each_stage_is_applied_or_written():
+    quiet = {name for name, kind in chain.KINDS.items() if not kind.trains}
+    assert quiet == {"code", "int8"}, (
+        "compress/measure.py applies a stage only if training follows it; what another makes, compress/files.py must make"
+    )
+    forms = {kind.gives for kind in chain.KINDS.values()} - {""}
+    assert forms == {chain.SPARSE, chain.SHARED, chain.CODED, chain.INT8}, (
+        "compress/files.py would write a form that it does not know as a container of float32"
+    )
