@@ -130,7 +130,7 @@ def test_what_can_be_asked_by_name_stands_on_its_page(page, names):
 def test_each_stage_is_applied_or_written():
     quiet = {name for name, kind in chain.KINDS.items() if not kind.trains}
     assert quiet == {"code", "int8"}, (
-        "compress/measure.py applies a stage only if training follows it; what another makes, compress/files.py must make"
+        "compress/measure.py applies a stage only if training follows it; others are for compress/files.py to make"
     )
     forms = {kind.gives for kind in chain.KINDS.values()} - {""}
     assert forms == {chain.SPARSE, chain.SHARED, chain.CODED, chain.INT8}, (
