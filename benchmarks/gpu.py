@@ -11,9 +11,11 @@ after a warm-up; ways to do the same take turns.
 import argparse
 import functools
 import itertools
+import math
 import time
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
+from typing import Any
 
 import numpy as np
 import torch
@@ -28,9 +30,11 @@ from dnnlab.data.dataset import Dataset
 from dnnlab.networks.mlp import MLP
 from dnnlab.networks.shape import MLPShape
 from dnnlab.networks.stacked import StackedMLP
+from dnnlab.reproduce import shipped
+from dnnlab.runner import recipe
 from dnnlab.runner.device import describe, settled
 from dnnlab.statistics.intervals import mean_share
-from dnnlab.training import networks
+from dnnlab.training import budget, networks
 from dnnlab.training.augmentation import augmentation
 from dnnlab.training.networks import Hyperparameters, NetworkTraining
 from dnnlab.training.recorded import CALLED_FIRST, Recorded
@@ -39,10 +43,11 @@ from dnnlab.training.stacked import StackedTraining, batch_order
 
 CIFAR = Hyperparameters("momentum", 0.1, 5e-4, "onecycle", 0.0, "crop+flip", 0.0)
 """As in experiments: ResNet-20 with batches of 128."""
-FAST = "resnet9"
-FAST_HYPERPARAMETERS = Hyperparameters("momentum", 0.4, 5e-4, "onecycle", 0.2, "crop+flip+cutout", 0.0)
-FAST_BATCH, FAST_EPOCHS = 512, 16
-"""As in experiments/3-architectures/cifar10-fast.toml."""
+_FAST: dict[str, Any] = {"ema": 0.0} | dict(recipe.read(shipped.folder() / "3-architectures/cifar10-fast.toml").options)
+"""The documented recipe."""
+FAST, FAST_BATCH = _FAST["arch"], _FAST["batch_size"]
+FAST_EPOCHS = int(budget.parse(_FAST["budget"]).amount)
+FAST_HYPERPARAMETERS = Hyperparameters(**{field.name: _FAST[field.name] for field in fields(Hyperparameters)})
 
 
 @dataclass(frozen=True)
@@ -106,22 +111,25 @@ def ceilings(bench: Bench) -> Ceilings:
 # Stacks
 
 
+DEPTH, STACK_BATCH = 20, 128
+
+
+def stacked(bench: Bench, width: int, members: int) -> StackedTraining:
+    """``members`` networks of `DEPTH` layers in training."""
+    shape = MLPShape(bench.flat.features, 10, DEPTH, width, ("relu",) * DEPTH)
+    rngs = [np.random.default_rng(i) for i in range(members)]
+    stack = StackedMLP.draw(shape, ["he"] * members, rngs, device=bench.device)
+    orders = [batch_order(len(bench.flat.train), STACK_BATCH, np.random.default_rng(i)) for i in range(members)]
+    nothing = [0.0] * members
+    hyper = StackHyperparameters("sgd", [0.01] * members, nothing, nothing, [math.inf] * members)
+    return StackedTraining(stack, bench.flat, hyper, orders, [])
+
+
 def stacks(bench: Bench, most: Ceilings, width: int, steps: int, members: int = 64) -> None:
     """One training step of ``members`` networks of 20 layers at a batch of 128."""
-    depth, batch, members = 20, 128, 2 if bench.small else members
-    shape = MLPShape(bench.flat.features, 10, depth, width, ("relu",) * depth)
-
-    def training() -> StackedTraining:
-        stack = StackedMLP.draw(
-            shape, ["he"] * members, [np.random.default_rng(i) for i in range(members)], device=bench.device
-        )
-        orders = [batch_order(len(bench.flat.train), batch, np.random.default_rng(i)) for i in range(members)]
-        hyper = StackHyperparameters(
-            "sgd", [0.01] * members, [0.0] * members, [0.0] * members, [float("inf")] * members
-        )
-        return StackedTraining(stack, bench.flat, hyper, orders, [])
-
-    recorded, called = training(), training()
+    members = 2 if bench.small else members
+    recorded, called = (stacked(bench, width, members) for _ in range(2))
+    shape, depth, batch = recorded.stack.shape, DEPTH, STACK_BATCH
     called.recorded = Recorded(torch.device(bench.device), possible=False)
     ours = bench.seconds(recorded.step, steps)
     eager = bench.seconds(called.step, max(5, steps // 5))
@@ -185,7 +193,7 @@ class OneByOne(Examples):
 
 
 def loader(bench: Bench, arch: str, batch: int) -> Callable[[], None]:
-    """A step of the loop that tutorials show: a DataLoader with workers, float32, PyTorch's own settings."""
+    """A step of the loop that tutorials show: a DataLoader with workers, float32; under the settings of all others."""
     model = trained(bench, arch, CIFAR, batch, repeats=False).model.to(memory_format=torch.contiguous_format).train()
     optimiser = torch.optim.SGD(model.parameters(), lr=0.1, momentum=0.9, weight_decay=5e-4)
     workers = {} if bench.small else {"num_workers": 8, "persistent_workers": True, "pin_memory": True}
@@ -299,15 +307,8 @@ def accuracy(bench: Bench, seeds: range, epochs: int) -> None:
 
 def profiles(bench: Bench) -> None:
     """The kernels of a step, by time."""
-    depth, members = 20, 2 if bench.small else 64
-    shape = MLPShape(bench.flat.features, 10, depth, 64, ("relu",) * depth)
-    rngs = [np.random.default_rng(i) for i in range(members)]
-    stack = StackedMLP.draw(shape, ["he"] * members, rngs, device=bench.device)
-    orders = [batch_order(len(bench.flat.train), 128, rng) for rng in rngs]
-    hyper = StackHyperparameters("sgd", [0.01] * members, [0.0] * members, [0.0] * members, [float("inf")] * members)
-    stacked = StackedTraining(stack, bench.flat, hyper, orders, [])
     for name, step in (
-        ("stack of 64 networks of 20 × 64", stacked.step),
+        ("stack of 64 networks of 20 × 64", stacked(bench, 64, 2 if bench.small else 64).step),
         ("resnet20, batch 128", step_of(trained(bench, "resnet20", CIFAR, bench.batch(128)))),
         ("resnet9, batch 512", step_of(trained(bench, FAST, CIFAR, bench.batch(512)))),
     ):

@@ -16,9 +16,7 @@ from dnnlab.networks.members import FAMILIES, MEMBERS
 from dnnlab.networks.spaces import SPACES
 from dnnlab.registry import EXPERIMENTS
 from dnnlab.runner.options import build
-from dnnlab.training import plain
 from dnnlab.training.augmentation import AUGMENTATIONS, augmentation
-from dnnlab.training.optimisers import OPTIMISERS
 from tests.networks import test_parity as parity
 
 ROOT = Path(__file__).parents[1]
@@ -52,12 +50,6 @@ def test_an_augmentation_changes_images_by_its_draws_alone(name):
     assert not torch.equal(first, x), f"augmentation {name!r} changes nothing"
     assert not torch.equal(first, other), f"augmentation {name!r} does not depend on its draws"
     assert first.shape == x.shape
-
-
-def test_each_optimiser_of_stacks_is_pytorchs_too():
-    assert set(plain._OPTIMISERS) == set(OPTIMISERS), (
-        "training/plain.py and training/optimisers.py name other optimisers"
-    )
 
 
 ELSEWHERE = {

@@ -127,7 +127,7 @@ class _Counted:
 
     n: int
     what: str
-    """``seeds``, or the name of another column that counts."""
+    """One of them, in a word."""
     lost: str
     """What became of the others, for a sentence."""
 

@@ -30,6 +30,7 @@ def train(
     ``stacked`` makes one program of two or more; without it they are trained one after another. ``repeats`` as of
     `networks.NetworkTraining`.
     """
+    repeats = repeats and steps >= WORTH_RECORDING
     if stacked is None or len(models) < 2:
         for model, order, noise in zip(models, orders, noises, strict=True):
             training = networks.NetworkTraining(model, data, order, hyper, noise, repeats=repeats)
@@ -60,7 +61,7 @@ def _train_stack(
     draws = Ahead(
         lambda: np.stack([networks.draw(order, change, noise, data.shape) for order, noise in pairs]), data.x.device
     )
-    recorded = Recorded(data.x.device, repeats and steps >= WORTH_RECORDING and recordable(optimiser))
+    recorded = Recorded(data.x.device, repeats and recordable(optimiser))
 
     def take(drawn: Tensor) -> tuple[Tensor, ...]:
         index = data.train[drawn[..., 0]]

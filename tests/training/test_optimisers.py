@@ -46,4 +46,4 @@ def test_all_parameters_at_once_are_updated_as_each_by_itself(name):
 
 
 def test_the_plain_loop_knows_the_same_names():
-    assert tuple(_OPTIMISERS) == OPTIMISERS
+    assert tuple(_OPTIMISERS) == OPTIMISERS, "training/plain.py and training/optimisers.py differ in names"
