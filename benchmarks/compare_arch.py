@@ -17,8 +17,9 @@ from benchmarks.timing import interleaved
 from dnnlab.data import load
 from dnnlab.data.dataset import Dataset as Data
 from dnnlab.runner.device import keep_freed_memory
-from dnnlab.training.networks import Hyperparameters, NetworkTraining
-from dnnlab.training.stacked import batch_order
+from dnnlab.training.batches import batch_order
+from dnnlab.training.hyperparameters import Hyperparameters
+from dnnlab.training.networks import NetworkTraining
 
 STEPS = 50
 
@@ -46,7 +47,7 @@ def network(channels: int) -> nn.Module:
 
 def ours(data: Data) -> None:
     order = batch_order(len(data.train), 128, np.random.default_rng(0))
-    hyper = Hyperparameters("momentum", 0.05, 1e-4, "cosine", 0.0, "none", 0.0)
+    hyper = Hyperparameters("momentum", 0.05, 1e-4, "cosine")
     training = NetworkTraining(network(data.shape[0]), data, order, hyper, np.random.default_rng(0))
     for step in range(STEPS):
         training.step(step / STEPS)

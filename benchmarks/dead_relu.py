@@ -6,8 +6,6 @@ The loop trains each of some of the 240 networks with torch.optim and counts its
 time is scaled to all of them.
 """
 
-import math
-
 import torch
 from torch import nn
 
@@ -22,8 +20,10 @@ from dnnlab.registry import find
 from dnnlab.runner.device import keep_freed_memory
 from dnnlab.runner.plan import make
 from dnnlab.statistics.streams import stream
-from dnnlab.training.plain import PlainTraining, accuracy
-from dnnlab.training.stacked import batch_order
+from dnnlab.training.batches import batch_order
+from dnnlab.training.evaluation import accuracy, as_written
+from dnnlab.training.hyperparameters import Hyperparameters
+from dnnlab.training.networks import PlainTraining
 
 SHARE = 10  # every tenth network is trained in the loop
 
@@ -46,13 +46,13 @@ def alone(cell: Cell, spec: Spec) -> list[float]:
     data = load(cell.data)
     model = MLP(MLPShape(data.features, len(data.classes), cell.depth, cell.width, ("relu",) * cell.depth))
     order = batch_order(len(data.train), cell.batch_size, stream(spec.seed, cell.seed, "batches"))
-    training = PlainTraining(model, data, order, "sgd", cell.lr, 0.0, math.inf)
+    training = PlainTraining(model, data, order, Hyperparameters("sgd", cell.lr))
     x = data.inputs(fixed_inputs(data, spec)).flatten(1)
     dead = []
     steps = spec.measured_steps()
     for step, following in zip(steps, [*steps[1:], steps[-1]], strict=True):
         dead.append(dead_fraction(model, x))
-        accuracy(model, data, data.validation)
+        accuracy(as_written(model, data), data, data.validation)
         for _ in range(following - step):
             training.step()
     return dead

@@ -11,7 +11,6 @@ after a warm-up; ways to do the same take turns.
 import argparse
 import functools
 import itertools
-import math
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, fields
@@ -36,9 +35,9 @@ from dnnlab.runner.device import describe, settled
 from dnnlab.statistics.intervals import mean_share
 from dnnlab.training import budget, networks
 from dnnlab.training.augmentation import augmentation
-from dnnlab.training.networks import Hyperparameters, NetworkTraining
+from dnnlab.training.hyperparameters import Hyperparameters
+from dnnlab.training.networks import NetworkTraining
 from dnnlab.training.recorded import CALLED_FIRST, Recorded
-from dnnlab.training.stacked import Hyperparameters as StackHyperparameters
 from dnnlab.training.stacked import StackedTraining, batch_order
 
 CIFAR = Hyperparameters("momentum", 0.1, 5e-4, "onecycle", 0.0, "crop+flip", 0.0)
@@ -47,7 +46,9 @@ _FAST: dict[str, Any] = {"ema": 0.0} | dict(recipe.read(shipped.folder() / "3-ar
 """The documented recipe."""
 FAST, FAST_BATCH = _FAST["arch"], _FAST["batch_size"]
 FAST_EPOCHS = int(budget.parse(_FAST["budget"]).amount)
-FAST_HYPERPARAMETERS = Hyperparameters(**{field.name: _FAST[field.name] for field in fields(Hyperparameters)})
+FAST_HYPERPARAMETERS = Hyperparameters(
+    **{field.name: _FAST[field.name] for field in fields(Hyperparameters) if field.name in _FAST}
+)
 
 
 @dataclass(frozen=True)
@@ -120,9 +121,7 @@ def stacked(bench: Bench, width: int, members: int) -> StackedTraining:
     rngs = [np.random.default_rng(i) for i in range(members)]
     stack = StackedMLP.draw(shape, ["he"] * members, rngs, device=bench.device)
     orders = [batch_order(len(bench.flat.train), STACK_BATCH, np.random.default_rng(i)) for i in range(members)]
-    nothing = [0.0] * members
-    hyper = StackHyperparameters("sgd", [0.01] * members, nothing, nothing, [math.inf] * members)
-    return StackedTraining(stack, bench.flat, hyper, orders, [])
+    return StackedTraining(stack, bench.flat, [Hyperparameters("sgd", 0.01)] * members, orders)
 
 
 def stacks(bench: Bench, most: Ceilings, width: int, steps: int, members: int = 64) -> None:

@@ -23,12 +23,12 @@ from dnnlab.networks.spaces import SPACES
 from dnnlab.networks.spaces.space import Choices, Space
 from dnnlab.networks.spaces.stack import SameStack
 from dnnlab.runner.device import keep_freed_memory
-from dnnlab.training.networks import Hyperparameters
-from dnnlab.training.stacked import batch_order
-from dnnlab.training.together import train
+from dnnlab.training.batches import batch_order
+from dnnlab.training.hyperparameters import Hyperparameters
+from dnnlab.training.networks import train_together
 
 STEPS = 20
-HYPERPARAMETERS = Hyperparameters("adam", 0.003, 0.0, "cosine", 0.0, "none", 0.0)
+HYPERPARAMETERS = Hyperparameters("adam", 0.003, 0.0, "cosine")
 
 
 def drawn(space: Space, count: int, **fixed: object) -> list[Choices]:
@@ -48,7 +48,9 @@ def seconds(space: Space, candidates: list[Choices], data: Dataset) -> tuple[flo
         models: list[nn.Module] = [space.build(choices, data.shape, len(data.classes)) for choices in candidates]
         rngs = [np.random.default_rng(i) for i in range(len(models))]
         orders = [batch_order(len(data.train), 64, rng) for rng in rngs]
-        train(models, (space.stack or SameStack) if together else None, data, orders, HYPERPARAMETERS, rngs, STEPS)
+        train_together(
+            models, (space.stack or SameStack) if together else None, data, orders, HYPERPARAMETERS, rngs, STEPS
+        )
 
     return interleaved(lambda: run(False), lambda: run(True), rounds=3)
 

@@ -16,8 +16,8 @@ from dnnlab.networks.activations import activation
 from dnnlab.networks.catalogue import create_model, parse
 from dnnlab.networks.meanfield import curve, moments
 from dnnlab.networks.skeleton import Skeleton
-from dnnlab.training.networks import objective
-from dnnlab.training.plain import make_optimiser
+from dnnlab.training.networks import cross_entropy
+from dnnlab.training.optimisers import make_optimiser
 
 _GRID = np.linspace(-30, 30, 600_001)
 """Where slopes are looked for; zero is on it."""
@@ -53,7 +53,7 @@ def memory(name: str, batch: int) -> int:
         model,
         shape,
         int(batch),
-        lambda model, x, y: objective(model, x, y, 0.0),
+        cross_entropy,
         lambda parameters: make_optimiser("momentum", parameters, 0.1, 0.0),
     )
     return taken.peak

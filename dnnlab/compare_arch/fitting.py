@@ -1,6 +1,5 @@
 """Training one network as a cell asks: what every question of compare-arch that trains has in common."""
 
-import dataclasses
 import functools
 import math
 from collections.abc import Callable
@@ -17,11 +16,11 @@ from dnnlab.errors import UsageError
 from dnnlab.instruments.cost import Cost, count
 from dnnlab.networks.heads import freeze_body, head, load_parent
 from dnnlab.networks.named import build, in_catalogue
-from dnnlab.statistics.streams import stream
-from dnnlab.training import budget, networks
+from dnnlab.statistics.streams import stream, torch_seed
+from dnnlab.training import budget, hyperparameters, networks
+from dnnlab.training.batches import batch_order
 from dnnlab.training.checks import check_batch
-from dnnlab.training.plain import logits
-from dnnlab.training.stacked import batch_order
+from dnnlab.training.evaluation import check
 
 
 class Asked(Protocol):
@@ -128,7 +127,7 @@ def initialised(cell: Asked, data: Dataset, base: int) -> nn.Module:
     Raises:
         UsageError: the file's tensors are not this network's, or there is no head.
     """
-    torch.manual_seed(int(stream(base, cell.seed, "weights").integers(2**63)))
+    torch.manual_seed(torch_seed(base, cell.seed, "weights"))
     model = build(cell.arch, data.shape, len(data.classes))
     if cell.weights != FRESH:
         load_parent(model, cell.weights)
@@ -144,17 +143,15 @@ def prepare(model: nn.Module, data: Dataset, cell: Asked, base: int) -> networks
         UsageError: the batch is larger than the training split, or the model does not take the data.
     """
     check_batch(data, cell.batch_size)
-    names = [field.name for field in dataclasses.fields(networks.Hyperparameters)]
     training = networks.NetworkTraining(
         model,
         data,
         batch_order(len(data.train), cell.batch_size, stream(base, cell.seed, "batches")),
-        networks.Hyperparameters(**{name: getattr(cell, name) for name in names}),
+        hyperparameters.of(cell),
         stream(base, cell.seed, "augmentation"),
         repeats=in_catalogue(cell.arch),
     )
-    with torch.no_grad():
-        logits(training.model.eval(), data, data.train[:2])  # a user's network may not fit the data
+    check(training.model, data)  # a user's network may not fit the data
     return training
 
 

@@ -31,9 +31,10 @@ from dnnlab.runner.provenance import digest
 from dnnlab.runner.store import slug
 from dnnlab.statistics.streams import stream
 from dnnlab.training import networks as loops
+from dnnlab.training.batches import batch_order
+from dnnlab.training.hyperparameters import Hyperparameters
 from dnnlab.training.pace import seconds_a_step
 from dnnlab.training.parts import part_of
-from dnnlab.training.stacked import batch_order
 
 Row = dict[str, Any]
 _FILE = 3.0
@@ -185,7 +186,7 @@ class Bench:
     def retraining(self, first: bool = False) -> Retraining:
         """What training takes: of the network itself at ``first``, else of recovery."""
         spec = self.spec
-        hyper = loops.Hyperparameters(
+        hyper = Hyperparameters(
             optimizer=spec.optimizer,
             lr=spec.lr if first else spec.recover_lr,
             weight_decay=spec.weight_decay,

@@ -13,15 +13,15 @@ from dnnlab.errors import UsageError
 from dnnlab.instruments.cost import count
 from dnnlab.networks import named, own
 from dnnlab.networks.catalogue import parse
-from dnnlab.statistics.streams import stream
-from dnnlab.training.plain import logits
+from dnnlab.statistics.streams import torch_seed
+from dnnlab.training.evaluation import check
 
 _STUDENT_WIDTH = 0.25
 
 
 def fresh(name: str, data: Dataset, base: int, seed: int, purpose: str) -> nn.Module:
     """A network of this name, its weights drawn from the seed alone."""
-    torch.manual_seed(int(stream(base, seed, purpose).integers(2**63)))
+    torch.manual_seed(torch_seed(base, seed, purpose))
     return named.build(name, data.shape, len(data.classes))
 
 
@@ -62,8 +62,7 @@ def check_fit(spec: Any) -> None:
             model = named.build(name, data.shape, len(data.classes))
             if spec.weights and name == spec.model:
                 own.load_weights(model, spec.weights)
-            with torch.no_grad():
-                logits(model.eval(), data, data.train[:2])
+            check(model, data)
             if not any(p.ndim > 1 for p in model.parameters()):
                 raise UsageError(f"{name} has no weights to compress.")
 

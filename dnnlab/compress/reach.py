@@ -12,7 +12,7 @@ import torch
 from torch import Tensor, nn
 
 from dnnlab.compress.structure import biases, weights
-from dnnlab.training.plain import outputs
+from dnnlab.training.evaluation import outputs
 
 _LAYERS = (nn.Linear, nn.modules.conv._ConvNd)
 _NORMS = (

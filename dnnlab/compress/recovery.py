@@ -1,6 +1,7 @@
 """The training that follows a stage: a network learns what it lost, from labels and from the network it came from."""
 
 import copy
+import dataclasses
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
@@ -12,11 +13,12 @@ from torch.nn import functional as F
 
 from dnnlab.data.dataset import Dataset
 from dnnlab.networks.blocks import WithAux
-from dnnlab.statistics.streams import stream
+from dnnlab.statistics.streams import stream, torch_seed
 from dnnlab.training import networks
-from dnnlab.training.plain import outputs
+from dnnlab.training.batches import batch_order
+from dnnlab.training.evaluation import outputs
+from dnnlab.training.hyperparameters import Hyperparameters
 from dnnlab.training.recorded import WORTH_RECORDING
-from dnnlab.training.stacked import batch_order
 
 EPOCHS, STEPS = 10.0, 2000
 """Of a training whose length nobody says: so many epochs, and on small data more, until there are so many steps."""
@@ -30,7 +32,7 @@ class Retraining:
     base: int
     seed: int
     batch_size: int
-    hyper: networks.Hyperparameters
+    hyper: Hyperparameters
     """Of recovery; its rate is that of a stage's first step."""
     epochs: float | None
     """Of recovery, where the stage does not say; ``None`` takes `EPOCHS`, or as many as make `STEPS` steps."""
@@ -70,66 +72,43 @@ class Retraining:
 
         ``purpose`` names the random streams, so that two trainings never see the same order of batches by accident.
         """
+        teacher = self.teacher.eval() if taught and self.teacher is not None else None
+        similarities = _Hints(model, teacher) if hints and teacher is not None else None
+        hyper = dataclasses.replace(self.hyper, lr=self.hyper.lr * rate)
         steps = round(self.length(epochs) * (len(self.data.train) // self.batch_size))
-        repeats = self.repeats and before is None and not hints and steps >= WORTH_RECORDING
-        training = _Taught(model, self, purpose, self.teacher if taught else None, hints, rate, wrap, repeats)
+        training = networks.NetworkTraining(
+            model,
+            self.data,
+            batch_order(len(self.data.train), self.batch_size, self.stream(f"batches {purpose}")),
+            hyper,
+            self.stream(f"augmentation {purpose}"),
+            objective=None if teacher is None else self._taught(teacher, similarities),
+            wrap=wrap,
+            repeats=self.repeats and before is None and not hints and steps >= WORTH_RECORDING,
+        )
+        torch.manual_seed(torch_seed(self.base, self.seed, f"dropout {purpose}"))
         for step in range(steps):
             if before is not None:
                 before(step / steps)
             training.step(step / steps)
         training.close()
+        if similarities is not None:
+            similarities.remove()
         model.eval()
 
+    def _taught(self, teacher: nn.Module, hints: "_Hints | None") -> networks.Objective:
+        """The loss with a teacher beside the labels: KL·T² and cross-entropy (Hinton 2015)."""
 
-class _Taught(networks.NetworkTraining):
-    """Training with a teacher beside the labels: KL·T² and cross-entropy (Hinton 2015)."""
+        def loss(model: nn.Module, x: Tensor, y: Tensor) -> Tensor:
+            with torch.no_grad():
+                taught = outputs(teacher(x)).float()
+            out = model(x)
+            given = outputs(out.logits if isinstance(out, WithAux) else out).float()
+            labels = F.cross_entropy(given, y, label_smoothing=self.hyper.label_smoothing)
+            total = (1 - self.teaching) * labels + self.teaching * distance(given, taught, self.temperature)
+            return total if hints is None else total + hints.loss()
 
-    def __init__(
-        self,
-        model: nn.Module,
-        retraining: Retraining,
-        purpose: str,
-        teacher: nn.Module | None,
-        hints: bool,
-        rate: float,
-        wrap: Callable[[Any], Any] | None,
-        repeats: bool,
-    ) -> None:
-        hyper = networks.Hyperparameters(**{**vars(retraining.hyper), "lr": retraining.hyper.lr * rate})
-        super().__init__(
-            model,
-            retraining.data,
-            batch_order(
-                len(retraining.data.train),
-                retraining.batch_size,
-                retraining.stream(f"batches {purpose}"),
-            ),
-            hyper,
-            retraining.stream(f"augmentation {purpose}"),
-            wrap,
-            repeats,
-        )
-        torch.manual_seed(int(retraining.stream(f"dropout {purpose}").integers(2**63)))
-        self.teacher = teacher.eval() if teacher is not None else None
-        self.temperature, self.teaching = retraining.temperature, retraining.teaching
-        self.hints = _Hints(model, self.teacher) if hints and self.teacher is not None else None
-
-    def loss(self, x: Tensor, y: Tensor) -> Tensor:
-        if self.teacher is None:
-            return super().loss(x, y)
-        with torch.no_grad():
-            taught = outputs(self.teacher(x)).float()
-        out = self.model(x)
-        given = outputs(out.logits if isinstance(out, WithAux) else out).float()
-        labels = F.cross_entropy(given, y, label_smoothing=self.hyper.label_smoothing)
-        loss = (1 - self.teaching) * labels + self.teaching * distance(given, taught, self.temperature)
-        return loss if self.hints is None else loss + self.hints.loss()
-
-    def close(self) -> None:
-        """Take off what was hung on the networks, too."""
-        super().close()
-        if self.hints is not None:
-            self.hints.remove()
+        return loss
 
 
 def distance(student: Tensor, teacher: Tensor, temperature: float) -> Tensor:
@@ -144,8 +123,7 @@ class _Hints:
     Similarities need no layer that maps one width to another (Tung & Mori 2019).
     """
 
-    def __init__(self, student: nn.Module, teacher: nn.Module | None) -> None:
-        assert teacher is not None
+    def __init__(self, student: nn.Module, teacher: nn.Module) -> None:
         self.seen: dict[str, Tensor] = {}
         self.hooks = [
             last_layer(network).register_forward_pre_hook(self._keep(name))

@@ -15,7 +15,7 @@ from dnnlab.errors import DnnlabError
 from dnnlab.instruments.traced import certify, trace
 from dnnlab.networks import own
 from dnnlab.statistics.streams import stream
-from dnnlab.training.plain import logits
+from dnnlab.training.evaluation import check
 
 _TRIED = 1024
 _TOLERANCE = 1e-5
@@ -39,8 +39,8 @@ def write(spec: Spec) -> Sequence[str]:
     low, high = data.box()
     before_count = sum(p.numel() for p in model.parameters())
     inputs = _inputs(data.inputs(data.train[:_TRIED]), low, high)
+    check(model, data)
     with torch.no_grad():
-        logits(model, data, data.train[:2])
         before = model(inputs)
         outcome = prune(graph, certify(graph, low, high))
         after = model(inputs)

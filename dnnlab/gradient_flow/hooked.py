@@ -15,9 +15,11 @@ from dnnlab.gradient_flow.spec import Cell, Spec
 from dnnlab.instruments.hooks import Recorder
 from dnnlab.networks import own
 from dnnlab.runner.journal import Rows
-from dnnlab.statistics.streams import stream
-from dnnlab.training.plain import PlainTraining, accuracy, logits
-from dnnlab.training.stacked import batch_order
+from dnnlab.statistics.streams import stream, torch_seed
+from dnnlab.training import hyperparameters
+from dnnlab.training.batches import batch_order
+from dnnlab.training.evaluation import accuracy, as_written, logits
+from dnnlab.training.networks import PlainTraining
 
 _LAYER = (
     *("weight_grad_norm", "delta_norm", "act_grad_norm"),
@@ -39,7 +41,7 @@ def measure(cells: Sequence[Cell], spec: Spec, data: Dataset, progress: Callable
     for number, cell in enumerate(cells):
         with torch.random.fork_rng():
             # Factories and dropout draw from torch's global stream, so each cell seeds it for itself.
-            torch.manual_seed(int(stream(spec.seed, cell.seed, "weights").integers(2**63)))
+            torch.manual_seed(torch_seed(spec.seed, cell.seed, "weights"))
             for row in _measure_cell(cell, spec, data, partial(_within, progress, number, len(cells))):
                 for name in ("cell", "step", "layer", "name", "kind", "layer_act", *_LAYER, *_NETWORK):
                     rows.setdefault(name, []).append(number if name == "cell" else row.get(name, math.nan))
@@ -59,14 +61,14 @@ def _measure_cell(cell: Cell, spec: Spec, data: Dataset, progress: Callable[[flo
     probe = _positions(spec, cell, data, "probe")
     index = data.train[torch.from_numpy(next(probe)).to(data.train.device)]
     batches = _positions(spec, cell, data, "batches")
-    training = PlainTraining(model, data, batches, cell.optimizer, cell.lr, cell.weight_decay, cell.clip or math.inf)
+    training = PlainTraining(model, data, batches, hyperparameters.of(cell))
     rows: list[dict] = []
     steps = spec.measured_steps()
     norms: list[tuple[float, float]] = []
     for step, following in zip(steps, [*steps[1:], steps[-1]], strict=True):
         layers, network = _pass(model, data, index)
         if spec.steps:
-            network["accuracy"] = accuracy(model, data, data.validation)
+            network["accuracy"] = float(accuracy(as_written(model, data), data, data.validation))
         if norms:
             before, after = np.array(norms).T
             network |= {"grad_norm": before.mean(), "clipped_norm": after.mean()}
@@ -74,7 +76,7 @@ def _measure_cell(cell: Cell, spec: Spec, data: Dataset, progress: Callable[[flo
         norms = []
         matrices = {name: p.detach().clone() for name, p in model.named_parameters() if p.ndim >= 2}
         for taken in range(following - step):
-            norms.append(training.step())
+            norms.append(training.norms())
             if taken == 0:
                 _add_update_ratios(model, matrices, layers)
             progress((step + taken + 1) / spec.steps)
@@ -93,7 +95,7 @@ def _pass(model: nn.Module, data: Dataset, index: torch.Tensor) -> tuple[list[di
     model.train()
     buffers = {name: buffer.clone() for name, buffer in model.named_buffers()}
     with torch.random.fork_rng(), Recorder(model) as recorder:
-        loss = F.cross_entropy(logits(model, data, index), data.y[index])
+        loss = F.cross_entropy(logits(model, data.inputs(index), data), data.y[index])
         if not loss.requires_grad:
             raise UsageError("the model has no parameters that take gradients, so there is nothing to measure.")
         loss.backward()

@@ -1,7 +1,6 @@
 """What happens on the device: a stack of cells becomes rows, one a cell, measured step and layer."""
 
 import copy
-import math
 from collections.abc import Callable, Sequence
 
 import torch
@@ -18,7 +17,9 @@ from dnnlab.networks.stacked import Batch, StackedMLP
 from dnnlab.runner.journal import Rows
 from dnnlab.runner.rows import LayerRows
 from dnnlab.statistics.streams import stream
-from dnnlab.training.stacked import Hyperparameters, StackedTraining, Step, accuracy, batch_order, gather
+from dnnlab.training import hyperparameters
+from dnnlab.training.batches import batch_order
+from dnnlab.training.stacked import StackedTraining, Step, accuracy, gather
 
 JACOBIAN_INPUTS = 4
 """Inputs of the measured batch whose Jacobians are averaged."""
@@ -48,13 +49,7 @@ def _measure_stack(cells: Sequence[Cell], spec: Spec, data: Dataset, progress: C
     training = StackedTraining(
         stack,
         data,
-        Hyperparameters(
-            cells[0].optimizer,
-            [cell.lr for cell in cells],
-            [cell.weight_decay for cell in cells],
-            [cell.dropout for cell in cells],
-            [cell.clip or math.inf for cell in cells],
-        ),
+        [hyperparameters.of(cell) for cell in cells],
         [_order(spec, cell, data, "batches") for cell in cells],
         [stream(spec.seed, cell.seed, "dropout") for cell in cells],
     )

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import torch
-from torch import nn
+from torch import Tensor, nn
 
 from dnnlab.code import digests
 from dnnlab.data import load
@@ -24,12 +24,12 @@ from dnnlab.networks.spaces.space import Code
 from dnnlab.networks.spaces.stack import SameStack
 from dnnlab.runner.checkpoints import State, trained
 from dnnlab.runner.place import Place
-from dnnlab.statistics.streams import stream
-from dnnlab.training.networks import Hyperparameters, accuracy
+from dnnlab.statistics.streams import stream, torch_seed
+from dnnlab.training.batches import batch_order
+from dnnlab.training.evaluation import accuracy, check
+from dnnlab.training.hyperparameters import Hyperparameters
+from dnnlab.training.networks import inference, train_together
 from dnnlab.training.parts import part_of
-from dnnlab.training.plain import logits
-from dnnlab.training.stacked import batch_order
-from dnnlab.training.together import train
 
 SEARCH = "search"
 """The weights and batches of the search itself; a retraining has others, ``fresh 0``, ``fresh 1``, …"""
@@ -79,7 +79,7 @@ class Evaluator:
             raise UsageError(
                 f"--batch-size {spec.batch_size} is more than the {len(self.data.train)} training examples of {data}."
             )
-        self.hyper = Hyperparameters(spec.optimizer, spec.lr, spec.weight_decay, "cosine", 0.0, spec.augment, 0.0)
+        self.hyper = Hyperparameters(spec.optimizer, spec.lr, spec.weight_decay, "cosine", augment=spec.augment)
         self._networks: dict[str, Network] = {}
         self._models: dict[Key, nn.Module] = {}
         self._buckets: dict[Key, Sequence[Training]] = {}
@@ -92,8 +92,7 @@ class Evaluator:
         code = (0,) * len(self.space.sizes)
         if problem := self.network(code).problem:
             raise UsageError(f"--space {self.spec.space} makes no network for {self.data.name}: {problem}.")
-        with torch.no_grad():
-            logits(self.fresh(Training(code, 0.0)).to(self.device).eval(), self.data, self.data.train[:2])
+        check(self.fresh(Training(code, 0.0)).to(self.device), self.data)
 
     def check_budget(self) -> None:
         """Raise a `UsageError` where a budget of MACs does not pay for one training of the network of all first
@@ -127,7 +126,7 @@ class Evaluator:
     def fresh(self, training: Training) -> nn.Module:
         """The network before training, on the CPU; weights depend on seed, architecture and tag alone."""
         purpose = f"weights {self.space.identity(training.code)} {training.tag}"
-        torch.manual_seed(int(stream(self.spec.seed, self.seed, purpose).integers(2**63)))
+        torch.manual_seed(torch_seed(self.spec.seed, self.seed, purpose))
         return self._built(training.code)
 
     def cost(self, request: Request | Training) -> Cost:
@@ -187,7 +186,7 @@ class Evaluator:
         """Train a bucket; of each what `columns.MEASURED` asks. What cannot be built has failed."""
         started = time.perf_counter()
         models, least = self._trained(bucket)
-        validation = [accuracy(m, self.data, self.data.validation) if m is not None else math.nan for m in models]
+        validation = [self._accuracy(m, self.data.validation) if m is not None else math.nan for m in models]
         seconds = max(time.perf_counter() - started, least) / len(bucket)
         return [
             self._described(training, value, seconds, model)
@@ -257,7 +256,7 @@ class Evaluator:
         steps = max(1, round(bucket[0].epochs * (len(self.data.train) // self.spec.batch_size)))
         orders = [self._batches(t.tag) for t in bucket]
         noises = [stream(self.spec.seed, self.seed, f"augmentation {t.tag}") for t in bucket]
-        train(
+        train_together(
             models,
             self._stacked(bucket),
             self.data,
@@ -291,7 +290,10 @@ class Evaluator:
 
     def test(self, training: Training) -> float:
         """Test accuracy of a retrained network."""
-        return accuracy(self.trained_model(training), self.data, self.data.test)
+        return self._accuracy(self.trained_model(training), self.data.test)
+
+    def _accuracy(self, model: nn.Module, index: Tensor) -> float:
+        return float(accuracy(inference(model), self.data, index))
 
     def tested(self, training: Training, fact: dict[str, Any]) -> dict[str, Any]:
         """The test accuracy of a retrained network, beside what was measured of it before; it costs nothing more."""

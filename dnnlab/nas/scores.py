@@ -10,7 +10,7 @@ from torch.nn import functional as F
 from torch.nn.modules import activation as torch_activations
 
 from dnnlab.nas.proxy_names import PROXIES
-from dnnlab.training.plain import outputs
+from dnnlab.training.evaluation import outputs
 
 BATCH = 64
 """Examples that a proxy sees; each is one forward and one backward pass of them."""

@@ -11,8 +11,8 @@ from dnnlab.nas import supernets
 from dnnlab.nas.problem import Inherit, Supernet
 from dnnlab.networks.spaces.space import Code
 from dnnlab.runner.checkpoints import State, trained
-from dnnlab.statistics.streams import stream
-from dnnlab.training.stacked import batch_order
+from dnnlab.statistics.streams import stream, torch_seed
+from dnnlab.training.batches import batch_order
 
 if TYPE_CHECKING:
     from dnnlab.nas.evaluator import Evaluator
@@ -50,7 +50,7 @@ class SharedWeights:
         """The supernet, and the logits of its mixture by dimension where it has one."""
         if asked not in self._trained:
             evaluator, purpose = self.evaluator, f"supernet {asked.kind} {asked.number}"
-            torch.manual_seed(int(stream(evaluator.spec.seed, evaluator.seed, purpose).integers(2**63)))
+            torch.manual_seed(torch_seed(evaluator.spec.seed, evaluator.seed, purpose))
             model = self._fresh()
             state = trained(evaluator.place, evaluator.identity([asked]), lambda: self._train(asked, model, purpose))
             self.seconds[asked] = float(state[SECONDS])

@@ -1,7 +1,7 @@
 """Training the supernets: DARTS, where gradients mix the choices, and one-shot, where each step takes one path."""
 
 import random
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 
 import numpy as np
 import torch
@@ -12,6 +12,11 @@ from torch.utils.flop_counter import FlopCounterMode
 from dnnlab.data.dataset import Dataset
 from dnnlab.networks.spaces.space import Code, Space
 from dnnlab.networks.spaces.supernet import one_hot
+from dnnlab.training.batches import Batches
+from dnnlab.training.evaluation import accuracy
+from dnnlab.training.hyperparameters import Hyperparameters
+from dnnlab.training.networks import take
+from dnnlab.training.step import Training
 
 ALPHA_RATE, ALPHA_DECAY = 1e-2, 1e-3
 """Of Adam on the mixture. Liu 2019 takes 3e-4 over forty times as many steps as small data have."""
@@ -33,23 +38,25 @@ def train_darts(
     choosing at the end. ``orders`` give positions in the two halves. Gives the logits of the mixture, a
     tensor ``[choice]`` a dimension.
     """
-    device = data.x.device
-    alphas = [torch.zeros(size, device=device, requires_grad=True) for size in space.sizes]
-    weights = torch.optim.Adam(supernet.parameters(), lr=rate)
-    mixture = torch.optim.Adam(alphas, lr=ALPHA_RATE, betas=(0.5, 0.999), weight_decay=ALPHA_DECAY)
-    schedule = torch.optim.lr_scheduler.CosineAnnealingLR(weights, max(1, steps))
-    for _ in range(steps):
-        for start, order, optimiser in zip((0, 1), orders, (mixture, weights), strict=True):
-            index = data.train[start::2][torch.from_numpy(next(order)).to(device)]
-            weights.zero_grad(set_to_none=True)
-            mixture.zero_grad(set_to_none=True)
-            logits = supernet(data.inputs(index), [alpha.softmax(0) for alpha in alphas])
-            F.cross_entropy(logits, data.y[index]).backward()
-            if optimiser is weights:
-                torch.nn.utils.clip_grad_norm_(supernet.parameters(), CLIP)
-            optimiser.step()
-        schedule.step()
+    alphas = [torch.zeros(size, device=data.x.device, requires_grad=True) for size in space.sizes]
+
+    def loss(x: Tensor, y: Tensor) -> Tensor:
+        return F.cross_entropy(supernet(x, [alpha.softmax(0) for alpha in alphas]), y)
+
+    adam = torch.optim.Adam(alphas, lr=ALPHA_RATE, betas=(0.5, 0.999), weight_decay=ALPHA_DECAY)
+    mixture = Training(adam, Batches(data, orders[:1], among=data.train[0::2]), loss)
+    weights = _training_of_weights(supernet, loss, Batches(data, orders[1:], among=data.train[1::2]), rate)
+    for step in range(steps):
+        mixture.step(step / steps)
+        weights.step(step / steps)
     return [alpha.detach().cpu() for alpha in alphas]
+
+
+def _training_of_weights(
+    supernet: nn.Module, loss: Callable[[Tensor, Tensor], Tensor], batches: Batches, rate: float
+) -> Training:
+    hyper = Hyperparameters("adam", rate, schedule="cosine")
+    return Training(torch.optim.Adam(supernet.parameters(), lr=rate), batches, loss, rate=hyper.rate, clip=CLIP)
 
 
 def discretise(space: Space, alphas: Sequence[Tensor]) -> Code:
@@ -72,31 +79,21 @@ def train_paths(
     steps: int,
 ) -> None:
     """One uniformly drawn architecture a step (Guo 2020)."""
-    optimiser = torch.optim.Adam(supernet.parameters(), lr=rate)
-    schedule = torch.optim.lr_scheduler.CosineAnnealingLR(optimiser, max(1, steps))
-    for _ in range(steps):
-        index = data.train[torch.from_numpy(next(order)).to(data.x.device)]
-        x = data.inputs(index)
+
+    def loss(x: Tensor, y: Tensor) -> Tensor:
         code = tuple(rng.randrange(size) for size in space.sizes)
-        optimiser.zero_grad(set_to_none=True)
-        F.cross_entropy(supernet(x, one_hot(code, space.sizes, x)), data.y[index]).backward()
-        torch.nn.utils.clip_grad_norm_(supernet.parameters(), CLIP)
-        optimiser.step()
-        schedule.step()
+        return F.cross_entropy(supernet(x, one_hot(code, space.sizes, x)), y)
+
+    take(_training_of_weights(supernet, loss, Batches(data, [order]), rate), steps)
 
 
-@torch.no_grad()
 def inherited(supernet: nn.Module, space: Space, code: Code, data: Dataset, batch_size: int = 256) -> float:
     """Validation accuracy of one path under the shared weights.
 
     Normalisation takes its statistics from the batch: the running ones are of all paths at once.
     """
     supernet.train()
-    right = 0
-    for part in data.validation.split(batch_size):
-        x = data.inputs(part)
-        right += int((supernet(x, one_hot(code, space.sizes, x)).argmax(-1) == data.y[part]).sum())
-    return right / max(1, len(data.validation))
+    return float(accuracy(lambda x: supernet(x, one_hot(code, space.sizes, x)), data, data.validation, batch_size))
 
 
 def macs_an_example(supernet: nn.Module, space: Space, data: Dataset, mixed: bool) -> float:

@@ -24,3 +24,14 @@ def stream(base: int, seed: int, purpose: str) -> np.random.Generator:
     """
     purpose_key = zlib.crc32(purpose.encode())
     return np.random.default_rng(np.random.SeedSequence(base, spawn_key=(seed, purpose_key)))
+
+
+def torch_seed(base: int, seed: int, purpose: str) -> int:
+    """A seed for PyTorch's own stream, which networks are drawn from, as `stream` would seed one.
+
+    Args:
+        base: As of `stream`, like ``seed`` and ``purpose``.
+        seed: The number of the seed.
+        purpose: What the numbers are for.
+    """
+    return int(stream(base, seed, purpose).integers(2**63))

@@ -39,10 +39,10 @@ def _check_model(model: str, weights: str, data: "Dataset") -> None:
     import torch
 
     from dnnlab.networks import own
-    from dnnlab.training.plain import logits
+    from dnnlab.training import evaluation
 
-    with torch.random.fork_rng(), torch.no_grad():
+    with torch.random.fork_rng():
         network = own.factory(model, len(data.classes))()
         if weights:
             own.load_weights(network, weights)
-        logits(network.eval(), data, data.train[:2])
+        evaluation.check(network, data)

@@ -1,11 +1,10 @@
-"""The training loop of convolutional and other networks of their own: one model, all data on the device."""
+"""The training of published networks and of one's own: all data on the device, alone or several as one program."""
 
 import copy
 import functools
 import math
 import time
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
 import numpy as np
@@ -15,32 +14,35 @@ from torch.nn import functional as F
 
 from dnnlab.data.dataset import Dataset
 from dnnlab.networks.blocks import WithAux
-from dnnlab.training.augmentation import Augmentation, augmentation
-from dnnlab.training.plain import make_optimiser, outputs, recordable, set_rate
-from dnnlab.training.recorded import Ahead, Recorded
-from dnnlab.training.schedules import rate
+from dnnlab.networks.spaces.stack import Stack
+from dnnlab.networks.stacked import losses
+from dnnlab.training.batches import Batches
+from dnnlab.training.evaluation import Predict, logits, outputs
+from dnnlab.training.hyperparameters import Hyperparameters
+from dnnlab.training.optimisers import make_optimiser, recordable
+from dnnlab.training.recorded import WORTH_RECORDING
+from dnnlab.training.step import Training
+
+Objective = Callable[[nn.Module, Tensor, Tensor], Tensor]
+"""The loss ``[]`` of a network in training, of one batch of inputs and labels."""
 
 
-@dataclass(frozen=True)
-class Hyperparameters:
-    """How a network is trained."""
-
-    optimizer: str
-    lr: float
-    weight_decay: float
-    schedule: str
-    label_smoothing: float
-    augment: str
-    ema: float
-    """Decay of the average of the weights that is evaluated in their place; 0 evaluates the weights themselves."""
+def cross_entropy(model: nn.Module, x: Tensor, y: Tensor, label_smoothing: float = 0.0) -> Tensor:
+    """Cross-entropy of logits, with what auxiliary heads add in training (Szegedy 2015)."""
+    out = model(x)
+    loss = F.cross_entropy(outputs(out).float(), y, label_smoothing=label_smoothing)
+    if isinstance(out, WithAux):
+        for weight, head in zip(out.weights, out.aux, strict=True):
+            loss = loss + weight * F.cross_entropy(head.float(), y, label_smoothing=label_smoothing)
+    return loss
 
 
-class NetworkTraining:
+class NetworkTraining(Training):
     """Trains ``model`` on ``data``, batch after batch of ``order``; images are changed by draws from ``noise``.
 
     Images and convolutions are channels-last, which both oneDNN and cuDNN are quicker with; on CUDA products are
     taken in bfloat16, and the steps of a network that ``repeats``, doing the same whatever it sees and however often,
-    are recorded. ``wrap`` puts an optimiser around the optimiser.
+    are recorded. ``objective`` stands in for the cross-entropy, and ``wrap`` puts an optimiser around the optimiser.
     """
 
     def __init__(
@@ -50,6 +52,8 @@ class NetworkTraining:
         order: Iterator[np.ndarray],
         hyper: Hyperparameters,
         noise: np.random.Generator,
+        *,
+        objective: Objective | None = None,
         wrap: Callable[[Any], Any] | None = None,
         repeats: bool = False,
     ) -> None:
@@ -57,78 +61,71 @@ class NetworkTraining:
         self.model.to(data.x.device).to(memory_format=torch.channels_last)  # type: ignore[call-overload]
         trained = [p for p in model.parameters() if p.requires_grad]
         optimiser: Any = make_optimiser(hyper.optimizer, trained, hyper.lr, hyper.weight_decay)
-        self.optimiser = optimiser if wrap is None else wrap(optimiser)
-        self.change = augmentation(hyper.augment) if data.x.ndim == 4 else None
-        self.average = copy.deepcopy(model).eval() if hyper.ema else None
-        self.draws = Ahead(functools.partial(draw, order, self.change, noise, data.shape), data.x.device)
-        self.recorded = Recorded(data.x.device, repeats and recordable(self.optimiser, model))
+        optimiser = optimiser if wrap is None else wrap(optimiser)
+        self.average = _Average(model, hyper.ema) if hyper.ema else None
+        minimised = objective or functools.partial(cross_entropy, label_smoothing=hyper.label_smoothing)
 
-    def step(self, done: float) -> Tensor:
-        """One step, when the share ``done`` of the budget is spent; the loss, still on the device."""
-        set_rate(self.optimiser, self.hyper.lr * rate(self.hyper.schedule, done))
-        (loss,) = self.recorded(self._take, self.draws())
-        return loss
+        def loss(x: Tensor, y: Tensor) -> Tensor:
+            model.train()
+            x = laid_out(x)
+            with mixed(x):
+                return minimised(model, x, y)
 
-    def _take(self, drawn: Tensor) -> tuple[Tensor]:
-        index = self.data.train[drawn[:, 0]]
-        x = self.data.x[index]
-        if self.change is not None:
-            x = self.change.changed(x, drawn[:, 1:])
-        x, y = laid_out(self.data.standardised(x)), self.data.y[index]
-        self.model.train()
-        self.optimiser.zero_grad(set_to_none=True)
-        with mixed(x):
-            loss = self.loss(x, y)
-        loss.backward()
-        self.optimiser.step()
-        if self.average is not None:
-            self._update_average()
-        return (loss.detach(),)
-
-    def loss(self, x: Tensor, y: Tensor) -> Tensor:
-        """What is minimised, of one batch."""
-        return objective(self.model, x, y, self.hyper.label_smoothing)
-
-    @torch.no_grad()
-    def _update_average(self) -> None:
-        assert self.average is not None
-        kept, new = self.average.state_dict(), self.model.state_dict()
-        # Once each, also where layers share a tensor.
-        names = {(value.data_ptr(), value.shape): name for name, value in kept.items()}.values()
-        floats = [name for name in names if kept[name].is_floating_point()]
-        torch._foreach_lerp_([kept[n] for n in floats], [new[n] for n in floats], 1 - self.hyper.ema)
-        for name in names:
-            if name not in floats:
-                kept[name].copy_(new[name])
-
-    def close(self) -> None:
-        """End the training: gradients of a recorded step would keep all of its memory."""
-        self.optimiser.zero_grad(set_to_none=True)
+        super().__init__(
+            optimiser,
+            Batches(data, [order], hyper.augment, [noise]),
+            loss,
+            rate=hyper.rate,
+            after=self.average,
+            repeats=repeats and recordable(optimiser, model),
+        )
 
     @property
     def evaluated(self) -> nn.Module:
         """The network that is judged: the trained one, or the average of its weights."""
-        return self.average or self.model
+        return self.model if self.average is None else self.average.model
 
 
-def draw(
-    order: Iterator[np.ndarray], change: Augmentation | None, noise: np.random.Generator, shape: tuple[int, ...]
-) -> np.ndarray:
-    """What is random of one step, int64 ``[example, 1 or 6]``: the position, and how its image is changed."""
-    positions = next(order)
-    if change is None:
-        return positions[:, None]
-    return np.column_stack([positions, change.drawn(noise, len(positions), shape[1:])])
+class _Average:
+    """The exponential average of the weights of ``network``; its buffers are the last."""
+
+    def __init__(self, network: nn.Module, decay: float) -> None:
+        self.model, self.network, self.decay = copy.deepcopy(network).eval(), network, decay
+
+    @torch.no_grad()
+    def __call__(self) -> None:
+        """Take the weights as they are now into it."""
+        kept, new = self.model.state_dict(), self.network.state_dict()
+        # Once each, also where layers share a tensor.
+        names = {(value.data_ptr(), value.shape): name for name, value in kept.items()}.values()
+        floats = [name for name in names if kept[name].is_floating_point()]
+        torch._foreach_lerp_([kept[n] for n in floats], [new[n] for n in floats], 1 - self.decay)
+        for name in names:
+            if name not in floats:
+                kept[name].copy_(new[name])
 
 
-def objective(model: nn.Module, x: Tensor, y: Tensor, label_smoothing: float) -> Tensor:
-    """Cross-entropy of logits, with what auxiliary heads add in training (Szegedy 2015)."""
-    out = model(x)
-    loss = F.cross_entropy(outputs(out).float(), y, label_smoothing=label_smoothing)
-    if isinstance(out, WithAux):
-        for weight, logits in zip(out.weights, out.aux, strict=True):
-            loss = loss + weight * F.cross_entropy(logits.float(), y, label_smoothing=label_smoothing)
-    return loss
+class PlainTraining(Training):
+    """Trains ``model`` as its owner wrote it, so that it can be measured between two steps: no other layout, no mixed
+    precision, no changed images, no average of weights.
+
+    A step raises a `UsageError` where the model does not take the data.
+    """
+
+    def __init__(self, model: nn.Module, data: Dataset, order: Iterator[np.ndarray], hyper: Hyperparameters) -> None:
+        def loss(x: Tensor, y: Tensor) -> Tensor:
+            return F.cross_entropy(logits(model.train(), x, data), y)
+
+        optimiser = make_optimiser(hyper.optimizer, model.parameters(), hyper.lr, hyper.weight_decay)
+        super().__init__(optimiser, Batches(data, [order]), loss, clip=hyper.clip)
+        self.largest = hyper.clip
+
+    def norms(self) -> tuple[float, float]:
+        """Take a step; the global gradient norm before and after clipping."""
+        norm = self.step().grad_norm
+        assert norm is not None
+        before = float(norm)
+        return before, min(before, self.largest) if math.isfinite(before) else before
 
 
 def laid_out(x: Tensor) -> Tensor:
@@ -141,20 +138,21 @@ def mixed(x: Tensor) -> torch.autocast:
     return torch.autocast(x.device.type, dtype=torch.bfloat16, enabled=x.device.type == "cuda")
 
 
-@torch.no_grad()
-def accuracy(model: nn.Module, data: Dataset, index: Tensor, batch_size: int = 256) -> float:
-    """Share of the examples ``index`` that ``model`` gets right, in evaluation mode."""
+def inference(model: nn.Module) -> Predict:
+    """The logits of ``model`` in evaluation mode, as quick as its training."""
     model.eval()
-    right = torch.zeros((), dtype=torch.int64, device=data.x.device)
-    for part in index.split(batch_size):
-        x = laid_out(data.inputs(part))
+
+    def predict(x: Tensor) -> Tensor:
+        x = laid_out(x)
         with mixed(x):
-            right += (outputs(model(x)).argmax(-1) == data.y[part]).sum()
-    return int(right) / max(1, len(index))
+            out: Tensor = outputs(model(x))
+        return out
+
+    return predict
 
 
 def run(
-    training: NetworkTraining,
+    training: Training,
     steps: int | None,
     seconds: float,
     looks: int,
@@ -166,19 +164,63 @@ def run(
     ``look(step, seconds of training, mean loss since the last look)`` is called ``looks`` times, evenly over the
     budget, the last time at its end. The clock stands still meanwhile.
     """
-    losses: list[Tensor] = []
+    seen: list[Tensor] = []
     spent, step, done, taken = 0.0, 0, 0.0, 0
     while done < 1:
         started = time.perf_counter()
-        losses.append(training.step(done))
+        seen.append(training.step(done).loss)
         step += 1
         share = math.inf if steps is None else step / steps
         if share * looks >= taken + 1:
-            losses[-1].item()  # a device that runs behind would be ahead of the clock
+            seen[-1].item()  # a device that runs behind would be ahead of the clock
         spent += time.perf_counter() - started
         done = min(1.0, spent / seconds if steps is None else share)
         if done * looks >= taken + 1:
-            look(step, spent, float(torch.stack(losses).double().mean()))
-            losses, taken = [], math.floor(done * looks)
+            look(step, spent, float(torch.stack(seen).double().mean()))
+            seen, taken = [], math.floor(done * looks)
         progress(done)
+    training.close()
+
+
+def train_together(
+    models: Sequence[nn.Module],
+    stacked: "Callable[[Sequence[nn.Module]], Stack] | None",
+    data: Dataset,
+    orders: Sequence[Iterator[np.ndarray]],
+    hyper: Hyperparameters,
+    noise: Sequence[np.random.Generator],
+    steps: int,
+    repeats: bool = False,
+) -> None:
+    """Train every one of ``models`` for ``steps`` steps, in place; each has an ``order`` of batches of its own.
+
+    ``stacked`` makes one program of two or more; without it they are trained one after another. ``repeats`` as of
+    `NetworkTraining`.
+    """
+    repeats = repeats and steps >= WORTH_RECORDING
+    if stacked is None or len(models) < 2:
+        for model, order, own in zip(models, orders, noise, strict=True):
+            take(NetworkTraining(model, data, order, hyper, own, repeats=repeats), steps)
+        return
+    for model in models:
+        model.to(data.x.device)
+    stack = stacked(models)
+
+    def loss(x: Tensor, y: Tensor) -> Tensor:
+        with mixed(x):
+            out = stack.forward(x, training=True)
+        return losses(out.float(), y).sum()
+
+    # All members have one rate, so PyTorch's optimisers, which work elementwise, do for them as for one.
+    optimiser = make_optimiser(hyper.optimizer, stack.parameters.values(), hyper.lr, hyper.weight_decay)
+    batches = Batches(data, orders, hyper.augment, noise, stacked=True)
+    take(Training(optimiser, batches, loss, rate=hyper.rate, repeats=repeats and recordable(optimiser)), steps)
+    for member, model in enumerate(models):
+        stack.load_into(member, model)
+
+
+def take(training: Training, steps: int) -> None:
+    """Take so many steps."""
+    for step in range(steps):
+        training.step(step / steps)
     training.close()

@@ -1,13 +1,15 @@
-"""PyTorch's optimisers for stacks: each member has its own learning rate and weight decay.
+"""PyTorch's optimisers by name, and the same for stacks, where each member has its own learning rate and weight decay.
 
 Importing this module does not import torch, so that the command line can list the names.
 """
 
-from collections.abc import Callable, Mapping, Sequence
-from typing import TYPE_CHECKING
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from torch import Tensor
+    from torch import Tensor, nn
+    from torch.optim import Optimizer
 
 
 class Slot:
@@ -68,16 +70,68 @@ def _adagrad(grad: "Tensor", slot: Slot) -> "Tensor":
     return grad / total.sqrt().add_(1e-10)
 
 
-_RULES: "dict[str, Callable[[Tensor, Slot], Tensor]]" = {
-    "sgd": _sgd,
-    "momentum": _momentum,
-    "adam": _adam,
-    "adamw": _adam,
-    "rmsprop": _rmsprop,
-    "adagrad": _adagrad,
+@dataclass(frozen=True)
+class _Kind:
+    """One optimiser: its rule for stacks, and what PyTorch calls it."""
+
+    rule: "Callable[[Tensor, Slot], Tensor]"
+    torch: str
+    """The name of its class in ``torch.optim``."""
+    arguments: Mapping[str, Any] = field(default_factory=dict)
+    on_cuda: Mapping[str, Any] | None = None
+    """What makes it one program on CUDA, whose step can be recorded; ``None`` where it counts its steps on the host."""
+    decoupled: bool = False
+    """Weights decay apart from the gradient (Loshchilov 2019)."""
+
+
+_KINDS = {
+    "sgd": _Kind(_sgd, "SGD", on_cuda={"fused": True}),
+    "momentum": _Kind(_momentum, "SGD", {"momentum": 0.9}, {"fused": True}),
+    "adam": _Kind(_adam, "Adam", on_cuda={"fused": True, "capturable": True}),
+    "adamw": _Kind(_adam, "AdamW", on_cuda={"fused": True, "capturable": True}, decoupled=True),
+    "rmsprop": _Kind(_rmsprop, "RMSprop", on_cuda={"capturable": True}),
+    "adagrad": _Kind(_adagrad, "Adagrad"),
 }
-OPTIMISERS = tuple(_RULES)
+OPTIMISERS = tuple(_KINDS)
 """With the hyperparameters of torch.optim; ``momentum`` is SGD with momentum 0.9."""
+
+
+def make_optimiser(name: str, parameters: "Iterable[Tensor]", lr: float, weight_decay: float) -> "Optimizer":
+    """PyTorch's optimiser of that name."""
+    import torch
+
+    kind, trained = _KINDS[name], list(parameters)
+    arguments, rate = dict(kind.arguments), lr
+    if kind.on_cuda is not None and trained and all(p.is_cuda and p.is_floating_point() for p in trained):
+        arguments |= kind.on_cuda
+        rate = torch.full((), lr, dtype=torch.float32, device=trained[0].device)  # type: ignore[assignment]
+    made: Optimizer = getattr(torch.optim, kind.torch)(trained, lr=rate, weight_decay=weight_decay, **arguments)
+    return made
+
+
+def parameters_of(optimiser: Any) -> "list[Tensor]":
+    """All that ``optimiser`` trains."""
+    return [parameter for group in optimiser.param_groups for parameter in group["params"]]
+
+
+def set_rate(optimiser: Any, rate: float) -> None:
+    """Have ``optimiser`` take its next steps with this learning rate."""
+    for group in optimiser.param_groups:
+        if hasattr(group["lr"], "fill_"):
+            group["lr"].fill_(rate)
+        else:
+            group["lr"] = rate
+
+
+def recordable(optimiser: Any, model: "nn.Module | None" = None) -> bool:
+    """Whether all that a step of ``optimiser`` changes lies on the device and stays where it is, and nothing is hung on
+    ``model``: what a hook keeps is its own affair."""
+    import torch
+
+    own = getattr(optimiser, "repeats", isinstance(optimiser, torch.optim.Optimizer))
+    kinds = ("_forward_hooks", "_forward_pre_hooks", "_backward_hooks", "_backward_pre_hooks")
+    hooked = model is not None and any(getattr(m, kind) for m in model.modules() for kind in kinds)
+    return own and not hooked and all(isinstance(group["lr"], torch.Tensor) for group in optimiser.param_groups)
 
 
 class _Single:
@@ -132,7 +186,7 @@ class StackedOptimiser:
     """
 
     def __init__(self, name: str, parameters: "Mapping[str, Tensor]", lr: "Tensor", weight_decay: "Tensor") -> None:
-        self.rule, self.decoupled = _RULES[name], name == "adamw"
+        self.rule, self.decoupled = _KINDS[name].rule, _KINDS[name].decoupled
         self.lr, self.weight_decay, self.decays = lr, weight_decay, bool(weight_decay.any())
         self.pieces: Sequence[_Single | _Flat] = (
             [_Flat(parameters)] if lr.is_cuda else [_Single(name, parameter) for name, parameter in parameters.items()]

@@ -1,4 +1,4 @@
-"""The training loop of a stack: every member on its own batches, all in one program."""
+"""The training of a stack: every member on its own batches, at its own rates, all in one program."""
 
 import math
 from collections.abc import Iterator, Sequence
@@ -10,19 +10,11 @@ from torch import Tensor
 
 from dnnlab.data.dataset import Dataset
 from dnnlab.networks.stacked import Batch, StackedMLP, losses
+from dnnlab.training import evaluation
+from dnnlab.training.batches import Batches
+from dnnlab.training.hyperparameters import Hyperparameters
 from dnnlab.training.optimisers import StackedOptimiser
-from dnnlab.training.recorded import Ahead, Recorded, sent
-
-
-@dataclass(frozen=True)
-class Hyperparameters:
-    """How each member is trained, ``[member]`` values; ``clip`` is infinite where gradients are not clipped."""
-
-    optimiser: str
-    lr: Sequence[float]
-    weight_decay: Sequence[float]
-    dropout: Sequence[float]
-    clip: Sequence[float]
+from dnnlab.training.recorded import Recorded, sent
 
 
 @dataclass(frozen=True)
@@ -33,13 +25,6 @@ class Step:
     loss: Tensor
     grad_norm: Tensor
     clipped_norm: Tensor
-
-
-def batch_order(count: int, batch_size: int, rng: np.random.Generator) -> Iterator[np.ndarray]:
-    """Positions ``[batch]`` of one batch after another, epoch after epoch; a last short batch is left out."""
-    while True:
-        order = rng.permutation(count)
-        yield from (order[i : i + batch_size] for i in range(0, count - batch_size + 1, batch_size))
 
 
 def gather(data: Dataset, positions: Sequence[np.ndarray]) -> Batch:
@@ -53,31 +38,29 @@ def examples(data: Dataset, index: Tensor) -> Batch:
 
 
 class StackedTraining:
-    """Trains ``stack`` on ``data``; member m draws its batches from ``orders[m]`` and its dropout masks from
-    ``noise[m]``."""
+    """Trains ``stack`` on ``data``; member m is trained as ``hyper[m]`` says, all by one kind of optimiser and without
+    a schedule, draws its batches from ``orders[m]`` and its dropout masks from ``noise[m]``."""
 
     def __init__(
         self,
         stack: StackedMLP,
         data: Dataset,
-        hyper: Hyperparameters,
+        hyper: Sequence[Hyperparameters],
         orders: Sequence[Iterator[np.ndarray]],
-        noise: Sequence[np.random.Generator],
+        noise: Sequence[np.random.Generator] = (),
     ) -> None:
-        self.stack, self.data, self.noise = stack, data, noise
+        self.stack, self.noise = stack, noise
         like = stack.parameters["weight.1"]
 
-        def member_values(values: Sequence[float]) -> Tensor:
-            return torch.tensor(values, dtype=like.dtype, device=like.device)
+        def member_values(name: str) -> Tensor:
+            return torch.tensor([getattr(each, name) for each in hyper], dtype=like.dtype, device=like.device)
 
-        self.positions = Ahead(lambda: np.stack([next(order) for order in orders]), like.device)
-        self.clips = any(map(math.isfinite, hyper.clip))
-        self.clip, self.dropout = member_values(hyper.clip), hyper.dropout
+        self.batches = Batches(data, orders, stacked=True)
+        self.clips = any(math.isfinite(each.clip) for each in hyper)
+        self.clip, self.dropout = member_values("clip"), [each.dropout for each in hyper]
+        (optimiser,) = {each.optimizer for each in hyper}
         self.optimiser = StackedOptimiser(
-            hyper.optimiser,
-            stack.parameters,
-            member_values(hyper.lr),
-            member_values(hyper.weight_decay),
+            optimiser, stack.parameters, member_values("lr"), member_values("weight_decay")
         )
         self.recorded = Recorded(like.device)
         self.updates: dict[str, Tensor] = {}
@@ -85,13 +68,12 @@ class StackedTraining:
 
     def step(self) -> Step:
         """One step of every member."""
-        positions = self.positions()
-        return Step(*self.recorded(self._take, positions, *self.masks(positions.shape[1])))
+        drawn = self.batches()
+        return Step(*self.recorded(self._take, drawn, *self.masks(drawn.shape[1])))
 
-    def _take(self, positions: Tensor, *masks: Tensor) -> tuple[Tensor, Tensor, Tensor]:
-        batch = examples(self.data, self.data.train[positions])
-        logits = self.stack.forward(batch.x, training=True, dropout=masks)
-        loss = losses(logits, batch.y)
+    def _take(self, drawn: Tensor, *masks: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+        x, y = self.batches.examples(drawn)
+        loss = losses(self.stack.forward(x.flatten(2), training=True, dropout=masks), y)
         names, parameters = zip(*self.stack.parameters.items(), strict=True)
         grads = dict(zip(names, torch.autograd.grad(loss.sum(), parameters), strict=True))
         pieces = self.optimiser.gathered(grads)
@@ -118,11 +100,10 @@ class StackedTraining:
         return list(sent(torch.from_numpy(np.stack(drawn, axis=1)).to(like.dtype), like.device))
 
 
-@torch.no_grad()
-def accuracy(stack: StackedMLP, data: Dataset, index: Tensor, batch_size: int = 1024) -> Tensor:
-    """Share ``[member]`` of the examples ``index`` that each member gets right, in evaluation mode."""
-    right = torch.zeros(stack.members, dtype=torch.float64, device=index.device)
-    for part in index.split(batch_size):
-        x = data.inputs(part).flatten(1).expand(stack.members, -1, -1)
-        right += (stack.forward(x).argmax(-1) == data.y[part]).sum(1)
-    return right / len(index)
+def accuracy(stack: StackedMLP, data: Dataset, index: Tensor) -> Tensor:
+    """The share ``[member]`` of the examples ``index`` that each member gets right, in evaluation mode."""
+
+    def predict(x: Tensor) -> Tensor:
+        return stack.forward(x.flatten(1).expand(stack.members, -1, -1))
+
+    return evaluation.accuracy(predict, data, index, batch_size=1024)

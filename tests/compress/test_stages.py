@@ -19,7 +19,7 @@ from dnnlab.compress.structure import biases, rebuild, weights
 from dnnlab.data import load
 from dnnlab.instruments import speed
 from dnnlab.instruments.cost import count
-from dnnlab.training.networks import Hyperparameters
+from dnnlab.training.hyperparameters import Hyperparameters
 from dnnlab.training.parts import spread
 
 Mixed = runpy.run_path(str(Path(__file__).parents[1] / "fixtures" / "mixed.py"))["Mixed"]
@@ -31,7 +31,7 @@ def plain():
 
 @pytest.fixture
 def retraining():
-    hyper = Hyperparameters("adam", 0.002, 0.0, "cosine", 0.0, "none", 0.0)
+    hyper = Hyperparameters("adam", 0.002, schedule="cosine")
     torch.manual_seed(0)
     return Retraining(load("digits"), 0, 0, 64, hyper, 1.0, None, 4.0, 0.9, plain)
 

@@ -1,7 +1,5 @@
 """What a stack of networks reports, against the same networks trained and looked at one by one."""
 
-import math
-
 import numpy as np
 import pandas as pd
 import pytest
@@ -14,8 +12,10 @@ from dnnlab.dead_relu.spec import Spec
 from dnnlab.networks.mlp import MLP
 from dnnlab.networks.stacked import StackedMLP
 from dnnlab.statistics.streams import stream
-from dnnlab.training.plain import PlainTraining
-from dnnlab.training.stacked import Hyperparameters, StackedTraining, batch_order
+from dnnlab.training.batches import batch_order
+from dnnlab.training.hyperparameters import Hyperparameters
+from dnnlab.training.networks import PlainTraining
+from dnnlab.training.stacked import StackedTraining
 
 
 def rows_of(spec):
@@ -33,7 +33,7 @@ def test_dead_units_are_those_of_networks_trained_one_by_one():
         stack = StackedMLP.draw(_shape(cell, data), [cell.init], [stream(0, cell.seed, "weights")])
         model = MLP.of_member(stack, 0)
         order = batch_order(len(data.train), 64, stream(0, cell.seed, "batches"))
-        training = PlainTraining(model, data, order, "sgd", cell.lr, 0.0, math.inf)
+        training = PlainTraining(model, data, order, Hyperparameters("sgd", cell.lr))
         ever, born, before = None, None, None
         for step in (0, 20, 40, 60):
             with torch.no_grad():
@@ -89,11 +89,11 @@ def test_largest_updates_are_learning_rate_times_gradient():
     stack = StackedMLP.draw(_shape(cell, data), ["he"], [stream(0, 0, "weights")])
     twin = MLP.of_member(stack, 0)
     order = [batch_order(len(data.train), 128, stream(0, 0, "batches")) for _ in range(2)]
-    training = StackedTraining(stack, data, Hyperparameters("sgd", [0.7], [0.0], [0.0], [math.inf]), order[:1], [])
+    training = StackedTraining(stack, data, [Hyperparameters("sgd", 0.7)], order[:1])
     largest = _LargestUpdates(stack)
     training.step()
     largest.see(training.updates)
-    loop = PlainTraining(twin, data, order[1], "sgd", 0.7, 0.0, math.inf)
+    loop = PlainTraining(twin, data, order[1], Hyperparameters("sgd", 0.7))
     before = [torch.cat([twin.first.weight, twin.first.bias[:, None]], 1).detach().clone()]
     loop.step()
     moved = torch.cat([twin.first.weight, twin.first.bias[:, None]], 1) - before[0]

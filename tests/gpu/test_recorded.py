@@ -12,11 +12,13 @@ from dnnlab.networks.spaces.mlp_net import LayeredMLP
 from dnnlab.networks.spaces.mlp_stack import MLPStack
 from dnnlab.networks.spaces.stack import SameStack
 from dnnlab.runner.device import settled
-from dnnlab.training import networks, together
-from dnnlab.training.networks import Hyperparameters, NetworkTraining, mixed
+from dnnlab.training.augmentation import augmentation
+from dnnlab.training.batches import batch_order
+from dnnlab.training.evaluation import accuracy
+from dnnlab.training.hyperparameters import Hyperparameters
+from dnnlab.training.networks import NetworkTraining, inference, mixed, train_together
 from dnnlab.training.recorded import CALLED_FIRST, WORTH_RECORDING, Ahead
 from dnnlab.training.schedules import rate
-from dnnlab.training.stacked import batch_order
 
 STEPS = CALLED_FIRST + 40
 HYPERPARAMETERS = Hyperparameters("momentum", 0.05, 5e-4, "onecycle", 0.1, "crop+flip+cutout", 0.0)
@@ -35,7 +37,7 @@ def order(data, batch=64):
 def losses(data, arch, repeats, hyper=HYPERPARAMETERS, steps=STEPS, batch=64):
     noise = np.random.default_rng(2)
     training = NetworkTraining(network(arch, data), data, order(data, batch), hyper, noise, repeats=repeats)
-    return torch.stack([training.step(step / steps) for step in range(steps)]).float(), training
+    return torch.stack([training.step(step / steps).loss for step in range(steps)]).float(), training
 
 
 def same(ours, theirs):
@@ -49,7 +51,7 @@ def test_it_is_the_step_that_is_called(arch, device):
     data = load("digits").to(device)
     with settled(device):
         (recorded, ours), (called, theirs) = (losses(data, arch, repeats) for repeats in (True, False))
-        accuracies = [networks.accuracy(training.model, data, data.test) for training in (ours, theirs)]
+        accuracies = [float(accuracy(inference(training.model), data, data.test)) for training in (ours, theirs)]
     same(recorded, called)
     assert accuracies[0] == pytest.approx(accuracies[1], abs=0.03)
 
@@ -62,7 +64,7 @@ def test_it_is_pytorchs_own_loop(device):
         model = network("resnet20:width=0.5", data).to(device).train()
         optimiser = torch.optim.SGD(model.parameters(), lr=1.0, momentum=0.9, weight_decay=5e-4)
         positions, noise, theirs = order(data), np.random.default_rng(2), []
-        change = networks.augmentation(HYPERPARAMETERS.augment)
+        change = augmentation(HYPERPARAMETERS.augment)
         for step in range(STEPS):
             optimiser.param_groups[0]["lr"] = 0.05 * rate("onecycle", step / STEPS)
             index = data.train[torch.from_numpy(next(positions)).to(device)]
@@ -104,7 +106,7 @@ def test_every_family_can_be_recorded(family, device, recwarn):
             model, data, order(data, 16), HYPERPARAMETERS, np.random.default_rng(0), repeats=True
         )
         for step in range(CALLED_FIRST + 3):
-            loss = training.step(step / 20)
+            loss = training.step(step / 20).loss
     assert loss.isfinite()
     assert training.recorded._graph is not None, [str(warning.message) for warning in recwarn]
 
@@ -118,10 +120,10 @@ def test_networks_of_a_search_are_recorded_alike(kind, device):
         torch.manual_seed(0)
         models = [LayeredMLP((1, 8, 8), 10, [16, 16], ["relu", "tanh"], "batch", "residual") for _ in range(2)]
         orders, noises = [order(data) for _ in models], [np.random.default_rng(i) for i in (0, 1)]
-        hyper = Hyperparameters("adamw", 0.01, 1e-4, "cosine", 0.0, "crop", 0.0)
+        hyper = Hyperparameters("adamw", 0.01, 1e-4, "cosine", augment="crop")
         with settled(device):
-            together.train(models, kind, data, orders, hyper, noises, steps, repeats=repeats)
-            return [networks.accuracy(model.to(device), data, data.test) for model in models]
+            train_together(models, kind, data, orders, hyper, noises, steps, repeats=repeats)
+            return [float(accuracy(inference(model.to(device)), data, data.test)) for model in models]
 
     recorded, called = trained(True), trained(False)
     assert recorded == pytest.approx(called, abs=0.03)

@@ -1,7 +1,5 @@
 """The same networks on the device and on the CPU, which is the reference: to nine digits in float64."""
 
-import math
-
 import pandas as pd
 import pytest
 import torch
@@ -15,9 +13,11 @@ from dnnlab.instruments.hooks import Recorder
 from dnnlab.networks.shape import MLPShape, parse_skip
 from dnnlab.networks.stacked import StackedMLP
 from dnnlab.statistics.streams import stream
-from dnnlab.training import networks, plain, recorded
+from dnnlab.training import evaluation, networks, recorded
+from dnnlab.training.batches import batch_order
+from dnnlab.training.hyperparameters import Hyperparameters
 from dnnlab.training.optimisers import OPTIMISERS
-from dnnlab.training.stacked import Hyperparameters, StackedTraining, accuracy, batch_order, gather
+from dnnlab.training.stacked import StackedTraining, accuracy, gather
 
 STEPS = recorded.CALLED_FIRST + 4
 """The last of them are recorded."""
@@ -59,7 +59,7 @@ def stacked(device, optimiser, norm, skip):
     # Adam divides by the size of the gradient, with the decay in it: of a bias before a normalisation, which has no
     # gradient but rounding, it would make a walk by chance.
     decay = 0.0 if optimiser == "adam" else 0.01
-    hyper = Hyperparameters(optimiser, rates, [0.0, decay], [0.0, 0.2], [math.inf, 0.3])
+    hyper = [Hyperparameters(optimiser, rates[0]), Hyperparameters(optimiser, rates[1], decay, dropout=0.2, clip=0.3)]
     orders, noise = [order(data, seed) for seed in (0, 1)], [stream(0, seed, "dropout") for seed in (0, 1)]
     training = StackedTraining(stack, data, hyper, orders, noise)
     steps = [training.step() for _ in range(STEPS)]
@@ -73,32 +73,34 @@ def stacked(device, optimiser, norm, skip):
 def hooked(device, optimiser):
     """What hooks see of a network that was trained."""
     data, model = digits(device), small_cnn().to(device)
-    training = plain.PlainTraining(model, data, order(data), optimiser, RATE, 0.01, 0.5)
-    norms = [training.step() for _ in range(STEPS)]
+    training = networks.PlainTraining(model, data, order(data), Hyperparameters(optimiser, RATE, 0.01, clip=0.5))
+    norms = [training.norms() for _ in range(STEPS)]
     model.zero_grad()
     with Recorder(model) as recorder:
-        F.cross_entropy(plain.logits(model, data, data.train[:64]), data.y[data.train[:64]]).backward()
+        F.cross_entropy(model(data.inputs(data.train[:64])), data.y[data.train[:64]]).backward()
     rows = pd.DataFrame(recorder.rows())
     found = {f"{name} {i}": value for name in rows for i, value in enumerate(rows[name])} | model.state_dict()
-    return found | {"norms": norms, "accuracy": plain.accuracy(model, data, data.validation)}
+    return found | {
+        "norms": norms,
+        "accuracy": evaluation.accuracy(evaluation.as_written(model, data), data, data.validation),
+    }
 
 
-class Exact(networks.NetworkTraining):
-    """Its loss, too, is float64. Mixed precision leaves float64 alone."""
-
-    def loss(self, x, y):
-        return F.cross_entropy(self.model(x), y, label_smoothing=self.hyper.label_smoothing)
+def exact(model, x, y):
+    """The loss, too, in float64. Mixed precision leaves float64 alone."""
+    return F.cross_entropy(model(x), y, label_smoothing=0.1)
 
 
 def single(device, optimiser):
     """A network with every trick of compare-arch."""
     data = digits(device)
-    hyper = networks.Hyperparameters(optimiser, RATE, 0.01, "constant", 0.1, "crop+flip", 0.9)
-    training = Exact(small_cnn(), data, order(data), hyper, stream(0, 0, "augmentation"), repeats=True)
-    losses = [training.step(step / STEPS) for step in range(STEPS)]
+    hyper = Hyperparameters(optimiser, RATE, 0.01, "constant", 0.1, "crop+flip", 0.9)
+    noise = stream(0, 0, "augmentation")
+    training = networks.NetworkTraining(small_cnn(), data, order(data), hyper, noise, objective=exact, repeats=True)
+    losses = [training.step(step / STEPS).loss for step in range(STEPS)]
     found = {**training.model.state_dict(), "losses": torch.stack(losses)}
     found |= {f"average {name}": value for name, value in training.evaluated.state_dict().items()}
-    return found | {"accuracy": networks.accuracy(training.evaluated, data, data.test)}
+    return found | {"accuracy": evaluation.accuracy(networks.inference(training.evaluated), data, data.test)}
 
 
 PATHS = {

@@ -1,7 +1,6 @@
 """A step of training never waits for the device, so that the next one is prepared while it computes."""
 
 import contextlib
-import math
 
 import pytest
 import torch
@@ -14,8 +13,10 @@ from dnnlab.networks.spaces.mlp_stack import MLPStack
 from dnnlab.networks.spaces.stack import SameStack
 from dnnlab.networks.stacked import StackedMLP
 from dnnlab.statistics.streams import stream
-from dnnlab.training import networks, plain, recorded, together
-from dnnlab.training.stacked import Hyperparameters, StackedTraining, batch_order
+from dnnlab.training import networks, optimisers, recorded
+from dnnlab.training.batches import batch_order
+from dnnlab.training.hyperparameters import Hyperparameters
+from dnnlab.training.stacked import StackedTraining
 
 STEPS = recorded.CALLED_FIRST
 """Of a search's networks no more are taken: recording a step, which is done once, waits."""
@@ -46,14 +47,14 @@ def noises(count):
 def a_stack(data, optimiser, norm, dropout):
     shape = MLPShape(data.features, 10, 3, 12, ("relu", "tanh", "gelu"), norm)
     stack = StackedMLP.draw(shape, ["he"] * 2, noises(2), device=str(data.x.device))
-    hyper = Hyperparameters(optimiser, [0.01] * 2, [0.0, 0.01], [0.0, dropout], [math.inf, 0.3])
+    hyper = [Hyperparameters(optimiser, 0.01), Hyperparameters(optimiser, 0.01, 0.01, dropout=dropout, clip=0.3)]
     training = StackedTraining(stack, data, hyper, orders(data, 2), noises(2))
     return lambda steps: [training.step() for _ in range(steps)]
 
 
 def one_network(data, optimiser, augment, ema):
     model = create_model("nin:width=0.1,dropout=0.1", num_classes=10, in_chans=1, input_size=8)
-    hyper = networks.Hyperparameters(optimiser, 0.01, 1e-4, "onecycle", 0.1, augment, ema)
+    hyper = Hyperparameters(optimiser, 0.01, 1e-4, "onecycle", 0.1, augment, ema)
     training = networks.NetworkTraining(model, data, orders(data, 1)[0], hyper, noises(1)[0], repeats=True)
     return lambda steps: [training.step(step / steps) for step in range(steps)]
 
@@ -66,8 +67,8 @@ def several_networks(data, kind, norm, augment):
         LayeredMLP((1, 8, 8), 10, w, a, norm, "residual").to(data.x.device) for w, a in zip(widths, acts, strict=True)
     ]
     stack = kind(models)
-    hyper = networks.Hyperparameters("adam", 0.01, 1e-4, "cosine", 0.0, augment, 0.0)
-    return lambda steps: together.train(
+    hyper = Hyperparameters("adam", 0.01, 1e-4, "cosine", augment=augment)
+    return lambda steps: networks.train_together(
         models, lambda _: stack, data, orders(data, 2), hyper, noises(2), steps, repeats=True
     )
 
@@ -89,7 +90,7 @@ def made_in_peace(*asked):
     mode = torch.cuda.get_sync_debug_mode()
     torch.cuda.set_sync_debug_mode("default")
     try:
-        return plain.make_optimiser(*asked)
+        return optimisers.make_optimiser(*asked)
     finally:
         torch.cuda.set_sync_debug_mode(mode)
 
@@ -97,7 +98,7 @@ def made_in_peace(*asked):
 @pytest.mark.parametrize("loop", LOOPS)
 def test_steps_do_not_wait_for_the_device(loop, device, monkeypatch):
     if device == "cuda":
-        monkeypatch.setattr(together, "make_optimiser", made_in_peace)
+        monkeypatch.setattr(networks, "make_optimiser", made_in_peace)
     torch.manual_seed(0)
     make, *options = LOOPS[loop]
     take = make(load("digits").to(device), *options)

@@ -14,7 +14,7 @@ from dnnlab.networks.mlp import MLP
 from dnnlab.networks.shape import MLPShape
 from dnnlab.networks.stacked import StackedMLP
 from dnnlab.statistics.streams import stream
-from dnnlab.training.stacked import batch_order
+from dnnlab.training.batches import batch_order
 
 SPEC = Spec(act=("tanh",), depth=(3,), width=(12,), seeds=3, steps=4, every=2, clip=(0.5,), lr=(0.1,), jacobian=True)
 

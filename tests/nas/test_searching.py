@@ -28,8 +28,9 @@ from dnnlab.networks.spaces import Space
 from dnnlab.networks.spaces.supernet import one_hot
 from dnnlab.runner.options import build
 from dnnlab.runner.place import Place
-from dnnlab.training.networks import accuracy
-from dnnlab.training.stacked import batch_order
+from dnnlab.training.batches import batch_order
+from dnnlab.training.evaluation import accuracy
+from dnnlab.training.networks import inference
 
 SMALL = {"budget": "12", "epochs": 1, "finalists": 2, "retrain": 1, "seeds": 1}
 ALL = ["random", "evolution", "rl", "local", "darts", "oneshot", "halving", "hyperband", "proxy:snip"]
@@ -343,7 +344,7 @@ def test_retrained_weights_come_from_the_checkpoint(tmp_path, monkeypatch):
     monkeypatch.setattr(evaluator.Evaluator, "_train", lambda *args: pytest.fail("trained again"))
     again = an_evaluator(tmp_path)
     again.buckets([training])
-    assert accuracy(again.trained_model(training), again.data, again.data.validation) == fact["validation"]
+    assert accuracy(inference(again.trained_model(training)), again.data, again.data.validation) == fact["validation"]
 
 
 def test_what_a_checkpoint_saves_is_counted_all_the_same(tmp_path, monkeypatch):
@@ -358,7 +359,7 @@ def test_what_a_checkpoint_saves_is_counted_all_the_same(tmp_path, monkeypatch):
         return made.train(bucket)[0]["seconds"], made.look_up([asked])[0]["seconds"]
 
     with monkeypatch.context() as patch:
-        patch.setattr(evaluator, "train", slow(evaluator.train))
+        patch.setattr(evaluator, "train_together", slow(evaluator.train_together))
         patch.setattr(supernets, "train_paths", slow(supernets.train_paths))
         assert min(seconds()) > 1
     assert min(seconds()) > 1

@@ -20,9 +20,9 @@ from dnnlab.networks.spaces.cell_net import CellNet
 from dnnlab.networks.spaces.space import Space
 from dnnlab.networks.spaces.stack import SameStack
 from dnnlab.networks.spaces.supernet import one_hot
-from dnnlab.training.networks import Hyperparameters
-from dnnlab.training.stacked import batch_order
-from dnnlab.training.together import train
+from dnnlab.training.batches import batch_order
+from dnnlab.training.hyperparameters import Hyperparameters
+from dnnlab.training.networks import train_together
 
 SHAPE = (1, 8, 8)
 
@@ -142,11 +142,11 @@ def test_a_stack_trains_as_each_network_does_alone(kind, digits):
         return networks
 
     alone, together = made(), made()
-    hyper = Hyperparameters("momentum", 0.05, 1e-3, "cosine", 0.0, "none", 0.0)
+    hyper = Hyperparameters("momentum", 0.05, 1e-3, "cosine")
     for networks, stack in ((alone, None), (together, space.stack or SameStack)):
         orders = [batch_order(len(digits.train), 64, np.random.default_rng(i)) for i in range(len(networks))]
         noises = [np.random.default_rng(i) for i in range(len(networks))]
-        train(networks, stack, digits, orders, hyper, noises, 6)
+        train_together(networks, stack, digits, orders, hyper, noises, 6)
     for a, b in zip(alone, together, strict=True):
         held = b.state_dict()
         for key, value in a.state_dict().items():

@@ -1,7 +1,5 @@
 """The stacked loop against the plain one: PyTorch's modules, optimisers and clipping are the oracle."""
 
-import math
-
 import numpy as np
 import pytest
 import torch
@@ -11,8 +9,11 @@ from dnnlab.networks.mlp import MLP
 from dnnlab.networks.shape import MLPShape, parse_skip
 from dnnlab.networks.stacked import StackedMLP
 from dnnlab.statistics.streams import stream
-from dnnlab.training import plain
-from dnnlab.training.stacked import Hyperparameters, StackedTraining, accuracy, batch_order
+from dnnlab.training import evaluation
+from dnnlab.training.batches import batch_order
+from dnnlab.training.hyperparameters import Hyperparameters
+from dnnlab.training.networks import PlainTraining
+from dnnlab.training.stacked import StackedTraining, accuracy
 
 
 @pytest.mark.parametrize(
@@ -22,26 +23,25 @@ from dnnlab.training.stacked import Hyperparameters, StackedTraining, accuracy, 
 def test_a_member_trains_like_its_plain_twin(norm, skip, act):
     data = load("digits")
     shape = MLPShape(data.features, len(data.classes), 3, 12, (act,) * 3, norm, parse_skip(skip))
-    lrs, clips = [0.05, 0.2], [math.inf, 0.3]
+    hyper = [Hyperparameters("momentum", 0.05), Hyperparameters("momentum", 0.2, 0.001, clip=0.3)]
     stack = StackedMLP.draw(shape, ["he", "xavier"], [stream(0, seed, "weights") for seed in (0, 1)])
     twins = [MLP.of_member(stack, m) for m in (0, 1)]
 
     def orders():
         return [batch_order(len(data.train), 32, stream(0, seed, "batches")) for seed in (0, 1)]
 
-    hyper = Hyperparameters("momentum", lrs, [0.0, 0.001], [0.0, 0.0], clips)
-    training = StackedTraining(stack, data, hyper, orders(), [])
+    training = StackedTraining(stack, data, hyper, orders())
     steps = [training.step() for _ in range(12)]
     for m, (twin, order) in enumerate(zip(twins, orders(), strict=True)):
-        loop = plain.PlainTraining(twin, data, order, "momentum", lrs[m], hyper.weight_decay[m], clips[m])
-        norms = [loop.step() for _ in range(12)]
+        loop = PlainTraining(twin, data, order, hyper[m])
+        norms = [loop.norms() for _ in range(12)]
         measured = [(float(s.grad_norm[m]), float(s.clipped_norm[m])) for s in steps]
         np.testing.assert_allclose(measured, norms, rtol=2e-3)
         after = MLP.of_member(stack, m)
         for (name, expected), (_, found) in zip(twin.named_parameters(), after.named_parameters(), strict=True):
             torch.testing.assert_close(found, expected, rtol=2e-3, atol=2e-4, msg=lambda text, n=name: f"{n}: {text}")
-        right = plain.accuracy(twin, data, data.validation)
-        assert float(accuracy(stack, data, data.validation)[m]) == pytest.approx(right, abs=0.012)
+        right = evaluation.accuracy(evaluation.as_written(twin, data), data, data.validation)
+        assert float(accuracy(stack, data, data.validation)[m]) == pytest.approx(float(right), abs=0.012)
     assert any(float(s.clipped_norm[1]) < float(s.grad_norm[1]) for s in steps)
 
 
@@ -73,7 +73,7 @@ def test_dropout_masks_keep_the_mean_and_are_a_members_own():
 
     def masks(members):
         stack = StackedMLP.draw(shape, ["he"] * members, [stream(0, m, "weights") for m in range(members)])
-        hyper = Hyperparameters("sgd", [0.1] * members, [0.0] * members, [0.4, 0.1][:members], [math.inf] * members)
+        hyper = [Hyperparameters("sgd", 0.1, dropout=p) for p in (0.4, 0.1)[:members]]
         noise = [stream(0, m, "dropout") for m in range(members)]
         return StackedTraining(stack, data, hyper, [], noise).masks(200)
 

@@ -14,11 +14,12 @@ from dnnlab import create_model
 from dnnlab.data import load
 from dnnlab.training import networks
 from dnnlab.training.augmentation import augmentation
-from dnnlab.training.networks import Hyperparameters, NetworkTraining, objective
+from dnnlab.training.batches import batch_order
+from dnnlab.training.hyperparameters import Hyperparameters
+from dnnlab.training.networks import NetworkTraining, cross_entropy
 from dnnlab.training.schedules import rate
-from dnnlab.training.stacked import batch_order
 
-PLAIN = Hyperparameters("momentum", 0.05, 1e-3, "constant", 0.1, "none", 0.0)
+PLAIN = Hyperparameters("momentum", 0.05, 1e-3, label_smoothing=0.1)
 
 
 def small(data):
@@ -43,7 +44,7 @@ def test_the_loop_is_pytorchs_own():
         optimiser.zero_grad()
         loss.backward()
         optimiser.step()
-        torch.testing.assert_close(ours.step(0.0), loss.detach())
+        torch.testing.assert_close(ours.step().loss, loss.detach())
     for a, b in zip(ours.model.parameters(), theirs.parameters(), strict=True):
         torch.testing.assert_close(a, b)
 
@@ -60,10 +61,10 @@ def test_schedules(schedule, total):
 
 def test_the_average_of_weights_is_the_recursion():
     data = load("digits")
-    loop = training(data, Hyperparameters("sgd", 0.1, 0.0, "constant", 0.0, "none", 0.9))
+    loop = training(data, Hyperparameters("sgd", 0.1, ema=0.9))
     expected = copy.deepcopy(loop.model[0].weight.detach())
     for _ in range(4):
-        loop.step(0.0)
+        loop.step()
         expected = 0.9 * expected + 0.1 * loop.model[0].weight.detach()
     torch.testing.assert_close(loop.evaluated[0].weight, expected)
     assert loop.evaluated is not loop.model
@@ -106,6 +107,6 @@ def test_auxiliary_heads_add_their_weighted_losses():
     out = model(x)
     losses = [F.cross_entropy(logits, y) for logits in (out.logits, *out.aux)]
     torch.testing.assert_close(
-        objective(model, x, y, 0.0), losses[0] + 0.3 * (losses[1] + losses[2]), rtol=0.05, atol=0.05
+        cross_entropy(model, x, y), losses[0] + 0.3 * (losses[1] + losses[2]), rtol=0.05, atol=0.05
     )
-    assert objective(model.eval(), x, y, 0.0) == F.cross_entropy(model(x), y)
+    assert cross_entropy(model.eval(), x, y) == F.cross_entropy(model(x), y)

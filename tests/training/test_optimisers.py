@@ -3,8 +3,7 @@
 import pytest
 import torch
 
-from dnnlab.training.optimisers import OPTIMISERS, Slot, StackedOptimiser, _Flat
-from dnnlab.training.plain import _OPTIMISERS, make_optimiser
+from dnnlab.training.optimisers import OPTIMISERS, Slot, StackedOptimiser, _Flat, make_optimiser
 
 
 @pytest.mark.parametrize("decay", [0.0, 0.03])
@@ -43,7 +42,3 @@ def test_all_parameters_at_once_are_updated_as_each_by_itself(name):
             torch.testing.assert_close(taken[1][key], taken[0][key], rtol=1e-14, atol=0)
             torch.testing.assert_close(together[key].detach(), each[key].detach(), rtol=1e-14, atol=0)
     assert all(parameter.data_ptr() % 32 == 0 for parameter in together.values())
-
-
-def test_the_plain_loop_knows_the_same_names():
-    assert tuple(_OPTIMISERS) == OPTIMISERS, "training/plain.py and training/optimisers.py differ in names"

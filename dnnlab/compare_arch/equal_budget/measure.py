@@ -22,8 +22,9 @@ from dnnlab.networks.named import build
 from dnnlab.runner.device import free_memory
 from dnnlab.runner.journal import Rows
 from dnnlab.training import networks
+from dnnlab.training.evaluation import accuracy
+from dnnlab.training.optimisers import make_optimiser
 from dnnlab.training.parts import part_of
-from dnnlab.training.plain import make_optimiser
 
 LOOKS = 10
 """How often a training is looked at, the last time at its end."""
@@ -82,7 +83,7 @@ def predicted(arch: str, shape: tuple[int, ...], classes: int, batch_size: int, 
         build(arch, shape, classes, skeleton=True),
         shape,
         batch_size,
-        lambda model, x, y: networks.objective(model, x, y, 0.0),
+        networks.cross_entropy,
         lambda parameters: make_optimiser(optimizer, parameters, 0.1, 0.0),
     )
 
@@ -110,7 +111,7 @@ def _measured(cell: CostCell, counts: Cost, memory: Memory, data: Dataset, devic
         for _ in range(2):
             optimiser.zero_grad(set_to_none=True)
             with networks.mixed(x):
-                loss = networks.objective(model, x, y, 0.0)
+                loss = networks.cross_entropy(model, x, y)
             loss.backward()
             optimiser.step()
 
@@ -141,7 +142,7 @@ def _training(cell: TrainedCell, spec: Any, device: str, progress: Callable[[flo
     rows: list[dict[str, Any]] = []
 
     def look(step: int, seconds: float, loss: float) -> None:
-        share = networks.accuracy(training.evaluated, data, data.validation)
+        share = float(accuracy(networks.inference(training.evaluated), data, data.validation))
         epoch = step * cell.batch_size / len(data.train)
         row = {"step": step, "seconds": seconds, "macs_spent": step * macs, "epoch": epoch, "loss": loss}
         rows.append({"cell": 0, "part": cell.part, "outcome": "", **row, "validation_accuracy": share})
@@ -152,7 +153,7 @@ def _training(cell: TrainedCell, spec: Any, device: str, progress: Callable[[flo
         # The batch that was predicted to fit did not.
         return _one({"part": cell.part, "outcome": c.OUT_OF_MEMORY, "fitting_batch": math.nan})
     finite = math.isfinite(rows[-1]["loss"])
-    rows[-1]["accuracy"] = networks.accuracy(training.evaluated, data, data.test)
+    rows[-1]["accuracy"] = float(accuracy(networks.inference(training.evaluated), data, data.test))
     rows[-1]["outcome"] = "" if finite else c.DIVERGED
     return {name: [row.get(name, math.nan) for row in rows] for name in rows[-1]}
 

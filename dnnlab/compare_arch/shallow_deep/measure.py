@@ -13,7 +13,9 @@ from dnnlab.networks.shape import MLPShape
 from dnnlab.networks.stacked import StackedMLP
 from dnnlab.runner.journal import Rows
 from dnnlab.statistics.streams import stream
-from dnnlab.training.stacked import Hyperparameters, StackedTraining, accuracy, batch_order
+from dnnlab.training.batches import batch_order
+from dnnlab.training.hyperparameters import Hyperparameters
+from dnnlab.training.stacked import StackedTraining, accuracy
 
 ENOUGH = {"parity": 1.0, "compositional": 0.95}
 """Accuracy at which a task counts as solved."""
@@ -33,10 +35,7 @@ def measure(cells: Sequence[UnitsCell], spec: Any, device: str, progress: Callab
     size = min(BATCH, len(data.train))
     orders = [batch_order(len(data.train), size, stream(spec.seed, cell.seed, "batches")) for cell in cells]
     count = len(cells)
-    hyper = Hyperparameters(
-        asked.optimizer[0], asked.lr * count, [0.0] * count, dropout=[0.0] * count, clip=[math.inf] * count
-    )
-    training = StackedTraining(stack, data, hyper, orders, noise=[])
+    training = StackedTraining(stack, data, [Hyperparameters(asked.optimizer[0], *asked.lr)] * count, orders)
     steps = first.most_steps
     taken = [math.nan] * count
     best = [0.0] * count

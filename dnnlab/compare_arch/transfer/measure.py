@@ -19,6 +19,7 @@ from dnnlab.networks.heads import freeze_body, head
 from dnnlab.runner.journal import Rows
 from dnnlab.training import networks
 from dnnlab.training.checks import check_batch
+from dnnlab.training.evaluation import accuracy
 from dnnlab.training.parts import part_of
 
 
@@ -115,4 +116,4 @@ def _trained(model: nn.Module, data: Dataset, cell: TrainedCell, spec: Any, prog
     training = prepare(model, data, cell, spec.seed)
     torch.manual_seed(cell.seed)  # whatever dropout drew for the treatment before
     spend(training, cell, lambda step, seconds, loss: None, 1, progress)
-    return networks.accuracy(training.evaluated, data, data.test)
+    return float(accuracy(networks.inference(training.evaluated), data, data.test))

@@ -11,7 +11,7 @@ from torch import nn
 from dnnlab.compress.chain import Stage
 from dnnlab.compress.recovery import Retraining
 from dnnlab.compress.structure import biases, weights
-from dnnlab.training.plain import make_optimiser
+from dnnlab.training.optimisers import make_optimiser
 
 BIAS_LEVELS = 7
 """Entries of the codebook of all biases together."""

@@ -13,8 +13,8 @@ from torch.nn import functional as F
 from dnnlab.compress.chain import Stage, TooMuch
 from dnnlab.compress.recovery import Retraining, last_layer
 from dnnlab.instruments.cost import count
+from dnnlab.training.evaluation import outputs
 from dnnlab.training.parts import spread
-from dnnlab.training.plain import outputs
 
 _STEPS = 50
 """Parts in which channels are taken out, so that the goal is not overshot by much."""

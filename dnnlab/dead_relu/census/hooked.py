@@ -17,9 +17,11 @@ from dnnlab.instruments.census import SiteCensus, take_of_module
 from dnnlab.instruments.traced import certify, trace
 from dnnlab.networks import own
 from dnnlab.runner.journal import Rows
-from dnnlab.statistics.streams import stream
-from dnnlab.training.plain import PlainTraining, accuracy, logits
-from dnnlab.training.stacked import batch_order
+from dnnlab.statistics.streams import stream, torch_seed
+from dnnlab.training import hyperparameters
+from dnnlab.training.batches import batch_order
+from dnnlab.training.evaluation import accuracy, as_written, check
+from dnnlab.training.networks import PlainTraining
 
 _BATCH = 256
 _COLUMNS = (
@@ -40,7 +42,7 @@ def measure(
     for number, cell in enumerate(cells):
         with torch.random.fork_rng():
             # Factories and dropout draw from torch's global stream, so each cell seeds it for itself.
-            torch.manual_seed(int(stream(spec.seed, cell.seed, "weights").integers(2**63)))
+            torch.manual_seed(torch_seed(spec.seed, cell.seed, "weights"))
             for row in _measure_cell(cell, spec, data, inputs, progress):
                 rows.setdefault("cell", []).append(number)
                 for name in _COLUMNS:
@@ -57,7 +59,7 @@ def _measure_cell(
         look.expected = [float(site.dead.double().mean()) for site in look.census()]
         own.load_weights(model, spec.weights)
     order = batch_order(len(data.train), cell.batch_size, stream(spec.seed, cell.seed, "batches"))
-    training = PlainTraining(model, data, order, cell.optimizer, cell.lr, cell.weight_decay, cell.clip or math.inf)
+    training = PlainTraining(model, data, order, hyperparameters.of(cell))
     norms: list[tuple[float, float]] = []
     steps = spec.measured_steps()
     for step, following in zip(steps, [*steps[1:], steps[-1]], strict=True):
@@ -67,7 +69,7 @@ def _measure_cell(
         yield from ({"step": step, "layer": i, **row} for i, row in enumerate([network, *layers]))
         norms = []
         for taken in range(following - step):
-            norms.append(training.step())
+            norms.append(training.norms())
             progress((step + taken + 1) / spec.taken_steps)
 
 
@@ -84,7 +86,7 @@ class _Look:
     last: list[Tensor] = field(default_factory=list)
 
     def census(self) -> list[SiteCensus]:
-        logits(self.model.eval(), self.data, self.inputs[:2])  # a model that does not fit is the user's to know of
+        check(self.model, self.data)
         sites = take_of_module(self.model, (self.data.inputs(part) for part in self.inputs.split(_BATCH)))
         if not sites:
             raise UsageError(
@@ -136,11 +138,11 @@ class _Look:
 
     @torch.no_grad()
     def _network(self) -> dict[str, float]:
-        parts = self.inputs.split(_BATCH)
+        predict, parts = as_written(self.model, self.data), self.inputs.split(_BATCH)
         losses = [
-            F.cross_entropy(logits(self.model, self.data, part), self.data.y[part], reduction="sum") for part in parts
+            F.cross_entropy(predict(self.data.inputs(part)), self.data.y[part], reduction="sum") for part in parts
         ]
         return {
             "loss": float(torch.stack(losses).sum()) / len(self.inputs),
-            "accuracy": accuracy(self.model, self.data, self.data.validation),
+            "accuracy": float(accuracy(predict, self.data, self.data.validation)),
         }

@@ -22,7 +22,9 @@ from dnnlab.networks.stacked import StackedMLP
 from dnnlab.runner.journal import Rows
 from dnnlab.runner.rows import LayerRows
 from dnnlab.statistics.streams import stream
-from dnnlab.training.stacked import Hyperparameters, StackedTraining, Step, accuracy, batch_order, examples
+from dnnlab.training import hyperparameters
+from dnnlab.training.batches import batch_order
+from dnnlab.training.stacked import StackedTraining, Step, accuracy, examples
 
 _PROBED = 128
 """Examples that gradients are measured on."""
@@ -66,14 +68,7 @@ def _measure_stack(
         device=str(data.x.device),
     )
     orders = [batch_order(len(data.train), cell.batch_size, stream(spec.seed, cell.seed, "batches")) for cell in cells]
-    hyper = Hyperparameters(
-        cells[0].optimizer,
-        [cell.lr for cell in cells],
-        [cell.weight_decay for cell in cells],
-        [0.0] * len(cells),
-        [cell.clip or math.inf for cell in cells],
-    )
-    training = StackedTraining(stack, data, hyper, orders, noise=[])
+    training = StackedTraining(stack, data, [hyperparameters.of(cell) for cell in cells], orders)
     look = _Look(stack, data, inputs)
     depth = cells[0].depth
     names, acts = [f"hidden {i}" for i in range(1, depth + 1)], per_layer(cells[0].act, depth)

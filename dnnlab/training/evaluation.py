@@ -1,0 +1,63 @@
+"""Which examples a network gets right, and what it must give so that this can be asked."""
+
+from collections.abc import Callable
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from dnnlab.data.dataset import Dataset
+from dnnlab.errors import UsageError, first_line
+
+Predict = Callable[[Tensor], Tensor]
+"""Logits ``[member?, batch, class]`` of standardised inputs ``[batch, *shape]``."""
+
+
+@torch.no_grad()
+def right(predict: Predict, data: Dataset, index: Tensor, batch_size: int = 256) -> Tensor:
+    """Which of the examples ``index`` are classified right, bool ``[member?, example]``."""
+    parts = [predict(data.inputs(part)).argmax(-1) == data.y[part] for part in index.split(batch_size)]
+    return torch.cat(parts, dim=-1)
+
+
+def accuracy(predict: Predict, data: Dataset, index: Tensor, batch_size: int = 256) -> Tensor:
+    """The share of the examples ``index`` that are classified right, float64 ``[member?]`` on the host; nan of none."""
+    return right(predict, data, index, batch_size).sum(-1).cpu().double() / len(index)
+
+
+def outputs(out: Any) -> Any:
+    """The logits among what a network gives: GoogLeNet and Inception add more in training, Hugging Face's always."""
+    return getattr(out, "logits", out)
+
+
+def logits(model: nn.Module, x: Tensor, data: Dataset) -> Tensor:
+    """What ``model`` makes of inputs ``x [batch, *shape]`` of ``data``, ``[batch, class]``.
+
+    Raises:
+        UsageError: the model does not take inputs of this shape, or gives no logits for these classes.
+    """
+    try:
+        out = model(x)
+    except (RuntimeError, ValueError, TypeError, IndexError) as problem:
+        reason = first_line(problem)
+        raise UsageError(f"the model refuses inputs {list(x.shape)} of {data.name}: {reason}.") from problem
+    out = outputs(out)
+    if not isinstance(out, Tensor) or out.ndim != 2 or out.shape[0] != len(x) or out.shape[1] < len(data.classes):
+        got = list(out.shape) if isinstance(out, Tensor) else type(out).__name__
+        raise UsageError(
+            f"the model gives {got} for {len(x)} inputs of {data.name}; it should give logits "
+            f"[{len(x)}, {len(data.classes)}]."
+        )
+    return out
+
+
+def as_written(model: nn.Module, data: Dataset) -> Predict:
+    """`logits` of ``model`` in evaluation mode, as its owner wrote it."""
+    return lambda x: logits(model.eval(), x, data)
+
+
+@torch.no_grad()
+def check(model: nn.Module, data: Dataset) -> None:
+    """Raise a `UsageError` unless ``model`` takes the inputs of ``data`` and gives logits for its classes. It is in
+    evaluation mode afterwards."""
+    logits(model.eval(), data.inputs(data.train[:2]), data)
