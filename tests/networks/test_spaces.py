@@ -15,8 +15,11 @@ from dnnlab.data.dataset import Dataset
 from dnnlab.errors import UsageError
 from dnnlab.instruments.cost import count
 from dnnlab.networks import named, spaces
+from dnnlab.networks.mlp import MLP
+from dnnlab.networks.shape import MLPShape, parse_skip
 from dnnlab.networks.spaces import cell, mlp
 from dnnlab.networks.spaces.cell_net import CellNet
+from dnnlab.networks.spaces.mlp_net import LayeredMLP
 from dnnlab.networks.spaces.space import Space
 from dnnlab.networks.spaces.stack import SameStack
 from dnnlab.networks.spaces.supernet import one_hot
@@ -109,6 +112,26 @@ def test_equal_hashes_mean_equal_networks(name):
         joined = [getattr(space.build(space.choices(each), SHAPE, 10), "joined", None) for each in (code, other)]
         equal = space.identity(code) == space.identity(other)
         assert equal == (texts[0] == texts[1] and joined[0] == joined[1])
+
+
+@pytest.mark.parametrize("norm", mlp.NORMS)
+@pytest.mark.parametrize("skip", mlp.SKIPS)
+def test_a_network_of_equal_widths_is_the_mlp_of_the_other_experiments(norm, skip):
+    torch.manual_seed(0)
+    ours = LayeredMLP(SHAPE, 10, (12,) * 3, ("tanh", "relu", "gelu"), norm, skip)
+    theirs = MLP(MLPShape(math.prod(SHAPE), 10, 3, 12, ("tanh", "relu", "gelu"), norm, parse_skip(skip)))
+    layers = [theirs.first, *theirs.hidden]
+    readers = [*(block.below for block in theirs.hidden), theirs.below_output]
+    with torch.no_grad():
+        for mine, layer in zip([*ours.linears, ours.output], [*layers, theirs.output], strict=True):
+            layer.weight.copy_(mine.weight)
+            layer.bias.copy_(mine.bias)
+        for mine, reader in zip(ours.norms, readers, strict=True):
+            if norm != "none":
+                mine.weight.uniform_(0.5, 2)
+                reader[0].load_state_dict(mine.state_dict())
+        x = torch.randn(7, *SHAPE)
+        torch.testing.assert_close(ours(x), theirs(x))
 
 
 class DoubleData(Dataset):

@@ -10,9 +10,10 @@ from dnnlab.networks.activations import build
 
 
 class LayeredMLP(nn.Module):
-    """``h_l = act_l(norm(W_l h_{l-1} + b_l))``, plus ``h_{l-1}`` where ``skip`` is residual and the widths agree.
+    """`networks.mlp.MLP` whose layers have widths and activations of their own.
 
-    Inputs of any ``shape`` are flattened.
+    ``y_l = W_l h_{l-1} + b_l`` and ``h_l = act_l(norm(y_l))``; where ``skip`` is residual and the widths agree,
+    ``y_{l-1}`` is added to ``y_l``. Inputs of any ``shape`` are flattened.
     """
 
     def __init__(
@@ -36,8 +37,8 @@ class LayeredMLP(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         """Logits ``[batch, class]``."""
-        h = x.flatten(1)
+        h = y = x.flatten(1)
         for linear, norm, act, joined in zip(self.linears, self.norms, self.activations, self.joined, strict=True):
-            branch = act(norm(linear(h)))
-            h = h + branch if joined else branch
+            y = y + linear(h) if joined else linear(h)
+            h = act(norm(y))
         return self.output(h)

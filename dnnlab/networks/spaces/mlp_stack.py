@@ -60,11 +60,11 @@ class MLPStack:
 
     def forward(self, x: Tensor, training: bool) -> Tensor:
         """Logits ``[member, batch, class]`` of inputs ``[member, batch, …]``."""
-        h = x.flatten(2)
+        h = y = x.flatten(2)
         for layer, (mask, joined, joins) in enumerate(zip(self.masks, self.joined, self.joins, strict=True)):
-            y = torch.baddbmm(self.parameters[f"bias.{layer}"], h, self.parameters[f"weight.{layer}"])
-            branch = self.acts[layer](self._normalised(layer, y, training)) * mask
-            h = branch + _as_wide(h, branch) * joined if joins else branch
+            branch = torch.baddbmm(self.parameters[f"bias.{layer}"], h, self.parameters[f"weight.{layer}"])
+            y = branch + _as_wide(y, branch) * joined if joins else branch
+            h = self.acts[layer](self._normalised(layer, y, training)) * mask
         return torch.baddbmm(self.parameters["bias.out"], h, self.parameters["weight.out"])
 
     def _normalised(self, layer: int, y: Tensor, training: bool) -> Tensor:

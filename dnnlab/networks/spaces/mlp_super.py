@@ -33,14 +33,14 @@ class MLPSupernet(nn.Module):
         """Logits ``[batch, class]``."""
         count = len(DEPTHS)
         depths, widths, acts, (norm, skip) = mix[0], mix[1 : 1 + count], mix[1 + count : 1 + 2 * count], mix[-2:]
-        h = x.flatten(1)
+        h = stream = x.flatten(1)
         logits = []
         for layer in range(count):
             if not depths.requires_grad and not bool(depths[layer:].any()):
                 break
-            y = self.linears[layer](h)
+            y = self.linears[layer](h) + (skip[SKIPS.index("residual")] * stream if layer else 0)
             norms = (nn.Identity(), self.batch_norms[layer], self.layer_norms[layer])
-            branch = mixed(self.activations, mixed(norms, y, norm), acts[layer]) * (widths[layer] @ self.masks)
-            h = branch + skip[SKIPS.index("residual")] * h if layer else branch
+            mask = widths[layer] @ self.masks
+            h, stream = mixed(self.activations, mixed(norms, y, norm), acts[layer]) * mask, y * mask
             logits.append(depths[layer] * self.exits[layer](h))
         return torch.stack(logits).sum(0)
