@@ -1,6 +1,6 @@
 """The columns of ``cells.csv`` and ``summary.csv``."""
 
-from dnnlab.report.columns import Column, Schema
+from dnnlab.report.columns import FAILED_CELLS, Column, Schema, verdict
 
 HOLDS, REFUTED, UNDECIDED = "holds", "refuted", "undecided"
 TONES = {HOLDS: "good", REFUTED: "bad", UNDECIDED: "muted"}
@@ -24,7 +24,7 @@ SUMMARY = (
     *_SIDES,
     _DERIVATION,
     Column("n", int, "times it was worked out"),
-    Column("verdict", str, "holds, refuted, or undecided where nothing came out", screen="verdict"),
-    Column("failed", int, "cells that failed; cells.csv says why"),
+    verdict("holds, refuted, or undecided where nothing came out"),
+    FAILED_CELLS,
 )
 SCHEMA = Schema(CELLS, SUMMARY, TONES, ("statement",), compared=("left",), count="n", reason="derivation", value="left")

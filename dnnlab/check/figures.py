@@ -1,13 +1,13 @@
 """Arithmetic has no pictures."""
 
 from collections.abc import Sequence
-from typing import Any
 
 import pandas as pd
 
+from dnnlab.check.spec import Spec
 from dnnlab.report.figures import Picture
 
 
-def draw(cells: pd.DataFrame, summary: pd.DataFrame, spec: Any) -> Sequence[Picture]:
+def draw(cells: pd.DataFrame, summary: pd.DataFrame, spec: Spec) -> Sequence[Picture]:
     """None."""
     return []

@@ -1,24 +1,23 @@
 """Rows to table: the verdicts."""
 
-import math
-from typing import Any
-
 import pandas as pd
 
 from dnnlab.check import columns as c
+from dnnlab.check.spec import Spec
 from dnnlab.report.table import fit
+from dnnlab.runner.summary import has_error
 
 _VERDICTS = {1.0: c.HOLDS, 0.0: c.REFUTED}
 
 
-def summarise(cells: pd.DataFrame, spec: Any) -> pd.DataFrame:
+def summarise(cells: pd.DataFrame, spec: Spec) -> pd.DataFrame:
     """One row a statement."""
-    failed = cells["error"].fillna("") != ""
-    verdicts = [_VERDICTS.get(true, c.UNDECIDED) if not math.isnan(true) else c.UNDECIDED for true in cells["true"]]
+    failed = has_error(cells)
+    verdicts = [_VERDICTS.get(true, c.UNDECIDED) for true in cells["true"]]
     table = cells.assign(n=(~failed).astype(int), failed=failed.astype(int), verdict=verdicts)
     return fit(table, c.SUMMARY)
 
 
-def per_cell(cells: pd.DataFrame, spec: Any) -> pd.DataFrame:
+def per_cell(cells: pd.DataFrame, spec: Spec) -> pd.DataFrame:
     """The statements that came out; there are no seeds to compare by."""
     return cells[cells["left"].notna()].assign(seed=0)

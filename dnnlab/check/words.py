@@ -1,14 +1,14 @@
 """What came out, in sentences."""
 
 from collections.abc import Sequence
-from typing import Any
 
 import pandas as pd
 
 from dnnlab.check import columns as c
+from dnnlab.check.spec import Spec
 
 
-def conclusions(summary: pd.DataFrame, spec: Any) -> Sequence[str]:
+def conclusions(summary: pd.DataFrame, spec: Spec) -> Sequence[str]:
     """How many hold, and what those come to that do not."""
     refuted = summary[summary["verdict"] == c.REFUTED]
     head = f"{int((summary['verdict'] == c.HOLDS).sum())} of {len(summary)} statements hold."

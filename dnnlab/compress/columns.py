@@ -1,6 +1,6 @@
 """The columns of ``cells.csv`` and ``summary.csv``: names, types, meanings. The docs are made from here."""
 
-from dnnlab.report.columns import Column, Schema, estimate
+from dnnlab.report.columns import ERROR, FAILED_SEEDS, SEED, SEEDS, Column, Schema, estimate, verdict
 
 BASELINE, HOLDS, LOSES, NO_SMALLER = "baseline", "holds", "loses", "no smaller"
 UNDECIDED, DIVERGED = "undecided", "diverged"
@@ -60,7 +60,7 @@ _MEMORY = Column(
 CELLS = (
     *_NETWORK,
     _RECIPE,
-    Column("seed", int, "number of the seed, above --seed"),
+    SEED,
     _ROLE,
     Column("stage", float, "stages of the chain that are done"),
     _METHOD,
@@ -83,7 +83,7 @@ CELLS = (
     Column("noisy", float, "1 where the machine's own speed varied by more than a tenth"),
     Column("seconds", float, "of training and measuring this row", unit="s"),
     Column("file", str, "the file, from the run's folder"),
-    Column("error", str, "why nothing was measured"),
+    ERROR,
 )
 
 SUMMARY = (
@@ -94,19 +94,10 @@ SUMMARY = (
     _METHOD,
     _CHAIN,
     _FORM,
-    Column("seeds", int, "seeds that were measured", screen="seeds"),
+    SEEDS,
     *_SIZES,
     *estimate("accuracy", "share of the test split that the file gets right, read back, mean over seeds", "accuracy"),
-    Column(
-        "accuracy_drop",
-        float,
-        "what that is below the network itself's, seed by seed",
-        screen="drop",
-        low="drop_lo",
-        high="drop_hi",
-    ),
-    Column("drop_lo", float, "lower end of its 95 % interval over seeds"),
-    Column("drop_hi", float, "upper end"),
+    *estimate("accuracy_drop", "what that is below the network itself's, seed by seed", "drop", ends="drop"),
     Column("drop_examples_lo", float, "lower end of a 95 % interval by bootstrap over the test examples of all seeds"),
     Column("drop_examples_hi", float, "upper end"),
     Column("mcnemar_p", float, "p-value of no change (McNemar), over the same, Holm-corrected for all rows"),
@@ -120,15 +111,12 @@ SUMMARY = (
     _MEMORY,
     Column("noisy", bool, "the machine's own speed varied by more than a tenth: times are doubtful"),
     Column("file", str, "the file of the first seed, from the run's folder"),
-    Column(
-        "verdict",
-        str,
+    verdict(
         "holds (smaller, and shown to lose less than a point), loses (shown to lose more), no smaller, diverged, "
-        "undecided; baseline for the network itself",
-        screen="verdict",
+        "undecided; baseline for the network itself"
     ),
     Column("diverged", int, "seeds whose logits are not numbers"),
-    Column("failed", int, "cells that failed; cells.csv says why"),
+    FAILED_SEEDS,
 )
 
 SCHEMA = Schema(CELLS, SUMMARY, TONES, CONFIGURATION, compared=("accuracy", "bytes"))

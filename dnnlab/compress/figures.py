@@ -8,6 +8,7 @@ import pandas as pd
 from matplotlib.ticker import PercentFormatter
 
 from dnnlab.compress import records
+from dnnlab.compress.spec import Spec
 from dnnlab.report.figures import Picture, legend, line_style, log_axis, new_figure
 
 _MOST = 12
@@ -15,7 +16,7 @@ _PUBLISHED = "x+*1234"
 """Markers of published results, black and thin."""
 
 
-def draw(cells: pd.DataFrame, summary: pd.DataFrame, spec: Any) -> Sequence[Picture]:
+def draw(cells: pd.DataFrame, summary: pd.DataFrame, spec: Spec) -> Sequence[Picture]:
     """The figures of a run."""
     pictures = []
     for number, ((arch, data), rows) in enumerate(summary.groupby(["arch", "data"], sort=False)):

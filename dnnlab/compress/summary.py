@@ -1,7 +1,6 @@
 """Rows to table: sizes, accuracy of the files, its paired change over seeds and over examples, and a verdict a row."""
 
 import math
-from collections import Counter
 from typing import Any
 
 import numpy as np
@@ -9,10 +8,14 @@ import pandas as pd
 from scipy import stats
 
 from dnnlab.compress import columns as c
+from dnnlab.compress.spec import Spec
 from dnnlab.report.table import fit
+from dnnlab.runner.summary import configurations, failed, mostly_diverged
 from dnnlab.statistics.intervals import ENOUGH, LEVEL, Interval, holm, mean_interval, mean_share
 from dnnlab.statistics.streams import stream
 
+_CHAIN = ("arch", "data", "recipe")
+"""What a failure concerns: all stages and controls of a chain."""
 POINT = 0.01
 """The loss that the lecture's claims allow: one point."""
 _SMALLER = 1.05
@@ -29,21 +32,16 @@ _MEDIANS = (
 """Times: a seed that was measured beside other work would move a mean."""
 
 
-def summarise(cells: pd.DataFrame, spec: Any) -> pd.DataFrame:
+def summarise(cells: pd.DataFrame, spec: Spec) -> pd.DataFrame:
     """One row a network, chain and stage, and one a control, in the order of the plan."""
-    keys = list(c.CONFIGURATION)
-    failed = cells[cells["error"].fillna("") != ""]
-    cell = failed[["arch", "data", "recipe", "seed"]].drop_duplicates()
-    counts = Counter(zip(cell["arch"], cell["data"], cell["recipe"], strict=True))
+    lost = {tuple(chain.values()): failed(own) for chain, own in configurations(cells, _CHAIN)}
     rows = []
-    measured = cells[cells["accuracy"].notna()]
-    for values, own in measured.groupby(keys, sort=False, dropna=False):
-        key = dict(zip(keys, values, strict=True))
-        rows.append(_row(key, own) | {"failed": counts[key["arch"], key["data"], key["recipe"]]})
-    there = {(row["arch"], row["data"], row["recipe"]) for row in rows}
-    for (arch, data, recipe), count in counts.items():
-        if (arch, data, recipe) not in there:
-            empty = {"arch": arch, "data": data, "recipe": recipe, "role": "chain", "stage": 0, "method": ""}
+    for key, own in configurations(_final(cells), c.CONFIGURATION):
+        rows.append(_row(key, own) | {"failed": lost[tuple(key[name] for name in _CHAIN)]})
+    there = {tuple(row[name] for name in _CHAIN) for row in rows}
+    for chain, count in lost.items():
+        if count and chain not in there:
+            empty = dict(zip(_CHAIN, chain, strict=True)) | {"role": "chain", "stage": 0, "method": ""}
             rows.append(empty | {"seeds": 0, "failed": count, "verdict": c.UNDECIDED, "noisy": False})
     table = pd.DataFrame(rows)
     if "mcnemar_p" in table:
@@ -51,10 +49,14 @@ def summarise(cells: pd.DataFrame, spec: Any) -> pd.DataFrame:
     return fit(table, c.SUMMARY)
 
 
-def per_cell(cells: pd.DataFrame, spec: Any) -> pd.DataFrame:
+def per_cell(cells: pd.DataFrame, spec: Spec) -> pd.DataFrame:
     """One row a file of a seed: what it is, and what runs are compared by."""
-    final = cells[cells["accuracy"].notna()]
-    return final[[*c.CONFIGURATION, "seed", "accuracy", "bytes"]].reset_index(drop=True)
+    return _final(cells)[[*c.CONFIGURATION, "seed", "accuracy", "bytes"]].reset_index(drop=True)
+
+
+def _final(cells: pd.DataFrame) -> pd.DataFrame:
+    """The files that were tested; trials of a search are not."""
+    return cells[cells["accuracy"].notna()]
 
 
 def _row(key: dict[str, Any], own: pd.DataFrame) -> dict[str, Any]:
@@ -72,9 +74,7 @@ def _row(key: dict[str, Any], own: pd.DataFrame) -> dict[str, Any]:
         **{name: float(own[name].mean()) for name in _MEANS},
         **{name: float(own[name].dropna().median()) for name in _MEDIANS},
         **mean_share(own["accuracy"].tolist()).named("accuracy"),
-        "accuracy_drop": drop.mean,
-        "drop_lo": drop.low,
-        "drop_hi": drop.high,
+        **drop.named("accuracy_drop", "drop"),
         "drop_examples_lo": low,
         "drop_examples_hi": high,
         "mcnemar_p": math.nan if key["role"] == "baseline" else mcnemar(lost, gained),
@@ -109,7 +109,7 @@ def verdict(row: dict[str, Any], drop: Interval) -> str:
     """Whether the file is smaller and shown to lose less than a point."""
     if row["role"] == "baseline":
         return c.BASELINE
-    if row["diverged"] > row["seeds"] / 2:
+    if mostly_diverged(row):
         return c.DIVERGED
     if drop.n < ENOUGH:
         return c.UNDECIDED

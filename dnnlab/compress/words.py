@@ -6,13 +6,14 @@ from typing import Any
 import pandas as pd
 
 from dnnlab.compress import columns as c
+from dnnlab.compress.spec import Spec
 from dnnlab.compress.summary import POINT
 
 _INT8 = (3.2, 4.8)
 """Ratios that are "about 4×"."""
 
 
-def conclusions(summary: pd.DataFrame, spec: Any) -> Sequence[str]:
+def conclusions(summary: pd.DataFrame, spec: Spec) -> Sequence[str]:
     """What each chain ends with, what its controls do, and the lecture's claims."""
     sentences = []
     for (_, _, recipe), rows in summary.groupby(["arch", "data", "recipe"], sort=False, dropna=False):

@@ -1,6 +1,6 @@
 """The columns of ``cells.csv`` and ``summary.csv``: names, types, meanings. The docs are made from here."""
 
-from dnnlab.report.columns import Column, Schema
+from dnnlab.report.columns import DIVERGED_SEEDS, ERROR, FAILED_SEEDS, SEED, SEEDS, Column, Schema, estimate, verdict
 from dnnlab.runner import configuration
 
 VANISHING, HEALTHY, EXPLODING, DEAD, UNDECIDED = "vanishing", "healthy", "exploding", "dead", "undecided"
@@ -14,7 +14,7 @@ CONFIGURATION = (
 
 CELLS = (
     *configuration.columns(CONFIGURATION),
-    Column("seed", int, "number of the seed, above --seed"),
+    SEED,
     Column("step", int, "training steps taken before this measurement"),
     Column("layer", int, "0 for the network as a whole, 1 … depth for hidden layers, depth + 1 for the output"),
     Column("name", str, "the layer by name; in a model of one's own the module, with #2, #3 for later calls"),
@@ -52,36 +52,28 @@ CELLS = (
     Column("jacobian_median", float, "network: its median singular value"),
     Column("jacobian_min", float, "network: its smallest singular value"),
     Column("jacobian_rms", float, "network: root mean square of its singular values"),
-    Column("error", str, "why nothing was measured"),
+    ERROR,
 )
 
 SUMMARY = (
     *configuration.columns(CONFIGURATION),
-    Column("seeds", int, "seeds that were measured", screen="seeds"),
-    Column(
+    SEEDS,
+    *estimate(
         "rate",
-        float,
         "factor by which the norm of δ changes from a layer to the one before it: least squares over all hidden "
         "layers, geometric mean over seeds, at initialisation",
-        screen="rate",
-        low="rate_lo",
-        high="rate_hi",
+        "rate",
     ),
-    Column("rate_lo", float, "lower end of its 95 % interval over seeds"),
-    Column("rate_hi", float, "upper end"),
-    Column(
+    *estimate(
         "rate_theory",
-        float,
         "the rate that mean-field theory predicts",
-        screen="theory",
-        low="theory_lo",
-        high="theory_hi",
+        "theory",
+        ends="theory",
+        interval="95 % band for this width, batch size and number of seeds",
     ),
-    Column("theory_lo", float, "lower end of theory's 95 % band for this width, batch size and number of seeds"),
-    Column("theory_hi", float, "upper end"),
     Column("z", float, "distance of measurement and theory, in standard errors of the band"),
     Column("first_last_ratio", float, "norm of δ in the first hidden layer over the last", screen="first/last"),
-    Column("verdict", str, "vanishing, healthy, exploding, dead or undecided", screen="verdict"),
+    verdict("vanishing, healthy, exploding, dead or undecided"),
     Column("weight_term", float, "the rate's factor from the weights"),
     Column("act_term", float, "the rate's factor from the activation's slope"),
     Column("norm_term", float, "the rate's factor from normalisation"),
@@ -96,32 +88,14 @@ SUMMARY = (
     ),
     Column("remedy", str, "what theory says would make the rate 1"),
     Column("steps", int, "training steps", screen="steps"),
-    Column(
-        "rate_end",
-        float,
-        "the rate after training",
-        screen="rate after",
-        low="rate_end_lo",
-        high="rate_end_hi",
-    ),
-    Column("rate_end_lo", float, "lower end of its 95 % interval"),
-    Column("rate_end_hi", float, "upper end"),
+    *estimate("rate_end", "the rate after training", "rate after"),
     Column("loss", float, "cross-entropy after training, mean over seeds"),
-    Column(
-        "accuracy",
-        float,
-        "validation accuracy after training, mean over seeds",
-        screen="accuracy",
-        low="accuracy_lo",
-        high="accuracy_hi",
-    ),
-    Column("accuracy_lo", float, "lower end of its 95 % interval"),
-    Column("accuracy_hi", float, "upper end"),
+    *estimate("accuracy", "validation accuracy after training, mean over seeds", "accuracy"),
     Column("clipped_share", float, "share of training steps whose gradient was clipped"),
     Column("jacobian_rms", float, "root mean square singular value of the input–output Jacobian, geometric mean"),
     Column("jacobian_spread", float, "its largest over its smallest singular value, geometric mean over seeds"),
-    Column("diverged", int, "seeds whose loss became infinite or not a number"),
-    Column("failed", int, "cells that failed; cells.csv says why"),
+    DIVERGED_SEEDS,
+    FAILED_SEEDS,
 )
 
 SCHEMA = Schema(CELLS, SUMMARY, TONES, CONFIGURATION, compared=("rate", "accuracy"))

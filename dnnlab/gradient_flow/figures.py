@@ -11,8 +11,9 @@ from matplotlib.axes import Axes
 
 from dnnlab.gradient_flow.columns import CONFIGURATION
 from dnnlab.gradient_flow.spec import Spec
-from dnnlab.gradient_flow.summary import Measured, configurations, measured, setting
+from dnnlab.gradient_flow.summary import Measured, measured_at, setting
 from dnnlab.report.figures import THEORY, Picture, counting_axis, ink_on, legend, line_style, log_axis, new_figure
+from dnnlab.runner.summary import configurations
 from dnnlab.statistics.intervals import mean_interval
 from dnnlab.theory.gradients import predict
 
@@ -44,8 +45,8 @@ def draw(cells: pd.DataFrame, summary: pd.DataFrame, spec: Spec) -> Sequence[Pic
     """The figures of a run; without a configuration that was measured, none."""
     varying = [name for name in CONFIGURATION if summary[name].nunique() > 1]
     curves = []
-    for configuration, rows in configurations(cells):
-        first = measured(rows, 0)
+    for configuration, rows in configurations(cells, CONFIGURATION):
+        first = measured_at(rows, 0)
         if first is not None:
             curves.append(_Curve(_label(configuration, varying), configuration, rows, first))
     if not curves:
@@ -184,7 +185,7 @@ def _along_training(curves: Sequence[_Curve], spec: Spec) -> Picture:
     with new_figure(3.2 * columns + 1.6, 2.9 * rows + 0.4, rows, columns, sharey=True) as (figure, panels):
         for axes, curve in zip(panels, shown, strict=False):
             for i, step in enumerate(steps):
-                seen = measured(curve.cells, step)
+                seen = measured_at(curve.cells, step)
                 if seen is None:
                     continue
                 mean, _, _ = curve.profile(seen)

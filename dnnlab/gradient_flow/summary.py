@@ -1,7 +1,6 @@
 """Rows to table: rates with intervals, theory beside them, the cause in numbers, a verdict and a remedy."""
 
 import math
-from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -23,6 +22,7 @@ from dnnlab.networks.activations import per_layer
 from dnnlab.networks.meanfield import critical
 from dnnlab.networks.shape import MLPShape, Skip, parse_skip
 from dnnlab.report.table import fit
+from dnnlab.runner.summary import configurations, diverged, failed, geometric, mean, measured
 from dnnlab.statistics.intervals import ENOUGH, Interval, mean_interval, mean_share
 from dnnlab.theory.gradients import (
     InputStatistics,
@@ -76,9 +76,9 @@ def _log(values: np.ndarray) -> np.ndarray:
     return np.where(np.isfinite(logs), logs, math.nan)
 
 
-def measured(cells: pd.DataFrame, step: int) -> Measured | None:
+def measured_at(cells: pd.DataFrame, step: int) -> Measured | None:
     """The rows of one configuration at ``step``; ``None`` where all its seeds failed."""
-    rows = cells[(cells["step"] == step) & (cells["error"].fillna("") == "")]
+    rows = measured(cells[cells["step"] == step])
     if rows.empty:
         return None
     hidden = rows[rows["layer"] > 0]
@@ -93,20 +93,14 @@ def measured(cells: pd.DataFrame, step: int) -> Measured | None:
 
 def _ends(cells: pd.DataFrame, spec: Spec) -> tuple[Measured | None, Measured | None]:
     """One configuration before training and after it, which is the same where there is none."""
-    first = measured(cells, 0)
-    return first, measured(cells, spec.steps) if spec.steps else first
-
-
-def configurations(cells: pd.DataFrame) -> Iterator[tuple[dict[str, Any], pd.DataFrame]]:
-    """Each configuration and its rows, in the order of the plan."""
-    for values, rows in cells.groupby(list(CONFIGURATION), sort=False, dropna=False):
-        yield dict(zip(CONFIGURATION, values, strict=True)), rows
+    first = measured_at(cells, 0)
+    return first, measured_at(cells, spec.steps) if spec.steps else first
 
 
 def per_cell(cells: pd.DataFrame, spec: Spec) -> pd.DataFrame:
     """One row a cell: configuration, seed, its rate at initialisation and its last accuracy."""
     parts = []
-    for configuration, rows in configurations(cells):
+    for configuration, rows in configurations(cells, CONFIGURATION):
         first, last = _ends(rows, spec)
         if first is None or last is None:
             continue
@@ -126,42 +120,30 @@ def per_cell(cells: pd.DataFrame, spec: Spec) -> pd.DataFrame:
 
 def summarise(cells: pd.DataFrame, spec: Spec) -> pd.DataFrame:
     """One row a configuration, with the columns of `SUMMARY`."""
-    rows = [_row(configuration, own, spec) for configuration, own in configurations(cells)]
+    rows = [_row(configuration, own, spec) for configuration, own in configurations(cells, CONFIGURATION)]
     return fit(pd.DataFrame(rows), SUMMARY)
 
 
 def _row(configuration: dict[str, Any], cells: pd.DataFrame, spec: Spec) -> dict[str, Any]:
-    row: dict[str, Any] = {column.name: math.nan for column in SUMMARY if column.dtype is float}
-    row |= configuration | {
-        "steps": spec.steps,
-        "seeds": 0,
-        "verdict": UNDECIDED,
-        "remedy": "",
-        "diverged": 0,
-    }
-    row["failed"] = int((cells["error"].fillna("") != "").groupby(cells["seed"]).any().sum())
+    row = configuration | {"steps": spec.steps, "seeds": 0, "verdict": UNDECIDED, "diverged": 0}
+    row["failed"] = failed(cells)
     first, last = _ends(cells, spec)
     if first is None or last is None:
         return row
     rate = mean_interval(first.log_rates().tolist())
-    row |= {"seeds": len(first.network)} | _exp("rate", rate)
+    row |= {"seeds": len(first.network)} | geometric(rate).named("rate")
     row["depth"] = configuration["depth"] or first.depth
     ends = first.layers["delta_norm"][:, [0, -1]]
-    row["first_last_ratio"] = math.exp(mean_interval((_log(ends) @ [1.0, -1.0]).tolist()).mean)
+    row["first_last_ratio"] = math.exp(mean(_log(ends) @ [1.0, -1.0]))
     row["verdict"] = verdict(first, rate)
     row |= {term: math.exp(value) for term, value in first.log_terms().items()}
     for name in ("saturation", "dead_fraction", "zero_fraction"):
-        row[name] = mean_interval(first.layers[name].ravel().tolist()).mean
+        row[name] = mean(first.layers[name])
     row |= _theory(configuration, first, rate)
     row |= _training(last, spec)
     for name, values in _jacobian(first.network).items():
-        row[name] = math.exp(mean_interval(values.tolist()).mean)
+        row[name] = math.exp(mean(values))
     return row
-
-
-def _exp(name: str, log: Interval) -> dict[str, float]:
-    """A geometric mean and its interval, under the names of their columns."""
-    return {name: math.exp(log.mean), f"{name}_lo": math.exp(log.low), f"{name}_hi": math.exp(log.high)}
 
 
 def verdict(first: Measured, log_rate: Interval) -> str:
@@ -216,9 +198,7 @@ def _theory(configuration: dict[str, Any], first: Measured, rate: Interval) -> d
     error = prediction.standard_error(len(first.network))
     band = Interval(prediction.log_rate, prediction.log_rate - 1.96 * error, prediction.log_rate + 1.96 * error, 0)
     return {
-        "rate_theory": math.exp(band.mean),
-        "theory_lo": math.exp(band.low),
-        "theory_hi": math.exp(band.high),
+        **geometric(band).named("rate_theory", "theory"),
         "z": (rate.mean - prediction.log_rate) / error,
         "max_depth": max_trainable_depth(chosen),
         "remedy": remedy(chosen, prediction),
@@ -259,16 +239,13 @@ def remedy(chosen: Setting, prediction: Prediction) -> str:
 def _training(last: Measured, spec: Spec) -> dict[str, Any]:
     if not spec.steps:
         return {}
-    network = last.network.astype({"loss": float, "accuracy": float, "clipped_share": float})
-    accuracy = mean_share(network["accuracy"].tolist())
+    network = last.network
     return {
-        **_exp("rate_end", mean_interval(last.log_rates().tolist())),
-        "loss": mean_interval(network["loss"].tolist()).mean,
-        "accuracy": accuracy.mean,
-        "accuracy_lo": accuracy.low,
-        "accuracy_hi": accuracy.high,
-        "clipped_share": mean_interval(network["clipped_share"].tolist()).mean,
-        "diverged": int((~np.isfinite(network["loss"])).sum()),
+        **geometric(mean_interval(last.log_rates().tolist())).named("rate_end"),
+        "loss": mean(network["loss"]),
+        **mean_share(network["accuracy"].astype(float).tolist()).named("accuracy"),
+        "clipped_share": mean(network["clipped_share"]),
+        "diverged": diverged(network["loss"]),
     }
 
 

@@ -6,6 +6,7 @@ import numpy as np
 import pandas as pd
 
 from dnnlab.gradient_flow.spec import Spec
+from dnnlab.runner.summary import tally
 
 _MOST_REMEDIES = 6
 
@@ -22,8 +23,7 @@ def conclusions(summary: pd.DataFrame, spec: Spec) -> list[str]:
     )
     if not np.isfinite(row["rate"]):
         strongest = f"{_name(row)} gave no finite rate."
-    counts = ", ".join(f"{count} {word}" for word, count in summary["verdict"].value_counts().items())
-    head = [f"{len(summary)} configurations: {counts}."] if len(summary) > 1 else []
+    head = [f"{len(summary)} configurations: {tally(summary['verdict'])}."] if len(summary) > 1 else []
     ill = summary[summary["remedy"] != ""]
     remedies = [f"Theory's remedy for {_name(row)}: {row['remedy']}." for _, row in ill.head(_MOST_REMEDIES).iterrows()]
     rest = [f"summary.csv has {len(ill) - _MOST_REMEDIES} more remedies."] if len(ill) > _MOST_REMEDIES else []

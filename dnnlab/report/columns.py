@@ -43,14 +43,40 @@ class Column:
         return f"{name} ({self.unit})" if self.unit else name
 
 
-def estimate(name: str, help: str, screen: str) -> tuple[Column, Column, Column]:
-    """An estimate over seeds and the two ends of its interval, ``NAME_lo`` and ``NAME_hi``."""
-    low, high = f"{name}_lo", f"{name}_hi"
+def estimate(
+    name: str, help: str, screen: str = "", *, ends: str = "", interval: str = "95 % interval over seeds"
+) -> tuple[Column, Column, Column]:
+    """An estimate and the two ends of its ``interval``: ``NAME``, ``NAME_lo`` and ``NAME_hi``.
+
+    Args:
+        name: The column of the estimate.
+        help: What is estimated.
+        screen: Its heading on the screen, with the interval; without one it is only in the files and on the page.
+        ends: What stands before ``_lo`` and ``_hi`` in the place of the name.
+        interval: Its level, and what it is over.
+    """
+    low, high = f"{ends or name}_lo", f"{ends or name}_hi"
     return (
         Column(name, float, help, screen=screen, low=low, high=high),
-        Column(low, float, "lower end of its 95 % interval over seeds"),
+        Column(low, float, f"lower end of its {interval}"),
         Column(high, float, "upper end"),
     )
+
+
+def verdict(help: str) -> Column:
+    """The column of verdicts; ``help`` says which there are, and what each means."""
+    return Column("verdict", str, help, screen="verdict")
+
+
+SEED = Column("seed", int, "number of the seed, above --seed")
+ERROR = Column("error", str, "why nothing was measured")
+"""The last column of every ``cells.csv``."""
+
+SEEDS = Column("seeds", int, "seeds that were measured", screen="seeds")
+DIVERGED_SEEDS = Column("diverged", int, "seeds whose loss became infinite or not a number")
+FAILED_SEEDS = Column("failed", int, "seeds that failed; cells.csv says why")
+FAILED_CELLS = Column("failed", int, "cells that failed; cells.csv says why")
+"""Where no seeds are counted."""
 
 
 @dataclass(frozen=True)

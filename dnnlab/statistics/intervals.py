@@ -35,9 +35,11 @@ class Interval:
     n: int
     """How many values there were."""
 
-    def named(self, name: str) -> dict[str, float]:
-        """The mean as ``name``, and the two ends as ``name_lo`` and ``name_hi``, as tables have them."""
-        return {name: self.mean, f"{name}_lo": self.low, f"{name}_hi": self.high}
+    def named(self, name: str, ends: str = "") -> dict[str, float]:
+        """The mean and the two ends as tables have them: ``NAME``, ``NAME_lo`` and ``NAME_hi``, or with ``ends``
+        ``NAME``, ``ENDS_lo`` and ``ENDS_hi``."""
+        ends = ends or name
+        return {name: self.mean, f"{ends}_lo": self.low, f"{ends}_hi": self.high}
 
 
 @dataclass(frozen=True)
@@ -52,7 +54,7 @@ class Comparison:
     """The share of pairs in which B is larger, ties counting a half."""
 
 
-def finite(values: Sequence[float]) -> np.ndarray:
+def finite(values: "Sequence[float] | np.ndarray | pd.Series[float]") -> np.ndarray:
     """The finite ones of ``values``: what diverged is counted by whoever asks, not averaged."""
     array = np.asarray(values, dtype=float)
     return array[np.isfinite(array)]

@@ -1,5 +1,7 @@
 """Ranks, fronts and verdicts on made-up accuracies whose answers are known; growth fits on exact laws."""
 
+import math
+
 import pandas as pd
 import pytest
 
@@ -128,3 +130,37 @@ def test_a_failed_cell_counts_once(module, columns, of, values):
     frame = fit(pd.DataFrame(rows), columns.CELLS)
     assert list(module.summarise(frame, None)["failed"]) == [1, 0, 0, 0]
     assert module.summarise(frame[:1], None)["failed"].sum() == 1
+
+
+@pytest.mark.parametrize(
+    ("module", "columns", "of", "value"),
+    [(separability, layers, "layer", 0), (transfer, treatments, "treatment", treatments.SCRATCH)],
+)
+def test_a_seed_counts_once_whatever_number_of_its_rows_have_an_error(module, columns, of, value):
+    configuration = {"arch": "mlp1", "features": 1, "trained_parameters": 1.0, of: value}
+    errors = {0: "", 1: "killed", 2: None, 3: math.nan}
+    rows = [configuration | {"seed": seed, "error": error} for seed, error in errors.items() for _ in range(2)]
+    (row, *_) = module.summarise(fit(pd.DataFrame(rows), columns.CELLS), None).to_dict("records")
+    assert row["failed"] == 1
+
+
+def growing(kind, errors):
+    """A network of each kind, size and seed that solves its task at once, or has an error."""
+    return [
+        {"task": "parity", "kind": kind, "inputs": inputs, "seed": seed, "depth": 1, "width": 4, "solved": 1.0,
+         "error": error}
+        for seed, error in enumerate(errors) for inputs in (2, 4, 8)
+    ]  # fmt: skip
+
+
+def test_a_seed_that_failed_at_every_size_counts_once():
+    table = growth.summarise(pd.DataFrame(growing("shallow", ["", "", "", "killed", None])), None)
+    assert table[["seeds", "failed"]].iloc[0].tolist() == [4, 1]
+
+
+def test_a_network_of_which_every_seed_failed_has_a_row_too():
+    rows = growing("shallow", ["", "", ""]) + growing("deep", ["killed"] * 3)
+    table = growth.summarise(pd.DataFrame(rows), None).set_index("kind")
+    assert table.loc["deep", ["seeds", "failed", "verdict"]].tolist() == [0, 3, "undecided"]
+    alone = growth.summarise(pd.DataFrame(growing("deep", ["killed"] * 3)), None)
+    assert alone[["seeds", "failed", "verdict"]].iloc[0].tolist() == [0, 3, "undecided"]

@@ -109,3 +109,12 @@ def test_a_remedy_by_chance_is_no_effect():
     names = ("leaky_relu", "prelu", "elu", "gelu", "clipping")
     verdicts = remedies(**dict.fromkeys(names, (0.5, 0.6)))["verdict"]
     assert (verdicts.drop("none") == r.NO_EFFECT).all()
+
+
+def test_remedies_of_which_every_cell_failed_are_undecided():
+    table = cells([[0.1, 0.1]] * 3, remedy="none").assign(error="killed")
+    other = cells([[0.1, 0.1]] * 3, remedy="clipping").assign(error="killed")
+    rows = summarise(pd.concat([table, other], ignore_index=True), remedies=True)
+    assert rows["failed"].tolist() == [3, 3]
+    assert rows["seeds"].tolist() == [0, 0]
+    assert set(rows["verdict"]) == {r.UNTREATED, r.UNDECIDED}

@@ -8,7 +8,7 @@ import pytest
 
 from dnnlab.gradient_flow import columns as c
 from dnnlab.gradient_flow.spec import Spec
-from dnnlab.gradient_flow.summary import Measured, measured, remedy, summarise, verdict
+from dnnlab.gradient_flow.summary import Measured, measured_at, remedy, summarise, verdict
 from dnnlab.networks.shape import MLPShape
 from dnnlab.statistics.intervals import mean_interval
 from dnnlab.theory.gradients import InputStatistics, Setting, predict
@@ -127,7 +127,7 @@ def test_a_table_has_the_geometric_mean_of_the_seeds_that_were_measured():
 
 
 def test_the_output_layer_does_not_count():
-    seen = measured(rows([0.5, 0.5, 0.5]), 0)
+    seen = measured_at(rows([0.5, 0.5, 0.5]), 0)
     assert seen.depth == 3
     np.testing.assert_allclose(np.exp(seen.log_rates()), 0.5)
 

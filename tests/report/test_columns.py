@@ -5,7 +5,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from dnnlab.report.columns import Column, check
+from dnnlab.report.columns import Column, check, estimate
 
 from .sample import COLUMNS
 
@@ -61,3 +61,16 @@ def test_an_interval_has_two_ends_and_both_are_columns():
         Column("x", float, "An estimate.", low="x_lo")
     with pytest.raises(ValueError, match="missing x_lo and x_hi"):
         check(pd.DataFrame({"x": [1.0]}), [Column("x", float, "An estimate.", low="x_lo", high="x_hi")])
+
+
+def test_an_estimate_is_three_columns_that_name_each_other():
+    middle, low, high = estimate("gain", "What is gained.", "gain")
+    assert (middle.name, middle.low, middle.high, middle.screen) == ("gain", "gain_lo", "gain_hi", "gain")
+    assert (low.name, low.help, low.screen) == ("gain_lo", "lower end of its 95 % interval over seeds", "")
+    assert (high.name, high.dtype) == ("gain_hi", float)
+
+
+def test_the_ends_of_an_estimate_may_have_another_name_and_another_interval():
+    middle, low, high = estimate("drop_of_it", "What is lost.", ends="drop", interval="exact 95 % interval")
+    assert (middle.low, middle.high, middle.screen) == ("drop_lo", "drop_hi", "")
+    assert (low.name, low.help, high.name) == ("drop_lo", "lower end of its exact 95 % interval", "drop_hi")

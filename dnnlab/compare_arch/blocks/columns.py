@@ -1,6 +1,6 @@
 """The columns of ``--block``."""
 
-from dnnlab.report.columns import Column, Schema
+from dnnlab.report.columns import ERROR, FAILED_CELLS, Column, Schema, estimate, verdict
 
 REFERENCE, AS_SAID, SLOWER, FASTER = "reference", "as counted", "slower than counted", "faster than counted"
 TONES = {REFERENCE: "muted", AS_SAID: "good", SLOWER: "warn", FASTER: "good"}
@@ -21,7 +21,7 @@ CELLS = (
     Column("forward_ms", float, "time of a batch of 16 images forward", unit="ms"),
     Column("training_ms", float, "time of the same batch forward and backward", unit="ms"),
     Column("machine_spread", float, "how the machine's own speed varied: difference of quartiles over median"),
-    Column("error", str, "why nothing was measured"),
+    ERROR,
 )
 SUMMARY = (
     *_BLOCK,
@@ -30,25 +30,18 @@ SUMMARY = (
     Column("macs_ratio", float, "MACs over the reference's", screen="MACs ratio"),
     Column("forward_ms", float, "time of a batch of 16 images forward, median", unit="ms", screen="forward"),
     Column("training_ms", float, "the same forward and backward, median", unit="ms", screen="training"),
-    Column(
+    *estimate(
         "time_ratio",
-        float,
         "training time over the reference's, geometric mean of the ratios round by round",
-        screen="time ratio",
-        low="time_ratio_lo",
-        high="time_ratio_hi",
+        "time ratio",
+        interval="95 % interval over rounds",
     ),
-    Column("time_ratio_lo", float, "lower end of its 95 % interval"),
-    Column("time_ratio_hi", float, "upper end"),
     Column("n", int, "rounds"),
     Column("noisy", bool, "the machine's own speed varied by more than a tenth: measure again"),
-    Column(
-        "verdict",
-        str,
+    verdict(
         "whether time follows the MACs: as counted, within a quarter; slower or faster than counted, when the whole "
-        "interval is beyond that",
-        screen="verdict",
+        "interval is beyond that"
     ),
-    Column("failed", int, "cells that failed; cells.csv says why"),
+    FAILED_CELLS,
 )
 SCHEMA = Schema(CELLS, SUMMARY, TONES, ("comparison", "block"), compared=("training_ms",), count="n")

@@ -1,16 +1,16 @@
 """Table to a picture: what each block saves in parameters, MACs and time."""
 
 from collections.abc import Sequence
-from typing import Any
 
 import numpy as np
 import pandas as pd
 
 from dnnlab.compare_arch.blocks import columns as c
+from dnnlab.compare_arch.spec import Spec
 from dnnlab.report.figures import Picture, legend, line_style, log_axis, new_figure
 
 
-def draw(cells: pd.DataFrame, summary: pd.DataFrame, spec: Any) -> Sequence[Picture]:
+def draw(cells: pd.DataFrame, summary: pd.DataFrame, spec: Spec) -> Sequence[Picture]:
     """One figure: ratios to the reference of each comparison."""
     rows = summary[(summary["verdict"] != c.REFERENCE) & summary["time_ratio"].notna()]
     if rows.empty:

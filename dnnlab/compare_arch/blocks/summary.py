@@ -7,31 +7,32 @@ import numpy as np
 import pandas as pd
 
 from dnnlab.compare_arch.blocks import columns as c
+from dnnlab.compare_arch.spec import Spec
 from dnnlab.instruments.speed import NOISE
 from dnnlab.report.table import fit
+from dnnlab.runner.summary import configurations, geometric, has_error
 from dnnlab.statistics.intervals import mean_interval
 
 SLACK = 1.25
 """Factor by which time may miss what the MACs say."""
 
 
-def summarise(cells: pd.DataFrame, spec: Any) -> pd.DataFrame:
+def summarise(cells: pd.DataFrame, spec: Spec) -> pd.DataFrame:
     """One row a block."""
     rows = []
-    for comparison, group in cells.groupby("comparison", sort=False):
-        blocks = [(block, own) for block, own in group.groupby("block", sort=False)]
-        first = blocks[0][1]
-        rows += [_row(str(comparison), str(block), own, first, i == 0) for i, (block, own) in enumerate(blocks)]
+    for _, group in cells.groupby("comparison", sort=False):
+        blocks = list(configurations(group, ("comparison", "block")))
+        rows += [_row(block, own, blocks[0][1]) for block, own in blocks]
     return fit(pd.DataFrame(rows), c.SUMMARY)
 
 
-def per_cell(cells: pd.DataFrame, spec: Any) -> pd.DataFrame:
+def per_cell(cells: pd.DataFrame, spec: Spec) -> pd.DataFrame:
     """One row a block and round, which takes the place of a seed."""
     return cells[cells["training_ms"].notna()].rename(columns={"round": "seed"})
 
 
-def _row(comparison: str, block: str, own: pd.DataFrame, first: pd.DataFrame, reference: bool) -> dict[str, Any]:
-    row: dict[str, Any] = {"comparison": comparison, "block": block, "n": 0, "failed": int((own["error"] != "").any())}
+def _row(block: dict[str, Any], own: pd.DataFrame, first: pd.DataFrame) -> dict[str, Any]:
+    row: dict[str, Any] = block | {"n": 0, "failed": int(has_error(own).any())}
     if own["training_ms"].isna().all():
         return row | {"verdict": c.REFERENCE, "noisy": False}
     counts = {name: int(own[name].iloc[0]) for name in ("params", "weights", "macs")}
@@ -45,11 +46,10 @@ def _row(comparison: str, block: str, own: pd.DataFrame, first: pd.DataFrame, re
         "noisy": bool((own["machine_spread"] > NOISE).any()),
         "verdict": c.REFERENCE,
     }
-    if reference:
+    if own is first:
         return row
     logs = np.log(own["training_ms"].to_numpy() / first["training_ms"].to_numpy())
-    ratio = mean_interval(logs.tolist())
-    low, high = math.exp(ratio.low), math.exp(ratio.high)
+    ratio = geometric(mean_interval(logs.tolist()))
     said = row["macs_ratio"]
-    verdict = c.SLOWER if low > said * SLACK else c.FASTER if high < said / SLACK else c.AS_SAID
-    return row | {"time_ratio": math.exp(ratio.mean), "time_ratio_lo": low, "time_ratio_hi": high, "verdict": verdict}
+    verdict = c.SLOWER if ratio.low > said * SLACK else c.FASTER if ratio.high < said / SLACK else c.AS_SAID
+    return row | ratio.named("time_ratio") | {"verdict": verdict}

@@ -1,21 +1,21 @@
 """What came out, in sentences."""
 
 from collections.abc import Sequence
-from typing import Any
 
 import pandas as pd
 
 from dnnlab.compare_arch.blocks import columns as c
+from dnnlab.compare_arch.spec import Spec
+from dnnlab.runner.summary import tally
 
 
-def conclusions(summary: pd.DataFrame, spec: Any) -> Sequence[str]:
+def conclusions(summary: pd.DataFrame, spec: Spec) -> Sequence[str]:
     """Where time does not follow the multiply–accumulates, and by how much most."""
     others = summary[(summary["verdict"] != c.REFERENCE) & summary["time_ratio"].notna()]
     if others.empty:
         return ["Nothing was measured."]
-    counts = ", ".join(f"{count} {word}" for word, count in others["verdict"].value_counts().items())
     fewer = others[others["macs_ratio"] < 1]
-    sentences = [f"{len(others)} blocks against the first of their comparison: {counts}."]
+    sentences = [f"{len(others)} blocks against the first of their comparison: {tally(others['verdict'])}."]
     if len(fewer):
         gap = fewer["time_ratio"] / fewer["macs_ratio"]
         worst = fewer.iloc[int(gap.to_numpy().argmax())]

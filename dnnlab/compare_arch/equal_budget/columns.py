@@ -1,7 +1,7 @@
 """The columns of the main question: names, types, meanings."""
 
 from dnnlab.compare_arch.trained_cell import CONFIGURATION, asked
-from dnnlab.report.columns import Column, Schema, estimate
+from dnnlab.report.columns import DIVERGED_SEEDS, ERROR, SEED, SEEDS, Column, Schema, estimate, verdict
 
 REFERENCE, BETTER, WORSE, SAME = "reference", "more accurate", "less accurate", "no difference"
 UNDECIDED, DIVERGED, OUT_OF_MEMORY, UNTRAINED = "undecided", "diverged", "out of memory", "not trained"
@@ -64,7 +64,7 @@ def _optional(columns: tuple[Column, ...]) -> tuple[Column, ...]:
 CELLS = (
     Column("part", str, "cost, or training"),
     *asked(CONFIGURATION),
-    Column("seed", int, "number of the seed, above --seed"),
+    SEED,
     Column("step", int, "training steps taken before this look"),
     Column("epoch", float, "epochs until then"),
     Column("macs_spent", float, "multiply–accumulates of the training until then"),
@@ -77,22 +77,13 @@ CELLS = (
     *_optional(COUNTS),
     *_optional(SPEED),
     Column("noisy", float, "1 where the machine's own speed varied by more than a tenth"),
-    Column("error", str, "why nothing was measured"),
+    ERROR,
 )
 
 _ACCURACY = (
-    Column("seeds", int, "seeds that were trained", screen="seeds"),
+    SEEDS,
     *estimate("accuracy", "test accuracy after the last step, mean over seeds", "accuracy"),
-    Column(
-        "difference",
-        float,
-        "accuracy less that of the reference, seed by seed",
-        screen="difference",
-        low="difference_lo",
-        high="difference_hi",
-    ),
-    Column("difference_lo", float, "lower end of its 95 % interval"),
-    Column("difference_hi", float, "upper end"),
+    *estimate("difference", "accuracy less that of the reference, seed by seed", "difference"),
     Column("p", float, "p-value of no difference, Holm-corrected for the rows compared"),
     Column("superiority", float, "share of seeds in which it beats the reference, P(A > B); ties count half"),
     Column(
@@ -113,12 +104,9 @@ _ACCURACY = (
     ),
     Column("published_accuracy", float, "published, in its own recipe: not comparable", screen="published"),
     Column("published_on", str, "what that was measured on", screen="on"),
-    Column(
-        "verdict",
-        str,
+    verdict(
         "more accurate, less accurate or no difference against the reference, which is the first row of its budget; "
-        "undecided under three seeds; diverged, out of memory, not trained",
-        screen="verdict",
+        "undecided under three seeds; diverged, out of memory, not trained"
     ),
 )
 
@@ -132,7 +120,7 @@ SUMMARY = (
     Column("steps", float, "training steps, mean over seeds"),
     Column("train_seconds", float, "seconds of training, mean over seeds", unit="s"),
     Column("loss", float, "training loss at the end, mean over seeds", unit="nats"),
-    Column("diverged", int, "seeds whose loss became infinite or not a number"),
+    DIVERGED_SEEDS,
     Column("fitting_batch", float, "out of memory: the largest batch that would fit"),
     Column(
         "failed",

@@ -1,7 +1,6 @@
 """Table to pictures: accuracy against each cost, training curves, parameters and MACs beside time."""
 
 from collections.abc import Sequence
-from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -9,6 +8,7 @@ from matplotlib.axes import Axes
 from matplotlib.ticker import EngFormatter, PercentFormatter
 
 from dnnlab.compare_arch.equal_budget import columns as c
+from dnnlab.compare_arch.spec import Spec
 from dnnlab.compare_arch.trained_cell import CONFIGURATION, name
 from dnnlab.report.figures import Picture, legend, line_style, log_axis, new_figure
 from dnnlab.statistics.intervals import mean_share
@@ -18,7 +18,7 @@ _MOST_BARS = 30
 _AXES = {"params": "parameters", "macs": "MACs of one input", "latency_ms": "latency (ms)"}
 
 
-def draw(cells: pd.DataFrame, summary: pd.DataFrame, spec: Any) -> Sequence[Picture]:
+def draw(cells: pd.DataFrame, summary: pd.DataFrame, spec: Spec) -> Sequence[Picture]:
     """The figures of a run."""
     pictures = []
     for number, (_, rows) in enumerate(summary.groupby(list(c.COMPARED), sort=False, dropna=False)):

@@ -2,30 +2,44 @@
 
 import itertools
 import math
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
 import pandas as pd
 
 from dnnlab.compare_arch.equal_budget import columns as c
+from dnnlab.compare_arch.spec import Spec
 from dnnlab.compare_arch.trained_cell import CONFIGURATION
-from dnnlab.networks import named
+from dnnlab.networks.named import published
 from dnnlab.report.table import fit
-from dnnlab.statistics.intervals import ENOUGH, SIGNIFICANT, Comparison, holm, mean_interval, mean_share, paired
+from dnnlab.runner.summary import (
+    against,
+    by_configuration,
+    compared,
+    configurations,
+    corrected,
+    failed,
+    has_error,
+    mean,
+    mostly_diverged,
+    named,
+)
+from dnnlab.statistics.intervals import ENOUGH, Comparison, direction, mean_share
 
 
-def summarise(cells: pd.DataFrame, spec: Any) -> pd.DataFrame:
+def summarise(cells: pd.DataFrame, spec: Spec) -> pd.DataFrame:
     """One row a network and its training options under one budget; without training one a network."""
     # Costs that failed have no part, but no budget either.
     costs = cells[cells["part"].eq("cost") | (cells["part"].eq("") & cells["budget"].eq(""))]
     costs = costs.drop_duplicates(list(c.COSTED)).set_index(list(c.COSTED))
+    costs = costs.assign(lost=has_error(costs))
     trained = cells[cells["budget"] != ""]
     if trained.empty:
         return fit(pd.DataFrame([_cost_row(key, row) for key, row in costs.iterrows()]), c.SUMMARY)
-    rows = [_row(configuration, own, costs) for configuration, own in _configurations(trained)]
-    table, finals = pd.DataFrame(rows), per_cell(cells, spec)
-    seeds = {key: own.set_index("seed")["accuracy"] for key, own in finals.groupby(list(CONFIGURATION), dropna=False)}
-    parts = [_compared(group.copy(), seeds) for _, group in table.groupby(list(c.COMPARED), sort=False, dropna=False)]
+    rows = [_row(configuration, own, costs) for configuration, own in configurations(trained, CONFIGURATION)]
+    table, seeds = pd.DataFrame(rows), by_configuration(per_cell(cells, spec), CONFIGURATION)
+    parts = [_compared(group, seeds) for _, group in table.groupby(list(c.COMPARED), sort=False, dropna=False)]
     table = pd.concat(parts, ignore_index=True)
     table["failed"] += _failed_costs(table, costs)
     return fit(table, c.SUMMARY)
@@ -33,20 +47,12 @@ def summarise(cells: pd.DataFrame, spec: Any) -> pd.DataFrame:
 
 def _failed_costs(table: pd.DataFrame, costs: pd.DataFrame) -> list[int]:
     """By row: 1 where the costs of its network failed, and no row before has them too."""
-    failed = set(costs.index[costs["error"] != ""])
+    lost = set(costs.index[costs["lost"]])
     keys = table[list(c.COSTED)].itertuples(index=False, name=None)
-    return [int(first and key in failed) for first, key in zip(~table.duplicated(list(c.COSTED)), keys, strict=True)]
+    return [int(first and key in lost) for first, key in zip(~table.duplicated(list(c.COSTED)), keys, strict=True)]
 
 
-def _configurations(trained: pd.DataFrame) -> list[tuple[dict[str, Any], pd.DataFrame]]:
-    names = list(CONFIGURATION)
-    return [
-        (dict(zip(names, values, strict=True)), rows)
-        for values, rows in trained.groupby(names, sort=False, dropna=False)
-    ]
-
-
-def per_cell(cells: pd.DataFrame, spec: Any) -> pd.DataFrame:
+def per_cell(cells: pd.DataFrame, spec: Spec) -> pd.DataFrame:
     """One row a training that came to its end: configuration, seed and test accuracy."""
     final = cells[cells["accuracy"].notna()]
     return final[[*CONFIGURATION, "seed", "accuracy", "loss"]].reset_index(drop=True)
@@ -62,12 +68,12 @@ def _costs_of(row: "pd.Series[Any]") -> dict[str, Any]:
 
 
 def _cost_row(key: Any, row: "pd.Series[Any]") -> dict[str, Any]:
-    named = dict(zip(c.COSTED, key, strict=True))
-    return named | _head(named["arch"]) | _costs_of(row) | {"failed": int(row["error"] != "")}
+    costed = dict(zip(c.COSTED, key, strict=True))
+    return costed | _head(costed["arch"]) | _costs_of(row) | {"failed": int(row["lost"])}
 
 
 def _head(arch: str) -> dict[str, Any]:
-    accuracy, on = named.published(arch)
+    accuracy, on = published(arch)
     return {
         "seeds": 0,
         "diverged": 0,
@@ -83,41 +89,34 @@ def _row(configuration: dict[str, Any], rows: pd.DataFrame, costs: pd.DataFrame)
     if key in costs.index:
         row |= _costs_of(costs.loc[key])
     final = rows[rows["accuracy"].notna()]
-    accuracy = mean_share(final["accuracy"].tolist())
     row |= {
         "seeds": len(final),
-        **accuracy.named("accuracy"),
-        "steps": mean_interval(final["step"].astype(float).tolist()).mean,
-        "train_seconds": mean_interval(final["seconds"].tolist()).mean,
-        "loss": mean_interval(final["loss"].tolist()).mean,
+        **mean_share(final["accuracy"].tolist()).named("accuracy"),
+        "steps": mean(final["step"]),
+        "train_seconds": mean(final["seconds"]),
+        "loss": mean(final["loss"]),
         "diverged": int((final["outcome"] == c.DIVERGED).sum()),
         "out_of_memory": bool((rows["outcome"] == c.OUT_OF_MEMORY).any()),
         "fitting_batch": float(rows["fitting_batch"].min()),
-        "failed": int((rows["error"] != "").groupby(rows["seed"]).any().sum()),
+        "failed": failed(rows),
     }
     return row
 
 
-def _compared(group: pd.DataFrame, seeds: dict[Any, pd.Series]) -> pd.DataFrame:
+def _compared(group: pd.DataFrame, seeds: Mapping[Any, pd.DataFrame]) -> pd.DataFrame:
     """The rows of one budget with differences, ranks, fronts and verdicts."""
-    none = pd.Series(dtype=float)
     keys = list(group[list(CONFIGURATION)].itertuples(index=False, name=None))
     # Whoever diverged shows its accuracy, but has no place among the others and is nobody's reference.
-    trained = (group["accuracy"].notna() & ~_diverged(group)).to_numpy()
-    accuracies = [seeds.get(key, none) if counts else none for key, counts in zip(keys, trained, strict=True)]
+    trained = (group["accuracy"].notna() & ~mostly_diverged(group)).to_numpy()
+    rows = [seeds.get(key) if counts else None for key, counts in zip(keys, trained, strict=True)]
     reference = int(trained.argmax())
-
-    def pair(a: int, b: int) -> Comparison:
-        left, right = accuracies[a].align(accuracies[b], join="inner")
-        return paired(left.tolist(), right.tolist())
-
-    against = [paired([], []) if i == reference else pair(reference, i) for i in range(len(keys))]
-    ps = holm([comparison.p for comparison in against])
-    for end, name in (("mean", ""), ("low", "_lo"), ("high", "_hi")):
-        group[f"difference{name}"] = [getattr(x.difference, end) for x in against]
-    group["p"] = ps
-    group["superiority"] = [x.superiority for x in against]
-    beats = _beats(pair, len(keys))
+    found = against(rows, "accuracy", reference)
+    group = group.assign(
+        **named([x.difference for x in found], "difference"),
+        p=[x.p for x in found],
+        superiority=[x.superiority for x in found],
+    )
+    beats = _beats(rows)
     group["rank"] = group["accuracy"].where(trained).rank(ascending=False, method="min")
     if group["seeds"].max() >= ENOUGH:
         group["rank_lo"] = np.where(trained, 1 + beats.sum(0), math.nan)
@@ -125,28 +124,22 @@ def _compared(group: pd.DataFrame, seeds: dict[Any, pd.Series]) -> pd.DataFrame:
         group["front"] = [_front(i, group, beats) if trained[i] else "" for i in range(len(keys))]
     first = group.iloc[reference]
     group["time_over_macs"] = first["throughput"] * first["macs"] / (group["throughput"] * group["macs"])
-    pairs = [x.difference.n for x in against]
     group["verdict"] = [
-        c.REFERENCE if i == reference and trained[i] else _verdict(row, pairs[i], ps[i])
+        c.REFERENCE if i == reference and trained[i] else _verdict(row, found[i])
         for i, row in enumerate(group.to_dict("records"))
     ]
     return group
 
 
-def _diverged(group: pd.DataFrame) -> pd.Series:
-    """Which rows diverged in more than half of their seeds."""
-    return group["diverged"] > group["seeds"] / 2
-
-
-def _beats(pair: Any, count: int) -> np.ndarray:
+def _beats(rows: Sequence[pd.DataFrame | None]) -> np.ndarray:
     """``[i, j]``: row i is shown to be more accurate than row j, Holm-corrected over all pairs."""
-    pairs = list(itertools.combinations(range(count), 2))
-    found = [pair(a, b) for a, b in pairs]
-    beats = np.zeros((count, count), dtype=bool)
-    for (a, b), comparison, p in zip(pairs, found, holm([x.p for x in found]), strict=True):
-        if comparison.difference.n >= ENOUGH and p < SIGNIFICANT:
-            better, worse = (b, a) if comparison.difference.mean > 0 else (a, b)
-            beats[better, worse] = True
+    pairs = list(itertools.combinations(range(len(rows)), 2))
+    found = corrected([compared(rows[a], rows[b], "accuracy") for a, b in pairs])
+    beats = np.zeros((len(rows), len(rows)), dtype=bool)
+    for (a, b), comparison in zip(pairs, found, strict=True):
+        moved = direction(comparison.difference, comparison.p)
+        if moved:
+            beats[(b, a) if moved > 0 else (a, b)] = True
     return beats
 
 
@@ -163,13 +156,10 @@ def _front(i: int, group: pd.DataFrame, beats: np.ndarray) -> str:
 _SHORT = {"params": "params", "macs": "MACs", "latency_ms": "latency"}
 
 
-def _verdict(row: dict[Any, Any], pairs: int, p: float) -> str:
+_VERDICTS = {None: c.UNDECIDED, 0: c.SAME, 1: c.BETTER, -1: c.WORSE}
+
+
+def _verdict(row: dict[Any, Any], found: Comparison) -> str:
     if row["out_of_memory"] and not row["seeds"]:
         return c.OUT_OF_MEMORY
-    if row["seeds"] and row["diverged"] > row["seeds"] / 2:
-        return c.DIVERGED
-    if pairs < ENOUGH:
-        return c.UNDECIDED
-    if p < SIGNIFICANT:
-        return c.BETTER if row["difference"] > 0 else c.WORSE
-    return c.SAME
+    return c.DIVERGED if mostly_diverged(row) else _VERDICTS[direction(found.difference, found.p)]

@@ -7,11 +7,13 @@ from typing import Any
 import pandas as pd
 
 from dnnlab.compare_arch.equal_budget import columns as c
+from dnnlab.compare_arch.spec import Spec
 from dnnlab.compare_arch.trained_cell import name
 from dnnlab.report.table import estimate
+from dnnlab.runner.summary import tally
 
 
-def conclusions(summary: pd.DataFrame, spec: Any) -> Sequence[str]:
+def conclusions(summary: pd.DataFrame, spec: Spec) -> Sequence[str]:
     """The most accurate under each budget, what differs from the reference, whether the order changes."""
     if (summary["verdict"] == c.UNTRAINED).all():
         return [_costs(summary)]
@@ -59,8 +61,7 @@ def _group(rows: pd.DataFrame, place: str) -> str:
     if len(rows) == 1:
         return f"At {place}: {name(best, rows)} reaches {shown}."
     first = rows[rows["verdict"] == c.REFERENCE].iloc[0]
-    counts = rows["verdict"].drop(first.name).value_counts()
-    against = ", ".join(f"{count} {word}" for word, count in counts.items())
+    against = tally(rows["verdict"].drop(first.name))
     said = f" Against {name(first, rows)}: {against}." if against else ""
     alone = len(trained) == 1 or (pd.notna(best["rank_hi"]) and best["rank_hi"] == 1)  # one seed: no rank is shown
     how = "is the most accurate" if alone else "has the highest accuracy, but is not shown to be ahead of all others"

@@ -1,7 +1,7 @@
 """The columns of ``--preset separability``."""
 
 from dnnlab.compare_arch.trained_cell import CONFIGURATION, asked
-from dnnlab.report.columns import Column, Schema, estimate
+from dnnlab.report.columns import ERROR, SEED, SEEDS, Column, Schema, estimate, verdict
 
 INPUTS, MORE, LESS, SAME, UNDECIDED = "inputs", "more separable", "less separable", "no difference", "undecided"
 TONES = {INPUTS: "muted", MORE: "good", LESS: "bad", SAME: "warn", UNDECIDED: "muted"}
@@ -13,23 +13,23 @@ _LAYER = (
 )
 CELLS = (
     *asked(CONFIGURATION),
-    Column("seed", int, "number of the seed, above --seed"),
+    SEED,
     *_LAYER,
     Column("untrained", float, "test accuracy of a linear classifier on this layer before training"),
     Column("trained", float, "the same after training"),
-    Column("error", str, "why nothing was measured"),
+    ERROR,
 )
 
 
 SUMMARY = (
     *asked(CONFIGURATION),
     *_LAYER,
-    Column("seeds", int, "seeds that were trained", screen="seeds"),
+    SEEDS,
     *estimate("untrained", "test accuracy of a linear classifier on this layer before training", "untrained"),
     *estimate("trained", "the same after training", "trained"),
     *estimate("gain", "trained, less the same classifier on the inputs, seed by seed", "over the inputs"),
     Column("p", float, "p-value of no gain, Holm-corrected for the layers of the network"),
-    Column("verdict", str, "more or less separable than the inputs, no difference, undecided", screen="verdict"),
-    Column("failed", int, "cells that failed, on the first row of their network and options; cells.csv says why"),
+    verdict("more or less separable than the inputs, no difference, undecided"),
+    Column("failed", int, "seeds that failed, on the first row of their network and options; cells.csv says why"),
 )
 SCHEMA = Schema(CELLS, SUMMARY, TONES, (*CONFIGURATION, "layer", "name"), compared=("trained", "untrained"))

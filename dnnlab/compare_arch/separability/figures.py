@@ -1,18 +1,18 @@
 """Table to a picture: a linear classifier's accuracy by layer."""
 
 from collections.abc import Sequence
-from typing import Any
 
 import pandas as pd
 from matplotlib.ticker import PercentFormatter
 
+from dnnlab.compare_arch.spec import Spec
 from dnnlab.compare_arch.trained_cell import CONFIGURATION, name
 from dnnlab.report.figures import Picture, counting_axis, legend, line_style, new_figure
 
 _MOST = 4
 
 
-def draw(cells: pd.DataFrame, summary: pd.DataFrame, spec: Any) -> Sequence[Picture]:
+def draw(cells: pd.DataFrame, summary: pd.DataFrame, spec: Spec) -> Sequence[Picture]:
     """One figure, two lines a network."""
     groups = [rows for _, rows in summary.groupby(list(CONFIGURATION), sort=False, dropna=False)]
     shown = [rows for rows in groups if rows["trained"].notna().any()][:_MOST]

@@ -1,16 +1,16 @@
 """What came out, in sentences."""
 
 from collections.abc import Sequence
-from typing import Any
 
 import pandas as pd
 
 from dnnlab.compare_arch.separability import columns as c
+from dnnlab.compare_arch.spec import Spec
 from dnnlab.compare_arch.trained_cell import CONFIGURATION, name
 from dnnlab.report.table import estimate
 
 
-def conclusions(summary: pd.DataFrame, spec: Any) -> Sequence[str]:
+def conclusions(summary: pd.DataFrame, spec: Spec) -> Sequence[str]:
     """How separable the inputs are, the best layer, and what training did."""
     sentences = []
     for _, rows in summary.groupby(list(CONFIGURATION), sort=False, dropna=False):

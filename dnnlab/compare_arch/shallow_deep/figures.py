@@ -1,18 +1,18 @@
 """Table to a picture: units needed against the number of inputs."""
 
 from collections.abc import Sequence
-from typing import Any
 
 import numpy as np
 import pandas as pd
 
 from dnnlab.compare_arch.shallow_deep.summary import per_cell
 from dnnlab.compare_arch.shallow_deep.theory import sufficient
+from dnnlab.compare_arch.spec import Spec
 from dnnlab.report.figures import THEORY, Picture, counting_axis, legend, line_style, log_axis, new_figure
 from dnnlab.statistics.intervals import mean_interval
 
 
-def draw(cells: pd.DataFrame, summary: pd.DataFrame, spec: Any) -> Sequence[Picture]:
+def draw(cells: pd.DataFrame, summary: pd.DataFrame, spec: Spec) -> Sequence[Picture]:
     """One figure, a panel a task."""
     needed = per_cell(cells, spec)
     if needed.empty:

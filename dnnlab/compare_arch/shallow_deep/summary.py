@@ -8,40 +8,39 @@ import pandas as pd
 from dnnlab.compare_arch.shallow_deep import columns as c
 from dnnlab.compare_arch.shallow_deep.plan import WIDTHS
 from dnnlab.compare_arch.shallow_deep.theory import CLAIMS, sufficient
+from dnnlab.compare_arch.spec import Spec
 from dnnlab.report.table import fit
+from dnnlab.runner.summary import by_configuration, configurations, failed, geometric, measured
 from dnnlab.statistics.intervals import ENOUGH, Interval, mean_interval
 
+_NETWORK = ("task", "kind")
 
-def summarise(cells: pd.DataFrame, spec: Any) -> pd.DataFrame:
+
+def summarise(cells: pd.DataFrame, spec: Spec) -> pd.DataFrame:
     """One row a task and kind of network."""
-    units = per_cell(cells, spec)
-    rows = []
-    for (task, kind), own in cells.groupby(["task", "kind"], sort=False):
-        needed = units[(units["task"] == task) & (units["kind"] == kind)]
-        rows.append(_row(str(task), str(kind), own, needed))
+    needed = by_configuration(per_cell(cells, spec), _NETWORK)
+    rows = [_row(network, own, needed.get(tuple(network.values()))) for network, own in configurations(cells, _NETWORK)]
     return fit(pd.DataFrame(rows), c.SUMMARY)
 
 
-def per_cell(cells: pd.DataFrame, spec: Any) -> pd.DataFrame:
+def per_cell(cells: pd.DataFrame, spec: Spec) -> pd.DataFrame:
     """One row a task, kind, size and seed: the hidden units of the narrowest network that solved it.
 
     Where none did, twice those of the widest.
     """
     rows = []
-    measured = cells[cells["error"] == ""]
-    for (task, kind, inputs, seed), own in measured.groupby(["task", "kind", "inputs", "seed"], sort=False):
+    for sized, own in configurations(measured(cells), (*_NETWORK, "inputs", "seed")):
         solved = own.loc[own["solved"] == 1, "width"]
         width = int(solved.min()) if len(solved) else 2 * WIDTHS[-1]
         units = width * int(own["depth"].iloc[0])
-        rows.append({"task": task, "kind": kind, "inputs": inputs, "seed": seed, "log2_units": float(np.log2(units)),
-                     "units": units, "censored": not len(solved)})  # fmt: skip
+        rows.append(sized | {"log2_units": float(np.log2(units)), "units": units, "censored": not len(solved)})
     return pd.DataFrame(rows)
 
 
-def _row(task: str, kind: str, cells: pd.DataFrame, needed: pd.DataFrame) -> dict[str, Any]:
-    failed = int((cells["error"] != "").sum())
-    row = {"task": task, "kind": kind, "depth": int(cells["depth"].iloc[0]), "claim": CLAIMS[kind], "failed": failed}
-    if needed.empty:
+def _row(network: dict[str, Any], cells: pd.DataFrame, needed: pd.DataFrame | None) -> dict[str, Any]:
+    task, kind = network.values()
+    row = network | {"depth": int(cells["depth"].iloc[0]), "claim": CLAIMS[kind], "failed": failed(cells)}
+    if needed is None:
         return row | {"seeds": 0, "censored": 0, "verdict": c.UNDECIDED}
     exponential, power = _fits(needed, lambda n: n), _fits(needed, np.log2)
     factor = mean_interval([slope for slope, _ in exponential])
@@ -52,12 +51,8 @@ def _row(task: str, kind: str, cells: pd.DataFrame, needed: pd.DataFrame) -> dic
         "seeds": needed["seed"].nunique(),
         "needed": _by_inputs(dict(medians)),
         "sufficient": _by_inputs({n: units for n, units in known.items() if units}),
-        "factor": 2**factor.mean,
-        "factor_lo": 2**factor.low,
-        "factor_hi": 2**factor.high,
-        "exponent": exponent.mean,
-        "exponent_lo": exponent.low,
-        "exponent_hi": exponent.high,
+        **geometric(factor, lambda x: 2**x).named("factor"),
+        **exponent.named("exponent"),
         "exponential_error": float(np.mean([error for _, error in exponential])),
         "power_error": float(np.mean([error for _, error in power])),
         "censored": int(needed["censored"].sum()),

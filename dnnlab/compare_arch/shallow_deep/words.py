@@ -1,15 +1,15 @@
 """What came out, in sentences."""
 
 from collections.abc import Sequence
-from typing import Any
 
 import pandas as pd
 
 from dnnlab.compare_arch.shallow_deep import columns as c
+from dnnlab.compare_arch.spec import Spec
 from dnnlab.report.table import estimate
 
 
-def conclusions(summary: pd.DataFrame, spec: Any) -> Sequence[str]:
+def conclusions(summary: pd.DataFrame, spec: Spec) -> Sequence[str]:
     """How units grow, and whether the lecture's 2ⁿ and n² hold."""
     sentences = []
     for row in summary.to_dict("records"):

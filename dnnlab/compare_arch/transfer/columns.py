@@ -1,7 +1,7 @@
 """The columns of ``--preset transfer``."""
 
 from dnnlab.compare_arch.trained_cell import CONFIGURATION, asked
-from dnnlab.report.columns import Column, Schema, estimate
+from dnnlab.report.columns import ERROR, SEED, SEEDS, Column, Schema, estimate, verdict
 
 SCRATCH, FROZEN, TUNED, RANDOM = "from scratch", "frozen but for the head", "fine-tuned", "random, frozen"
 TREATMENTS = (SCRATCH, FROZEN, TUNED, RANDOM)
@@ -16,12 +16,12 @@ _TREATMENT = Column(
 )
 CELLS = (
     *asked(CONFIGURATION),
-    Column("seed", int, "number of the seed, above --seed"),
+    SEED,
     _TREATMENT,
     Column("trained_parameters", float, "parameters that are trained on the new task"),
     Column("source_accuracy", float, "test accuracy on the first half of the classes, after training there"),
     Column("accuracy", float, "test accuracy on the other half, after training there"),
-    Column("error", str, "why nothing was measured"),
+    ERROR,
 )
 
 
@@ -29,12 +29,12 @@ SUMMARY = (
     *asked(CONFIGURATION),
     _TREATMENT,
     Column("trained_parameters", int, "parameters that are trained on the new task", screen="trained"),
-    Column("seeds", int, "seeds that were trained", screen="seeds"),
+    SEEDS,
     Column("source_accuracy", float, "test accuracy on the first half of the classes, mean over seeds"),
     *estimate("accuracy", "test accuracy on the other half of the classes", "accuracy"),
     *estimate("difference", "accuracy less that from scratch, seed by seed", "difference"),
     Column("p", float, "p-value of no difference, Holm-corrected for the treatments"),
-    Column("verdict", str, "helps, harms or no difference against training from scratch; undecided", screen="verdict"),
-    Column("failed", int, "cells that failed, on the first row of their network and options; cells.csv says why"),
+    verdict("helps, harms or no difference against training from scratch; undecided"),
+    Column("failed", int, "seeds that failed, on the first row of their network and options; cells.csv says why"),
 )
 SCHEMA = Schema(CELLS, SUMMARY, TONES, (*CONFIGURATION, "treatment"), compared=("accuracy",))

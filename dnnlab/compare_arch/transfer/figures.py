@@ -1,19 +1,19 @@
 """Table to a picture: accuracy on the new classes under each treatment."""
 
 from collections.abc import Sequence
-from typing import Any
 
 import numpy as np
 import pandas as pd
 from matplotlib.ticker import PercentFormatter
 
+from dnnlab.compare_arch.spec import Spec
 from dnnlab.compare_arch.trained_cell import name
 from dnnlab.report.figures import Picture, line_style, new_figure
 
 _MOST = 24
 
 
-def draw(cells: pd.DataFrame, summary: pd.DataFrame, spec: Any) -> Sequence[Picture]:
+def draw(cells: pd.DataFrame, summary: pd.DataFrame, spec: Spec) -> Sequence[Picture]:
     """One figure."""
     rows = summary[summary["accuracy"].notna()].head(_MOST)
     if rows.empty:

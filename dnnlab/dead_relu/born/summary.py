@@ -8,6 +8,7 @@ import pandas as pd
 from dnnlab.dead_relu.born import columns as c
 from dnnlab.dead_relu.spec import Spec
 from dnnlab.report.table import fit
+from dnnlab.runner.summary import configurations, has_error, measured
 from dnnlab.statistics.intervals import share_interval
 from dnnlab.theory.death import born_dead_bounds
 
@@ -16,18 +17,17 @@ _POINT = ("width", "depth", "init", "nets")
 
 def summarise(cells: pd.DataFrame, spec: Spec) -> pd.DataFrame:
     """One row a point of the curve."""
-    groups = cells.groupby(list(_POINT), sort=False, dropna=False)
-    return fit(pd.DataFrame([_row(dict(zip(_POINT, point, strict=True)), rows) for point, rows in groups]), c.SUMMARY)
+    return fit(pd.DataFrame([_row(point, rows) for point, rows in configurations(cells, _POINT)]), c.SUMMARY)
 
 
 def per_cell(cells: pd.DataFrame, spec: Spec) -> pd.DataFrame:
     """One row a block of networks, in the place of a seed."""
-    blocks = cells[cells["error"].fillna("") == ""].rename(columns={"block": "seed"})
+    blocks = measured(cells).rename(columns={"block": "seed"})
     return blocks.assign(probability=blocks["dead"] / blocks["drawn"])
 
 
 def _row(point: dict[str, Any], rows: pd.DataFrame) -> dict[str, Any]:
-    failed = int((rows["error"].fillna("") != "").any())
+    failed = int(has_error(rows).any())
     lower, upper = born_dead_bounds([point["width"]] * point["depth"], point["init"])
     row = {**point, "n": 0, "lower_bound": lower, "upper_bound": upper, "verdict": c.NO_BOUND, "failed": failed}
     if failed:

@@ -1,6 +1,6 @@
 """The columns of ``cells.csv`` and ``summary.csv``: names, types, meanings. The docs are made from here."""
 
-from dnnlab.report.columns import Column, Schema, estimate
+from dnnlab.report.columns import DIVERGED_SEEDS, ERROR, FAILED_SEEDS, SEED, SEEDS, Column, Schema, estimate, verdict
 from dnnlab.runner import configuration
 
 HEALTHY, EXPECTED, DYING, COLLAPSED = "healthy", "expected", "dying", "collapsed"
@@ -24,7 +24,7 @@ REMEDY = Column("remedy", str, "the cure; none for the network as it was asked f
 CELLS = (
     REMEDY,
     *configuration.columns(CONFIGURATION),
-    Column("seed", int, "number of the seed, above --seed"),
+    SEED,
     Column("step", int, "training steps taken before this look"),
     Column("layer", int, "0 for the network as a whole, 1 … depth for hidden layers or activations"),
     Column("name", str, "the layer by name; in a model of one's own the module that the activation reads, #2 if again"),
@@ -54,11 +54,11 @@ CELLS = (
     Column("input_mean_product", float, "network: mean over features of the product of two of them, over all pairs"),
     Column("input_count", float, "network: how many they are"),
     Column("input_features", float, "network: features of an input"),
-    Column("error", str, "why nothing was measured"),
+    ERROR,
 )
 
 STATE = (
-    Column("seeds", int, "seeds that were measured", screen="seeds"),
+    SEEDS,
     Column("born_dead", float, "share of units dead before training, mean over seeds", screen="born dead"),
     Column(
         "expected_dead",
@@ -67,16 +67,7 @@ STATE = (
         "dead in the same network freshly drawn",
         screen="expected",
     ),
-    Column(
-        "dead",
-        float,
-        "share of units dead after training, mean over seeds",
-        screen="dead",
-        low="dead_lo",
-        high="dead_hi",
-    ),
-    Column("dead_lo", float, "lower end of its 95 % interval over seeds"),
-    Column("dead_hi", float, "upper end"),
+    *estimate("dead", "share of units dead after training, mean over seeds", "dead"),
     Column("died", float, "share of units that were alive before training and are dead after it"),
     Column("revived", float, "share of units alive after training that were once dead", screen="revived"),
     Column("certified_dead", float, "share of units proven zero on the whole box of the data", screen="certified"),
@@ -87,8 +78,8 @@ STATE = (
 END = (
     Column("loss", float, "cross-entropy after training, mean over seeds"),
     Column("steps", int, "training steps", screen="steps"),
-    Column("diverged", int, "seeds whose loss became infinite or not a number"),
-    Column("failed", int, "cells that failed; cells.csv says why"),
+    DIVERGED_SEEDS,
+    FAILED_SEEDS,
 )
 
 
@@ -98,7 +89,7 @@ SUMMARY = (
     *configuration.columns(CONFIGURATION),
     *STATE,
     *ACCURACY,
-    Column("verdict", str, "healthy, expected, dying, collapsed, diverged or undecided", screen="verdict"),
+    verdict("healthy, expected, dying, collapsed, diverged or undecided"),
     Column("fatal_update", float, "largest step of units before they died, over their weights' norm; mean"),
     Column("survived_update", float, "the same of units that stayed alive; mean"),
     Column("pushed_down", float, "share of deaths with a fall of the unit's mean pre-activation before it"),

@@ -8,10 +8,10 @@ import numpy as np
 import pandas as pd
 from matplotlib.ticker import PercentFormatter
 
-from dnnlab.dead_relu.census import columns as c
-from dnnlab.dead_relu.census.summary import configurations, theory
+from dnnlab.dead_relu.census.summary import TREATED, theory
 from dnnlab.dead_relu.spec import Spec
 from dnnlab.report.figures import THEORY, Picture, counting_axis, legend, line_style, new_figure
+from dnnlab.runner.summary import configurations, measured
 from dnnlab.statistics.intervals import Interval, mean_share
 
 _MOST_PANELS = 6
@@ -31,10 +31,10 @@ def draw(cells: pd.DataFrame, summary: pd.DataFrame, spec: Spec) -> Sequence[Pic
 
 def _curves(cells: pd.DataFrame, spec: Spec) -> list[tuple[str, dict[str, Any], pd.DataFrame]]:
     """Label, configuration and rows of each configuration and remedy of which something was measured."""
-    groups = [(k, rows[rows["error"].fillna("") == ""]) for k, rows in configurations(cells)]
+    groups = [(k, rows) for k, rows in configurations(measured(cells), TREATED)]
     # A network that left the range of numbers has no units to draw.
     groups = [(k, rows) for k, rows in groups if rows.loc[rows["step"] == spec.taken_steps, "dead"].notna().any()]
-    varying = [name for name in (*c.CONFIGURATION, "remedy") if len({k[name] for k, _ in groups}) > 1]
+    varying = [name for name in TREATED if len({k[name] for k, _ in groups}) > 1]
     return [(label(k, varying), k, rows) for k, rows in groups]
 
 

@@ -1,7 +1,6 @@
 """Rows to table: who is dead, against what chance leaves dead at birth, and a verdict a row."""
 
 import math
-from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
@@ -13,7 +12,8 @@ from dnnlab.dead_relu.spec import Spec
 from dnnlab.networks.activations import per_layer
 from dnnlab.networks.shape import MLPShape, parse_skip
 from dnnlab.report.table import fit
-from dnnlab.statistics.intervals import ENOUGH, Interval, mean_interval, mean_share
+from dnnlab.runner.summary import configurations, diverged, failed, mean, measured, mostly_diverged
+from dnnlab.statistics.intervals import ENOUGH, Interval, mean_share
 from dnnlab.theory.death import Inputs, expected_dead
 
 FEW = 0.01
@@ -23,6 +23,10 @@ SLACK = 0.03
 _SHARES = ("born_dead", "dead", "died", "revived", "certified_dead", "inactive", "zero_fraction")
 
 
+TREATED = (*c.CONFIGURATION, "remedy")
+"""What tells the rows apart: a configuration, and the remedy it is under."""
+
+
 def summarise(cells: pd.DataFrame, spec: Spec) -> pd.DataFrame:
     """One row a configuration."""
     return fit(rows_of(cells, spec), c.SUMMARY)
@@ -30,21 +34,14 @@ def summarise(cells: pd.DataFrame, spec: Spec) -> pd.DataFrame:
 
 def rows_of(cells: pd.DataFrame, spec: Spec) -> pd.DataFrame:
     """One row a configuration and remedy: who is dead, and the verdict on it."""
-    return pd.DataFrame([_row(configuration, own, spec) for configuration, own in configurations(cells)])
-
-
-def configurations(cells: pd.DataFrame) -> Iterator[tuple[dict[str, Any], pd.DataFrame]]:
-    """Each configuration, remedy included, and its rows, in the order of the plan."""
-    names = (*c.CONFIGURATION, "remedy")
-    for values, rows in cells.groupby(list(names), sort=False, dropna=False):
-        yield dict(zip(names, values, strict=True)), rows
+    return pd.DataFrame([_row(configuration, own, spec) for configuration, own in configurations(cells, TREATED)])
 
 
 def per_cell(cells: pd.DataFrame, spec: Spec) -> pd.DataFrame:
     """One row a cell: configuration, seed, and at the end of training its shares of units and its accuracy."""
     parts = []
-    for configuration, rows in configurations(cells):
-        last = _at(rows, spec.taken_steps)
+    for configuration, rows in configurations(cells, TREATED):
+        last = _measured_at(rows, spec.taken_steps)
         if last.empty:
             continue
         table = _shares(last[last["layer"] > 0])
@@ -54,8 +51,8 @@ def per_cell(cells: pd.DataFrame, spec: Spec) -> pd.DataFrame:
     return pd.concat(parts, ignore_index=True) if parts else pd.DataFrame()
 
 
-def _at(rows: pd.DataFrame, step: int) -> pd.DataFrame:
-    return rows[(rows["step"] == step) & (rows["error"].fillna("") == "")]
+def _measured_at(rows: pd.DataFrame, step: int) -> pd.DataFrame:
+    return measured(rows[rows["step"] == step])
 
 
 def _shares(layers: pd.DataFrame) -> pd.DataFrame:
@@ -67,27 +64,22 @@ def _shares(layers: pd.DataFrame) -> pd.DataFrame:
 
 
 def _row(configuration: dict[str, Any], rows: pd.DataFrame, spec: Spec) -> dict[str, Any]:
-    row: dict[str, Any] = configuration | {
-        "seeds": 0,
-        "verdict": c.UNDECIDED,
-        "diverged": 0,
-        "steps": spec.taken_steps,
-    }
-    row["failed"] = int((rows["error"].fillna("") != "").groupby(rows["seed"]).any().sum())
-    last = _at(rows, spec.taken_steps)
+    row = configuration | {"seeds": 0, "verdict": c.UNDECIDED, "diverged": 0, "steps": spec.taken_steps}
+    row["failed"] = failed(rows)
+    last = _measured_at(rows, spec.taken_steps)
     if last.empty:
         return row
     layers, network = last[last["layer"] > 0], last[last["layer"] == 0]
     shares = _shares(layers)
     row["seeds"] = len(network)
-    row["diverged"] = int((~np.isfinite(network["loss"].astype(float))).sum())
+    row["diverged"] = diverged(network["loss"])
     row["depth"] = configuration["depth"] or int(layers["layer"].max())
-    row |= {name: mean_interval(shares[name].tolist()).mean for name in _SHARES}
-    first = _at(rows, 0)
-    row["born_dead"] = mean_interval(_shares(first[first["layer"] > 0])["dead"].tolist()).mean
-    row["irreversible"] = mean_interval(layers["irreversible"].astype(float).tolist()).mean
+    row |= {name: mean(shares[name]) for name in _SHARES}
+    first = _measured_at(rows, 0)
+    row["born_dead"] = mean(_shares(first[first["layer"] > 0])["dead"])
+    row["irreversible"] = mean(layers["irreversible"])
     row["expected_dead"] = _expected(configuration, layers, network)
-    row["loss"] = mean_interval(network["loss"].astype(float).tolist()).mean
+    row["loss"] = mean(network["loss"])
     row |= (dead := mean_share(shares["dead"].tolist())).named("dead")
     row |= mean_share(network["accuracy"].astype(float).tolist()).named("accuracy")
     row |= _causes(rows)
@@ -145,7 +137,7 @@ def verdict(row: dict[str, Any], dead: Interval, collapsed: bool) -> str:
     """
     if row["seeds"] < ENOUGH:
         return c.UNDECIDED
-    if row["diverged"] > row["seeds"] / 2:
+    if mostly_diverged(row):
         return c.DIVERGED
     if collapsed:
         return c.COLLAPSED

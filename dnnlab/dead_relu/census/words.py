@@ -5,13 +5,13 @@ import math
 import pandas as pd
 
 from dnnlab.dead_relu.spec import Spec
+from dnnlab.runner.summary import tally
 
 
 def conclusions(summary: pd.DataFrame, spec: Spec) -> list[str]:
     """The verdicts, and what stands out."""
     worst = summary.iloc[int(summary["dead"].fillna(-1).to_numpy().argmax())]
-    counts = ", ".join(f"{count} {word}" for word, count in summary["verdict"].value_counts().items())
-    head = f"{len(summary)} configurations: {counts}. " if len(summary) > 1 else ""
+    head = f"{len(summary)} configurations: {tally(summary['verdict'])}. " if len(summary) > 1 else ""
     if math.isnan(worst["dead"]):
         return [f"{head}No network stayed within the range of numbers."]
     expected = worst["expected_dead"]

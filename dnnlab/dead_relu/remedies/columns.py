@@ -1,7 +1,7 @@
 """The columns of the files of a comparison of remedies."""
 
 from dnnlab.dead_relu.census import columns as census
-from dnnlab.report.columns import Column, Schema, estimate
+from dnnlab.report.columns import Column, Schema, estimate, verdict
 from dnnlab.runner import configuration
 
 CONFIGURATION = census.CONFIGURATION
@@ -29,13 +29,10 @@ SUMMARY = (
     *census.ACCURACY,
     *estimate("accuracy_change", "change of accuracy against no remedy, seed by seed", "Δ accuracy"),
     Column("accuracy_p", float, "p-value of no such change, Holm-corrected for all rows"),
-    Column(
-        "verdict",
-        str,
+    verdict(
         "cures (more accurate, and no more dead than expected at birth), helps (more accurate and fewer dead), fewer "
         "dead (and no more accurate), costs accuracy (fewer dead but less accurate), no effect, harms, diverged, "
-        "undecided; untreated for the network as asked for",
-        screen="verdict",
+        "undecided; untreated for the network as asked for"
     ),
     *census.END,
 )

@@ -5,44 +5,42 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from dnnlab.dead_relu.census.summary import SLACK, per_cell, rows_of, usual
+from dnnlab.dead_relu.census.summary import SLACK, TREATED, per_cell, rows_of, usual
 from dnnlab.dead_relu.remedies import columns as c
 from dnnlab.dead_relu.remedy import NO_REMEDY
 from dnnlab.dead_relu.spec import Spec
 from dnnlab.report.table import fit
-from dnnlab.statistics.intervals import ENOUGH, SIGNIFICANT, Comparison, holm, paired
+from dnnlab.runner.summary import by_configuration, compared, corrected, mostly_diverged, named
+from dnnlab.statistics.intervals import ENOUGH, SIGNIFICANT
 
 __all__ = ["per_cell", "remedy_verdict", "summarise"]
 
 
 def summarise(cells: pd.DataFrame, spec: Spec) -> pd.DataFrame:
     """One row a configuration and remedy."""
-    return fit(_compared(rows_of(cells, spec), per_cell(cells, spec)), c.SUMMARY)
+    # Where every cell failed, the rows have no accuracy until they fit the schema.
+    rows = fit(rows_of(cells, spec), c.SUMMARY)
+    return fit(_compared(rows, per_cell(cells, spec)), c.SUMMARY)
 
 
 def _compared(table: pd.DataFrame, cells: pd.DataFrame) -> pd.DataFrame:
     """The rows with each remedy's paired change, verdict and rank: of a configuration the untreated row comes
     first, then the remedies from the best."""
-    keys = list(c.CONFIGURATION)
-    seeds = {key: rows.set_index("seed") for key, rows in cells.groupby([*keys, "remedy"], dropna=False)}
-    pairs: dict[str, list[Comparison]] = {"dead": [], "accuracy": []}
-    for values in table[[*keys, "remedy"]].itertuples(index=False, name=None):
-        own, base = seeds.get(values), seeds.get((*values[:-1], NO_REMEDY))
-        for quantity, found in pairs.items():
-            if own is None or base is None or values[-1] == NO_REMEDY:
-                found.append(paired([], []))
-                continue
-            before, after = base[quantity].align(own[quantity], join="inner")
-            found.append(paired(before.tolist(), after.tolist()))
-    for quantity, found in pairs.items():
-        for end, name in (("mean", ""), ("low", "_lo"), ("high", "_hi")):
-            table[f"{quantity}_change{name}"] = [getattr(pair.difference, end) for pair in found]
-        table[f"{quantity}_p"] = holm([pair.p for pair in found])
-    numbers = [pair.difference.n for pair in pairs["dead"]]
+    seeds = by_configuration(cells, TREATED)
+    keys = list(table[list(TREATED)].itertuples(index=False, name=None))
+    bases = [seeds.get((*key[:-1], NO_REMEDY)) if key[-1] != NO_REMEDY else None for key in keys]
+    changes = {
+        quantity: corrected([compared(base, seeds.get(key), quantity) for base, key in zip(bases, keys, strict=True)])
+        for quantity in ("dead", "accuracy")
+    }
+    for quantity, found in changes.items():
+        columns = named([x.difference for x in found], f"{quantity}_change")
+        table = table.assign(**columns, **{f"{quantity}_p": [x.p for x in found]})
+    numbers = [x.difference.n for x in changes["dead"]]
     table["verdict"] = [remedy_verdict(row, n) for (_, row), n in zip(table.iterrows(), numbers, strict=True)]
     order = [c.UNTREATED, c.CURES, c.HELPS, c.FEWER, c.COSTS, c.NO_EFFECT, c.UNDECIDED, c.HARMS, c.DIVERGED]
     ranked = table.assign(
-        _base=table.groupby(keys, sort=False, dropna=False).ngroup(),
+        _base=table.groupby(list(c.CONFIGURATION), sort=False, dropna=False).ngroup(),
         _rank=table["verdict"].map(order.index),
         _accuracy=-table["accuracy"].fillna(-1),
     )
@@ -53,7 +51,7 @@ def remedy_verdict(row: Any, pairs: int) -> str:
     """What a remedy did: to the dead, and to accuracy, against the same seeds without it."""
     if row["remedy"] == NO_REMEDY:
         return c.UNTREATED
-    if row["seeds"] and row["diverged"] > row["seeds"] / 2:
+    if mostly_diverged(row):
         return c.DIVERGED
     if pairs < ENOUGH:
         return c.UNDECIDED

@@ -1,8 +1,7 @@
 """The columns of the files of cheap scores beside trainings."""
 
 from dnnlab.nas.proxy_names import PROXIES
-from dnnlab.nas.search.columns import ERROR, SEED
-from dnnlab.report.columns import Column, Schema
+from dnnlab.report.columns import ERROR, FAILED_SEEDS, SEED, Column, Schema, estimate, verdict
 
 UNDECIDED = "undecided"
 PREDICTS, AS_SIZE, USELESS, SIZE = "predicts", "no better than size", "useless", "size"
@@ -29,24 +28,26 @@ SUMMARY = (
     Column("data", str, "data set", screen="data"),
     Column("score", str, "what scores an untrained architecture", screen="score"),
     Column("n", int, "architectures that were scored and trained", screen="n"),
-    Column("tau", float, "Kendall's τ of score and accuracy", screen="Kendall τ", low="tau_lo", high="tau_hi"),
-    Column("tau_lo", float, "lower end of its 95 % interval, by bootstrap over architectures"),
-    Column("tau_hi", float, "upper end"),
+    *estimate(
+        "tau",
+        "Kendall's τ of score and accuracy",
+        "Kendall τ",
+        interval="95 % interval, by bootstrap over architectures",
+    ),
     Column("spearman", float, "Spearman's correlation of the two", screen="Spearman"),
     Column("top", float, "Kendall's τ among the most accurate quarter", screen="top quarter"),
-    Column("over_size", float, "τ against that of parameters or MACs, whichever is higher", screen="over size",
-           low="over_size_lo", high="over_size_hi"),
-    Column("over_size_lo", float, "lower end of its 95 % interval, by the same bootstrap"),
-    Column("over_size_hi", float, "upper end"),
-    Column("seconds", float, "time of a score, mean", screen="seconds", unit="s"),
-    Column(
-        "verdict",
-        str,
-        "predicts: τ above zero and above that of size; no better than size; useless: τ not above zero; size; "
-        "undecided under 20 architectures",
-        screen="verdict",
+    *estimate(
+        "over_size",
+        "τ against that of parameters or MACs, whichever is higher",
+        "over size",
+        interval="95 % interval, by the same bootstrap",
     ),
-    Column("failed", int, "cells that failed; cells.csv says why"),
-)  # fmt: skip
+    Column("seconds", float, "time of a score, mean", screen="seconds", unit="s"),
+    verdict(
+        "predicts: τ above zero and above that of size; no better than size; useless: τ not above zero; size; "
+        "undecided under 20 architectures"
+    ),
+    FAILED_SEEDS,
+)
 
 SCHEMA = Schema(CELLS, SUMMARY, TONES, ("space", "data", "score"), compared=("tau",), count="n")

@@ -8,14 +8,14 @@ import pandas as pd
 from dnnlab.nas.proxies import columns as c
 from dnnlab.nas.spec import Spec
 from dnnlab.report.figures import Picture, line_style, new_figure
+from dnnlab.runner.summary import measured
 
 _GREY = "#8a8a8a"
 
 
 def draw(cells: pd.DataFrame, summary: pd.DataFrame, spec: Spec) -> Sequence[Picture]:
     """One figure; without anything measured, none."""
-    measured = (cells["error"].fillna("") == "").any()
-    return [_dots(summary)] if measured and not summary.empty else []
+    return [] if measured(cells).empty or summary.empty else [_dots(summary)]
 
 
 def _dots(summary: pd.DataFrame) -> Picture:

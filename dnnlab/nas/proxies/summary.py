@@ -10,6 +10,7 @@ from scipy import stats
 from dnnlab.nas.proxies import columns as c
 from dnnlab.nas.spec import Spec
 from dnnlab.report.table import fit
+from dnnlab.runner.summary import configurations, failed, measured
 from dnnlab.statistics.intervals import Interval
 from dnnlab.statistics.rank import bootstrap, interval, tau
 from dnnlab.statistics.streams import stream
@@ -22,18 +23,15 @@ _SIZES = ("parameters", "macs")
 def summarise(cells: pd.DataFrame, spec: Spec) -> pd.DataFrame:
     """One row a score, in the order of `columns.SCORES`."""
     rows = []
-    for (space, data), own in cells.groupby(["space", "data"], sort=False):
-        failed = int((own["error"].fillna("") != "").groupby(own["seed"]).any().sum())
-        measured = own[own["error"].fillna("") == ""]
-        start = {"space": space, "data": data, "failed": failed}
-        if measured.empty:
-            rows.append(start | {"score": "", "n": 0, "verdict": c.UNDECIDED})
-        else:
-            rows += [start | row for row in _scores(measured, spec)]
+    for start, own in configurations(cells, ("space", "data")):
+        scores = _scores(measured(own), spec) or [{"score": "", "n": 0, "verdict": c.UNDECIDED}]
+        rows += [start | row | {"failed": failed(own)} for row in scores]
     return fit(pd.DataFrame(rows), c.SUMMARY)
 
 
 def _scores(rows: pd.DataFrame, spec: Spec) -> list[dict[str, Any]]:
+    if rows.empty:
+        return []
     wide = rows.pivot_table(index=["seed", "id"], columns="score", values="value", sort=False, dropna=False)
     truth = rows.drop_duplicates(["seed", "id"]).set_index(["seed", "id"])["validation"].reindex(wide.index)
     kept = truth.notna()
@@ -79,11 +77,7 @@ def verdict(name: str, own: Interval, over_size: Interval) -> str:
 
 def per_cell(cells: pd.DataFrame, spec: Spec) -> pd.DataFrame:
     """One row a seed and score."""
-    names = ("space", "data", "score", "seed")
-    measured = cells[cells["error"].fillna("") == ""]
+    scored = configurations(measured(cells), ("space", "data", "score", "seed"))
     return pd.DataFrame(
-        [
-            dict(zip(names, key, strict=True)) | {"tau": tau(own["value"].tolist(), own["validation"].tolist())}
-            for key, own in measured.groupby(list(names), sort=False)
-        ]
+        [seed | {"tau": tau(own["value"].tolist(), own["validation"].tolist())} for seed, own in scored]
     )

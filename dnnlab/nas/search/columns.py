@@ -3,7 +3,7 @@
 import math
 from typing import Any
 
-from dnnlab.report.columns import Column, Schema, estimate
+from dnnlab.report.columns import ERROR, FAILED_SEEDS, SEED, SEEDS, Column, Schema, estimate, verdict
 
 BETTER, WORSE, NO_BETTER, BASELINE = "better", "worse", "no better", "baseline"
 COLLAPSED, UNDECIDED = "collapsed", "undecided"
@@ -28,8 +28,6 @@ ASKED = (
     Column("data", str, "data set, or published table", screen="data"),
     Column("budget", str, "what a search may spend", screen="budget"),
 )
-SEED = Column("seed", int, "number of the seed, above --seed")
-ERROR = Column("error", str, "why nothing was measured")
 
 CELLS = (
     *ASKED,
@@ -72,9 +70,8 @@ SPENT = (
     Column("macs", float, "multiply–accumulates of the same; mean"),
     Column("seconds", float, "time of the same; mean", screen="seconds", unit="s"),
     Column("failures", int, "trainings that failed or diverged; they count like the others"),
-    Column("failed", int, "cells that failed; cells.csv says why"),
+    FAILED_SEEDS,
 )
-_GAIN = "test accuracy against random search, seed by seed"
 FOUND = (
     Column("found", str, "what the seed with the best retrained validation accuracy ended in"),
     Column("found_seed", int, "that seed"),
@@ -88,33 +85,29 @@ MATTERS = (
         "random: the dimensions that explain most of the variance of validation accuracy by themselves (ω²), each with "
         "its best choice",
     ),
-    Column(
+    *estimate(
         "mixed_gain",
-        float,
         "random: validation accuracy of networks of several activations against those of one",
-        low="mixed_gain_lo",
-        high="mixed_gain_hi",
+        interval="95 % interval over architectures, Welch's",
     ),
-    Column("mixed_gain_lo", float, "lower end of its 95 % interval over architectures, Welch's"),
-    Column("mixed_gain_hi", float, "upper end"),
+)
+
+P = Column("p", float, "p-value of no such gain, paired by seed, Holm-corrected for all rows", screen="p")
+VALIDATION = Column(
+    "best_validation", float, "best validation accuracy in the search, mean over seeds", screen="validation"
 )
 
 SUMMARY = (
     *ASKED,
-    Column("seeds", int, "seeds that were searched", screen="seeds"),
-    Column("best_validation", float, "best validation accuracy in the search, mean over seeds", screen="validation"),
+    SEEDS,
+    VALIDATION,
     *estimate("test", "test accuracy of what a search ended in, retrained; mean over seeds", "test"),
-    Column("gain_over_random", float, _GAIN, screen="gain", low="gain_lo", high="gain_hi"),
-    Column("gain_lo", float, "lower end of its 95 % interval over seeds"),
-    Column("gain_hi", float, "upper end"),
-    Column("p", float, "p-value of no such gain, paired by seed, Holm-corrected for all rows", screen="p"),
+    *estimate("gain_over_random", "test accuracy against random search, seed by seed", "gain", ends="gain"),
+    P,
     *estimate("gain_over_average", "test accuracy against the average architecture, seed by seed", "over average"),
-    Column(
-        "verdict",
-        str,
+    verdict(
         "better, no better or worse than random search; collapsed: most supernets ended in more than half skips; "
-        "baseline; undecided",
-        screen="verdict",
+        "baseline; undecided"
     ),
     Column("tau", float, "Kendall's τ of the strategy's cheap scores with trainings, mean over seeds", screen="τ"),
     Column("tau_n", int, "architectures that had both, and that no proxy or shared weights chose; in all seeds"),

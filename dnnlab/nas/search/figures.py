@@ -14,6 +14,7 @@ from dnnlab.nas.search.importance import architectures, effects
 from dnnlab.nas.spec import Spec
 from dnnlab.nas.strategies import AVERAGE, RANDOM
 from dnnlab.report.figures import Picture, legend, line_style, log_axis, new_figure
+from dnnlab.runner.summary import measured
 
 _MOST_BARS = 16
 _GREY = "#8a8a8a"
@@ -21,11 +22,8 @@ _GREY = "#8a8a8a"
 
 def draw(cells: pd.DataFrame, summary: pd.DataFrame, spec: Spec) -> Sequence[Picture]:
     """The figures of a run; without anything measured, none."""
-    measured = cells[cells["error"].fillna("") == ""]
-    if measured.empty or summary.empty:
-        return []
     pictures: list[Picture] = []
-    for data, rows in measured.groupby("data", sort=False):
+    for data, rows in measured(cells).groupby("data", sort=False):
         table = summary[summary["data"] == data]
         name = f"-{len(pictures)}" if pictures else ""
         pictures.append(_anytime(rows, spec, f"anytime{name}", str(data)))

@@ -1,7 +1,7 @@
 """Rows to table: what each strategy found, against random search and the average architecture; a verdict a row."""
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping
 from typing import Any
 
 import pandas as pd
@@ -14,43 +14,35 @@ from dnnlab.nas.strategies import AVERAGE, RANDOM
 from dnnlab.nas.strategies.oneshot import UNSELECTED
 from dnnlab.nas.strategies.prefilter import MEASURED
 from dnnlab.report.table import fit
-from dnnlab.statistics.intervals import ENOUGH, Comparison, direction, holm, mean_interval, mean_share, paired
+from dnnlab.runner.summary import by_configuration, compared, configurations, corrected, failed, mean, measured, named
+from dnnlab.statistics.intervals import ENOUGH, Comparison, direction, mean_share
 from dnnlab.statistics.rank import tau
 
 GUARD = 0.5
 """A share of skips above which what a supernet ended in counts as collapsed."""
-
-
 _TOLD = 3
 """Dimensions that the summary names."""
 
 
 def summarise(cells: pd.DataFrame, spec: Spec) -> pd.DataFrame:
     """One row a strategy and data set."""
-    seeds = per_cell(cells, spec)
-    rows = [_row(key, own, seeds, spec) for key, own in _groups(cells)]
+    seeds = by_configuration(per_cell(cells, spec), c.CONFIGURATION)
+    rows = [_row(asked, own, seeds.get(_key(asked)), spec) for asked, own in configurations(cells, c.CONFIGURATION)]
     table = _compared(pd.DataFrame(rows), seeds, "hypervolume" if spec.several else "test")
     table = pd.DataFrame([row | _matters(row, cells, spec) for row in table.to_dict("records")])
     return fit(table, spec.question.schema.summary)
 
 
-def _groups(cells: pd.DataFrame) -> Any:
-    return cells.groupby(list(c.CONFIGURATION), sort=False)
+def _key(row: Mapping[Any, Any]) -> tuple[Any, ...]:
+    return tuple(row[name] for name in c.CONFIGURATION)
 
 
 def per_cell(cells: pd.DataFrame, spec: Spec) -> pd.DataFrame:
     """One row a search: what it found and spent."""
-    measured = _measured(cells)
-    fronts = front_rows(measured, spec) if spec.several else {}
-    rows = []
-    for key, own in measured.groupby([*c.CONFIGURATION, "seed"], sort=False):
-        named = dict(zip((*c.CONFIGURATION, "seed"), key, strict=True))
-        rows.append(named | _search(own, spec) | fronts.get(key, {}))
-    return pd.DataFrame(rows)
-
-
-def _measured(cells: pd.DataFrame) -> pd.DataFrame:
-    return cells[cells["error"].fillna("") == ""]
+    rows = measured(cells)
+    fronts = front_rows(rows, spec) if spec.several else {}
+    searches = configurations(rows, (*c.CONFIGURATION, "seed"))
+    return pd.DataFrame([asked | _search(own, spec) | fronts.get(tuple(asked.values()), {}) for asked, own in searches])
 
 
 def _search(rows: pd.DataFrame, spec: Spec) -> dict[str, Any]:
@@ -104,15 +96,14 @@ def _unselected(trained: pd.DataFrame, scored: pd.DataFrame) -> pd.DataFrame:
     return trained[: most if same.all() else int(same.argmin())]
 
 
-def _row(key: Sequence[Any], cells: pd.DataFrame, seeds: pd.DataFrame, spec: Spec) -> dict[str, Any]:
-    row: dict[str, Any] = dict(zip(c.CONFIGURATION, key, strict=True))
-    row |= {"objectives": ", ".join(spec.objectives), "seeds": 0, "verdict": c.UNDECIDED, "tau_n": 0, "failures": 0}
-    row["failed"] = int((cells["error"].fillna("") != "").groupby(cells["seed"]).any().sum())
-    own = _of(seeds, row) if len(seeds) else seeds
-    if own.empty:
+def _row(asked: dict[str, Any], cells: pd.DataFrame, own: pd.DataFrame | None, spec: Spec) -> dict[str, Any]:
+    """One row; ``own`` has a row for each of its seeds that was measured."""
+    row = asked | {"objectives": ", ".join(spec.objectives), "seeds": 0, "verdict": c.UNDECIDED, "failures": 0}
+    row |= {"tau_n": 0, "failed": failed(cells)}
+    if own is None:
         return row
     means = ("best_validation", "evaluations", "epochs", "macs", "seconds", "tau", "skips")
-    row |= {name: mean_interval(own[name].tolist()).mean for name in means}
+    row |= {name: mean(own[name]) for name in means}
     row |= mean_share(own["test"].tolist()).named("test")
     if spec.several:
         row |= mean_share(own["hypervolume"].tolist()).named("hypervolume")
@@ -137,42 +128,31 @@ def _matters(row: dict[Any, Any], cells: pd.DataFrame, spec: Spec) -> dict[str, 
     return {"importance": ", ".join(told), **gain.named("mixed_gain")}
 
 
-def _of(seeds: pd.DataFrame, row: dict[Any, Any]) -> pd.DataFrame:
-    same = pd.concat([seeds[name] == row[name] for name in c.CONFIGURATION], axis=1).all(axis=1)
-    return seeds[same].set_index("seed", drop=False)
-
-
-def _compared(table: pd.DataFrame, seeds: pd.DataFrame, quantity: str) -> pd.DataFrame:
+def _compared(table: pd.DataFrame, seeds: Mapping[Any, pd.DataFrame], quantity: str) -> pd.DataFrame:
     """The rows with their gains over random search and over the average architecture, seed by seed."""
-    gains, averages = [], []
-    for row in table.to_dict("records"):
-        gains.append(_gain(row, RANDOM, seeds, quantity))
-        averages.append(_gain(row, AVERAGE, seeds, "test"))
-    for name, found in (("gain_over_random", gains), ("gain_over_average", averages)):
-        short = "gain" if name == "gain_over_random" else name
-        table[name] = [gain.difference.mean for gain in found]
-        table[f"{short}_lo"] = [gain.difference.low for gain in found]
-        table[f"{short}_hi"] = [gain.difference.high for gain in found]
-    table["p"] = holm([gain.p for gain in gains])
-    table["verdict"] = [
-        verdict(row, gain, p) for row, gain, p in zip(table.to_dict("records"), gains, table["p"], strict=True)
-    ]
-    return table
+    rows = table.to_dict("records")
+    gains = corrected([_gain(row, RANDOM, seeds, quantity) for row in rows])
+    averages = [_gain(row, AVERAGE, seeds, "test") for row in rows]
+    return table.assign(
+        **named([gain.difference for gain in gains], "gain_over_random", "gain"),
+        **named([gain.difference for gain in averages], "gain_over_average"),
+        p=[gain.p for gain in gains],
+        verdict=[verdict(row, gain) for row, gain in zip(rows, gains, strict=True)],
+    )
 
 
-def _gain(row: dict[Any, Any], baseline: str, seeds: pd.DataFrame, quantity: str) -> Comparison:
-    if seeds.empty or row["strategy"] in (baseline, AVERAGE):
-        return paired([], [])
-    before, after = _of(seeds, row | {"strategy": baseline})[quantity], _of(seeds, row)[quantity]
-    before, after = before.align(after, join="inner")
-    return paired(before.tolist(), after.tolist())
+def _gain(row: dict[Any, Any], baseline: str, seeds: Mapping[Any, pd.DataFrame], quantity: str) -> Comparison:
+    base = None if row["strategy"] in (baseline, AVERAGE) else seeds.get(_key(row | {"strategy": baseline}))
+    return compared(base, seeds.get(_key(row)), quantity)
 
 
-def verdict(row: dict[Any, Any], gain: Comparison, p: float) -> str:
+def verdict(row: dict[Any, Any], gain: Comparison) -> str:
     """Against random search on the same seeds; undecided under three of them."""
     if row["strategy"] in (RANDOM, AVERAGE):
         return c.BASELINE
     if row["seeds"] >= ENOUGH and 2 * row.get("collapsed", 0) > row.get("supernets", 0):
         return c.COLLAPSED
-    moved = direction(gain.difference, p)
-    return c.UNDECIDED if moved is None else {1: c.BETTER, 0: c.NO_BETTER, -1: c.WORSE}[moved]
+    return _VERDICTS[direction(gain.difference, gain.p)]
+
+
+_VERDICTS = {None: c.UNDECIDED, 0: c.NO_BETTER, 1: c.BETTER, -1: c.WORSE}
