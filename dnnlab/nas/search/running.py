@@ -1,10 +1,10 @@
 """One search under way: its generator, its budget, and what it has been told."""
 
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Hashable, Sequence
 from dataclasses import dataclass, field
 
-from dnnlab.nas.ledger import Ledger
+from dnnlab.nas.ledger import Cost, Ledger
 from dnnlab.nas.pareto import front
 from dnnlab.nas.problem import Outcome, Request, Search
 from dnnlab.nas.search.plan import Cell
@@ -13,7 +13,8 @@ from dnnlab.networks.spaces.space import Code
 STALLED = 2000
 """After so many requests in a row whose answers it has already, a search is over."""
 
-Key = tuple[str, ...]
+Key = tuple[Hashable, ...]
+"""What two requests share that have the same outcome."""
 
 
 @dataclass(frozen=True)
@@ -41,27 +42,41 @@ class Running:
     over: bool = False
 
     def start(self) -> None:
-        """Up to the first requests."""
+        """Go to the first requests."""
         try:
             self.requests = next(self.search)
         except StopIteration:
             self.over = True
 
-    def go_on(self, keys: Sequence[Key]) -> bool:
-        """Send the answers to the requests, whose ``keys`` are given; gives whether all were there."""
-        answers = [self.told[key] for key in keys if key in self.told]
-        if self.over or len(answers) < len(keys):
-            return False
+    def asks(self, key: Callable[[Request], Key], cost: Callable[[Request], Cost]) -> dict[Key, Request]:
+        """The next requests that have no outcome yet, each by its ``key`` and paid for by its ``cost``.
+
+        Where the budget ends, or nothing new comes for a long time, the search is over, and then there are none.
+        """
+        new: dict[Key, Request] = {}
+        while not self.over and not new:
+            keys = [key(request) for request in self.requests]
+            for each, request in zip(keys, self.requests, strict=True):
+                if each in self.told or each in new:
+                    continue
+                price = cost(request)
+                if not self.ledger.affords(price):
+                    self.over = True
+                    break
+                self.ledger.pay(price)
+                new[each] = request
+            self.idle = 0 if new else self.idle + len(keys)
+            self.over = self.over or self.idle > STALLED
+            if not new and not self.over:
+                self._send([self.told[each] for each in keys])
+        return new
+
+    def _send(self, outcomes: Sequence[Outcome]) -> None:
+        """Go on to the next requests."""
         try:
-            self.requests = self.search.send(answers)
+            self.requests = self.search.send(outcomes)
         except StopIteration:
             self.over = True
-        return not self.over
-
-    def repeated(self, count: int) -> None:
-        """``count`` requests came again; a search that asks for nothing else is over."""
-        self.idle = self.idle + count if count else 0
-        self.over = self.over or self.idle > STALLED
 
     def best(self, count: int) -> list[Code]:
         """The most accurate of those that were trained longest; with several objectives, those of the front."""

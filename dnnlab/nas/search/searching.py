@@ -6,7 +6,7 @@ the work again, so the searches go the very same way.
 
 import functools
 import math
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Hashable, Iterator, Sequence
 from dataclasses import dataclass
 from random import Random
 from statistics import fmean
@@ -94,23 +94,9 @@ class _Session:
         yield from self._retrained()
 
     def _affordable(self, run: Running) -> list[Entry]:
-        """The new requests of a search, as far as its budget goes; where it ends, so does the search."""
-        entries: dict[Key, Entry] = {}
-        while not run.over and not entries:
-            keys = [self._key(request) for request in run.requests]
-            for key, request in zip(keys, run.requests, strict=True):
-                if key in run.told or key in entries:
-                    continue
-                cost = self.evaluator.cost(request)
-                if not run.ledger.affords(cost):
-                    run.over = True
-                    break
-                run.ledger.pay(cost)
-                entries[key] = self._entry(run, c.PHASES[type(request).__name__], key, request)
-            run.repeated(0 if entries else len(keys))
-            if not entries:
-                run.go_on(keys)
-        return list(entries.values())
+        """The new requests of a search, as far as its budget goes."""
+        asked = run.asks(self._key, self.evaluator.cost)
+        return [self._entry(run, c.PHASES[type(request).__name__], key, request) for key, request in asked.items()]
 
     def _entry(self, run: Running, phase: str, key: Key, request: Request | Training) -> Entry:
         run.evaluations += 1
@@ -146,7 +132,7 @@ class _Session:
         trainings = {_training(entry.request): key for key, entry in unknown.items() if key[0] == "train"}
         for bucket in self.evaluator.buckets(list(trainings)):
             yield [trainings[training] for training in bucket], functools.partial(self.evaluator.train, bucket)
-        cheap: dict[tuple[str, int], dict[Key, Any]] = {}
+        cheap: dict[tuple[Hashable, int], dict[Key, Any]] = {}
         for key, entry in unknown.items():
             if key[0] != "train":
                 cheap.setdefault((key[0], entry.run.number), {})[key] = entry.request

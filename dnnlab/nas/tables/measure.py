@@ -14,9 +14,9 @@ from dnnlab.nas.codes import read_code, write_code
 from dnnlab.nas.found import write_toml
 from dnnlab.nas.ledger import Cost, Ledger, parse
 from dnnlab.nas.pace import told
-from dnnlab.nas.problem import Outcome, Problem, Train
+from dnnlab.nas.problem import Outcome, Problem, Request, Train
 from dnnlab.nas.search import columns as c
-from dnnlab.nas.search.running import STALLED
+from dnnlab.nas.search.running import Key, Running
 from dnnlab.nas.spec import Spec
 from dnnlab.nas.strategies import AVERAGE, find
 from dnnlab.nas.tables.plan import TableCell
@@ -74,42 +74,39 @@ def _one(number: int, cell: TableCell, spec: Spec) -> list[Row]:
     ledger = Ledger(parse(spec.budget), float(table.epochs))
     rng = Random(int(stream(spec.seed, cell.seed, f"search {cell.strategy}").integers(2**63)))
     problem = Problem(SPACE, rng, float(table.epochs), spec.fidelities, 1, 1, ledger.trainings_left)
-    search = find(cell.strategy).search(problem)
-    told: dict[tuple[Code, float], Outcome] = {}
+    run = Running(number, cell, ledger, find(cell.strategy).search(problem))
     rows: list[Row] = []
     incumbent: Code = ()
-    best, evaluations, idle, counted = -math.inf, 0, 0, 0.0
-    requests = next(search)
-    while idle <= STALLED:
-        answers = []
-        for request in requests:
+    best, evaluations, spent, counted = -math.inf, 0, 0.0, 0.0
+    run.start()
+    while asked := run.asks(_key, _cost):
+        for key, request in asked.items():
             assert isinstance(request, Train)
-            key = request.code, request.epochs
-            if key not in told:
-                cost = Cost(request.epochs, 0.0)
-                if not ledger.affords(cost):
-                    break
-                ledger.pay(cost)
-                idle, evaluations = 0, evaluations + 1
-                value = table.validation[int(request.epochs)][request.code]
-                told[key] = Outcome(request.code, (value,))
-                if request.epochs == table.epochs and value > best:
-                    best, incumbent = value, request.code
-                    spent = ledger.spent["epochs"]
-                    test = table.test[incumbent]
-                    rows.append((number, evaluations, "search", incumbent, best, test, spent - counted, 0.0))
-                    counted = spent
-            else:
-                idle += 1
-            answers.append(told[key])
-        if len(answers) < len(requests):
-            break
-        requests = search.send(answers)
-    rest = ledger.spent["epochs"] - counted
+            evaluations, spent = evaluations + 1, spent + request.epochs
+            value = table.validation[int(request.epochs)][request.code]
+            run.told[key] = Outcome(request.code, (value,))
+            if request.epochs == table.epochs and value > best:
+                best, incumbent = value, request.code
+                rows.append(
+                    (number, evaluations, "search", incumbent, best, table.test[incumbent], spent - counted, 0.0)
+                )
+                counted = spent
+    rest = spent - counted
     if incumbent:
         seconds = time.perf_counter() - started
         rows.append((number, evaluations, c.FINAL, incumbent, best, table.test[incumbent], rest, seconds))
     return rows
+
+
+def _key(request: Request) -> Key:
+    """An architecture is looked up once for each number of epochs."""
+    assert isinstance(request, Train)
+    return request.code, request.epochs
+
+
+def _cost(request: Request) -> Cost:
+    assert isinstance(request, Train)
+    return Cost(request.epochs, 0.0)
 
 
 def _columns(found: Sequence[Row]) -> Rows:
