@@ -1,5 +1,7 @@
 """What an addition must touch besides its own entry: each place that was forgotten is named."""
 
+import importlib
+import itertools
 import re
 from pathlib import Path
 
@@ -8,7 +10,7 @@ import pytest
 import torch
 
 from dnnlab.code.digests import PACKAGE
-from dnnlab.compress import chain
+from dnnlab.compress import stages
 from dnnlab.data.kinds import KINDS, Kind
 from dnnlab.nas.strategies import STRATEGIES
 from dnnlab.networks.activations import ACTIVATIONS
@@ -111,7 +113,7 @@ def test_each_strategy_has_its_module_and_each_module_its_strategy():
 
 
 @pytest.mark.parametrize(
-    ("page", "names"), [("docs/nas.md", [*STRATEGIES, *SPACES]), ("docs/compress.md", list(chain.KINDS))]
+    ("page", "names"), [("docs/nas.md", [*STRATEGIES, *SPACES]), ("docs/compress.md", list(stages.KINDS))]
 )
 def test_what_can_be_asked_by_name_stands_on_its_page(page, names):
     text = (ROOT / page).read_text()
@@ -119,12 +121,19 @@ def test_what_can_be_asked_by_name_stands_on_its_page(page, names):
     assert not missing, f"{page} says nothing of these"
 
 
-def test_each_stage_is_applied_or_written():
-    quiet = {name for name, kind in chain.KINDS.items() if not kind.trains}
-    assert quiet == {"code", "int8"}, (
-        "compress/measure.py applies a stage only if training follows it; others are for compress/files.py to make"
-    )
-    forms = {kind.gives for kind in chain.KINDS.values()} - {""}
-    assert forms == {chain.SPARSE, chain.SHARED, chain.CODED, chain.INT8}, (
-        "compress/files.py would write a form that it does not know as a container of float32"
-    )
+def test_each_stage_has_its_module_and_each_module_its_stage():
+    folder = PACKAGE / "compress" / "stages"
+    there = {path.stem for path in folder.glob("*.py")} - {"__init__", "factors"}
+    assert there == set(stages.KINDS), "compress/stages/__init__.py declares other stages than lie in compress/stages/"
+
+
+@pytest.mark.parametrize("name", stages.KINDS)
+def test_a_stage_has_the_functions_that_its_declaration_asks_for(name):
+    kind = stages.KINDS[name]
+    variants = itertools.product(*kind.words.values())
+    said = [stages.Stage(name, kind.default, tuple(zip(kind.words, each, strict=True))) for each in variants]
+    wanted = {"apply": any(stage.trains for stage in said), "write": bool(kind.gives), "control": bool(kind.control)}
+    module = importlib.import_module(f"dnnlab.compress.stages.{name}")
+    found = {function: hasattr(module, function) for function in wanted}
+    assert found == wanted, f"compress/stages/{name}.py does not have what KINDS[{name!r}] says"
+    assert all(hasattr(torch.nn, layer) for layer in kind.layers)

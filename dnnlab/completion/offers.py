@@ -15,7 +15,7 @@ from pathlib import Path
 
 import typer
 
-from dnnlab.compress import chain
+from dnnlab.compress import stages
 from dnnlab.data.files import DataFile, at_home
 from dnnlab.data.kinds import KINDS
 from dnnlab.nas import ledger
@@ -169,8 +169,8 @@ def _chain(typed: str, context: typer.Context) -> Iterable[str]:
     stage = typed.rpartition(">")[2].lstrip()
     head, (name, colon, _) = typed[: len(typed) - len(stage)], stage.partition(":")
     if not colon:
-        return [head + kind.name for kind in chain.KINDS.values() if head or chain.DENSE in kind.after]
-    words = [word for values in chain.KINDS[name].words.values() for word in values] if name in chain.KINDS else []
+        return [head + kind.name for kind in stages.KINDS.values() if head or stages.DENSE in kind.after]
+    words = [word for values in stages.KINDS[name].words.values() for word in values] if name in stages.KINDS else []
     return [typed[: typed.rfind(":") + 1] + word for word in words]
 
 

@@ -1,6 +1,5 @@
 """A network as the file of its form, and that file read back: whatever is measured is measured of this."""
 
-import copy
 import io
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -15,18 +14,13 @@ from torch import Tensor, nn
 
 from dnnlab import atomic
 from dnnlab.compress import container, onnx_file
-from dnnlab.compress.chain import CODED, DENSE, INT8, Stage, form
+from dnnlab.compress.chain import forms
+from dnnlab.compress.stages import CODED, SHARED, Stage
 from dnnlab.compress.structure import biases, rebuild, weights
 from dnnlab.data.dataset import Dataset
-from dnnlab.instruments.speed import in_turns
 from dnnlab.networks.narrowed import METADATA
-from dnnlab.training.parts import spread
 
 Predict = Callable[[NDArray[np.float32]], NDArray[np.float32]]
-_CALIBRATED = 256
-"""Training examples that activations are calibrated on."""
-_CLEARLY = 0.9
-"""S8S8 is kept where it takes less than this share of U8S8's time; a coin's toss would change the file."""
 
 
 @dataclass(frozen=True)
@@ -46,31 +40,27 @@ class Artefact:
 
 
 @dataclass(frozen=True)
-class Desk:
-    """What files are written with."""
+class ExportInputs:
+    """What it takes to write a network, beside the network."""
 
     data: Dataset
     """On the CPU."""
-    fresh: Callable[[], nn.Module]
-    """Makes the network that a container is read back into."""
-    twin: Callable[[nn.Module], bytes | None]
+    empty: Callable[[], nn.Module]
+    """Makes a network of the same architecture, which a container is read back into."""
+    known_onnx: Callable[[nn.Module], bytes | None]
     """The ONNX file of a network of the same layers, if there is one: it takes the same time."""
 
 
-def write(model: nn.Module, stages: tuple[Stage, ...], desk: Desk, stem: Path, raw: bool = False) -> Artefact:
-    """Write ``model``, which ``stages`` made, under ``stem``.
-
-    ``raw`` writes a dense network into a container, all values in full, where ONNX's graph would outweigh it.
+def write(model: nn.Module, stages: tuple[Stage, ...], inputs: ExportInputs, stem: Path) -> Artefact:
+    """Write ``model``, which ``stages`` made, under ``stem``: as the last stage that gives a form does it.
 
     Raises:
         DnnlabError: it cannot be exported.
     """
-    now = form(stages)
-    if now == DENSE and not raw:
-        return _dense(model, desk.data, stem)
-    if now == INT8:
-        return _int8(model, stages[-1].word("mode"), desk.data, stem)
-    return _container(model, stages, desk, stem)
+    writing = [stage for stage in stages if stage.about.gives]
+    if writing:
+        return writing[-1].module.write(model, stages, inputs, stem)
+    return _dense(model, inputs.data, stem)
 
 
 def _dense(model: nn.Module, data: Dataset, stem: Path) -> Artefact:
@@ -78,10 +68,11 @@ def _dense(model: nn.Module, data: Dataset, stem: Path) -> Artefact:
     state = {name: tensor.detach().cpu().contiguous() for name, tensor in model.state_dict().items()}
     # Narrower layers are announced, so that --weights of any experiment makes the factory's fit.
     atomic.write(stem.with_name(stem.name + ".safetensors"), save(state, metadata={METADATA: "{}"}))
-    return _onnx(proto.SerializeToString(), stem)
+    return write_onnx(proto.SerializeToString(), stem)
 
 
-def _onnx(content: bytes, stem: Path, kind: str = "") -> Artefact:
+def write_onnx(content: bytes, stem: Path, kind: str = "") -> Artefact:
+    """The ONNX file ``content``, read back; ``kind`` says how it is signed where it is quantised."""
     path = stem.with_name(stem.name + ".onnx")
     atomic.write(path, content)
     read = path.read_bytes()
@@ -89,30 +80,12 @@ def _onnx(content: bytes, stem: Path, kind: str = "") -> Artefact:
     return Artefact(path, len(read), onnx_file.Session(read), read, (), share, kind)
 
 
-def _int8(model: nn.Module, mode: str, data: Dataset, stem: Path) -> Artefact:
-    proto = onnx_file.export(model, example(data))
-    if mode == "dynamic":
-        return _onnx(onnx_file.dynamic(proto).SerializeToString(), stem)
-    if mode == "weights":
-        return _onnx(onnx_file.weights_only(proto).SerializeToString(), stem)
-    batches = [data.inputs(part).cpu().numpy() for part in spread(data.train, _CALIBRATED).split(32)]
-    files = {
-        kind: onnx_file.static(copy.deepcopy(proto), batches, signed).SerializeToString()
-        for kind, signed in (("U8S8", False), ("S8S8", True))
-    }
-    x = data.inputs(data.validation[:32]).cpu().numpy()
-    sessions = {kind: onnx_file.Session(content) for kind, content in files.items()}
-    calls = {kind: (lambda session=session: session(x)) for kind, session in sessions.items()}
-    timings, _ = in_turns(calls, "cpu", lambda share: None)
-    kept = "S8S8" if timings["S8S8"].median < _CLEARLY * timings["U8S8"].median else "U8S8"
-    return _onnx(files[kept], stem, kept)
-
-
-def _container(model: nn.Module, stages: tuple[Stage, ...], desk: Desk, stem: Path) -> Artefact:
+def write_container(model: nn.Module, stages: tuple[Stage, ...], inputs: ExportInputs, stem: Path) -> Artefact:
+    """The container of ``model`` in the form that ``stages`` leave it, read back."""
     path = stem.with_name(stem.name + ".dnnz")
     atomic.write(path, packed(model, stages))
     contents = container.decode(path.read_bytes(), str(path))
-    reloaded = rebuild(desk.fresh(), to_torch(contents.state)).eval()
+    reloaded = rebuild(inputs.empty(), to_torch(contents.state)).eval()
 
     @torch.no_grad()
     def predict(x: NDArray[np.float32]) -> NDArray[np.float32]:
@@ -120,14 +93,14 @@ def _container(model: nn.Module, stages: tuple[Stage, ...], desk: Desk, stem: Pa
         logits: NDArray[np.float32] = getattr(out, "logits", out).numpy()
         return logits
 
-    onnx = desk.twin(reloaded) or onnx_file.export(reloaded, example(desk.data)).SerializeToString()
+    onnx = inputs.known_onnx(reloaded) or onnx_file.export(reloaded, example(inputs.data)).SerializeToString()
     return Artefact(path, path.stat().st_size, predict, onnx, contents.layers, 0.0, "")
 
 
 def packed(model: nn.Module, stages: tuple[Stage, ...]) -> bytes:
     """The container of ``model`` in the form that ``stages`` leave it."""
-    shared = any(stage.kind == "share" for stage in stages)
-    return container.encode(to_numpy(model.state_dict()), kinds(model, shared), coded=form(stages) == CODED)
+    had = forms(stages)
+    return container.encode(to_numpy(model.state_dict()), kinds(model, SHARED in had), coded=CODED in had)
 
 
 def kinds(model: nn.Module, shared: bool) -> dict[str, int]:

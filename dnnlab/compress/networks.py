@@ -1,12 +1,12 @@
 """The networks that are compressed, and their students: fresh, trained or a user's own."""
 
 from collections.abc import Sequence
-from typing import Any
 
 import torch
 from torch import nn
 
 from dnnlab import memory
+from dnnlab.compress.spec import Spec
 from dnnlab.data import load
 from dnnlab.data.dataset import Dataset
 from dnnlab.errors import UsageError
@@ -25,11 +25,9 @@ def fresh(name: str, data: Dataset, base: int, seed: int, purpose: str) -> nn.Mo
     return named.build(name, data.shape, len(data.classes))
 
 
-def student_name(spec: Any, network: str) -> str:
+def student_name(spec: Spec, network: str) -> str:
     """What distill trains: what was asked for, or the network itself at a quarter of its width."""
-    if spec.student:
-        return str(spec.student)
-    return at_width(network, _STUDENT_WIDTH)
+    return spec.student or at_width(network, _STUDENT_WIDTH)
 
 
 def at_width(network: str, width: float) -> str:
@@ -40,7 +38,7 @@ def at_width(network: str, width: float) -> str:
                                         for name, value in options.items())  # fmt: skip
 
 
-def check_fit(spec: Any) -> None:
+def check_fit(spec: Spec) -> None:
     """See that every network, and every student, takes every data set, before anything is trained.
 
     Raises:
@@ -52,7 +50,7 @@ def check_fit(spec: Any) -> None:
         if spec.batch_size > examples:
             raise UsageError(f"--batch-size {spec.batch_size} is more than the {examples} training examples.")
         wanted = list(spec.networks)
-        if any(stage.kind == "distill" for stage in spec.stages):
+        if any(stage.about.makes_student for stage in spec.stages):
             wanted += [student_name(spec, network) for network in spec.networks]
         for name in dict.fromkeys(wanted):
             if named.in_catalogue(name):

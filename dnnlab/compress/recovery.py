@@ -2,7 +2,7 @@
 
 import copy
 import dataclasses
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -11,6 +11,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from dnnlab.compress.stages import Stage
 from dnnlab.data.dataset import Dataset
 from dnnlab.networks.blocks import WithAux
 from dnnlab.statistics.streams import stream, torch_seed
@@ -54,6 +55,10 @@ class Retraining:
         """Epochs of a training that is to take ``epochs``, or does not say."""
         asked = self.epochs if epochs is None else epochs
         return asked if asked is not None else max(EPOCHS, STEPS / (len(self.data.train) // self.batch_size))
+
+    def total(self, stages: Sequence[Stage]) -> float:
+        """Epochs of all the training that ``stages`` do."""
+        return float(sum(self.length(stage.epochs) for stage in stages if stage.trains))
 
     def train(
         self,

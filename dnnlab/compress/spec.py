@@ -15,6 +15,7 @@ from typer import Option
 from dnnlab import data as datasets
 from dnnlab.compress import chain as chains
 from dnnlab.compress.presets import PRESETS
+from dnnlab.compress.stages import KINDS, Stage
 from dnnlab.errors import UsageError
 from dnnlab.networks import named
 from dnnlab.runner import configuration as ask
@@ -107,8 +108,7 @@ class Spec:
     method: Annotated[
         tuple[str, ...],
         Option(
-            help=f"Methods side by side, each a chain of one stage: {', '.join(chains.KINDS)}; with arguments as in "
-            "--chain.",
+            help=f"Methods side by side, each a chain of one stage: {', '.join(KINDS)}; with arguments as in --chain.",
             rich_help_panel=_WHAT,
         ),
         Check(_check_chain),
@@ -252,20 +252,20 @@ class Spec:
             raise UsageError("--max-drop and --target are two searches; give one of them.")
         if self.student and not named.is_own(self.student):
             named.check(self.student)
-        self._check_distilling()
+        self._check_student()
         if self.searching:
             for recipe in itertools.chain.from_iterable(self.recipes.values()):
-                if not searchable(chains.parse(recipe)):
-                    raise UsageError(
-                        f"there is nothing to search in {recipe!r}; give a chain with prune or structured."
-                    )
+                if not any(stage.searchable for stage in chains.parse(recipe)):
+                    known = " or ".join(name for name, kind in KINDS.items() if kind.amount_at)
+                    raise UsageError(f"there is nothing to search in {recipe!r}; give a chain with {known}.")
 
-    def _check_distilling(self) -> None:
-        distils = any(stage.kind == "distill" for stage in self.stages)
-        if distils and not self.student and not all(map(named.in_catalogue, self.networks)):
-            raise UsageError("distill needs a network to train; give --student, such as --student mlp1.")
-        if self.student and not distils:
-            raise UsageError("--student is trained by distill; add it to --method or --chain.")
+    def _check_student(self) -> None:
+        making = [stage.kind for stage in self.stages if stage.about.makes_student]
+        if making and not self.student and not all(map(named.in_catalogue, self.networks)):
+            raise UsageError(f"{making[0]} needs a network to train; give --student, such as --student mlp1.")
+        if self.student and not making:
+            known = " or ".join(name for name, kind in KINDS.items() if kind.makes_student)
+            raise UsageError(f"--student is trained by {known}; add it to --method or --chain.")
 
     @property
     def settled(self) -> "Spec":
@@ -296,7 +296,7 @@ class Spec:
         return found
 
     @property
-    def stages(self) -> list[chains.Stage]:
+    def stages(self) -> list[Stage]:
         """Of all chains."""
         return [stage for own in self.recipes.values() for recipe in own for stage in chains.parse(recipe)]
 
@@ -331,8 +331,10 @@ class Spec:
         for package in NEEDED:
             if importlib.util.find_spec(package) is None:
                 raise UsageError(f"compress needs {package}; pip install 'dnnlab[compress]'.")
-        if any(stage.word("form") == "cp" for stage in self.stages) and importlib.util.find_spec("tensorly") is None:
-            raise UsageError("lowrank:cp needs tensorly; pip install tensorly, or take tucker.")
+        for stage in self.stages:
+            for package, sentence in stage.needs.items():
+                if importlib.util.find_spec(package) is None:
+                    raise UsageError(sentence)
         from dnnlab.compress.networks import check_fit
 
         check_fit(self)
@@ -340,8 +342,3 @@ class Spec:
     def notes(self) -> Sequence[str]:
         """What was done to the data that their owner may not expect."""
         return datasets.notes(self.data)
-
-
-def searchable(stages: Sequence[chains.Stage]) -> list[int]:
-    """The places of stages whose strength a search can change."""
-    return [i for i, stage in enumerate(stages) if stage.kind in ("prune", "structured") and stage.amount != "2of4"]

@@ -5,6 +5,7 @@ from typing import Any, cast
 
 from torch import Tensor, nn
 
+from dnnlab.compress.stages import Kind
 from dnnlab.networks import narrowed
 
 FACTORS = (nn.Linear, nn.Conv2d)
@@ -83,6 +84,12 @@ def _around_a_core(module: nn.Conv2d, inputs: int, outputs: int, groups: int) ->
     first = nn.Conv2d(module.in_channels, inputs, 1, bias=False)
     last = nn.Conv2d(outputs, module.out_channels, 1, bias=module.bias is not None)
     return nn.Sequential(first, core, last).to(module.weight)
+
+
+def layers(model: nn.Module, kind: Kind) -> dict[str, Any]:
+    """The layers of ``model`` that a ``kind`` of stage works on, by name."""
+    classes = tuple(getattr(nn, name) for name in kind.layers)
+    return {name: module for name, module in model.named_modules() if isinstance(module, classes)}
 
 
 def weights(model: nn.Module) -> dict[str, nn.Parameter]:

@@ -2,7 +2,7 @@
 
 import pytest
 
-from dnnlab.compress import chain
+from dnnlab.compress import chain, stages
 from dnnlab.compress.presets import PRESETS
 from dnnlab.errors import UsageError
 
@@ -10,19 +10,19 @@ from dnnlab.errors import UsageError
 @pytest.mark.parametrize(
     ("text", "form"),
     [
-        ("prune:0.95 > share:5bit > code", chain.CODED),
-        ("prune:.95:oneshot:global@3>code", chain.CODED),
-        ("prune:2of4", chain.SPARSE),
-        ("structured:2x:taylor > int8:dynamic", chain.INT8),
-        ("lowrank:0.9 > share:6levels", chain.SHARED),
-        ("distill:hints > structured", chain.DENSE),
-        ("int8:qat@2", chain.INT8),
+        ("prune:0.95 > share:5bit > code", stages.CODED),
+        ("prune:.95:oneshot:global@3>code", stages.CODED),
+        ("prune:2of4", stages.SPARSE),
+        ("structured:2x:taylor > int8:dynamic", stages.INT8),
+        ("lowrank:0.9 > share:6levels", stages.SHARED),
+        ("distill:hints > structured", stages.DENSE),
+        ("int8:qat@2", stages.INT8),
     ],
 )
 def test_what_reads_is_written_as_it_reads(text, form):
-    stages = chain.parse(text)
-    assert chain.form(stages) == form
-    assert chain.parse(chain.text(stages)) == stages
+    parsed = chain.parse(text)
+    assert chain.form(parsed) == form
+    assert chain.parse(chain.text(parsed)) == parsed
 
 
 @pytest.mark.parametrize(
@@ -64,3 +64,27 @@ def test_every_preset_reads():
         for text in (preset.chain, *preset.tuned.values()):
             assert chain.parse(text)
     assert PRESETS["smallest"].on("lenet300", "mnist") != PRESETS["smallest"].on("lenet300", "digits")
+
+
+def test_a_chain_passes_through_forms():
+    assert chain.forms(()) == (stages.DENSE,)
+    parsed = chain.parse("structured:2x > prune:0.9 > share:5bit > code")
+    assert chain.forms(parsed) == (stages.DENSE, stages.SPARSE, stages.SHARED, stages.CODED)
+
+
+@pytest.mark.parametrize(
+    ("strength", "amounts"),
+    [
+        (0.0, [".5000", "1.20x"]),
+        (0.5, [".9684", "3.46x"]),  # one minus the root of 0.5 times 0.002, and the root of 1.2 times 10
+        (1.0, [".9980", "10.00x"]),
+    ],
+)
+def test_strength_runs_in_equal_ratios(strength, amounts):
+    lowrank, structured, prune, share = chain.at_strength(
+        chain.parse("lowrank:2x > structured:2x > prune:0.9 > share:5bit"), strength
+    )
+    assert [prune.amount, structured.amount] == amounts
+    assert (lowrank.amount, share.amount) == ("2x", "5bit")
+    pattern = chain.parse("prune:2of4")
+    assert chain.at_strength(pattern, strength) == pattern

@@ -182,7 +182,7 @@ def test_every_method_on_a_users_residual_and_depthwise_network(dnnlab, blank_fi
     """From a state dict to files that load with onnxruntime and numpy alone, or into the factory."""
     (tmp_path / "nets_for_compress.py").write_text(MODELS)
     monkeypatch.setattr(sys, "path", [*sys.path, str(tmp_path)])
-    monkeypatch.setattr("dnnlab.compress.files._CLEARLY", 0.0)  # U8S8, whichever of the two is faster just now
+    monkeypatch.setattr("dnnlab.compress.stages.int8._CLEARLY", 0.0)  # U8S8, whichever of the two is faster just now
     from nets_for_compress import Mixed
 
     torch.manual_seed(0)

@@ -1,8 +1,11 @@
 """What each stage does to a network, against definitions, numpy and PyTorch's own."""
 
+import ast
 import dataclasses
 import math
 import runpy
+import subprocess
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -11,11 +14,12 @@ import torch
 from torch import nn
 from torch.nn import functional as F
 
+from dnnlab.code.digests import PACKAGE
 from dnnlab.compress import chain
 from dnnlab.compress.reach import on_paths
 from dnnlab.compress.recovery import Retraining, distance
-from dnnlab.compress.stages import apply, factors, int8, lowrank, prune, share
-from dnnlab.compress.structure import biases, rebuild, weights
+from dnnlab.compress.stages import KINDS, factors, int8, lowrank, prune, share
+from dnnlab.compress.structure import FACTORS, biases, layers, rebuild, weights
 from dnnlab.data import load
 from dnnlab.instruments import speed
 from dnnlab.instruments.cost import count
@@ -38,7 +42,117 @@ def retraining():
 
 def staged(model, text, retraining):
     (stage,) = chain.parse(text)
-    return apply(model, stage, retraining)
+    return stage.module.apply(model, stage, retraining)
+
+
+@pytest.mark.parametrize(
+    ("text", "trains", "searchable"),
+    [
+        ("prune:0.8", True, True),
+        ("prune:2of4", True, False),
+        ("structured:3x", True, True),
+        ("lowrank:0.9", True, False),
+        ("share", True, False),
+        ("int8", False, False),
+        ("int8:qat", True, False),
+    ],
+)
+def test_a_stage_trains_and_is_searched_as_it_is_written(text, trains, searchable):
+    (stage,) = chain.parse(text)
+    assert (stage.trains, stage.searchable) == (trains, searchable)
+
+
+def test_a_stage_needs_a_package_for_one_of_its_words():
+    assert chain.parse("lowrank:2x")[0].needs == {}
+    sentence = "lowrank:cp needs tensorly; pip install tensorly, or take tucker."
+    assert chain.parse("lowrank:2x:cp")[0].needs == {"tensorly": sentence}
+
+
+def test_declarations_import_nothing_heavy():
+    code = "import sys, dnnlab.compress.stages, dnnlab.compress.chain\nprint(*sys.modules)"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert not {"torch", "numpy", "scipy", "pandas"} & set(done.stdout.split())
+
+
+NAMES = set(KINDS) | {value for kind in KINDS.values() for values in kind.words.values() for value in values}
+
+
+def asked_by_name(source):
+    """The lines that compare what a stage is or says with a text, or look a kind of stage up by its name."""
+    found = []
+    for node in ast.walk(ast.parse(source)):
+        if isinstance(node, ast.Compare):
+            sides = [node.left, *node.comparators]
+        elif isinstance(node, ast.Match):
+            sides = [node.subject, *(case.pattern for case in node.cases)]
+        elif isinstance(node, ast.Subscript):
+            table = isinstance(node.value, ast.Name | ast.Attribute) and ast.unparse(node.value).endswith("KINDS")
+            if table and isinstance(node.slice, ast.Constant):
+                found.append(ast.unparse(node))
+            continue
+        else:
+            continue
+        inner = [each for side in sides for each in ast.walk(side)]
+        texts = {each.value for each in inner if isinstance(each, ast.Constant) and isinstance(each.value, str)}
+        stage = any(isinstance(e, ast.Attribute) and e.attr in ("kind", "word", "words", "amount") for e in inner)
+        column = any(isinstance(side, ast.Subscript) for side in sides)  # of a table, whose forms are names, too
+        if texts and (stage or (texts & NAMES and not column)):
+            found.append(ast.unparse(node))
+    return found
+
+
+@pytest.mark.parametrize(
+    "source",
+    [
+        "stage.kind == 'prune'",
+        "'qat' != stage.word('mode')",
+        "[s for s in stages if s.kind in ('prune', 'share')]",
+        "mode == 'qat'",
+        "stage.amount == 'x'",
+        "match stage.word('mode'):\n    case 'static': pass",
+        "match name:\n    case 'share' | 'code': pass",
+        "chains.KINDS['prune']",
+    ],
+)
+def test_a_stage_that_is_asked_for_by_name_is_found(source):
+    assert asked_by_name(source)
+    assert not asked_by_name("rows['form'] == 'int8'; stage.trains; form == 'onnx'; KINDS[name]")
+
+
+FOLDER = PACKAGE / "compress"
+OUTSIDE = sorted(path for path in FOLDER.rglob("*.py") if path.parent != FOLDER / "stages")
+
+
+@pytest.mark.parametrize("path", OUTSIDE, ids=lambda path: str(path.relative_to(FOLDER)))
+def test_outside_of_stages_no_stage_is_asked_for_by_name(path):
+    assert asked_by_name(path.read_text()) == [], "let the stage declare it: a field of Kind in compress/stages"
+
+
+def test_layers_are_those_that_a_kind_declares():
+    model = nn.Sequential(nn.Conv1d(1, 2, 1), nn.Conv2d(1, 2, 1), nn.Sequential(nn.Linear(2, 2), nn.ReLU()))
+    assert list(layers(model, KINDS["lowrank"])) == ["1", "2.0"]
+    assert layers(model, KINDS["prune"]) == {}
+    assert {layer.__name__ for layer in FACTORS} == set(KINDS["lowrank"].layers)
+
+
+def test_the_training_of_a_chain_is_that_of_its_stages(retraining):
+    stages = chain.parse("prune:0.9@3 > share:4bit > code")  # the share's length is the fixture's one epoch
+    assert retraining.total(stages) == 4
+    assert retraining.total(chain.parse("int8")) == 0
+
+
+def test_sharing_without_epochs_is_each_weight_at_its_centroid(retraining):
+    """So a control finds the bytes of a file before anything is trained."""
+    torch.manual_seed(0)
+    model = plain()
+    prune.keep_masks(model, prune.masks(model, 0.3, "random", np.random.default_rng(0)))
+    before = {name: weight.detach().clone() for name, weight in weights(model).items()}
+    staged(model, "share:3levels@0", retraining)
+    for name, weight in weights(model).items():
+        old, new = before[name].flatten().double().numpy(), weight.detach().flatten().numpy()
+        centroids = share.k_means(old[old != 0], 3)
+        nearest = centroids[np.abs(old[:, None] - centroids).argmin(1)]
+        assert np.array_equal(new, np.where(old == 0, 0, nearest.astype(np.float16).astype(np.float32)))
 
 
 def test_distance_is_pytorchs_divergence_of_softened_outputs():
@@ -280,7 +394,7 @@ def test_a_taught_student_comes_nearer_to_its_teacher_than_one_alone(retraining)
     teacher = plain()
     retraining.train(teacher, "teacher", 10, taught=False)
     (stage,) = chain.parse("distill@10")
-    taught = apply(teacher, stage, dataclasses.replace(retraining, student=lambda: small()))
+    taught = stage.module.apply(teacher, stage, dataclasses.replace(retraining, student=lambda: small()))
     from dnnlab.compress.stages import distill
 
     alone = distill.alone(stage, dataclasses.replace(retraining, student=lambda: small()))

@@ -1,18 +1,266 @@
-"""What each kind of stage does to a network, a file a kind; `apply` finds it."""
+"""The stages of compression: what each kind of stage declares, and one stage as a user writes it.
+
+What a stage does is in the module of its name in this package: ``apply`` where it trains, ``write`` where it gives a
+form, and ``control`` where it declares one. Importing this package imports nothing heavy.
+"""
 
 import importlib
-from collections.abc import Callable
+import math
+import re
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, Protocol, cast
 
-from torch import nn
+if TYPE_CHECKING:
+    from pathlib import Path
 
-from dnnlab.compress.chain import Stage
-from dnnlab.compress.recovery import Retraining
+    from torch import nn
 
-Apply = Callable[[nn.Module, Stage, Retraining], nn.Module]
+    from dnnlab.compress.evaluator import Evaluator
+    from dnnlab.compress.files import Artefact, ExportInputs
+    from dnnlab.compress.recovery import Retraining
+
+DENSE, SPARSE, SHARED, CODED, INT8 = "dense", "sparse", "shared", "coded", "int8"
+"""What a network is like between two stages, and so how it is written."""
 
 
-def apply(model: nn.Module, stage: Stage, retraining: Retraining) -> nn.Module:
-    """``model`` after ``stage``, recovery training included; what ``code`` and ``int8`` do lies in the file alone."""
-    module = importlib.import_module(f"{__name__}.{stage.kind}")
-    changed: nn.Module = module.apply(model, stage, retraining)
-    return changed
+class TooMuch(RuntimeError):
+    """A stage was to take more out of a network than can be taken."""
+
+
+class StageModule(Protocol):
+    """The module of a kind of stage; it has those of these functions that the declaration asks for."""
+
+    def apply(self, model: "nn.Module", stage: "Stage", retraining: "Retraining") -> "nn.Module":
+        """``model`` after ``stage``, recovery training included. Of a stage that trains; ``model`` may be changed.
+
+        With no epochs it gives what the training begins with.
+        """
+
+    def write(
+        self, model: "nn.Module", stages: tuple["Stage", ...], inputs: "ExportInputs", stem: "Path"
+    ) -> "Artefact":
+        """The file of ``model``, which ``stages`` made and whose form is that which this kind gives."""
+
+    def control(self, evaluator: "Evaluator", stages: tuple["Stage", ...], place: int, size: int) -> dict[str, Any]:
+        """The row of the control beside the chain ``stages``, for the stage at ``place``; ``size`` are the bytes of
+        the chain's file."""
+
+
+def _always(stage: "Stage") -> bool:
+    return True
+
+
+def _never(stage: "Stage") -> bool:
+    return False
+
+
+def _nothing(stage: "Stage") -> str:
+    return ""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Kind:
+    """A kind of stage. All that other modules know of it stands here."""
+
+    name: str
+    about: str
+    example: str
+    after: tuple[str, ...]
+    """The forms that it may follow."""
+    gives: str = ""
+    """The form of what comes out, whose file its module writes; empty where the form stays."""
+    amount: str = ""
+    """A pattern of its main argument; empty where there is none."""
+    default: str = ""
+    words: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    """What else may be said, by what it decides; the first is the default."""
+    refusal: Callable[["Stage"], str] = _nothing
+    """Why its arguments do not fit each other, as one sentence; empty where they do."""
+    trains: Callable[["Stage"], bool] = _always
+    """Whether it trains the network, so that recovery may be given a length."""
+    makes_student: bool = False
+    """Whether a fresh, smaller network takes the place of the one before."""
+    amount_at: Callable[[float], str] | None = None
+    """The amount of a strength from 0, weak, to 1, strong; without it the stage cannot be searched."""
+    control: str = ""
+    """What its control is called in the tables; empty where it has none."""
+    control_always: bool = False
+    """Whether the control is measured without --controls, too."""
+    needs: Mapping[str, str] = field(default_factory=dict)
+    """The optional package that a word needs."""
+    layers: tuple[str, ...] = ()
+    """The classes of `torch.nn` that it works on; where there are none, every weight of two dimensions or more."""
+
+
+def _sparsity_at(strength: float) -> str:
+    """From half of the weights to two in a thousand that are left."""
+    return f"{1 - 0.5 * (0.002 / 0.5) ** strength:.4f}".lstrip("0")
+
+
+def _factor_at(strength: float) -> str:
+    """From 1.2 to 10 times fewer MACs."""
+    return f"{1.2 * (10.0 / 1.2) ** strength:.2f}x"
+
+
+def _prune_refusal(stage: "Stage") -> str:
+    if stage.word("criterion") == "movement" and stage.word("schedule") != "gradual":
+        return f"movement is seen along training alone; leave out {stage.word('schedule')}."
+    return ""
+
+
+def _lowrank_refusal(stage: "Stage") -> str:
+    if stage.word("judge") == "latency" and not math.isnan(stage.share):
+        return "latency is met by a factor, such as lowrank:2x:latency, not by an energy."
+    return ""
+
+
+def _share_refusal(stage: "Stage") -> str:
+    return "" if 1 <= stage.levels <= 65535 else f"a codebook has 1bit to 16bit, not {stage.amount}."
+
+
+KINDS: Mapping[str, Kind] = {
+    kind.name: kind
+    for kind in (
+        Kind(
+            name="prune",
+            about="set weights to zero",
+            example="prune:0.95",
+            after=(DENSE,),
+            gives=SPARSE,
+            amount=r"0?\.\d+|2of4",
+            default="0.9",
+            words={
+                "schedule": ("gradual", "oneshot", "rewind"),
+                "criterion": ("lamp", "global", "layer", "movement", "random"),
+            },
+            refusal=_prune_refusal,
+            amount_at=_sparsity_at,
+            control="random pruning",
+        ),
+        Kind(
+            name="structured",
+            about="take whole channels and units out",
+            example="structured:2x",
+            after=(DENSE,),
+            amount=r"\d+(?:\.\d+)?x",
+            default="2x",
+            words={"criterion": ("magnitude", "taylor", "bn")},
+            amount_at=_factor_at,
+            layers=("Linear", "Conv2d"),
+        ),
+        Kind(
+            name="lowrank",
+            about="factorise layers",
+            example="lowrank:2x",
+            after=(DENSE,),
+            amount=r"0?\.\d+|\d+(?:\.\d+)?x",
+            default="2x",
+            words={"form": ("tucker", "cp"), "judge": ("macs", "latency")},
+            refusal=_lowrank_refusal,
+            needs={"cp": "tensorly"},
+            layers=("Linear", "Conv2d"),
+        ),
+        Kind(
+            name="distill",
+            about="train the --student under the network so far",
+            example="distill",
+            after=(DENSE,),
+            words={"hints": ("logits", "hints")},
+            makes_student=True,
+            control="student alone",
+            control_always=True,
+        ),
+        Kind(
+            name="share",
+            about="share weights by a codebook",
+            example="share:5bit",
+            after=(DENSE, SPARSE),
+            gives=SHARED,
+            amount=r"\d+bit|\d+levels",
+            default="5bit",
+            refusal=_share_refusal,
+        ),
+        Kind(
+            name="code",
+            about="entropy-code indices and codebook numbers",
+            example="code",
+            after=(SPARSE, SHARED),
+            gives=CODED,
+            trains=_never,
+        ),
+        Kind(
+            name="int8",
+            about="quantise to eight bits",
+            example="int8",
+            after=(DENSE, SPARSE),
+            gives=INT8,
+            words={"mode": ("static", "dynamic", "weights", "qat")},
+            trains=lambda stage: stage.word("mode") == "qat",
+            layers=("Linear", "Conv2d"),
+        ),
+    )
+}
+
+
+@dataclass(frozen=True)
+class Stage:
+    """One stage with its arguments."""
+
+    kind: str
+    amount: str
+    words: tuple[tuple[str, str], ...]
+    epochs: float | None = None
+    """Of recovery training, where it is said."""
+
+    @property
+    def about(self) -> Kind:
+        return KINDS[self.kind]
+
+    @property
+    def module(self) -> StageModule:
+        return cast(StageModule, importlib.import_module(f"{__name__}.{self.kind}"))
+
+    def word(self, name: str) -> str:
+        """What it says of ``name``, such as its schedule; empty where that is nothing it could say."""
+        return dict(self.words).get(name, "")
+
+    @property
+    def share(self) -> float:
+        """Its amount as a share; nan where it is none."""
+        return float(self.amount) if re.fullmatch(r"0?\.\d+", self.amount) else math.nan
+
+    @property
+    def factor(self) -> float:
+        """Its amount as a factor; nan where it is none."""
+        return float(self.amount[:-1]) if self.amount.endswith("x") else math.nan
+
+    @property
+    def levels(self) -> int:
+        """Entries of a codebook."""
+        digits = int(re.sub(r"\D", "", self.amount))
+        return 2**digits - 1 if self.amount.endswith("bit") else digits
+
+    @property
+    def trains(self) -> bool:
+        return self.about.trains(self)
+
+    @property
+    def searchable(self) -> bool:
+        """Whether a search can change its amount: not where that is a fixed pattern, such as 2of4."""
+        return self.about.amount_at is not None and not (math.isnan(self.share) and math.isnan(self.factor))
+
+    @property
+    def needs(self) -> Mapping[str, str]:
+        """The optional packages that it needs, each with the sentence that says so where it is not there."""
+        found = {}
+        for name, value in self.words:
+            if package := self.about.needs.get(value):
+                instead = self.about.words[name][0]
+                found[package] = f"{self.kind}:{value} needs {package}; pip install {package}, or take {instead}."
+        return found
+
+    def __str__(self) -> str:
+        parts = [self.kind, *([self.amount] if self.amount else [])]
+        parts += [value for name, value in self.words if value != self.about.words[name][0]]
+        return ":".join(parts) + (f"@{self.epochs:g}" if self.epochs is not None else "")

@@ -1,11 +1,13 @@
-"""A smaller network that learns what a larger one says (Hinton 2015)."""
+"""A smaller network that learns what a larger one says (Hinton 2015), and the same one alone as a control."""
 
 import dataclasses
+from typing import Any
 
 from torch import nn
 
-from dnnlab.compress.chain import Stage
+from dnnlab.compress.evaluator import CONTROL, Evaluator
 from dnnlab.compress.recovery import Retraining, frozen
+from dnnlab.compress.stages import Stage
 
 
 def apply(model: nn.Module, stage: Stage, retraining: Retraining) -> nn.Module:
@@ -21,3 +23,18 @@ def alone(stage: Stage, retraining: Retraining) -> nn.Module:
     student = retraining.student()
     retraining.train(student, "distill", stage.epochs, taught=False)
     return student
+
+
+def control(evaluator: Evaluator, stages: tuple[Stage, ...], place: int, size: int) -> dict[str, Any]:
+    """The row of the student without a teacher."""
+    until, stage = stages[: place + 1], stages[place]
+    state = evaluator.checkpoint(
+        stage.about.control,
+        lambda: alone(stage, evaluator.retraining()),
+        network_of=evaluator.student_name,
+        stage=str(stage),
+        **evaluator.recovery,
+    )
+    model = evaluator.restored(until, state)
+    artefact = evaluator.write(model, (stage,), evaluator.stem(until, "alone"))
+    return evaluator.row(until, CONTROL, stage.about.control, model, artefact)

@@ -1,30 +1,67 @@
-"""Eight bits: quantisation lies in the file (`compress.onnx_file`); aware of it, a network is trained here first."""
+"""Eight bits: quantisation lies in the file; a network can be trained to be aware of it first."""
 
+import copy
+from pathlib import Path
 from typing import Any
 
 import torch
 from torch import Tensor, nn
 
-from dnnlab.compress.chain import Stage
+from dnnlab.compress import onnx_file
+from dnnlab.compress.files import Artefact, ExportInputs, example, write_onnx
 from dnnlab.compress.recovery import Retraining
+from dnnlab.compress.stages import Stage
+from dnnlab.compress.structure import layers
+from dnnlab.data.dataset import Dataset
+from dnnlab.instruments.speed import in_turns
+from dnnlab.training.parts import spread
 
+_CALIBRATED = 256
+"""Training examples that activations are calibrated on."""
+_CLEARLY = 0.9
+"""S8S8 is kept where it takes less than this share of U8S8's time; a coin's toss would change the file."""
 _MOMENTUM = 0.05
 """Of the running range of activations."""
 
 
 def apply(model: nn.Module, stage: Stage, retraining: Retraining) -> nn.Module:
-    """The network as it is, or with ``qat`` trained while its weights and inputs are rounded (Jacob 2018).
+    """The network, trained while its weights and inputs are rounded (Jacob 2018): what ``qat`` asks for.
 
     Rounding is as ONNX Runtime will do it afterwards, symmetric a channel for weights and over the seen range for
     what a layer reads, so that its own calibration and fusions stay as they are.
     """
-    if stage.word("mode") != "qat":
-        return model
-    rounders = [_Rounded(m) for m in model.modules() if isinstance(m, nn.Linear | nn.Conv2d)]
+    rounders = [_Rounded(layer) for layer in layers(model, stage.about).values()]
     retraining.train(model, "qat", stage.epochs, rate=0.3)
     for rounder in rounders:
         rounder.remove()
     return model
+
+
+def write(model: nn.Module, stages: tuple[Stage, ...], inputs: ExportInputs, stem: Path) -> Artefact:
+    """The ONNX file in eight bits, in the mode of the last stage."""
+    proto = onnx_file.export(model, example(inputs.data))
+    match stages[-1].word("mode"):
+        case "dynamic":
+            return write_onnx(onnx_file.dynamic(proto).SerializeToString(), stem)
+        case "weights":
+            return write_onnx(onnx_file.weights_only(proto).SerializeToString(), stem)
+    content, kind = _static(proto, inputs.data)
+    return write_onnx(content, stem, kind)
+
+
+def _static(proto: Any, data: Dataset) -> tuple[bytes, str]:
+    """The file, and how its activations and weights are signed: the quicker way of two here."""
+    batches = [data.inputs(part).cpu().numpy() for part in spread(data.train, _CALIBRATED).split(32)]
+    files = {
+        kind: onnx_file.static(copy.deepcopy(proto), batches, signed).SerializeToString()
+        for kind, signed in (("U8S8", False), ("S8S8", True))
+    }
+    x = data.inputs(data.validation[:32]).cpu().numpy()
+    sessions = {kind: onnx_file.Session(content) for kind, content in files.items()}
+    calls = {kind: (lambda session=session: session(x)) for kind, session in sessions.items()}
+    timings, _ = in_turns(calls, "cpu", lambda share: None)
+    kept = "S8S8" if timings["S8S8"].median < _CLEARLY * timings["U8S8"].median else "U8S8"
+    return files[kept], kept
 
 
 class _Rounded:

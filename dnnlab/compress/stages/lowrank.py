@@ -6,10 +6,10 @@ import functools
 import torch
 from torch import nn
 
-from dnnlab.compress.chain import Stage
 from dnnlab.compress.recovery import Retraining
+from dnnlab.compress.stages import KINDS, Stage
 from dnnlab.compress.stages.factors import factorised
-from dnnlab.compress.structure import replace
+from dnnlab.compress.structure import layers, replace
 from dnnlab.instruments import speed
 from dnnlab.instruments.cost import count
 
@@ -67,8 +67,8 @@ def _forward(model: nn.Module, x: torch.Tensor) -> None:
 def factorise(model: nn.Module, energy: float, form: str) -> nn.Module:
     """A copy with its layers factorised at this share of their squared norm, convolutions by ``form``."""
     changed = copy.deepcopy(model)
-    layers = [(name, m) for name, m in changed.named_modules() if isinstance(m, nn.Linear | nn.Conv2d)]
-    for name, layer in layers[:-1]:  # the last one is small, and every logit needs it
+    found = list(layers(changed, KINDS["lowrank"]).items())
+    for name, layer in found[:-1]:  # the last one is small, and every logit needs it
         factors = factorised(layer, energy, form)
         if factors is not None and _size(factors) < _size(layer):
             replace(changed, name, factors)

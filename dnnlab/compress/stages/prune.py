@@ -1,6 +1,7 @@
 """Weights set to zero: by magnitude, in one step, along training, or with rewinding; at random as a control."""
 
 import copy
+import dataclasses
 import math
 from collections.abc import Mapping
 from typing import Any
@@ -8,9 +9,11 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from dnnlab.compress.chain import Stage
+from dnnlab.compress import files
+from dnnlab.compress.evaluator import CONTROL, Evaluator
 from dnnlab.compress.reach import Masks, trimmer
 from dnnlab.compress.recovery import Retraining
+from dnnlab.compress.stages import Stage
 from dnnlab.compress.structure import biases, weights
 from dnnlab.statistics.streams import stream
 
@@ -22,6 +25,10 @@ _ROUNDS = 0.2
 """Share of the weights left that iterative pruning takes each round (Frankle & Carbin 2019)."""
 _REWIND = 0.1
 """Share of a round's training to whose weights the next round goes back (Frankle 2020)."""
+_HALVINGS = 7
+"""Densities that the control of as many bytes tries."""
+
+write = files.write_container
 
 
 def apply(model: nn.Module, stage: Stage, retraining: Retraining) -> nn.Module:
@@ -211,3 +218,32 @@ class Moved(Masked):
             if weight.grad is not None:
                 self.scores[name] -= rate * weight.grad * weight
         super().step()
+
+
+def control(evaluator: Evaluator, stages: tuple[Stage, ...], place: int, size: int) -> dict[str, Any]:
+    """The row of the chain with weights chosen by lot, so many of them that the file is as large."""
+    stage = stages[place]
+    density = _density_for(evaluator, stages, place, size)
+    words = {**dict(stage.words), "criterion": "random"}
+    drawn = dataclasses.replace(stage, amount=f"{1 - density:.4f}", words=tuple(words.items()))
+    return evaluator.stage_row((*stages[:place], drawn, *stages[place + 1 :]), CONTROL, stage.about.control)
+
+
+def _density_for(evaluator: Evaluator, stages: tuple[Stage, ...], place: int, size: int) -> float:
+    """By halving, on networks that are not trained: the index costs what it costs whatever the weights are."""
+    before = stages[:place]
+    state, retraining = evaluator.state(before), evaluator.retraining()
+    later = [dataclasses.replace(stage, epochs=0.0) for stage in stages[place + 1 :] if stage.trains]
+    low, high = 0.0, 1.0
+    for _ in range(_HALVINGS):
+        middle = (low + high) / 2
+        model = evaluator.restored(before, state)
+        rng = stream(evaluator.spec.seed, evaluator.cell.seed, "density")
+        keep_masks(model, masks(model, middle, "random", rng))
+        for stage in later:
+            model = stage.module.apply(model, stage, retraining)
+        if len(files.packed(model, stages)) <= size:
+            low = middle
+        else:
+            high = middle
+    return max(low, 1e-4)

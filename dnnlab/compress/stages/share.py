@@ -8,14 +8,17 @@ import torch
 from numpy.typing import NDArray
 from torch import nn
 
-from dnnlab.compress.chain import Stage
+from dnnlab.compress.files import write_container
 from dnnlab.compress.recovery import Retraining
+from dnnlab.compress.stages import Stage
 from dnnlab.compress.structure import biases, weights
 from dnnlab.training.optimisers import make_optimiser
 
 BIAS_LEVELS = 7
 """Entries of the codebook of all biases together."""
 _ROUNDS = 60
+
+write = write_container
 
 
 def apply(model: nn.Module, stage: Stage, retraining: Retraining) -> nn.Module:

@@ -10,8 +10,9 @@ import torch
 from torch import nn
 from torch.nn import functional as F
 
-from dnnlab.compress.chain import Stage, TooMuch
 from dnnlab.compress.recovery import Retraining, last_layer
+from dnnlab.compress.stages import KINDS, Stage, TooMuch
+from dnnlab.compress.structure import layers
 from dnnlab.instruments.cost import count
 from dnnlab.training.evaluation import outputs
 from dnnlab.training.parts import spread
@@ -84,8 +85,8 @@ def _fixed(model: nn.Module, example: torch.Tensor, tp: Any) -> list[nn.Module]:
     """
     fixed = [last_layer(model)]
     wanted = outputs(model(example)).shape
-    for name, module in model.named_modules():
-        if not isinstance(module, nn.Conv2d | nn.Linear) or module is fixed[0]:
+    for name, module in layers(model, KINDS["structured"]).items():
+        if module is fixed[0]:
             continue
         trial = copy.deepcopy(model)
         layer: Any = trial.get_submodule(name)

@@ -1,4 +1,4 @@
-"""The card beside an artefact: what it is, from what it came, how to load it, and what was measured of it."""
+"""The model card beside an artefact: what it is, from what it came, how to load it, what was measured of it."""
 
 import hashlib
 import json
@@ -9,6 +9,7 @@ from typing import Any
 import dnnlab
 from dnnlab import atomic
 from dnnlab.compress.files import Artefact
+from dnnlab.compress.spec import Cell
 from dnnlab.data.dataset import Dataset
 
 _HOW = {
@@ -18,8 +19,8 @@ _HOW = {
 }
 
 
-def write(artefact: Artefact, row: Mapping[str, Any], cell: Any, data: Dataset) -> None:
-    """Write ``FILE.json``."""
+def write(artefact: Artefact, row: Mapping[str, Any], cell: Cell, data: Dataset) -> None:
+    """Write ``FILE.json`` beside ``artefact``, whose row of the table is ``row``."""
     content = artefact.path.read_bytes()
     card = {
         "file": artefact.path.name,

@@ -1,7 +1,6 @@
-"""What an artefact is worth: right answers beside its network's own, time taken in turns with it, memory."""
+"""What is measured of an artefact: accuracy and latency beside those of the network itself, memory, bits a weight."""
 
 import math
-from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -19,8 +18,8 @@ _BATCH = 256
 TIMED_BATCH = 32
 
 
-def right(predict: Predict, data: Dataset, index: torch.Tensor) -> NDArray[np.bool_]:
-    """Which of the examples ``index`` are classified right, ``[example]``."""
+def correct(predict: Predict, data: Dataset, index: torch.Tensor) -> NDArray[np.bool_]:
+    """Which of the examples ``index`` are classified correctly, ``[example]``."""
     parts = [
         predict(data.inputs(part).cpu().numpy()).argmax(1) == data.y[part].cpu().numpy() for part in index.split(_BATCH)
     ]
@@ -32,8 +31,8 @@ def finite(predict: Predict, data: Dataset) -> bool:
     return bool(np.isfinite(predict(data.inputs(data.validation[:_BATCH]).cpu().numpy())).all())
 
 
-def answers(ours: NDArray[np.bool_], base: NDArray[np.bool_]) -> dict[str, Any]:
-    """Accuracy on test in counts, paired with the network's own."""
+def paired(ours: NDArray[np.bool_], base: NDArray[np.bool_]) -> dict[str, Any]:
+    """Accuracy in counts, paired with that of the network itself; which are correct of each, ``[example]``."""
     return {
         "tested": len(ours),
         "accuracy": float(ours.mean()),
@@ -44,39 +43,33 @@ def answers(ours: NDArray[np.bool_], base: NDArray[np.bool_]) -> dict[str, Any]:
     }
 
 
-@dataclass(frozen=True)
-class Clock:
-    """Times of the network itself and of an artefact, both in ONNX Runtime on one thread, in turns."""
+def latency(base: bytes, ours: bytes, data: Dataset) -> dict[str, float]:
+    """Milliseconds a call at batch 1 and at `TIMED_BATCH`, and how many times faster than the network itself.
 
-    base: bytes
-    data: Dataset
-
-    def times(self, content: bytes) -> dict[str, float]:
-        """Milliseconds a call at batch 1 and at `TIMED_BATCH`, and how many times faster than the network itself.
-
-        The network itself is timed once, so that it is exactly as fast as itself on the noisiest machine.
-        """
-        index = self.data.validation[:1].expand(TIMED_BATCH)
-        x = self.data.inputs(index).cpu().numpy()
-        sessions = {"base": Session(self.base)} | ({"ours": Session(content)} if content != self.base else {})
-        calls = {
-            f"{name} {size}": (lambda session=session, size=size: session(x[:size]))
-            for name, session in sessions.items()
-            for size in (1, TIMED_BATCH)
+    Both ONNX files, ``base`` of the network itself and ``ours``, run in ONNX Runtime on one thread, in turns. The
+    network itself is timed once, so that it is exactly as fast as itself on the noisiest machine.
+    """
+    index = data.validation[:1].expand(TIMED_BATCH)
+    x = data.inputs(index).cpu().numpy()
+    sessions = {"base": Session(base)} | ({"ours": Session(ours)} if ours != base else {})
+    calls = {
+        f"{name} {size}": (lambda session=session, size=size: session(x[:size]))
+        for name, session in sessions.items()
+        for size in (1, TIMED_BATCH)
+    }
+    timings, machine = in_turns(calls, "cpu", lambda share: None)
+    found: dict[str, float] = {}
+    for size, name in ((1, ""), (TIMED_BATCH, str(TIMED_BATCH))):
+        of_base = timings[f"base {size}"]
+        of_ours = timings.get(f"ours {size}", of_base)
+        found |= {
+            f"latency{name}_ms": of_ours.median * 1e3,
+            f"latency{name}_min_ms": min(of_ours.rounds) * 1e3,
+            f"latency{name}_p95_ms": of_ours.p95 * 1e3,
+            f"base_latency{name}_ms": of_base.median * 1e3,
+            f"speedup{name}": of_base.median / of_ours.median,
         }
-        timings, machine = in_turns(calls, "cpu", lambda share: None)
-        found: dict[str, float] = {}
-        for size, name in ((1, "latency"), (TIMED_BATCH, "latency32")):
-            base = timings[f"base {size}"]
-            ours = timings.get(f"ours {size}", base)
-            found |= {
-                f"{name}_ms": ours.median * 1e3,
-                f"{name}_min_ms": min(ours.rounds) * 1e3,
-                f"{name}_p95_ms": ours.p95 * 1e3,
-                f"base_{name}_ms": base.median * 1e3,
-            }
-            found["speedup" if size == 1 else "speedup32"] = base.median / ours.median
-        return found | {"noisy": float(machine.noisy)}
+    return found | {"noisy": float(machine.noisy)}
 
 
 def memory(model: nn.Module, artefact: Artefact, data: Dataset) -> float:

@@ -1,0 +1,236 @@
+"""One network of one seed: it is trained and compressed, its files are written, read back and measured."""
+
+import dataclasses
+import functools
+import math
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import nn
+
+from dnnlab.code import digests
+from dnnlab.compress import chain as chains
+from dnnlab.compress import files, metrics, model_card, networks
+from dnnlab.compress.files import Artefact
+from dnnlab.compress.recovery import Retraining, frozen
+from dnnlab.compress.spec import Cell, Spec
+from dnnlab.compress.stages import Stage
+from dnnlab.compress.structure import rebuild
+from dnnlab.data import load
+from dnnlab.instruments.cost import count
+from dnnlab.networks import own
+from dnnlab.networks.named import in_catalogue
+from dnnlab.runner.checkpoints import State, trained
+from dnnlab.runner.place import Place
+from dnnlab.runner.provenance import digest
+from dnnlab.runner.store import slug
+from dnnlab.training import hyperparameters
+from dnnlab.training.parts import part_of
+
+Row = dict[str, Any]
+BASELINE, CHAIN, CONTROL, TRIAL = "baseline", "chain", "control", "trial"
+"""What a row is about."""
+_TRAINS = ("dnnlab.compress.evaluator:Evaluator.state", "dnnlab.compress.controls")
+"""Where the code begins that trains what others start from."""
+
+
+class Evaluator:
+    """Compresses the network of one cell, and measures each file that comes out."""
+
+    def __init__(self, cell: Cell, spec: Spec, device: str, place: Place) -> None:
+        self.cell, self.spec, self.device, self.place = cell, spec, device, place
+        self.data = part_of(load(cell.data), spec.train_size, 0, spec.seed).to(device)
+        self.host = self.data.to("cpu")
+
+    # Networks
+
+    def fresh(self, name: str = "", purpose: str = "weights") -> nn.Module:
+        """A new network: the cell's own, or another by name."""
+        return networks.fresh(name or self.cell.arch, self.data, self.spec.seed, self.cell.seed, purpose)
+
+    def empty(self, stages: Sequence[Stage]) -> nn.Module:
+        """A network that a state after ``stages`` can be read into."""
+        student = any(stage.about.makes_student for stage in stages)
+        return self.fresh(self.student_name if student else "")
+
+    @property
+    def student_name(self) -> str:
+        return networks.student_name(self.spec, self.cell.arch)
+
+    def restored(self, stages: Sequence[Stage], state: Mapping[str, torch.Tensor]) -> nn.Module:
+        return rebuild(self.empty(stages), state).eval()
+
+    def checkpoint(self, what: str, make: Callable[[], nn.Module], **more: Any) -> State:
+        """The network that ``make`` trains, or what an earlier training of the same left on the disk.
+
+        ``what`` and ``more`` are all that decides its weights, beside what is the same for all networks of the cell.
+        """
+        return trained(self.place, self._identity(what) | more, lambda: make().cpu().state_dict())
+
+    def _identity(self, what: str) -> dict[str, Any]:
+        spec = self.spec
+        names = ("train_size", "seed", "epochs", "batch_size", "optimizer", "lr", "weight_decay", "schedule", "augment")
+        return {
+            "experiment": "compress",
+            "what": what,
+            "network": self.cell.arch,
+            "content": dict(spec.content()),
+            "data": self.data.digest,
+            "number": self.cell.seed,
+            "device": self.device,
+            "threads": torch.get_num_threads(),
+            "code": digests.of(_TRAINS).identity,
+            **{name: getattr(spec, name) for name in names},
+        }
+
+    def baseline_state(self) -> State:
+        """The network as it is before any chain."""
+        if self.spec.weights:
+            model = self.fresh()
+            own.load_weights(model, self.spec.weights)
+            return model.state_dict()
+
+        def make() -> nn.Module:
+            model = self.fresh()
+            self.retraining(first=True).train(model, "baseline", taught=False)
+            return model
+
+        return self.checkpoint("baseline", make)
+
+    @functools.cached_property
+    def baseline(self) -> nn.Module:
+        return self.restored((), self.baseline_state())
+
+    def state(self, stages: tuple[Stage, ...]) -> State:
+        """The network after ``stages``."""
+        if not stages:
+            return self.baseline_state()
+        *before, last = stages
+        if not last.trains:
+            return self.state(tuple(before))
+
+        def make() -> nn.Module:
+            model = self.restored(before, self.state(tuple(before))).to(self.device)
+            return last.module.apply(model, last, self.retraining())
+
+        return self.checkpoint("chain", make, chain=chains.text(stages), **self.recovery)
+
+    @property
+    def recovery(self) -> dict[str, Any]:
+        """The options that decide recovery."""
+        names = ("recover", "recover_lr", "recover_augment", "temperature", "teaching", "student")
+        return {name: getattr(self.spec, name) for name in names}
+
+    def retraining(self, first: bool = False) -> Retraining:
+        """What training takes: of the network itself at ``first``, else of recovery."""
+        spec = self.spec
+        hyper = hyperparameters.of(spec)
+        if not first:
+            augment = spec.recover_augment or spec.augment
+            hyper = dataclasses.replace(hyper, lr=spec.recover_lr, augment=augment)
+        teacher = None if first or not spec.teaching else frozen(self.baseline).to(self.device)
+        return Retraining(
+            data=self.data,
+            base=spec.seed,
+            seed=self.cell.seed,
+            batch_size=spec.batch_size,
+            hyper=hyper,
+            epochs=spec.epochs if first else spec.recover,
+            teacher=teacher,
+            temperature=spec.temperature,
+            teaching=spec.teaching,
+            student=lambda: self.fresh(self.student_name, "student").to(self.device),
+            repeats=all(in_catalogue(name) for name in (self.cell.arch, spec.student) if name),
+        )
+
+    # Files
+
+    @functools.cached_property
+    def base_file(self) -> Artefact:
+        return self.write(self.baseline, (), self._folder("") / "fp32")
+
+    def write(self, model: nn.Module, stages: tuple[Stage, ...], stem: Path) -> Artefact:
+        """The file of ``model``, which ``stages`` made, under ``stem``."""
+        return files.write(model, stages, self.export_inputs(lambda: self.empty(stages)), stem)
+
+    def export_inputs(self, empty: Callable[[], nn.Module]) -> files.ExportInputs:
+        """For a network of the architecture that ``empty`` makes."""
+        return files.ExportInputs(self.host, empty, self._known_onnx)
+
+    def _known_onnx(self, model: nn.Module) -> bytes | None:
+        ours, base = ([(n, t.shape) for n, t in m.state_dict().items()] for m in (model, self.baseline))
+        return self.base_file.onnx if ours == base else None
+
+    def stem(self, stages: Sequence[Stage], name: str) -> Path:
+        """Where an artefact goes, without its ending."""
+        plain = "".join(c if c.isalnum() or c in ".-" else "-" for c in name)
+        return self._folder(self.cell.recipe) / f"{len(stages)}-{plain}"
+
+    def _folder(self, recipe: str) -> Path:
+        cell = self.cell
+        # Names are cut to a length, and a digest tells those apart that are the same until there.
+        key = digest([cell.arch, cell.data, recipe])[:6]
+        return self.place.artifacts / f"{slug({'recipe': recipe or cell.arch})}-{key}" / f"seed{cell.seed}"
+
+    # Rows
+
+    def baseline_row(self) -> Row:
+        return self.row((), BASELINE, BASELINE, self.baseline, self.base_file)
+
+    def stage_row(self, stages: tuple[Stage, ...], role: str, method: str) -> Row:
+        """The row of a network after ``stages``."""
+        model = self.restored(stages, self.state(stages))
+        return self.row(stages, role, method, model, self.write(model, stages, self.stem(stages, method)))
+
+    def row(self, stages: Sequence[Stage], role: str, method: str, model: nn.Module, artefact: Artefact) -> Row:
+        """All that is measured of an artefact; its model card is written beside it."""
+        base = self.base_file
+        row: Row = {
+            "role": role,
+            "stage": len(stages),
+            "method": method,
+            "chain": chains.text(stages),
+            "form": chains.form(stages),
+            **self.without_test(model, artefact),
+            "macs": count(model, self.data.shape).macs,
+            "ratio_onnx": base.size / artefact.size,
+            **metrics.bits(artefact),
+            **metrics.paired(metrics.correct(artefact.predict, self.host, self.host.test), self._base_correct),
+            "diverged": float(not metrics.finite(artefact.predict, self.host)),
+            "int8_share": artefact.int8_share,
+            "int8_kind": artefact.int8_kind,
+            "memory_bytes": metrics.memory(model, artefact, self.host),
+            **metrics.latency(base.onnx, artefact.onnx, self.host),
+            "file": str(artefact.path.relative_to(self.place.run)),
+        }
+        model_card.write(artefact, row, self.cell, self.host)
+        return row
+
+    def without_test(self, model: nn.Module, artefact: Artefact) -> Row:
+        """The sizes of an artefact, and its accuracy on validation data: what a search may see."""
+        ours, base = (
+            float(correct.mean()) if len(correct) else math.nan
+            for correct in (
+                metrics.correct(file.predict, self.host, self.host.validation) for file in (artefact, self.base_file)
+            )
+        )
+        return {
+            "params": _count(model),
+            "nonzeros": sum(int(torch.count_nonzero(p)) for p in model.parameters()),
+            "bytes": artefact.size,
+            "ratio": 4 * _count(self.baseline) / artefact.size,
+            "validation_accuracy": ours,
+            "validation_drop": base - ours,
+        }
+
+    @functools.cached_property
+    def _base_correct(self) -> NDArray[np.bool_]:
+        return metrics.correct(self.base_file.predict, self.host, self.host.test)
+
+
+def _count(model: nn.Module) -> int:
+    return sum(p.numel() for p in model.parameters())

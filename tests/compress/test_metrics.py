@@ -1,0 +1,74 @@
+"""What is measured of an artefact, counted by hand."""
+
+from types import SimpleNamespace
+
+import numpy as np
+import pytest
+import torch
+
+from dnnlab.compress import metrics
+from dnnlab.compress.container import Layer
+from dnnlab.data import load
+
+
+def logits(classes):
+    """A network that says these ``classes``, whatever it is given."""
+    return lambda x: np.eye(10, dtype=np.float32)[classes[: len(x)]]
+
+
+def test_correct_are_the_examples_whose_class_has_the_largest_logit():
+    data = load("digits")
+    index = data.test[:5]
+    said = data.y[index].numpy().copy()
+    said[1] = (said[1] + 1) % 10
+    assert metrics.correct(logits(said), data, index).tolist() == [True, False, True, True, True]
+    assert metrics.correct(logits(said), data, index[:0]).shape == (0,)
+
+
+def test_a_network_that_gives_no_numbers_is_not_finite():
+    data = load("digits")
+    assert metrics.finite(lambda x: np.zeros((len(x), 10), np.float32), data)
+    assert not metrics.finite(lambda x: np.full((len(x), 10), np.nan, np.float32), data)
+
+
+def test_paired_counts():
+    ours, base = np.array([1, 1, 0, 0, 1], bool), np.array([1, 0, 1, 0, 0], bool)
+    counts = {"tested": 5, "accuracy": 0.6, "errors": 2, "base_errors": 3, "gained": 2, "lost": 1}
+    assert metrics.paired(ours, base) == counts
+
+
+def test_latencies_are_medians_beside_those_of_the_network_itself(monkeypatch):
+    """Times are given by hand here, in seconds."""
+
+    def timed(calls, device, progress):
+        seconds = {"base 1": 0.004, "base 32": 0.03, "ours 1": 0.002, "ours 32": 0.06}
+        timings = {
+            name: SimpleNamespace(median=seconds[name], rounds=(seconds[name], seconds[name] / 2), p95=0.1)
+            for name in calls
+        }
+        return timings, SimpleNamespace(noisy=True)
+
+    monkeypatch.setattr(metrics, "Session", lambda content: lambda x: x)
+    monkeypatch.setattr(metrics, "in_turns", timed)
+    found = metrics.latency(b"base", b"ours", load("digits"))
+    wanted = {"latency_ms": 2, "latency_min_ms": 1, "latency_p95_ms": 100, "base_latency_ms": 4, "speedup": 2}
+    wanted |= {"latency32_ms": 60, "latency32_min_ms": 30, "latency32_p95_ms": 100, "base_latency32_ms": 30}
+    assert found == pytest.approx(wanted | {"speedup32": 0.5, "noisy": 1})
+    assert metrics.latency(b"base", b"base", load("digits"))["speedup"] == 1
+
+
+def test_bits_are_those_of_all_layers_over_all_their_weights():
+    layers = (
+        Layer("a", (2, 5), 0, nonzeros=4, levels=3, bits=30.0, bound=20.0),
+        Layer("b", (10,), 0, nonzeros=1, levels=0, bits=10.0, bound=10.0),
+    )
+    assert metrics.bits(SimpleNamespace(layers=layers)) == {"bits_per_weight": 2.0, "entropy_bound": 1.5}
+    assert np.isnan(list(metrics.bits(SimpleNamespace(layers=())).values())).all()
+
+
+def test_memory_holds_the_weights_of_the_runtime():
+    model = torch.nn.Sequential(torch.nn.Flatten(), torch.nn.Linear(64, 10))
+    found = [
+        metrics.memory(model, SimpleNamespace(onnx=b"x" * size, int8_kind=""), load("digits")) for size in (0, 1000)
+    ]
+    assert found[1] - found[0] == 1000

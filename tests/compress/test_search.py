@@ -1,0 +1,35 @@
+"""Which chain a search takes of those that it tried, by hand."""
+
+import math
+
+import pytest
+
+from dnnlab.compress import chain, search
+from dnnlab.compress.spec import Spec
+
+
+def tried(strength, ratio, drop):
+    return {"role": "trial", "strength": strength, "ratio": ratio, "validation_drop": drop}
+
+
+ROWS = [tried(0.5, 20.0, 0.05), tried(0.25, 8.0, 0.004), tried(0.375, 12.0, 0.009)]
+
+
+@pytest.mark.parametrize(
+    ("options", "strength"),
+    [
+        ({"max_drop": 1.0}, 0.375),  # the strongest that loses under a point
+        ({"max_drop": 0.1}, 0.25),  # all lose more: the gentlest
+        ({"target": "10x"}, 0.375),  # the gentlest that is so small
+        ({"target": "50x"}, 0.5),  # none is so small: the strongest
+    ],
+)
+def test_the_chain_that_is_chosen(options, strength):
+    stages = chain.parse("prune:0.9 > code")
+    assert search.chosen(Spec(**options), stages, ROWS) == chain.at_strength(stages, strength)
+
+
+def test_a_chain_that_leaves_no_network_has_reached_no_ratio():
+    stages = chain.parse("structured:2x")
+    rows = [tried(0.5, math.inf, math.inf), tried(0.25, 3.0, 0.0)]
+    assert search.chosen(Spec(target="4x"), stages, rows) == chain.at_strength(stages, 0.25)
