@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from dnnlab.data.files import DataFile
 from dnnlab.data.kinds import KINDS, Kind, remote_folder
-from dnnlab.errors import DnnlabError, UsageError, unknown
+from dnnlab.errors import DnnlabError, UsageError, listing, unknown
 
 if TYPE_CHECKING:
     from dnnlab.data.dataset import Dataset
@@ -153,8 +153,7 @@ class Entry(NamedTuple):
 
 def forms() -> str:
     """How the names of all kinds of data sets are written, in short, as one would say it in a sentence."""
-    *head, last = (kind.form.partition("[")[0] for kind in KINDS.values())
-    return f"{', '.join(head)} or {last}"
+    return listing((kind.form.partition("[")[0] for kind in KINDS.values()), "or")
 
 
 def catalogue() -> list[Entry]:

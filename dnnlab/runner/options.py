@@ -20,7 +20,7 @@ from typing import Annotated, Any, TypeVar
 import typer
 from typer.models import OptionInfo
 
-from dnnlab.errors import UsageError, plain, short, unknown
+from dnnlab.errors import UsageError, listing, plain, short, unknown
 
 Offer = Callable[[str, typer.Context], Iterable[str]]
 """What Tab offers after what is typed of one value."""
@@ -77,8 +77,15 @@ class Field:
         return "--" + self.name.replace("_", "-")
 
     @property
+    def names(self) -> list[str]:
+        """The values of its `OneOf`, where it has one."""
+        return [name for check in self.checks if isinstance(check, OneOf) for name in filter(None, check.names)]
+
+    @property
     def wanted(self) -> str:
         """What one value must be, in words."""
+        if names := self.names:
+            return listing(names, "or")
         low, high = self.info.min, self.info.max
         noun = {int: "a whole number", float: "a number", Path: "a path", bool: "true or false"}.get(self.kind, "text")
         if low is not None and high is not None:
@@ -283,7 +290,7 @@ def _help(field: Field) -> str:
 
 def _completer(field: Field, offer: Offer | None) -> Callable[..., list[str]]:
     """What Tab offers for the option: the names of its `OneOf`, or what is known of it."""
-    names = [name for check in field.checks if isinstance(check, OneOf) for name in filter(None, check.names)]
+    names = field.names
 
     def complete(incomplete: str) -> list[str]:
         return _in_list(field, incomplete, lambda typed: names)

@@ -76,9 +76,9 @@ def test_the_items_of_an_array_are_not_split():
     ("given_options", "message"),
     [
         ({"names": "d"}, "unknown value for --names 'd': known are a, b and c."),
-        ({"names": []}, "--names needs at least one value: text."),
-        ({"names": ""}, "--names is empty; give text."),
-        ({"names": 3}, "--names must be text, not '3'."),
+        ({"names": []}, "--names needs at least one value: a, b or c."),
+        ({"names": ""}, "--names is empty; give a, b or c."),
+        ({"names": 3}, "--names must be a, b or c, not '3'."),
         ({"counts": "3"}, "3 is odd; give an even number."),
         ({"counts": "2,,4"}, "--counts must be a whole number from 0 to 100, not ''."),
         ({"counts": 2.5}, "not '2.5'"),
