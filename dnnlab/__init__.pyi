@@ -369,7 +369,7 @@ def compress(
     seed: Base of the seeds. (a whole number from 0 to 4,294,967,295)
     epochs: Epochs of training of the network itself; with --weights it is not trained. When not given
         10, or as many as make 2000 steps if that is more. (a number from 0 to 10,000)
-    batch_size: Examples in a batch. (a whole number from 2 to 65,536)
+    batch_size: Examples a batch. (a whole number from 2 to 65,536)
     optimizer: sgd, momentum, adam, adamw, rmsprop, adagrad.
     lr: Learning rate. (a number from 0 to 1e+06)
     weight_decay: Weight decay. (a number from 0 to 1000)
@@ -470,7 +470,7 @@ def nas(
     seeds: How many seeds; under three there is no verdict. (a whole number from 1 to 10,000)
     seed: Base of the seeds. (a whole number from 0 to 4,294,967,295)
     epochs: Epochs of a full training. (a whole number from 1 to 100,000)
-    batch_size: Examples in a batch. (a whole number from 2 to 65,536)
+    batch_size: Examples a batch. (a whole number from 2 to 65,536)
     optimizer: sgd, momentum, adam, adamw, rmsprop, adagrad.
     lr: Learning rate, which falls as a cosine. (a number from 0 to 1e+06)
     weight_decay: Weight decay. (a number from 0 to 1000)

@@ -67,10 +67,10 @@ def no_quitting() -> Iterator[None]:
         raise UsageError(sentence) from end
 
 
-def listing(names: Iterable[str]) -> str:
-    """``a, b and c``, as one would write it in a sentence."""
+def listing(names: Iterable[str], word: str = "and") -> str:
+    """``a, b and c``, as one would write it in a sentence, with another ``word`` before the last where it is given."""
     *head, last = list(names)
-    return f"{', '.join(head)} and {last}" if head else last
+    return f"{', '.join(head)} {word} {last}" if head else last
 
 
 _MOST_NAMES = 20

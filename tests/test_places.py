@@ -9,15 +9,19 @@ import numpy as np
 import pytest
 import torch
 
+from dnnlab.cli import commands
 from dnnlab.code.digests import PACKAGE
+from dnnlab.completion import answer
 from dnnlab.compress import stages
+from dnnlab.data import forms, source
 from dnnlab.data.kinds import KINDS, Kind
+from dnnlab.errors import UsageError
 from dnnlab.nas.strategies import STRATEGIES
 from dnnlab.networks.activations import ACTIVATIONS
 from dnnlab.networks.members import FAMILIES, MEMBERS
 from dnnlab.networks.spaces import SPACES
 from dnnlab.registry import EXPERIMENTS
-from dnnlab.runner.options import build
+from dnnlab.runner.options import build, fields
 from dnnlab.training.augmentation import AUGMENTATIONS, augmentation
 from tests.networks import test_parity as parity
 
@@ -26,8 +30,41 @@ ROOT = Path(__file__).parents[1]
 
 def test_data_in_files_say_which_files():
     with pytest.raises(ValueError, match="says nothing of them"):
-        Kind("npz:PATH", "arrays", "a path", lambda path: None, own=True)
+        Kind("npz:PATH", "arrays", "a path", lambda path: None, own="an archive of arrays")
     assert all(kind.files is not Kind.files for kind in KINDS.values() if kind.own or kind.remote)
+
+
+ASK_FOR_DATA = [name for name, e in EXPERIMENTS.items() if "data" in {field.name for field in fields(e.spec.Spec)}]
+
+
+@pytest.mark.parametrize("experiment", ASK_FOR_DATA)
+def test_each_kind_of_data_is_in_the_help_and_offered_by_tab(experiment):
+    (help_text,) = (field.help for field in fields(EXPERIMENTS[experiment].spec.Spec) if field.name == "data")
+    offered = answer.candidates(commands(), [experiment, "--data"], "")
+    for name, kind in KINDS.items():
+        assert re.search(rf"\b{name}\b", help_text), f"the help of {experiment} --data says nothing of {name}"
+        assert {name, f"{name}:"} & set(offered), f"Tab does not offer {experiment} --data {name}"
+        assert (name in offered) == (not kind.form.startswith(f"{name}:"))
+
+
+def test_a_new_kind_of_data_is_known_everywhere(tmp_path, monkeypatch):
+    files = dict.fromkeys(("form", "about", "wants"), "")
+    arrays = {**files, "form": "npz:PATH", "own": "an archive of arrays", "endings": (".npz",)}
+    rows = {**files, "form": "rows:PATH:TARGET", "own": "a list of rows", "endings": (".rows",)}
+    for name, kind in (("npz", arrays), ("rows", rows)):
+        monkeypatch.setitem(KINDS, name, Kind(**kind, read=lambda path: None, files=lambda path: {}))
+    monkeypatch.chdir(tmp_path)
+    for name in ("a.npz", "a.rows", "a.txt"):
+        (tmp_path / name).write_text("x,y\n")
+    assert forms().endswith("parity:BITS, compositional:INPUTS, npz:PATH or rows:PATH:TARGET")
+    tab = [
+        answer.candidates(commands(), ["gradient-flow", "--data"], typed) for typed in ("npz:", "rows:", "rows:a.rows:")
+    ]
+    assert tab == [["npz:a.npz"], ["rows:a.rows:"], ["rows:a.rows:x", "rows:a.rows:y"]]
+    for path, written in (("a.npz", "an archive of arrays is written npz:a.npz"),
+                          ("a.rows", "a list of rows is written rows:a.rows:TARGET")):  # fmt: skip
+        with pytest.raises(UsageError, match=written):
+            source(path)
 
 
 @pytest.mark.parametrize("name", ACTIVATIONS)

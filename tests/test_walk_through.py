@@ -49,7 +49,7 @@ def python(folder, *arguments):
 
 
 def test_the_page_has_every_step():
-    assert len(STEPS) == 7 + 4
+    assert len(STEPS) == 8 + 4
 
 
 def test_the_experiment_runs_resumes_and_is_right(copy):

@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 
 import dnnlab as package
 from dnnlab.registry import EXPERIMENTS
+from dnnlab.runner.how import HowToRun, HowToShow
 from dnnlab.runner.options import fields
 
 WRONG = {
@@ -30,6 +31,7 @@ WRONG = {
     "--every": ["5", "-1", "x"],
     "--optimizer": ["adamm", "lion"],
     "--lr": ["-1", "nan", "inf", "fast", "1e99"],
+    "--weight-decay": ["-1", "nan", "inf", "x", "1001"],
     "--dropout": ["1", "-0.1", "x"],
     "--clip": ["-1", "nan", "x"],
     "--device": ["gpu", "cuda", "mps", ""],
@@ -45,6 +47,8 @@ WRONG = {
                  "steps=1.5"],
     "--preset": ["depht", "x"],
     "--train-size": ["-1", "x", "3"],
+    "--test-size": ["-1", "x", "2.5", ""],
+    "--freeze": ["bodyy", "", "head"],
     "--schedule": ["cosin", ""],
     "--augment": ["flop", "crop+"],
     "--ema": ["1", "-1", "x"],
@@ -68,15 +72,21 @@ WRONG = {
     "--trials": ["1", "x"],
     "--recover": ["-1", "x"],
     "--recover-lr": ["-1", "x"],
+    "--recover-augment": ["flop", "crop+", "None"],
     "--temperature": ["0", "-1", "x"],
     "--teaching": ["-0.1", "1.1", "x"],
     "--nets": ["99", "x"],
     "--prune-dead": ["out.safetensors", "out.pt"],
+    "--statement": ["", "2", "2 >", "1 = 1 = 1", "1 ? 2", "no_such_function(3) = 1", "params(resnet21) > 1",
+                    "params() = 1", "(1 = 1"],
+    "--engine": ["inlin", "", "processes:0", "processes:x", "processes:-1"],
     "--model": ["nocolon", ":x", "x:", "no_such_module_here:f", "wrong_models:missing", "wrong_models:raises",
                 "wrong_models:number", "wrong_models:quits", "wrong_models:no_module",
                 "wrong_models:wrong_shape", "wrong_models:bare",
                 "raises_on_import:f", "not_python:f", "torchvision:resnet18x", "timm:nothing"],
 }  # fmt: skip
+TAKES_ANYTHING: dict[str, str] = {}
+"""Options of text that is never wrong, with the reason why."""
 MODELS = """
 from torch import nn
 import torch
@@ -143,12 +153,17 @@ BASES = {
 }
 
 
+def with_values(experiment):
+    """The options of an experiment that are given with a value, which flags are not."""
+    classes = (experiment.spec.Spec, HowToRun, HowToShow)
+    return {field.option for cls in classes for field in fields(cls) if field.kind is not bool}
+
+
 def wrong_values():
     """Every wrong value of every option an experiment has."""
     assert set(BASES) == set(EXPERIMENTS), "BASES of tests/test_wrong_input.py lacks an experiment"
     for experiment in EXPERIMENTS.values():
-        known = {field.option for field in fields(experiment.spec.Spec)} | {"--expect", "--name", "--out"}
-        for option in sorted(known & set(WRONG)):
+        for option in sorted(with_values(experiment) & set(WRONG)):
             for value in WRONG[option]:
                 yield [experiment.name, *BASES[experiment.name], f"{option}={value}"]
 
@@ -166,6 +181,16 @@ def invocations():
     )
     wrong_text = text_for_number.map(lambda pair: [*BASE, f"{pair[0]}={pair[1]}"])
     return st.one_of(wrong_value, wrong_value, wrong_value, unknown_option, unknown_command, unknown_run, wrong_text)
+
+
+@pytest.mark.parametrize("experiment", EXPERIMENTS.values(), ids=list(EXPERIMENTS))
+def test_each_option_has_wrong_values(experiment):
+    untried = with_values(experiment) - set(WRONG) - set(TAKES_ANYTHING)
+    assert not untried, (
+        f"WRONG of tests/test_wrong_input.py has no wrong value of these options of {experiment.name}; "
+        "TAKES_ANYTHING is for those that have none"
+    )
+    assert all(WRONG.values())
 
 
 def test_every_wrong_value_is_refused(dnnlab, monkeypatch, place):

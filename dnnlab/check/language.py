@@ -194,7 +194,9 @@ def _called(name: str, arguments: list[Value | str], quantity: Quantity) -> Valu
     except (TypeError, ValueError, AttributeError) as problem:
         if isinstance(problem, UsageError):
             raise
-        raise UsageError(f"{name} does not take {', '.join(map(repr, arguments)) or 'nothing'}.") from None
+        if not arguments:
+            raise UsageError(f"there is nothing between the brackets of {name}; see dnnlab check --help.") from None
+        raise UsageError(f"{name} does not take {', '.join(map(repr, arguments))}.") from None
 
 
 def _power(base: Value, exponent: Value) -> Value:

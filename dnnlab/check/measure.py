@@ -3,8 +3,9 @@
 from collections.abc import Callable, Sequence
 
 from dnnlab.check import language
+from dnnlab.check.plan import Cell
 from dnnlab.check.quantities import QUANTITIES
-from dnnlab.check.spec import Cell, Spec
+from dnnlab.check.spec import Spec
 from dnnlab.runner.journal import Rows
 
 

@@ -1,6 +1,5 @@
 """What may be asked of ``check``."""
 
-from collections.abc import Hashable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Annotated
 
@@ -9,7 +8,7 @@ from typer import Option
 from dnnlab.check import language
 from dnnlab.check.names import HELP as FUNCTIONS
 from dnnlab.errors import UsageError
-from dnnlab.runner.experiment import Question
+from dnnlab.runner import experiment
 from dnnlab.runner.options import Check, Whole
 
 HELP = f"""Check statements that arithmetic and counting decide, with the derivation shown.
@@ -31,31 +30,11 @@ def _check(text: str) -> None:
     language.parse(text, FUNCTIONS)
 
 
-QUESTIONS = (Question("dnnlab.check"),)
+QUESTIONS = (experiment.Question("dnnlab.check"),)
 
 
 @dataclass(frozen=True)
-class Cell:
-    """One statement."""
-
-    statement: str
-
-    seed = 0
-    side_by_side = False
-    weight = 1.0
-    macs = 0.0
-
-    def __str__(self) -> str:
-        return self.statement
-
-    @property
-    def together(self) -> Hashable:
-        """Each by itself."""
-        return self
-
-
-@dataclass(frozen=True)
-class Spec:
+class Spec(experiment.Spec):
     """The options of ``check``."""
 
     statement: Annotated[
@@ -66,33 +45,9 @@ class Spec:
     ] = ()
     seed = 0
     device = "cpu"
-
-    @property
-    def question(self) -> Question:
-        return QUESTIONS[0]
+    question = QUESTIONS[0]
 
     def validate(self) -> None:
         """Raise a `UsageError` where there is nothing to check."""
         if not self.statement:
             raise UsageError('nothing to check; give --statement, such as --statement "0.25^20 = 9.09e-13".')
-
-    def plan(self) -> Sequence[Cell]:
-        """A cell a statement."""
-        return [Cell(text) for text in self.statement]
-
-    def content(self) -> Mapping[str, str]:
-        """No data."""
-        return {}
-
-    def fit(self) -> None:
-        """Raise a `UsageError` where a function does not take its arguments."""
-        from dnnlab.check.quantities import QUANTITIES
-
-        for text in self.statement:
-            asked = language.parse(text, FUNCTIONS)
-            for side in (asked.left, asked.right):
-                language.require_number(side, language.value(side, QUANTITIES))
-
-    def notes(self) -> Sequence[str]:
-        """There are no data."""
-        return []

@@ -2,25 +2,21 @@
 
 import dataclasses
 import functools
-from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Annotated, Any
+from typing import Annotated
 
 from typer import Option
 
-from dnnlab import data as datasets
 from dnnlab.compare_arch.presets import PRESETS
 from dnnlab.compare_arch.questions import BLOCKS, EQUAL_BUDGET, QUESTIONS
-from dnnlab.compare_arch.trained_cell import BODY, FRESH, TrainedCell
+from dnnlab.compare_arch.trained_cell import BODY, FRESH
 from dnnlab.errors import UsageError
 from dnnlab.networks import named
 from dnnlab.networks import weights as weight_files
 from dnnlab.runner import configuration as ask
-from dnnlab.runner.experiment import Question
+from dnnlab.runner import experiment
 from dnnlab.runner.options import Check, OneOf
 from dnnlab.training import budget as budgets
-from dnnlab.training.augmentation import AUGMENTATIONS
-from dnnlab.training.schedules import SCHEDULES
 
 __all__ = ["HELP", "QUESTIONS", "Spec"]
 
@@ -55,7 +51,7 @@ def _check_weights(text: str) -> None:
 
 
 @dataclass(frozen=True)
-class Spec:
+class Spec(experiment.Spec):
     """The options of ``compare-arch``; together with data and code they decide every number."""
 
     arch: Annotated[
@@ -102,10 +98,7 @@ class Spec:
         bool, Option("--cost-only", help="Costs alone; nothing is trained.", rich_help_panel=_WHAT)
     ] = False
     data: ask.Data = ("digits",)
-    train_size: Annotated[
-        tuple[int, ...],
-        Option(help="Training examples; 0 takes all.", min=0, rich_help_panel=ask.DATA),
-    ] = (0,)
+    train_size: ask.TrainSize[tuple[int, ...]] = (0,)
     test_size: Annotated[int, Option(help="Test examples; 0 takes all.", min=0, rich_help_panel=ask.DATA)] = 0
     seeds: ask.Seeds = 5
     seed: ask.Seed = 0
@@ -117,24 +110,16 @@ class Spec:
         ),
         Check(budgets.parse),
     ] = ("epochs=10",)
-    batch_size: ask.BatchSize = (128,)
-    optimizer: ask.Optimizer = ("momentum",)
-    lr: ask.LearningRate = (0.1,)
-    weight_decay: ask.WeightDecay = (1e-4,)
-    schedule: Annotated[
-        tuple[str, ...],
-        Option(help=f"Course of the learning rate: {', '.join(SCHEDULES)}.", rich_help_panel=ask.TRAIN),
-        OneOf(SCHEDULES),
-    ] = ("cosine",)
+    batch_size: ask.BatchSize[tuple[int, ...]] = (128,)
+    optimizer: ask.Optimizer[tuple[str, ...]] = ("momentum",)
+    lr: ask.LearningRate[tuple[float, ...]] = (0.1,)
+    weight_decay: ask.WeightDecay[tuple[float, ...]] = (1e-4,)
+    schedule: ask.Schedule[tuple[str, ...]] = ("cosine",)
     label_smoothing: Annotated[
         tuple[float, ...],
         Option(help="Share of a label spread over all classes.", min=0, max=0.99, rich_help_panel=ask.TRAIN),
     ] = (0.0,)
-    augment: Annotated[
-        tuple[str, ...],
-        Option(help=f"Change images at random: {', '.join(AUGMENTATIONS)}.", rich_help_panel=ask.TRAIN),
-        OneOf(AUGMENTATIONS),
-    ] = ("none",)
+    augment: ask.Augment[tuple[str, ...]] = ("none",)
     ema: Annotated[
         tuple[float, ...],
         Option(
@@ -157,8 +142,7 @@ class Spec:
             raise UsageError(
                 "nothing to compare; give --arch, such as --arch plain20,resnet20, or --preset or --block."
             )
-        self.question.refuse_others(self)
-        self.question.plan.validate(self)
+        super().validate()
 
     @functools.cached_property
     def settled(self) -> "Spec":
@@ -170,31 +154,5 @@ class Spec:
         return dataclasses.replace(self, **open_)
 
     @property
-    def question(self) -> Question:
+    def question(self) -> experiment.Question:
         return BLOCKS if self.block else PRESETS[self.preset].question if self.preset else EQUAL_BUDGET
-
-    def plan(self) -> Sequence[Any]:
-        """The cells of the question."""
-        return self.question.plan.plan(self.settled)
-
-    def content(self) -> Mapping[str, str]:
-        """Digests of what the question needs."""
-        return self.question.plan.content(self)
-
-    def fit(self) -> None:
-        """Networks, batches, budgets and data must fit each other.
-
-        Raises:
-            UsageError: they do not.
-        """
-        from dnnlab.compare_arch import fitting
-
-        for cell in self.plan():
-            if cell.seed == 0 and hasattr(cell, "arch"):  # blocks and the like are what they are
-                fitting.check_network(cell.arch, cell.data)
-                if isinstance(cell, TrainedCell):
-                    fitting.check_training(cell)
-
-    def notes(self) -> Sequence[str]:
-        """What was done to the data that their owner may not expect."""
-        return [] if self.block else datasets.notes(self.data)

@@ -1,7 +1,6 @@
 """What the cells of every question that trains networks have in common."""
 
-import itertools
-from collections.abc import Hashable, Sequence
+from collections.abc import Hashable, Iterable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -11,6 +10,8 @@ from dnnlab.runner import configuration
 
 if TYPE_CHECKING:
     import pandas as pd
+
+    from dnnlab.compare_arch.spec import Spec
 
 FRESH, BODY = "fresh", "body"
 """Of ``--weights`` and of ``--freeze``."""
@@ -98,7 +99,22 @@ def asked(names: Sequence[str]) -> tuple[Column, ...]:
     return tuple(_OWN[name] if name in _OWN else configuration.columns([name])[0] for name in names)
 
 
-def trainings(spec: Any) -> Sequence[TrainedCell]:
+def trainings(spec: "Spec") -> Sequence[TrainedCell]:
     """The product of the options' lists, seeds last."""
-    lists = [getattr(spec, name) for name in CONFIGURATION]
-    return [TrainedCell(*values) for values in itertools.product(*lists, range(spec.seeds))]
+    asked = configuration.configurations(spec, TrainedCell)
+    return [TrainedCell(**own, seed=seed) for own in asked for seed in range(spec.seeds)]
+
+
+def check(cells: Iterable[Any]) -> None:
+    """See that the networks of ``cells`` take the data, and that batches, budgets and weights fit those of trainings.
+
+    Raises:
+        UsageError: they do not.
+    """
+    from dnnlab.compare_arch import fitting
+
+    for cell in cells:
+        if cell.seed == 0:
+            fitting.check_network(cell.arch, cell.data)
+            if isinstance(cell, TrainedCell):
+                fitting.check_training(cell)

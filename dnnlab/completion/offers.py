@@ -109,13 +109,15 @@ def _skip(typed: str, context: typer.Context) -> Iterable[str]:
 
 
 def _data(typed: str, context: typer.Context) -> Iterable[str]:
-    kind, colon, rest = typed.partition(":")
+    name, colon, rest = typed.partition(":")
     if not colon:
-        forms = ((name, KINDS[name].form) for name in KINDS)
-        return [word for name, form in forms for word in _forms(name, form)]
-    if kind == "folder":
-        return [f"folder:{path}" for path in paths(rest, ())]
-    return [f"csv:{path}" for path in _table_and_column(rest)] if kind == "csv" else []
+        return [word for name, kind in KINDS.items() for word in _forms(name, kind.form)]
+    kind = KINDS.get(name)
+    if kind is None or not kind.own:
+        return []
+    with_column = kind.form.endswith(":TARGET")
+    own = _table_and_column(rest, kind.endings) if with_column else paths(rest, kind.endings)
+    return [f"{name}:{path}" for path in own]
 
 
 def _forms(name: str, form: str) -> list[str]:
@@ -123,11 +125,11 @@ def _forms(name: str, form: str) -> list[str]:
     return [name] * (not form.startswith(f"{name}:")) + [f"{name}:"] * (":" in form)
 
 
-def _table_and_column(typed: str) -> Iterator[str]:
+def _table_and_column(typed: str, endings: tuple[str, ...]) -> Iterator[str]:
     file, colon, _ = typed.rpartition(":")
     if colon and os.path.isfile(at_home(Path(file))):
         yield from (f"{file}:{column}" for column in _columns(file))
-    for path in paths(typed, (".csv", ".csv.gz")):
+    for path in paths(typed, endings):
         yield path if path.endswith("/") else f"{path}:"
 
 

@@ -16,8 +16,9 @@ from dnnlab.code import digests
 from dnnlab.compress import chain as chains
 from dnnlab.compress import files, metrics, model_card, networks
 from dnnlab.compress.files import Artefact
+from dnnlab.compress.plan import Cell
 from dnnlab.compress.recovery import Retraining, frozen
-from dnnlab.compress.spec import Cell, Spec
+from dnnlab.compress.spec import Spec
 from dnnlab.compress.stages import Stage
 from dnnlab.compress.structure import rebuild
 from dnnlab.data import load

@@ -9,7 +9,8 @@ from pathlib import Path
 from dnnlab.compress import chain as chains
 from dnnlab.compress import controls, search
 from dnnlab.compress.evaluator import CHAIN, Evaluator, Row
-from dnnlab.compress.spec import Cell, Spec
+from dnnlab.compress.plan import Cell
+from dnnlab.compress.spec import Spec
 from dnnlab.runner.journal import Rows
 from dnnlab.runner.place import Place
 from dnnlab.statistics.streams import stream

@@ -9,7 +9,7 @@ from typing import Any
 import dnnlab
 from dnnlab import atomic
 from dnnlab.compress.files import Artefact
-from dnnlab.compress.spec import Cell
+from dnnlab.compress.plan import Cell
 from dnnlab.data.dataset import Dataset
 
 _HOW = {

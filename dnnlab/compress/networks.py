@@ -14,6 +14,7 @@ from dnnlab.instruments.cost import count
 from dnnlab.networks import named, own
 from dnnlab.networks.catalogue import parse
 from dnnlab.statistics.streams import torch_seed
+from dnnlab.training.checks import check_batch
 from dnnlab.training.evaluation import check
 
 _STUDENT_WIDTH = 0.25
@@ -47,8 +48,7 @@ def check_fit(spec: Spec) -> None:
     for data_name in spec.data:
         data = load(data_name)
         examples = min(spec.train_size or len(data.train), len(data.train))
-        if spec.batch_size > examples:
-            raise UsageError(f"--batch-size {spec.batch_size} is more than the {examples} training examples.")
+        check_batch(data, spec.batch_size, examples)
         wanted = list(spec.networks)
         if any(stage.about.makes_student for stage in spec.stages):
             wanted += [student_name(spec, network) for network in spec.networks]

@@ -2,27 +2,23 @@
 
 import dataclasses
 import functools
-import importlib.util
 import itertools
-import math
 import re
-from collections.abc import Hashable, Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Annotated
 
 from typer import Option
 
-from dnnlab import data as datasets
 from dnnlab.compress import chain as chains
 from dnnlab.compress.presets import PRESETS
 from dnnlab.compress.stages import KINDS, Stage
 from dnnlab.errors import UsageError
 from dnnlab.networks import named
 from dnnlab.runner import configuration as ask
-from dnnlab.runner.experiment import Question
-from dnnlab.runner.options import Check, OneOf
+from dnnlab.runner import experiment
+from dnnlab.runner.options import Check, Help, OneOf
 from dnnlab.training.augmentation import AUGMENTATIONS
-from dnnlab.training.schedules import SCHEDULES
 
 HELP = """Make a network smaller: five techniques, alone and in chains, with every byte of the written file counted.
 
@@ -59,39 +55,11 @@ def _check_target(text: str) -> None:
         raise UsageError(f"--target {text!r} does not read; write a ratio such as 10x.")
 
 
-QUESTIONS = (Question("dnnlab.compress", autocasts=True),)
+QUESTIONS = (experiment.Question("dnnlab.compress", autocasts=True),)
 
 
 @dataclass(frozen=True)
-class Cell:
-    """One network, one chain and one seed; an empty chain is the network itself. Its fields are the first columns of
-    ``cells.csv``."""
-
-    arch: str
-    data: str
-    recipe: str
-    """The chain that was asked for."""
-    seed: int
-
-    side_by_side = True
-    weight = 1.0
-
-    def __str__(self) -> str:
-        return f"{self.arch} on {self.data}: {self.recipe or 'as it is'}, seed {self.seed}"
-
-    @property
-    def together(self) -> Hashable:
-        """A network of its own is its own program."""
-        return self
-
-    @property
-    def macs(self) -> float:
-        """Of its training: how often a chain trains is for the chain to say."""
-        return math.nan
-
-
-@dataclass(frozen=True)
-class Spec:
+class Spec(experiment.Spec):
     """The options of ``compress``; together with data and code they decide every number."""
 
     arch: Annotated[
@@ -166,7 +134,7 @@ class Spec:
         int, Option(help="How many chains a search tries for each seed.", min=2, max=100, rich_help_panel=_SEARCH)
     ] = 6
     data: ask.Data = ("digits",)
-    train_size: Annotated[int, Option(help="Training examples; 0 takes all.", min=0, rich_help_panel=ask.DATA)] = 0
+    train_size: ask.TrainSize[int] = 0
     seeds: ask.Seeds = 3
     seed: ask.Seed = 0
     epochs: Annotated[
@@ -179,24 +147,14 @@ class Spec:
             rich_help_panel=ask.TRAIN,
         ),
     ] = None
-    batch_size: Annotated[int, Option(help="Examples in a batch.", min=2, max=65536, rich_help_panel=ask.DATA)] = 64
-    optimizer: Annotated[
-        str, Option(help=f"{', '.join(ask.OPTIMISERS)}.", rich_help_panel=ask.TRAIN), OneOf(ask.OPTIMISERS)
-    ] = "adam"
-    lr: Annotated[float, Option(help="Learning rate.", min=0, max=1e6, rich_help_panel=ask.TRAIN)] = 0.001
-    weight_decay: Annotated[float, Option(help="Weight decay.", min=0, max=1e3, rich_help_panel=ask.TRAIN)] = 0.0
-    schedule: Annotated[
-        str,
-        Option(help=f"Course of the learning rate: {', '.join(SCHEDULES)}.", rich_help_panel=ask.TRAIN),
-        OneOf(SCHEDULES),
-    ] = "cosine"
+    batch_size: ask.BatchSize[int] = 64
+    optimizer: ask.Optimizer[str] = "adam"
+    lr: ask.LearningRate[float] = 0.001
+    weight_decay: ask.WeightDecay[float] = 0.0
+    schedule: ask.Schedule[str] = "cosine"
     augment: Annotated[
-        str,
-        Option(
-            help=f"Change images at random, before and after compressing alike: {', '.join(AUGMENTATIONS)}.",
-            rich_help_panel=ask.TRAIN,
-        ),
-        OneOf(AUGMENTATIONS),
+        ask.Augment[str],
+        Help(f"Change images at random, before and after compressing alike: {', '.join(AUGMENTATIONS)}."),
     ] = "none"
     recover: Annotated[
         float | None,
@@ -234,9 +192,7 @@ class Spec:
     ] = 0.9
     device: ask.Device = "auto"
 
-    @property
-    def question(self) -> Question:
-        return QUESTIONS[0]
+    question = QUESTIONS[0]
 
     def validate(self) -> None:
         """Options that must fit each other.
@@ -244,8 +200,7 @@ class Spec:
         Raises:
             UsageError: they do not.
         """
-        if self.weights and not self.model:
-            raise UsageError("--weights belong to a --model; give both.")
+        ask.check_model(self)
         if self.model and self.arch:
             raise UsageError("--model is your own network in the place of --arch; give one of them.")
         if self.max_drop and self.target:
@@ -300,14 +255,6 @@ class Spec:
         """Of all chains."""
         return [stage for own in self.recipes.values() for recipe in own for stage in chains.parse(recipe)]
 
-    def plan(self) -> Sequence[Cell]:
-        """The networks as they are, then every chain."""
-        cells = []
-        for network, data in itertools.product(self.networks, self.data):
-            recipes = ["", *self.recipes[network, data]]
-            cells += [Cell(network, data, recipe, seed) for recipe in recipes for seed in range(self.seeds)]
-        return cells
-
     def content(self) -> Mapping[str, str]:
         """Digests of the data sets, and of the user's own networks and weights: once for all cells, whose checkpoints
         are known by it."""
@@ -315,30 +262,4 @@ class Spec:
 
     @functools.cached_property
     def _content(self) -> Mapping[str, str]:
-        from dnnlab.networks.own import digest
-
-        found = datasets.digests(self.data)
-        if self.model:
-            found["model"] = digest(self.model, self.weights)
-        return found | named.own_digests([name for name in (*self.arch, self.student) if name])
-
-    def fit(self) -> None:
-        """The extra must be there, and networks, students, weights and batches must fit the data.
-
-        Raises:
-            UsageError: it is not, or they do not.
-        """
-        for package in NEEDED:
-            if importlib.util.find_spec(package) is None:
-                raise UsageError(f"compress needs {package}; pip install 'dnnlab[compress]'.")
-        for stage in self.stages:
-            for package, sentence in stage.needs.items():
-                if importlib.util.find_spec(package) is None:
-                    raise UsageError(sentence)
-        from dnnlab.compress.networks import check_fit
-
-        check_fit(self)
-
-    def notes(self) -> Sequence[str]:
-        """What was done to the data that their owner may not expect."""
-        return datasets.notes(self.data)
+        return ask.content(self) | named.own_digests([name for name in (*self.arch, self.student) if name])

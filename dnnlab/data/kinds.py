@@ -97,8 +97,10 @@ class Kind:
     """Given the arguments, the files whose content is the data, by a name that does not depend on the place.
     None for what is computed."""
     remote: Remote | None = None
-    own: bool = False
-    """The user's own files: the first argument is their path."""
+    own: str = ""
+    """What the user's own files are, such as ``a table``; the first argument is their path."""
+    endings: tuple[str, ...] = ()
+    """What the name of such a file ends in; nothing where the path is that of a folder."""
 
     def __post_init__(self) -> None:
         if (self.own or self.remote) and self.files is Kind.files:
@@ -229,7 +231,7 @@ KINDS: dict[str, Kind] = {
         read=lambda path: import_module("dnnlab.data.folder").read(at_home(path)),
         parse=lambda text: (_path(text),),
         files=lambda path: scan(at_home(path)).files,
-        own=True,
+        own="a folder of images",
     ),
     "csv": Kind(
         form="csv:PATH:TARGET",
@@ -238,7 +240,8 @@ KINDS: dict[str, Kind] = {
         read=lambda path, target: import_module("dnnlab.data.table").read(*_own_table(path, target).values(), target),
         parse=_path_and_target,
         files=_own_table,
-        own=True,
+        own="a table",
+        endings=(".csv", ".csv.gz"),
     ),
     "gaussian": Kind(
         form="gaussian[:FEATURES]",

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from dnnlab.data.files import DataFile
 from dnnlab.data.kinds import KINDS, Kind, remote_folder
-from dnnlab.errors import DnnlabError, UsageError, unknown
+from dnnlab.errors import DnnlabError, UsageError, listing, unknown
 
 if TYPE_CHECKING:
     from dnnlab.data.dataset import Dataset
@@ -103,15 +103,19 @@ def source(text: str) -> Source:
     """
     name, _, argument = text.partition(":")
     if name not in KINDS:
-        if os.path.isdir(text):
-            raise UsageError(f"unknown data set {text!r}: a folder of images is written folder:{text}.")
-        if os.path.isfile(text):
-            raise UsageError(f"unknown data set {text!r}: a table is written csv:{text}:TARGET.")
+        if own := _own_kind(text):
+            raise UsageError(f"unknown data set {text!r}: {own.own} is written {own.form.replace('PATH', text)}.")
         raise unknown("data set", name, KINDS)
     try:
         return Source(name, KINDS[name].parse(argument))
     except ValueError:
         raise UsageError(f"{text!r} names no data set: {KINDS[name].wants}.") from None
+
+
+def _own_kind(path: str) -> Kind | None:
+    """What is read from such a place as ``path``; of several kinds, that whose files are called so."""
+    there = [kind for kind in KINDS.values() if kind.own and (os.path.isfile if kind.endings else os.path.isdir)(path)]
+    return max(there, key=lambda kind: path.endswith(kind.endings), default=None)
 
 
 def load(text: str) -> "Dataset":
@@ -145,6 +149,11 @@ class Entry(NamedTuple):
     about: str
     where: str
     """Where the data is, or how to get it."""
+
+
+def forms() -> str:
+    """How the names of all kinds of data sets are written, in short, as one would say it in a sentence."""
+    return listing((kind.form.partition("[")[0] for kind in KINDS.values()), "or")
 
 
 def catalogue() -> list[Entry]:

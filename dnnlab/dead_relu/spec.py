@@ -1,17 +1,15 @@
 """What may be asked of ``dead-relu``."""
 
 import os
-from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import Annotated, Any
+from typing import Annotated
 
 from typer import Option
 
-from dnnlab import data as datasets
 from dnnlab.dead_relu.questions import BORN, CENSUS, QUESTIONS, REMEDIES
 from dnnlab.errors import UsageError
 from dnnlab.runner import configuration as ask
-from dnnlab.runner.experiment import Question
+from dnnlab.runner import experiment
 
 __all__ = ["HELP", "QUESTIONS", "Spec"]
 
@@ -36,7 +34,7 @@ _BORN = "Networks born dead"
 
 
 @dataclass(frozen=True)
-class Spec:
+class Spec(experiment.Spec):
     """The options of ``dead-relu``; together with data and code they decide every number."""
 
     act: ask.Act = ("relu",)
@@ -67,7 +65,7 @@ class Spec:
             rich_help_panel=ask.DATA,
         ),
     ] = 1024
-    batch_size: ask.BatchSize = (128,)
+    batch_size: ask.BatchSize[tuple[int, ...]] = (128,)
     seeds: ask.Seeds = 5
     seed: ask.Seed = 0
     steps: Annotated[
@@ -79,9 +77,9 @@ class Spec:
         ),
     ] = None
     every: ask.Every = 0
-    optimizer: ask.Optimizer = ("sgd",)
-    lr: ask.LearningRate = (0.01,)
-    weight_decay: ask.WeightDecay = (0.0,)
+    optimizer: ask.Optimizer[tuple[str, ...]] = ("sgd",)
+    lr: ask.LearningRate[tuple[float, ...]] = (0.01,)
+    weight_decay: ask.WeightDecay[tuple[float, ...]] = (0.0,)
     clip: ask.Clip = (0.0,)
     remedies: Annotated[
         bool,
@@ -119,14 +117,9 @@ class Spec:
             UsageError: they do not.
         """
         ask.check_networks(self.act, self.depths, self.init)
-        if self.every > self.taken_steps:
-            raise UsageError(f"--every {self.every} is more than the --steps {self.taken_steps}; make it at most that.")
-        if self.weights and not self.model:
-            raise UsageError("--weights belong to a --model; give both.")
-        self.question.refuse_others(self)
-        self.question.plan.validate(self)
-        if self.model:
-            ask.refuse_with_model(self, ("act", "depth", "width", "init", "norm", "skip"))
+        ask.check_every(self.every, self.taken_steps)
+        super().validate()
+        ask.check_model(self, ("act", "depth", "width", "init", "norm", "skip"))
         if self.prune_dead:
             self._validate_pruning()
 
@@ -167,31 +160,8 @@ class Spec:
         return (0 if self.model else 500) if self.steps is None else self.steps
 
     @property
-    def question(self) -> Question:
+    def question(self) -> experiment.Question:
         return BORN if self.born else REMEDIES if self.remedies else CENSUS
-
-    def plan(self) -> Sequence[Any]:
-        """The cells of the question."""
-        return self.question.plan.plan(self)
-
-    def content(self) -> Mapping[str, str]:
-        """Digests of what the question needs."""
-        return self.question.plan.content(self)
-
-    def fit(self) -> None:
-        """Networks and data must fit each other.
-
-        Raises:
-            UsageError: they do not.
-        """
-        from dnnlab.training import checks
-
-        if not self.born:
-            checks.check(self.data, self.batch_size if self.taken_steps else (), self.model, self.weights)
-
-    def notes(self) -> Sequence[str]:
-        """What was done to the data that their owner may not expect."""
-        return [] if self.born else datasets.notes(self.data)
 
     def measured_steps(self) -> list[int]:
         """The training steps before which everything is measured, the last after the last step."""

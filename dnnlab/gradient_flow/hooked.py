@@ -11,7 +11,8 @@ from torch.nn import functional as F
 
 from dnnlab.data.dataset import Dataset
 from dnnlab.errors import UsageError
-from dnnlab.gradient_flow.spec import Cell, Spec
+from dnnlab.gradient_flow.plan import Cell
+from dnnlab.gradient_flow.spec import Spec
 from dnnlab.instruments.hooks import Recorder
 from dnnlab.networks import own
 from dnnlab.runner.journal import Rows

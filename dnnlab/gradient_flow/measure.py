@@ -9,7 +9,8 @@ from torch import Tensor
 from dnnlab.data import load
 from dnnlab.data.dataset import Dataset
 from dnnlab.gradient_flow import hooked
-from dnnlab.gradient_flow.spec import Cell, Spec
+from dnnlab.gradient_flow.plan import Cell
+from dnnlab.gradient_flow.spec import Spec
 from dnnlab.instruments import layerwise
 from dnnlab.networks.activations import per_layer
 from dnnlab.networks.shape import MLPShape, parse_skip

@@ -26,6 +26,7 @@ from dnnlab.runner.checkpoints import State, trained
 from dnnlab.runner.place import Place
 from dnnlab.statistics.streams import stream, torch_seed
 from dnnlab.training.batches import batch_order
+from dnnlab.training.checks import check_batch
 from dnnlab.training.evaluation import accuracy, check
 from dnnlab.training.hyperparameters import Hyperparameters
 from dnnlab.training.networks import inference, train_together
@@ -75,10 +76,7 @@ class Evaluator:
         self.space = spaces.find(spec.space)
         self.data = part_of(load(data), spec.train_size, 0, spec.seed).to(device)
         self.classes = len(self.data.classes)
-        if spec.batch_size > len(self.data.train):
-            raise UsageError(
-                f"--batch-size {spec.batch_size} is more than the {len(self.data.train)} training examples of {data}."
-            )
+        check_batch(self.data, spec.batch_size)
         self.hyper = Hyperparameters(spec.optimizer, spec.lr, spec.weight_decay, "cosine", augment=spec.augment)
         self._networks: dict[str, Network] = {}
         self._models: dict[Key, nn.Module] = {}

@@ -6,7 +6,8 @@ Importing this module does not import torch.
 import math
 from dataclasses import dataclass, field
 
-from dnnlab.errors import UsageError, unknown
+from dnnlab.training import budget
+from dnnlab.training.budget import Budget
 
 AXES = ("trainings", "epochs", "macs", "seconds")
 
@@ -19,35 +20,15 @@ class Cost:
     macs: float
 
 
-@dataclass(frozen=True)
-class Budget:
-    """What a search may spend; a training is one of ``--epochs`` epochs, and a shorter one its share."""
-
-    axis: str
-    amount: float
-
-    def __str__(self) -> str:
-        return f"{self.axis}={self.amount:g}"
-
-
 def parse(text: str) -> Budget:
     """Read ``64`` (trainings), or ``AXIS=AMOUNT`` such as ``epochs=500``, ``macs=1e12`` or ``seconds=60``.
+
+    A training is one of ``--epochs`` epochs, and a shorter one its share.
 
     Raises:
         UsageError: there is no such axis, or the amount is no positive number.
     """
-    axis, equals, amount = (part.strip() for part in text.partition("="))
-    if not equals:
-        axis, amount = AXES[0], axis
-    if axis not in AXES:
-        raise unknown("budget", axis, AXES)
-    try:
-        number = float(amount)
-    except ValueError:
-        number = math.nan
-    if not 0 < number < math.inf:
-        raise UsageError(f"--budget {text!r} does not read; write a number of trainings such as 64, or epochs=500.")
-    return Budget(axis, number)
+    return budget.parse(text, AXES, bare=AXES[0])
 
 
 @dataclass

@@ -6,9 +6,9 @@ import time
 from collections import Counter
 from pathlib import Path
 from random import Random
-from typing import Any
 
 from dnnlab.nas.evaluator import Evaluator, Training
+from dnnlab.nas.spec import Spec
 from dnnlab.runner.journal import Rows
 from dnnlab.runner.place import Place
 
@@ -18,7 +18,7 @@ _STEPS = 4
 
 
 @functools.cache
-def pace(data: str, spec: Any, device: str) -> tuple[float, float, float, int]:
+def pace(data: str, spec: Spec, device: str) -> tuple[float, float, float, int]:
     """Seconds of a training step, and of what a training takes beside its steps; multiply–accumulates of a step; and
     the batches of an epoch. The mean of some architectures, trained together where their space can do that."""
     evaluator = Evaluator(spec, data, 0, device, Place(Path()))

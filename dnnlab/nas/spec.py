@@ -1,10 +1,9 @@
 """What may be asked of ``nas``."""
 
 import functools
-from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated
 
 from typer import Option
 
@@ -16,11 +15,8 @@ from dnnlab.nas.strategies import AVERAGE, LONGER, PREFILTER, RANDOM, STRATEGIES
 from dnnlab.nas.tables.file import Table, read
 from dnnlab.networks import spaces
 from dnnlab.runner import configuration as ask
-from dnnlab.runner.experiment import Question
-from dnnlab.runner.options import Check, OneOf
-from dnnlab.runner.place import Place
-from dnnlab.training.augmentation import AUGMENTATIONS
-from dnnlab.training.optimisers import OPTIMISERS
+from dnnlab.runner import experiment
+from dnnlab.runner.options import Check, Help, OneOf
 
 HELP = """Search for an architecture: every strategy of the lecture on one budget, with random search beside it.
 
@@ -47,7 +43,7 @@ _WHAT, _COST = "What is searched, and how", "Budget"
 
 
 @dataclass(frozen=True)
-class Spec:
+class Spec(experiment.Spec):
     """The options of ``nas``; together with data and code they decide every number."""
 
     strategy: Annotated[
@@ -116,23 +112,15 @@ class Spec:
         ),
     ] = ()
     data: ask.Data = ("digits",)
-    train_size: Annotated[int, Option(help="Training examples; 0 takes all.", min=0, rich_help_panel=ask.DATA)] = 0
+    train_size: ask.TrainSize[int] = 0
     seeds: ask.Seeds = 5
     seed: ask.Seed = 0
     epochs: Annotated[int, Option(help="Epochs of a full training.", min=1, max=100000, rich_help_panel=ask.TRAIN)] = 10
-    batch_size: Annotated[int, Option(help="Examples in a batch.", min=2, max=65536, rich_help_panel=ask.TRAIN)] = 64
-    optimizer: Annotated[
-        str, Option(help=f"{', '.join(OPTIMISERS)}.", rich_help_panel=ask.TRAIN), OneOf(OPTIMISERS)
-    ] = "adam"
-    lr: Annotated[
-        float, Option(help="Learning rate, which falls as a cosine.", min=0, max=1e6, rich_help_panel=ask.TRAIN)
-    ] = 0.003
-    weight_decay: Annotated[float, Option(help="Weight decay.", min=0, max=1e3, rich_help_panel=ask.TRAIN)] = 0.0
-    augment: Annotated[
-        str,
-        Option(help=f"Change images at random: {', '.join(AUGMENTATIONS)}.", rich_help_panel=ask.TRAIN),
-        OneOf(AUGMENTATIONS),
-    ] = "none"
+    batch_size: ask.BatchSize[int] = 64
+    optimizer: ask.Optimizer[str] = "adam"
+    lr: Annotated[ask.LearningRate[float], Help("Learning rate, which falls as a cosine.")] = 0.003
+    weight_decay: ask.WeightDecay[float] = 0.0
+    augment: ask.Augment[str] = "none"
     device: ask.Device = "auto"
 
     def validate(self) -> None:
@@ -142,11 +130,10 @@ class Spec:
             UsageError: they do not.
         """
         spaces.find(self.space)
-        self.question.refuse_others(self)
-        self.question.plan.validate(self)
+        super().validate()
 
     @property
-    def question(self) -> Question:
+    def question(self) -> experiment.Question:
         if self.table:
             return questions.TABLE
         if self.proxies:
@@ -185,27 +172,3 @@ class Spec:
                 f"--fidelity {strange[0]}: the table holds {', '.join(map(str, table.validation))} epochs."
             )
         return table
-
-    def plan(self) -> Sequence[Any]:
-        """The cells of the question."""
-        return self.question.plan.plan(self)
-
-    def content(self) -> Mapping[str, str]:
-        """Digests of what the question needs, and versions."""
-        return self.question.plan.content(self)
-
-    def fit(self) -> None:
-        """Space, batch and data must fit each other.
-
-        Raises:
-            UsageError: they do not.
-        """
-        if not self.table:
-            from dnnlab.nas.evaluator import Evaluator
-
-            for data in self.data:
-                Evaluator(self, data, 0, "cpu", Place(Path())).check_budget()
-
-    def notes(self) -> Sequence[str]:
-        """What was done to the data that their owner may not expect."""
-        return [] if self.table else datasets.notes(self.data)

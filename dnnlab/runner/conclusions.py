@@ -1,12 +1,14 @@
 """What came out of a run, in sentences."""
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
+
+from dnnlab.runner.experiment import Spec
 
 if TYPE_CHECKING:
     import pandas as pd
 
 
-def conclusions(summary: "pd.DataFrame", spec: Any) -> list[str]:
+def conclusions(summary: "pd.DataFrame", spec: Spec) -> list[str]:
     """The experiment's own, about the rows of which something was measured."""
     measured = summary[spec.question.schema.count] > 0
     known = summary[measured | (summary["failed"] == 0)]

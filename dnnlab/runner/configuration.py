@@ -1,12 +1,14 @@
 """How a network and its training are configured: each option that experiments share, written once, and its column.
 
-An experiment's spec takes the option types for its fields, its schema the columns. Importing this module imports
-nothing heavy, so that the command line can.
+An experiment's spec takes the option types for its fields, its schema the columns. Where some experiments take one
+value and others a list, the type stands behind the option: ``LearningRate[float]`` or
+``LearningRate[tuple[float, ...]]``. Importing this module imports nothing heavy, so that the command line can.
 """
 
+import dataclasses
 import itertools
-from collections.abc import Iterable
-from typing import Annotated, Any
+from collections.abc import Iterable, Iterator
+from typing import Annotated, Any, Protocol, TypeVar
 
 from typer import Option
 
@@ -16,8 +18,13 @@ from dnnlab.networks import initialisers, shape
 from dnnlab.networks.activations import ACTIVATIONS, per_layer
 from dnnlab.report.columns import Column
 from dnnlab.runner.device import DEVICES
+from dnnlab.runner.experiment import Spec
 from dnnlab.runner.options import Check, OneOf
+from dnnlab.training.augmentation import AUGMENTATIONS
 from dnnlab.training.optimisers import OPTIMISERS
+from dnnlab.training.schedules import SCHEDULES
+
+T = TypeVar("T")
 
 NET, DATA, TRAIN, MEASURE = "Network", "Data and seeds", "Training", "Measuring"
 """The panels of an experiment's help."""
@@ -68,14 +75,11 @@ Weights = Annotated[str, Option(help="Weights of --model: a .safetensors file.",
 
 Data = Annotated[
     tuple[str, ...],
-    Option(
-        help="digits, mnist, fashion-mnist, cifar10, folder:PATH, csv:PATH:TARGET, gaussian, parity:BITS or "
-        "compositional:INPUTS; see dnnlab data.",
-        rich_help_panel=DATA,
-    ),
+    Option(help=f"{datasets.forms()}; see dnnlab data.", rich_help_panel=DATA),
     Check(_check_data),
 ]
-BatchSize = Annotated[tuple[int, ...], Option(help="Examples a batch.", min=2, max=65536, rich_help_panel=DATA)]
+TrainSize = Annotated[T, Option(help="Training examples; 0 takes all.", min=0, rich_help_panel=DATA)]
+BatchSize = Annotated[T, Option(help="Examples a batch.", min=2, max=65536, rich_help_panel=DATA)]
 Seeds = Annotated[
     int, Option(help="How many seeds; under three there is no verdict.", min=1, max=10000, rich_help_panel=DATA)
 ]
@@ -84,11 +88,19 @@ Seed = Annotated[int, Option(help="Base of the seeds.", min=0, max=2**32 - 1, ri
 Every = Annotated[
     int, Option(help="Measure every so many steps; 0 means ten times in all.", min=0, rich_help_panel=TRAIN)
 ]
-Optimizer = Annotated[
-    tuple[str, ...], Option(help=f"{', '.join(OPTIMISERS)}.", rich_help_panel=TRAIN), OneOf(OPTIMISERS)
+Optimizer = Annotated[T, Option(help=f"{', '.join(OPTIMISERS)}.", rich_help_panel=TRAIN), OneOf(OPTIMISERS)]
+LearningRate = Annotated[T, Option(help="Learning rate.", min=0, max=1e6, rich_help_panel=TRAIN)]
+WeightDecay = Annotated[T, Option(help="Weight decay.", min=0, max=1e3, rich_help_panel=TRAIN)]
+Schedule = Annotated[
+    T,
+    Option(help=f"Course of the learning rate: {', '.join(SCHEDULES)}.", rich_help_panel=TRAIN),
+    OneOf(SCHEDULES),
 ]
-LearningRate = Annotated[tuple[float, ...], Option(help="Learning rate.", min=0, max=1e6, rich_help_panel=TRAIN)]
-WeightDecay = Annotated[tuple[float, ...], Option(help="Weight decay.", min=0, max=1e3, rich_help_panel=TRAIN)]
+Augment = Annotated[
+    T,
+    Option(help=f"Change images at random: {', '.join(AUGMENTATIONS)}.", rich_help_panel=TRAIN),
+    OneOf(AUGMENTATIONS),
+]
 Dropout = Annotated[
     tuple[float, ...], Option(help="Share of activations dropped.", min=0, max=0.99, rich_help_panel=TRAIN)
 ]
@@ -136,20 +148,68 @@ def check_networks(acts: Iterable[str], depths: Iterable[int], inits: Iterable[s
             initialisers.variances("critical", 1, 1, name, name)
 
 
-def refuse_with_model(spec: Any, names: Iterable[str]) -> None:
-    """Options that describe dnnlab's own networks mean nothing for a user's.
+def check_every(every: int, steps: int) -> None:
+    """What is measured every so many steps must be measured within ``steps`` of them.
 
     Raises:
-        UsageError: one of them was given beside ``--model``.
+        UsageError: it is not.
     """
-    for name in names:
-        if getattr(spec, name) != getattr(type(spec)(), name):
-            raise UsageError(
-                f"--{name.replace('_', '-')} describes dnnlab's own networks; it does not go with --model."
-            )
+    if every > steps:
+        raise UsageError(f"--every {every} is more than the --steps {steps}; make it at most that.")
 
 
 def measured_steps(steps: int, every: int) -> list[int]:
     """The training steps before which everything is measured, the last after the last step."""
     every = every or max(1, -(-steps // 10))
     return [*range(0, steps, every), steps]
+
+
+class TakesModel(Protocol):
+    """A spec that asks about networks of dnnlab, or about one of the user's own in their place."""
+
+    @property
+    def data(self) -> tuple[str, ...]: ...
+    @property
+    def model(self) -> str: ...
+    @property
+    def weights(self) -> str: ...
+
+
+def check_model(spec: TakesModel, describes: Iterable[str] = ()) -> None:
+    """See that weights belong to a model of the user's own, and that no option describes dnnlab's networks beside it.
+
+    Raises:
+        UsageError: there is no such model, or one of the options that ``describes`` names was given beside it.
+    """
+    if spec.weights and not spec.model:
+        raise UsageError("--weights belong to a --model; give both.")
+    for name in describes if spec.model else ():
+        if getattr(spec, name) != getattr(type(spec)(), name):
+            raise UsageError(
+                f"--{name.replace('_', '-')} describes dnnlab's own networks; it does not go with --model."
+            )
+
+
+def content(spec: TakesModel) -> dict[str, str]:
+    """Digests of the data sets, and of the code and the weights of the user's own model."""
+    digests = datasets.digests(spec.data)
+    if spec.model:
+        from dnnlab.networks.own import digest
+
+        digests["model"] = digest(spec.model, spec.weights)
+    return digests
+
+
+_BLANK = {"act": "", "init": "", "norm": "", "skip": "", "depth": 0, "width": 0}
+"""What stands in a cell for the options that describe dnnlab's own networks, where it has the user's."""
+
+
+def configurations(spec: Spec, cell: type) -> Iterator[dict[str, Any]]:
+    """The product of the lists among the options of ``spec``, in the order of the fields of ``cell``, a dataclass: each
+    as keyword arguments for it."""
+    asked = {field.name: getattr(spec, field.name, None) for field in dataclasses.fields(cell)}
+    lists = {name: value for name, value in asked.items() if isinstance(value, tuple)}
+    if getattr(spec, "model", ""):
+        lists |= {name: (blank,) for name, blank in _BLANK.items() if name in lists}
+    for values in itertools.product(*lists.values()):
+        yield dict(zip(lists, values, strict=True))

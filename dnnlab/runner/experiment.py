@@ -1,8 +1,8 @@
 """What the runner asks of an experiment: its options, and its questions, each a package of modules of agreed names.
 
 A new experiment is a package with ``spec.py`` and one line in `dnnlab.registry`. A new question is a package with
-``columns.py``, ``measure.py``, ``summary.py``, ``words.py`` and ``figures.py``, and one entry in ``QUESTIONS`` of its
-experiment's ``spec.py``.
+``columns.py``, ``plan.py``, ``measure.py``, ``summary.py``, ``words.py`` and ``figures.py``, and one entry in
+``QUESTIONS`` of its experiment's ``spec.py``.
 """
 
 import dataclasses
@@ -10,7 +10,7 @@ import importlib
 import importlib.util
 from collections.abc import Callable, Hashable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Protocol, cast
+from typing import TYPE_CHECKING, Any, Protocol, Self, cast
 
 from dnnlab.errors import UsageError
 from dnnlab.runner.journal import Rows
@@ -22,27 +22,61 @@ if TYPE_CHECKING:
     from dnnlab.report.figures import Picture
 
 
-class Spec(Protocol):
-    """What may be asked: a frozen dataclass of options that together decide the numbers (`runner.options`)."""
+@dataclass(frozen=True)
+class Spec:
+    """What may be asked: an experiment's spec extends this by the options that together decide the numbers
+    (`runner.options`). What they ask for is in ``plan.py`` of the question."""
 
-    device: str
+    @property
+    def device(self) -> str:
+        """Where it is measured, as ``--device`` names it."""
+        raise NotImplementedError
+
+    @property
+    def seed(self) -> int:
+        """The base of the seeds."""
+        raise NotImplementedError
 
     @property
     def question(self) -> "Question":
         """Which of the experiment's questions is asked."""
+        raise NotImplementedError
+
+    @property
+    def settled(self) -> Self:
+        """The options with those that were left open as they are meant."""
+        return self
+
+    def validate(self) -> None:
+        """Options that must fit each other.
+
+        Raises:
+            UsageError: they do not.
+        """
+        self.question.refuse_others(self)
+        self._planned("validate")
 
     def plan(self) -> Sequence["Cell"]:
         """The cells, in the order of the tables."""
+        return self.question.plan.plan(self.settled)
 
     def content(self) -> Mapping[str, str]:
         """Digests of everything outside dnnlab that can change the numbers: data, models, weights."""
+        return self._planned("content") or {}
 
     def fit(self) -> None:
-        """Raise a `UsageError` where the options do not fit the data or the user's network. Asked once, before
-        anything is measured; may take its time."""
+        """The options must fit the data and the user's network. Asked once, before anything is measured; may take its
+        time.
 
-    def notes(self) -> Sequence[str]:
-        """What was done to the data that their owner may not expect, a sentence each."""
+        Raises:
+            UsageError: they do not.
+        """
+        self._planned("fit")
+
+    def _planned(self, name: str) -> Any:
+        """What the function ``name`` of the question's ``plan.py`` says of the spec; None where there is none."""
+        function = getattr(self.question.plan, name, None)
+        return None if function is None else function(self.settled)
 
 
 class Cell(Protocol):
@@ -77,16 +111,14 @@ class SpecModule(Protocol):
 
 
 class PlanModule(Protocol):
-    """``plan.py``, where an experiment has several questions: the cells of each, and what they need."""
+    """``plan.py``: the cells of a question.
 
-    def plan(self, spec: Any) -> Sequence["Cell"]:
+    It may also have ``validate``, ``content`` and ``fit``, which say what the methods of `Spec` of these names do; a
+    question without ``content`` takes no data. All of them are given the settled spec.
+    """
+
+    def plan(self, spec: Spec) -> Sequence["Cell"]:
         """The cells, in the order of the tables."""
-
-    def content(self, spec: Any) -> Mapping[str, str]:
-        """Digests of everything outside dnnlab that can change the numbers."""
-
-    def validate(self, spec: Any) -> None:
-        """Raise a `UsageError` where options do not fit each other."""
 
 
 class ColumnsModule(Protocol):
@@ -103,48 +135,48 @@ class MeasureModule(Protocol):
     seconds all ``cells`` take; and ``told(rows) -> str``: what a part was about, in words.
     """
 
-    foresee: Callable[[Sequence[Any], Any, str], float]
+    foresee: Callable[[Sequence[Any], Spec, str], float]
     told: Callable[[Rows], str]
 
-    def measure(self, cells: Sequence[Any], spec: Any, device: str, progress: Callable[[float], None]) -> Rows:
+    def measure(self, cells: Sequence[Any], spec: Spec, device: str, progress: Callable[[float], None]) -> Rows:
         """Rows of the ``cells``, which are one stack; reports progress from 0 to 1."""
 
 
 class SummaryModule(Protocol):
     """``summary.py``: rows to table."""
 
-    def summarise(self, cells: "pd.DataFrame", spec: Any) -> "pd.DataFrame":
+    def summarise(self, cells: "pd.DataFrame", spec: Spec) -> "pd.DataFrame":
         """One row a configuration, in the order of the plan, with intervals, theory and verdict."""
 
-    def per_cell(self, cells: "pd.DataFrame", spec: Any) -> "pd.DataFrame":
+    def per_cell(self, cells: "pd.DataFrame", spec: Spec) -> "pd.DataFrame":
         """One row a cell: its configuration, seed and the quantities that runs are compared by."""
 
 
 class WordsModule(Protocol):
     """``words.py``: table to sentences, without torch."""
 
-    def conclusions(self, summary: "pd.DataFrame", spec: Any) -> Sequence[str]:
+    def conclusions(self, summary: "pd.DataFrame", spec: Spec) -> Sequence[str]:
         """What came out, in sentences; all of them open the page and follow the table on the screen."""
 
 
 class FiguresModule(Protocol):
     """``figures.py``: table to pictures."""
 
-    def draw(self, cells: "pd.DataFrame", summary: "pd.DataFrame", spec: Any) -> Sequence["Picture"]:
+    def draw(self, cells: "pd.DataFrame", summary: "pd.DataFrame", spec: Spec) -> Sequence["Picture"]:
         """The figures, in the order of the page."""
 
 
 class ArtifactsModule(Protocol):
     """``artifacts.py``, where an experiment can write models: what it makes lies where the user wants it."""
 
-    def write(self, spec: Any) -> Sequence[str]:
+    def write(self, spec: Spec) -> Sequence[str]:
         """Write the files that the spec asks for, also beside a run that is finished; a sentence about each."""
 
 
 class CatalogueModule(Protocol):
     """``catalogue.py``, where an experiment has things by name that a user may want to see first."""
 
-    def wanted(self, spec: Any) -> bool:
+    def wanted(self, spec: Spec) -> bool:
         """Whether the list is asked for, and nothing measured."""
 
     def show(self, as_json: bool) -> None:
@@ -206,7 +238,7 @@ class Question:
         """Whether the option of this name belongs to it."""
         return (self.takes is None or option in self.takes) and option not in self.leaves
 
-    def refuse_others(self, spec: Any) -> None:
+    def refuse_others(self, spec: Spec) -> None:
         """See that ``spec`` sets no option that belongs to another question.
 
         Raises:

@@ -20,7 +20,7 @@ from typing import Annotated, Any, TypeVar
 import typer
 from typer.models import OptionInfo
 
-from dnnlab.errors import UsageError, plain, short, unknown
+from dnnlab.errors import UsageError, listing, plain, short, unknown
 
 Offer = Callable[[str, typer.Context], Iterable[str]]
 """What Tab offers after what is typed of one value."""
@@ -51,6 +51,13 @@ class Whole:
 
 
 @dataclasses.dataclass(frozen=True)
+class Help:
+    """What an option means to an experiment, in the place of the help text that all experiments share."""
+
+    text: str
+
+
+@dataclasses.dataclass(frozen=True)
 class Field:
     """One option, as read from its annotation."""
 
@@ -60,6 +67,7 @@ class Field:
     many: bool
     default: Any
     info: OptionInfo
+    help: str
     checks: tuple[Check | OneOf, ...]
     whole: bool = False
     """Text is one value, commas and all."""
@@ -69,8 +77,15 @@ class Field:
         return "--" + self.name.replace("_", "-")
 
     @property
+    def names(self) -> list[str]:
+        """The values of its `OneOf`, where it has one."""
+        return [name for check in self.checks if isinstance(check, OneOf) for name in filter(None, check.names)]
+
+    @property
     def wanted(self) -> str:
         """What one value must be, in words."""
+        if names := self.names:
+            return listing(names, "or")
         low, high = self.info.min, self.info.max
         noun = {int: "a whole number", float: "a number", Path: "a path", bool: "true or false"}.get(self.kind, "text")
         if low is not None and high is not None:
@@ -91,11 +106,13 @@ def fields(cls: type) -> list[Field]:
     for field in dataclasses.fields(cls):
         annotated, *metadata = typing.get_args(hints[field.name])
         info = next(m for m in metadata if isinstance(m, OptionInfo))
+        own_help = (m.text for m in metadata if isinstance(m, Help))
         checks = tuple(m for m in metadata if isinstance(m, Check | OneOf))
         many = typing.get_origin(annotated) is tuple
         kinds = [k for k in typing.get_args(annotated) or (annotated,) if k not in (NoneType, Ellipsis)]
         whole = any(isinstance(m, Whole) for m in metadata)
-        found.append(Field(field.name, kinds[0], many, field.default, info, checks, whole))
+        about = next(own_help, str(info.help))
+        found.append(Field(field.name, kinds[0], many, field.default, info, about, checks, whole))
     return found
 
 
@@ -268,12 +285,12 @@ def python_help(head: str, *classes: type) -> str:
 
 def _help(field: Field) -> str:
     limits = f" ({field.wanted})" if field.info.min is not None else ""
-    return f"{field.info.help}{limits}"
+    return f"{field.help}{limits}"
 
 
 def _completer(field: Field, offer: Offer | None) -> Callable[..., list[str]]:
     """What Tab offers for the option: the names of its `OneOf`, or what is known of it."""
-    names = [name for check in field.checks if isinstance(check, OneOf) for name in filter(None, check.names)]
+    names = field.names
 
     def complete(incomplete: str) -> list[str]:
         return _in_list(field, incomplete, lambda typed: names)

@@ -94,7 +94,7 @@ _DRIVES = (
 
 def size(spec: Spec) -> int:
     """Roughly how many cells the plan of ``spec`` has, without making one: the product of its lists and seeds."""
-    meant = settled(spec)
+    meant = spec.settled
     lists = (getattr(meant, field.name) for field in fields(type(meant)) if field.many)
     return getattr(meant, "seeds", 1) * math.prod(max(1, len(values)) for values in lists)
 
@@ -150,11 +150,6 @@ def make(experiment: Experiment, spec: Spec, device: str, consent: bool = False)
     return Plan(run_key[:KEY_LENGTH], cells, stacks, content, code.versions, resolved)
 
 
-def settled(spec: Spec) -> Spec:
-    """``spec`` with the options that were left open as they are meant."""
-    return getattr(spec, "settled", spec)
-
-
 def resolution(spec: Spec, cells: Sequence[Cell], names: Sequence[str] = ()) -> dict[str, Any]:
     """What ``spec`` means, which unfolds into ``cells``: two runs of the same options may differ in it, when a default
     changed between them. As JSON: all options, the ``names`` of the cells' fields, and a digest of the cells' values
@@ -163,7 +158,7 @@ def resolution(spec: Spec, cells: Sequence[Cell], names: Sequence[str] = ()) -> 
     total = hashlib.sha256()
     for cell in cells:
         total.update(repr([getattr(cell, name, None) for name in names]).encode())
-    return {"options": every(settled(spec)), "fields": list(names), "cells": total.hexdigest()}
+    return {"options": every(spec.settled), "fields": list(names), "cells": total.hexdigest()}
 
 
 def means(spec: Spec, cells: Sequence[Cell], recorded: Mapping[str, Any]) -> bool:

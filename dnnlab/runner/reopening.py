@@ -157,7 +157,7 @@ def experiment_of(folder: store.Folder) -> str:
     return str(record["experiment"]) if record else recipe.read(folder.path / store.SPEC).experiment
 
 
-def _described(experiment: Experiment, folder: store.Folder) -> tuple[Any, dict[str, Any], planning.Plan]:
+def _described(experiment: Experiment, folder: store.Folder) -> tuple[Spec, dict[str, Any], planning.Plan]:
     """The spec, the provenance and the plan of the run in ``folder``, as they were when it was measured.
 
     Raises:
@@ -166,7 +166,7 @@ def _described(experiment: Experiment, folder: store.Folder) -> tuple[Any, dict[
     """
     record = _own_record(folder)
     options = record.get("options") or recipe.read(folder.path / store.SPEC).options
-    spec: Any = build(experiment.spec.Spec, options)
+    spec = build(experiment.spec.Spec, options)
     if not record:
         return spec, *_recovered(experiment, folder, spec)
     spec, cells = _as_measured(experiment, folder, spec, record)
@@ -179,8 +179,8 @@ def _described(experiment: Experiment, folder: store.Folder) -> tuple[Any, dict[
 
 
 def _as_measured(
-    experiment: Experiment, folder: store.Folder, spec: Any, record: Mapping[str, Any]
-) -> tuple[Any, tuple[Any, ...]]:
+    experiment: Experiment, folder: store.Folder, spec: Spec, record: Mapping[str, Any]
+) -> tuple[Spec, tuple[Any, ...]]:
     """The spec with all options as they were meant when the run of ``record`` was measured, and its cells.
 
     Raises:
@@ -213,7 +213,7 @@ def _own_record(folder: store.Folder) -> dict[str, Any]:
     return record if re.search(rf"-{re.escape(record.get('key', '-'))}(-\d+)?$", folder.path.name) else {}
 
 
-def _recovered(experiment: Experiment, folder: store.Folder, spec: Any) -> tuple[dict[str, Any], planning.Plan]:
+def _recovered(experiment: Experiment, folder: store.Folder, spec: Spec) -> tuple[dict[str, Any], planning.Plan]:
     plan = planning.make(experiment, spec, choose(spec.device).name)
     if not re.search(rf"-{plan.key}(-\d+)?$", folder.path.name):
         raise DnnlabError(
@@ -228,7 +228,7 @@ def _recovered(experiment: Experiment, folder: store.Folder, spec: Any) -> tuple
 
 
 def _require_whole(
-    experiment: Experiment, spec: Any, journal: Journal, plan: planning.Plan, folder: store.Folder
+    experiment: Experiment, spec: Spec, journal: Journal, plan: planning.Plan, folder: store.Folder
 ) -> None:
     """See that the journal of a run that has ended still holds all of it.
 
@@ -242,7 +242,7 @@ def _require_whole(
     raise DnnlabError(f"{journal.path} is damaged ({lines}); {_remedy(experiment, spec, plan, folder)}.")
 
 
-def _remedy(experiment: Experiment, spec: Any, plan: planning.Plan, folder: store.Folder) -> str:
+def _remedy(experiment: Experiment, spec: Spec, plan: planning.Plan, folder: store.Folder) -> str:
     """What to do about a journal that lost lines, such that the least is measured again."""
     root, name = folder.path.absolute().parents[1], folder.path.name.rpartition(f"-{plan.key}")[0]
     command = ["dnnlab", "run", str(folder.path / store.SPEC), "--out", str(root), "--name", name]

@@ -6,7 +6,6 @@ import json
 from collections.abc import Sequence
 from functools import cached_property
 from pathlib import Path
-from typing import Any
 
 import pandas as pd
 from rich.table import Table
@@ -16,7 +15,7 @@ from dnnlab.report.columns import Column
 from dnnlab.report.table import read_csv, render, show, to_records
 from dnnlab.runner import store
 from dnnlab.runner.conclusions import conclusions
-from dnnlab.runner.experiment import Experiment
+from dnnlab.runner.experiment import Experiment, Spec
 from dnnlab.runner.journal import Journal
 from dnnlab.terminal import tell
 
@@ -24,7 +23,7 @@ from dnnlab.terminal import tell
 class Run:
     """A run's folder with its tables read on demand."""
 
-    def __init__(self, path: Path, experiment: Experiment, spec: Any) -> None:
+    def __init__(self, path: Path, experiment: Experiment, spec: Spec) -> None:
         self.path, self.experiment, self.spec = path, experiment, spec
         self.schema = spec.question.schema
 

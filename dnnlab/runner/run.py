@@ -126,7 +126,8 @@ def _measure(
                 progress.finished(len(stack.cells), names[stack.key], seconds[stack.key])
             else:
                 progress.part(names[stack.key], work.spec.question.measure.told(entry.rows))
-    record["notes"] = [*record.get("notes", []), *work.spec.notes()]
+    notes = datasets.notes(name.removeprefix(datasets.PREFIX) for name in work.data)
+    record["notes"] = [*record.get("notes", []), *notes]
     for note in record["notes"]:
         say(f"note: {note}.", how.quiet)
     record["notes"] += changes

@@ -4,6 +4,7 @@ Importing this module does not import torch.
 """
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from dnnlab.errors import UsageError, unknown
@@ -51,21 +52,25 @@ def _up(value: float) -> str:
     return f"{math.ceil(value / unit - 1e-9) * unit:.3g}"
 
 
-def parse(text: str) -> Budget:
-    """Read ``AXIS=AMOUNT``, such as ``epochs=10`` or ``macs=1e12``.
+def parse(text: str, axes: Sequence[str] = AXES, bare: str = "") -> Budget:
+    """Read ``AXIS=AMOUNT``, such as ``epochs=10`` or ``macs=1e12``, of one of the ``axes``; or a number alone, which is
+    an amount of ``bare``, where that is given.
 
     Raises:
         UsageError: there is no such axis, or the amount is no positive number.
     """
     axis, equals, amount = (part.strip() for part in text.partition("="))
-    if axis not in AXES:
-        raise unknown("budget", axis, AXES)
+    right = f"{axis}= and a positive number, such as {axis}=10"
+    if bare and not equals:
+        axis, amount, right = bare, axis, f"a number of {bare} such as 64, or epochs=500"
+    if axis not in axes:
+        raise unknown("budget", axis, axes)
     try:
         number = float(amount)
     except ValueError:
         number = math.nan
-    if not equals or not 0 < number < math.inf:
-        raise UsageError(f"--budget {text!r} does not read; write {axis}= and a positive number, such as {axis}=10.")
+    if not 0 < number < math.inf:
+        raise UsageError(f"--budget {text!r} does not read; write {right}.")
     if axis == "steps" and number != int(number):
         raise UsageError(f"--budget {text!r}: steps are whole numbers, such as steps={math.ceil(number)}.")
     return Budget(axis, number)

@@ -108,3 +108,10 @@ def test_the_derivation_shows_the_functions_values():
     shown = language.worked_out(asked.left, QUANTITIES)
     assert shown == f"params(resnet50) / params(resnet34) = 25,557,032 / 21,797,672 = {25557032 / 21797672:.7g}"
     assert language.worked_out(asked.right, QUANTITIES) == ""
+
+
+def test_a_function_without_arguments_is_told_that_it_has_none():
+    with pytest.raises(
+        UsageError, match=r"^there is nothing between the brackets of params; see dnnlab check --help\.$"
+    ):
+        holds("params() = 1")

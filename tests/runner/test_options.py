@@ -3,7 +3,7 @@
 import tomllib
 from dataclasses import dataclass, fields
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, TypeVar
 
 import numpy as np
 import pytest
@@ -16,7 +16,7 @@ from dnnlab.errors import UsageError
 from dnnlab.gradient_flow.spec import Spec
 from dnnlab.runner import options
 from dnnlab.runner.how import HowToRun, HowToShow
-from dnnlab.runner.options import Check, CommandLineList, OneOf, build, chosen, command_signature, every, only
+from dnnlab.runner.options import Check, CommandLineList, Help, OneOf, build, chosen, command_signature, every, only
 
 
 def even(value):
@@ -76,9 +76,9 @@ def test_the_items_of_an_array_are_not_split():
     ("given_options", "message"),
     [
         ({"names": "d"}, "unknown value for --names 'd': known are a, b and c."),
-        ({"names": []}, "--names needs at least one value: text."),
-        ({"names": ""}, "--names is empty; give text."),
-        ({"names": 3}, "--names must be text, not '3'."),
+        ({"names": []}, "--names needs at least one value: a, b or c."),
+        ({"names": ""}, "--names is empty; give a, b or c."),
+        ({"names": 3}, "--names must be a, b or c, not '3'."),
         ({"counts": "3"}, "3 is odd; give an even number."),
         ({"counts": "2,,4"}, "--counts must be a whole number from 0 to 100, not ''."),
         ({"counts": 2.5}, "not '2.5'"),
@@ -188,3 +188,25 @@ def test_python_may_give_any_iterable_of_values():
     assert build(Sample, {"counts": range(2, 6, 2)}).counts == expected
     assert build(Sample, {"counts": np.array([2, 4])}).counts == expected
     assert all(type(count) is int for count in build(Sample, {"counts": np.array([2, 4])}).counts)
+
+
+T = TypeVar("T")
+Rate = Annotated[T, Option(help="Rate.", min=0, max=1), Check(even)]
+
+
+def test_one_declaration_serves_a_value_a_list_and_another_help():
+    @dataclass(frozen=True)
+    class Asks:
+        one: Rate[float] = 0.0
+        several: Rate[tuple[int, ...]] = (0,)
+        own: Annotated[Rate[int], Help("Another rate.")] = 0
+
+    one, several, own = options.fields(Asks)
+    assert [(field.kind, field.many) for field in (one, several, own)] == [(float, False), (int, True), (int, False)]
+    assert [field.help for field in (one, several, own)] == ["Rate.", "Rate.", "Another rate."]
+    assert "own: Another rate. (a whole number from 0 to 1)" in options.python_help("", Asks)
+    for name in ("one", "several", "own"):
+        with pytest.raises(UsageError, match="from 0 to 1, not '2'"):
+            build(Asks, {name: "2"})
+        with pytest.raises(UsageError, match="is odd; give"):
+            build(Asks, {name: "1"})

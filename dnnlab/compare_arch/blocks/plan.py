@@ -2,7 +2,8 @@
 
 from collections.abc import Hashable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+
+from dnnlab.compare_arch.spec import Spec
 
 IMAGES = 16
 """In a batch."""
@@ -45,15 +46,6 @@ class BlockCell:
         return 0.0
 
 
-def plan(spec: Any) -> Sequence[BlockCell]:
+def plan(spec: Spec) -> Sequence[BlockCell]:
     """All of them."""
     return [BlockCell(comparison, block) for comparison, blocks in COMPARISONS.items() for block in blocks]
-
-
-def validate(spec: Any) -> None:
-    """Nothing can be chosen."""
-
-
-def content(spec: Any) -> Mapping[str, str]:
-    """No data."""
-    return {}

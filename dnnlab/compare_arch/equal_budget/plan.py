@@ -1,15 +1,15 @@
 """The cells: what each network costs, and every training."""
 
-import itertools
 from collections.abc import Hashable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
 
 from dnnlab import data as datasets
-from dnnlab.compare_arch.trained_cell import FRESH, TrainedCell, trainings
+from dnnlab.compare_arch.spec import Spec
+from dnnlab.compare_arch.trained_cell import FRESH, TrainedCell, check, trainings
 from dnnlab.errors import UsageError
 from dnnlab.networks import named
 from dnnlab.networks import weights as weight_files
+from dnnlab.runner.configuration import configurations
 
 
 @dataclass(frozen=True)
@@ -40,16 +40,15 @@ class CostCell:
         return 0.0
 
 
-def plan(spec: Any) -> Sequence[CostCell | TrainedCell]:
+def plan(spec: Spec) -> Sequence[CostCell | TrainedCell]:
     """The costs of all networks, then the product of the lists, seeds last."""
-    networks = itertools.product(spec.arch, spec.data, spec.batch_size, spec.optimizer)
-    costs = [CostCell(*values) for values in networks]
+    costs = [CostCell(**own) for own in configurations(spec, CostCell)]
     if spec.cost_only:
         return costs
     return [*costs, *trainings(spec)]
 
 
-def validate(spec: Any) -> None:
+def validate(spec: Spec) -> None:
     """What only counts has no weights.
 
     Raises:
@@ -59,7 +58,16 @@ def validate(spec: Any) -> None:
         raise UsageError("--weights and --freeze are about training; leave out --cost-only.")
 
 
-def content(spec: Any) -> Mapping[str, str]:
+def content(spec: Spec) -> Mapping[str, str]:
     """Digests of the data sets, of the user's own networks, and of weights."""
     parents = {file: weight_files.digest(file) for file in spec.weights if file != FRESH}
     return datasets.digests(spec.data) | named.own_digests(spec.arch) | parents
+
+
+def fit(spec: Spec) -> None:
+    """Networks, batches, budgets and data must fit each other.
+
+    Raises:
+        UsageError: they do not.
+    """
+    check(plan(spec))

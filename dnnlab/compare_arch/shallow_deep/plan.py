@@ -2,9 +2,9 @@
 
 from collections.abc import Hashable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
 
 from dnnlab import data as datasets
+from dnnlab.compare_arch.spec import Spec
 from dnnlab.errors import UsageError
 from dnnlab.training import budget
 
@@ -51,7 +51,7 @@ class UnitsCell:
         return f"{self.task}:{self.inputs}"
 
 
-def plan(spec: Any) -> Sequence[UnitsCell]:
+def plan(spec: Spec) -> Sequence[UnitsCell]:
     """The narrow ones first."""
     steps = int(budget.parse(spec.budget[0]).amount)
     return [
@@ -64,20 +64,19 @@ def plan(spec: Any) -> Sequence[UnitsCell]:
     ]
 
 
-def validate(spec: Any) -> None:
+def validate(spec: Spec) -> None:
     """The budget is in steps.
 
     Raises:
         UsageError: it is not, or there are several.
     """
-    asked = spec.settled
     for name in ("budget", "lr", "optimizer"):
-        if len(getattr(asked, name)) > 1:
+        if len(getattr(spec, name)) > 1:
             raise UsageError(f"--preset shallow-deep takes one --{name}.")
-    if budget.parse(asked.budget[0]).axis != "steps":
+    if budget.parse(spec.budget[0]).axis != "steps":
         raise UsageError("--preset shallow-deep counts its budget in steps, such as --budget steps=2000.")
 
 
-def content(spec: Any) -> Mapping[str, str]:
+def content(spec: Spec) -> Mapping[str, str]:
     """The tasks' data."""
     return datasets.digests([f"{task}:{inputs}" for task, sizes in SIZES.items() for inputs in sizes])

@@ -2,12 +2,12 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
 
-from dnnlab.compare_arch.separability.plan import content, validate
+from dnnlab.compare_arch.separability.plan import content, fit
+from dnnlab.compare_arch.spec import Spec
 from dnnlab.compare_arch.trained_cell import TrainedCell, trainings
 
-__all__ = ["TransferCell", "content", "plan", "validate"]
+__all__ = ["TransferCell", "content", "fit", "plan"]
 
 
 @dataclass(frozen=True)
@@ -22,6 +22,6 @@ class TransferCell(TrainedCell):
         return macs(self)
 
 
-def plan(spec: Any) -> Sequence[TransferCell]:
+def plan(spec: Spec) -> Sequence[TransferCell]:
     """The product of the options' lists, seeds last."""
     return [TransferCell(**vars(cell)) for cell in trainings(spec)]

@@ -1,10 +1,10 @@
 """The cells: points of the curve of networks born dead."""
 
 import itertools
-from collections.abc import Hashable, Mapping, Sequence
+from collections.abc import Hashable, Sequence
 from dataclasses import dataclass
-from typing import Any
 
+from dnnlab.dead_relu.spec import Spec
 from dnnlab.errors import UsageError
 
 
@@ -42,18 +42,13 @@ class BornCell:
         return 2.0 * self.nets * self.depth * self.width**2
 
 
-def plan(spec: Any) -> Sequence[BornCell]:
+def plan(spec: Spec) -> Sequence[BornCell]:
     """The product of the lists."""
-    points = itertools.product(spec.init, spec.depths, spec.widths)
+    points = itertools.product(spec.init, spec.depth, spec.width)
     return [BornCell(width, depth, init, spec.nets) for init, depth, width in points]
 
 
-def content(spec: Any) -> Mapping[str, str]:
-    """Inputs are drawn evenly, from no data."""
-    return {}
-
-
-def validate(spec: Any) -> None:
+def validate(spec: Spec) -> None:
     """See that the networks are of ReLUs.
 
     Raises:

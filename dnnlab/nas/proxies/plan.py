@@ -3,12 +3,15 @@
 import math
 from collections.abc import Hashable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
 
 from dnnlab import data as datasets
 from dnnlab.errors import UsageError
 from dnnlab.nas import ledger
+from dnnlab.nas.search.plan import fit
+from dnnlab.nas.spec import Spec
 from dnnlab.networks import spaces
+
+__all__ = ["ProxyCell", "content", "fit", "plan", "validate"]
 
 
 @dataclass(frozen=True)
@@ -31,18 +34,18 @@ class ProxyCell:
         return self
 
 
-def plan(spec: Any) -> Sequence[ProxyCell]:
+def plan(spec: Spec) -> Sequence[ProxyCell]:
     """A cell a data set and seed."""
     return [ProxyCell(spec.space, data, seed) for data in spec.data for seed in range(spec.seeds)]
 
 
-def content(spec: Any) -> Mapping[str, str]:
+def content(spec: Spec) -> Mapping[str, str]:
     """Digests of the data sets and of the user's own space."""
     own = spaces.digest(spec.space)
     return datasets.digests(spec.data) | ({"space": own} if own else {})
 
 
-def validate(spec: Any) -> None:
+def validate(spec: Spec) -> None:
     """A budget is so many architectures.
 
     Raises:

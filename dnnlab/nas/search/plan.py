@@ -4,13 +4,15 @@ import itertools
 import math
 from collections.abc import Hashable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from pathlib import Path
 
 from dnnlab import data as datasets
 from dnnlab.errors import UsageError
 from dnnlab.nas import ledger, strategies
+from dnnlab.nas.spec import Spec
 from dnnlab.networks import spaces
 from dnnlab.networks.spaces.space import Space
+from dnnlab.runner.place import Place
 
 
 @dataclass(frozen=True)
@@ -40,20 +42,32 @@ class Cell:
         return math.nan
 
 
-def plan(spec: Any) -> Sequence[Cell]:
+def plan(spec: Spec) -> Sequence[Cell]:
     """A cell a search: data, then strategies, then seeds."""
     searches = itertools.product(spec.data, spec.strategies, range(spec.seeds))
     budget = str(ledger.parse(spec.budget))
     return [Cell(strategy, spec.space, data, budget, seed) for data, strategy, seed in searches]
 
 
-def content(spec: Any) -> Mapping[str, str]:
+def content(spec: Spec) -> Mapping[str, str]:
     """Digests of the data sets, of the user's own space, and versions of optional libraries."""
     own = spaces.digest(spec.space)
     return datasets.digests(spec.data) | ({"space": own} if own else {}) | strategies.versions(spec.strategy)
 
 
-def validate(spec: Any) -> None:
+def fit(spec: Spec) -> None:
+    """Space, batch, budget and data must fit each other.
+
+    Raises:
+        UsageError: they do not.
+    """
+    from dnnlab.nas.evaluator import Evaluator
+
+    for data in spec.data:
+        Evaluator(spec, data, 0, "cpu", Place(Path())).check_budget()
+
+
+def validate(spec: Spec) -> None:
     """Strategies, budget, objectives and fidelities must fit each other.
 
     Raises:
@@ -77,7 +91,7 @@ def validate(spec: Any) -> None:
         raise UsageError(f"--fidelity {max(spec.fidelity)} is more than the --epochs {spec.epochs} of a training.")
 
 
-def _validate_strategy(spec: Any, name: str, space: Space) -> None:
+def _validate_strategy(spec: Spec, name: str, space: Space) -> None:
     strategy = strategies.find(name)
     strategies.require(name)
     if strategy.shared and space.supernet is None:

@@ -3,11 +3,11 @@
 from collections.abc import Hashable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 from dnnlab.errors import UsageError
 from dnnlab.nas import ledger, strategies
 from dnnlab.nas.search.plan import Cell
+from dnnlab.nas.spec import Spec
 
 
 @dataclass(frozen=True)
@@ -26,7 +26,7 @@ class TableCell(Cell):
         return 0.0
 
 
-def plan(spec: Any) -> Sequence[TableCell]:
+def plan(spec: Spec) -> Sequence[TableCell]:
     """A cell a search: strategies, then seeds."""
     name = Path(spec.table).name.removesuffix(".gz").removesuffix(".csv")
     budget = str(ledger.parse(spec.budget))
@@ -37,12 +37,12 @@ def plan(spec: Any) -> Sequence[TableCell]:
     ]
 
 
-def content(spec: Any) -> Mapping[str, str]:
+def content(spec: Spec) -> Mapping[str, str]:
     """Digest of the table, and versions of optional libraries."""
     return {"table": spec.opened.digest} | strategies.versions(spec.strategy)
 
 
-def validate(spec: Any) -> None:
+def validate(spec: Spec) -> None:
     """A table is of cells, and knows accuracies alone.
 
     Raises:

@@ -1,0 +1,65 @@
+"""The cells: networks, chains and seeds."""
+
+import importlib.util
+import itertools
+import math
+from collections.abc import Hashable, Sequence
+from dataclasses import dataclass
+
+from dnnlab.compress.spec import NEEDED, Spec
+from dnnlab.errors import UsageError
+
+
+@dataclass(frozen=True)
+class Cell:
+    """One network, one chain and one seed; an empty chain is the network itself. Its fields are the first columns of
+    ``cells.csv``."""
+
+    arch: str
+    data: str
+    recipe: str
+    """The chain that was asked for."""
+    seed: int
+
+    side_by_side = True
+    weight = 1.0
+
+    def __str__(self) -> str:
+        return f"{self.arch} on {self.data}: {self.recipe or 'as it is'}, seed {self.seed}"
+
+    @property
+    def together(self) -> Hashable:
+        """A network of its own is its own program."""
+        return self
+
+    @property
+    def macs(self) -> float:
+        """Of its training: how often a chain trains is for the chain to say."""
+        return math.nan
+
+
+def plan(spec: Spec) -> Sequence[Cell]:
+    """The networks as they are, then every chain."""
+    cells = []
+    for network, data in itertools.product(spec.networks, spec.data):
+        recipes = ["", *spec.recipes[network, data]]
+        cells += [Cell(network, data, recipe, seed) for recipe in recipes for seed in range(spec.seeds)]
+    return cells
+
+
+def fit(spec: Spec) -> None:
+    """The extra must be there, and networks, students, weights and batches must fit the data.
+
+    Raises:
+        UsageError: it is not, or they do not.
+    """
+    for package in NEEDED:
+        if importlib.util.find_spec(package) is None:
+            raise UsageError(f"compress needs {package}; pip install 'dnnlab[compress]'.")
+    for stage in spec.stages:
+        for package, sentence in stage.needs.items():
+            if importlib.util.find_spec(package) is None:
+                raise UsageError(sentence)
+    from dnnlab.compress.networks import check_fit
+
+    check_fit(spec)

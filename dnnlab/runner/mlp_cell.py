@@ -1,0 +1,47 @@
+"""What cells have in common whose network is a multi-layer perceptron of dnnlab, or one of the user's own."""
+
+import math
+
+from dnnlab.networks.shape import MLPShape
+
+
+class MLPCell:
+    """Extended by a dataclass that has these fields, among others, in the order of its columns."""
+
+    model: str
+    """The user's own network; empty for dnnlab's."""
+    act: str
+    norm: str
+    skip: str
+    depth: int
+    width: int
+    data: str
+    batch_size: int
+
+    side_by_side = False
+
+    def __str__(self) -> str:
+        if self.model:
+            return f"{self.model} on {self.data}"
+        return f"{self.act} depth {self.depth} width {self.width} norm {self.norm} skip {self.skip} on {self.data}"
+
+    @property
+    def weight(self) -> float:
+        """A stack is full at 64 members, or at some 2²⁷ numbers of activations and parameters."""
+        # Dense skips read all earlier layers, so what they hold grows with the depth squared.
+        layers = self.depth * (self.depth + 1) / 2 if self.skip == "dense" else self.depth
+        return max(1 / 64, layers * self.width * (self.width + 4 * self.batch_size) / 2**27)
+
+    @property
+    def macs(self) -> float:
+        """Of a batch, once forward and backward, which takes twice as many. A user's own model is not counted."""
+        return math.nan if self.model else 3.0 * self._shape.macs() * self.batch_size
+
+    @property
+    def bytes(self) -> float:
+        """Memory of one step, at least. A user's own model is not counted."""
+        return 0.0 if self.model else self._shape.bytes(self.batch_size)
+
+    @property
+    def _shape(self) -> MLPShape:
+        return MLPShape.like(self.act, self.depth, self.width, self.norm, self.skip)
