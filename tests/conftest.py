@@ -21,6 +21,10 @@ if "PYTEST_XDIST_WORKER" in os.environ:
     # Tests side by side have a thread each: several would wait for each other's cores. Before torch is imported.
     os.environ["OMP_NUM_THREADS"] = "1"
 
+if signal.getsignal(signal.SIGINT) == signal.SIG_IGN:
+    # As a shell's & and nohup leave it. The program would leave Ctrl-C ignored, too, and tests of it would wait.
+    signal.signal(signal.SIGINT, signal.default_int_handler)
+
 settings.register_profile("of any machine", deadline=None, suppress_health_check=[HealthCheck.too_slow])
 settings.load_profile("of any machine")
 

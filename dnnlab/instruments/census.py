@@ -12,7 +12,7 @@ import torch
 from torch import Tensor, nn
 
 from dnnlab.instruments.recognise import Recognised, Watch, owns_weights, unit_dim
-from dnnlab.networks.stacked import StackedMLP
+from dnnlab.networks.stacked import StackedMLP, moments
 
 _CHUNK = 2**22
 """Elements of one layer's activations worked on at a time."""
@@ -70,7 +70,7 @@ def _layers(stack: StackedMLP, x: Tensor) -> Iterator[Census]:
     for y, u, h in stack.hidden(x.expand(stack.members, -1, -1), training=True):
         zeros = torch.eq(h, 0, out=torch.empty_like(h)).sum(dim=1)
         mean = u.mean(dim=1)
-        y_var, y_mean = torch.var_mean(y, dim=1, correction=0) if stack.shape.norm == "batch" else (mean, mean)
+        y_mean, y_var = (m.squeeze(1) for m in moments(y)) if stack.shape.norm == "batch" else (mean, mean)
         share = zeros.double().mean(1) / len(x)
         yield Census(zeros == len(x), u.amax(dim=1) <= 0, mean, share, y_mean, y_var)
 
