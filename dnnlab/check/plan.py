@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from dnnlab.check import language
 from dnnlab.check.names import HELP as FUNCTIONS
 from dnnlab.check.spec import Spec
+from dnnlab.runner.experiment import ALONE
 
 
 @dataclass(frozen=True)
@@ -15,7 +16,7 @@ class Cell:
     statement: str
 
     seed = 0
-    side_by_side = False
+    beside = ALONE
     weight = 1.0
     macs = 0.0
 

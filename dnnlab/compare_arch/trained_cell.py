@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 from dnnlab.networks.named import short
 from dnnlab.report.columns import Column
 from dnnlab.runner import configuration
+from dnnlab.runner.experiment import PROCESSES
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -38,7 +39,7 @@ class TrainedCell:
     seed: int
 
     part = "training"
-    side_by_side = True
+    beside = PROCESSES
     weight = 1.0
 
     def __str__(self) -> str:

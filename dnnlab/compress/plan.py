@@ -8,6 +8,7 @@ from dataclasses import dataclass
 
 from dnnlab.compress.spec import NEEDED, Spec
 from dnnlab.errors import UsageError
+from dnnlab.runner.experiment import PROCESSES
 
 
 @dataclass(frozen=True)
@@ -21,7 +22,7 @@ class Cell:
     """The chain that was asked for."""
     seed: int
 
-    side_by_side = True
+    beside = PROCESSES
     weight = 1.0
 
     def __str__(self) -> str:

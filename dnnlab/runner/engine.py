@@ -1,13 +1,14 @@
-"""Who measures: this process one stack after another, several processes of this machine side by side, or a cluster.
+"""Who measures: this process, in threads of it or one stack after another; processes of this machine; or a cluster.
 
-A network of its own, which no stack can hold, uses a second thread badly: two of them side by side, with a thread
-each, are done sooner. How many threads a stack gets depends on the plan and the machine alone, never on what is
-there already, so that a resumed run repeats the bits of an unbroken one.
+Small products use a second thread badly, and two threads that wait for each other lose most where something else runs:
+two stacks side by side, with one thread each, are done sooner. How many threads a stack gets depends on the plan and
+the machine alone, never on what is there already, so that a resumed run repeats the bits of an unbroken one.
 """
 
+import threading
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from concurrent.futures import FIRST_COMPLETED, Executor, Future, wait
+from concurrent.futures import FIRST_COMPLETED, Executor, Future, ThreadPoolExecutor, as_completed, wait
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from functools import partial
@@ -16,7 +17,7 @@ from dnnlab import data as datasets
 from dnnlab.errors import DnnlabError, in_short
 from dnnlab.runner.device import gpus, settled
 from dnnlab.runner.executors import Pool, end, parse, pool
-from dnnlab.runner.experiment import Cell, Experiment, Spec
+from dnnlab.runner.experiment import ALONE, PROCESSES, THREADS, Cell, Experiment, Spec
 from dnnlab.runner.journal import Entry, Rows
 from dnnlab.runner.place import Place
 from dnnlab.runner.plan import Plan, Stack
@@ -56,37 +57,45 @@ def entries(
         DnnlabError: what the user asked cannot be measured.
     """
     name, argument = parse(engine)
-    _, threads = side_by_side(plan, work.device)
+    workers = {place: side_by_side(plan, work.device, place) for place in (ALONE, THREADS, PROCESSES)}
     handed_out = [stack for stack in missing if _handed_out(name, argument, stack, plan, work.device)]
-    for stack in missing:
-        if stack not in handed_out:
-            reporter = partial(_report, progress, len(stack.cells))
-            with limited_threads(threads if stack.cells[0].side_by_side else None):
-                for entry in measure(work, stack, past.get(stack.key, ()), reporter):
-                    yield stack, entry
-    if handed_out:
-        yield from _elsewhere(work, handed_out, past, threads, pool(name, argument, work.device))
+    here = [stack for stack in missing if stack not in handed_out]
+    together = [stack for stack in here if place_of(stack.cells[0], work.device) == THREADS and name == "auto"]
+    if len(together) > 1 and workers[THREADS].count > 1:
+        yield from _in_threads(work, together, workers[THREADS].count, progress)
+        here = [stack for stack in here if stack not in together]
+    for stack in here:
+        reporter = partial(_report, progress, len(stack.cells))
+        with limited_threads(workers[place_of(stack.cells[0], work.device)].threads):
+            for entry in measure(work, stack, past.get(stack.key, ()), reporter):
+                yield stack, entry
+    for place, own in workers.items():
+        if stacks := [stack for stack in handed_out if place_of(stack.cells[0], work.device) == place]:
+            yield from _elsewhere(work, stacks, past, own.threads, pool(name, argument, work.device))
 
 
 def _handed_out(engine: str, argument: str, stack: Stack, plan: Plan, device: str) -> bool:
     """Whether another worker than this process measures ``stack``. What wants all threads of the machine stays here,
     but on a cluster, where there are other machines; and what wants a GPU, unless there are several, or several
     processes are asked for to share it. What is timed, or fills a GPU alone, never shares one."""
+    place = place_of(stack.cells[0], device)
     match engine:
         case "inline":
             return False
         case "auto":
-            return _beside(stack.cells[0], device) and side_by_side(plan, device)[0] > 1
+            return place == PROCESSES and side_by_side(plan, device, place).count > 1
         case "processes":
-            cell = stack.cells[0]
-            return _beside(cell, device) or (device == "cuda" and cell.side_by_side and int(argument or 1) > 1)
+            shares = device == "cuda" and stack.cells[0].beside == PROCESSES and int(argument or 1) > 1
+            return place != ALONE or shares
     return True
 
 
-def _beside(cell: Cell, device: str) -> bool:
-    """Whether this machine has room for another stack beside that of ``cell``: on the CPU where it says so, on CUDA
-    where there are several GPUs."""
-    return len(gpus()) > 1 if device == "cuda" else cell.side_by_side and device == "cpu"
+def place_of(cell: Cell, device: str) -> str:
+    """Where on this machine the stack of ``cell`` is measured: on the CPU as it says, on CUDA in processes where there
+    are several GPUs, else alone."""
+    if device == "cuda":
+        return PROCESSES if len(gpus()) > 1 else ALONE
+    return cell.beside if device == "cpu" else ALONE
 
 
 @contextmanager
@@ -106,19 +115,30 @@ def _report(progress: Callable[[float, int], None], cells: int, share: float) ->
     progress(share, cells)
 
 
-def side_by_side(plan: Plan, device: str) -> tuple[int, int]:
-    """How many workers of this machine measure the stacks of ``plan`` that may be beside others, and the threads of
-    each. The threads, which decide the bits of sums, depend on the plan and the machine alone, whatever the engine."""
-    count = sum(_beside(stack.cells[0], device) for stack in plan.stacks)
-    if not count:
-        return 1, 1
+@dataclass(frozen=True)
+class Workers:
+    """Who measures stacks of one place on this machine."""
+
+    count: int
+    threads: int | None
+    """Of each; as many as PyTorch likes, where it is none."""
+
+
+def side_by_side(plan: Plan, device: str, place: str) -> Workers:
+    """Who measures the stacks of ``plan`` that belong into ``place``.
+
+    The threads, which decide the bits of sums, depend on the plan and the machine alone, whatever the engine.
+    """
+    count = sum(place_of(stack.cells[0], device) == place for stack in plan.stacks)
+    if place == ALONE or not count:
+        return Workers(1, None)
     if device == "cuda":
-        return min(count, len(gpus())), 1
+        return Workers(min(count, len(gpus())), 1)
     import joblib
 
     cores = int(joblib.cpu_count())
     workers = min(count, cores)
-    return workers, cores // workers
+    return Workers(workers, 1 if place == THREADS else cores // workers)
 
 
 def measure(work: Work, stack: Stack, past: Sequence[Rows], progress: Callable[[float], None]) -> Iterator[Entry]:
@@ -186,23 +206,53 @@ def _as_fits(work: Work, cells: Sequence[Cell], progress: Callable[[float], None
     return rows
 
 
+class _Stop(BaseException):
+    """Nobody waits for what a thread measures any more; no measurement catches it."""
+
+
+def _in_threads(
+    work: Work, stacks: Sequence[Stack], workers: int, progress: Callable[[float, int], None]
+) -> Iterator[Measured]:
+    """Measure ``stacks`` in threads of this process, each stack with one thread. When the program is stopped, or one
+    fails for a reason that is the user's to mend, the others end at their next step."""
+    stopped = threading.Event()
+    running: dict[str, tuple[float, int]] = {}
+    """Of each stack under way the share that is done, and its cells."""
+
+    def measured(stack: Stack) -> list[Entry]:
+        def report(share: float) -> None:
+            if stopped.is_set():
+                raise _Stop
+            running[stack.key] = share, len(stack.cells)
+            shares, cells = zip(*list(running.values()), strict=True)
+            progress(sum(s * c for s, c in zip(shares, cells, strict=True)) / sum(cells), sum(cells))
+
+        report(0.0)
+        try:
+            return list(measure(work, stack, (), report))
+        finally:
+            del running[stack.key]
+
+    with limited_threads(1), ThreadPoolExecutor(workers) as executor:
+        futures = {executor.submit(measured, stack): stack for stack in stacks}
+        try:
+            for future in as_completed(futures):
+                for entry in future.result():
+                    yield futures[future], entry
+        finally:
+            stopped.set()
+            for future in futures:
+                future.cancel()
+
+
 def _elsewhere(
-    work: Work, stacks: Sequence[Stack], past: Mapping[str, Sequence[Rows]], threads: int, pool: Pool
+    work: Work, stacks: Sequence[Stack], past: Mapping[str, Sequence[Rows]], threads: int | None, pool: Pool
 ) -> Iterator[Measured]:
     """Every worker has one stack at a time, so that a stack in parts stays where it began, and a death names the stack
-    that caused it. Those of each number of threads by themselves."""
+    that caused it."""
     import torch
 
-    needs = {True: threads, False: torch.get_num_threads()}
-    for beside in (False, True):
-        own = [stack for stack in stacks if stack.cells[0].side_by_side == beside]
-        if own:
-            yield from _shared_out(work, own, past, needs[beside], pool)
-
-
-def _shared_out(
-    work: Work, stacks: Sequence[Stack], past: Mapping[str, Sequence[Rows]], threads: int, pool: Pool
-) -> Iterator[Measured]:
+    threads = threads or torch.get_num_threads()
     there = {stack.key: list(past.get(stack.key, ())) for stack in stacks}
     # No more is handed out than runs at once: what waits inside cannot be taken back when the user stops the program.
     waiting = list(stacks)

@@ -79,6 +79,15 @@ class Spec:
         return None if function is None else function(self.settled)
 
 
+ALONE = "alone"
+"""With all threads of the machine and nothing beside it: for what is timed, and for large products."""
+PROCESSES = "processes"
+"""Beside others in processes of their own, with a share of the machine's threads each."""
+THREADS = "threads"
+"""Beside others in threads of this process, with one thread each. For what draws nothing from PyTorch's own stream of
+random numbers, reports progress at every step, and does not come in parts."""
+
+
 class Cell(Protocol):
     """One configuration and one seed: a frozen dataclass whose fields are the first columns of ``cells.csv``."""
 
@@ -97,8 +106,8 @@ class Cell(Protocol):
     # A cell whose network may be larger than the memory says so in ``bytes``: what one step of it holds at least.
 
     @property
-    def side_by_side(self) -> bool:
-        """Whether its stack, on a CPU, is measured beside others, a thread each, rather than with all threads."""
+    def beside(self) -> str:
+        """Where its stack is measured on a CPU: `ALONE`, in `THREADS` or in `PROCESSES`."""
 
 
 class SpecModule(Protocol):

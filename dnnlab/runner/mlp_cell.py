@@ -3,6 +3,11 @@
 import math
 
 from dnnlab.networks.shape import MLPShape
+from dnnlab.runner.experiment import ALONE, THREADS
+
+_LARGE = 2**24
+"""Multiply–accumulates of one layer and network, some half a millisecond of one thread, from which a product is worth
+all threads."""
 
 
 class MLPCell:
@@ -18,12 +23,19 @@ class MLPCell:
     data: str
     batch_size: int
 
-    side_by_side = False
+    most_on_cpu = 16
+    """Cells of a stack on a CPU: more are hardly quicker for each, and several stacks can be measured at once."""
 
     def __str__(self) -> str:
         if self.model:
             return f"{self.model} on {self.data}"
         return f"{self.act} depth {self.depth} width {self.width} norm {self.norm} skip {self.skip} on {self.data}"
+
+    @property
+    def beside(self) -> str:
+        """Several threads gain nothing where products are small, and lose much where something else runs."""
+        small = self.width**2 * self.batch_size < _LARGE
+        return THREADS if small and not self.model else ALONE
 
     @property
     def weight(self) -> float:

@@ -129,7 +129,7 @@ def make(experiment: Experiment, spec: Spec, device: str, consent: bool = False)
         memory.require(getattr(largest, "bytes", 0.0), f"one training step of {largest}")
     content = dict(spec.content())
     code = digests.of(roots(spec, cells))
-    numbers = list(_shared_out(cells))
+    numbers = list(_shared_out(cells, device))
     digests_of_stacks = [digest([dataclasses.asdict(cells[i]) for i in own]) for own in numbers]  # type: ignore[call-overload]
     resolved = resolution(spec, cells)
     run_key = digest(
@@ -177,8 +177,8 @@ def roots(spec: Spec, cells: Sequence[Cell]) -> tuple[str, ...]:
     return (spec.question.module_name("measure"), *classes, *_DRIVES)
 
 
-def _shared_out(cells: Sequence[Cell]) -> Iterator[tuple[int, ...]]:
-    """The numbers of cells that can share a program, in the plan's order, split where a stack is full.
+def _shared_out(cells: Sequence[Cell], device: str) -> Iterator[tuple[int, ...]]:
+    """The numbers of cells that can share a program, in the plan's order, in as few stacks of one size as hold them.
 
     Stacks depend on the plan alone, never on what is already measured: a resumed run then repeats the very
     tensor programs of an unbroken one, and its bits.
@@ -187,6 +187,10 @@ def _shared_out(cells: Sequence[Cell]) -> Iterator[tuple[int, ...]]:
     for number, cell in enumerate(cells):
         groups.setdefault(cell.together, []).append(number)
     for numbers in groups.values():
-        size = max(1, int(1 / cells[numbers[0]].weight))
+        first = cells[numbers[0]]
+        size = max(1, int(1 / first.weight))
+        if device == "cpu":
+            size = min(size, getattr(first, "most_on_cpu", size))
+        size = math.ceil(len(numbers) / math.ceil(len(numbers) / size))
         for start in range(0, len(numbers), size):
             yield tuple(numbers[start : start + size])

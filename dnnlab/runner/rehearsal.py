@@ -4,7 +4,7 @@ import math
 import time
 from collections.abc import Sequence
 
-from dnnlab.runner.engine import Work, limited_threads, side_by_side
+from dnnlab.runner.engine import Work, limited_threads, place_of, side_by_side
 from dnnlab.runner.plan import Plan, Stack
 
 _ENOUGH = 1.0
@@ -25,21 +25,20 @@ def seconds(work: Work, plan: Plan, stacks: Sequence[Stack]) -> float:
     Raises:
         DnnlabError: what the user asked cannot be measured.
     """
-    workers, threads = side_by_side(plan, work.device)
     module = work.spec.question.measure
     kinds: dict[type, list[Stack]] = {}
     for stack in stacks:
         kinds.setdefault(type(stack.cells[0]), []).append(stack)
     total = 0.0
     for own in kinds.values():
-        beside = own[0].cells[0].side_by_side
-        with limited_threads(threads if beside else None):
+        workers = side_by_side(plan, work.device, place_of(own[0].cells[0], work.device))
+        with limited_threads(workers.threads):
             if hasattr(module, "foresee"):
                 taken = float(module.foresee([cell for stack in own for cell in stack.cells], work.spec, work.device))
             else:
                 first = max(own, key=_weight)
                 taken = _rehearsed(work, first) * sum(map(_weight, own)) / _weight(first)
-        total += taken / (workers if beside else 1)
+        total += taken / workers.count
     return total
 
 

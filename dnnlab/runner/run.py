@@ -11,7 +11,7 @@ from dnnlab.runner import plan as planning
 from dnnlab.runner import provenance, reopening, store
 from dnnlab.runner.device import Device, choose, keep_freed_memory
 from dnnlab.runner.engine import Work, entries, side_by_side
-from dnnlab.runner.experiment import Experiment, Spec
+from dnnlab.runner.experiment import PROCESSES, THREADS, Experiment, Spec
 from dnnlab.runner.how import HowToRun
 from dnnlab.runner.journal import Journal, Writer
 from dnnlab.runner.options import chosen, every
@@ -112,9 +112,10 @@ def _measure(
     changes = provenance.changes(record["sessions"])
     for change in changes:
         say(f"warning: {change}.", how.quiet)
-    workers, threads = side_by_side(plan, work.device)
-    if workers > 1 and missing and how.engine == "auto":
-        say(f"{workers} stacks side by side, {threads} {'thread' if threads == 1 else 'threads'} each", how.quiet)
+    for place in (THREADS, PROCESSES) if missing and how.engine == "auto" else ():
+        workers = side_by_side(plan, work.device, place)
+        if workers.count > 1:
+            say(f"{workers.count} stacks side by side, {counted(workers.threads or 1, 'thread')} each", how.quiet)
     names = dict(zip((stack.key for stack in missing), planning.names(missing), strict=True))
     with meter(len(plan.cells), there, list(names.values()), how.quiet) as progress:
         past = {stack.key: stack.parts(done) for stack in missing}

@@ -2,6 +2,7 @@
 
 import dataclasses
 import os
+import threading
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -10,6 +11,7 @@ import torch
 
 from dnnlab.errors import UsageError
 from dnnlab.runner import device, engine, executors
+from dnnlab.runner.experiment import ALONE, PROCESSES, THREADS
 from dnnlab.runner.place import Place
 from dnnlab.runner.plan import Plan, Stack
 
@@ -17,7 +19,7 @@ from dnnlab.runner.plan import Plan, Stack
 @dataclasses.dataclass(frozen=True)
 class Cell:
     number: int
-    side_by_side: bool = True
+    beside: str = PROCESSES
     macs: float = 1.0
 
 
@@ -76,14 +78,16 @@ def run(
     past=None,
     folder=Path("none"),
     on="cpu",
+    beside=PROCESSES,
+    chosen="auto",
 ):
     import joblib
 
     monkeypatch.setattr(joblib, "cpu_count", lambda: cores)
-    stacks = tuple(Stack(str(n), (Cell(n),), (n,)) for n in numbers)
-    plan = Plan("key", tuple(Cell(n) for n in numbers), stacks, {}, {}, {})
+    stacks = tuple(Stack(str(n), (Cell(n, beside),), (n,)) for n in numbers)
+    plan = Plan("key", tuple(Cell(n, beside) for n in numbers), stacks, {}, {}, {})
     work = engine.Work(rooms, SimpleNamespace(question=rooms), on, Place(folder))
-    found = engine.entries(work, plan, stacks, past or {}, lambda share, cells: None)
+    found = engine.entries(work, plan, stacks, past or {}, lambda share, cells: None, chosen)
     return {entry.stack: entry for _, entry in found}
 
 
@@ -176,3 +180,109 @@ def test_a_worker_that_dies_once_goes_on_in_another_from_its_last_part(monkeypat
 def test_what_the_user_must_mend_stops_everything(monkeypatch):
     with pytest.raises(UsageError, match="seven"):
         run([1, 7], monkeypatch)
+
+
+class Meeting:
+    """An experiment whose even cells wait for each other, and which says how many threads PyTorch has."""
+
+    name = "meeting"
+
+    def __init__(self):
+        barrier = threading.Barrier(2)
+
+        class Measure:
+            @staticmethod
+            def measure(cells, spec, device, progress):
+                number = cells[0].number
+                if number == 3:
+                    raise RuntimeError("three")
+                if number % 2 == 0:
+                    barrier.wait(timeout=60)
+                return {"cell": [0], "threads": [torch.get_num_threads()], "thread": [threading.get_ident()]}
+
+        self.measure = Measure
+
+
+def test_threads_of_this_process_measure_at_once_with_one_thread_each(monkeypatch):
+    before = torch.get_num_threads()
+    found = run([2, 4, 3, 1], monkeypatch, rooms=Meeting(), beside=THREADS)
+    assert found.pop("3").error == "RuntimeError: three"
+    assert {entry.rows["threads"][0] for entry in found.values()} == {1}
+    assert found["2"].rows["thread"] != found["4"].rows["thread"]
+    assert torch.get_num_threads() == before
+
+
+@pytest.mark.parametrize(("cores", "chosen"), [(1, "auto"), (2, "inline")])
+def test_where_there_is_one_worker_the_stacks_have_one_thread_too(monkeypatch, cores, chosen):
+    found = run([1, 5, 7], monkeypatch, cores, Meeting(), beside=THREADS, chosen=chosen)
+    assert {entry.rows["threads"][0] for entry in found.values()} == {1}
+    assert {entry.rows["thread"][0] for entry in found.values()} == {threading.get_ident()}
+
+
+def test_what_wants_the_machine_alone_has_all_its_threads(monkeypatch):
+    found = run([1, 5], monkeypatch, rooms=Meeting(), beside=ALONE)
+    assert {entry.rows["threads"][0] for entry in found.values()} == {torch.get_num_threads()}
+
+
+class Endless:
+    """An experiment whose first cell is refused, while the others go on until somebody stops them."""
+
+    name = "endless"
+
+    class measure:  # noqa: N801 - a room
+        ended: list[int]
+
+        @staticmethod
+        def measure(cells, spec, device, progress):
+            if cells[0].number == 1:
+                raise UsageError("one is not for us.")
+            try:
+                while True:
+                    progress(0.5)
+            finally:
+                Endless.measure.ended.append(cells[0].number)
+
+
+def test_what_the_user_must_mend_ends_the_other_threads_at_their_next_step(monkeypatch):
+    Endless.measure.ended = []
+    with pytest.raises(UsageError, match="one is not"):
+        run([2, 1, 3, 4], monkeypatch, rooms=Endless(), beside=THREADS)
+    assert set(Endless.measure.ended) <= {2, 3}
+
+
+def test_progress_is_that_of_all_that_runs(monkeypatch):
+    import joblib
+
+    class Half(Meeting):
+        def __init__(self):
+            class Measure:
+                @staticmethod
+                def measure(cells, spec, device, progress):
+                    progress(0.5)
+                    return {"cell": [0]}
+
+            self.measure = Measure
+
+    monkeypatch.setattr(joblib, "cpu_count", lambda: 2)
+    stacks = tuple(Stack(str(n), (Cell(n, THREADS),) * 3, (0, 1, 2)) for n in (1, 2))
+    plan = Plan("key", tuple(cell for stack in stacks for cell in stack.cells), stacks, {}, {}, {})
+    seen = []
+    work = engine.Work(Half(), SimpleNamespace(question=Half()), "cpu", Place(Path("none")))
+    assert len(list(engine.entries(work, plan, stacks, {}, lambda share, of: seen.append((share, of))))) == 2
+    assert set(seen) <= {(0.0, 3), (0.5, 3), (0.0, 6), (0.25, 6), (0.5, 6)}
+    assert (0.5, 3) in seen or (0.25, 6) in seen or (0.5, 6) in seen
+
+
+@pytest.mark.parametrize("options", [("dead-relu",), ("gradient-flow", "--norm", "batch")], ids=lambda o: o[0])
+def test_the_same_bytes_whoever_measures(options, dnnlab, blank_figures, monkeypatch, tmp_path):
+    import joblib
+
+    command = (*options, "--act", "relu,tanh", "--seeds", 9, "--depth", 2, "--width", 8, "--steps", 5, "--quiet")
+    found = []
+    for cores, chosen in ((1, "auto"), (2, "auto"), (3, "inline")):
+        monkeypatch.setattr(joblib, "cpu_count", lambda cores=cores: cores)
+        out = tmp_path / f"{cores} {chosen}"
+        assert dnnlab(*command, "--engine", chosen, "--out", out).code == 0
+        (run,) = out.glob("*/*")
+        found.append([(run / name).read_bytes() for name in ("cells.csv", "summary.csv")])
+    assert found[0] == found[1] == found[2]

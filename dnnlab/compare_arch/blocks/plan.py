@@ -4,6 +4,7 @@ from collections.abc import Hashable, Mapping, Sequence
 from dataclasses import dataclass
 
 from dnnlab.compare_arch.spec import Spec
+from dnnlab.runner.experiment import ALONE
 
 IMAGES = 16
 """In a batch."""
@@ -30,7 +31,7 @@ class BlockCell:
     block: str
 
     seed = 0
-    side_by_side = False
+    beside = ALONE
     weight = 1 / 1000
 
     def __str__(self) -> str:

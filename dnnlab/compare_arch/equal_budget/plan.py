@@ -10,6 +10,7 @@ from dnnlab.errors import UsageError
 from dnnlab.networks import named
 from dnnlab.networks import weights as weight_files
 from dnnlab.runner.configuration import configurations
+from dnnlab.runner.experiment import ALONE
 
 
 @dataclass(frozen=True)
@@ -23,7 +24,7 @@ class CostCell:
 
     part = "cost"
     seed = 0
-    side_by_side = False
+    beside = ALONE
 
     def __str__(self) -> str:
         return f"cost of networks on {self.data}"

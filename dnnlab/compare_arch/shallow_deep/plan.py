@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from dnnlab import data as datasets
 from dnnlab.compare_arch.spec import Spec
 from dnnlab.errors import UsageError
+from dnnlab.runner.experiment import PROCESSES
 from dnnlab.training import budget
 
 SIZES = {"parity": (2, 3, 4, 5, 6, 7, 8), "compositional": (2, 4, 8)}
@@ -29,7 +30,7 @@ class UnitsCell:
     most_steps: int
     seed: int
 
-    side_by_side = True
+    beside = PROCESSES
     weight = 1 / 64
 
     def __str__(self) -> str:

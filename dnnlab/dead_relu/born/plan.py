@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 from dnnlab.dead_relu.spec import Spec
 from dnnlab.errors import UsageError
+from dnnlab.runner.experiment import ALONE
 
 
 @dataclass(frozen=True)
@@ -25,7 +26,7 @@ class BornCell:
         """Each point is its own program."""
         return self
 
-    side_by_side = False
+    beside = ALONE
 
     @property
     def weight(self) -> float:

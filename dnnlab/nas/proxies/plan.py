@@ -10,6 +10,7 @@ from dnnlab.nas import ledger
 from dnnlab.nas.search.plan import fit
 from dnnlab.nas.spec import Spec
 from dnnlab.networks import spaces
+from dnnlab.runner.experiment import PROCESSES
 
 __all__ = ["ProxyCell", "content", "fit", "plan", "validate"]
 
@@ -22,7 +23,7 @@ class ProxyCell:
     data: str
     seed: int
 
-    side_by_side = True
+    beside = PROCESSES
     weight = 1.0
     macs = math.nan
 

@@ -12,6 +12,7 @@ from dnnlab.nas import ledger, strategies
 from dnnlab.nas.spec import Spec
 from dnnlab.networks import spaces
 from dnnlab.networks.spaces.space import Space
+from dnnlab.runner.experiment import PROCESSES
 from dnnlab.runner.place import Place
 
 
@@ -25,7 +26,7 @@ class Cell:
     budget: str
     seed: int
 
-    side_by_side = True
+    beside = PROCESSES
     weight = 1 / 100_000
 
     def __str__(self) -> str:
