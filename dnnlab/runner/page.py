@@ -5,7 +5,6 @@ from typing import Any
 
 import pandas as pd
 
-from dnnlab.report import figures
 from dnnlab.report.page import Page
 from dnnlab.report.page import write_page as write_html
 from dnnlab.runner import store
@@ -19,9 +18,11 @@ def write_page(
     """Draw and save the figures under ``figures/``, and the page that holds them as ``report.html``."""
     pictures = spec.question.figures.draw(cells, summary, spec)
     (folder.path / store.FIGURES).mkdir(exist_ok=True)  # without pictures too, or they would seem to be missing
-    saved = [
-        (picture, figures.save(picture.figure, folder.path / store.FIGURES / picture.name)[0]) for picture in pictures
-    ]
+    saved = []
+    if pictures:
+        from dnnlab.report.figures import save  # imports matplotlib, which takes longer than many a run
+
+        saved = [(picture, save(picture.figure, folder.path / store.FIGURES / picture.name)[0]) for picture in pictures]
     record = folder.read_provenance()
     schema = spec.question.schema
     failed = int((cells["error"].fillna("") != "").sum())
