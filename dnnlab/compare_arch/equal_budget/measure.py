@@ -3,12 +3,14 @@
 import dataclasses
 import functools
 import math
+import time
 from collections.abc import Callable, Sequence
 from typing import Any
 
 import torch
 from torch import Tensor
 
+from dnnlab.compare_arch import fitting
 from dnnlab.compare_arch.equal_budget import columns as c
 from dnnlab.compare_arch.equal_budget.plan import CostCell
 from dnnlab.compare_arch.fitting import counted, initialised, macs_a_step, prepare, spend
@@ -24,10 +26,13 @@ from dnnlab.runner.journal import Rows
 from dnnlab.training import networks
 from dnnlab.training.evaluation import accuracy
 from dnnlab.training.optimisers import make_optimiser
-from dnnlab.training.parts import part_of
+from dnnlab.training.parts import part_of, spread
 
 LOOKS = 10
 """How often a training is looked at, the last time at its end."""
+LOOKING, FEWEST = 0.05, 256
+"""Of the time of a training, what the looks before the last may take together; and the fewest examples that they are
+on, too few of which would say nothing."""
 _DEAR = 2e12
 """MACs of a training step beyond which its memory is predicted alone."""
 
@@ -140,12 +145,20 @@ def _training(cell: TrainedCell, spec: Any, device: str, progress: Callable[[flo
         return _one({"part": cell.part, "outcome": c.OUT_OF_MEMORY, "fitting_batch": fits})
     training = prepare(initialised(cell, data, spec.seed), data, cell, spec.seed)
     rows: list[dict[str, Any]] = []
+    part, looked = looks_on(cell, data), 0.0
+
+    def validated(index: Tensor) -> dict[str, float]:
+        share = accuracy(networks.inference(training.evaluated), data, index)
+        return {"validation_accuracy": float(share), "validation_examples": len(index)}
 
     def look(step: int, seconds: float, loss: float) -> None:
-        share = float(accuracy(networks.inference(training.evaluated), data, data.validation))
+        nonlocal looked
+        started = time.perf_counter()
         epoch = step * cell.batch_size / len(data.train)
         row = {"step": step, "seconds": seconds, "macs_spent": step * macs, "epoch": epoch, "loss": loss}
-        rows.append({"cell": 0, "part": cell.part, "outcome": "", **row, "validation_accuracy": share})
+        rows.append({"cell": 0, "part": cell.part, "outcome": "", **row, **validated(part)})
+        looked += time.perf_counter() - started
+        rows[-1]["looking_seconds"] = looked
 
     try:
         spend(training, cell, look, LOOKS, progress)
@@ -153,9 +166,18 @@ def _training(cell: TrainedCell, spec: Any, device: str, progress: Callable[[flo
         # The batch that was predicted to fit did not.
         return _one({"part": cell.part, "outcome": c.OUT_OF_MEMORY, "fitting_batch": math.nan})
     finite = math.isfinite(rows[-1]["loss"])
+    rows[-1] |= validated(data.validation)
     rows[-1]["accuracy"] = float(accuracy(networks.inference(training.evaluated), data, data.test))
     rows[-1]["outcome"] = "" if finite else c.DIVERGED
     return {name: [row.get(name, math.nan) for row in rows] for name in rows[-1]}
+
+
+def looks_on(cell: TrainedCell, data: Dataset) -> Tensor:
+    """The validation examples that a training is looked at on before its end: always the same, and so few that looking
+    takes little beside the steps, which cost three forward passes each."""
+    steps = fitting.steps(cell, data, len(data.train))
+    passes = 0.0 if math.isnan(steps) else 3 * steps * cell.batch_size
+    return spread(data.validation, max(FEWEST, int(LOOKING * passes / LOOKS)))
 
 
 def _one(row: dict[str, Any]) -> Rows:
