@@ -1,0 +1,1 @@
+"""The scripts that one would write instead, in plain PyTorch, for whole commands of dnnlab."""
