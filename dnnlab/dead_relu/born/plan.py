@@ -10,7 +10,7 @@ from dnnlab.errors import UsageError
 
 @dataclass(frozen=True)
 class BornCell:
-    """One point of the born-dead curve: so many networks of one shape."""
+    """One point of the curve of networks born dead: many networks of one shape."""
 
     width: int
     depth: int
@@ -22,7 +22,7 @@ class BornCell:
 
     @property
     def together(self) -> Hashable:
-        """Each point is its own program."""
+        """Each point is a stack by itself."""
         return self
 
     side_by_side = False
@@ -33,23 +33,24 @@ class BornCell:
 
     @property
     def bytes(self) -> float:
-        """Memory of a twentieth of the networks, which is drawn at once: a layer, and its activations, in float64."""
+        """Bytes that a twentieth of the networks takes, which is drawn at once: one layer and its activations in
+        float64."""
         return 8.0 * self.nets / 20 * (self.width**2 + 200 * self.width)
 
     @property
     def macs(self) -> float:
-        """Of two inputs."""
+        """Multiply–accumulates of all networks on two inputs."""
         return 2.0 * self.nets * self.depth * self.width**2
 
 
 def plan(spec: Spec) -> Sequence[BornCell]:
-    """The product of the lists."""
+    """One cell per combination of the options' lists."""
     points = itertools.product(spec.init, spec.depth, spec.width)
     return [BornCell(width, depth, init, spec.nets) for init, depth, width in points]
 
 
 def validate(spec: Spec) -> None:
-    """See that the networks are of ReLUs.
+    """Check that the networks consist of ReLUs.
 
     Raises:
         UsageError: another activation was asked for.
