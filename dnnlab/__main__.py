@@ -30,10 +30,10 @@ def main() -> NoReturn:
 
 
 def _open_streams() -> None:
-    """Let stdout and stderr take whatever is printed: also where they are closed or know few characters."""
+    """Let stdout and stderr take whatever is printed, also where they are closed or can show few characters."""
     for name in ("stdout", "stderr"):
         stream = getattr(sys, name)
-        if stream is None:  # closed by the caller
+        if stream is None:  # the caller of the program closed it
             setattr(sys, name, open(os.devnull, "w", encoding="utf-8"))  # noqa: SIM115 - for the process's life
         elif stream.errors in ("strict", "surrogateescape"):  # the latter refuses a "–" under LC_ALL=C
             stream.reconfigure(errors="replace")
@@ -41,7 +41,7 @@ def _open_streams() -> None:
 
 def _run() -> int:
     try:
-        if VARIABLE in os.environ:  # Tab was pressed
+        if VARIABLE in os.environ:  # the shell asks what Tab can complete
             return answer(_commands)
         code = _command()
     except DnnlabError as error:
@@ -49,7 +49,7 @@ def _run() -> int:
     except (BrokenPipeError, SystemExit) as end:
         # Rich and Typer turn a broken pipe into SystemExit(1).
         if isinstance(end, SystemExit) and not isinstance(end.__context__, BrokenPipeError):
-            raise  # with its own code; what a user's network quits with is caught where the network runs
+            raise  # it exits with its own code; sys.exit in a user's network is caught where the network runs
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # the reader, such as head, has seen enough
         return 0
     except OSError as error:
@@ -61,7 +61,7 @@ def _run() -> int:
         # Typer vendors its own Click from 0.26 on, so its usage errors are known by shape rather than by class.
         if not hasattr(error, "format_message"):
             raise
-        if not error.format_message():  # bare dnnlab: the help stands there already
+        if not error.format_message():  # dnnlab without arguments has printed the help
             return 2
         return _fail(_usage(error), getattr(error, "exit_code", 2))
     return code if isinstance(code, int) else 0
@@ -74,7 +74,8 @@ def _commands() -> Any:
 
 
 def _command() -> object:
-    """Run the command line. What a stop turned into is a stop: a module that it broke off raises an ImportError."""
+    """Run the command line. Where a stop came, it is raised as such: a module that it interrupted raises an
+    ImportError."""
     try:
         code = _commands()(standalone_mode=False)
         sys.stdout.flush()
@@ -86,12 +87,12 @@ def _command() -> object:
 
 
 def _usage(error: Exception) -> str:
-    """A usage error of the command line in one sentence, with the help that would answer it."""
+    """The error of a wrong command line in one sentence, with the help that would answer it."""
     message = " ".join(error.format_message().split())  # type: ignore[attr-defined]
     context = getattr(error, "ctx", None)
     # An option without its value has lost the context.
-    asked = " ".join(["dnnlab", *(word for word in sys.argv[1:2] if not word.startswith("-"))])
-    command = getattr(context, "command_path", None) or asked
+    typed = " ".join(["dnnlab", *(word for word in sys.argv[1:2] if not word.startswith("-"))])
+    command = getattr(context, "command_path", None) or typed
     return f"{message.rstrip('.')}; see {command} --help."
 
 

@@ -9,7 +9,7 @@ from pathlib import Path
 
 
 def write(path: Path, content: bytes) -> None:
-    """`write_parts` of one part."""
+    """Write ``content`` to ``path`` whole or not at all, as `write_parts` does."""
     write_parts(path, [content])
 
 
@@ -38,7 +38,7 @@ def write_parts(path: Path, parts: Iterable[bytes]) -> None:
 
 
 def aside(path: Path) -> Path:
-    """Move what lies at ``path`` to a name beside it that is free, and give that name: ``ledger.changed.csv``."""
+    """Move what lies at ``path`` to a free name beside it, such as ``ledger.changed.csv``, and give that name."""
     number = 1
     while os.path.lexists(free := path.with_suffix(f".changed{number if number > 1 else ''}{path.suffix}")):
         number += 1
@@ -68,15 +68,14 @@ def read(path: Path, most: int) -> bytes:
 
 @contextmanager
 def locked(file: Path, waiting: Callable[[], None] | None = None) -> Iterator[None]:
-    """Hold the lock ``file`` alone: whoever wants it too waits, and calls ``waiting`` before. It is there only while
-    somebody holds it or was killed.
+    """Hold the lock ``file`` alone; a process that waits for it calls ``waiting`` before.
 
     Raises:
         OSError: the folder cannot be made or written to.
     """
     file.parent.mkdir(parents=True, exist_ok=True)
     while True:
-        # Opened for both, so that not even a named pipe in its place makes anybody wait.
+        # It is opened to read and write, so that not even a named pipe in its place makes this wait.
         lock = os.fdopen(os.open(file, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC), "r+b", buffering=0)
         try:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
@@ -84,7 +83,7 @@ def locked(file: Path, waiting: Callable[[], None] | None = None) -> Iterator[No
             if waiting is not None:
                 waiting()
             fcntl.flock(lock, fcntl.LOCK_EX)
-        # Who held it before has removed the file that was waited for; somebody else can hold a new one by now.
+        # The process that held it has removed this file; another process can hold a new one by now.
         if _is_at(lock.fileno(), file):
             break
         lock.close()
@@ -96,7 +95,7 @@ def locked(file: Path, waiting: Callable[[], None] | None = None) -> Iterator[No
 
 
 def is_held(file: Path) -> bool:
-    """Whether a process holds the lock on ``file`` alone now. Who looks shares the lock for a moment."""
+    """Whether a process holds the lock on ``file`` alone now. The look itself shares the lock for a moment."""
     if not file.is_file():
         return False
     with file.open("rb") as opened:

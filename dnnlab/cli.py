@@ -15,9 +15,9 @@ import dnnlab
 from dnnlab.completion import offers, shells
 from dnnlab.errors import UsageError, unknown
 from dnnlab.registry import EXPERIMENTS, find
-from dnnlab.runner.how import HowToRun, HowToShow
 from dnnlab.runner.options import CommandLineList, build, command_signature, fields, only
 from dnnlab.runner.recipe import PROFILES
+from dnnlab.runner.run_options import RunOptions, ShowOptions
 from dnnlab.runner.streams import others_on_stderr
 from dnnlab.terminal import say, tell
 
@@ -49,22 +49,22 @@ _Out = Annotated[Path, typer.Option("--out", help="Root folder of all runs.", au
 _DEFAULT_OUT = Path("results")
 
 
-def _version(wanted: bool) -> None:
-    if wanted:
+def _version(value: bool) -> None:
+    if value:
         tell(f"dnnlab {dnnlab.__version__}")
         raise typer.Exit
 
 
-def _install_completion(wanted: bool) -> None:
-    if wanted:
-        shell = shells.asked("--install-completion")
+def _install_completion(value: bool) -> None:
+    if value:
+        shell = shells.shell_of("--install-completion")
         tell(f"{shell} completion installed in {shells.install(shell)}; it begins when a new shell is started.")
         raise typer.Exit
 
 
-def _show_completion(wanted: bool) -> None:
-    if wanted:
-        tell(shells.SCRIPTS[shells.asked("--show-completion")])
+def _show_completion(value: bool) -> None:
+    if value:
+        tell(shells.SCRIPTS[shells.shell_of("--show-completion")])
         raise typer.Exit
 
 
@@ -102,7 +102,7 @@ def _experiment_command(experiment: "Experiment") -> Callable[..., None]:
         _run(experiment, given)
 
     signature = command_signature(
-        experiment.spec.Spec, HowToRun, HowToShow, more=experiment.goes_with, offers=offers.OFFERS
+        experiment.spec.Spec, RunOptions, ShowOptions, more=experiment.goes_with, offers=offers.OFFERS
     )
     command.__signature__ = signature  # type: ignore[attr-defined]
     return command
@@ -116,11 +116,11 @@ for _experiment in EXPERIMENTS.values():
 
 
 def _run(experiment: "Experiment", options: dict[str, Any]) -> None:
-    """Measure or plan what the options ask, show it, and exit as the outcome says."""
-    how, show = only(HowToRun, options), only(HowToShow, options)
+    """Measure or plan what the options say, show it, and exit with the code that the outcome has."""
+    how, show = only(RunOptions, options), only(ShowOptions, options)
     spec = build(experiment.spec.Spec, {k: v for k, v in options.items() if k not in how and k not in show})
-    to_run, to_show = build(HowToRun, how), build(HowToShow, show)
-    if experiment.catalogue is not None and experiment.catalogue.wanted(spec):
+    to_run, to_show = build(RunOptions, how), build(ShowOptions, show)
+    if experiment.catalogue is not None and experiment.catalogue.is_requested(spec):
         experiment.catalogue.show(to_show.json)
         return
     known = spec.question.schema.tones
@@ -158,28 +158,28 @@ def _show(run: "Run", as_json: bool, quiet: bool) -> None:
 
 
 def _recipe_command() -> Callable[..., None]:
-    defaults = {field.name: field.default for cls in (HowToRun, HowToShow) for field in fields(cls)}
+    defaults = {field.name: field.default for cls in (RunOptions, ShowOptions) for field in fields(cls)}
 
     def command(recipe: Path, profile: str, **how: Any) -> None:
         from dnnlab.runner import recipe as recipes
 
         _check_profile(profile)
-        asked = recipes.read(recipe)
+        content = recipes.read(recipe)
         given = {name: value for name, value in how.items() if str(value) != str(defaults[name])}
-        with recipes.located(asked):
-            _run(find(asked.experiment), asked.options_for(profile) | given)
+        with recipes.located(content):
+            _run(find(content.experiment), content.options_for(profile) | given)
 
     argument = Annotated[
         Path,
         typer.Argument(help="A TOML file: experiment = NAME, and a table \\[options].", autocompletion=offers.recipes),
     ]
     kind = inspect.Parameter.POSITIONAL_OR_KEYWORD
-    own = [
+    arguments = [
         inspect.Parameter("recipe", kind, annotation=argument),
         inspect.Parameter("profile", kind, annotation=_Profile, default="quick"),
     ]
-    how = command_signature(HowToRun, HowToShow, offers=offers.OFFERS).parameters.values()
-    command.__signature__ = inspect.Signature([*own, *how])  # type: ignore[attr-defined]
+    how = command_signature(RunOptions, ShowOptions, offers=offers.OFFERS).parameters.values()
+    command.__signature__ = inspect.Signature([*arguments, *how])  # type: ignore[attr-defined]
     return command
 
 
@@ -354,5 +354,5 @@ def get_data(
 
 @functools.cache
 def commands() -> Any:
-    """The Click command that ``app`` describes; to make it takes a tenth of a second."""
+    """The Click command that ``app`` describes. Making it takes a tenth of a second."""
     return typer.main.get_command(app)

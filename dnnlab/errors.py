@@ -1,4 +1,4 @@
-"""The errors a user can cause or meet. Each is one sentence that says what was wrong and what would be right."""
+"""The errors that a user can cause or meet. Each is one sentence that says what was wrong and what would be right."""
 
 import difflib
 import unicodedata
@@ -29,11 +29,11 @@ def written_out(text: str, categories: Container[str]) -> str:
 
 
 _SHOWN = 80
-"""Characters of what somebody gave that an error repeats."""
+"""The most characters of a user's text that an error repeats."""
 
 
 def short(text: str) -> str:
-    """As much of ``text`` as a sentence holds."""
+    """``text``, cut to a length that a sentence can hold."""
     return text if len(text) <= _SHOWN else f"{text[:_SHOWN]}…"
 
 
@@ -43,7 +43,7 @@ def counted(count: int, noun: str) -> str:
 
 
 def in_short(problem: BaseException) -> str:
-    """What an exception of somebody else's says, on one line: its kind and its text, where it has one."""
+    """The kind and the text of an exception on one line."""
     text = " ".join(str(problem).split())
     return f"{type(problem).__name__}: {text}" if text else type(problem).__name__
 

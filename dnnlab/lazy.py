@@ -10,7 +10,8 @@ from typing import Any
 
 
 def offers(package: str, places: Mapping[str, tuple[str, str]]) -> tuple[Callable[[str], Any], Callable[[], list[str]]]:
-    """The functions ``__getattr__`` and ``__dir__`` of a package.
+    """The functions ``__getattr__`` and ``__dir__`` of a package, which import the names that it offers when they are
+    used.
 
     ``places`` has for each name the module, written in full, and the name there. `dnnlab.code` reads these texts, so
     that a user's own network that imports from the package has all of these modules in its key.
@@ -19,8 +20,8 @@ def offers(package: str, places: Mapping[str, tuple[str, str]]) -> tuple[Callabl
     def getattribute(name: str) -> Any:
         if name not in places:
             raise AttributeError(f"module {package!r} has no attribute {name!r}")
-        module, own = places[name]
-        return getattr(importlib.import_module(module), own)
+        module, attribute = places[name]
+        return getattr(importlib.import_module(module), attribute)
 
     def names() -> list[str]:
         return sorted(places)

@@ -20,7 +20,7 @@ def available() -> int:
 
 
 def _left_in_group() -> int:
-    """What a container leaves to its processes, which may be less than what the machine has."""
+    """Bytes that a container's control group leaves to its processes, which may be less than the machine has."""
     group = Path("/sys/fs/cgroup")
     try:
         most, taken, parts = ((group / f"memory.{name}").read_text() for name in ("max", "current", "stat"))
@@ -33,18 +33,19 @@ def _left_in_group() -> int:
 
 
 def require(size: float, what: str) -> None:
-    """Refuse what takes ``size`` bytes of memory where fewer are left; ``what`` names it at the start of a sentence.
+    """Refuse to do what takes ``size`` bytes of memory where fewer are left; ``what`` names it at the start of a
+    sentence.
 
     Raises:
         UsageError: it does not fit.
     """
     left = available()
     if size > left:
-        raise UsageError(f"{what} takes {written(size)} of memory, and {written(left)} are left on this machine.")
+        raise UsageError(f"{what} takes {size_text(size)} of memory, and {size_text(left)} are left on this machine.")
 
 
-def written(size: float) -> str:
-    """``size`` bytes to read: ``3.2 MB``, ``64 GB``."""
+def size_text(size: float) -> str:
+    """``size`` bytes for a reader: ``3.2 MB``, ``64 GB``."""
     unit = "bytes"
     for larger in ("kB", "MB", "GB", "TB"):
         if size < 1000:

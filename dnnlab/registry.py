@@ -1,4 +1,4 @@
-"""The experiments: one line each."""
+"""The experiments, one line each."""
 
 from dnnlab.errors import unknown
 from dnnlab.runner.experiment import Experiment

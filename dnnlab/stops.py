@@ -1,4 +1,4 @@
-"""SIGINT and SIGTERM: the first ends the program in good order, and however many follow, its exit code is the same."""
+"""SIGINT and SIGTERM: the first ends the program in good order; with any number of them its exit code is the same."""
 
 import _thread
 import atexit
@@ -11,19 +11,19 @@ from types import FrameType
 from typing import Any
 
 _PATIENCE = 3.0
-"""Seconds that tidying up has for itself; a stop that comes later ends the program at once."""
+"""Seconds that the program has to tidy up; a signal that comes later ends it at once."""
 _LOOK, _LOOKS = 0.1, 5
-"""Seconds between two looks whether a stop is answered, and looks in a row after which it was lost."""
+"""Seconds between two checks whether a stop is answered, and checks in a row after which it counts as lost."""
 _SENTENCE = b"stopped; what was finished is kept, and the same command goes on from there.\n"
 
 
 class Stopped(BaseException):
-    """SIGINT or SIGTERM, as an exception of our own: files are closed on the way out, and Typer, which answers
-    a KeyboardInterrupt itself, lets it pass."""
+    """SIGINT or SIGTERM as an exception: files are closed on the way out, and Typer, which answers a KeyboardInterrupt
+    itself, does not catch it."""
 
 
 class Stops:
-    """Answers SIGINT and SIGTERM: the first raises, those that follow leave the tidying up alone."""
+    """Answers SIGINT and SIGTERM: the first raises, later ones do not interrupt the tidying up."""
 
     def __init__(self) -> None:
         self.first = 0
@@ -32,7 +32,7 @@ class Stops:
         self.raises = True
         self.over = False
         """The command has ended: nothing is left to break off."""
-        self.said = False
+        self.announced = False
 
     @property
     def code(self) -> int:
@@ -40,7 +40,7 @@ class Stops:
         return 128 + self.first
 
     def listen(self) -> None:
-        """Take over the signals, but not one that is ignored, as nohup and a shell's & leave it."""
+        """Handle the signals, except one that is ignored, as under nohup and a shell's &."""
         atexit.register(self._end)  # what is registered first is called last
         for number in (signal.SIGINT, signal.SIGTERM):
             if signal.getsignal(number) != signal.SIG_IGN:
@@ -48,9 +48,7 @@ class Stops:
 
     def _come(self, number: int, frame: FrameType | None) -> None:
         if not self.first:
-            sys.unraisablehook = sys.excepthook = (
-                _keep_silent  # what else fails once the program stops need not be said
-            )
+            sys.unraisablehook = sys.excepthook = _keep_silent  # later errors of a program that stops are not printed
             self.since, self.first = time.monotonic(), number
             _thread.start_new_thread(self._watch, (_thread.get_ident(),))
         if self.raises and not self.over:
@@ -61,8 +59,8 @@ class Stops:
             os._exit(self.code)
 
     def _watch(self, main: int) -> None:
-        """Stop the program again where the first stop was lost: Python drops what is raised in a ``__del__`` or a weak
-        reference, and modules in C clear what they do not expect."""
+        """Stop the program again where the first stop was lost: Python drops exceptions in a ``__del__`` or a weak
+        reference, and modules in C clear those that they do not expect."""
         missed = 0
         while not self.over:
             time.sleep(_LOOK)
@@ -75,10 +73,10 @@ class Stops:
                     signal.raise_signal(self.first)
 
     def say(self) -> None:
-        """Say how to go on, once. ``print`` fails in a signal that comes while another one is at work."""
-        if not self.said:
-            self.said = True
-            with contextlib.suppress(OSError):  # whoever read it may have been stopped, too
+        """Print once how to go on. ``print`` fails in a signal handler while another ``print`` is at work."""
+        if not self.announced:
+            self.announced = True
+            with contextlib.suppress(OSError):  # the reader may have been stopped, too
                 os.write(sys.stderr.fileno(), _SENTENCE)
 
     def _end(self) -> None:
@@ -94,9 +92,9 @@ class Stops:
 
 
 def _is_answered(thread: int) -> bool:
-    """Whether ``thread`` is on its way out: in what tidies up after a stop."""
-    found: Any = sys._current_exceptions().get(thread)
-    problem: BaseException | None = found[1] if isinstance(found, tuple) else found  # a triple before Python 3.12
+    """Whether ``thread`` is ending: it handles an exception after a stop."""
+    raised: Any = sys._current_exceptions().get(thread)
+    problem: BaseException | None = raised[1] if isinstance(raised, tuple) else raised  # a triple before Python 3.12
     while problem is not None and not isinstance(problem, Stopped):
         problem = problem.__context__
     return problem is not None

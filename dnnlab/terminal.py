@@ -1,4 +1,4 @@
-"""What reaches the terminal: every text passes here, and none of it can steer the terminal.
+"""The only way to the terminal: no text that is printed here can control the terminal.
 
 Names of files, tensors, runs and classes come from anywhere, and may hold control characters. A test holds all other
 modules to printing through this one. Importing it does not import Rich.
@@ -14,13 +14,13 @@ if TYPE_CHECKING:
     from rich.text import Text
 
 _PIPED = 400
-"""Characters that a table may be wide where no terminal says how wide it is."""
+"""The width of a table in characters where no terminal gives one."""
 
 
 _STEERING = {"Cc", "Cf", "Cs", "Zl", "Zp"}
 """Categories of characters that move the cursor, or turn the direction of writing so that a name looks like another."""
 _JOINERS = "\u200c\u200d"
-"""Of these characters those that names in several scripts, and emoji, are written with."""
+"""Characters among these that are needed to write names in several scripts, and emoji."""
 
 
 def clean(text: str) -> str:
@@ -34,7 +34,7 @@ def one_line(text: str) -> str:
 
 
 def tell(text: object) -> None:
-    """Print ``text`` to stdout: what the command was asked for."""
+    """Print ``text`` to stdout: the output that the command was called for."""
     print(clean(str(text)))
 
 
@@ -45,7 +45,7 @@ def say(message: str, quiet: bool = False) -> None:
 
 
 def listen_to_warnings() -> None:
-    """Have warnings said as any message is, in this process."""
+    """Print warnings of this process as messages."""
     warnings.showwarning = _warn
 
 
@@ -57,7 +57,7 @@ def _warn(
     file: TextIO | None = None,
     line: str | None = None,
 ) -> None:
-    # PyTorch goes on about settings that the user never touched.
+    # PyTorch warns of settings that the user has not changed.
     for remark in (" does not have a deterministic implementation", " defaults to a non-deterministic algorithm"):
         operation, found, _ = str(message).partition(remark)
         if found:
@@ -66,7 +66,7 @@ def _warn(
 
 
 def tell_rows(headings: list[str], rows: list[list[str]]) -> None:
-    """Print ``rows`` of text under their ``headings`` to stdout, in full whether or not that is a terminal."""
+    """Print ``rows`` of text under their ``headings`` to stdout, in full whether or not it is a terminal."""
     from rich.console import Console
     from rich.table import Table
 
@@ -80,7 +80,7 @@ def tell_rows(headings: list[str], rows: list[list[str]]) -> None:
 
 
 def _literal(text: str) -> "Text":
-    """``text`` for Rich, which would read ``[bold]`` in a name as markup."""
+    """``text`` with Rich's markup escaped, since Rich would read ``[bold]`` in a name as markup."""
     from rich.text import Text
 
     return Text(one_line(text))

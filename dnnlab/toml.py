@@ -1,4 +1,4 @@
-"""TOML files that a user hands over, of any content: what they hold, or one sentence. Importing this is light."""
+"""TOML files of a user, of any content: what they hold, or an error in one sentence. Importing this is light."""
 
 import tomllib
 from pathlib import Path
@@ -7,7 +7,7 @@ from typing import Any
 from dnnlab.errors import UsageError
 
 _LONGEST = 1_000_000
-"""Bytes; nothing that people write by hand is longer."""
+"""The most bytes of a file; files that people write by hand are shorter."""
 
 
 def text(path: Path, what: str) -> str:
@@ -30,7 +30,7 @@ def text(path: Path, what: str) -> str:
 
 
 def parse(content: str, what: str) -> dict[str, Any]:
-    """What the ``content`` of a file holds; ``what`` names the file in errors.
+    """The content of a TOML text; errors call the file ``what``.
 
     Raises:
         UsageError: it is not TOML, or is nested so deeply or has a number so long that Python does not read it.
@@ -46,5 +46,5 @@ def parse(content: str, what: str) -> dict[str, Any]:
 
 
 def read(path: Path, what: str) -> dict[str, Any]:
-    """`text` and `parse` in one."""
+    """The content of the TOML file ``path``; errors call it ``what``."""
     return parse(text(path, what), what)

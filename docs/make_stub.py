@@ -6,8 +6,8 @@ from pathlib import Path
 
 from dnnlab.networks.catalogue import create_model
 from dnnlab.registry import EXPERIMENTS
-from dnnlab.runner.how import HowToRun
 from dnnlab.runner.options import python_help, python_signature
+from dnnlab.runner.run_options import RunOptions
 
 FILE = Path(__file__).parents[1] / "dnnlab" / "__init__.pyi"
 _HEAD = """\
@@ -31,7 +31,9 @@ def stub() -> str:
         spec = experiment.spec
         name = experiment.package.rpartition(".")[2]
         parts.append(
-            _function(name, python_signature(spec.Spec, HowToRun), "Run", python_help(spec.HELP, spec.Spec, HowToRun))
+            _function(
+                name, python_signature(spec.Spec, RunOptions), "Run", python_help(spec.HELP, spec.Spec, RunOptions)
+            )
         )
     parts.append(_function("create_model", inspect.signature(create_model), "nn.Module", create_model.__doc__ or ""))
     return "\n\n".join(parts)

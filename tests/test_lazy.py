@@ -7,8 +7,8 @@ import sys
 import pytest
 
 from dnnlab.code import digests
-from dnnlab.code.own import used
 from dnnlab.code.reach import Package, Reach
+from dnnlab.code.user_code import dependencies
 from docs.make_api import PACKAGES
 
 SOURCES = Package(digests.PACKAGE)
@@ -54,6 +54,6 @@ def test_a_users_network_that_imports_a_public_name_has_its_code_in_the_key(name
     offered, mine = importlib.import_module(name).__all__[0], f"mine_{name.rpartition('.')[2]}"
     (tmp_path / f"{mine}.py").write_text(f"from {name} import {offered}\ndef net(): return {offered}\n")
     monkeypatch.syspath_prepend(tmp_path)
-    reach = Reach(SOURCES, used(importlib.import_module(mine), "net").ours, digests.BEYOND)
+    reach = Reach(SOURCES, dependencies(importlib.import_module(mine), "net").ours, digests.BEYOND)
     sys.modules.pop(mine)
     assert {place.module for place in SOURCES.module(name).type_imports.values()} <= reach.modules

@@ -30,8 +30,8 @@ ROOT = Path(__file__).parents[1]
 
 def test_data_in_files_say_which_files():
     with pytest.raises(ValueError, match="says nothing of them"):
-        Kind("npz:PATH", "arrays", "a path", lambda path: None, own="an archive of arrays")
-    assert all(kind.files is not Kind.files for kind in KINDS.values() if kind.own or kind.remote)
+        Kind("npz:PATH", "arrays", "a path", lambda path: None, user_files="an archive of arrays")
+    assert all(kind.files is not Kind.files for kind in KINDS.values() if kind.user_files or kind.remote)
 
 
 ASK_FOR_DATA = [name for name, e in EXPERIMENTS.items() if "data" in {field.name for field in fields(e.spec.Spec)}]
@@ -49,8 +49,8 @@ def test_each_kind_of_data_is_in_the_help_and_offered_by_tab(experiment):
 
 def test_a_new_kind_of_data_is_known_everywhere(tmp_path, monkeypatch):
     files = dict.fromkeys(("form", "about", "wants"), "")
-    arrays = {**files, "form": "npz:PATH", "own": "an archive of arrays", "endings": (".npz",)}
-    rows = {**files, "form": "rows:PATH:TARGET", "own": "a list of rows", "endings": (".rows",)}
+    arrays = {**files, "form": "npz:PATH", "user_files": "an archive of arrays", "endings": (".npz",)}
+    rows = {**files, "form": "rows:PATH:TARGET", "user_files": "a list of rows", "endings": (".rows",)}
     for name, kind in (("npz", arrays), ("rows", rows)):
         monkeypatch.setitem(KINDS, name, Kind(**kind, read=lambda path: None, files=lambda path: {}))
     monkeypatch.chdir(tmp_path)

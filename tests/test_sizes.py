@@ -146,7 +146,7 @@ def test_a_journal_larger_than_the_memory_is_refused(dnnlab, tmp_path):
 
 def test_sizes_are_written_as_people_write_them():
     sizes = (0, 999, 1000, 1536, 123_456, 10**6, 64 * 10**9, 3 * 10**15)
-    assert list(map(memory.written, sizes)) == [
+    assert list(map(memory.size_text, sizes)) == [
         *("0 bytes", "999 bytes", "1 kB", "1.54 kB", "123 kB", "1 MB", "64 GB", "3000 TB")
     ]
     with pytest.raises(UsageError, match=r"^it takes .* TB of memory, and .* are left on this machine\.$"):

@@ -20,7 +20,7 @@ def fewer_steps(monkeypatch):
     """Another version of dnnlab, whose training is shorter where --steps is not given."""
 
     def change():
-        monkeypatch.setattr(Spec, "taken_steps", property(lambda spec: 40 if spec.steps is None else spec.steps))
+        monkeypatch.setattr(Spec, "training_steps", property(lambda spec: 40 if spec.steps is None else spec.steps))
 
     return change
 

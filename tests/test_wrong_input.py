@@ -12,8 +12,8 @@ from hypothesis import strategies as st
 
 import dnnlab as package
 from dnnlab.registry import EXPERIMENTS
-from dnnlab.runner.how import HowToRun, HowToShow
 from dnnlab.runner.options import fields
+from dnnlab.runner.run_options import RunOptions, ShowOptions
 
 WRONG = {
     "--act": ["sigmod", "relu*0", "relu*3+", "+", "", "relu*2+gelu*2", "Softmax", "RReLU", "MultiheadAttention", "ä"],
@@ -155,7 +155,7 @@ BASES = {
 
 def with_values(experiment):
     """The options of an experiment that are given with a value, which flags are not."""
-    classes = (experiment.spec.Spec, HowToRun, HowToShow)
+    classes = (experiment.spec.Spec, RunOptions, ShowOptions)
     return {field.option for cls in classes for field in fields(cls) if field.kind is not bool}
 
 

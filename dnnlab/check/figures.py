@@ -9,5 +9,5 @@ from dnnlab.report.figures import Picture
 
 
 def draw(cells: pd.DataFrame, summary: pd.DataFrame, spec: Spec) -> Sequence[Picture]:
-    """None."""
+    """No figures."""
     return []

@@ -1,4 +1,4 @@
-"""Statements such as ``0.25^20 = 9.09e-13`` or ``params(resnet50) < params(resnet34)``: read, and decided.
+"""Statements such as ``0.25^20 = 9.09e-13`` or ``params(resnet50) < params(resnet34)``: how they are read and decided.
 
 Numbers, ``+ - * / ^``, brackets and the functions of `quantities`, on the two sides of one relation. Nothing of
 Python's can be reached but that. Importing this module does not import torch.
@@ -33,7 +33,7 @@ _RELATIONS: dict[type[ast.cmpop], tuple[str, Callable[[Value, Value], bool]]] = 
 }
 _LONGEST = 500
 _LARGEST_BITS = 4096
-"""Of a whole power that is still computed exactly."""
+"""Bits of the largest whole power that is computed exactly."""
 
 
 @dataclass(frozen=True)
@@ -59,14 +59,14 @@ class Statement:
         if isinstance(literal, ast.Constant) and isinstance(literal.value, float):
             written = ast.get_source_segment(_translated(self.text), literal) or ""
             _, _, exponent = Decimal(written.replace("_", "")).as_tuple()
-            # The half unit itself rounds up or down as one likes; and floats need a little room.
+            # Half a unit may be rounded up or down, and floats need a tolerance.
             return abs(left - right) <= 0.5 * 10.0 ** int(exponent) * (1 + 1e-9)
         measured = any(isinstance(node, ast.Call) for node in ast.walk(self.left))
         return math.isclose(left, right, rel_tol=1e-9, abs_tol=1e-12 if measured and right == 0 else 0.0)
 
 
 def _translated(text: str) -> str:
-    """In Python's signs; what is in quotes stays as it is."""
+    """The statement in Python's signs; what is in quotes stays as it is."""
     parts = re.split(r"""("[^"]*"|'[^']*')""", text)
     parts[::2] = map(_translated_part, parts[::2])
     return "".join(parts).strip()
@@ -80,7 +80,7 @@ def _translated_part(text: str) -> str:
 
 
 def parse(text: str, quantities: Mapping[str, object]) -> Statement:
-    """Read a statement; the functions in it must be among ``quantities``.
+    """Read a statement, which may call the functions ``quantities``.
 
     Raises:
         UsageError: it does not read.
@@ -93,7 +93,7 @@ def parse(text: str, quantities: Mapping[str, object]) -> Statement:
         raise UsageError(f"a statement of {len(text)} characters is too long; at most {_LONGEST}.")
     try:
         tree = ast.parse(_translated(text), mode="eval").body
-        ast.unparse(tree)  # the derivation shows it again, which takes more room than reading it
+        ast.unparse(tree)  # the derivation prints it again, which takes more recursion than reading it
     except RecursionError:
         raise UsageError(f"statement {short(text)!r} is nested too deeply; write it with fewer signs.") from None
     except (SyntaxError, ValueError, MemoryError):
@@ -146,14 +146,14 @@ def value(node: ast.expr, quantities: Mapping[str, Quantity]) -> Value:
         raise _out_of_range(node) from None
 
 
-def require_number(node: ast.expr, found: Value) -> None:
-    """See that ``found``, which is what ``node`` comes to, can stand in a column of numbers.
+def require_number(node: ast.expr, value: Value) -> None:
+    """Check that ``value``, the value of ``node``, can stand in a column of numbers.
 
     Raises:
         UsageError: it is infinite, or a whole number that no float holds.
     """
     try:
-        fits = math.isfinite(found)
+        fits = math.isfinite(value)
     except OverflowError:
         fits = False
     if not fits:
@@ -176,7 +176,7 @@ def _value(node: ast.expr, quantities: Mapping[str, Quantity]) -> Value:
             return _OPERATORS[type(op)](_value(left, quantities), _value(right, quantities))
         case ast.Call(func=ast.Name(id=name), args=arguments):
             return _called(name, [_argument(argument, quantities) for argument in arguments], quantities[name])
-    raise AssertionError(node)  # parse lets nothing else through
+    raise AssertionError(node)  # parse refuses everything else
 
 
 def _argument(node: ast.expr, quantities: Mapping[str, Quantity]) -> Value | str:
@@ -207,8 +207,8 @@ def _power(base: Value, exponent: Value) -> Value:
 
 
 def worked_out(node: ast.expr, quantities: Mapping[str, Quantity]) -> str:
-    """The derivation: the expression, with its functions replaced by their values, and what it comes to; of a mere
-    number nothing."""
+    """The derivation of an expression: the expression, with its functions replaced by their values, and its value. It
+    is empty for a mere number."""
     if isinstance(node, ast.Constant):
         return ""
     steps = [_shown(node)]
@@ -227,7 +227,7 @@ def _shown(node: ast.expr) -> str:
 
 
 class _Replaced(ast.NodeTransformer):
-    """Functions as numbers."""
+    """Replaces the calls of functions in an expression by their values."""
 
     def __init__(self, quantities: Mapping[str, Quantity]) -> None:
         self.quantities = quantities

@@ -1,4 +1,4 @@
-"""Both sides of a statement, worked out."""
+"""The values of both sides of a statement."""
 
 from collections.abc import Callable, Sequence
 
@@ -10,15 +10,15 @@ from dnnlab.runner.journal import Rows
 
 
 def measure(cells: Sequence[Cell], spec: Spec, device: str, progress: Callable[[float], None]) -> Rows:
-    """A row a statement."""
+    """One row per statement."""
     rows: Rows = {name: [] for name in ("cell", "left", "right", "true", "derivation")}
     for number, cell in enumerate(cells):
-        asked = language.parse(cell.statement, QUANTITIES)
-        left, right = (language.value(side, QUANTITIES) for side in (asked.left, asked.right))
-        sides = [language.worked_out(side, QUANTITIES) for side in (asked.left, asked.right)]
+        statement = language.parse(cell.statement, QUANTITIES)
+        left, right = (language.value(side, QUANTITIES) for side in (statement.left, statement.right))
+        sides = [language.worked_out(side, QUANTITIES) for side in (statement.left, statement.right)]
         rows["cell"].append(number)
         rows["left"].append(float(left))
         rows["right"].append(float(right))
-        rows["true"].append(float(asked.holds(left, right)))
+        rows["true"].append(float(statement.holds(left, right)))
         rows["derivation"].append("; ".join(filter(None, sides)))
     return rows

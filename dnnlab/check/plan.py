@@ -1,4 +1,4 @@
-"""The cells: statements."""
+"""The cells: one per statement."""
 
 from collections.abc import Hashable, Sequence
 from dataclasses import dataclass
@@ -25,17 +25,17 @@ class Cell:
 
     @property
     def together(self) -> Hashable:
-        """Each by itself."""
+        """Each statement is a stack by itself."""
         return self
 
 
 def plan(spec: Spec) -> Sequence[Cell]:
-    """A cell a statement."""
+    """One cell per statement."""
     return [Cell(text) for text in spec.statement]
 
 
 def fit(spec: Spec) -> None:
-    """Functions must take their arguments.
+    """Check that the functions take their arguments.
 
     Raises:
         UsageError: one does not.
@@ -43,6 +43,6 @@ def fit(spec: Spec) -> None:
     from dnnlab.check.quantities import QUANTITIES
 
     for text in spec.statement:
-        asked = language.parse(text, FUNCTIONS)
-        for side in (asked.left, asked.right):
+        statement = language.parse(text, FUNCTIONS)
+        for side in (statement.left, statement.right):
             language.require_number(side, language.value(side, QUANTITIES))

@@ -20,7 +20,7 @@ from dnnlab.training.networks import cross_entropy
 from dnnlab.training.optimisers import make_optimiser
 
 _GRID = np.linspace(-30, 30, 600_001)
-"""Where slopes are looked for; zero is on it."""
+"""Points at which slopes are looked at; zero is one of them."""
 
 
 _WEIGHTED = (nn.Conv2d, nn.Linear)
@@ -60,7 +60,7 @@ def memory(name: str, batch: int) -> int:
 
 
 def depth(name: str) -> int:
-    """Along the longest path of the traced graph, by convolutions and linear layers."""
+    """The number of convolutions and linear layers along the longest path of the traced graph."""
     with Skeleton():
         model = create_model(name).eval()
     modules = dict(model.named_modules())
@@ -99,8 +99,8 @@ def mean(act: str) -> float:
 
 
 def variance(act: str) -> float:
-    found = moments(activation(act).name, 1.0)
-    return found.square - found.mean**2
+    m = moments(activation(act).name, 1.0)
+    return m.square - m.mean**2
 
 
 def zero_share(act: str) -> float:

@@ -1,4 +1,4 @@
-"""What may be asked of ``check``."""
+"""The options of ``check``."""
 
 from dataclasses import dataclass
 from typing import Annotated

@@ -11,7 +11,7 @@ _VERDICTS = {1.0: c.HOLDS, 0.0: c.REFUTED}
 
 
 def summarise(cells: pd.DataFrame, spec: Spec) -> pd.DataFrame:
-    """One row a statement."""
+    """One row per statement, with its verdict."""
     failed = has_error(cells)
     verdicts = [_VERDICTS.get(true, c.UNDECIDED) for true in cells["true"]]
     table = cells.assign(n=(~failed).astype(int), failed=failed.astype(int), verdict=verdicts)
@@ -19,5 +19,5 @@ def summarise(cells: pd.DataFrame, spec: Spec) -> pd.DataFrame:
 
 
 def per_cell(cells: pd.DataFrame, spec: Spec) -> pd.DataFrame:
-    """The statements that came out; there are no seeds to compare by."""
+    """The statements that were decided; there are no seeds to compare by."""
     return cells[cells["left"].notna()].assign(seed=0)

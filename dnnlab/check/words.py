@@ -1,4 +1,4 @@
-"""What came out, in sentences."""
+"""The result in sentences."""
 
 from collections.abc import Sequence
 
@@ -9,12 +9,12 @@ from dnnlab.check.spec import Spec
 
 
 def conclusions(summary: pd.DataFrame, spec: Spec) -> Sequence[str]:
-    """How many hold, and what those come to that do not."""
+    """How many statements hold, and the values of those that do not."""
     refuted = summary[summary["verdict"] == c.REFUTED]
     head = f"{int((summary['verdict'] == c.HOLDS).sum())} of {len(summary)} statements hold."
     return [head, *(f"{row['statement']} does not hold{_come_to(row['derivation'])}." for _, row in refuted.iterrows())]
 
 
 def _come_to(derivation: str) -> str:
-    """What a statement's left side comes to; nothing where it is a mere number."""
+    """The value of a statement's left side; empty where that is a mere number."""
     return f": {derivation}" if derivation else ""

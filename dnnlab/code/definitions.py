@@ -18,7 +18,7 @@ Chain = tuple[str, ...]
 """A name with the attributes that follow it: ``spaces.find`` is ``("spaces", "find")``."""
 
 _ONLY_SAYS = ("errors", "terminal")
-"""The modules whose calls say something, where they are raised or stand alone as a statement."""
+"""Modules whose calls only give messages, where they are raised or stand alone as a statement."""
 _BY_NAME = {"getattr", "hasattr", "setattr", "attrgetter", "methodcaller"}
 _IMPORTS_BY_NAME = {"import_module", "__import__"}
 
@@ -39,16 +39,16 @@ class Definition:
     name: str
     digest: str = ""
     chains: set[Chain] = field(default_factory=set)
-    """What it names."""
+    """The names that it uses."""
     types: set[Chain] = field(default_factory=set)
-    """What its annotations name: methods of such objects may be called."""
+    """The names in its annotations: methods of such objects may be called."""
     attributes: set[str] = field(default_factory=set)
     patterns: set[str] = field(default_factory=set)
-    """Regular expressions of the modules that it names in strings."""
+    """Regular expressions for the modules that it names in strings."""
     unknown: bool = False
-    """It imports what its source does not say."""
+    """Whether it imports something that its source does not name."""
     local: dict[str, Target] = field(default_factory=dict)
-    """Its own imports."""
+    """Its own imports, by the name that each binds."""
     decorators: set[Chain] = field(default_factory=set)
     bases: set[Chain] = field(default_factory=set)
     methods: list["Definition"] = field(default_factory=list)
@@ -56,7 +56,7 @@ class Definition:
 
 
 class Module:
-    """The module called ``name`` in ``file``, whose ``source`` is read where it is not given."""
+    """The module called ``name`` in ``file``. Its ``source`` is read from there where it is not given."""
 
     def __init__(self, name: str, file: Path, source: str | bytes = b"") -> None:
         self.name, self.file = name, file
@@ -76,8 +76,8 @@ class Module:
 
     @cached_property
     def definitions(self) -> Mapping[str, list[Definition]]:
-        """By name; under no name, what runs on import."""
-        found: dict[str, list[Definition]] = {"": [self._imported_for_effect()]}
+        """The definitions by name; under the empty name, what runs on import."""
+        result: dict[str, list[Definition]] = {"": [self._imported_for_effect()]}
         for statement in _without_docstring(self._tree.body):
             if isinstance(statement, ast.Import | ast.ImportFrom) or _is_type_checking(statement):
                 continue
@@ -85,11 +85,11 @@ class Module:
             definition = self._class(statement) if isinstance(statement, ast.ClassDef) else None
             definition = definition or self._definition(names[0] if names else "", [statement])
             for name in names or [""]:
-                found.setdefault(name, []).append(definition)
-        return found
+                result.setdefault(name, []).append(definition)
+        return result
 
     def _imported_for_effect(self) -> Definition:
-        """The imports whose names nothing in the module uses: they may do something by themselves."""
+        """The imports whose names nothing in the module uses: they may do something when they run."""
         named = {node.id for node in ast.walk(self._tree) if isinstance(node, ast.Name)}
         idle = [
             statement
@@ -133,13 +133,13 @@ class Module:
                 made.decorators |= {chain for part in ast.walk(decorator) if (chain := _chain(part))}
             total.update(reader.read(statement).encode())
         for first in sorted({chain[0] for chain in made.chains}):
-            # Under the same name another thing may be imported.
+            # The same name may be imported from elsewhere.
             total.update(f"{first} {made.local.get(first) or self.imports.get(first)}\n".encode())
         made.digest = total.hexdigest()
         return made
 
     def only_says(self, call: ast.AST, local: Mapping[str, Target]) -> bool:
-        """Whether ``call`` is one of a function that only says something."""
+        """Whether ``call`` is of a function that only gives a message."""
         chain = _chain(call.func) if isinstance(call, ast.Call) else None
         target = (local.get(chain[0]) or self.imports.get(chain[0])) if chain else None
         root = self.name.partition(".")[0]
@@ -210,7 +210,7 @@ class _Reader:
         return self._fields(node)
 
     def _fields(self, node: ast.AST) -> str:
-        # What is empty is left out: versions of Python differ in the fields that a node may have.
+        # Empty fields are left out, since the fields of a node differ between versions of Python.
         written = (
             f"{name}={self._write(value)}"
             for name, value in ast.iter_fields(node)
@@ -227,7 +227,7 @@ class _Reader:
         body = node.body if isinstance(node.body, list) else [node.body]
         inside = self._write([arguments, *_without_docstring(body)])
         self.scopes.pop()
-        # Which defaults there are decides where they go.
+        # The order of the fields depends on which defaults there are.
         kinds = [len(node.args.defaults), [default is None for default in node.args.kw_defaults]]
         return f"{type(node).__name__}({getattr(node, 'name', '')},{head},{kinds},{inside})"
 
@@ -236,7 +236,7 @@ class _Reader:
             self.made.chains.add(chain)
 
     def _annotation(self, node: ast.AST | None) -> None:
-        """Note the types that an annotation names; what is called in one, as options are, makes no type."""
+        """Note the types that an annotation names. What is called in one, as options are, is no type."""
         if isinstance(node, ast.Constant) and isinstance(node.value, str):
             try:
                 node = ast.parse(node.value, mode="eval").body
@@ -276,7 +276,7 @@ def imported_from(node: ast.ImportFrom, package: str) -> str:
 
 
 def _chain(node: ast.AST) -> Chain | None:
-    """``node`` as a name with attributes, if it is one."""
+    """``node`` as a name with attributes; None where it is none."""
     if isinstance(node, ast.Name):
         return (node.id,)
     if isinstance(node, ast.Attribute) and (before := _chain(node.value)):
@@ -291,8 +291,8 @@ def _pattern(node: ast.JoinedStr, module: str) -> tuple[str, str]:
         if isinstance(part, ast.Constant):
             text: str | None = str(part.value)
         else:
-            own = isinstance(part, ast.FormattedValue) and _chain(part.value) == ("__name__",)
-            text = module if own else None
+            is_name = isinstance(part, ast.FormattedValue) and _chain(part.value) == ("__name__",)
+            text = module if is_name else None
         pattern += r"[\w.]*" if text is None else re.escape(text)
         known = known and text is not None
         start += (text or "") if known else ""
@@ -320,7 +320,7 @@ def _without_docstring(body: Iterable[Statement]) -> Iterator[Statement]:
 
 
 def _names(statement: ast.AST) -> list[str]:
-    """What a statement at the top of a module defines; nothing where it does more than that."""
+    """The names that a statement at the top of a module defines; empty where it does more than define them."""
     match statement:
         case ast.FunctionDef(name=name) | ast.AsyncFunctionDef(name=name) | ast.ClassDef(name=name):
             return [name]
@@ -334,7 +334,7 @@ def _names(statement: ast.AST) -> list[str]:
 
 
 def _stored(function: ast.AST) -> set[str]:
-    """The names that a function or a comprehension binds, those of functions inside it aside."""
+    """The names that a function or a comprehension binds, without those of functions inside it."""
     bound: set[str] = set()
     outer: set[str] = set()
     todo: list[ast.AST] = [function]

@@ -21,28 +21,28 @@ from dnnlab import atomic
 from dnnlab.code.reach import Package, Reach
 
 PACKAGE = Path(dnnlab.__file__).parent
-BEYOND = ("dnnlab.runner.call", "dnnlab.code")
-"""What no measurement enters: a call from Python, which starts one, and what makes keys."""
+BEYOND = ("dnnlab.runner.python_call", "dnnlab.code")
+"""Modules that no measurement enters: the call from Python, which starts one, and the code that makes keys."""
 
 
 @dataclass(frozen=True)
 class Reached:
-    """What code reaches."""
+    """What some code reaches: its digest and its libraries."""
 
     digest: str
-    """SHA-256 of its definitions."""
+    """SHA-256 of the definitions that are reached."""
     versions: Mapping[str, str]
-    """Of the libraries that it imports; empty where one is not installed."""
+    """The version of each library that they import; empty where one is not installed."""
 
     @property
     def identity(self) -> list[Any]:
-        """Both as JSON."""
+        """The digest and the versions as JSON."""
         return [self.digest, dict(self.versions)]
 
 
 @functools.cache
 def of(roots: tuple[str, ...]) -> Reached:
-    """What the ``roots`` reach, each written as `Reach` takes it."""
+    """What the ``roots`` reach. `Reach` says how a root is written."""
     digest, libraries = _cache().reached(roots)
     return Reached(digest, versions(libraries))
 
@@ -58,19 +58,19 @@ def bytes_of_all() -> str:
 
 
 def versions(libraries: Iterable[str]) -> dict[str, str]:
-    """The versions of ``libraries``, given by the names under which they are imported, by the names under which they
-    are installed; empty where one is not there."""
-    found = {}
+    """The versions of ``libraries``, by the names under which they are installed; empty for one that is not installed.
+    ``libraries`` are the names under which they are imported."""
+    result = {}
     for library in sorted(libraries):
-        distributions = _cache().distributions(library) if _is_there(library) else []
+        distributions = _cache().distributions(library) if _is_installed(library) else []
         for distribution in distributions:
-            found[distribution] = importlib.metadata.version(distribution)
+            result[distribution] = importlib.metadata.version(distribution)
         if not distributions:
-            found[library] = ""
-    return found
+            result[library] = ""
+    return result
 
 
-def _is_there(library: str) -> bool:
+def _is_installed(library: str) -> bool:
     try:
         return importlib.util.find_spec(library) is not None
     except ValueError:  # a stand-in that some library puts among the modules
@@ -78,52 +78,52 @@ def _is_there(library: str) -> bool:
 
 
 class _Cache:
-    """What was found out before about the same sources."""
+    """What was computed before from the same sources, in a file of the user's cache."""
 
     def __init__(self) -> None:
         import platformdirs
 
         self.file = platformdirs.user_cache_path("dnnlab") / "code.json"
         key = [bytes_of_all(), str(PACKAGE), _installed(), *map(str, sys.version_info[:2])]
-        self.held: dict[str, Any] = {"key": key, "reached": {}, "distributions": {}}
+        self.content: dict[str, Any] = {"key": key, "reached": {}, "distributions": {}}
         with contextlib.suppress(OSError, ValueError, TypeError, KeyError, RecursionError):
-            held = json.loads(self.file.read_bytes())
-            if held["checksum"] == _checksum(held) and held["key"] == key:
-                self.held = held
+            stored = json.loads(self.file.read_bytes())
+            if stored["checksum"] == _checksum(stored) and stored["key"] == key:
+                self.content = stored
 
     def reached(self, roots: tuple[str, ...]) -> tuple[str, list[str]]:
-        """The digest of what ``roots`` reach, and the libraries."""
+        """The digest of what ``roots`` reach, and the names of the libraries."""
         name = " ".join(sorted(roots))
-        if name not in self.held["reached"]:
+        if name not in self.content["reached"]:
             reach = Reach(Package(PACKAGE), roots, BEYOND)
-            self.held["reached"][name] = [reach.digest, sorted(reach.libraries)]
+            self.content["reached"][name] = [reach.digest, sorted(reach.libraries)]
             self._write()
-        digest, libraries = self.held["reached"][name]
+        digest, libraries = self.content["reached"][name]
         return digest, libraries
 
     def distributions(self, library: str) -> list[str]:
-        """What is installed under the name by which ``library`` is imported."""
-        if library not in self.held["distributions"]:
-            # Slow: it looks at the files of everything that is installed.
+        """The names under which ``library``, which is the name that is imported, is installed."""
+        if library not in self.content["distributions"]:
+            # This is slow: it reads the files of everything that is installed.
             found = importlib.metadata.packages_distributions()
-            self.held["distributions"] |= {name: sorted(set(names)) for name, names in found.items()}
-            self.held["distributions"].setdefault(library, [])
+            self.content["distributions"] |= {name: sorted(set(names)) for name, names in found.items()}
+            self.content["distributions"].setdefault(library, [])
             self._write()
-        distributions: list[str] = self.held["distributions"][library]
+        distributions: list[str] = self.content["distributions"][library]
         return distributions
 
     def _write(self) -> None:
-        with contextlib.suppress(OSError):  # it is worked out again next time
+        with contextlib.suppress(OSError):  # it is computed again next time
             self.file.parent.mkdir(parents=True, exist_ok=True)
-            atomic.write(self.file, json.dumps({**self.held, "checksum": _checksum(self.held)}).encode())
+            atomic.write(self.file, json.dumps({**self.content, "checksum": _checksum(self.content)}).encode())
 
 
 _cache = functools.cache(_Cache)
 
 
-def _checksum(held: Mapping[str, Any]) -> str:
-    content = {name: value for name, value in held.items() if name != "checksum"}
-    return hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()
+def _checksum(entries: Mapping[str, Any]) -> str:
+    entries = {name: value for name, value in entries.items() if name != "checksum"}
+    return hashlib.sha256(json.dumps(entries, sort_keys=True).encode()).hexdigest()
 
 
 def _installed() -> str:

@@ -34,11 +34,11 @@ class Package:
 
     @property
     def names(self) -> list[str]:
-        """Of all modules."""
+        """The names of all modules."""
         return list(self._files)
 
     def with_source(self, name: str, source: str) -> "Package":
-        """The same with another ``source`` in the place of that of the module called ``name``."""
+        """A copy of the package in which the module called ``name`` has another ``source``."""
         other = copy.copy(self)
         other._modules = {**self._modules, name: Module(name, self._files[name], source)}
         return other
@@ -71,7 +71,7 @@ class Reach:
         self.definitions: dict[tuple[str, str], Definition] = {}
         self.libraries: set[str] = set()
         """The names under which other libraries are imported, those of Python itself aside."""
-        self._asked: set[str] = set()
+        self._attributes: set[str] = set()
         self._waiting: dict[str, list[Definition]] = {}
         self._todo: list[Definition] = []
         self._imported: set[str] = set()
@@ -87,7 +87,7 @@ class Reach:
 
     @property
     def digest(self) -> str:
-        """SHA-256 of all of them, in hexadecimal."""
+        """SHA-256 of all reached definitions, in hexadecimal."""
         total = hashlib.sha256()
         for (module, name), definition in sorted(self.definitions.items()):
             total.update(f"{module}\0{name}\0{definition.digest}\n".encode())
@@ -95,7 +95,7 @@ class Reach:
 
     @property
     def unknown(self) -> set[str]:
-        """The reached definitions that import what their source does not say."""
+        """The reached definitions that import something that their source does not name."""
         return {f"{module}:{name}" for (module, name), definition in self.definitions.items() if definition.unknown}
 
     def _root(self, root: str) -> None:
@@ -104,9 +104,9 @@ class Reach:
         if not owner:
             self._all_of(place)
             return
-        found = self.package.module(place).definitions[owner]
+        definitions = self.package.module(place).definitions[owner]
         self._name(place, owner)
-        for definition in found:
+        for definition in definitions:
             for each in definition.methods:
                 if each.name == name:
                     self._add(each)
@@ -125,13 +125,13 @@ class Reach:
                 for name in self.package.matching(pattern):
                     if name != self.package.name:
                         self._all_of(name)
-            for name in definition.attributes - self._asked:
-                self._asked.add(name)
+            for name in definition.attributes - self._attributes:
+                self._attributes.add(name)
                 for method in self._waiting.pop(name, []):
                     self._add(method)
 
     def _add(self, definition: Definition) -> None:
-        # A protocol only says what others do.
+        # A protocol only describes what other classes do.
         if self._is_beyond(definition.module) or any(base[-1] == "Protocol" for base in definition.bases):
             return
         # One name may be defined twice, as in the branches of an if.
@@ -149,7 +149,7 @@ class Reach:
         for method in definition.methods:
             name = method.name.rpartition(".")[2]
             special = name.startswith("__") and name.endswith("__")
-            if special or called_from_outside or name in self._asked:
+            if special or called_from_outside or name in self._attributes:
                 self._add(method)
             else:
                 self._waiting.setdefault(name, []).append(method)
@@ -175,7 +175,7 @@ class Reach:
         return False
 
     def _resolved(self, target: Target, rest: Chain) -> tuple[str, str]:
-        """The module and the name in it that a target with attributes means, through imports that pass it on."""
+        """The module, and the name in it, that a target with attributes means, also where modules pass the name on."""
         place, name = target.module, target.name
         names = [*filter(None, [name]), *rest]
         while names and f"{place}.{names[0]}" in self.package:
@@ -214,15 +214,15 @@ class Reach:
     def _name(self, place: str, name: str, only_types: bool = False) -> None:
         """Reach ``name`` in the module ``place``."""
         module = self.package.module(place)
-        found = module.definitions.get(name)
-        if only_types and not any(definition.is_class for definition in found or []):
+        definitions = module.definitions.get(name)
+        if only_types and not any(definition.is_class for definition in definitions or []):
             return
         self._import(place)
-        if found is None and (passed_on := module.imports.get(name)) and not self._ours(passed_on.module):
+        if definitions is None and (passed_on := module.imports.get(name)) and not self._ours(passed_on.module):
             self._library(passed_on.module)
-        if found is None and not (name.startswith("__") and name.endswith("__")):  # not __file__, which all have
-            found = module.definitions.get("__getattr__")
-        for definition in found or []:
+        if definitions is None and not (name.startswith("__") and name.endswith("__")):  # every module has __file__
+            definitions = module.definitions.get("__getattr__")
+        for definition in definitions or []:
             self._add(definition)
 
     def _import(self, place: str) -> None:
@@ -232,9 +232,9 @@ class Reach:
             module = self.package.module(place)
             registering = (
                 definition
-                for name, found in module.definitions.items()
+                for name, definitions in module.definitions.items()
                 if name
-                for definition in found
+                for definition in definitions
                 if any(self._is_ours(module, chain) for chain in definition.decorators)
             )
             for definition in (*module.definitions[""], *registering):
@@ -251,8 +251,8 @@ class Reach:
             return
         self._whole.add(place)
         self._import(place)
-        for found in self.package.module(place).definitions.values():
-            for definition in found:
+        for definitions in self.package.module(place).definitions.values():
+            for definition in definitions:
                 self._add(definition)
                 for method in definition.methods:
                     self._add(method)

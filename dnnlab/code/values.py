@@ -1,4 +1,4 @@
-"""What an object holds, in texts that are the same in every process: a network with everything that its parts carry."""
+"""The content of an object, as texts that are the same in every process: for a network, all that its parts hold."""
 
 import enum
 import functools
@@ -9,39 +9,39 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 _MOST = 200_000
-"""Parts of an object that are looked at."""
+"""The most parts of an object that are looked at."""
 PLAIN = bool | int | float | complex | str | bytes | None
 _CONTAINERS = list | tuple | set | frozenset | dict
 
 
-def held(value: object) -> dict[str, str]:
-    """The parts of ``value`` by their places, such as ``.layers[0].weight``: values of what is plain, checksums of
-    tensors and arrays, the code of functions, the type of everything else. Addresses are no part of it."""
-    found: dict[str, str] = {}
+def parts_of(value: object) -> dict[str, str]:
+    """The parts of ``value`` by their places, such as ``.layers[0].weight``: plain values, checksums of tensors and
+    arrays, the code of functions, and the type of everything else. Addresses are not among them."""
+    parts: dict[str, str] = {}
     known: dict[int, str] = {}
-    kept = []  # what is known by its address must not be freed
+    alive = []  # what is known by its address must not be freed
     todo: list[tuple[str, Any]] = [("", value)]
-    while todo and len(found) < _MOST:
+    while todo and len(parts) < _MOST:
         place, part = todo.pop()
         plain = _plain(part)
         if plain:
-            found[place] = plain
+            parts[place] = plain
             continue
         if id(part) in known:
-            found[place] = f"the same as {known[id(part)]}"
+            parts[place] = f"the same as {known[id(part)]}"
             continue
         known[id(part)] = place
-        kept.append(part)
-        found[place], inner = _opened(part)
+        alive.append(part)
+        parts[place], inner = _opened(part)
         todo += [(f"{place}{name}", each) for name, each in inner]
-    return found
+    return parts
 
 
 def is_data(value: object) -> bool:
-    """Whether ``value`` is plain, or a container of what is plain."""
-    todo, seen = [value], 0
-    while todo and seen < _MOST:
-        part, seen = todo.pop(), seen + 1
+    """Whether ``value`` is plain, or a container of plain values."""
+    todo, count = [value], 0
+    while todo and count < _MOST:
+        part, count = todo.pop(), count + 1
         if isinstance(part, dict):
             todo += [*part.keys(), *part.values()]
         elif isinstance(part, _CONTAINERS):
@@ -52,7 +52,7 @@ def is_data(value: object) -> bool:
 
 
 def digest(parts: Mapping[str, str]) -> str:
-    """SHA-256 of what `held` found."""
+    """SHA-256 of the texts that `parts_of` gives."""
     total = hashlib.sha256()
     for place, text in sorted(parts.items()):
         total.update(f"{place}\0{text}\n".encode(errors="backslashreplace"))
@@ -78,7 +78,7 @@ Inner = list[tuple[str, Any]]
 
 
 def _opened(part: Any) -> tuple[str, Inner]:
-    """A text about ``part``, and what lies in it by name."""
+    """A text about ``part``, and the parts inside it by name."""
     kind = _name(type(part))
     if text := _numbers(part):
         return f"{kind} {text}", []
@@ -87,11 +87,11 @@ def _opened(part: Any) -> tuple[str, Inner]:
     if isinstance(part, list | tuple):
         return f"{kind} of {len(part)}", [(f"[{i}]", each) for i, each in enumerate(part)]
     if isinstance(part, set | frozenset):
-        return f"{kind} {sorted(digest(held(each)) for each in part)}", []
+        return f"{kind} {sorted(digest(parts_of(each)) for each in part)}", []
     if isinstance(part, types.FunctionType):
         cells = [cell.cell_contents for cell in part.__closure__ or () if cell != types.CellType()]
-        own = [part.__defaults__, part.__kwdefaults__, cells]
-        return f"{_name(part)} {code_text(part.__code__)}", [(f"({i})", each) for i, each in enumerate(own)]
+        captured = [part.__defaults__, part.__kwdefaults__, cells]
+        return f"{_name(part)} {code_text(part.__code__)}", [(f"({i})", each) for i, each in enumerate(captured)]
     if isinstance(part, types.MethodType):
         return kind, [(".__func__", part.__func__), (".__self__", part.__self__)]
     if isinstance(part, functools.partial):
@@ -103,7 +103,8 @@ def _opened(part: Any) -> tuple[str, Inner]:
 
 
 def _entries(items: Iterable[tuple[Any, Any]]) -> Inner:
-    """Entries by their keys; by their order where a key is no text, as hooks are counted over all networks."""
+    """Entries by their keys; by their number where a key is no text, since the keys of hooks are counted over all
+    networks."""
     return [(f"[{key!r}]" if isinstance(key, str) else f"[{i}]", value) for i, (key, value) in enumerate(items)]
 
 
@@ -132,7 +133,7 @@ def _numbers(part: Any) -> str:
 
 
 def _graph(part: Any) -> str:
-    """The graph of a network that carries its own."""
+    """The code of a network that carries its own graph; empty for others."""
     torch = sys.modules.get("torch")
     if torch and isinstance(part, torch.jit.ScriptModule):
         return str(part.inlined_graph)
@@ -141,7 +142,7 @@ def _graph(part: Any) -> str:
 
 
 def code_text(code: types.CodeType) -> str:
-    """What a function computes, whatever it is called and wherever it stands: SHA-256 of its instructions."""
+    """SHA-256 of a function's instructions, whatever its name and place."""
     inner = [_constant(each) for each in code.co_consts]
     content = repr([code.co_code.hex(), code.co_names, inner])
     return hashlib.sha256(content.encode(errors="backslashreplace")).hexdigest()
@@ -150,7 +151,7 @@ def code_text(code: types.CodeType) -> str:
 def _constant(value: Any) -> str:
     if isinstance(value, types.CodeType):
         return code_text(value)
-    # The order of a set is another in every process.
+    # The order of a set differs between processes.
     return repr(sorted(map(_constant, value))) if isinstance(value, frozenset) else repr(value)
 
 

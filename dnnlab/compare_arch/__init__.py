@@ -1,5 +1,5 @@
 """Cost and accuracy of architectures at an equal budget: ``dnnlab compare-arch``, or ``dnnlab.compare_arch(…)``."""
 
-from dnnlab.runner.call import make_callable
+from dnnlab.runner.python_call import make_callable
 
 make_callable(__name__, "compare-arch")

@@ -1,4 +1,5 @@
-"""``--list``: the catalogue with its costs, counted as it is printed. No pandas, so that it takes a second or two."""
+"""``--list``: the catalogue with its costs, counted while it is printed. It imports no pandas, so that it takes a
+second or two."""
 
 import gc
 import json
@@ -21,7 +22,7 @@ _HEADINGS = {
 _TEXT = ("name", "family", "options")
 
 
-def wanted(spec: Spec) -> bool:
+def is_requested(spec: Spec) -> bool:
     """Whether the catalogue is asked for, and nothing measured."""
     return spec.list
 
@@ -45,7 +46,7 @@ def _rows() -> list[dict[str, Any]]:
     from dnnlab.instruments.cost import costs
     from dnnlab.networks.members import FAMILIES, MEMBERS
 
-    gc.freeze()  # thousands of new modules would have it walk through all of torch again and again
+    gc.freeze()  # with thousands of new modules it would walk through all of torch again and again
     return [
         {
             "name": name,

@@ -23,8 +23,8 @@ from dnnlab.training.checks import check_batch
 from dnnlab.training.evaluation import check
 
 
-class Asked(Protocol):
-    """What a cell says about its training."""
+class TrainingOptions(Protocol):
+    """The options of one training, as a cell has them."""
 
     @property
     def arch(self) -> str: ...
@@ -60,7 +60,7 @@ class Asked(Protocol):
 
 @functools.lru_cache(maxsize=256)
 def counted(arch: str, shape: tuple[int, ...], classes: int) -> Cost:
-    """What ``arch`` costs on inputs of ``shape``."""
+    """The cost of ``arch`` on inputs of ``shape``."""
     try:
         return count(build(arch, shape, classes, skeleton=True), shape)
     except UsageError as problem:
@@ -74,7 +74,7 @@ def check_network(arch: str, name: str) -> None:
     memory.require(12 * counted(arch, data.shape, len(data.classes)).parameters, f"training {arch}")
 
 
-def check_training(cell: Asked) -> None:
+def check_training(cell: TrainingOptions) -> None:
     """Raise a `UsageError` unless there is a whole batch, the budget pays for a step, weights from a file fit, and
     what is augmented are images."""
     data = load(cell.data)
@@ -89,12 +89,12 @@ def check_training(cell: Asked) -> None:
         initialised(cell, data, 0)
 
 
-def examples(cell: Asked, data: Dataset) -> int:
-    """How many of the training examples of ``data`` the cell takes."""
+def examples(cell: TrainingOptions, data: Dataset) -> int:
+    """How many of the training examples of ``data`` the cell uses."""
     return min(cell.train_size or len(data.train), len(data.train))
 
 
-def macs_a_step(cell: Asked, data: Dataset) -> int:
+def macs_a_step(cell: TrainingOptions, data: Dataset) -> int:
     """Multiply–accumulates of one training step; a frozen body has no backward pass."""
     classes = len(data.classes)
     counts = counted(cell.arch, data.shape, classes)
@@ -104,14 +104,14 @@ def macs_a_step(cell: Asked, data: Dataset) -> int:
     return (counts.macs + 2 * last.weight.numel()) * cell.batch_size
 
 
-def training_macs(cell: Asked) -> float:
-    """Of the whole training; nan where the clock decides."""
+def training_macs(cell: TrainingOptions) -> float:
+    """Multiply–accumulates of the whole training; nan where the budget is in seconds."""
     data = load(cell.data)
     return steps(cell, data, examples(cell, data)) * macs_a_step(cell, data)
 
 
-def steps(cell: Asked, data: Dataset, count: int) -> float:
-    """Of the training on ``count`` examples of ``data``; nan where the clock decides.
+def steps(cell: TrainingOptions, data: Dataset, count: int) -> float:
+    """Steps of the training on ``count`` examples of ``data``; nan where the budget is in seconds.
 
     Raises:
         UsageError: the budget does not pay for one.
@@ -120,9 +120,9 @@ def steps(cell: Asked, data: Dataset, count: int) -> float:
     return math.nan if bought is None else float(bought)
 
 
-def initialised(cell: Asked, data: Dataset, base: int) -> nn.Module:
-    """The network of ``cell`` as its training starts: from the seed alone or from its file of weights, all of it to
-    be trained or only the head. It is the only one to draw from PyTorch's own stream afterwards.
+def initialised(cell: TrainingOptions, data: Dataset, base: int) -> nn.Module:
+    """The network of ``cell`` at the start of its training: drawn from the seed or loaded from its file of weights,
+    with all of it or only the head to be trained. Afterwards nothing else draws from PyTorch's own stream.
 
     Raises:
         UsageError: the file's tensors are not this network's, or there is no head.
@@ -136,7 +136,7 @@ def initialised(cell: Asked, data: Dataset, base: int) -> nn.Module:
     return model
 
 
-def prepare(model: nn.Module, data: Dataset, cell: Asked, base: int) -> networks.NetworkTraining:
+def prepare(model: nn.Module, data: Dataset, cell: TrainingOptions, base: int) -> networks.NetworkTraining:
     """``model`` ready to be trained on ``data`` as ``cell`` asks; every network sees the same batches.
 
     Raises:
@@ -157,7 +157,7 @@ def prepare(model: nn.Module, data: Dataset, cell: Asked, base: int) -> networks
 
 def spend(
     training: networks.NetworkTraining,
-    cell: Asked,
+    cell: TrainingOptions,
     look: Callable[[int, float, float], None],
     looks: int,
     progress: Callable[[float], None],

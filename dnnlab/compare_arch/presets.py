@@ -10,7 +10,7 @@ from dnnlab.runner.experiment import Question
 
 @dataclass(frozen=True)
 class Preset:
-    """A comparison: what it asks, and the options that ask it."""
+    """A comparison: its question, and the options that it sets."""
 
     help: str
     options: Mapping[str, Any]

@@ -1,4 +1,4 @@
-"""What may be asked of ``compare-arch``."""
+"""The options of ``compare-arch``."""
 
 import dataclasses
 import functools
@@ -132,13 +132,13 @@ class Spec(experiment.Spec):
     device: ask.Device = "auto"
 
     def validate(self) -> None:
-        """Options that must fit each other.
+        """Check that the options fit each other.
 
         Raises:
             UsageError: they do not.
         """
-        asked = [name for name in ("arch", "preset", "block", "list") if getattr(self, name)]
-        if not asked:
+        questions = [name for name in ("arch", "preset", "block", "list") if getattr(self, name)]
+        if not questions:
             raise UsageError(
                 "nothing to compare; give --arch, such as --arch plain20,resnet20, or --preset or --block."
             )
@@ -146,7 +146,7 @@ class Spec(experiment.Spec):
 
     @functools.cached_property
     def settled(self) -> "Spec":
-        """The options with those of the preset, where they were left open."""
+        """The options, with the preset's values for those that were left open."""
         if not self.preset:
             return self
         defaults = {field.name: field.default for field in dataclasses.fields(Spec)}

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from dnnlab.compare_arch.spec import Spec
 
 FRESH, BODY = "fresh", "body"
-"""Of ``--weights`` and of ``--freeze``."""
+"""Values of ``--weights`` and of ``--freeze``."""
 
 
 @dataclass(frozen=True)
@@ -47,12 +47,12 @@ class TrainedCell:
 
     @property
     def together(self) -> Hashable:
-        """A network of its own is its own program."""
+        """Each network is a stack by itself."""
         return self
 
     @property
     def macs(self) -> float:
-        """Of all its steps; nan where the clock decides."""
+        """Multiply–accumulates of all its steps; nan where the budget is in seconds."""
         from dnnlab.compare_arch.fitting import training_macs
 
         return training_macs(self)
@@ -65,11 +65,11 @@ CONFIGURATION = (
 
 
 _PLAIN = ("data", "budget", "optimizer", "schedule")
-"""Options whose values say by themselves what they are."""
+"""Options whose values need no name beside them."""
 
 
 def name(row: Any, rows: "pd.DataFrame") -> str:
-    """The network of a row, with the options that tell it from others of the table ``rows``."""
+    """The network of a row, with the options in which it differs from others of the table ``rows``."""
     words = [_option(option, row[option]) for option in CONFIGURATION[1:] if rows[option].nunique() > 1]
     return short(str(row["arch"])) + (f" ({', '.join(words)})" if words else "")
 
@@ -79,7 +79,7 @@ def _option(option: str, value: Any) -> str:
     return shown if option in _PLAIN else f"{option.replace('_', ' ')} {shown}"
 
 
-_OWN = {
+_COLUMNS = {
     column.name: column
     for column in (
         Column("arch", str, "network, with its options", screen="arch"),
@@ -95,19 +95,20 @@ _OWN = {
 }
 
 
-def asked(names: Sequence[str]) -> tuple[Column, ...]:
+def columns(names: Sequence[str]) -> tuple[Column, ...]:
     """The columns of the options called ``names``."""
-    return tuple(_OWN[name] if name in _OWN else configuration.columns([name])[0] for name in names)
+    return tuple(_COLUMNS[name] if name in _COLUMNS else configuration.columns([name])[0] for name in names)
 
 
 def trainings(spec: "Spec") -> Sequence[TrainedCell]:
-    """The product of the options' lists, seeds last."""
-    asked = configuration.configurations(spec, TrainedCell)
-    return [TrainedCell(**own, seed=seed) for own in asked for seed in range(spec.seeds)]
+    """One cell per combination of the options' lists and seed; seeds vary fastest."""
+    combinations = configuration.configurations(spec, TrainedCell)
+    return [TrainedCell(**options, seed=seed) for options in combinations for seed in range(spec.seeds)]
 
 
 def check(cells: Iterable[Any]) -> None:
-    """See that the networks of ``cells`` take the data, and that batches, budgets and weights fit those of trainings.
+    """Check that the networks of ``cells`` take the data, and that batches, budgets and weights fit those that are
+    trained.
 
     Raises:
         UsageError: they do not.

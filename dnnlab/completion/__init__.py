@@ -1,1 +1,1 @@
-"""Completion by Tab, in bash, zsh and fish: what the shells run is in `shells`, what they are told in `answer`."""
+"""Completion by Tab, in bash, zsh and fish: `shells` has what the shells run, `answer` what they are told."""

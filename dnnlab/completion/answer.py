@@ -1,4 +1,4 @@
-"""What can come next on a command line: a command, an option, or a value of one."""
+"""The candidates for the next word on a command line: a command, an option, or a value of one."""
 
 import contextlib
 import os
@@ -13,12 +13,11 @@ from dnnlab.errors import plain, unknown
 VARIABLE = "_DNNLAB_COMPLETE"
 """The shells set it to ``complete_bash``, ``complete_zsh`` or ``complete_fish``, as Typer's own scripts do."""
 NONE, SHELL = 1, 3
-"""Exit codes: nothing is known; the shell itself knows better."""
+"""Exit codes: no candidate is known; the shell itself knows better."""
 
 
 def answer(commands: Callable[[], Any]) -> int:
-    """Print what can come next, a line each, and never anything else. The exit code says whether there is something.
-    ``commands`` makes the Click command of the whole program.
+    """Print the candidates for the next word, one per line, and nothing else. The exit code says whether there are any.
 
     From bash the line up to the cursor comes in ``COMP_WORDS``, and as argument the part of its last word that bash
     will replace. From zsh and fish the words come as arguments.
@@ -47,30 +46,31 @@ def _lines(root: Any, shell: str, arguments: Sequence[str]) -> list[str] | None:
     *before, typed = words
     if typed.expands:
         return None
-    found = [c for c in candidates(root, [word.text for word in before[1:]], typed.text) if plain(c) == c]
-    return for_bash(found, typed, arguments[0] if arguments else typed.text) if shell == "bash" else found
+    offers = [c for c in candidates(root, [word.text for word in before[1:]], typed.text) if plain(c) == c]
+    return for_bash(offers, typed, arguments[0] if arguments else typed.text) if shell == "bash" else offers
 
 
 def candidates(root: Any, before: Sequence[str], typed: str) -> list[str]:
-    """What the word that begins with ``typed`` can be, after the words ``before`` it and the name of the program, whose
-    command is ``root``."""
-    read = _Read(root.context_class(root, info_name=root.name, **root.context_settings))
+    """The candidates for the word that begins with ``typed``, after the words ``before`` it. The name of the program is
+    not among these; ``root`` is its command."""
+    line = _Line(root.context_class(root, info_name=root.name, **root.context_settings))
     for word in before:
-        read.take(word)
-    return list(dict.fromkeys(c for c in read.following(typed) if c.startswith(typed)))
+        line.take(word)
+    return list(dict.fromkeys(c for c in line.following(typed) if c.startswith(typed)))
 
 
 @dataclass
-class _Read:
-    """A command line as far as it is read. Commands and their parameters are Click's, whose classes Typer hides."""
+class _Line:
+    """A command line up to the word that is completed. Commands and their parameters are Click's, whose classes Typer
+    hides."""
 
     context: Any
     waiting: Any = None
     """The option whose value comes next."""
     arguments: int = 0
-    """How many have been read."""
+    """How many arguments have been read."""
     no_options: bool = False
-    """After ``--``."""
+    """Whether ``--`` has been read."""
 
     def take(self, word: str) -> None:
         """Read one more word."""
@@ -95,15 +95,15 @@ class _Read:
             self.arguments += 1
 
     def following(self, typed: str) -> list[str]:
-        """What can come next, be it like ``typed`` or not."""
+        """The candidates for the next word, whether they begin with ``typed`` or not."""
         if self.waiting is not None:
             return self._values(self.waiting, typed)
         if self._is_option(typed):
             name, equals, value = typed.partition("=")
             if equals:
                 option = self._options().get(name)
-                found = [] if option is None else self._values(option, value)
-                return [f"{name}={each}" for each in found]
+                values = [] if option is None else self._values(option, value)
+                return [f"{name}={each}" for each in values]
             return list(self._options())
         if self._commands():
             return list(self._commands())
@@ -123,12 +123,12 @@ class _Read:
         return {name: option for option in those if not option.hidden for name in option.opts}
 
     def _argument(self) -> Any:
-        """The next argument, if the command takes another."""
+        """The next argument; None where the command takes no other."""
         those = [p for p in self.context.command.params if p.param_type_name == "argument"]
         if those and those[-1].nargs == -1:
             return those[min(self.arguments, len(those) - 1)]
         return those[self.arguments] if self.arguments < len(those) else None
 
     def _values(self, parameter: Any, typed: str) -> list[str]:
-        """What its ``autocompletion`` in `dnnlab.cli` or `runner.options` says."""
+        """The candidates that its ``autocompletion`` in `dnnlab.cli` or `runner.options` gives."""
         return [item.value for item in parameter.shell_complete(self.context, typed)]

@@ -34,12 +34,12 @@ _LONGEST_HEADER = 1 << 20
 
 
 def paths(typed: str, endings: tuple[str, ...] = ("",)) -> Iterator[str]:
-    """The files that end in one of ``endings``, and the folders with a slash, where ``typed`` points."""
+    """The files whose names end in one of ``endings``, and the folders with a slash, below the path ``typed``."""
     place, name = os.path.split(typed)
     begin = typed[: len(typed) - len(name)]
     try:
         entries = sorted(os.scandir(at_home(Path(place or "."))), key=lambda entry: entry.name)
-    except OSError:  # there is no such folder, or it may not be read: it has nothing to offer
+    except OSError:  # there is no such folder, or it may not be read
         return
     for entry in entries:
         if entry.name.startswith(name) and (name.startswith(".") or not entry.name.startswith(".")):
@@ -50,12 +50,12 @@ def paths(typed: str, endings: tuple[str, ...] = ("",)) -> Iterator[str]:
 
 
 def any_path(incomplete: str) -> list[str]:
-    """Of an argument that is a path."""
+    """Candidates for an argument that is any path."""
     return list(paths(incomplete))
 
 
 def recipes(incomplete: str) -> list[str]:
-    """Files of recipes, and folders of them."""
+    """Files of recipes, and folders that may hold some."""
     return list(paths(incomplete, (".toml",)))
 
 
@@ -96,7 +96,7 @@ def _act(typed: str, context: typer.Context) -> Iterable[str]:
 
 
 def _up_to_colon(names: Iterable[str]) -> list[str]:
-    """``normal:STD`` as far as it is the same for everybody."""
+    """Names such as ``normal:STD`` up to their colon, since the rest is the user's choice."""
     return ["".join(name.partition(":")[:2]) for name in names]
 
 
@@ -113,15 +113,16 @@ def _data(typed: str, context: typer.Context) -> Iterable[str]:
     if not colon:
         return [word for name, kind in KINDS.items() for word in _forms(name, kind.form)]
     kind = KINDS.get(name)
-    if kind is None or not kind.own:
+    if kind is None or not kind.user_files:
         return []
     with_column = kind.form.endswith(":TARGET")
-    own = _table_and_column(rest, kind.endings) if with_column else paths(rest, kind.endings)
-    return [f"{name}:{path}" for path in own]
+    following = _table_and_column(rest, kind.endings) if with_column else paths(rest, kind.endings)
+    return [f"{name}:{path}" for path in following]
 
 
 def _forms(name: str, form: str) -> list[str]:
-    """``csv:`` of ``csv:PATH:TARGET``; ``gaussian`` and ``gaussian:`` of ``gaussian[:FEATURES]``."""
+    """The beginnings of a form: ``csv:`` of ``csv:PATH:TARGET``, ``gaussian`` and ``gaussian:`` of
+    ``gaussian[:FEATURES]``."""
     return [name] * (not form.startswith(f"{name}:")) + [f"{name}:"] * (":" in form)
 
 
@@ -195,7 +196,7 @@ def _path(typed: str, context: typer.Context) -> Iterable[str]:
 
 
 def _expect(typed: str, context: typer.Context) -> Iterable[str]:
-    """The verdicts of the experiment; where a recipe says which, of that."""
+    """The verdicts of the experiment; where a recipe is given, those of the recipe's experiment."""
     name = context.info_name or ""
     if name not in EXPERIMENTS:
         name = recipe.read(Path(str(context.params["recipe"]))).experiment
@@ -221,4 +222,4 @@ OFFERS: Mapping[str, Offer] = {
     "table": _tables,
     "weights": _weights,
 }
-"""By the name of the option."""
+"""The offers by the name of the option."""

@@ -67,8 +67,8 @@ complete --command dnnlab --no-files --arguments '(_dnnlab_completion)'
 SCRIPTS: Mapping[str, str] = {name: text.strip() for name, text in (("bash", _BASH), ("zsh", _ZSH), ("fish", _FISH))}
 
 
-def asked(option: str) -> str:
-    """The shell that is named behind ``option``, else the one that dnnlab was called from.
+def shell_of(option: str) -> str:
+    """The shell that is named after ``option``, else the one that dnnlab was called from.
 
     Raises:
         UsageError: it is none that can complete, or cannot be told.
@@ -86,9 +86,9 @@ def asked(option: str) -> str:
 
 
 def install(shell: str) -> Path:
-    """Write the script of ``shell`` into the user's home, and have the shell read it when it starts; where it is."""
+    """Write the script of ``shell`` into the user's home, have the shell read it when it starts, and give its path."""
     home = Path.home()
-    if shell == "fish":  # it reads all in this folder by itself
+    if shell == "fish":  # fish reads all files in this folder by itself
         file = Path(os.environ.get("XDG_CONFIG_HOME") or home / ".config") / "fish" / "completions" / "dnnlab.fish"
         _write(file, SCRIPTS[shell])
         return file

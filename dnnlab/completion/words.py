@@ -1,4 +1,4 @@
-"""A command line as a shell reads it, up to the cursor; and a word as it must be written there."""
+"""A command line as a shell reads it up to the cursor, and a word as it must be written there."""
 
 import re
 from collections.abc import Sequence
@@ -12,16 +12,16 @@ class Word:
     """One word of a command line."""
 
     text: str
-    """Without its quotes and backslashes."""
+    """The word without its quotes and backslashes."""
     quote: str = ""
-    """The quote that is open at its end."""
+    """The quote that is open at its end; empty where none is."""
     expands: bool = False
-    """The shell would put something else in the place of a ``$`` or a backtick in it, or of a ``~`` in front."""
+    """Whether the shell would replace a ``$`` or a backtick in it, or a ``~`` at its beginning, by something else."""
 
 
 def split(line: str) -> list[Word]:
     """The words of ``line``; the last is the one that is being typed, and empty after a blank."""
-    found: list[Word] = []
+    words: list[Word] = []
     text, quote, begun, expands = "", "", False, False
     characters = iter(line)
     for character in characters:
@@ -36,22 +36,22 @@ def split(line: str) -> list[Word]:
             quote = character
         elif not quote and character.isspace():
             if begun:
-                found.append(Word(text, "", expands))
+                words.append(Word(text, "", expands))
             text, begun, expands = "", False, False
             continue
         else:
             text += character
             expands |= character in "$`" or (character == "~" and not begun)
         begun = True
-    return [*found, Word(text, quote, expands)]
+    return [*words, Word(text, quote, expands)]
 
 
-def written(text: str, quote: str) -> str | None:
-    """``text`` as bash must be given it where ``quote`` is open; None where it cannot be written.
+def quoted(text: str, quote: str) -> str | None:
+    """``text`` as it must be written in bash where ``quote`` is open; None where it cannot be written.
 
     Bash closes the quote, but not behind a mark like it, which it takes for the end of the word.
     """
-    if quote == DOUBLE and "!" in text:  # it recalls an old command there, and no backslash hinders it
+    if quote == DOUBLE and "!" in text:  # bash recalls an old command there, and no backslash prevents it
         return None
     if not quote:
         return re.sub(r"([^\w@%+=:,./~-])", r"\\\1", text)
@@ -60,8 +60,8 @@ def written(text: str, quote: str) -> str | None:
 
 
 def for_bash(candidates: Sequence[str], typed: Word, replaced: str) -> list[str]:
-    """What takes the place of ``replaced``, the end of the word as it is ``typed``: bash replaces not the whole word,
-    but what is after its last ``:`` or ``=`` or an open quote."""
-    rests = (written(candidate.removeprefix(typed.text), typed.quote) for candidate in candidates)
+    """The text that takes the place of ``replaced``, the end of the word as it is ``typed``. Bash does not replace the
+    whole word, but what is after its last ``:`` or ``=`` or an open quote."""
+    rests = (quoted(candidate.removeprefix(typed.text), typed.quote) for candidate in candidates)
     home = "" if typed.text or typed.quote else "\\"  # a file called "~x" is not the home of a user x
     return [replaced + (home if rest.startswith("~") else "") + rest for rest in rests if rest is not None]

@@ -71,22 +71,22 @@ def _refusal(stage: Stage) -> str:
 
 
 def text(stages: Sequence[Stage]) -> str:
-    """The chain as `parse` reads it, with words that are the default left out."""
+    """The chain as `parse` reads it, without the words that are defaults."""
     return " > ".join(map(str, stages))
 
 
 def forms(stages: Sequence[Stage]) -> tuple[str, ...]:
-    """What a network is like, one after the other, from the one itself to what ``stages`` make of it."""
+    """The forms that a network goes through, from its own to the form after the last of ``stages``."""
     return (DENSE, *(stage.about.gives for stage in stages if stage.about.gives))
 
 
 def form(stages: Sequence[Stage]) -> str:
-    """What a network is like after ``stages``."""
+    """The form of a network after ``stages``."""
     return forms(stages)[-1]
 
 
 def at_strength(stages: Sequence[Stage], strength: float) -> tuple[Stage, ...]:
-    """The chain with every amount that can be searched set by ``strength`` from 0, weak, to 1, strong."""
+    """The chain with every amount that a search can change set by ``strength``, from 0 (weak) to 1 (strong)."""
     return tuple(
         dataclasses.replace(stage, amount=stage.about.amount_at(strength))
         if stage.searchable and stage.about.amount_at

@@ -14,7 +14,7 @@ TONES = {
 }
 
 CONFIGURATION = ("arch", "data", "recipe", "role", "stage", "method")
-"""What tells the rows of the summary apart."""
+"""The columns that name a row of the summary."""
 
 _NETWORK = (
     Column("arch", str, "the network: of the catalogue, or the user's own", screen="arch"),

@@ -12,7 +12,8 @@ from dnnlab.networks import named
 
 
 def zstd(evaluator: Evaluator, baseline: Row) -> Row:
-    """The FP32 file under zstd: nothing about the network changes, so that the ``baseline`` row is true of it too."""
+    """The row of the FP32 file under zstd. The network does not change, so that the accuracy of the ``baseline`` row
+    holds for it too."""
     base = evaluator.base_file
     size = files.zstd_size(base.path.read_bytes())
     ratios = {"ratio": baseline["ratio"] * base.size / size, "ratio_onnx": base.size / size}
@@ -20,14 +21,15 @@ def zstd(evaluator: Evaluator, baseline: Row) -> Row:
 
 
 def beside(evaluator: Evaluator, stages: tuple[Stage, ...], rows: Sequence[Row]) -> Iterator[Callable[[], Row]]:
-    """The controls of a chain whose ``rows`` are there: those that its stages always have, others if asked for."""
-    asked = evaluator.spec.controls
+    """The rows of the controls of a chain whose ``rows`` are measured: those that its stages always have, and with
+    --controls all others."""
+    with_all = evaluator.spec.controls
     size = next(row for row in reversed(rows) if row["role"] == CHAIN)["bytes"]
     for place, stage in enumerate(stages):
         # A control of as many bytes is found by a search for its amount.
-        if stage.about.control and (stage.about.control_always or (asked and stage.searchable)):
+        if stage.about.control and (stage.about.control_always or (with_all and stage.searchable)):
             yield functools.partial(stage.module.control, evaluator, stages, place, size)
-    if not asked:
+    if not with_all:
         return
     arch, data = evaluator.cell.arch, evaluator.data
     if named.in_catalogue(arch):
@@ -38,7 +40,7 @@ def beside(evaluator: Evaluator, stages: tuple[Stage, ...], rows: Sequence[Row])
 
 
 def _small_dense(evaluator: Evaluator, stages: tuple[Stage, ...], name: str) -> Row:
-    """A dense network of as many bytes, trained for all the epochs that the chain had."""
+    """The row of a dense network of as many bytes, trained for all the epochs that the chain had."""
     extra = evaluator.retraining().total(stages)
 
     def make() -> nn.Module:
@@ -49,7 +51,7 @@ def _small_dense(evaluator: Evaluator, stages: tuple[Stage, ...], name: str) -> 
 
     model = evaluator.fresh(name)
     model.load_state_dict(evaluator.checkpoint("small dense", make, small=name, extra=extra))
-    # In full in a container: ONNX's graph would outweigh it.
+    # It is written in full into a container, since the graph in an ONNX file would be larger than its weights.
     inputs = evaluator.export_inputs(lambda: evaluator.fresh(name))
     artefact = files.write_container(model, (), inputs, evaluator.stem(stages, "small"))
     row = evaluator.row((), CONTROL, "small dense", model, artefact)
@@ -57,7 +59,7 @@ def _small_dense(evaluator: Evaluator, stages: tuple[Stage, ...], name: str) -> 
 
 
 def _more_epochs(evaluator: Evaluator, stages: tuple[Stage, ...]) -> Row:
-    """The network itself, trained on for as long as the chain recovered, from labels."""
+    """The row of the network itself, trained on from labels for as long as the chain recovered."""
     retraining = evaluator.retraining()
     extra = retraining.total(stages)
 

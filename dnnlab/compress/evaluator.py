@@ -1,4 +1,4 @@
-"""One network of one seed: it is trained and compressed, its files are written, read back and measured."""
+"""Trains and compresses one network of one seed, writes its files, reads them back and measures them."""
 
 import dataclasses
 import functools
@@ -23,7 +23,7 @@ from dnnlab.compress.stages import Stage
 from dnnlab.compress.structure import rebuild
 from dnnlab.data import load
 from dnnlab.instruments.cost import count
-from dnnlab.networks import own
+from dnnlab.networks import user_network
 from dnnlab.networks.named import in_catalogue
 from dnnlab.runner.checkpoints import State, trained
 from dnnlab.runner.place import Place
@@ -34,13 +34,13 @@ from dnnlab.training.parts import part_of
 
 Row = dict[str, Any]
 BASELINE, CHAIN, CONTROL, TRIAL = "baseline", "chain", "control", "trial"
-"""What a row is about."""
+"""The kinds of rows."""
 _TRAINS = ("dnnlab.compress.evaluator:Evaluator.state", "dnnlab.compress.controls")
-"""Where the code begins that trains what others start from."""
+"""The code that a key of a checkpoint depends on: the code that trains networks."""
 
 
 class Evaluator:
-    """Compresses the network of one cell, and measures each file that comes out."""
+    """Compresses the network of one cell, and measures each file that results."""
 
     def __init__(self, cell: Cell, spec: Spec, device: str, place: Place) -> None:
         self.cell, self.spec, self.device, self.place = cell, spec, device, place
@@ -50,11 +50,11 @@ class Evaluator:
     # Networks
 
     def fresh(self, name: str = "", purpose: str = "weights") -> nn.Module:
-        """A new network: the cell's own, or another by name."""
+        """A network that is not trained: the cell's own, or another by name."""
         return networks.fresh(name or self.cell.arch, self.data, self.spec.seed, self.cell.seed, purpose)
 
     def empty(self, stages: Sequence[Stage]) -> nn.Module:
-        """A network that a state after ``stages`` can be read into."""
+        """A network that the state dict of a network after ``stages`` can be loaded into."""
         student = any(stage.about.makes_student for stage in stages)
         return self.fresh(self.student_name if student else "")
 
@@ -66,7 +66,8 @@ class Evaluator:
         return rebuild(self.empty(stages), state).eval()
 
     def checkpoint(self, what: str, make: Callable[[], nn.Module], **more: Any) -> State:
-        """The network that ``make`` trains, or what an earlier training of the same left on the disk.
+        """The network that ``make`` trains, loaded from a checkpoint where an earlier training of the same left one.
+        ``what`` and ``more`` hold all that decides its weights, beside what is the same for all networks of the cell.
 
         ``what`` and ``more`` are all that decides its weights, beside what is the same for all networks of the cell.
         """
@@ -89,10 +90,10 @@ class Evaluator:
         }
 
     def baseline_state(self) -> State:
-        """The network as it is before any chain."""
+        """The state dict of the network before any chain."""
         if self.spec.weights:
             model = self.fresh()
-            own.load_weights(model, self.spec.weights)
+            user_network.load_weights(model, self.spec.weights)
             return model.state_dict()
 
         def make() -> nn.Module:
@@ -107,7 +108,7 @@ class Evaluator:
         return self.restored((), self.baseline_state())
 
     def state(self, stages: tuple[Stage, ...]) -> State:
-        """The network after ``stages``."""
+        """The state dict of the network after ``stages``."""
         if not stages:
             return self.baseline_state()
         *before, last = stages
@@ -122,12 +123,12 @@ class Evaluator:
 
     @property
     def recovery(self) -> dict[str, Any]:
-        """The options that decide recovery."""
+        """The options that decide recovery training."""
         names = ("recover", "recover_lr", "recover_augment", "temperature", "teaching", "student")
         return {name: getattr(self.spec, name) for name in names}
 
     def retraining(self, first: bool = False) -> Retraining:
-        """What training takes: of the network itself at ``first``, else of recovery."""
+        """What training needs: for the network itself if ``first``, else for recovery."""
         spec = self.spec
         hyper = hyperparameters.of(spec)
         if not first:
@@ -155,11 +156,11 @@ class Evaluator:
         return self.write(self.baseline, (), self._folder("") / "fp32")
 
     def write(self, model: nn.Module, stages: tuple[Stage, ...], stem: Path) -> Artefact:
-        """The file of ``model``, which ``stages`` made, under ``stem``."""
+        """Write the file of ``model``, which ``stages`` made; ``stem`` is its path without the ending."""
         return files.write(model, stages, self.export_inputs(lambda: self.empty(stages)), stem)
 
     def export_inputs(self, empty: Callable[[], nn.Module]) -> files.ExportInputs:
-        """For a network of the architecture that ``empty`` makes."""
+        """What is needed to write a network of the architecture that ``empty`` makes."""
         return files.ExportInputs(self.host, empty, self._known_onnx)
 
     def _known_onnx(self, model: nn.Module) -> bytes | None:
@@ -167,13 +168,13 @@ class Evaluator:
         return self.base_file.onnx if ours == base else None
 
     def stem(self, stages: Sequence[Stage], name: str) -> Path:
-        """Where an artefact goes, without its ending."""
+        """The path of an artefact without its ending."""
         plain = "".join(c if c.isalnum() or c in ".-" else "-" for c in name)
         return self._folder(self.cell.recipe) / f"{len(stages)}-{plain}"
 
     def _folder(self, recipe: str) -> Path:
         cell = self.cell
-        # Names are cut to a length, and a digest tells those apart that are the same until there.
+        # Names are cut to a length; a digest tells apart those that are the same up to there.
         key = digest([cell.arch, cell.data, recipe])[:6]
         return self.place.artifacts / f"{slug({'recipe': recipe or cell.arch})}-{key}" / f"seed{cell.seed}"
 
@@ -188,7 +189,7 @@ class Evaluator:
         return self.row(stages, role, method, model, self.write(model, stages, self.stem(stages, method)))
 
     def row(self, stages: Sequence[Stage], role: str, method: str, model: nn.Module, artefact: Artefact) -> Row:
-        """All that is measured of an artefact; its model card is written beside it."""
+        """The row of all that is measured of an artefact; its model card is written beside it."""
         base = self.base_file
         row: Row = {
             "role": role,
@@ -212,7 +213,8 @@ class Evaluator:
         return row
 
     def without_test(self, model: nn.Module, artefact: Artefact) -> Row:
-        """The sizes of an artefact, and its accuracy on validation data: what a search may see."""
+        """The row of an artefact with its sizes and its accuracy on validation data alone, which is all that a search
+        may use."""
         ours, base = (
             float(correct.mean()) if len(correct) else math.nan
             for correct in (

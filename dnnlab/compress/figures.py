@@ -1,4 +1,4 @@
-"""Table to pictures: accuracy against bytes beside the literature, what each stage takes, and latencies."""
+"""The figures: accuracy against bytes beside the literature, the bytes after each stage, and latencies."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -69,14 +69,14 @@ def _name(row: Any) -> str:
 
 
 def _waterfalls(rows: pd.DataFrame, number: int) -> list[Picture]:
-    """One for each chain of several stages."""
+    """One figure for each chain of several stages."""
     pictures = []
     base = rows[rows["role"] == "baseline"]
-    for count, (recipe, own) in enumerate(rows[rows["role"] == "chain"].groupby("recipe", sort=False)):
-        if len(own) < 2:
+    for count, (recipe, group) in enumerate(rows[rows["role"] == "chain"].groupby("recipe", sort=False)):
+        if len(group) < 2:
             continue
-        stages = pd.concat([base, own])
-        names = ["FP32", *own["method"]]
+        stages = pd.concat([base, group])
+        names = ["FP32", *group["method"]]
         places = np.arange(len(stages))
         ticks = [_wrapped(str(name)) for name in names]
         with new_figure(_wide(ticks), 3.8, 1, 2) as (figure, (sizes, errors)):
@@ -116,7 +116,7 @@ def _wrapped(name: str) -> str:
 
 
 def _wide(ticks: Sequence[str]) -> float:
-    """Inches of two panels in which labels at even distances stand side by side."""
+    """The width in inches of two panels in which the labels stand side by side."""
     letters = 1.5 + max(len(line) for tick in ticks for line in tick.split("\n"))
     return max(9.5, 2 * (1.0 + 1.24 * (len(ticks) - 1) * letters * 0.08))
 

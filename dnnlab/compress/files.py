@@ -1,4 +1,5 @@
-"""A network as the file of its form, and that file read back: whatever is measured is measured of this."""
+"""Writes a network as the file of its form, and reads it back: all measurements are of the network that was read
+back."""
 
 import io
 from collections.abc import Callable, Mapping
@@ -25,34 +26,35 @@ Predict = Callable[[NDArray[np.float32]], NDArray[np.float32]]
 
 @dataclass(frozen=True)
 class Artefact:
-    """One written file, read back."""
+    """One file that was written and read back."""
 
     path: Path
     size: int
     predict: Predict
-    """Inputs ``[batch, …]`` to logits, from what the file holds."""
+    """Inputs ``[batch, …]`` to logits ``[batch, class]``, from what the file holds."""
     onnx: bytes
-    """For ONNX Runtime, which times it: the file itself, or of a container the dense network that it holds."""
+    """The ONNX model that ONNX Runtime times: the file itself, or for a container the dense network that it holds."""
     layers: tuple[container.Layer, ...]
     int8_share: float
     int8_kind: str
-    """How activations and weights are signed, where they are quantised ahead."""
+    """How activations and weights are signed (``S8S8`` or ``U8S8``), where they are quantised ahead; else empty."""
 
 
 @dataclass(frozen=True)
 class ExportInputs:
-    """What it takes to write a network, beside the network."""
+    """What is needed to write a network, beside the network."""
 
     data: Dataset
-    """On the CPU."""
+    """The data set, on the CPU."""
     empty: Callable[[], nn.Module]
     """Makes a network of the same architecture, which a container is read back into."""
     known_onnx: Callable[[nn.Module], bytes | None]
-    """The ONNX file of a network of the same layers, if there is one: it takes the same time."""
+    """The ONNX file of a network of the same layers, if there is one: both take the same time."""
 
 
 def write(model: nn.Module, stages: tuple[Stage, ...], inputs: ExportInputs, stem: Path) -> Artefact:
-    """Write ``model``, which ``stages`` made, under ``stem``: as the last stage that gives a form does it.
+    """Write ``model``, which ``stages`` made, in the form that the last stage gives it; ``stem`` is the path without
+    its ending.
 
     Raises:
         DnnlabError: it cannot be exported.
@@ -66,13 +68,13 @@ def write(model: nn.Module, stages: tuple[Stage, ...], inputs: ExportInputs, ste
 def _dense(model: nn.Module, data: Dataset, stem: Path) -> Artefact:
     proto = onnx_file.export(model, example(data))
     state = {name: tensor.detach().cpu().contiguous() for name, tensor in model.state_dict().items()}
-    # Narrower layers are announced, so that --weights of any experiment makes the factory's fit.
+    # The metadata says that layers are narrower, so that --weights of any experiment makes the factory's layers fit.
     atomic.write(stem.with_name(stem.name + ".safetensors"), save(state, metadata={METADATA: "{}"}))
     return write_onnx(proto.SerializeToString(), stem)
 
 
 def write_onnx(content: bytes, stem: Path, kind: str = "") -> Artefact:
-    """The ONNX file ``content``, read back; ``kind`` says how it is signed where it is quantised."""
+    """Write the ONNX file ``content`` and read it back; ``kind`` says how it is signed where it is quantised."""
     path = stem.with_name(stem.name + ".onnx")
     atomic.write(path, content)
     read = path.read_bytes()
@@ -81,7 +83,7 @@ def write_onnx(content: bytes, stem: Path, kind: str = "") -> Artefact:
 
 
 def write_container(model: nn.Module, stages: tuple[Stage, ...], inputs: ExportInputs, stem: Path) -> Artefact:
-    """The container of ``model`` in the form that ``stages`` leave it, read back."""
+    """Write ``model`` as a container in the form that ``stages`` leave it in, and read it back."""
     path = stem.with_name(stem.name + ".dnnz")
     atomic.write(path, packed(model, stages))
     contents = container.decode(path.read_bytes(), str(path))
@@ -98,13 +100,13 @@ def write_container(model: nn.Module, stages: tuple[Stage, ...], inputs: ExportI
 
 
 def packed(model: nn.Module, stages: tuple[Stage, ...]) -> bytes:
-    """The container of ``model`` in the form that ``stages`` leave it."""
+    """The bytes of ``model`` as a container in the form that ``stages`` leave it in."""
     had = forms(stages)
     return container.encode(to_numpy(model.state_dict()), kinds(model, SHARED in had), coded=CODED in had)
 
 
 def kinds(model: nn.Module, shared: bool) -> dict[str, int]:
-    """How each tensor lies in the container; what is not named lies there in full."""
+    """The kind of each tensor in the container; those that are not named are in full."""
     if shared:
         return dict.fromkeys([*weights(model), *biases(model)], container.SHARED)
     return {name: container.SPARSE for name, weight in weights(model).items() if bool((weight == 0).any())}
@@ -119,12 +121,12 @@ def to_torch(state: Mapping[str, NDArray[Any]]) -> dict[str, Tensor]:
 
 
 def example(data: Dataset) -> Tensor:
-    """Two training examples, which an export follows through the network."""
+    """Two training examples ``[2, *shape]``, with which an export traces the network."""
     return data.inputs(data.train[:2]).cpu()
 
 
 def zstd_size(content: bytes) -> int:
-    """Bytes of ``content`` under zstd at level 19, checked to come back.
+    """Bytes of ``content`` under zstd at level 19; the decompressed content is compared with it.
 
     Raises:
         ValueError: they do not.

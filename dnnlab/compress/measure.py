@@ -1,4 +1,4 @@
-"""What happens on the device: each stage of a chain trained, written, read back and measured, a row at a time."""
+"""The measurement: each stage of a chain is trained, written, read back and measured, row by row."""
 
 import dataclasses
 import functools
@@ -19,29 +19,30 @@ from dnnlab.training.networks import NetworkTraining
 from dnnlab.training.pace import seconds_a_step
 
 _FILE = 3.0
-"""Seconds that writing, reading back and timing a file takes, beside the trainings; more for large networks."""
+"""Seconds that writing, reading back and timing a file takes, without trainings; more for large networks."""
 
 
 def steps(cells: Sequence[Cell], spec: Spec, device: str, place: Place, past: Sequence[Rows]) -> Iterator[Rows]:
-    """The rows of one network under one chain: a row a stage, then its controls; those of ``past`` are taken over."""
+    """The rows of one network under one chain: one row per stage, then its controls. Rows in ``past`` are taken
+    over."""
     evaluator = Evaluator(cells[0], spec, device, place)
     rows: list[Row] = []
 
-    def made() -> Iterator[Callable[[], Row]]:
+    def makers() -> Iterator[Callable[[], Row]]:
         if not evaluator.cell.recipe:
             yield evaluator.baseline_row
             yield lambda: controls.zstd(evaluator, rows[0])
             return
-        asked = found = chains.parse(evaluator.cell.recipe)
+        recipe = stages = chains.parse(evaluator.cell.recipe)
         if spec.searching:
-            yield from search.trials(evaluator, asked, rows)
-            found = search.chosen(spec, asked, rows)
-        for number, stage in enumerate(asked, 1):
-            # By the name that was asked for: seeds that find different amounts are one row of the summary.
-            yield functools.partial(evaluator.stage_row, found[:number], CHAIN, str(stage))
-        yield from controls.beside(evaluator, found, rows)
+            yield from search.trials(evaluator, recipe, rows)
+            stages = search.best_chain(spec, recipe, rows)
+        for number, stage in enumerate(recipe, 1):
+            # Rows have the chain of the option: seeds with different amounts by the search are one row of the summary.
+            yield functools.partial(evaluator.stage_row, stages[:number], CHAIN, str(stage))
+        yield from controls.beside(evaluator, stages, rows)
 
-    for make in made():
+    for make in makers():
         if len(rows) < len(past):
             row = {name: values[0] for name, values in past[len(rows)].items()}
         else:
@@ -77,6 +78,6 @@ def foresee(cells: Sequence[Cell], spec: Spec, device: str) -> float:
     return total
 
 
-def told(rows: Rows) -> str:
-    """What a part was about: ``chain prune:0.9, ratio 8.2``."""
+def describe_part(rows: Rows) -> str:
+    """The chain and the ratio of a part in words: ``chain prune:0.9, ratio 8.2``."""
     return f"{rows['role'][0]} {rows['method'][0]}, ratio {rows['ratio'][0]:.3g}"

@@ -1,4 +1,5 @@
-"""What is measured of an artefact: accuracy and latency beside those of the network itself, memory, bits a weight."""
+"""The quantities that are measured of an artefact: accuracy and latency beside those of the network itself, memory,
+bits per weight."""
 
 import math
 from typing import Any
@@ -19,7 +20,7 @@ TIMED_BATCH = 32
 
 
 def correct(predict: Predict, data: Dataset, index: torch.Tensor) -> NDArray[np.bool_]:
-    """Which of the examples ``index`` are classified correctly, ``[example]``."""
+    """Whether each of the examples ``index`` is classified correctly, bool ``[example]``."""
     parts = [
         predict(data.inputs(part).cpu().numpy()).argmax(1) == data.y[part].cpu().numpy() for part in index.split(_BATCH)
     ]
@@ -27,12 +28,13 @@ def correct(predict: Predict, data: Dataset, index: torch.Tensor) -> NDArray[np.
 
 
 def finite(predict: Predict, data: Dataset) -> bool:
-    """Whether logits are numbers."""
+    """Whether all logits are finite."""
     return bool(np.isfinite(predict(data.inputs(data.validation[:_BATCH]).cpu().numpy())).all())
 
 
 def paired(ours: NDArray[np.bool_], base: NDArray[np.bool_]) -> dict[str, Any]:
-    """Accuracy in counts, paired with that of the network itself; which are correct of each, ``[example]``."""
+    """Columns of accuracy, in counts of examples, paired with those of the network itself, from which are correct,
+    ``[example]``."""
     return {
         "tested": len(ours),
         "accuracy": float(ours.mean()),
@@ -44,7 +46,8 @@ def paired(ours: NDArray[np.bool_], base: NDArray[np.bool_]) -> dict[str, Any]:
 
 
 def latency(base: bytes, ours: bytes, data: Dataset) -> dict[str, float]:
-    """Milliseconds a call at batch 1 and at `TIMED_BATCH`, and how many times faster than the network itself.
+    """Columns of latency: milliseconds per call at batch 1 and at `TIMED_BATCH`, and the speed relative to the network
+    itself.
 
     Both ONNX files, ``base`` of the network itself and ``ours``, run in ONNX Runtime on one thread, in turns. The
     network itself is timed once, so that it is exactly as fast as itself on the noisiest machine.
@@ -58,22 +61,22 @@ def latency(base: bytes, ours: bytes, data: Dataset) -> dict[str, float]:
         for size in (1, TIMED_BATCH)
     }
     timings, machine = in_turns(calls, "cpu", lambda share: None)
-    found: dict[str, float] = {}
+    columns: dict[str, float] = {}
     for size, name in ((1, ""), (TIMED_BATCH, str(TIMED_BATCH))):
         of_base = timings[f"base {size}"]
         of_ours = timings.get(f"ours {size}", of_base)
-        found |= {
+        columns |= {
             f"latency{name}_ms": of_ours.median * 1e3,
             f"latency{name}_min_ms": min(of_ours.rounds) * 1e3,
             f"latency{name}_p95_ms": of_ours.p95 * 1e3,
             f"base_latency{name}_ms": of_base.median * 1e3,
             f"speedup{name}": of_base.median / of_ours.median,
         }
-    return found | {"noisy": float(machine.noisy)}
+    return columns | {"noisy": float(machine.noisy)}
 
 
 def memory(model: nn.Module, artefact: Artefact, data: Dataset) -> float:
-    """Bytes that inference of one input takes: weights as the runtime holds them, and activations at their most.
+    """Bytes that inference of one input takes: weights as the runtime holds them, and the peak of activations.
 
     Activations are those of the float network; in eight bits they take a quarter.
     """
@@ -85,13 +88,14 @@ def memory(model: nn.Module, artefact: Artefact, data: Dataset) -> float:
             model(x)
 
     forward()
-    # What is served from a container is a dense float network again.
+    # A network from a container is a dense float network again.
     held = len(artefact.onnx)
     return held + measured_peak(forward, "cpu") / (4 if artefact.int8_kind else 1)
 
 
 def bits(artefact: Artefact) -> dict[str, float]:
-    """Bits a weight in the container, beside the entropy of its numbers; nan of files that are none."""
+    """Columns of bits per weight in the container, beside the entropy of its numbers; nan for files that are no
+    containers."""
     total = sum(math.prod(layer.shape) for layer in artefact.layers)
     if not total:
         return {"bits_per_weight": math.nan, "entropy_bound": math.nan}

@@ -1,4 +1,4 @@
-"""The model card beside an artefact: what it is, from what it came, how to load it, what was measured of it."""
+"""The model card beside an artefact: its content, its origin, how to load it, and the measurements."""
 
 import hashlib
 import json
@@ -20,7 +20,7 @@ _HOW = {
 
 
 def write(artefact: Artefact, row: Mapping[str, Any], cell: Cell, data: Dataset) -> None:
-    """Write ``FILE.json`` beside ``artefact``, whose row of the table is ``row``."""
+    """Write ``FILE.json`` beside ``artefact``, with the measurements of its ``row``."""
     content = artefact.path.read_bytes()
     card = {
         "file": artefact.path.name,

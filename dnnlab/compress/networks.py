@@ -1,4 +1,4 @@
-"""The networks that are compressed, and their students: fresh, trained or a user's own."""
+"""The networks that are compressed, and their students: not trained, trained, or a user's own."""
 
 from collections.abc import Sequence
 
@@ -11,7 +11,7 @@ from dnnlab.data import load
 from dnnlab.data.dataset import Dataset
 from dnnlab.errors import UsageError
 from dnnlab.instruments.cost import count
-from dnnlab.networks import named, own
+from dnnlab.networks import named, user_network
 from dnnlab.networks.catalogue import parse
 from dnnlab.statistics.streams import torch_seed
 from dnnlab.training.checks import check_batch
@@ -21,18 +21,19 @@ _STUDENT_WIDTH = 0.25
 
 
 def fresh(name: str, data: Dataset, base: int, seed: int, purpose: str) -> nn.Module:
-    """A network of this name, its weights drawn from the seed alone."""
+    """The network called ``name``, with weights drawn from the seed alone."""
     torch.manual_seed(torch_seed(base, seed, purpose))
     return named.build(name, data.shape, len(data.classes))
 
 
 def student_name(spec: Spec, network: str) -> str:
-    """What distill trains: what was asked for, or the network itself at a quarter of its width."""
+    """The name of the network that distill trains: that of the option, or the network itself at a quarter of its
+    width."""
     return spec.student or at_width(network, _STUDENT_WIDTH)
 
 
 def at_width(network: str, width: float) -> str:
-    """A network of the catalogue, so many times as wide as it is."""
+    """The name of a network of the catalogue at ``width`` times its width."""
     member, options = parse(network)
     options = options | {"width": width * float(options.get("width", 1.0))}
     return f"{member.name}:" + ",".join(f"{name}={value:g}" if isinstance(value, float) else f"{name}={value}"
@@ -40,7 +41,7 @@ def at_width(network: str, width: float) -> str:
 
 
 def check_fit(spec: Spec) -> None:
-    """See that every network, and every student, takes every data set, before anything is trained.
+    """Check that every network, and every student, takes every data set, before anything is trained.
 
     Raises:
         UsageError: one does not, its weights are another's, or its batch is larger than the training split.
@@ -59,14 +60,15 @@ def check_fit(spec: Spec) -> None:
                 memory.require(12 * parameters, f"training {name}")  # weights, gradients and moments
             model = named.build(name, data.shape, len(data.classes))
             if spec.weights and name == spec.model:
-                own.load_weights(model, spec.weights)
+                user_network.load_weights(model, spec.weights)
             check(model, data)
             if not any(p.ndim > 1 for p in model.parameters()):
                 raise UsageError(f"{name} has no weights to compress.")
 
 
 def smaller_than(network: str, shape: Sequence[int], classes: int, parameters: float) -> str:
-    """The network of the catalogue at the largest width with at most so many parameters; empty where there is none."""
+    """The name of the network of the catalogue at the largest width with at most so many parameters; empty where there
+    is none."""
     low, high, best = 0.0, 1.0, ""
     for _ in range(14):
         middle = (low + high) / 2

@@ -1,4 +1,4 @@
-"""ONNX files: exported, stripped of what no runtime needs, and run by ONNX Runtime."""
+"""ONNX files: exported, without what no runtime needs, and run by ONNX Runtime."""
 
 import contextlib
 import itertools
@@ -28,7 +28,7 @@ _TOLERANCE = 1e-4
 
 
 class _Logits(nn.Module):
-    """The logits alone, whatever else the network gives."""
+    """A network that gives the logits alone, whatever else the network inside gives."""
 
     def __init__(self, model: nn.Module) -> None:
         super().__init__()
@@ -69,7 +69,7 @@ def export(model: nn.Module, example: torch.Tensor) -> Any:
         out = model(example)
         wanted = getattr(out, "logits", out).numpy()
     given = Session(proto.SerializeToString())(example.numpy())
-    if not np.isfinite(wanted).all():  # a network that diverged has no outputs to compare
+    if not np.isfinite(wanted).all():  # the outputs of a network that diverged cannot be compared
         return proto
     change = float(np.abs(given - wanted).max())
     if not change <= _TOLERANCE * max(1.0, float(np.abs(wanted).max())):
@@ -78,7 +78,7 @@ def export(model: nn.Module, example: torch.Tensor) -> Any:
 
 
 def slim(proto: Any) -> Any:
-    """``proto`` without names, notes and shapes that only a reader would miss; input and output keep their names.
+    """``proto`` without names, notes and shapes that no runtime needs; input and output keep their names.
 
     Exporters write where every node came from: more than half as much again as the weights of a small network.
     """
@@ -134,7 +134,7 @@ class Session:
 
 
 def int8_share(content: bytes) -> float:
-    """Share of convolutions and matrix products that ONNX Runtime really runs in eight bits, after its fusions."""
+    """The share of convolutions and matrix products that ONNX Runtime runs in eight bits after its fusions."""
     import onnx
 
     with tempfile.TemporaryDirectory() as folder:
@@ -146,7 +146,8 @@ def int8_share(content: bytes) -> float:
 
 
 def static(proto: Any, batches: Sequence[NDArray[np.float32]], signed: bool) -> Any:
-    """INT8 weights a channel and activations, placed as QDQ, calibrated on ``batches``.
+    """The model with INT8 weights per channel and INT8 activations, written as QDQ, calibrated on ``batches``.
+    ``signed`` activations are S8S8, else U8S8.
 
     ``signed`` activations are S8S8, else U8S8.
     """
@@ -154,7 +155,7 @@ def static(proto: Any, batches: Sequence[NDArray[np.float32]], signed: bool) -> 
     from onnxruntime.quantization.shape_inference import quant_pre_process
 
     class Reader(CalibrationDataReader):  # type: ignore[misc]
-        """Batches of training examples, as ONNX Runtime asks for them."""
+        """Gives batches of training examples in the way that ONNX Runtime asks for them."""
 
         def __init__(self) -> None:
             self.batches = iter(batches)
@@ -180,7 +181,8 @@ def static(proto: Any, batches: Sequence[NDArray[np.float32]], signed: bool) -> 
 
 
 def dynamic(proto: Any) -> Any:
-    """INT8 weights, activations quantised as they come; linear layers alone, since convolutions get slower by it."""
+    """The model with INT8 weights, and activations quantised while it runs; linear layers alone, since convolutions get
+    slower by it."""
     from onnxruntime.quantization import QuantType, quantize_dynamic
 
     def quantise(source: str, target: str) -> None:
@@ -192,7 +194,8 @@ def dynamic(proto: Any) -> Any:
 
 
 def weights_only(proto: Any) -> Any:
-    """INT8 weights, symmetric a channel; the runtime makes floats of them when it loads the file."""
+    """The model with INT8 weights, symmetric per channel, which the runtime turns into floats when it loads the
+    file."""
     import onnx
     from onnx import numpy_helper
 
@@ -218,7 +221,7 @@ def weights_only(proto: Any) -> Any:
 
 
 def _channel_axis(node: Any) -> int:
-    """That of a weight's output channels."""
+    """The axis of a weight's output channels."""
     if node.op_type == "Conv":
         return 0
     transposed = any(a.name == "transB" and a.i for a in node.attribute)
@@ -226,7 +229,7 @@ def _channel_axis(node: Any) -> int:
 
 
 def _through_files(proto: Any, quantise: Callable[[str, str], None]) -> Any:
-    """ONNX Runtime's tools read and write files."""
+    """Apply one of ONNX Runtime's tools, which read and write files, to a model in memory."""
     import onnx
 
     with tempfile.TemporaryDirectory() as folder, quiet():
@@ -238,12 +241,12 @@ def _through_files(proto: Any, quantise: Callable[[str, str], None]) -> Any:
 
 @contextlib.contextmanager
 def quiet() -> Iterator[None]:
-    """Without the exporter's and the quantiser's notes on themselves; errors are raised all the same."""
+    """Suppress the messages of the exporter and the quantiser; errors are raised all the same."""
     before = logging.root.manager.disable
     logging.disable(logging.WARNING)
     try:
         with warnings.catch_warnings():
-            # The exporter copies its own trees, which its own deprecation then warns of; nothing here can help it.
+            # The exporter copies trees of its own in a way of which PyTorch itself warns.
             warnings.filterwarnings("ignore", message=".*LeafSpec.*", category=FutureWarning)
             warnings.filterwarnings("ignore", category=DeprecationWarning)
             yield

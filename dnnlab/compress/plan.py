@@ -19,7 +19,7 @@ class Cell:
     arch: str
     data: str
     recipe: str
-    """The chain that was asked for."""
+    """The chain as the option gives it."""
     seed: int
 
     beside = PROCESSES
@@ -30,17 +30,17 @@ class Cell:
 
     @property
     def together(self) -> Hashable:
-        """A network of its own is its own program."""
+        """Each network is a stack by itself."""
         return self
 
     @property
     def macs(self) -> float:
-        """Of its training: how often a chain trains is for the chain to say."""
+        """Multiply–accumulates of training the network; how often a chain trains is not known here."""
         return math.nan
 
 
 def plan(spec: Spec) -> Sequence[Cell]:
-    """The networks as they are, then every chain."""
+    """The cells: the networks without a chain, then every chain."""
     cells = []
     for network, data in itertools.product(spec.networks, spec.data):
         recipes = ["", *spec.recipes[network, data]]
@@ -49,7 +49,7 @@ def plan(spec: Spec) -> Sequence[Cell]:
 
 
 def fit(spec: Spec) -> None:
-    """The extra must be there, and networks, students, weights and batches must fit the data.
+    """Check that the optional libraries are installed, and that networks, students, weights and batches fit the data.
 
     Raises:
         UsageError: it is not, or they do not.

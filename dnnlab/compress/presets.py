@@ -1,4 +1,4 @@
-"""Chains by name, and how strong they are where that is known. Importing this module imports nothing heavy."""
+"""Chains by name, and their strength where it was tuned. Importing this module imports nothing heavy."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True)
 class Preset:
-    """A chain; ``tuned`` has another for some networks on some data; docs/compress.md says by what it was chosen."""
+    """A chain; ``tuned`` has stronger or weaker ones for some networks on some data, see docs/compress.md."""
 
     help: str
     chain: str

@@ -1,4 +1,4 @@
-"""Which weights of a sparse network carry anything: those on a path from its input to its output.
+"""Finds the weights of a sparse network that have an effect: those on a path from its input to its output.
 
 Pruning leaves weights into units that nothing reads, and out of units that nothing feeds. They cost bytes and do
 nothing, or what a bias does.
@@ -56,7 +56,7 @@ def on_paths(model: nn.Module, shape: Sequence[int]) -> Masks:
     there = {name: _has_gradient(weight) & (weight != 0) for name, weight in weights(bare).items()}
     for name, bias in biases(bare).items():
         fed = there[name.removesuffix("bias") + "weight"].flatten(1).any(1)
-        # A transposed convolution has its inputs first; which of its units is fed is not told.
+        # A transposed convolution has its inputs first, so that its units are not known.
         there[name] = _has_gradient(bias) & (fed if len(fed) == len(bias) else True)
     return there
 
@@ -66,19 +66,20 @@ def _has_gradient(parameter: Tensor) -> Tensor:
 
 
 class _Path(torch.autograd.Function):
-    """What is not zero becomes a random number from one half to one, on the way forward and on the way back."""
+    """In the forward and the backward pass, replaces every value that is not zero by a random number from one half to
+    one."""
 
     @staticmethod
     def forward(ctx: Any, x: Tensor, draws: torch.Generator) -> Tensor:
         ctx.draws = draws
-        return _drawn(x, draws)
+        return _random_positive(x, draws)
 
     @staticmethod
     def backward(ctx: Any, *gradients: Tensor) -> tuple[Tensor, None]:
-        return _drawn(gradients[0], ctx.draws), None
+        return _random_positive(gradients[0], ctx.draws), None
 
 
-def _drawn(x: Tensor, draws: torch.Generator) -> Tensor:
+def _random_positive(x: Tensor, draws: torch.Generator) -> Tensor:
     return (x != 0) * (0.5 + torch.rand(x.shape, generator=draws, device=x.device) / 2)
 
 
@@ -88,11 +89,11 @@ def trimmer(model: nn.Module, shape: Sequence[int]) -> Callable[[Masks], Masks]:
     What `on_paths` does not see on one now is never taken, so that a layer which it does not understand stays whole;
     and where a layer would be left without a weight, nothing is.
     """
-    unseen = {name: ~there for name, there in on_paths(model, shape).items()}
+    unseen = {name: ~on_path for name, on_path in on_paths(model, shape).items()}
 
-    def trim(chosen: Masks) -> Masks:
-        left = {name: there | unseen[name] for name, there in on_paths(model, shape).items()}
-        left |= {name: mask & left[name] for name, mask in chosen.items()}
-        return left if all(bool(left[name].any()) for name in chosen) else chosen
+    def trim(masks: Masks) -> Masks:
+        left = {name: on_path | unseen[name] for name, on_path in on_paths(model, shape).items()}
+        left |= {name: mask & left[name] for name, mask in masks.items()}
+        return left if all(bool(left[name].any()) for name in masks) else masks
 
     return trim

@@ -1,4 +1,4 @@
-"""What the literature reached on MNIST: compressed bytes by their authors' own count, over 4 bytes a parameter."""
+"""Published results on MNIST: compressed bytes as the authors counted them, relative to 4 bytes per parameter."""
 
 from dataclasses import dataclass
 
@@ -10,7 +10,7 @@ class Record:
     name: str
     network: str
     error: float
-    """Share of the test examples."""
+    """Share of the test examples that are classified wrong."""
     ratio: float
 
 
@@ -25,5 +25,5 @@ RECORDS = (
 
 
 def of(network: str, data: str) -> list[Record]:
-    """Those of this network; on MNIST alone."""
+    """The published results for this network; there are some on MNIST alone."""
     return [record for record in RECORDS if data == "mnist" and record.network == network]

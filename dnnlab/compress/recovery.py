@@ -1,4 +1,5 @@
-"""The training that follows a stage: a network learns what it lost, from labels and from the network it came from."""
+"""The training after a stage, called recovery: the network learns again from labels and from the network before the
+stage."""
 
 import copy
 import dataclasses
@@ -22,39 +23,40 @@ from dnnlab.training.hyperparameters import Hyperparameters
 from dnnlab.training.recorded import WORTH_RECORDING
 
 EPOCHS, STEPS = 10.0, 2000
-"""Of a training whose length nobody says: so many epochs, and on small data more, until there are so many steps."""
+"""The length of a training that no option gives: so many epochs, and on small data more, until there are so many
+steps."""
 
 
 @dataclass(frozen=True)
 class Retraining:
-    """What every stage of a cell works with."""
+    """What the trainings of all stages of a cell have in common."""
 
     data: Dataset
     base: int
     seed: int
     batch_size: int
     hyper: Hyperparameters
-    """Of recovery; its rate is that of a stage's first step."""
+    """Hyperparameters of recovery; their learning rate is that of the first step of each stage."""
     epochs: float | None
-    """Of recovery, where the stage does not say; ``None`` takes `EPOCHS`, or as many as make `STEPS` steps."""
+    """Epochs of recovery where the stage gives none; ``None`` takes `EPOCHS`, or as many as make `STEPS` steps."""
     teacher: nn.Module | None
     """The network before the chain; ``None`` recovers from labels alone."""
     temperature: float
     teaching: float
-    """Share of the teacher in the loss."""
+    """The share of the teacher in the loss, from 0 to 1."""
     student: Callable[[], nn.Module]
-    """Makes the fresh network that distillation trains."""
+    """Makes the untrained network that distillation trains."""
     repeats: bool = False
-    """All networks do the same at every step."""
+    """Whether the networks do the same at every step, so that a step can be recorded."""
 
     def stream(self, purpose: str) -> np.random.Generator:
-        """Random numbers for one purpose, of the seed's own."""
+        """Random numbers of this seed for one purpose."""
         return stream(self.base, self.seed, purpose)
 
     def length(self, epochs: float | None) -> float:
-        """Epochs of a training that is to take ``epochs``, or does not say."""
-        asked = self.epochs if epochs is None else epochs
-        return asked if asked is not None else max(EPOCHS, STEPS / (len(self.data.train) // self.batch_size))
+        """The epochs of a training; ``epochs`` if it is given, else the default length."""
+        given = self.epochs if epochs is None else epochs
+        return given if given is not None else max(EPOCHS, STEPS / (len(self.data.train) // self.batch_size))
 
     def total(self, stages: Sequence[Stage]) -> float:
         """Epochs of all the training that ``stages`` do."""
@@ -102,7 +104,7 @@ class Retraining:
         model.eval()
 
     def _taught(self, teacher: nn.Module, hints: "_Hints | None") -> networks.Objective:
-        """The loss with a teacher beside the labels: KL·T² and cross-entropy (Hinton 2015)."""
+        """The loss with a teacher beside the labels: a mean of KL·T² and cross-entropy (Hinton 2015)."""
 
         def loss(model: nn.Module, x: Tensor, y: Tensor) -> Tensor:
             with torch.no_grad():
@@ -123,13 +125,13 @@ def distance(student: Tensor, teacher: Tensor, temperature: float) -> Tensor:
 
 
 class _Hints:
-    """What feeds the last layer, student's against teacher's: the similarities that examples have there.
+    """The loss between the inputs of the last layer of student and teacher: the similarities that examples have there.
 
     Similarities need no layer that maps one width to another (Tung & Mori 2019).
     """
 
     def __init__(self, student: nn.Module, teacher: nn.Module) -> None:
-        self.seen: dict[str, Tensor] = {}
+        self.inputs: dict[str, Tensor] = {}
         self.hooks = [
             last_layer(network).register_forward_pre_hook(self._keep(name))
             for name, network in (("student", student), ("teacher", teacher))
@@ -137,12 +139,12 @@ class _Hints:
 
     def _keep(self, name: str) -> Callable[[nn.Module, Any], None]:
         def hook(module: nn.Module, inputs: Any) -> None:
-            self.seen[name] = inputs[0].flatten(1)
+            self.inputs[name] = inputs[0].flatten(1)
 
         return hook
 
     def loss(self) -> Tensor:
-        ours, theirs = (F.normalize(h @ h.T, dim=1) for h in (self.seen["student"], self.seen["teacher"].detach()))
+        ours, theirs = (F.normalize(h @ h.T, dim=1) for h in (self.inputs["student"], self.inputs["teacher"].detach()))
         return (ours - theirs).square().sum(1).mean()
 
     def remove(self) -> None:
@@ -151,10 +153,10 @@ class _Hints:
 
 
 def last_layer(model: nn.Module) -> nn.Module:
-    """The last convolution or linear layer, as modules are listed."""
+    """The last convolution or linear layer, in the order of the modules."""
     return [m for m in model.modules() if isinstance(m, nn.Linear | nn.modules.conv._ConvNd)][-1]
 
 
 def frozen(model: nn.Module) -> nn.Module:
-    """A copy to learn from."""
+    """A copy of the network in evaluation mode that is not trained, to be learned from."""
     return copy.deepcopy(model).eval().requires_grad_(False)

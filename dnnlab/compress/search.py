@@ -1,4 +1,4 @@
-"""The search for a chain's strength: by halving, on validation data alone."""
+"""The search for a chain's strength, by bisection, on validation data alone."""
 
 import functools
 import math
@@ -13,7 +13,7 @@ from dnnlab.compress.stages import Stage, TooMuch
 
 
 def trials(evaluator: Evaluator, stages: tuple[Stage, ...], rows: Sequence[Row]) -> Iterator[Callable[[], Row]]:
-    """One chain after another, each where the one before sends it."""
+    """The rows of the chains that are tried, one after another; each result decides the next strength."""
     low, high = 0.0, 1.0
     for _ in range(evaluator.spec.trials):
         middle = (low + high) / 2
@@ -24,8 +24,9 @@ def trials(evaluator: Evaluator, stages: tuple[Stage, ...], rows: Sequence[Row])
             high = middle
 
 
-def chosen(spec: Spec, stages: tuple[Stage, ...], rows: Sequence[Row]) -> tuple[Stage, ...]:
-    """The chain that the trials found: the strongest that loses little enough, or the gentlest of the wanted ratio.
+def best_chain(spec: Spec, stages: tuple[Stage, ...], rows: Sequence[Row]) -> tuple[Stage, ...]:
+    """The best of the chains that were tried: the strongest that loses little enough, or the gentlest that reaches the
+    ratio. Where none did, the gentlest or the strongest that was tried, and its row has its loss or ratio.
 
     Where none did, the gentlest or the strongest that was tried, and its row says what it lost or weighs.
     """
@@ -33,20 +34,21 @@ def chosen(spec: Spec, stages: tuple[Stage, ...], rows: Sequence[Row]) -> tuple[
     gentle = [row["strength"] for row in tried if _gentle_enough(spec, row)]
     strong = {row["strength"]: row["ratio"] for row in tried if not _gentle_enough(spec, row)}
     reached = [strength for strength, ratio in strong.items() if math.isfinite(ratio)]
-    if spec.target and reached:  # gentle enough means not yet small enough
+    if spec.target and reached:  # it may be stronger as long as it is not small enough
         return chains.at_strength(stages, min(reached))
     return chains.at_strength(stages, max(gentle) if gentle else min(strong))
 
 
 def _gentle_enough(spec: Spec, row: Row) -> bool:
-    """Whether there is room for more strength: by the drop on validation data, or by the ratio aimed at."""
+    """Whether the chain may be stronger: by its loss on validation data, or by the ratio that is the target."""
     if spec.target:
         return bool(row["ratio"] < float(spec.target[:-1]))
     return bool(row["validation_drop"] * 100 < spec.max_drop)
 
 
 def _trial(evaluator: Evaluator, stages: tuple[Stage, ...], strength: float) -> Row:
-    """A chain on validation data; nothing of it is measured on test. What no network is left of has lost everything."""
+    """The row of a chain on validation data; nothing is measured on test data. A chain that leaves no network has lost
+    everything."""
     tried = {
         "role": TRIAL,
         "stage": len(stages),
@@ -60,6 +62,6 @@ def _trial(evaluator: Evaluator, stages: tuple[Stage, ...], strength: float) -> 
         model = evaluator.restored(stages, evaluator.state(stages))
     except TooMuch:
         return tried | {"ratio": math.inf, "validation_drop": math.inf}
-    with tempfile.TemporaryDirectory() as folder:  # what the search does not choose is nobody's artefact
+    with tempfile.TemporaryDirectory() as folder:  # a network that the search does not choose is no artefact
         artefact = evaluator.write(model, stages, Path(folder) / TRIAL)
         return tried | evaluator.without_test(model, artefact)

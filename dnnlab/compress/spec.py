@@ -1,4 +1,4 @@
-"""What may be asked of ``compress``."""
+"""The options of ``compress``."""
 
 import dataclasses
 import functools
@@ -42,7 +42,7 @@ Your own network: [cyan]dnnlab compress --model mypackage.nets:factory --weights
 """
 
 NEEDED = ("constriction", "onnx", "onnxruntime", "onnxscript", "torch_pruning", "zstandard")
-"""What the optional extra ``compress`` installs."""
+"""The libraries that the optional extra ``compress`` installs."""
 _WHAT, _RECOVER, _SEARCH = "What to compress, and how", "Recovery", "Searching"
 
 
@@ -195,7 +195,7 @@ class Spec(experiment.Spec):
     question = QUESTIONS[0]
 
     def validate(self) -> None:
-        """Options that must fit each other.
+        """Check that the options fit each other.
 
         Raises:
             UsageError: they do not.
@@ -205,7 +205,7 @@ class Spec(experiment.Spec):
             raise UsageError("--model is your own network in the place of --arch; give one of them.")
         if self.max_drop and self.target:
             raise UsageError("--max-drop and --target are two searches; give one of them.")
-        if self.student and not named.is_own(self.student):
+        if self.student and not named.is_users(self.student):
             named.check(self.student)
         self._check_student()
         if self.searching:
@@ -224,7 +224,7 @@ class Spec(experiment.Spec):
 
     @property
     def settled(self) -> "Spec":
-        """The options with those that were left open as they are meant."""
+        """The options, with the values that are meant by those that were left open."""
         return dataclasses.replace(self, arch=() if self.model else self.networks, preset=self.meant_preset)
 
     @property
@@ -233,7 +233,7 @@ class Spec(experiment.Spec):
 
     @property
     def networks(self) -> tuple[str, ...]:
-        """The networks, each as `networks.named.build` takes it."""
+        """The networks, each as `networks.named.build` reads it."""
         return (self.model,) if self.model else self.arch or ("lenet300",)
 
     @property
@@ -242,24 +242,24 @@ class Spec(experiment.Spec):
 
     @functools.cached_property
     def recipes(self) -> Mapping[tuple[str, str], tuple[str, ...]]:
-        """The chains of every network on every data set, in canonical writing."""
-        asked, preset = [*self.method, *self.chain], self.meant_preset
-        found = {}
+        """The chains for every network on every data set, as `chain.text` writes them."""
+        given, preset = [*self.method, *self.chain], self.meant_preset
+        result = {}
         for network, data in itertools.product(self.networks, self.data):
-            own = [*asked, *([PRESETS[preset].on(network, data)] if preset else [])]
-            found[network, data] = tuple(dict.fromkeys(chains.text(chains.parse(text)) for text in own))
-        return found
+            texts = [*given, *([PRESETS[preset].on(network, data)] if preset else [])]
+            result[network, data] = tuple(dict.fromkeys(chains.text(chains.parse(text)) for text in texts))
+        return result
 
     @property
     def stages(self) -> list[Stage]:
-        """Of all chains."""
+        """The stages of all chains."""
         return [stage for own in self.recipes.values() for recipe in own for stage in chains.parse(recipe)]
 
     def content(self) -> Mapping[str, str]:
-        """Digests of the data sets, and of the user's own networks and weights: once for all cells, whose checkpoints
-        are known by it."""
+        """Digests of the data sets, and of the user's own networks and weights, computed once for all cells: the keys
+        of checkpoints contain them."""
         return self._content
 
     @functools.cached_property
     def _content(self) -> Mapping[str, str]:
-        return ask.content(self) | named.own_digests([name for name in (*self.arch, self.student) if name])
+        return ask.content(self) | named.user_digests([name for name in (*self.arch, self.student) if name])

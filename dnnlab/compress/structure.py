@@ -9,11 +9,11 @@ from dnnlab.compress.stages import Kind
 from dnnlab.networks import narrowed
 
 FACTORS = (nn.Linear, nn.Conv2d)
-"""Layers that can be factorised."""
+"""The classes of layers that can be factorised."""
 
 
 def rebuild(model: nn.Module, state: Mapping[str, Tensor]) -> nn.Module:
-    """``model`` with the layers that ``state`` is of, factorised or narrower, and its values.
+    """``model`` with layers of the shapes in ``state``, factorised or narrower, and with its values.
 
     Raises:
         RuntimeError: the tensors are of another network.
@@ -41,7 +41,7 @@ def _factorised(module: nn.Module, name: str, state: Mapping[str, Tensor]) -> nn
     if f"{name}.2.weight" not in state:
         return pointwise_factors(module, first)
     core = state[f"{name}.1.weight"]
-    if core.shape[:2] == (first, 1):  # a channel each; with one channel both forms are the same
+    if core.shape[:2] == (first, 1):  # one kernel per channel; with one channel both forms are the same
         return cp_factors(module, first)
     return tucker_factors(module, first, len(core))
 
@@ -87,22 +87,22 @@ def _around_a_core(module: nn.Conv2d, inputs: int, outputs: int, groups: int) ->
 
 
 def layers(model: nn.Module, kind: Kind) -> dict[str, Any]:
-    """The layers of ``model`` that a ``kind`` of stage works on, by name."""
+    """The layers of ``model`` by name on which a ``kind`` of stage works."""
     classes = tuple(getattr(nn, name) for name in kind.layers)
     return {name: module for name, module in model.named_modules() if isinstance(module, classes)}
 
 
 def weights(model: nn.Module) -> dict[str, nn.Parameter]:
-    """The parameters of two dimensions or more: what is pruned, shared and coded."""
+    """The parameters of two dimensions or more by name: those that are pruned, shared and coded."""
     return {name: p for name, p in model.named_parameters() if p.ndim > 1}
 
 
 def biases(model: nn.Module) -> dict[str, nn.Parameter]:
-    """The biases of layers, without those of normalisation."""
-    found = {}
+    """The biases of layers by name, without those of normalisation."""
+    result = {}
     for prefix, module in model.named_modules():
         bias = getattr(module, "bias", None)
-        own = getattr(module, "weight", None)
-        if isinstance(bias, nn.Parameter) and isinstance(own, Tensor) and own.ndim > 1:
-            found[f"{prefix}.bias" if prefix else "bias"] = bias
-    return found
+        weight = getattr(module, "weight", None)
+        if isinstance(bias, nn.Parameter) and isinstance(weight, Tensor) and weight.ndim > 1:
+            result[f"{prefix}.bias" if prefix else "bias"] = bias
+    return result

@@ -1,4 +1,5 @@
-"""Rows to table: sizes, accuracy of the files, its paired change over seeds and over examples, and a verdict a row."""
+"""The summary: sizes, accuracy of the files, its paired change over seeds and over examples, and one verdict per
+row."""
 
 import math
 from typing import Any
@@ -15,11 +16,11 @@ from dnnlab.statistics.intervals import ENOUGH, LEVEL, Interval, holm, mean_inte
 from dnnlab.statistics.streams import stream
 
 _CHAIN = ("arch", "data", "recipe")
-"""What a failure concerns: all stages and controls of a chain."""
+"""The columns that name a chain: a failure concerns all of its stages and controls."""
 POINT = 0.01
-"""The loss that the lecture's claims allow: one point."""
+"""The loss of accuracy that the lecture's claims allow: one percentage point."""
 _SMALLER = 1.05
-"""A ratio from which a file counts as smaller."""
+"""The ratio from which on a file counts as smaller."""
 _DRAWS = 10_000
 _MEANS = (
     *("params", "nonzeros", "macs", "bytes", "ratio", "ratio_onnx", "bits_per_weight", "entropy_bound"),
@@ -29,18 +30,18 @@ _MEDIANS = (
     *("latency_ms", "latency_min_ms", "latency_p95_ms", "base_latency_ms", "speedup"),
     *("latency32_ms", "latency32_min_ms", "latency32_p95_ms", "base_latency32_ms", "speedup32"),
 )
-"""Times: a seed that was measured beside other work would move a mean."""
+"""Columns of times, of which the median is taken: one seed measured beside other work would move a mean."""
 
 
 def summarise(cells: pd.DataFrame, spec: Spec) -> pd.DataFrame:
-    """One row a network, chain and stage, and one a control, in the order of the plan."""
-    lost = {tuple(chain.values()): failed(own) for chain, own in configurations(cells, _CHAIN)}
+    """One row per network, chain and stage, and one per control, in the order of the plan."""
+    lost = {tuple(chain.values()): failed(group) for chain, group in configurations(cells, _CHAIN)}
     rows = []
-    for key, own in configurations(_final(cells), c.CONFIGURATION):
-        rows.append(_row(key, own) | {"failed": lost[tuple(key[name] for name in _CHAIN)]})
-    there = {tuple(row[name] for name in _CHAIN) for row in rows}
+    for key, group in configurations(_final(cells), c.CONFIGURATION):
+        rows.append(_row(key, group) | {"failed": lost[tuple(key[name] for name in _CHAIN)]})
+    present = {tuple(row[name] for name in _CHAIN) for row in rows}
     for chain, count in lost.items():
-        if count and chain not in there:
+        if count and chain not in present:
             empty = dict(zip(_CHAIN, chain, strict=True)) | {"role": "chain", "stage": 0, "method": ""}
             rows.append(empty | {"seeds": 0, "failed": count, "verdict": c.UNDECIDED, "noisy": False})
     table = pd.DataFrame(rows)
@@ -50,41 +51,41 @@ def summarise(cells: pd.DataFrame, spec: Spec) -> pd.DataFrame:
 
 
 def per_cell(cells: pd.DataFrame, spec: Spec) -> pd.DataFrame:
-    """One row a file of a seed: what it is, and what runs are compared by."""
+    """One row per file and seed: its configuration, and the quantities by which runs are compared."""
     return _final(cells)[[*c.CONFIGURATION, "seed", "accuracy", "bytes"]].reset_index(drop=True)
 
 
 def _final(cells: pd.DataFrame) -> pd.DataFrame:
-    """The files that were tested; trials of a search are not."""
+    """The rows of files that were tested; trials of a search were not."""
     return cells[cells["accuracy"].notna()]
 
 
-def _row(key: dict[str, Any], own: pd.DataFrame) -> dict[str, Any]:
-    first = own.iloc[0]
-    chain = first["chain"] if own["chain"].nunique() == 1 else key["recipe"]
-    drop = mean_interval(((own["errors"] - own["base_errors"]) / own["tested"]).tolist())
-    lost, gained, tested = (int(own[name].sum()) for name in ("lost", "gained", "tested"))
+def _row(key: dict[str, Any], rows: pd.DataFrame) -> dict[str, Any]:
+    first = rows.iloc[0]
+    chain = first["chain"] if rows["chain"].nunique() == 1 else key["recipe"]
+    drop = mean_interval(((rows["errors"] - rows["base_errors"]) / rows["tested"]).tolist())
+    lost, gained, tested = (int(rows[name].sum()) for name in ("lost", "gained", "tested"))
     low, high = bootstrap(lost, gained, tested)
     row = {
         **key,
         "stage": int(key["stage"]),
         "chain": chain,
         "form": first["form"],
-        "seeds": len(own),
-        **{name: float(own[name].mean()) for name in _MEANS},
-        **{name: float(own[name].dropna().median()) for name in _MEDIANS},
-        **mean_share(own["accuracy"].tolist()).named("accuracy"),
+        "seeds": len(rows),
+        **{name: float(rows[name].mean()) for name in _MEANS},
+        **{name: float(rows[name].dropna().median()) for name in _MEDIANS},
+        **mean_share(rows["accuracy"].tolist()).named("accuracy"),
         **drop.named("accuracy_drop", "drop"),
         "drop_examples_lo": low,
         "drop_examples_hi": high,
         "mcnemar_p": math.nan if key["role"] == "baseline" else mcnemar(lost, gained),
-        "errors_lo": float(own["errors"].min()),
-        "errors_hi": float(own["errors"].max()),
+        "errors_lo": float(rows["errors"].min()),
+        "errors_hi": float(rows["errors"].max()),
         "tested": int(first["tested"]),
         "int8_kind": first["int8_kind"],
-        "noisy": bool((own["noisy"] == 1).any()),
+        "noisy": bool((rows["noisy"] == 1).any()),
         "file": first["file"],
-        "diverged": int((own["diverged"] == 1).sum()),
+        "diverged": int((rows["diverged"] == 1).sum()),
     }
     return row | {"verdict": verdict(row, drop)}
 

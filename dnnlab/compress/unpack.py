@@ -1,4 +1,4 @@
-"""``dnnlab decompress``: a container as the state dict that it holds."""
+"""``dnnlab decompress``: a container as a file of its state dict."""
 
 import importlib.util
 from pathlib import Path
@@ -10,7 +10,8 @@ from dnnlab.terminal import tell, tell_rows
 
 
 def unpack(file: Path, to: Path | None) -> None:
-    """Write the state dict in ``file``, and print what each of its tensors takes beside the bound of its entropy.
+    """Write the state dict in the container ``file``, and print the size of each of its tensors beside the bound by its
+    entropy.
 
     Raises:
         UsageError: there is no such file, or nothing can be written.
@@ -28,18 +29,18 @@ def unpack(file: Path, to: Path | None) -> None:
         content = file.read_bytes()
     except OSError as problem:
         raise UsageError(f"cannot read {file}: {problem.strerror}.") from None
-    found = container.decode(content, str(file))
+    contents = container.decode(content, str(file))
     target = to or file.with_suffix(".safetensors")
     if target.suffix != ".safetensors":
         raise UsageError(f"--to {target} must be a .safetensors file.")
     try:
-        atomic.write(target, save(found.state))
+        atomic.write(target, save(contents.state))
     except OSError as problem:
         raise UsageError(f"cannot write {target}: {problem.strerror}.") from None
     rows = []
-    for layer in found.layers:
+    for layer in contents.layers:
         shape = " × ".join(map(str, layer.shape))
         bits, bound = f"{layer.bits_per_weight:.3f}", f"{layer.bound_per_weight:.3f}"
         rows.append([layer.name, shape, str(layer.nonzeros), str(layer.levels or "–"), bits, bound])
     tell_rows(["tensor", "shape", "non-zeros", "levels", "bits each", "entropy bound"], rows)
-    tell(f"{target}: {len(found.state)} tensors out of {len(content):,} bytes")
+    tell(f"{target}: {len(contents.state)} tensors out of {len(content):,} bytes")

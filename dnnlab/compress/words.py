@@ -1,4 +1,4 @@
-"""What came out, in sentences. Needs the summary alone."""
+"""The result in sentences. It needs the summary alone."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -10,11 +10,11 @@ from dnnlab.compress.spec import Spec
 from dnnlab.compress.summary import POINT
 
 _INT8 = (3.2, 4.8)
-"""Ratios that are "about 4×"."""
+"""The range of ratios that counts as "about 4×"."""
 
 
 def conclusions(summary: pd.DataFrame, spec: Spec) -> Sequence[str]:
-    """What each chain ends with, what its controls do, and the lecture's claims."""
+    """The size and accuracy at the end of each chain, the results of its controls, and the lecture's claims."""
     sentences = []
     for (_, _, recipe), rows in summary.groupby(["arch", "data", "recipe"], sort=False, dropna=False):
         chain = rows[(rows["role"] == "chain") & (rows["seeds"] > 0)]
@@ -52,7 +52,7 @@ def _errors(row: Any) -> str:
 def _claims(summary: pd.DataFrame) -> list[str]:
     told = []
     chains = summary[summary["role"] == "chain"]
-    # The last stage of each chain is what the chain is.
+    # The last stage of each chain stands for the chain.
     final = chains.groupby(["arch", "data", "recipe"], sort=False, dropna=False).tail(1)
     good = final[(final["ratio"] >= 5) & (final["verdict"] == c.HOLDS)]
     judged = final[(final["ratio"] >= 5) & final["verdict"].isin((c.HOLDS, c.LOSES))]

@@ -1,4 +1,4 @@
-"""The one form all data has once it is loaded."""
+"""The form that every data set has once it is loaded."""
 
 import dataclasses
 import math
@@ -15,18 +15,18 @@ from dnnlab.data.splits import Split
 
 @dataclass(frozen=True)
 class Content:
-    """What a reader gives."""
+    """The content of a data set, as a reader gives it."""
 
     x: NDArray[np.uint8] | NDArray[np.float32]
     """``[n, channel, height, width]`` bytes or ``[n, feature]`` floats."""
     y: NDArray[np.int64]
-    """``[n]``, each from 0 to ``len(classes) - 1``."""
+    """Labels ``[n]``, each from 0 to ``len(classes) - 1``."""
     split: Split
     classes: tuple[str, ...]
     notes: tuple[str, ...] = ()
-    """What was done to the data that its owner may not expect, a sentence each."""
+    """Changes to the data that its owner may not expect, one sentence each."""
     standard: bool = False
-    """The inputs are drawn with mean 0 and variance 1 and stay as drawn."""
+    """Whether the inputs are drawn with mean 0 and variance 1, and are not standardised again."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -50,7 +50,7 @@ class Dataset:
     mean: Tensor
     """Over the training split, in the units of ``x``: ``[channel]`` for images, ``[feature]`` for tables."""
     std: Tensor
-    """As ``mean``; 1 where nothing varies."""
+    """Population standard deviation, in the shape of ``mean``; 1 where nothing varies."""
     notes: tuple[str, ...] = ()
 
     @property
@@ -60,7 +60,7 @@ class Dataset:
 
     @property
     def features(self) -> int:
-        """How many numbers one input has."""
+        """The number of values in one input."""
         return math.prod(self.shape)
 
     def inputs(self, index: Tensor) -> Tensor:

@@ -85,13 +85,13 @@ def _readable(name: str) -> bool:
 
 
 def _part(path: Path) -> Path:
-    """Where ``path`` grows until it is whole."""
+    """The file in which ``path`` is downloaded until it is whole."""
     return path.with_name(f".{path.name}.part")
 
 
 @contextmanager
 def _removed(parts: list[Path]) -> Iterator[None]:
-    """None of ``parts`` is there, now and afterwards."""
+    """Remove all of ``parts``, now and afterwards."""
     for part in parts:
         part.unlink(missing_ok=True)
     try:
@@ -109,7 +109,7 @@ def _bar(progress: bool) -> Progress:
 
 
 def _get(remote: Remote, base: str, folder: Path, bar: Progress) -> None:
-    """Download what ``folder`` lacks of ``remote``.
+    """Download the files of ``remote`` that are missing in ``folder``.
 
     Raises:
         DnnlabError: as `download`.
@@ -136,7 +136,7 @@ def _get(remote: Remote, base: str, folder: Path, bar: Progress) -> None:
 
 
 def _is_whole(path: Path, published: Published) -> bool:
-    """Whether ``path`` is the published file; what cannot be read is not."""
+    """Whether ``path`` is the published file; a file that cannot be read is not."""
     try:
         if not path.is_file() or path.stat().st_size != published.size:  # a pipe would never end
             return False
@@ -197,6 +197,6 @@ def _unpack(archive: Path, folder: Path, sizes: Mapping[str, int]) -> None:
 
 
 def _sync(file: BinaryIO) -> None:
-    """``file`` is on the disk: a power cut must not leave a name without content."""
+    """Flush ``file`` to the disk: a power cut must not leave a name without content."""
     file.flush()
     os.fsync(file.fileno())

@@ -14,7 +14,7 @@ from typing import BinaryIO, cast
 import platformdirs
 
 from dnnlab.errors import DnnlabError
-from dnnlab.memory import written
+from dnnlab.memory import size_text
 
 CHUNK = 1 << 20  # bytes read at a time
 
@@ -87,7 +87,7 @@ class DataFile:
 
     def _require_small(self, size: int) -> None:
         if self.limit is not None and size > self.limit:
-            raise self.problem(f"holds more than {written(self.limit)}, {self.because}")
+            raise self.problem(f"holds more than {size_text(self.limit)}, {self.because}")
 
     def sha256(self) -> str:
         """The SHA-256 of the unpacked content, in hex: the same data packed otherwise has the same one."""

@@ -1,4 +1,4 @@
-"""A folder of images, a class a sub-folder."""
+"""A folder of images, with one sub-folder per class."""
 
 import struct
 import warnings
@@ -16,7 +16,7 @@ from dnnlab.errors import DnnlabError, UsageError, listing
 
 LARGEST_SIDE = 64  # pixels; images of one size up to this keep it
 SIDE = 32  # pixels; all others are brought to this
-# Only these decoders: Pillow has others, for formats that can do more than show a picture.
+# Only these decoders are used: Pillow has others for formats that can do more than show a picture.
 _FORMATS = ("JPEG", "PNG", "BMP", "WEBP", "GIF", "PPM")
 _GREY = {"1", "L"}
 _COLOUR = {"LA", "P", "PA", "RGB", "RGBA", "CMYK", "YCbCr"}
@@ -32,31 +32,31 @@ def read(path: Path) -> Content:
     Raises:
         UsageError: no such folder, no images, a broken image, one class, or too few examples.
     """
-    found = scan(path)
-    classes = _classes(path, found)
+    images = scan(path)
+    classes = _classes(path, images)
     # In the order of the scan, so that the splits lie one behind the other.
     examples = [
         (file, label)
-        for labels in found.splits.values()
+        for labels in images.splits.values()
         for label, name in enumerate(classes)
         for file in labels.get(name, [])
     ]
     y = np.array([label for _, label in examples], np.int64)
-    split = _split(found, y, classes)
+    split = _split(images, y, classes)
     require_enough(str(path), classes, split.train)
-    x, notes = _decode([found.files[file] for file, _ in examples])
-    if found.ignored:
-        notes += (f"{found.ignored:,} files in {path} are no images by their name and were left out",)
+    x, notes = _decode([images.files[file] for file, _ in examples])
+    if images.ignored:
+        notes += (f"{images.ignored:,} files in {path} are no images by their name and were left out",)
     return Content(x, y, split, classes, notes)
 
 
-def _classes(path: Path, found: Scan) -> tuple[str, ...]:
-    first, *others = found.splits
-    classes = found.splits[first]
+def _classes(path: Path, images: Scan) -> tuple[str, ...]:
+    first, *others = images.splits
+    classes = images.splits[first]
     if empty := [name for name, files in classes.items() if not files]:
         raise UsageError(f"{path} has no images for class {listing(map(repr, empty))}; add some or remove the folder.")
     for split in others:
-        if strangers := sorted(set(found.splits[split]) - set(classes)):
+        if strangers := sorted(set(images.splits[split]) - set(classes)):
             raise UsageError(
                 f"{path} has {listing(map(repr, strangers))} under {split} but not under train; "
                 "every class must be trained."
@@ -64,12 +64,12 @@ def _classes(path: Path, found: Scan) -> tuple[str, ...]:
     return tuple(classes)
 
 
-def _split(found: Scan, y: NDArray[np.int64], classes: tuple[str, ...]) -> Split:
+def _split(images: Scan, y: NDArray[np.int64], classes: tuple[str, ...]) -> Split:
     stream = fixed_stream("folder")
-    if "all" in found.splits:
+    if "all" in images.splits:
         return Split(*stratified(y, [0.1, 0.1], classes, stream))
-    ends = np.cumsum([sum(map(len, labels.values())) for labels in found.splits.values()])
-    parts = dict(zip(found.splits, np.split(np.arange(len(y)), ends[:-1]), strict=True))
+    ends = np.cumsum([sum(map(len, labels.values())) for labels in images.splits.values()])
+    parts = dict(zip(images.splits, np.split(np.arange(len(y)), ends[:-1]), strict=True))
     for name, part in parts.items():
         if not len(part):
             raise UsageError(f"the folder {name} has no images; it takes some of every class.")
@@ -80,7 +80,7 @@ def _split(found: Scan, y: NDArray[np.int64], classes: tuple[str, ...]) -> Split
 
 
 def _decode(files: list[DataFile]) -> tuple[NDArray[np.uint8], tuple[str, ...]]:
-    """All images as ``[n, channel, height, width]``, and what was done to them."""
+    """All images as ``[n, channel, height, width]``, and notes on how they were changed."""
     with warnings.catch_warnings():
         warnings.simplefilter("error", Image.DecompressionBombWarning)
         sizes, images = zip(*map(_image, files), strict=True)
@@ -117,7 +117,7 @@ def _image(file: DataFile) -> tuple[tuple[int, int], Image.Image]:
             raise file.problem(f"unpacks to more than {Image.MAX_IMAGE_PIXELS:,} pixels") from None
         except DnnlabError:
             raise
-        except UnidentifiedImageError:  # whose text shows Python's own name of the open file
+        except UnidentifiedImageError:  # its text contains Python's name of the open file
             raise file.problem("is no image of a kind that dnnlab reads") from None
         # What Pillow's decoders raise for broken files.
         except (OSError, SyntaxError, ValueError, EOFError, IndexError, TypeError, struct.error) as error:

@@ -20,32 +20,32 @@ if TYPE_CHECKING:
     from dnnlab.data.dataset import Content
 
 _SHARE = 8
-"""A user's table may take this part of the memory that is left: as numbers, and while it is read, it takes more."""
+"""The share of the memory that is left which a user's table may take, since it takes more while it is read."""
 LARGEST_FILE = 1 << 28  # bytes; the largest file of any set below, unpacked, is 47 MB
 
 
 class Published(NamedTuple):
-    """What a file of a published data set is, exactly."""
+    """The exact size and checksum of a file of a published data set."""
 
     size: int
-    """Bytes."""
+    """Its size in bytes."""
     sha256: str
 
 
 @dataclass(frozen=True)
 class Remote:
-    """Where a published data set comes from, and its place under `data_root`: the one torchvision uses."""
+    """The address of a published data set, and its place under `data_root`, which is the one that torchvision uses."""
 
     base: str
     folder: str
     files: Mapping[str, Published]
-    """What is downloaded, by file name."""
+    """The files that are downloaded, by name."""
     unpacked: Mapping[str, int] = field(default_factory=dict)
-    """When the download is an archive, the files in it that are data, to their bytes."""
+    """Where the download is an archive, the bytes of each file in it that holds data, by name."""
 
     @property
     def megabytes(self) -> int:
-        """The size of the download."""
+        """The size of the download in MB."""
         return round(sum(file.size for file in self.files.values()) / 1e6)
 
 
@@ -83,27 +83,27 @@ def _path_and_target(text: str) -> tuple[Path, str]:
 
 @dataclass(frozen=True)
 class Kind:
-    """One kind of data set: how its name is written, what it is made of and what reads it."""
+    """One kind of data set: how its name is written, what its files are, and the function that reads it."""
 
     form: str
     about: str
     wants: str
     """What its arguments must be, with an example: the end of a sentence."""
     read: Callable[..., "Content"]
-    """Given the arguments, reads or computes the data. The imports inside it keep this module light."""
+    """Reads or computes the data, given the arguments. The imports inside it keep this module light."""
     parse: Callable[[str], tuple[Any, ...]] = _no_argument
-    """The text after the first colon to arguments; ValueError where it is not as ``wants`` says."""
+    """Turns the text after the first colon into arguments; raises ValueError where it is not as ``wants`` says."""
     files: Callable[..., dict[str, DataFile]] = lambda *arguments: {}
-    """Given the arguments, the files whose content is the data, by a name that does not depend on the place.
-    None for what is computed."""
+    """The files with the data, given the arguments, by a name that does not depend on the folder. There are none for
+    computed data."""
     remote: Remote | None = None
-    own: str = ""
-    """What the user's own files are, such as ``a table``; the first argument is their path."""
+    user_files: str = ""
+    """What the user's own files are, such as ``a table``; empty for other kinds. The first argument is their path."""
     endings: tuple[str, ...] = ()
-    """What the name of such a file ends in; nothing where the path is that of a folder."""
+    """The endings of the names of such files; empty where the path is a folder."""
 
     def __post_init__(self) -> None:
-        if (self.own or self.remote) and self.files is Kind.files:
+        if (self.user_files or self.remote) and self.files is Kind.files:
             raise ValueError(
                 f"{self.form} is read from files, and says nothing of them: runs would not see them change."
             )
@@ -145,7 +145,7 @@ def _read_mnist(name: str, classes: str) -> "Content":
     return content
 
 
-def _own_table(path: Path, target: str) -> dict[str, DataFile]:
+def _table_files(path: Path, target: str) -> dict[str, DataFile]:
     remedy = "csv: wants a file of comma-separated values, such as csv:flowers.csv:species"
     most = memory.available() // _SHARE
     because = "which is too much for the memory that is left"
@@ -231,16 +231,16 @@ KINDS: dict[str, Kind] = {
         read=lambda path: import_module("dnnlab.data.folder").read(at_home(path)),
         parse=lambda text: (_path(text),),
         files=lambda path: scan(at_home(path)).files,
-        own="a folder of images",
+        user_files="a folder of images",
     ),
     "csv": Kind(
         form="csv:PATH:TARGET",
         about="a table of comma-separated values, of which the column TARGET is the class",
         wants="csv takes a path and the column to predict, such as csv:flowers.csv:species",
-        read=lambda path, target: import_module("dnnlab.data.table").read(*_own_table(path, target).values(), target),
+        read=lambda path, target: import_module("dnnlab.data.table").read(*_table_files(path, target).values(), target),
         parse=_path_and_target,
-        files=_own_table,
-        own="a table",
+        files=_table_files,
+        user_files="a table",
         endings=(".csv", ".csv.gz"),
     ),
     "gaussian": Kind(

@@ -1,4 +1,4 @@
-"""What lies in a folder of images: which split and which class every file belongs to. Decodes nothing."""
+"""The split and the class of every file in a folder of images. Nothing is decoded."""
 
 import os
 from dataclasses import dataclass
@@ -24,7 +24,7 @@ class Scan:
 
 
 def scan(path: Path) -> Scan:
-    """The images under ``path``, a class a sub-folder, below ``train/`` and ``test/`` where these are there.
+    """The images under ``path``, one sub-folder per class, inside ``train/`` and ``test/`` where these exist.
 
     Raises:
         UsageError: no such folder, no class folders, no images, an unreadable folder, or half a split.
@@ -80,9 +80,9 @@ def _walk(path: Path, start: str) -> list[str]:
     def unreadable(error: OSError) -> None:
         raise UsageError(f"{error.filename} cannot be read as a folder ({error.strerror}); {LAYOUT}.")
 
-    found: list[str] = []
+    paths: list[str] = []
     for folder, below, names in os.walk(path / start, onerror=unreadable):
         below[:] = [name for name in below if not name.startswith(".")]
         relative = Path(folder).relative_to(path).as_posix()
-        found += [f"{relative}/{name}" for name in names if not name.startswith(".")]
-    return sorted(found)
+        paths += [f"{relative}/{name}" for name in names if not name.startswith(".")]
+    return sorted(paths)

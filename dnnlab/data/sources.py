@@ -1,4 +1,4 @@
-"""A data set by its name: parsed, found, identified and loaded."""
+"""A data set by its name: the name is parsed, the files are found, a digest is taken, the data is loaded."""
 
 import hashlib
 import os
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 
 PREFIX = "data "
-"""How the digests of data sets are called in a run's content."""
+"""The prefix of the names of data sets in a run's content."""
 
 
 @dataclass(frozen=True)
@@ -29,7 +29,7 @@ class Source:
 
     @property
     def kind(self) -> Kind:
-        """What dnnlab knows of all data sets of this kind."""
+        """The kind of this data set."""
         return KINDS[self.kind_name]
 
     @property
@@ -38,7 +38,7 @@ class Source:
         return ":".join([self.kind_name, *map(str, self.arguments)])
 
     def files(self) -> dict[str, DataFile]:
-        """The files whose content is the data, by a name that does not depend on where they are.
+        """The files with the data, by a name that does not depend on the folder.
 
         Raises:
             DnnlabError: the place where they should be is not there or not as it should be.
@@ -46,7 +46,7 @@ class Source:
         return self.kind.files(*self.arguments)
 
     def digest(self) -> str:
-        """SHA-256 in hex of what the data is: content and names of its files, or its name if it is computed.
+        """SHA-256 of the data in hex: of content and names of its files, or of its name if it is computed.
 
         Imports neither torch nor numpy. The same data has the same digest on every machine, wherever it lies
         and however it is packed.
@@ -73,7 +73,7 @@ class Source:
             folder = remote_folder(kind.remote)
             get = f"`dnnlab data get {self.kind_name}` downloads it ({kind.remote.megabytes} MB)"
             return f"in {folder}" if available else f"not in {folder}: {get}"
-        if kind.own:
+        if kind.user_files:
             path: Path = self.arguments[0]
             return f"at {path}" if available else f"nothing that can be read at {path}"
         return "part of the installation" if self.files() else "computed when asked for"
@@ -103,8 +103,10 @@ def source(text: str) -> Source:
     """
     name, _, argument = text.partition(":")
     if name not in KINDS:
-        if own := _own_kind(text):
-            raise UsageError(f"unknown data set {text!r}: {own.own} is written {own.form.replace('PATH', text)}.")
+        if near := _kind_of_path(text):
+            raise UsageError(
+                f"unknown data set {text!r}: {near.user_files} is written {near.form.replace('PATH', text)}."
+            )
         raise unknown("data set", name, KINDS)
     try:
         return Source(name, KINDS[name].parse(argument))
@@ -112,10 +114,12 @@ def source(text: str) -> Source:
         raise UsageError(f"{text!r} names no data set: {KINDS[name].wants}.") from None
 
 
-def _own_kind(path: str) -> Kind | None:
-    """What is read from such a place as ``path``; of several kinds, that whose files are called so."""
-    there = [kind for kind in KINDS.values() if kind.own and (os.path.isfile if kind.endings else os.path.isdir)(path)]
-    return max(there, key=lambda kind: path.endswith(kind.endings), default=None)
+def _kind_of_path(path: str) -> Kind | None:
+    """The kind of data set that ``path`` may be; of several kinds, the one whose files end like it."""
+    kinds = [
+        kind for kind in KINDS.values() if kind.user_files and (os.path.isfile if kind.endings else os.path.isdir)(path)
+    ]
+    return max(kinds, key=lambda kind: path.endswith(kind.endings), default=None)
 
 
 def load(text: str) -> "Dataset":
@@ -128,7 +132,7 @@ def load(text: str) -> "Dataset":
 
 
 def digests(names: Iterable[str]) -> dict[str, str]:
-    """`Source.digest` of each data set, as a run's content names them.
+    """The `Source.digest` of each data set, by the name that it has in a run's content.
 
     Raises:
         UsageError, DnnlabError: as `source` and `Source.digest`.
@@ -137,7 +141,7 @@ def digests(names: Iterable[str]) -> dict[str, str]:
 
 
 def notes(names: Iterable[str]) -> list[str]:
-    """What was done to each of the data sets that its owner may not expect; loads them where they are not yet."""
+    """Changes to the data sets that their owner may not expect; loads those that are not loaded yet."""
     return [note for name in names for note in load(name).notes]
 
 
@@ -148,7 +152,7 @@ class Entry(NamedTuple):
     """How the name is written."""
     about: str
     where: str
-    """Where the data is, or how to get it."""
+    """The place of the data, or how to get it."""
 
 
 def forms() -> str:
@@ -157,8 +161,8 @@ def forms() -> str:
 
 
 def catalogue() -> list[Entry]:
-    """Every kind of data set, and where its data is."""
+    """Every kind of data set, and the place of its data."""
     return [
-        Entry(kind.form, kind.about, "your own files" if kind.own else Source(name).where())
+        Entry(kind.form, kind.about, "your own files" if kind.user_files else Source(name).where())
         for name, kind in KINDS.items()
     ]

@@ -43,7 +43,7 @@ def compositional(inputs: int) -> Content:
     stream = fixed_stream(f"compositional:{inputs}")
     x = stream.standard_normal((EXAMPLES, inputs)).astype(np.float32)
     split = _split(EXAMPLES, stream)
-    # Of the inputs as they are given, after rounding to float32: the label is a function of nothing else.
+    # It is computed from the inputs after rounding to float32: the label is a function of nothing else.
     value = tree(x.astype(np.float64))
     y = (value > np.median(value[split.train])).astype(np.int64)
     return Content(x, y, split, ("below", "above"), standard=True)

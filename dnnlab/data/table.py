@@ -54,7 +54,7 @@ def _frame(file: DataFile) -> pd.DataFrame:
         with file.open() as stream, warnings.catch_warnings():
             # pandas only warns when it drops the end of rows that are longer than the header.
             warnings.simplefilter("error", pd.errors.ParserWarning)
-            # The header by itself first: pandas makes up names for columns that share one or have none.
+            # The header is read first by itself: pandas makes up names for columns that share one or have none.
             head = pd.read_csv(
                 stream, header=None, nrows=1, dtype=str, index_col=False, encoding="utf-8-sig",
                 skipinitialspace=True, keep_default_na=False,

@@ -65,9 +65,9 @@ def _read(url: str, size: int, arrived: "queue.Queue[bytes | Exception]", given_
                 if given_up.is_set():
                     return
         arrived.put(b"")
-    except (requests.RequestException, HTTPError, ValueError) as error:  # ValueError: led to what is no address
+    except (requests.RequestException, HTTPError, ValueError) as error:  # ValueError: no valid address
         lost = DnnlabError(f"no connection for {url} ({type(error).__name__}); {_ELSEWHERE}.")
-        arrived.put(b"" if begun else lost)  # who counts the bytes can say more
+        arrived.put(b"" if begun else lost)  # the caller, which counts the bytes, can say more
     except Exception as error:  # noqa: BLE001 - whoever waits for the pieces gets it
         arrived.put(error)
 

@@ -13,7 +13,7 @@ from dnnlab.dead_relu.pruning import prune
 from dnnlab.dead_relu.spec import Spec
 from dnnlab.errors import DnnlabError
 from dnnlab.instruments.traced import certify, trace
-from dnnlab.networks import own
+from dnnlab.networks import user_network
 from dnnlab.statistics.streams import stream
 from dnnlab.training.evaluation import check
 
@@ -23,7 +23,7 @@ _TOLERANCE = 1e-5
 
 
 def write(spec: Spec) -> Sequence[str]:
-    """Write what the spec asks for; gives a sentence for each file.
+    """Write the files that the options ask for, and give one sentence for each file.
 
     Raises:
         UsageError: the model cannot be traced as a graph.
@@ -32,8 +32,8 @@ def write(spec: Spec) -> Sequence[str]:
     if not spec.prune_dead:
         return []
     data = load(spec.data[0])
-    model = own.factory(spec.model, len(data.classes))()
-    own.load_weights(model, spec.weights)
+    model = user_network.factory(spec.model, len(data.classes))()
+    user_network.load_weights(model, spec.weights)
     model.eval()
     graph = trace(model)
     low, high = data.box()
@@ -59,7 +59,7 @@ def write(spec: Spec) -> Sequence[str]:
 
 
 def _inputs(examples: Tensor, low: Tensor, high: Tensor) -> Tensor:
-    """Training examples, and as many points of their box."""
+    """Training examples, and as many random points of their bounding box, ``[input, *shape]``."""
     rng = stream(0, 0, "box")
     share = torch.from_numpy(rng.random((len(examples), *low.shape), dtype="float32"))
     return torch.cat([examples, low + share * (high - low)])

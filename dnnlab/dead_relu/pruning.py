@@ -1,4 +1,4 @@
-"""A module without its dead units: channels and features taken out of the layers before and behind them."""
+"""Removes the dead units of a module: channels and features of the layers before and behind them."""
 
 import json
 from collections.abc import Sequence
@@ -15,7 +15,8 @@ from dnnlab.networks.narrowed import BATCH_NORM, METADATA, narrowable, replace, 
 
 @dataclass
 class Pruned:
-    """What was taken out: units by the layer that made them, and the units that had to stay."""
+    """The result of pruning: the units that were removed, by the layer that made them, and the units that had to
+    stay."""
 
     removed: dict[str, int] = field(default_factory=dict)
     kept_dead: int = 0
@@ -25,7 +26,7 @@ class Pruned:
         return sum(self.removed.values())
 
     def metadata(self) -> dict[str, str]:
-        """For the .safetensors file."""
+        """The entries for the metadata of the .safetensors file."""
         return {METADATA: json.dumps({"removed": self.removed})}
 
 
@@ -60,8 +61,8 @@ def prune(graph: fx.GraphModule, sites: Sequence[Site]) -> Pruned:
 
 
 def _makers(graph: fx.GraphModule, site: fx.Node) -> list[str] | None:
-    """The modules that make what ``site`` reads, back to the layer, which comes last; ``None`` where others read
-    or make it too."""
+    """The modules that make what ``site`` reads, back to the layer, which comes last; ``None`` where others read or
+    make it too."""
     names: list[str] = []
     node = site.args[0] if site.args else site.kwargs.get("input")
     while isinstance(node, fx.Node) and node.op == "call_module" and len(node.users) == 1:

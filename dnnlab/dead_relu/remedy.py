@@ -1,4 +1,4 @@
-"""The cures: each changes one thing of a configuration. Importing this module imports nothing heavy."""
+"""The remedies: each changes one thing of a configuration. Importing this module imports nothing heavy."""
 
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
@@ -11,7 +11,7 @@ _CLIP = 1.0
 
 @dataclass(frozen=True)
 class Remedy:
-    """A cure by name, who proposes it, and what it changes: fields of a cell and their new values."""
+    """A remedy by name, its source, and what it changes: fields of a cell and their new values."""
 
     name: str
     source: str

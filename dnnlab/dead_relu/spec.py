@@ -1,4 +1,4 @@
-"""What may be asked of ``dead-relu``."""
+"""The options of ``dead-relu``."""
 
 import os
 from dataclasses import dataclass, replace
@@ -111,13 +111,13 @@ class Spec(experiment.Spec):
     ] = 20_000
 
     def validate(self) -> None:
-        """Options that must fit each other.
+        """Check that the options fit each other.
 
         Raises:
             UsageError: they do not.
         """
         ask.check_networks(self.act, self.depths, self.init)
-        ask.check_every(self.every, self.taken_steps)
+        ask.check_every(self.every, self.training_steps)
         super().validate()
         ask.check_model(self, ("act", "depth", "width", "init", "norm", "skip"))
         if self.prune_dead:
@@ -126,7 +126,7 @@ class Spec(experiment.Spec):
     def _validate_pruning(self) -> None:
         if not self.weights:
             raise UsageError("--prune-dead writes a trained network; give --model and its --weights.")
-        if self.taken_steps:
+        if self.training_steps:
             raise UsageError("--prune-dead takes the --weights as they are; leave out --steps.")
         if not self.prune_dead.endswith(".safetensors"):
             raise UsageError(f"--prune-dead {self.prune_dead} must be a .safetensors file.")
@@ -139,12 +139,12 @@ class Spec(experiment.Spec):
 
     @property
     def settled(self) -> "Spec":
-        """The options with those that were left open as they are meant."""
+        """The options, with the values that are meant by those that were left open."""
         if self.born:
             return replace(self, depth=self.depths, width=self.widths)
         if self.model:
-            return replace(self, steps=self.taken_steps)
-        return replace(self, depth=self.depths, width=self.widths, steps=self.taken_steps)
+            return replace(self, steps=self.training_steps)
+        return replace(self, depth=self.depths, width=self.widths, steps=self.training_steps)
 
     @property
     def depths(self) -> tuple[int, ...]:
@@ -155,8 +155,8 @@ class Spec(experiment.Spec):
         return self.width or (tuple(range(2, 11)) if self.born else (64,))
 
     @property
-    def taken_steps(self) -> int:
-        """How many training steps are taken."""
+    def training_steps(self) -> int:
+        """The number of training steps."""
         return (0 if self.model else 500) if self.steps is None else self.steps
 
     @property
@@ -165,4 +165,4 @@ class Spec(experiment.Spec):
 
     def measured_steps(self) -> list[int]:
         """The training steps before which everything is measured, the last after the last step."""
-        return ask.measured_steps(self.taken_steps, self.every)
+        return ask.measured_steps(self.training_steps, self.every)

@@ -1,4 +1,4 @@
-"""Table to pictures: the gradient by layer, the same along training, and a map of all configurations."""
+"""The figures: the gradient by layer, the same along training, and a map of all configurations."""
 
 import math
 from collections.abc import Sequence
@@ -21,7 +21,7 @@ _MOST_LINES = 10
 _MOST_PANELS = 6
 _MOST_ROWS = 30
 SIGMOID_BOUND = 0.25
-"""The lecture's factor a sigmoid layer, the largest slope there is, with weights of 1."""
+"""The lecture's factor per sigmoid layer: the largest slope of the sigmoid, with weights of 1."""
 
 
 @dataclass(frozen=True)
@@ -33,16 +33,16 @@ class _Curve:
     cells: pd.DataFrame
     first: Measured
 
-    def profile(self, seen: Measured) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    def profile(self, measured: Measured) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
         """Norm of δ relative to the last hidden layer: geometric mean over seeds, and its interval, ``[layer]``."""
         with np.errstate(divide="ignore", invalid="ignore"):
-            logs = np.log(seen.layers["delta_norm"] / seen.layers["delta_norm"][:, -1:])
+            logs = np.log(measured.layers["delta_norm"] / measured.layers["delta_norm"][:, -1:])
         intervals = [mean_interval(column.tolist()) for column in logs.T]
         return tuple(np.exp([getattr(i, end) for i in intervals]) for end in ("mean", "low", "high"))  # type: ignore[return-value]
 
 
 def draw(cells: pd.DataFrame, summary: pd.DataFrame, spec: Spec) -> Sequence[Picture]:
-    """The figures of a run; without a configuration that was measured, none."""
+    """The figures of a run; none where no configuration was measured."""
     varying = [name for name in CONFIGURATION if summary[name].nunique() > 1]
     curves = []
     for configuration, rows in configurations(cells, CONFIGURATION):
@@ -74,9 +74,9 @@ def _label(configuration: dict[str, Any], varying: Sequence[str]) -> str:
 
 
 def _spread_out(curves: Sequence[_Curve], most: int) -> list[_Curve]:
-    """At most ``most`` of them, evenly over the plan."""
-    chosen = np.unique(np.linspace(0, len(curves) - 1, min(most, len(curves))).round().astype(int))
-    return [curves[i] for i in chosen]
+    """At most ``most`` of the curves, evenly over the plan."""
+    places = np.unique(np.linspace(0, len(curves) - 1, min(most, len(curves))).round().astype(int))
+    return [curves[i] for i in places]
 
 
 def _only(shown: Sequence[_Curve], curves: Sequence[_Curve]) -> str:

@@ -1,4 +1,4 @@
-"""The same rows from a user's own network, through hooks."""
+"""The rows of a user's own network, measured through hooks."""
 
 import math
 from collections.abc import Callable, Sequence
@@ -14,7 +14,7 @@ from dnnlab.errors import UsageError
 from dnnlab.gradient_flow.plan import Cell
 from dnnlab.gradient_flow.spec import Spec
 from dnnlab.instruments.hooks import Recorder
-from dnnlab.networks import own
+from dnnlab.networks import user_network
 from dnnlab.runner.journal import Rows
 from dnnlab.statistics.streams import stream, torch_seed
 from dnnlab.training import hyperparameters
@@ -56,9 +56,9 @@ def _within(progress: Callable[[float], None], number: int, cells: int, share: f
 
 
 def _measure_cell(cell: Cell, spec: Spec, data: Dataset, progress: Callable[[float], None]) -> list[dict]:
-    model = own.factory(cell.model, len(data.classes))().to(data.x.device)
+    model = user_network.factory(cell.model, len(data.classes))().to(data.x.device)
     if spec.weights:
-        own.load_weights(model, spec.weights)
+        user_network.load_weights(model, spec.weights)
     probe = _positions(spec, cell, data, "probe")
     index = data.train[torch.from_numpy(next(probe)).to(data.train.device)]
     batches = _positions(spec, cell, data, "batches")

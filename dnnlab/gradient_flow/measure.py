@@ -1,4 +1,4 @@
-"""What happens on the device: a stack of cells becomes rows, one a cell, measured step and layer."""
+"""The measurement: one row per cell, measured step and layer."""
 
 import copy
 from collections.abc import Callable, Sequence
@@ -45,7 +45,7 @@ def _measure_stack(cells: Sequence[Cell], spec: Spec, data: Dataset, progress: C
         [stream(spec.seed, cell.seed, "weights") for cell in cells],
         device=str(data.x.device),
     )
-    # The same examples at every step, so that what changes along training is the network.
+    # The examples are the same at every step, so that only the network changes along training.
     probe = gather(data, [next(_order(spec, cell, data, "probe")) for cell in cells])
     training = StackedTraining(
         stack,
@@ -89,7 +89,7 @@ def _order(spec: Spec, cell: Cell, data: Dataset, purpose: str):  # type: ignore
 def _quantities(
     stack: StackedMLP, probe: Batch, training: StackedTraining, data: Dataset, spec: Spec
 ) -> dict[str, Tensor]:
-    """Everything measured at one step: ``[member, depth + 1]`` of layers, ``[member]`` of the network."""
+    """All quantities that are measured at one step: ``[member, depth + 1]`` of layers, ``[member]`` of the network."""
     seen = layerwise.measure(stack, probe, training.masks(probe.y.shape[1]))
     quantities = dict(seen.layers)
     quantities["loss"] = seen.loss

@@ -32,19 +32,20 @@ class Cell(MLPCell):
 
     @property
     def together(self) -> Hashable:
-        """A stack shares its shape, data and optimiser; init, rates, dropout and clipping are a member's own."""
+        """Cells of one shape, data set and optimiser are one stack; they may differ in init, rates, dropout and
+        clipping."""
         network = (self.model, self.act, self.norm, self.skip, self.depth, self.width)
         return (*network, self.data, self.batch_size, self.optimizer, self.seed if self.model else None)
 
 
 def plan(spec: Spec) -> Sequence[Cell]:
-    """The product of the lists, seeds last."""
-    asked = configurations(spec, Cell)
-    return [Cell(model=spec.model, **own, seed=seed) for own in asked for seed in range(spec.seeds)]
+    """One cell per combination of the options' lists and seed; seeds vary fastest."""
+    combinations = configurations(spec, Cell)
+    return [Cell(model=spec.model, **options, seed=seed) for options in combinations for seed in range(spec.seeds)]
 
 
 def fit(spec: Spec) -> None:
-    """Networks and data must fit each other.
+    """Check that networks and data fit each other.
 
     Raises:
         UsageError: they do not.

@@ -1,4 +1,4 @@
-"""What may be asked of ``gradient-flow``."""
+"""The options of ``gradient-flow``."""
 
 from dataclasses import dataclass
 from typing import Annotated
@@ -64,7 +64,7 @@ class Spec(experiment.Spec):
     question = QUESTIONS[0]
 
     def validate(self) -> None:
-        """Options that must fit each other.
+        """Check that the options fit each other.
 
         Raises:
             UsageError: they do not.

@@ -1,4 +1,4 @@
-"""Rows to table: rates with intervals, theory beside them, the cause in numbers, a verdict and a remedy."""
+"""The summary: rates with intervals, theory beside them, the cause in numbers, a verdict and a remedy."""
 
 import math
 from dataclasses import dataclass, replace
@@ -34,7 +34,7 @@ from dnnlab.theory.gradients import (
 )
 
 UNHEALTHY = math.log(100.0)
-"""A net is vanishing or exploding when its rate, over all its layers, makes two orders of magnitude."""
+"""A network is vanishing or exploding when its rate, over all its layers, makes two orders of magnitude."""
 
 _FACTORS = {
     "weight_term": "weight_factor",
@@ -46,7 +46,7 @@ _FACTORS = {
 
 @dataclass(frozen=True)
 class Measured:
-    """One configuration at one step: its hidden layers as ``[seed, layer]``, the network as one row a seed."""
+    """One configuration at one step: its hidden layers as ``[seed, layer]``, the network as one row per seed."""
 
     layers: dict[str, np.ndarray]
     network: pd.DataFrame
@@ -60,7 +60,7 @@ class Measured:
         return self.slope(self.layers["delta_norm"])
 
     def slope(self, norms: np.ndarray) -> np.ndarray:
-        """The least-squares log rate of ``norms [seed, layer]``."""
+        """The least-squares log rate of ``norms [seed, layer]``, ``[seed]``."""
         return _log(norms) @ slope_weights(self.depth)
 
     def log_terms(self) -> dict[str, float]:
@@ -82,7 +82,7 @@ def measured_at(cells: pd.DataFrame, step: int) -> Measured | None:
     if rows.empty:
         return None
     hidden = rows[rows["layer"] > 0]
-    # The output layer has no activation and other sizes; a shallow model of one's own has little else.
+    # The output layer has no activation and other sizes; a shallow network of the user's has little else.
     if int(hidden["layer"].max()) > 2:
         hidden = hidden[hidden["layer"] < hidden["layer"].max()]
     names = ["delta_norm", "saturation", "dead_fraction", "zero_fraction", *_FACTORS.values()]
@@ -92,13 +92,13 @@ def measured_at(cells: pd.DataFrame, step: int) -> Measured | None:
 
 
 def _ends(cells: pd.DataFrame, spec: Spec) -> tuple[Measured | None, Measured | None]:
-    """One configuration before training and after it, which is the same where there is none."""
+    """The rows of one configuration before and after training, which are the same where there is none."""
     first = measured_at(cells, 0)
     return first, measured_at(cells, spec.steps) if spec.steps else first
 
 
 def per_cell(cells: pd.DataFrame, spec: Spec) -> pd.DataFrame:
-    """One row a cell: configuration, seed, its rate at initialisation and its last accuracy."""
+    """One row per cell: configuration, seed, its rate at initialisation and its last accuracy."""
     parts = []
     for configuration, rows in configurations(cells, CONFIGURATION):
         first, last = _ends(rows, spec)
@@ -119,8 +119,8 @@ def per_cell(cells: pd.DataFrame, spec: Spec) -> pd.DataFrame:
 
 
 def summarise(cells: pd.DataFrame, spec: Spec) -> pd.DataFrame:
-    """One row a configuration, with the columns of `SUMMARY`."""
-    rows = [_row(configuration, own, spec) for configuration, own in configurations(cells, CONFIGURATION)]
+    """One row per configuration, with the columns of `SUMMARY`."""
+    rows = [_row(configuration, group, spec) for configuration, group in configurations(cells, CONFIGURATION)]
     return fit(pd.DataFrame(rows), SUMMARY)
 
 
@@ -166,7 +166,7 @@ def verdict(first: Measured, log_rate: Interval) -> str:
 
 
 def setting(configuration: dict[str, Any], first: Measured) -> Setting | None:
-    """The configuration as theory sees it; ``None`` where no theory holds: a model of one's own, a tiny batch."""
+    """The configuration as theory describes it; ``None`` where no theory holds: a user's network, a tiny batch."""
     if configuration["model"] or (configuration["norm"] == "batch" and configuration["batch_size"] < 8):
         return None
     network = first.network[["input_mean_square", "input_variance", "input_features", "classes"]].astype(float).mean()
@@ -205,26 +205,26 @@ def _theory(configuration: dict[str, Any], first: Measured, rate: Interval) -> d
     }
 
 
-def remedy(chosen: Setting, prediction: Prediction) -> str:
-    """What theory says would bring the rate near 1; empty where it is."""
-    transitions = chosen.shape.depth - 1
+def remedy(network: Setting, prediction: Prediction) -> str:
+    """What would bring the rate near 1 by theory, in words; empty where the rate is near 1."""
+    transitions = network.shape.depth - 1
     if abs(prediction.log_rate) * transitions <= UNHEALTHY:
         return ""
     ways = []
-    shape = chosen.shape
+    shape = network.shape
     if shape.norm == "none" and shape.skip.kind == "none" and len(set(shape.acts)) == 1:
         point = critical(shape.acts[0])
         if point is not None:
             ways.append(
                 (
                     f"init critical (σw {math.sqrt(point.weight):.3g}, σb {math.sqrt(point.bias):.3g})",
-                    replace(chosen, init="critical"),
+                    replace(network, init="critical"),
                 )
             )
     scale = float(f"{1 / math.sqrt(transitions):.2g}")
     changes = [(f"norm {norm}", replace(shape, norm=norm)) for norm in ("layer", "batch") if norm != shape.norm]
     changes.append((f"skip residual:{scale:g}", replace(shape, skip=Skip("residual", scale))))
-    ways += [(name, replace(chosen, shape=other)) for name, other in changes]
+    ways += [(name, replace(network, shape=other)) for name, other in changes]
     cures = []
     for name, other in ways:
         try:

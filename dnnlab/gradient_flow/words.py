@@ -1,4 +1,4 @@
-"""What came out, in sentences. Needs the summary alone, so that a finished run is shown without torch."""
+"""The result in sentences. It needs the summary alone, so that a finished run is shown without torch."""
 
 import math
 
@@ -12,7 +12,7 @@ _MOST_REMEDIES = 6
 
 
 def conclusions(summary: pd.DataFrame, spec: Spec) -> list[str]:
-    """The verdicts and the strongest effect, then a line for each remedy that theory knows."""
+    """The verdicts and the strongest effect, then one line per remedy that theory knows."""
     with np.errstate(divide="ignore"):
         strength = (np.log(summary["rate"]).abs() * summary["depth"]).replace(math.inf, math.nan).fillna(0)
     row = summary.iloc[int(strength.argmax())]

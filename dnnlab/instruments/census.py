@@ -27,13 +27,13 @@ class Census:
     inactive: Tensor
     """Whether what the activation reads is never above zero. A leaky unit of which this is true gives only its leak."""
     mean: Tensor
-    """The mean of what the activation reads."""
+    """Mean ``[member, unit]`` of what the activation reads."""
     zero_fraction: Tensor
     """Share of outputs that are zero, float64."""
     y_mean: Tensor
     """With batch norm, the mean of the pre-activation y over these inputs, by which it was normalised."""
     y_var: Tensor
-    """Its variance, likewise."""
+    """With batch norm, the variance of y over these inputs, by which it was normalised."""
 
 
 @torch.no_grad()

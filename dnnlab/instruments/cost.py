@@ -31,10 +31,10 @@ class Cost:
     buffers: int
     """Elements that are saved but not trained, such as the statistics of batch normalisation."""
     macs: int
-    """Of the forward pass."""
+    """Multiply–accumulates of the forward pass."""
     training_macs: int
-    """Of forward and backward pass without auxiliary heads: a gradient of the weights and one of the inputs, at one
-    forward pass each, but none of the network's own inputs."""
+    """Multiply–accumulates of forward and backward pass without auxiliary heads: a gradient of the weights and one of
+    the inputs, at one forward pass each, but none of the network's own inputs."""
     activations: int
     """Elements put out by convolutions and linear layers."""
 

@@ -38,14 +38,14 @@ class Box:
 
     @classmethod
     def between(cls, low: Tensor, high: Tensor) -> "Box":
-        """From the two ends; where one is infinite, so is the radius."""
+        """The box between its two ends; where one is infinite, so is the radius."""
         low, high = low.double(), high.double()
         centre = ((low + high) / 2).nan_to_num(0.0, 0.0, 0.0)
         return cls(centre, torch.maximum(high - centre, centre - low))
 
     @classmethod
     def anything(cls, like: Tensor) -> "Box":
-        """No bounds at all."""
+        """A box without bounds."""
         return cls(torch.zeros_like(like, dtype=torch.float64), torch.full_like(like, torch.inf, dtype=torch.float64))
 
     @property

@@ -27,11 +27,11 @@ class Memory:
     parameters: int
     """All parameters, trained or not."""
     buffers: int
-    """What is saved but not trained, such as the statistics of batch normalisation."""
+    """Tensors that are saved but not trained, such as the statistics of batch normalisation."""
     gradients: int
-    """Of the parameters that get one."""
+    """Gradients of the parameters that get one."""
     optimiser: int
-    """What the optimiser remembers of earlier gradients."""
+    """The optimiser's memory of earlier gradients."""
     saved: int
     """Activations kept from the forward for the backward pass, inputs included."""
     peak: int

@@ -11,7 +11,7 @@ from dnnlab.statistics.streams import stream
 
 ROUNDS = 15
 SHORTEST = 2e-3
-"""Seconds that one timing takes at least; quicker calls are repeated."""
+"""The least seconds of one timing; faster calls are repeated."""
 WARM = 0.05
 """A call is warm when the medians of two runs of five calls differ by less than this share."""
 _LONGEST_WARM_UP = 50
@@ -28,15 +28,15 @@ class Timing:
     """Seconds of one call, over several timings."""
 
     rounds: tuple[float, ...]
-    """Of each round."""
+    """Seconds of one call in each round."""
     median: float
-    """Their median."""
+    """Median of the rounds, in seconds."""
     p95: float
-    """Their 95 % quantile."""
+    """The 95 % quantile of the rounds, in seconds."""
     spread: float
-    """Difference of the quartiles over the median."""
+    """Difference of the quartiles over the median: a share."""
     warm_up: int
-    """Calls until the time stood still."""
+    """Calls until the time of a call did not change any more."""
 
 
 @dataclass(frozen=True)

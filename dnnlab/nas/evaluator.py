@@ -1,4 +1,4 @@
-"""Where architectures are trained, scored and tested: the same code and data for every strategy of one seed."""
+"""Trains, scores and tests architectures: the same code and data for every strategy of one seed."""
 
 import math
 import time
@@ -33,16 +33,16 @@ from dnnlab.training.networks import inference, train_together
 from dnnlab.training.parts import part_of
 
 SEARCH = "search"
-"""The weights and batches of the search itself; a retraining has others, ``fresh 0``, ``fresh 1``, …"""
+"""The tag of the weights and batches of the search itself; retrainings have the tags ``fresh 0``, ``fresh 1``, …"""
 MOST = 64
-"""Networks in a stack."""
+"""The most networks in a stack."""
 SMALL_IMAGE, ENOUGH_ALIKE = 16 * 16, 4
 """Convolutional networks of one structure are quicker together on images of up to so many pixels, and if they are so
 many: measured by ``python -m benchmarks.nas``, and fixed so that the same command gives the same bits."""
 
 
 Key = tuple[str, str, str]
-"""Identity of an architecture, epochs and tag of a training."""
+"""The identity of a training: of its architecture, its epochs and its tag."""
 
 
 @dataclass(frozen=True)
@@ -56,20 +56,20 @@ class Training:
 
 @dataclass(frozen=True)
 class Network:
-    """What an architecture is before it is trained."""
+    """The size of an architecture, which is known before it is trained."""
 
     parameters: int
     macs: int
-    """Of the forward pass of one example."""
+    """Multiply–accumulates of the forward pass of one example."""
     training_macs: int
     bytes: int
-    """Of parameters and buffers, in float32."""
+    """Bytes of parameters and buffers in float32."""
     problem: str = ""
-    """Why it cannot be built; the numbers are 0 then."""
+    """Why it cannot be built, in which case the numbers are 0; else empty."""
 
 
 class Evaluator:
-    """One data set and one seed."""
+    """Evaluates architectures on one data set under one seed."""
 
     def __init__(self, spec: Spec, data: str, seed: int, device: str, place: Place) -> None:
         self.spec, self.seed, self.device, self.place = spec, seed, device, place
@@ -86,7 +86,7 @@ class Evaluator:
         self._check()
 
     def _check(self) -> None:
-        """A space that does not fit the data is the user's to mend, before anything is measured."""
+        """Check that the networks of the space take the data, before anything is measured."""
         code = (0,) * len(self.space.sizes)
         if problem := self.network(code).problem:
             raise UsageError(f"--space {self.spec.space} makes no network for {self.data.name}: {problem}.")
@@ -105,7 +105,7 @@ class Evaluator:
             )
 
     def network(self, code: Code) -> Network:
-        """Counts of an architecture."""
+        """The parameters, MACs and bytes of an architecture."""
         identity = self.space.identity(code)
         if identity not in self._networks:
             try:
@@ -128,7 +128,7 @@ class Evaluator:
         return self._built(training.code)
 
     def cost(self, request: Request | Training) -> Cost:
-        """What a request will take, but for seconds."""
+        """The epochs and MACs of a request; its seconds are not known before."""
         batches = len(self.data.train) // self.spec.batch_size
         examples = batches * self.spec.batch_size
         match request:
@@ -139,7 +139,7 @@ class Evaluator:
                 return Cost(seen / len(self.data.train), seen * self.network(code).training_macs)
             case Inherit(code):
                 seen = len(self.data.validation)
-                # A forward pass is a third of a training step.
+                # A forward pass costs a third of a training step.
                 return Cost(seen / len(self.data.train) / 3, seen * self.network(code).macs)
         return Cost(request.epochs, request.epochs * examples * self.network(request.code).training_macs)
 
@@ -155,7 +155,8 @@ class Evaluator:
         return "latency" in self.spec.objectives
 
     def latency(self, code: Code) -> float:
-        """Milliseconds of one example on this device; once for each architecture, and nan where nobody asks."""
+        """Milliseconds of one example on this device, measured once per architecture; nan where no objective needs
+        it."""
         identity = self.space.identity(code)
         if self._timed and identity not in self._latencies:
             model = self.fresh(Training(code, 0.0)).to(self.device)
@@ -163,12 +164,13 @@ class Evaluator:
         return self._latencies.get(identity, math.nan)
 
     def remember_latency(self, code: Code, value: float) -> None:
-        """Take what an interrupted session measured."""
+        """Take over the latency that an interrupted session measured."""
         if not math.isnan(value):
             self._latencies[self.space.identity(code)] = value
 
     def buckets(self, trainings: Sequence[Training]) -> list[list[Training]]:
-        """``trainings`` in groups that are trained together, by what was asked alone and in its order."""
+        """``trainings`` in groups that are trained together. The groups depend on the trainings and their order
+        alone."""
         groups: dict[Hashable, list[Training]] = {}
         for training in trainings:
             key: Any = self.space.identity(training.code)
@@ -181,7 +183,8 @@ class Evaluator:
         return parts
 
     def train(self, bucket: Sequence[Training]) -> list[dict[str, Any]]:
-        """Train a bucket; of each what `columns.MEASURED` asks. What cannot be built has failed."""
+        """Train a group; for each training the columns `columns.MEASURED`. A network that cannot be built has
+        failed."""
         started = time.perf_counter()
         models, least = self._trained(bucket)
         validation = [self._accuracy(m, self.data.validation) if m is not None else math.nan for m in models]
@@ -212,8 +215,8 @@ class Evaluator:
         }
 
     def _trained(self, bucket: Sequence[Training]) -> tuple[list[nn.Module | None], float]:
-        """The networks after training; those of a retraining are kept, because the best of them is tested. Beside them
-        the seconds that a checkpoint says it took."""
+        """The networks after training, and the seconds that it took, which a checkpoint remembers. Those of a
+        retraining are kept, because the best of them is tested."""
         seconds = 0.0
         good = [t for t in bucket if not self.network(t.code).problem]
         models = [self.fresh(t) for t in good]
@@ -225,8 +228,8 @@ class Evaluator:
             for i, (training, model) in enumerate(zip(good, models, strict=True)):
                 model.load_state_dict({k.partition(".")[2]: v for k, v in state.items() if k.startswith(f"{i}.")})
                 self._models[self.key(training)] = model.to(self.device)
-        found = dict(zip(good, models, strict=True))
-        return [found.get(t) for t in bucket], seconds
+        by_training = dict(zip(good, models, strict=True))
+        return [by_training.get(t) for t in bucket], seconds
 
     def _trained_state(self, bucket: Sequence[Training], models: Sequence[nn.Module]) -> State:
         started = time.perf_counter()
@@ -237,7 +240,7 @@ class Evaluator:
         return state | {SECONDS: torch.tensor(time.perf_counter() - started, dtype=torch.float64)}
 
     def identity(self, bucket: Sequence[Any]) -> dict[str, Any]:
-        """All that decides the weights of what is trained together."""
+        """All that decides the weights of the networks that are trained together."""
         spec = self.spec
         return {
             "experiment": "nas",
@@ -276,14 +279,15 @@ class Evaluator:
         return SameStack if small and len(bucket) >= ENOUGH_ALIKE else None
 
     def trained_model(self, training: Training) -> nn.Module:
-        """A retrained network; its weights come from the checkpoint where an earlier session trained it."""
+        """A retrained network. Its weights come from the checkpoint where an earlier session trained it."""
         key = self.key(training)
         if key not in self._models:
             self._trained(self._buckets[key])
         return self._models[key]
 
     def key(self, training: Training) -> Key:
-        """What two searches mean alike, though their codes may differ in layers that are not there."""
+        """The key of a training. Two searches share it where they train the same network, though their codes may differ
+        in layers that are not there."""
         return self.space.identity(training.code), f"{training.epochs:g}", training.tag
 
     def test(self, training: Training) -> float:
@@ -294,11 +298,12 @@ class Evaluator:
         return float(accuracy(inference(model), self.data, index))
 
     def tested(self, training: Training, fact: dict[str, Any]) -> dict[str, Any]:
-        """The test accuracy of a retrained network, beside what was measured of it before; it costs nothing more."""
+        """The columns of a retrained network with its test accuracy, beside those measured before; it costs nothing
+        more."""
         return fact | {"test": self.test(training), "epochs": 0.0, "macs": 0.0, "seconds": 0.0}
 
     def look_up(self, requests: Sequence[Score | Supernet | Inherit]) -> list[dict[str, Any]]:
-        """What is cheaper than trainings: of each what `columns.MEASURED` asks."""
+        """The columns `columns.MEASURED` of requests that are cheaper than trainings."""
         facts = []
         for request in requests:
             started, least = time.perf_counter(), 0.0
@@ -321,7 +326,7 @@ class Evaluator:
         return facts
 
     def score(self, code: Code, proxy: str) -> float:
-        """A zero-cost proxy on one batch, the same for every architecture of the seed."""
+        """The score by a zero-cost proxy on one batch, which is the same for every architecture of the seed."""
         if self.network(code).problem:
             return math.nan
         index = torch.from_numpy(next(self._proxy_batch())).to(self.data.train.device)

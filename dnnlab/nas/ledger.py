@@ -1,4 +1,4 @@
-"""The budget of a search, and what was spent of it: trainings, proxies, supernets, failures and retraining alike.
+"""The budget of a search, and how much of it is spent: on trainings, proxies, supernets, failures and retraining alike.
 
 Importing this module does not import torch.
 """
@@ -14,7 +14,7 @@ AXES = ("trainings", "epochs", "macs", "seconds")
 
 @dataclass(frozen=True)
 class Cost:
-    """Of one request. Epochs are passes over the training data, MACs of forward and backward passes."""
+    """The cost of one request. Epochs are passes over the training data, MACs of forward and backward passes."""
 
     epochs: float
     macs: float
@@ -33,7 +33,8 @@ def parse(text: str) -> Budget:
 
 @dataclass
 class Ledger:
-    """What one search has spent of ``budget``, of which ``reserved`` trainings are kept for the end."""
+    """The account of one search: what it has spent of ``budget``, of which ``reserved`` trainings are kept for the
+    end."""
 
     budget: Budget
     epochs_a_training: float
@@ -43,7 +44,7 @@ class Ledger:
     """MACs, or seconds, of the dearest full training so far: what retraining one will cost at most."""
 
     def pay(self, cost: Cost) -> None:
-        """Count what is asked for."""
+        """Pay the cost of a request before it is done."""
         trainings = cost.epochs / self.epochs_a_training
         for axis, amount in zip(AXES, (trainings, cost.epochs, cost.macs), strict=False):
             self.spent[axis] += amount
@@ -51,22 +52,22 @@ class Ledger:
             self.dearest = max(self.dearest, cost.macs)
 
     def clock(self, seconds: float, full: bool) -> None:
-        """Count what it took; ``full`` for a full training."""
+        """Pay the seconds of a request after it is done; ``full`` for a full training."""
         self.spent["seconds"] += seconds
         if full and self.budget.axis == "seconds":
             self.dearest = max(self.dearest, seconds)
 
     def free(self) -> float:
-        """What is left for the search, on the budget's own axis."""
+        """The budget that is left for the search, on the budget's own axis."""
         kept = self.reserved * {"trainings": 1.0, "epochs": self.epochs_a_training}.get(self.budget.axis, self.dearest)
         return self.budget.amount - kept - self.spent[self.budget.axis]
 
     def affords(self, cost: Cost) -> bool:
-        """Whether ``cost`` still fits in. On the clock nobody knows before; what is under way is ended."""
+        """Whether the budget pays for ``cost``. Seconds are not known before; a request that has begun is finished."""
         trainings = cost.epochs / self.epochs_a_training
         price = dict(zip(AXES, (trainings, cost.epochs, cost.macs, 0.0), strict=True))[self.budget.axis]
         if trainings >= 1 and self.budget.axis == "macs":
-            # It may be what is retrained in the end, dearer than all before.
+            # Its network may be the one that is retrained in the end, dearer than all before.
             price += self.reserved * max(0.0, cost.macs - self.dearest)
         return self.free() > 0 and price <= self.free() * (1 + 1e-9)
 

@@ -1,4 +1,4 @@
-"""Points with several values, each to be maximised: who dominates whom, and how much of the space a front covers."""
+"""Points with several values, each to be maximised: which dominate others, and how much of the space a front covers."""
 
 import math
 from collections.abc import Sequence
@@ -14,7 +14,7 @@ def dominates(a: Point, b: Point) -> bool:
 
 
 def front(points: Sequence[Point]) -> list[int]:
-    """The places of those that nothing dominates; of equal ones the first."""
+    """The positions of the points that no other dominates; of equal points the first."""
     kept: list[int] = []
     for i, point in enumerate(points):
         if any(map(math.isnan, point)):
@@ -26,7 +26,8 @@ def front(points: Sequence[Point]) -> list[int]:
 
 
 def ranks(points: Sequence[Point]) -> list[int]:
-    """Of each point its front: 0 for those that nothing dominates, 1 for what only these dominate, … (Deb 2002)."""
+    """The number of each point's front: 0 for points that no other dominates, 1 for those that only these dominate, …
+    (Deb 2002)."""
     rank, left = [0] * len(points), set(range(len(points)))
     number = 0
     while left:
@@ -39,7 +40,7 @@ def ranks(points: Sequence[Point]) -> list[int]:
 
 
 def crowding(points: Sequence[Point]) -> list[float]:
-    """How far each point's neighbours are from each other, summed over the values; infinite at the ends (Deb 2002)."""
+    """The distance between each point's neighbours, summed over the values; infinite at the ends (Deb 2002)."""
     distance = [0.0] * len(points)
     for value in range(len(points[0]) if points else 0):
         order = sorted(range(len(points)), key=lambda i: points[i][value])

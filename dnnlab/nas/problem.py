@@ -1,4 +1,4 @@
-"""What a strategy is asked to solve, and the words it speaks: what it wants evaluated, and what came of it.
+"""The problem that a strategy solves, its requests to evaluate something, and their outcomes.
 
 A strategy is a generator: it yields lists of requests and is sent the list of their outcomes, until its budget is spent
 and the generator is closed. All randomness comes from ``problem.rng``, so that a search that is shown the same outcomes
@@ -52,15 +52,14 @@ Request = Train | Score | Supernet | Inherit
 
 @dataclass(frozen=True)
 class Outcome:
-    """What came of a request. ``values`` are to be maximised, nan where it failed; the first is always that asked for,
-    the others belong to further objectives of a training."""
+    """The outcome of a request."""
 
     code: Code
     values: tuple[float, ...]
 
     @property
     def value(self) -> float:
-        """The first, or minus infinity: what failed is worse than everything."""
+        """The first value, or minus infinity where the request failed, which is worse than every value."""
         return -math.inf if math.isnan(self.values[0]) else self.values[0]
 
 
@@ -74,14 +73,14 @@ class Problem:
     space: Space
     rng: random.Random
     epochs: float
-    """Of a full training."""
+    """Epochs of a full training."""
     fidelities: tuple[float, ...]
-    """Ascending epochs of shorter trainings that may be looked at first; the last is a full one."""
+    """Ascending epochs of the shorter trainings that a strategy may use; the last is a full training."""
     batch: int
     """How many requests should come at once, so that they can be trained together."""
     objectives: int
     left: Callable[[], float]
-    """What remains of the budget, in full trainings; infinite where that cannot be said."""
+    """The budget that is left, in full trainings; infinite where that is unknown."""
     reference: tuple[float, ...] = ()
     """A point that every architecture is better than in every objective, for hypervolumes."""
 
@@ -90,7 +89,7 @@ class Problem:
         return tuple(self.rng.randrange(size) for size in self.space.sizes)
 
     def mutate(self, code: Code) -> Code:
-        """Another choice in one dimension, such that another network comes of it where that is possible."""
+        """The code with another choice in one dimension, such that it is another network where that is possible."""
         before = self.space.identity(code)
         changed = code
         for _ in range(_ATTEMPTS):
@@ -108,7 +107,7 @@ class Problem:
         return (*code[:place], choice, *code[place + 1 :])
 
     def neighbours(self, code: Code) -> list[Code]:
-        """All that differ in one dimension."""
+        """All codes that differ in one dimension."""
         return [
             (*code[:place], choice, *code[place + 1 :])
             for place, size in enumerate(self.space.sizes)
@@ -117,7 +116,7 @@ class Problem:
         ]
 
     def train(self, codes: Sequence[Code]) -> list[Request]:
-        """Full trainings."""
+        """Requests of full trainings of the codes."""
         return [Train(code, self.epochs) for code in codes]
 
 

@@ -13,14 +13,15 @@ from dnnlab.nas.proxy_names import PROXIES
 from dnnlab.training.evaluation import outputs
 
 BATCH = 64
-"""Examples that a proxy sees; each is one forward and one backward pass of them."""
+"""Examples on which a proxy is computed; it takes one forward and one backward pass of them."""
 
 _ACTIVATIONS = tuple(getattr(torch_activations, name) for name in torch_activations.__all__ if name != "Softmax2d")
 _LAYERS = (nn.Conv1d, nn.Conv2d, nn.Conv3d, nn.Linear)
 
 
 def score(proxy: str, model: nn.Module, x: Tensor, y: Tensor) -> float:
-    """What ``proxy`` gives a fresh ``model`` on inputs ``[batch, …]`` and labels ``[batch]``; higher is better.
+    """The score by ``proxy`` of an untrained ``model`` on inputs ``[batch, …]`` and labels ``[batch]``; higher is
+    better.
 
     The model is left as it was. A score that is not finite is nan.
     """
@@ -45,7 +46,7 @@ def _naswot(model: nn.Module, x: Tensor, y: Tensor) -> float:
 
 
 def _jacob_cov(model: nn.Module, x: Tensor, y: Tensor) -> float:
-    """How near the correlations of the examples' input gradients are to none at all."""
+    """How close the correlations of the examples' input gradients are to zero."""
     x = x.clone().requires_grad_()
     outputs(model.train()(x)).sum().backward()
     if x.grad is None:  # nothing of the input reaches the outputs
@@ -72,7 +73,7 @@ def _synflow(model: nn.Module, x: Tensor, y: Tensor) -> float:
 
 
 def _gradients(model: nn.Module, x: Tensor, y: Tensor) -> list[tuple[Tensor, Tensor]]:
-    """Weight and gradient of every layer."""
+    """The weight and its gradient of every layer."""
     F.cross_entropy(outputs(model.train()(x)), y).backward()
     layers = [m.weight for m in model.modules() if isinstance(m, _LAYERS)]
     return [(w.detach(), w.grad) for w in layers if w.grad is not None]

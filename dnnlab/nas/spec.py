@@ -1,4 +1,4 @@
-"""What may be asked of ``nas``."""
+"""The options of ``nas``."""
 
 import functools
 from dataclasses import dataclass
@@ -124,7 +124,7 @@ class Spec(experiment.Spec):
     device: ask.Device = "auto"
 
     def validate(self) -> None:
-        """Options that must fit each other.
+        """Check that the options fit each other.
 
         Raises:
             UsageError: they do not.
@@ -142,17 +142,17 @@ class Spec(experiment.Spec):
 
     @property
     def several(self) -> bool:
-        """Whether several objectives are pursued."""
+        """Whether there are several objectives."""
         return len(self.objectives) > 1
 
     @property
     def strategies(self) -> tuple[str, ...]:
-        """Those that run, baselines first."""
+        """The names of the strategies that run, baselines first."""
         return tuple(dict.fromkeys((AVERAGE, RANDOM, *self.strategy)))
 
     @property
     def fidelities(self) -> tuple[float, ...]:
-        """Ascending epochs, the last of a full training."""
+        """Ascending epochs of trainings, the last of a full training."""
         if self.table:
             return tuple(float(e) for e in sorted({*(self.fidelity or self.opened.validation), self.opened.epochs}))
         shorter = self.fidelity or (max(1, self.epochs // 9), max(1, self.epochs // 3))
@@ -160,13 +160,13 @@ class Spec(experiment.Spec):
 
     @functools.cached_property
     def opened(self) -> Table:
-        """The table.
+        """The table, read from its file.
 
         Raises:
             UsageError: it cannot be read, or does not hold the epochs of ``--fidelity``.
         """
-        there = datasets.data_root() / self.table
-        table = read(self.table if Path(self.table).exists() or not there.exists() else str(there))
+        downloaded = datasets.data_root() / self.table
+        table = read(self.table if Path(self.table).exists() or not downloaded.exists() else str(downloaded))
         if strange := [epochs for epochs in self.fidelity if epochs not in table.validation]:
             raise UsageError(
                 f"--fidelity {strange[0]}: the table holds {', '.join(map(str, table.validation))} epochs."

@@ -19,9 +19,10 @@ from dnnlab.training.networks import take
 from dnnlab.training.step import Training
 
 ALPHA_RATE, ALPHA_DECAY = 1e-2, 1e-3
-"""Of Adam on the mixture. Liu 2019 takes 3e-4 over forty times as many steps as small data have."""
+"""Learning rate and weight decay of Adam on the mixture. Liu 2019 takes 3e-4 over forty times as many steps as small
+data have."""
 CLIP = 5.0
-"""Of the gradient norm of the weights, as in Liu 2019."""
+"""The largest gradient norm of the weights, as in Liu 2019."""
 
 
 def train_darts(
@@ -32,7 +33,7 @@ def train_darts(
     rate: float,
     steps: int,
 ) -> list[Tensor]:
-    """The first-order method: one half of the training split moves the mixture, the other the weights.
+    """Train by the first-order method: one half of the training split moves the mixture, the other the weights.
 
     A mixture that saw what the weights have learnt by heart would have nothing left to learn. Validation is for
     choosing at the end. ``orders`` give positions in the two halves. Gives the logits of the mixture, a
@@ -60,7 +61,7 @@ def _training_of_weights(
 
 
 def discretise(space: Space, alphas: Sequence[Tensor]) -> Code:
-    """The strongest choice of every dimension, but for those that the space says nobody wants in the end."""
+    """The architecture of the strongest choice in every dimension, without the choices that the space rules out."""
     code = []
     for (name, choices), alpha in zip(space.dimensions.items(), alphas, strict=True):
         barred = [choice for dimension, choice in space.unused if dimension == name]
@@ -78,7 +79,7 @@ def train_paths(
     rate: float,
     steps: int,
 ) -> None:
-    """One uniformly drawn architecture a step (Guo 2020)."""
+    """Train one uniformly drawn architecture per step (Guo 2020)."""
 
     def loss(x: Tensor, y: Tensor) -> Tensor:
         code = tuple(rng.randrange(size) for size in space.sizes)

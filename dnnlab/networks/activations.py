@@ -21,11 +21,11 @@ class Activation:
     """One activation function."""
 
     name: str
-    """As ``--act`` takes it."""
+    """Its name, as ``--act`` takes it."""
     module: str
     """The class in ``torch.nn`` that computes it."""
     options: Mapping[str, Any] = field(default_factory=dict)
-    """Keyword arguments of that class."""
+    """Keyword arguments for that class."""
     saturated: "Callable[[Tensor, Tensor], Tensor] | None" = None
     """``saturated(u, h)`` marks the elements that the function holds flat, of its input ``u`` and its output ``h``.
     ``None`` where it holds none flat (the leaky ones), or where the field has no definition."""
@@ -36,7 +36,7 @@ class Activation:
 
 
 def is_zero(u: "Tensor", h: "Tensor") -> "Tensor":
-    """ReLU is flat exactly where its output is zero, so whoever counts zeros need not look twice."""
+    """Marks the elements whose output is zero: ReLU is flat exactly there."""
     return h == 0
 
 
@@ -88,7 +88,7 @@ def activation(name: str) -> Activation:
         raise unknown("activation", name, [*ACTIVATIONS, *torch_activations.__all__])
     try:
         with warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # Softmax and its kin grumble about what is refused below anyhow
+            warnings.simplefilter("ignore")  # Softmax and the like warn about inputs that are refused below anyhow
             module = getattr(torch.nn, name)()
             row = torch.linspace(-3, 3, 7, device="cpu")  # computed even inside a `Skeleton`
             alone = torch.cat([module(u.view(1)) for u in row])
@@ -104,7 +104,7 @@ def activation(name: str) -> Activation:
 
 
 ZERO_UP_TO = {"relu": 0.0, "relu6": 0.0, "hardswish": -3.0, "hardsigmoid": -3.0}
-"""Functions of PyTorch, by name in small letters, that are exactly zero below a point: ``Activation.zero_up_to``."""
+"""``Activation.zero_up_to`` of PyTorch's functions, by their names in small letters."""
 
 
 def build(name: str) -> "nn.Module":

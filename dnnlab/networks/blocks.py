@@ -1,4 +1,4 @@
-"""The blocks that the families are built of. Shapes are ``[batch, channel, height, width]`` throughout.
+"""The building blocks of the families. Shapes are ``[batch, channel, height, width]`` throughout.
 
 Names of submodules equal torchvision's where it has the block, so that its checkpoints load.
 """
@@ -44,14 +44,14 @@ class Style:
     act: str
     norm: str
     eps: float = 1e-5
-    """Of batch normalisation, as is ``momentum``."""
+    """Added to the variance in batch normalisation; ``momentum`` is that of its running statistics."""
     momentum: float = 0.1
     bias: bool = False
-    """Convolutions have one even before a normalisation."""
+    """Whether convolutions have a bias even before a normalisation."""
     fan_in: bool = False
-    """Convolutions have Var W = 2/fan_in instead, which keeps activations their size."""
+    """Whether convolutions have Var W = 2/fan_in instead, which keeps activations their size."""
     order: str = "norm-act"
-    """Of normalisation and activation in `layer` and `flat_layer`, or ``act-norm``."""
+    """The order of normalisation and activation in `layer` and `flat_layer`: ``norm-act`` or ``act-norm``."""
 
     def conv(
         self,
@@ -100,7 +100,8 @@ class Style:
     def flat_layer(
         self, inputs: int, outputs: int, kernel: int, stride: int = 1, padding: int | None = None
     ) -> list[nn.Module]:
-        """The same parts for a longer sequence, in which torchvision leaves no gap where there is no normalisation."""
+        """The parts of `layer` for a longer sequence, in which torchvision leaves no gap where there is no
+        normalisation."""
         norm = [] if self.norm == "none" else [self.normalise(outputs)]
         return [self.conv(inputs, outputs, kernel, stride, padding=padding), *self._ordered(*norm)]
 
@@ -120,14 +121,14 @@ def nearest_multiple(channels: float, multiple: int = 8) -> int:
 
 
 class WithAux(NamedTuple):
-    """What a network with auxiliary heads puts out in training; otherwise it puts out the logits alone."""
+    """The outputs of a network with auxiliary heads in training; otherwise it gives the logits alone."""
 
     logits: Tensor
-    """``[batch, class]``."""
+    """Logits ``[batch, class]`` of the network's own head."""
     aux: tuple[Tensor, ...]
     """Logits of the auxiliary heads, each ``[batch, class]``."""
     weights: tuple[float, ...]
-    """Of the auxiliary losses, which are added to that of ``logits``."""
+    """The weights of the auxiliary losses, which are added to the loss of ``logits``."""
 
 
 class SqueezeExcite(nn.Module):

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from torch import nn
 
 WIDEST = 100
-"""Times the published channels that a network may have; beyond it, sizes of tensors overflow."""
+"""The largest factor on the published channels; beyond it, sizes of tensors overflow."""
 SMALL = 64
 """Images of up to this many pixels along a side get the stem ``small`` where nobody asked for another."""
 

@@ -4,7 +4,7 @@ from torch import nn
 
 from dnnlab.errors import UsageError
 from dnnlab.networks import weights
-from dnnlab.networks.own import load_state
+from dnnlab.networks.user_network import load_state
 
 
 def head(model: nn.Module) -> tuple[str, nn.Linear]:
@@ -39,11 +39,11 @@ def load_parent(model: nn.Module, file: str) -> None:
         UsageError: the file is missing or damaged, or its tensors are not this network's.
     """
     state, _ = weights.read(file)
-    own = model.state_dict()
-    if any(name in state and state[name].shape != own[name].shape for name in own):
+    fresh = model.state_dict()
+    if any(name in state and state[name].shape != fresh[name].shape for name in fresh):
         name, _ = head(model)
         for part in ("weight", "bias"):
             key = f"{name}.{part}" if name else part
-            if key in own:
-                state[key] = own[key]
+            if key in fresh:
+                state[key] = fresh[key]
     load_state(model, state, file)

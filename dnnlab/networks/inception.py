@@ -1,4 +1,4 @@
-"""What the Inception networks share: chains of convolutions as tables, side by side, and their stems."""
+"""The common parts of the Inception networks: chains of convolutions as tables, branches, and their stems."""
 
 from typing import NamedTuple
 
@@ -12,7 +12,7 @@ class Step(NamedTuple):
     """A `ConvUnit` in a table."""
 
     channels: int
-    """At width 1."""
+    """Output channels at width 1."""
     kernel: int | tuple[int, int]
     stride: int = 1
     padding: int | None = None
@@ -22,7 +22,7 @@ class Step(NamedTuple):
 
 
 def chain(style: Style, width: float, inputs: int, *steps: Step, pool: nn.Module | None = None) -> nn.Module:
-    """``steps`` one after another, after ``pool`` if there is one; one that is alone is not wrapped."""
+    """The units of ``steps`` one after another, after ``pool`` if there is one; a single unit is not wrapped."""
     built = [] if pool is None else [pool]
     for step in steps:
         built.append(step.build(style, width, inputs))
@@ -44,7 +44,7 @@ class Branches(nn.Module):
 
 
 def first_stem(style: Style, width: float, in_chans: int, small: bool) -> list[nn.Module]:
-    """Of v1 and v2: an eighth of the image at 192 channels by convolution, pool, two convolutions, pool.
+    """The stem of v1 and v2: an eighth of the image at 192 channels by convolution, pool, two convolutions, pool.
 
     For small images the first convolution is 3×3, and nothing strides.
     """
@@ -58,7 +58,8 @@ def first_stem(style: Style, width: float, in_chans: int, small: bool) -> list[n
 
 
 def second_stem(style: Style, width: float, in_chans: int, small: bool) -> list[nn.Module]:
-    """Of v3 and Inception-ResNet: 299 px to 35 at 192 channels by 3×3 convolutions, some of them without padding.
+    """The stem of v3 and Inception-ResNet: 299 px to 35 at 192 channels by 3×3 convolutions, some of them without
+    padding.
 
     For small images all are padded, and nothing strides.
     """

@@ -66,7 +66,7 @@ def _normal_std(text: str) -> float:
 
 
 def variances(init: str, fan_in: int, fan_out: int, after: str | None, before: str) -> Variances:
-    """What ``init`` gives a ``fan_in`` → ``fan_out`` layer between activations ``after`` and ``before``.
+    """The variances that ``init`` gives a ``fan_in`` → ``fan_out`` layer between activations ``after`` and ``before``.
 
     ``after`` is ``None`` for the first layer, whose inputs are data of unit variance.
 

@@ -18,7 +18,7 @@ from dnnlab.networks.activations import build
 _KNOTS = np.array([0.0, *(s * k for k in (0.5, 1.0, 2.0, 3.0, 6.0, 12.0, 30.0) for s in (-1, 1))])
 _REACH = 12.0  # standard deviations: e^(-72) beyond is nothing in float64
 _BELL = np.array([-6.0, -3.0, 0.0, 3.0, 6.0])  # and there, in units of z, so that no panel spans the whole bell
-_LINE = np.polynomial.legendre.leggauss(48)  # nodes and weights a panel, for one integral
+_LINE = np.polynomial.legendre.leggauss(48)  # nodes and weights per panel, for one integral
 _PLANE = np.polynomial.legendre.leggauss(16)  # and for two nested ones
 
 
@@ -121,7 +121,7 @@ def pair_moments(act: str, q: float, c: float) -> PairMoments:
     # Within a few `rest` of a kink at 0 the two slopes can differ; near |c| = 1 that is a narrow feature.
     z1, w1 = _panels(np.concatenate([_KNOTS / root, _BELL * rest]), _PLANE)
     w1 = w1 * _normal_density(z1)
-    far = w1 > 1e-18  # the outer tail weighs nothing, and every outer node costs a whole inner integral
+    far = w1 > 1e-18  # the outer tail has no weight, and every outer node costs a whole inner integral
     z1, w1 = z1[far], w1[far]
     if rest < 1e-7:  # the inner integral is a point
         z2, w2 = c * z1[:, None], np.ones((len(z1), 1))
@@ -194,7 +194,7 @@ def critical(act: str) -> Critical | None:
 
 
 def fixed_point(act: str, weight: float, bias: float, start: float = 1.0) -> float:
-    """q* to which q ← σw² E φ² + σb² runs from ``start``; ``nan`` where it leaves 10⁻¹² … 10¹².
+    """The fixed point q* to which q ← σw² E φ² + σb² converges from ``start``; ``nan`` where it leaves 10⁻¹² … 10¹².
 
     E φ² grows with q, so the run meets the first fixed point on its side of ``start``. That one is bracketed and
     solved for: near criticality the recursion itself takes thousands of layers to get there.

@@ -13,7 +13,7 @@ from typing import Any
 from dnnlab.networks import shape
 
 FREE: tuple[str, ...] = ()
-"""An option's values, where they are too many to list: of ``act``, ``width`` and ``dropout``."""
+"""Stands for the values of an option where they are too many to list: of ``act``, ``width`` and ``dropout``."""
 
 NORMS = {
     "batch": "batch normalisation (Ioffe & Szegedy 2015)",
@@ -46,7 +46,7 @@ class Family:
     options: Mapping[str, tuple[str, ...]]
     """The values of each option that a user may set, or `FREE`. Each is a keyword of the class."""
     sized: bool = False
-    """The class needs to know ``input_size``, as networks with position embeddings do."""
+    """Whether the class needs to know ``input_size``, as networks with position embeddings do."""
 
 
 @dataclass(frozen=True)
@@ -54,13 +54,13 @@ class Member:
     """A published network."""
 
     name: str
-    """As in torchvision or timm."""
+    """Its name in torchvision or timm."""
     family: str
-    """Networks of one family are made by one class, and honour the same options."""
+    """The family of the network: one class makes all its members, which take the same options."""
     arguments: Mapping[str, Any] = field(repr=False)
     """Keyword arguments of the family's class."""
     paper: str
-    """Where it was published."""
+    """The paper in which it was published."""
     top1: float | None = None
     """Published accuracy in %, in the recipe of its source, so not comparable with anybody else's."""
     input_size: int = 224

@@ -12,7 +12,8 @@ from dnnlab.networks.stacked import StackedMLP
 
 
 class Normed(nn.Sequential):
-    """What reads a hidden layer's pre-activation y: normalisation, where asked, and the activation."""
+    """The part between a hidden layer's pre-activation y and the next layer: normalisation, if there is one, and the
+    activation."""
 
     def __init__(self, shape: MLPShape, layer: int) -> None:
         norms: dict[str, Any] = {"batch": nn.BatchNorm1d, "layer": nn.LayerNorm}
@@ -37,7 +38,8 @@ class Hidden(nn.Module):
             nn.init.constant_(self.gate.bias, GATE_BIAS)
 
     def forward(self, y: Tensor, earlier: list[Tensor]) -> Tensor:
-        """Appends φ(norm(y)) to ``earlier``."""
+        """The pre-activation y_l of this layer, from that of the layer before; appends φ(norm(y_{l-1})) to
+        ``earlier``."""
         earlier.append(self.below(y))
         read = torch.cat(earlier, dim=1) if self.skip.kind == "dense" else earlier[-1]
         branch = F.linear(read, self.weight, self.bias)
@@ -98,7 +100,7 @@ class MLP(nn.Module):
         return model
 
     def place(self, kind: str, layer: int) -> str:
-        """Where this module keeps a stack's parameter ``kind.layer``."""
+        """The name in this module of a stack's parameter ``kind.layer``."""
         depth = self.shape.depth
         holder = "first" if layer == 1 else "output" if layer == depth + 1 else f"hidden.{layer - 2}"
         if kind in ("weight", "bias"):

@@ -13,22 +13,22 @@ if TYPE_CHECKING:
     from torch import nn
 
 
-def is_own(arch: str) -> bool:
-    """Whether ``arch`` is a user's ``package.module:factory``, ``torchvision:NAME`` or ``timm:NAME``."""
+def is_users(arch: str) -> bool:
+    """Whether ``arch`` is a user's network: ``package.module:factory``, ``torchvision:NAME`` or ``timm:NAME``."""
     place, colon, rest = arch.partition(":")
     return not spaces.is_file(arch) and bool(colon) and "=" not in rest and place not in MEMBERS
 
 
 def in_catalogue(arch: str) -> bool:
-    """Whether ``arch`` is a network of the catalogue, which can be had at other widths."""
-    return not spaces.is_file(arch) and not is_own(arch)
+    """Whether ``arch`` is a network of the catalogue, which can be made at other widths."""
+    return not spaces.is_file(arch) and not is_users(arch)
 
 
 def check(arch: str) -> None:
-    """Raise a `UsageError` unless ``arch`` reads."""
+    """Raise a `UsageError` unless ``arch`` is the name of a network."""
     if spaces.is_file(arch):
         spaces.read(arch)
-    elif not is_own(arch):
+    elif not is_users(arch):
         parse(arch)
 
 
@@ -38,10 +38,10 @@ def build(arch: str, shape: Sequence[int], classes: int, skeleton: bool = False)
     Raises:
         UsageError: nobody knows the name, or it is for images and the data are none.
     """
-    from dnnlab.networks.own import factory
     from dnnlab.networks.skeleton import Skeleton
+    from dnnlab.networks.user_network import factory
 
-    if is_own(arch):
+    if is_users(arch):
         model = factory(arch, classes)()
         return model.to("meta") if skeleton else model
     if spaces.is_file(arch):
@@ -59,13 +59,13 @@ def build(arch: str, shape: Sequence[int], classes: int, skeleton: bool = False)
 
 
 def short(arch: str) -> str:
-    """As it stands in figures and sentences: of a file, wherever it lies, its name."""
+    """The name in figures and sentences: for a file its name without the folder."""
     return Path(arch).stem if spaces.is_file(arch) else arch
 
 
 def published(arch: str) -> tuple[float, str]:
-    """Published top-1 accuracy and what it was measured on, for a network of the catalogue as published."""
-    if is_own(arch) or spaces.is_file(arch):
+    """The published top-1 accuracy and the data set it was measured on, for a network of the catalogue as published."""
+    if is_users(arch) or spaces.is_file(arch):
         return float("nan"), ""
     member, options = parse(arch)
     if options or member.top1 is None:
@@ -73,9 +73,9 @@ def published(arch: str) -> tuple[float, str]:
     return member.top1 / 100, "CIFAR-10" if member.classes == 10 else "ImageNet"
 
 
-def own_digests(archs: Sequence[str]) -> dict[str, str]:
-    """Digests of the code of those networks that are a user's own, and of what the files of others say."""
-    from dnnlab.networks.own import digest
+def user_digests(archs: Sequence[str]) -> dict[str, str]:
+    """Digests of the code of those networks that are a user's own, and of the descriptions in files, by name."""
+    from dnnlab.networks.user_network import digest
 
     files = {arch: spaces.read(arch).digest() for arch in archs if spaces.is_file(arch)}
-    return {arch: digest(arch, "") for arch in archs if is_own(arch)} | files
+    return {arch: digest(arch, "") for arch in archs if is_users(arch)} | files

@@ -6,11 +6,11 @@ from torch import Tensor, nn
 
 CONVOLUTION, BATCH_NORM = nn.modules.conv._ConvNd, nn.modules.batchnorm._BatchNorm
 METADATA = "dnnlab-pruned"
-"""The entry of a .safetensors file that says its layers are narrower than the factory's."""
+"""The entry of a .safetensors file which says that its layers are narrower than the factory makes them."""
 
 
 def narrowable(module: nn.Module) -> bool:
-    """Whether units can be taken out of a layer one by one."""
+    """Whether single units can be removed from a layer."""
     return isinstance(module, nn.Linear) or (
         isinstance(module, CONVOLUTION) and module.groups == 1 and not module.transposed
     )
@@ -18,13 +18,13 @@ def narrowable(module: nn.Module) -> bool:
 
 def replace(module: nn.Module, name: str, value: Tensor) -> None:
     """Put ``value`` in the place of the parameter or buffer called ``name``."""
-    held = getattr(module, name)
+    old = getattr(module, name)
     value = value.detach().clone()
-    setattr(module, name, nn.Parameter(value, held.requires_grad) if isinstance(held, nn.Parameter) else value)
+    setattr(module, name, nn.Parameter(value, old.requires_grad) if isinstance(old, nn.Parameter) else value)
 
 
 def resize(module: Any) -> None:
-    """Make a layer's own account of its size that of its tensors."""
+    """Set the sizes that a layer reports to those of its tensors."""
     if isinstance(module, nn.Linear):
         module.out_features, module.in_features = module.weight.shape
     elif isinstance(module, nn.LayerNorm):
@@ -41,10 +41,10 @@ def fit(network: nn.Module, state: dict[str, Tensor]) -> None:
         depthwise = isinstance(module, CONVOLUTION) and module.groups == module.in_channels == module.out_channels
         if not (narrowable(module) or depthwise or isinstance(module, (BATCH_NORM, nn.LayerNorm))):
             continue
-        for name, held in [*module.named_parameters(recurse=False), *module.named_buffers(recurse=False)]:
-            found = state.get(f"{prefix}.{name}" if prefix else name)
-            if found is not None and found.shape != held.shape and found.ndim == held.ndim:
-                replace(module, name, held.new_empty(found.shape))
+        for name, old in [*module.named_parameters(recurse=False), *module.named_buffers(recurse=False)]:
+            tensor = state.get(f"{prefix}.{name}" if prefix else name)
+            if tensor is not None and tensor.shape != old.shape and tensor.ndim == old.ndim:
+                replace(module, name, old.new_empty(tensor.shape))
         if depthwise:
             module.groups = len(cast(Tensor, module.weight))
         resize(module)

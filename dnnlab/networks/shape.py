@@ -24,9 +24,9 @@ SKIPS = {
 }
 
 NORM_EPS = 1e-5
-"""What keeps a normalisation from dividing by zero, as in torch.nn.BatchNorm1d and LayerNorm."""
+"""Added to the variance in a normalisation against division by zero, as in torch.nn.BatchNorm1d and LayerNorm."""
 GATE_BIAS = -2.0
-"""Highway gates start mostly closed, as Srivastava 2015 advises."""
+"""The initial bias of highway gates: they start mostly closed, as Srivastava 2015 advises."""
 
 
 @dataclass(frozen=True)
@@ -103,7 +103,7 @@ class MLPShape:
     """Around every hidden layer but the first."""
 
     def __post_init__(self) -> None:
-        if self.norm not in NORMS:  # what computes it would take any other for batch normalisation
+        if self.norm not in NORMS:  # the code would take any other name for batch normalisation
             raise unknown("norm", self.norm, NORMS)
 
     @classmethod
@@ -128,7 +128,8 @@ class MLPShape:
         return before, self.acts[min(layer, self.depth) - 1]
 
     def weight_count(self) -> int:
-        """All that is trained in one network: weights, biases, and parameters of norms, gates and PReLU."""
+        """The number of trained parameters of one network: weights, biases, and parameters of norms, gates and
+        PReLU."""
         total = sum((self.fan_in(i) + 1) * self.fan_out(i) for i in range(1, self.depth + 2))
         if self.norm != "none":
             total += 2 * self.width * self.depth
@@ -137,8 +138,8 @@ class MLPShape:
         return total + self.acts.count("prelu")
 
     def bytes(self, batch_size: int) -> int:
-        """What one training step of one network holds at least, in bytes of float32: weights, their gradients, and
-        the activations of every layer."""
+        """Bytes that one training step of one network takes at least, in float32: weights, their gradients, and the
+        activations of every layer."""
         activations = batch_size * (self.depth * self.width + self.classes)
         return 4 * (2 * self.weight_count() + activations)
 

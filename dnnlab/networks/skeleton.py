@@ -18,7 +18,7 @@ _FILLS = frozenset(
 
 
 class Skeleton(TorchFunctionMode):
-    """Networks built inside have their parameters on the meta device, and no time is spent on initialising them."""
+    """Networks built inside have their parameters on the meta device, so that no time is spent on initialising them."""
 
     def __torch_function__(self, func: Callable, types: Any, args: Any = (), kwargs: Any = None) -> Any:
         if func in _FILLS:

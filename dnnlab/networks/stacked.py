@@ -40,7 +40,7 @@ class Batch:
 
 
 class StackedMLP:
-    """Many networks of one `MLPShape` as one tensor program, for many seeds or settings side by side.
+    """Many networks of one `MLPShape` as one tensor program, for many seeds or configurations side by side.
 
     A member's numbers do not depend on its neighbours. Call `forward` for the logits; it is no ``nn.Module``.
 
@@ -91,7 +91,7 @@ class StackedMLP:
 
         def stack(weight: str, bias: str, layer: int) -> None:
             fans = shape.fan_in(layer), shape.fan_out(layer)
-            if weight == "gate":  # gates read the stream y, never a concatenation
+            if weight == "gate":  # the input of gates is the stream y, never a concatenation
                 fans = width, width
             drawn = [
                 initialisers.draw(init, rng, *fans, *shape.neighbours(layer))
@@ -120,13 +120,13 @@ class StackedMLP:
         return self.parameters["weight.1"].shape[0]
 
     def members_of(self, part: slice) -> "StackedMLP":
-        """The members in ``part``, as a stack that shares their memory."""
+        """The members in ``part`` as a stack, which shares their memory."""
         share = StackedMLP(self.shape, {name: p.detach()[part].requires_grad_() for name, p in self.parameters.items()})
         share.running = {name: r[part] for name, r in self.running.items()}
         return share
 
     def normalise(self, layer: int, y: Tensor, training: bool = True, track: bool = False) -> Tensor:
-        """What the activation of a hidden layer reads: ``y [member, batch, width]``, normalised where asked.
+        """The input of a hidden layer's activation: ``y [member, batch, width]``, normalised if the shape has a norm.
 
         ``training`` takes batch norm's statistics from the batch, and ``track`` folds them into the running ones.
         """
@@ -148,7 +148,7 @@ class StackedMLP:
         return torch.addcmul(beta - mean * scale, y, scale)
 
     def activate(self, layer: int, u: Tensor) -> Tensor:
-        """φ of a hidden layer."""
+        """φ of a hidden layer, ``[member, batch, width]``."""
         act = self.shape.acts[layer - 1]
         if act == "prelu":
             return torch.where(u > 0, u, self.parameters[f"slope.{layer}"] * u)
@@ -156,7 +156,7 @@ class StackedMLP:
         return activated
 
     def affine(self, layer: int, h: Tensor) -> Tensor:
-        """W h + b of layer 1 … depth + 1."""
+        """W h + b of layer 1 … depth + 1, ``[member, batch, unit]``."""
         return torch.baddbmm(self.parameters[f"bias.{layer}"], h, self.parameters[f"weight.{layer}"])
 
     def connect(self, layer: int, hs: Sequence[Tensor], y: Tensor) -> Tensor:
@@ -171,7 +171,7 @@ class StackedMLP:
         return branch
 
     def read(self, hs: Sequence[Tensor]) -> Tensor:
-        """What a layer reads of the activations before it: the last, or with dense skips all of them."""
+        """The input of a layer: the last activations, or with dense skips all of them."""
         return torch.cat(list(hs), dim=-1) if self.shape.skip.kind == "dense" else hs[-1]
 
     def forward(self, x: Tensor, training: bool = False, dropout: Sequence[Tensor] = ()) -> Tensor:

@@ -13,12 +13,12 @@ if TYPE_CHECKING:
 
 
 _LONGEST_HEADER = 100_000_000
-"""Bytes; the format allows no more."""
+"""The most bytes of a header that the format allows."""
 
 
 def check(file: str) -> None:
-    """Refuse what is no file of tensors before its tensors are read: a device would never end, and a file may say that
-    it is larger than the disk.
+    """Check that a file holds tensors before they are read: a device would never end, and a file may claim to be larger
+    than the disk.
 
     Raises:
         UsageError: it is none, its header does not describe it, or it does not fit into memory.
@@ -34,7 +34,7 @@ def check(file: str) -> None:
 
 
 def _unlike_header(file: Path) -> str:
-    """Why the file cannot be what its header says; empty where it can.
+    """Why the file cannot be what its header says; empty where it can be.
 
     Raises:
         UsageError: it cannot be read.

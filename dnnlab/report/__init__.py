@@ -1,4 +1,4 @@
-"""What a run shows: tables, figures and one HTML page. Knows no experiment by name.
+"""How a run is shown: tables, figures and one HTML page. No experiment is named here.
 
 Importing this package imports nothing heavy; its modules that need pandas, Matplotlib or Jinja import them.
 """

@@ -38,7 +38,7 @@ class Column:
 
     @property
     def heading(self) -> str:
-        """What stands above the column, its unit in brackets."""
+        """The heading above the column, with its unit in brackets."""
         name = self.screen or self.name
         return f"{name} ({self.unit})" if self.unit else name
 
@@ -76,7 +76,7 @@ SEEDS = Column("seeds", int, "seeds that were measured", screen="seeds")
 DIVERGED_SEEDS = Column("diverged", int, "seeds whose loss became infinite or not a number")
 FAILED_SEEDS = Column("failed", int, "seeds that failed; cells.csv says why")
 FAILED_CELLS = Column("failed", int, "cells that failed; cells.csv says why")
-"""Where no seeds are counted."""
+"""The column of failed cells, for questions that have no seeds."""
 
 
 @dataclass(frozen=True)
@@ -86,23 +86,24 @@ class Schema:
     cells: Sequence[Column]
     summary: Sequence[Column]
     tones: Mapping[str, str]
-    """Each verdict and its tone: good, bad, warn or muted."""
+    """The tone of each verdict: good, bad, warn or muted."""
     configuration: Sequence[str]
     """The columns of ``summary.csv`` that name a row."""
     compared: Sequence[str]
     """The quantities, one a cell, by which two runs are compared."""
     count: str = "seeds"
-    """The column of ``summary.csv`` that counts what an estimate is over."""
+    """The column of ``summary.csv`` that counts the seeds or measurements of an estimate."""
     verdict: str = "verdict"
-    """That of the verdict."""
+    """The column of the verdict."""
     reason: str = ""
-    """That of the reason in words, and `value` that of the number behind it, where a verdict has them."""
+    """The column of the reason in words; `value` is that of the number behind it. Both are empty where a verdict has
+    none."""
     value: str = ""
 
     def __post_init__(self) -> None:
         names = [column.name for column in self.summary]
-        own = [self.count, self.verdict, *filter(None, (self.reason, self.value)), *self.configuration]
-        if missing := [name for name in own if name not in names]:
+        references = [self.count, self.verdict, *filter(None, (self.reason, self.value)), *self.configuration]
+        if missing := [name for name in references if name not in names]:
             raise ValueError(f"the summary lacks {listing(missing)}, which its schema names.")
 
 
@@ -127,8 +128,8 @@ def check(frame: "pd.DataFrame", columns: Sequence[Column]) -> None:
     elif len(frame):
         for column in columns:
             if column.name in frame.columns and not _has_type(frame[column.name], column.dtype):
-                held = frame[column.name].dtype
-                faults.append(f"{column.name} should hold {column.dtype.__name__}, not {held}")
+                dtype = frame[column.name].dtype
+                faults.append(f"{column.name} should hold {column.dtype.__name__}, not {dtype}")
     if faults:
         raise ValueError(f"the columns do not fit: {'; '.join(faults)}.")
 

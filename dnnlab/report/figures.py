@@ -39,7 +39,7 @@ _MARKERS = ("o", "s", "^", "D", "v", "P", "X", "*")
 _DASHES: tuple[str | tuple[int, tuple[float, ...]], ...] = ("-", "-.", ":", (0, (6, 1, 1, 1, 1, 1)))
 
 SMALLEST = 9.0
-"""The smallest text of a figure, in points."""
+"""The size of the smallest text of a figure, in points."""
 
 
 class LineStyle(TypedDict):
@@ -225,7 +225,7 @@ class _Texts(RendererAgg):
 
 
 def faults(figure: Figure) -> list[str]:
-    """What a reader would stumble over: text under 9 points, cut off, or over other text; a legend over data.
+    """The flaws of a figure: text under 9 points, cut off, or over other text; a legend over data.
 
     For the tests of whoever draws. Slanted text is not looked at.
     """
@@ -233,13 +233,13 @@ def faults(figure: Figure) -> list[str]:
     renderer = _Texts(width, height, figure.dpi)
     with _style():
         figure.draw(renderer)
-    found = []
+    result = []
     for position, (text, size, box) in enumerate(renderer.placed):
         if size < SMALLEST:
-            found.append(f"{text!r} is set in {size:g} points")
+            result.append(f"{text!r} is set in {size:g} points")
         if box.x0 < -1 or box.y0 < -1 or box.x1 > width + 1 or box.y1 > height + 1:
-            found.append(f"{text!r} is cut off at the figure's edge")
-        found += [
+            result.append(f"{text!r} is cut off at the figure's edge")
+        result += [
             f"{text!r} overlaps {other!r}"
             for other, _, rival in renderer.placed[:position]
             if (shared := Bbox.intersection(box, rival)) and min(shared.width, shared.height) > 1
@@ -247,5 +247,5 @@ def faults(figure: Figure) -> list[str]:
     legends = [*figure.legends, *(inner for axes in figure.axes if (inner := axes.get_legend()))]
     for each in legends:
         if any(each.get_window_extent(renderer).overlaps(axes.get_window_extent(renderer)) for axes in figure.axes):
-            found.append("a legend stands over the data")
-    return found
+            result.append("a legend stands over the data")
+    return result

@@ -1,4 +1,4 @@
-"""One HTML page a run: it opens offline, in light or dark, on a phone, on paper and in a screen reader.
+"""One HTML page per run: it opens offline, in light or dark, on a phone, on paper and in a screen reader.
 
 It is made from files (``summary.csv`` by :func:`dnnlab.report.table.read_csv`, ``figures/*.svg``), so it can
 be made again without the run.

@@ -41,7 +41,9 @@ def themed(svg: str, caption: Caption) -> str:
                 parent.remove(child)
     for element in root.iter():
         element.tag = _local(element.tag)
-        element.attrib = {_local(key): _own(_local(key), value, caption.name) for key, value in element.attrib.items()}
+        element.attrib = {
+            _local(key): _in_page(_local(key), value, caption.name) for key, value in element.attrib.items()
+        }
     width, height = root.attrib.pop("width"), root.attrib.pop("height")
     named = {"title": caption.title, "desc": caption.alt}
     for position, (tag, words) in enumerate(named.items()):
@@ -52,7 +54,7 @@ def themed(svg: str, caption: Caption) -> str:
         "role": "img",
         "aria-labelledby": f"{caption.name}-title",
         "aria-describedby": f"{caption.name}-desc",
-        # The style sheet that was taken out said this of every element, and would have of the page's too.
+        # The style sheet that was removed set this for every element, and would also set it for the page's.
         "style": f"stroke-linejoin: round; stroke-linecap: butt; max-width: {width}; aspect-ratio: "
         f"{width.removesuffix('pt')} / {height.removesuffix('pt')}",
     }
@@ -64,11 +66,11 @@ def _local(name: str) -> str:
     return name.rpartition("}")[2]
 
 
-def _own(key: str, value: str, prefix: str) -> str:
+def _in_page(key: str, value: str, prefix: str) -> str:
     if key == "id":
         return f"{prefix}-{value}"
     if key == "href" and value.startswith("#"):
         return f"#{prefix}-{value[1:]}"
     if key in {"d", "x", "y"}:
-        return re.sub(r"(\.\d\d)\d+", r"\1", value)  # a hundredth of a point is seen by nobody and half the size
+        return re.sub(r"(\.\d\d)\d+", r"\1", value)  # nobody sees a hundredth of a point, and the file is half as large
     return value.replace("url(#", f"url(#{prefix}-").replace(INK, "currentColor").replace(PAPER, "none")

@@ -28,7 +28,7 @@ _STYLES = {"good": "green", "bad": "bold red", "warn": "yellow", "muted": "dim"}
 
 
 def number(value: float | None) -> str:
-    """``value`` to read, not to compute with: whole numbers in full, others to 3 significant digits.
+    """``value`` for a reader: whole numbers in full, others to 3 significant digits.
 
     Trailing zeros tell a rounded number from an exact one: 0.5 is one half, 0.500 is near it. Numbers under
     0.001 or from 10 000 on are scientific, such as 1.20e-5. NaN and None are a dash.
@@ -54,7 +54,8 @@ def _rounded(value: float, digits: int) -> str:
 
 
 def estimate(value: float | None, low: float | None, high: float | None) -> str:
-    """``0.408 [0.401, 0.415]``: four digits where three make both ends the same, no bracket without ends."""
+    """An estimate with its interval: ``0.408 [0.401, 0.415]``. It has four digits where three make both ends the same,
+    and no bracket without ends."""
     if value is None or low is None or high is None or math.isnan(low) or math.isnan(high):
         return number(value)
     if all(isinstance(each, int) for each in (value, low, high)):  # places and counts are exact
@@ -63,7 +64,7 @@ def estimate(value: float | None, low: float | None, high: float | None) -> str:
     middle = _rounded(value, digits) if not math.isnan(value) else MISSING
     ends = [_rounded(end, digits) for end in (low, high)]
     if "e" not in middle and all(abs(value) < 10 * abs(end) < 100 * abs(value) for end in (low, high)):
-        # Of one magnitude: as many decimals as the estimate has, so 1.00 [0.98, 1.02] and not 0.980.
+        # Numbers of one magnitude have as many decimals as the estimate, so 1.00 [0.98, 1.02] and not 0.980.
         decimals = len(middle.partition(".")[2])
         ends = [f"{end:.{decimals}f}" for end in (low, high)]
     return f"{middle} [{', '.join(ends)}]"
@@ -78,7 +79,7 @@ def values(series: pd.Series) -> list[Value]:
 
 
 def cells(frame: pd.DataFrame, column: Column) -> list[str]:
-    """What a reader sees in ``column``, row by row: estimates with intervals, a dash for what is missing."""
+    """The texts of ``column``, row by row: estimates with intervals, a dash for missing values."""
     if column.low:
         rows = zip(*(values(frame[name]) for name in (column.name, column.low, column.high)), strict=True)
         return [estimate(*row) for row in rows]
@@ -94,7 +95,7 @@ def _cell(value: Value) -> str:
 
 
 def fold(frame: pd.DataFrame, columns: Sequence[Column]) -> tuple[list[Column], str]:
-    """The columns worth showing, and the others in a line: those with one value in all of several rows.
+    """The columns worth showing, and the others in one line: those with one value in all of several rows.
 
     Estimates and the column ``verdict`` stay: that all rows agree there is the news. Columns that hold nothing in
     any row are in neither.
@@ -162,7 +163,7 @@ def show(frame: pd.DataFrame, columns: Sequence[Column], title: str, tones: Mapp
 
 
 def _print_upright(table: Table, console: Console) -> None:
-    """A block a row, a line a column: for a terminal too narrow for the table."""
+    """Print one block per row with one line per column, for a terminal that is too narrow for the table."""
     console.print(table.title)
     for row in zip(*(column.cells for column in table.columns), strict=True):
         block = Table.grid(padding=(0, 2))
@@ -233,7 +234,7 @@ def to_csv(frame: pd.DataFrame, columns: Sequence[Column], path: Path) -> None:
 
 
 def csv_parts(frame: pd.DataFrame, columns: Sequence[Column]) -> Iterator[bytes]:
-    """What `to_csv` writes, in pieces.
+    """The text that `to_csv` writes, in pieces.
 
     Raises:
         ValueError: ``frame`` does not fit ``columns``.
@@ -243,7 +244,7 @@ def csv_parts(frame: pd.DataFrame, columns: Sequence[Column]) -> Iterator[bytes]
 
 
 _ROWS = 20_000
-"""Rows that are text at a time."""
+"""The number of rows that are turned into text at a time."""
 
 
 def _csv(frame: pd.DataFrame, columns: Sequence[Column]) -> Iterator[str]:
@@ -269,7 +270,7 @@ def _fields(series: pd.Series, dtype: type) -> list[str]:
         return list(texts)
     codes, distinct = pd.factorize(series)
     written = [_quoted(str(value)) for value in distinct]
-    return list(np.array([*written, ""], dtype=object)[codes])  # what is missing has the code -1
+    return list(np.array([*written, ""], dtype=object)[codes])  # missing values have the code -1
 
 
 def _quoted(field: str) -> str:

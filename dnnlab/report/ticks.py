@@ -49,8 +49,8 @@ class LogTicks(LogLocator):
 
 def _even(low: float, high: float, whole: bool = False) -> Iterator[list[float]]:
     for most in range(_MOST, 0, -1):
-        found = MaxNLocator(most, steps=_ROUND, integer=whole).tick_values(low, high)
-        yield [float(tick) for tick in found]
+        ticks = MaxNLocator(most, steps=_ROUND, integer=whole).tick_values(low, high)
+        yield [float(tick) for tick in ticks]
 
 
 def _logarithmic(low: float, high: float) -> Iterator[list[float]]:

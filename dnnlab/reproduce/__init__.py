@@ -1,1 +1,1 @@
-"""Every claim of the lecture, run and decided: recipes, verdicts, the ledger and its page."""
+"""Every claim of the lecture, tested by a recipe: recipes, verdicts, the ledger and its page."""

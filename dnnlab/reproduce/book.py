@@ -1,4 +1,4 @@
-"""The ledger on the disk: several processes may write it at once, and a kill at any moment costs no verdict."""
+"""The ledger on the disk: several processes may write it at once, and no verdict is lost when one of them is killed."""
 
 import hashlib
 import json
@@ -19,9 +19,9 @@ from dnnlab.terminal import say
 
 LEDGER_CSV, LEDGER_JSON, LEDGER_PAGE = "ledger.csv", "ledger.json", "ledger.html"
 _CHECKSUMS = ".ledger.sha256"
-"""The checksums that ``ledger.csv`` may have: as it is, and as it is about to be."""
+"""The file of the checksums that ``ledger.csv`` may have: the one it has, and the one it is about to have."""
 _SHORT = 1000
-"""Bytes of a file of checksums."""
+"""The most bytes of a file of checksums."""
 _EVERY = 30.0
 """Seconds between two writings of the page, which takes in the figures of all runs."""
 
@@ -35,42 +35,43 @@ class Book:
     folder: Path
     title: str
     profile: str
-    own: bool
-    """Whether the recipes are a user's own, which a file names, and not the lecture's, which part and name do."""
+    user_recipes: bool
+    """Whether the recipes are a user's own, which are named by their file, and not the lecture's, which are named by
+    part and name."""
     published: float = 0.0
 
-    def begin(self, asked: Sequence[ledger.Task], whole: bool) -> None:
-        """Enter the claims that are ``asked`` and have no verdict yet as not run. Where the ledger is to be ``whole``,
-        claims that are no longer there are left out."""
+    def begin(self, tasks: Sequence[ledger.Task], whole: bool) -> None:
+        """Enter the claims of ``tasks`` that have no verdict yet as not run. Where the ledger is to be ``whole``,
+        claims that no longer exist are left out."""
         with self._open() as rows:
-            fresh = {self._key(row): row for row in map(ledger.not_run, asked)}
-            kept = {key: row for key, row in rows.items() if key in fresh or not whole}
+            fresh = {self._key(row): row for row in map(ledger.not_run, tasks)}
+            others = {key: row for key, row in rows.items() if key in fresh or not whole}
             rows.clear()
-            rows |= {**fresh, **kept}
+            rows |= {**fresh, **others}
 
     def enter(self, row: Row) -> None:
-        """Write down a verdict; the page now and then."""
+        """Write down a verdict; the page is written from time to time."""
         with self._open() as rows:
             rows[self._key(row)] = row
         if time.monotonic() - self.published > _EVERY:
             self.publish()
 
     def publish(self) -> None:
-        """Write the ledger as JSON and as a page, too."""
+        """Write the ledger also as JSON and as a page."""
         with self._open() as rows:
-            told = _sorted(rows)
-            atomic.write(self.folder / LEDGER_JSON, f"{to_json(ledger.table(told))}\n".encode())
+            ordered = _sorted(rows)
+            atomic.write(self.folder / LEDGER_JSON, f"{to_json(ledger.table(ordered))}\n".encode())
             record = {**provenance.versions(), **_flat(provenance.machine(choose("auto").name))}
-            page.write(self.page, self.title, told, self.profile, record | _flat(provenance.git()))
+            page.write(self.page, self.title, ordered, self.profile, record | _flat(provenance.git()))
         self.published = time.monotonic()
 
     @property
     def page(self) -> Path:
-        """The ledger's page."""
+        """The path of the ledger's page."""
         return self.folder / LEDGER_PAGE
 
     def _key(self, row: Row) -> tuple[str, ...]:
-        return (row["command"],) if self.own else (row["part"], row["recipe"])
+        return (row["command"],) if self.user_recipes else (row["part"], row["recipe"])
 
     @contextmanager
     def _open(self) -> Iterator[dict[tuple[str, ...], Row]]:
@@ -97,20 +98,20 @@ class Book:
             fault = "does not read"
         else:
             fault = "is not as it was written"
-        kept = atomic.aside(file)
-        say(f"{file} {fault}; it is kept as {kept.name}, and begun anew. Finished runs are not measured again.")
+        copy = atomic.aside(file)
+        say(f"{file} {fault}; it is kept as {copy.name}, and begun anew. Finished runs are not measured again.")
         return []
 
     def _write(self, rows: Sequence[Row]) -> None:
         file, checksums = self.folder / LEDGER_CSV, self.folder / _CHECKSUMS
         content = b"".join(csv_parts(ledger.table(rows), LEDGER))
-        held = [atomic.sha256(file)] if file.exists() else []
-        atomic.write(checksums, " ".join([*held, hashlib.sha256(content).hexdigest()]).encode())
+        digests = [atomic.sha256(file)] if file.exists() else []
+        atomic.write(checksums, " ".join([*digests, hashlib.sha256(content).hexdigest()]).encode())
         atomic.write(file, content)
 
 
 def _sorted(rows: dict[tuple[str, ...], Row]) -> list[Row]:
-    return sorted(rows.values(), key=lambda row: (row["part"], row["recipe"]))  # whatever was decided last
+    return sorted(rows.values(), key=lambda row: (row["part"], row["recipe"]))  # whatever the order of the verdicts
 
 
 def _flat(record: dict[str, Any]) -> dict[str, str]:

@@ -15,7 +15,7 @@ from dnnlab.reproduce.columns import FAILED, LEDGER, TONES
 from dnnlab.runner import plan as planning
 from dnnlab.runner import store
 from dnnlab.runner.device import choose
-from dnnlab.runner.options import chosen
+from dnnlab.runner.options import non_default
 from dnnlab.runner.progress import Heartbeat
 from dnnlab.runner.streams import others_on_stderr
 from dnnlab.terminal import say, tell
@@ -24,62 +24,64 @@ from dnnlab.terminal import say, tell
 def reproduce(
     paths: Sequence[Path], profile: str, seed: int | None, out: Path, quiet: bool
 ) -> tuple[list[dict[str, Any]], Path]:
-    """Run the recipes in ``paths``, or all of the lecture's; the rows of the ledger, and its page.
+    """Run the recipes in ``paths``, or all of the lecture's; gives the rows of the ledger, and the path of its page.
 
     Recipes of one's own have a ledger of their own, which keeps what it knew of others.
 
     Raises:
         UsageError: a recipe does not read, or there is none.
     """
-    asked = ledger.tasks(paths or [shipped.folder()], profile, seed)
+    tasks = ledger.tasks(paths or [shipped.folder()], profile, seed)
     rows: list[dict[str, Any]] = []
-    own = not all(shipped.is_shipped(task.recipe.path) for task in asked)
-    folder = out.absolute() / f"ledger-{'own-' if own else ''}{profile}{'' if seed is None else f'-seed-{seed}'}"
-    book = Book(folder, "Claims of one's own" if own else "The lecture, claim by claim", profile, own)
+    user_recipes = not all(shipped.is_shipped(task.recipe.path) for task in tasks)
+    folder = (
+        out.absolute() / f"ledger-{'own-' if user_recipes else ''}{profile}{'' if seed is None else f'-seed-{seed}'}"
+    )
+    book = Book(folder, "Claims of one's own" if user_recipes else "The lecture, claim by claim", profile, user_recipes)
     begun = time.monotonic()
 
     def doing() -> str:
-        task = asked[min(len(rows), len(asked) - 1)]
-        return f"[{len(rows)}/{len(asked)}] {task.part}/{task.name}: {time.monotonic() - begun:.0f} s so far"
+        task = tasks[min(len(rows), len(tasks) - 1)]
+        return f"[{len(rows)}/{len(tasks)}] {task.part}/{task.name}: {time.monotonic() - begun:.0f} s so far"
 
     try:
-        book.begin(asked, whole=not paths)
+        book.begin(tasks, whole=not paths)
         with Heartbeat(doing, quiet) as beat:
-            for task in asked:
+            for task in tasks:
                 begun = time.monotonic()
                 with others_on_stderr():
                     row = ledger.run(task, out)
                 book.enter(row)
                 rows.append(row)
-                told = f"{task.part}/{task.name}: {row['verdict']} ({time.monotonic() - begun:.1f} s)"
-                beat.say(f"[{len(rows)}/{len(asked)}] {told}")
+                message = f"{task.part}/{task.name}: {row['verdict']} ({time.monotonic() - begun:.1f} s)"
+                beat.say(f"[{len(rows)}/{len(tasks)}] {message}")
                 if row["verdict"] == FAILED:
                     say(f"dnnlab: {task.name}: {row['circumstances']}")
-    finally:  # also of a ledger that the user stopped
+    finally:  # the page is written also where the user stopped the command
         book.publish()
-        if len(rows) < len(asked):
-            say(f"{len(asked) - len(rows)} of {len(asked)} claims were not run; the same command goes on with them")
+        if len(rows) < len(tasks):
+            say(f"{len(tasks) - len(rows)} of {len(tasks)} claims were not run; the same command goes on with them")
     return rows, book.page
 
 
 def foresee(paths: Sequence[Path], profile: str, seed: int | None, out: Path) -> None:
-    """Print what `reproduce` would run, and what is finished already.
+    """Print what `reproduce` would run, and what is finished.
 
     Raises:
         UsageError: a recipe does not read, there is none, or its data are missing.
     """
     seen, finished = set(), set()
-    asked = ledger.tasks(paths or [shipped.folder()], profile, seed)
-    for task in asked:
+    tasks = ledger.tasks(paths or [shipped.folder()], profile, seed)
+    for task in tasks:
         experiment = find(task.recipe.experiment)
         plan = planning.make(experiment, task.spec, choose(task.spec.device).name)
-        folder = store.locate(out, experiment.name, store.slug(chosen(task.spec)), plan.key, fresh=False)
+        folder = store.locate(out, experiment.name, store.slug(non_default(task.spec)), plan.key, fresh=False)
         state = folder.read_provenance().get("state", "to be measured")
         shared = ", as another claim above" if plan.key in seen else ""
         seen.add(plan.key)
         finished |= {plan.key} if state == "finished" else set()
         tell(f"{task.part}/{task.name}: {experiment.name}, {len(plan.cells)} cells, {state}{shared}")
-    tell(f"{len(asked)} claims on {len(seen)} runs, {len(finished)} of them finished")
+    tell(f"{len(tasks)} claims on {len(seen)} runs, {len(finished)} of them finished")
 
 
 def display(rows: Sequence[dict[str, Any]], page: Path, as_json: bool, quiet: bool) -> None:

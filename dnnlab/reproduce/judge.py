@@ -21,7 +21,7 @@ NOT_RUN = "not run"
 
 @dataclass(frozen=True)
 class Finding:
-    """What one condition came to in one row: ``true`` is `None` where the interval leaves it open."""
+    """The result of one condition in one row: ``true`` is `None` where the interval leaves it open."""
 
     true: bool | None
     measured: str
@@ -31,27 +31,27 @@ class Finding:
     n: int
     when: str = ""
     why: str = ""
-    """Why it is open, where it is."""
+    """Why the condition is open; empty where it is not."""
 
 
 @dataclass(frozen=True)
 class Judgement:
-    """The verdict on a claim, with what it rests on; the numbers are those of the first finding that tells."""
+    """The verdict on a claim, with its reasons; the numbers are those of the finding that decides."""
 
     verdict: str
     circumstances: str
-    """Of *holds if …*: when it holds, when not, and when that is open. Of *not decided*: why."""
+    """For *holds if …*: when it holds, when not, and when that is open. For *not decided*: why."""
     findings: tuple[Finding, ...]
 
     @property
     def telling(self) -> Finding:
-        """The finding that decides: of a refuted claim one that is against it, else the first."""
+        """The finding that decides: for a refuted claim one that is against it, else the first."""
         against = [finding for finding in self.findings if finding.true is False]
         return against[0] if self.verdict == REFUTED else self.findings[0]
 
 
 def check(claim: Claim, columns: Sequence[Column]) -> None:
-    """See that ``claim`` looks at columns that a summary has, before anything is measured.
+    """Check that the columns of ``claim`` are in the summary, before anything is measured.
 
     Raises:
         UsageError: it does not.
@@ -76,9 +76,9 @@ def judge(run: Run, claim: Claim) -> Judgement:
     findings: list[Finding] = []
     outcomes: list[tuple[bool | None, str]] = []
     for condition in claim.holds:
-        found = _findings(run, condition)
-        findings += found
-        truths = [finding.true for finding in found]
+        here = _findings(run, condition)
+        findings += here
+        truths = [finding.true for finding in here]
         met = False if False in truths else None if None in truths else True
         outcomes.append((met, condition.when))
     truths = [met for met, _ in outcomes]
@@ -101,8 +101,8 @@ def _findings(run: Run, condition: Condition) -> list[Finding]:
 def _rows(summary: pd.DataFrame, where: Row) -> list[dict[Any, Any]]:
     rows: list[dict[Any, Any]] = [row for row in summary.to_dict("records") if _fits(row, where)]
     if not rows:
-        asked = ", ".join(f"{name} = {value}" for name, value in where.items())
-        raise DnnlabError(f"the run has no row with {asked}, which the claim looks at.")
+        conditions = ", ".join(f"{name} = {value}" for name, value in where.items())
+        raise DnnlabError(f"the run has no row with {conditions}, which the claim looks at.")
     return rows
 
 
@@ -123,13 +123,13 @@ def _finding(run: Run, condition: Condition, column: Column, row: dict[Any, Any]
 
 @dataclass(frozen=True)
 class _Counted:
-    """What the numbers of a row are over."""
+    """What the numbers of a row are averaged over, and how many there are."""
 
     n: int
     what: str
-    """One of them, in a word."""
+    """The word for one of them: ``seed`` or ``measurement``."""
     lost: str
-    """What became of the others, for a sentence."""
+    """What happened to the others, as part of a sentence."""
 
     @classmethod
     def of(cls, schema: Schema, row: Mapping[Any, Any]) -> "_Counted":
@@ -139,7 +139,7 @@ class _Counted:
         return cls(n, "seed" if schema.count == "seeds" else "measurement", f" ({', '.join(told)})" if told else "")
 
     def too_few(self, n: int) -> str:
-        """Why ``n`` of them decide nothing; empty where they are enough."""
+        """Why ``n`` of them are too few for a verdict; empty where they are enough."""
         return "" if n >= ENOUGH else f"{counted(n, self.what)}{self.lost}, and a verdict takes at least {ENOUGH}"
 
 
@@ -153,7 +153,7 @@ def _word(schema: Schema, condition: Condition, row: Mapping[Any, Any]) -> Findi
 
 
 def _interval(column: Column, row: Mapping[Any, Any], n: int) -> tuple[Interval, str]:
-    """A value with its interval, which is over ``n``; what has none, such as a count, is its own."""
+    """A value with its interval over ``n``. A value without one, such as a count, is an interval of its own."""
     value = float(row[column.name])
     low, high = (float(row[end]) for end in (column.low, column.high)) if column.low else (value, value)
     shown = estimate(value, low, high) if column.low else estimate(value, None, None)
@@ -161,24 +161,25 @@ def _interval(column: Column, row: Mapping[Any, Any], n: int) -> tuple[Interval,
 
 
 def _decided(
-    condition: Condition, found: Interval, over: _Counted, what: str, measured_at_all: bool = True
+    condition: Condition, interval: Interval, over: _Counted, what: str, measured_at_all: bool = True
 ) -> tuple[bool | None, str]:
-    """Whether all of the interval of ``what``, or none of it, is where the claim wants it; else why that is open.
+    """Whether all of the interval of ``what``, or none of it, satisfies the claim; else why that is open. A count,
+    which is not measured, needs no three seeds.
 
     What is counted and not measured needs no three seeds.
     """
-    if measured_at_all and (few := over.too_few(found.n)):
+    if measured_at_all and (few := over.too_few(interval.n)):
         return None, few
-    if math.isnan(found.low) or math.isnan(found.high):
+    if math.isnan(interval.low) or math.isnan(interval.high):
         return None, f"the interval of {what} is not known{over.lost}"
     match condition.relation:
         case "below":
-            inside, outside = found.high < condition.level, found.low > condition.level
+            inside, outside = interval.high < condition.level, interval.low > condition.level
         case "above":
-            inside, outside = found.low > condition.level, found.high < condition.level
+            inside, outside = interval.low > condition.level, interval.high < condition.level
         case _:
             low, high = condition.level
-            inside, outside = low <= found.low and found.high <= high, found.high < low or found.low > high
+            inside, outside = low <= interval.low and interval.high <= high, interval.high < low or interval.low > high
     if inside or outside:
         return inside, ""
     if condition.relation == "within":
@@ -190,14 +191,14 @@ def _against_row(run: Run, condition: Condition, column: Column, row: dict[Any, 
     others = _rows(run.summary, {**condition.where, **condition.level})
     if len(others) > 1:
         raise DnnlabError(f"several rows fit {condition.level}, which the claim compares with; name one.")
-    own = _seeds(run, column.name, row)
+    seeds = _seeds(run, column.name, row)
     other = _seeds(run, column.name, others[0])
     names = listing(map(str, condition.level.values()))
     over, beside = (_Counted.of(run.schema, each) for each in (row, others[0]))
     times = f"{condition.times:g} × " if condition.times != 1 else ""
     zero = Condition(condition.metric, condition.relation, 0.0)
-    if own is not None and other is not None:
-        left, right = own.align(condition.times * other, join="inner")
+    if seeds is not None and other is not None:
+        left, right = seeds.align(condition.times * other, join="inner")
         difference = paired(right.tolist(), left.tolist()).difference
         what = f"{column.name} minus {times}that of {names}"
         shown = f"{what}: {estimate(difference.mean, difference.low, difference.high)}"
@@ -215,13 +216,13 @@ def _against_row(run: Run, condition: Condition, column: Column, row: dict[Any, 
 
 
 def _seeds(run: Run, metric: str, row: Mapping[Any, Any]) -> "pd.Series[float] | None":
-    """The metric by seed, where the run keeps it by seed."""
+    """The values of the metric by seed, where the run has them."""
     if metric not in run.schema.compared:
         return None
     cells = run.spec.question.summary.per_cell(run.cells, run.spec)
     names = [name for name in run.schema.configuration if name in cells]
-    own = cells[[all(_same(cell[name], row[name]) for name in names) for cell in cells.to_dict("records")]]
-    return by_seed(own, metric)
+    selected = cells[[all(_same(cell[name], row[name]) for name in names) for cell in cells.to_dict("records")]]
+    return by_seed(selected, metric)
 
 
 def _same(a: object, b: object) -> bool:

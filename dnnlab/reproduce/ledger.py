@@ -1,4 +1,4 @@
-"""Run recipes and write down what became of each claim."""
+"""Runs recipes and writes down the verdict on each claim."""
 
 import shlex
 import time
@@ -16,15 +16,15 @@ from dnnlab.reproduce import shipped
 from dnnlab.reproduce.columns import FAILED, LEDGER
 from dnnlab.reproduce.judge import NOT_RUN, check, judge
 from dnnlab.runner import recipe as recipes
-from dnnlab.runner.how import HowToRun
 from dnnlab.runner.journal import BusyError
 from dnnlab.runner.options import build
 from dnnlab.runner.plan import require_size
 from dnnlab.runner.recipe import Claim, Recipe
 from dnnlab.runner.result import Run
+from dnnlab.runner.run_options import RunOptions
 
 _PAUSE = 1.0
-"""Seconds between two looks whether another process has ended."""
+"""Seconds between two checks whether another process has ended."""
 
 
 @dataclass(frozen=True)
@@ -36,7 +36,7 @@ class Task:
     spec: Any
     profile: str
     seed: int | None
-    """The base of the seeds, where another than the recipe's is asked for."""
+    """The base of the seeds, where it differs from the recipe's; else ``None``."""
 
     @property
     def part(self) -> str:
@@ -48,7 +48,8 @@ class Task:
 
     @property
     def command(self) -> str:
-        """What decides the claim again; it names a recipe of the user's own wherever it is typed."""
+        """The command that tests the claim again; it names a recipe of the user's by a path that holds in every
+        folder."""
         path = self.recipe.path if shipped.is_shipped(self.recipe.path) else self.recipe.path.absolute()
         base = [] if self.seed is None else ["--seed", str(self.seed)]
         return shlex.join(["dnnlab", "reproduce", str(path), "--profile", self.profile, *base])
@@ -61,8 +62,8 @@ def tasks(paths: Sequence[Path], profile: str, seed: int | None) -> list[Task]:
         UsageError: a recipe does not read, its options are not its experiment's, its claim looks at columns that are
             not there, or there is none.
     """
-    found = [_task(recipes.read(file), profile, seed) for path in paths for file in shipped.recipes_of(path)]
-    claims = [task for task in found if task is not None]
+    every = [_task(recipes.read(file), profile, seed) for path in paths for file in shipped.recipes_of(path)]
+    claims = [task for task in every if task is not None]
     if not claims:
         raise UsageError(f"no recipe in {', '.join(map(str, paths))} states a claim; see docs/recipes.md.")
     return claims
@@ -84,16 +85,16 @@ def _task(recipe: Recipe, profile: str, seed: int | None) -> Task | None:
 
 
 def _draws(spec: Any) -> bool:
-    """Whether seeds decide anything, as they do not for arithmetic and for times of blocks."""
+    """Whether seeds change anything, as they do not in arithmetic and in times of blocks."""
     return any("seed" in cell.__dataclass_fields__ for cell in spec.plan())
 
 
 def run(task: Task, out: Path) -> dict[str, Any]:
-    """One row of the ledger; a failure is a row that says so."""
+    """The row of the ledger for one task; a failure is a row too."""
     from dnnlab.runner.run import execute
 
     row = not_run(task)
-    how = HowToRun(out=out, quiet=True)  # no name, so that claims about the same run share it
+    how = RunOptions(out=out, quiet=True)  # no name, so that claims about the same run share it
     try:
         done = _when_free(lambda: execute(find(task.recipe.experiment), task.spec, how, task.command))
         row |= {"seconds": done.seconds, "run": done.path.relative_to(out.absolute()).as_posix()}
@@ -117,7 +118,7 @@ def run(task: Task, out: Path) -> dict[str, Any]:
 
 
 def _when_free(measure: Callable[[], Run]) -> Run:
-    """What ``measure`` gives; while another process measures the same run, it is waited for."""
+    """The result of ``measure``; waits while another process measures the same run."""
     while True:
         try:
             return measure()
@@ -145,7 +146,7 @@ def not_run(task: Task) -> dict[str, Any]:
 
 
 def table(rows: Sequence[dict[str, Any]]) -> pd.DataFrame:
-    """The ledger."""
+    """The rows of the ledger as a table."""
     return fit(pd.DataFrame(rows), LEDGER)
 
 
@@ -156,5 +157,5 @@ def groups(rows: Sequence[dict[str, Any]]) -> Iterator[tuple[str, list[dict[str,
 
 
 def counts(rows: Sequence[dict[str, Any]], names: Sequence[str]) -> dict[str, int]:
-    """How many rows have each verdict."""
+    """The number of rows with each verdict."""
     return {name: sum(row["verdict"] == name for row in rows) for name in names}

@@ -1,4 +1,4 @@
-"""The ledger as one page that opens offline: contents, filters by verdict, a figure a claim."""
+"""The ledger as one page that opens offline: contents, filters by verdict, one figure per claim."""
 
 import re
 from collections.abc import Mapping, Sequence
@@ -17,11 +17,11 @@ from dnnlab.reproduce.ledger import counts, groups
 from dnnlab.runner import store
 
 _LARGEST = 100_000
-"""Bytes of a figure that the page still takes in; a larger one is on the run's own page."""
+"""The most bytes of a figure on this page; a larger one is on the run's own page."""
 
 
 _SOME = 0.1
-"""Seconds that are worth telling."""
+"""Seconds from which on a duration is shown."""
 
 
 @dataclass(frozen=True)
@@ -31,7 +31,7 @@ class Entry:
     row: Mapping[str, Any]
     figure: Markup | None
     link: str
-    """To the run's own page, relative to this one."""
+    """The path of the run's own page, relative to this one."""
 
     @property
     def tone(self) -> str:
@@ -48,7 +48,7 @@ class Entry:
 
 
 def slug(text: str) -> str:
-    """``text`` as part of an HTML id."""
+    """``text`` in a form for an HTML id."""
     return re.sub(r"[^a-z0-9]+", "-", text.lower()).strip("-")
 
 
@@ -61,12 +61,12 @@ def title(part: str) -> str:
 def write(
     file: Path, heading: str, rows: Sequence[dict[str, Any]], profile: str, provenance: Mapping[str, str]
 ) -> None:
-    """Write the page of ``rows``, with a figure of each from the folder of its run.
+    """Write the page of ``rows``, with one figure of each from the folder of its run.
 
     The page lies in a folder beside those of the experiments.
     """
     root = file.parent.parent
-    parts = [(slug(part), title(part), [_entry(row, root) for row in own]) for part, own in groups(rows)]
+    parts = [(slug(part), title(part), [_entry(row, root) for row in group]) for part, group in groups(rows)]
     verdicts = [(slug(name), name, TONES[name], count) for name, count in counts(rows, tuple(TONES)).items() if count]
     page = template("reproduce/ledger").render(
         heading=heading, parts=parts, verdicts=verdicts, count=len(rows), profile=profile, provenance=provenance

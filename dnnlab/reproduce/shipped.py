@@ -1,4 +1,4 @@
-"""Where the recipes of the lecture are, and which files of a folder are recipes."""
+"""The place of the lecture's recipes, and the files of a folder that are recipes."""
 
 from collections.abc import Iterator
 from pathlib import Path
@@ -11,7 +11,8 @@ _PLACES = (_PACKAGE / "experiments", _PACKAGE.parent / "experiments")
 
 
 def folder() -> Path:
-    """The recipes that come with dnnlab, installed or in a checkout; below the current folder, as seen from there.
+    """The folder of the recipes that come with dnnlab, installed or in a checkout; relative where it is below the
+    current folder.
 
     Raises:
         UsageError: there are none.
@@ -24,7 +25,7 @@ def folder() -> Path:
 
 
 def is_shipped(recipe: Path) -> bool:
-    """Whether ``recipe`` is one of those that come with dnnlab."""
+    """Whether ``recipe`` is one of the recipes that come with dnnlab."""
     return any(recipe.resolve().is_relative_to(place.resolve()) for place in _PLACES)
 
 

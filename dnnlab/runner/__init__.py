@@ -1,1 +1,1 @@
-"""From a spec to a table: plan, journal, provenance, statistics. Knows no experiment by name."""
+"""From a spec to a finished folder: plan, processes, journal, tables. No experiment is named here."""

@@ -1,4 +1,4 @@
-"""Trained networks that others start from: whoever needs one first trains it, nobody trains it twice."""
+"""Trained networks from which several measurements start: each is trained once and kept."""
 
 import hashlib
 import importlib.metadata
@@ -40,7 +40,7 @@ def trained(place: Place, identity: Mapping[str, Any], make: Callable[[], State]
 
 
 def _read(file: Path) -> State | None:
-    """The state dict in ``file``; nothing, with a warning, where it is not what was written."""
+    """The state dict in ``file``; None, with a warning, where the file is damaged."""
     from safetensors import SafetensorError, safe_open
 
     if not file.exists():
@@ -67,7 +67,8 @@ def _write(file: Path, state: State) -> None:
 
 
 def _checksum(state: State) -> str:
-    """SHA-256 of the names, types, shapes and bytes of all tensors: a digit that changed on the disk still reads."""
+    """SHA-256 of the names, types, shapes and bytes of all tensors, since a file with a damaged digit can still be
+    read."""
     total = hashlib.sha256()
     for name, tensor in sorted(state.items()):
         total.update(f"{name}\0{tensor.dtype}\0{list(tensor.shape)}\0".encode())

@@ -1,4 +1,4 @@
-"""What came out of a run, in sentences."""
+"""The result of a run in sentences."""
 
 from typing import TYPE_CHECKING
 
@@ -9,7 +9,7 @@ if TYPE_CHECKING:
 
 
 def conclusions(summary: "pd.DataFrame", spec: Spec) -> list[str]:
-    """The experiment's own, about the rows of which something was measured."""
+    """The experiment's own conclusions from the rows in which something was measured."""
     measured = summary[spec.question.schema.count] > 0
     known = summary[measured | (summary["failed"] == 0)]
     if known.empty:

@@ -1,4 +1,4 @@
-"""How a network and its training are configured: each option that experiments share, written once, and its column.
+"""The options for a network and its training that experiments share, each written once, and their columns.
 
 An experiment's spec takes the option types for its fields, its schema the columns. Where some experiments take one
 value and others a list, the type stands behind the option: ``LearningRate[float]`` or
@@ -31,7 +31,7 @@ NET, DATA, TRAIN, MEASURE = "Network", "Data and seeds", "Training", "Measuring"
 
 
 def _check_activation(pattern: str) -> None:
-    # Here only that it reads; the depth that it must add up to is another option's.
+    # Only the syntax is checked here; the depth that it must add up to is another option's.
     if "+" not in pattern and "*" not in pattern:
         per_layer(pattern, 1)
 
@@ -137,7 +137,7 @@ def columns(names: Iterable[str]) -> tuple[Column, ...]:
 
 
 def check_networks(acts: Iterable[str], depths: Iterable[int], inits: Iterable[str]) -> None:
-    """Every activation pattern must fit every depth, and every initialiser every activation.
+    """Check that every activation pattern fits every depth, and every initialiser every activation.
 
     Raises:
         UsageError: one does not.
@@ -149,7 +149,7 @@ def check_networks(acts: Iterable[str], depths: Iterable[int], inits: Iterable[s
 
 
 def check_every(every: int, steps: int) -> None:
-    """What is measured every so many steps must be measured within ``steps`` of them.
+    """Check that something is measured at least once within ``steps``, where it is measured every so many steps.
 
     Raises:
         UsageError: it is not.
@@ -176,7 +176,8 @@ class TakesModel(Protocol):
 
 
 def check_model(spec: TakesModel, describes: Iterable[str] = ()) -> None:
-    """See that weights belong to a model of the user's own, and that no option describes dnnlab's networks beside it.
+    """Check that weights are given with a model of the user's own, and that no option describes dnnlab's networks
+    beside it.
 
     Raises:
         UsageError: there is no such model, or one of the options that ``describes`` names was given beside it.
@@ -194,21 +195,21 @@ def content(spec: TakesModel) -> dict[str, str]:
     """Digests of the data sets, and of the code and the weights of the user's own model."""
     digests = datasets.digests(spec.data)
     if spec.model:
-        from dnnlab.networks.own import digest
+        from dnnlab.networks.user_network import digest
 
         digests["model"] = digest(spec.model, spec.weights)
     return digests
 
 
 _BLANK = {"act": "", "init": "", "norm": "", "skip": "", "depth": 0, "width": 0}
-"""What stands in a cell for the options that describe dnnlab's own networks, where it has the user's."""
+"""The value of a cell for options of dnnlab's own networks, where it has the user's network."""
 
 
 def configurations(spec: Spec, cell: type) -> Iterator[dict[str, Any]]:
     """The product of the lists among the options of ``spec``, in the order of the fields of ``cell``, a dataclass: each
     as keyword arguments for it."""
-    asked = {field.name: getattr(spec, field.name, None) for field in dataclasses.fields(cell)}
-    lists = {name: value for name, value in asked.items() if isinstance(value, tuple)}
+    options = {field.name: getattr(spec, field.name, None) for field in dataclasses.fields(cell)}
+    lists = {name: value for name, value in options.items() if isinstance(value, tuple)}
     if getattr(spec, "model", ""):
         lists |= {name: (blank,) for name, blank in _BLANK.items() if name in lists}
     for values in itertools.product(*lists.values()):

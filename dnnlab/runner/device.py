@@ -1,4 +1,4 @@
-"""Which device to measure on; says so without importing torch where the answer is plain."""
+"""The device to measure on; torch is not imported where the choice is plain without it."""
 
 import ctypes
 import importlib.metadata
@@ -19,35 +19,35 @@ DEVICES = ("auto", "cpu", "cuda", "mps")
 
 @dataclass(frozen=True)
 class Device:
-    """A device that is there, and what the user should know about the choice."""
+    """A device that exists, and a note to the user about the choice."""
 
     name: str
     warning: str = ""
 
 
-def choose(wanted: str) -> Device:
+def choose(name: str) -> Device:
     """The device behind ``auto``, ``cpu``, ``cuda`` or ``mps``.
 
     Raises:
         UsageError: it was asked for and is not there.
     """
-    if wanted == "cpu":
+    if name == "cpu":
         return Device("cpu")
-    if wanted == "auto" and importlib.metadata.version("torch").endswith("+cpu"):
+    if name == "auto" and importlib.metadata.version("torch").endswith("+cpu"):
         gpu = shutil.which("nvidia-smi") is not None
         return Device("cpu", "a GPU seems to be here, but this torch is built for CPU only" if gpu else "")
     import torch
 
     available = {"cuda": torch.cuda.is_available(), "mps": torch.backends.mps.is_available()}
-    if wanted == "auto":
-        return Device(next((name for name, here in available.items() if here), "cpu"))
-    if not available[wanted]:
-        raise UsageError(f"--device {wanted}: torch {torch.__version__} finds no such device here; take --device auto.")
-    return Device(wanted)
+    if name == "auto":
+        return Device(next((kind for kind, here in available.items() if here), "cpu"))
+    if not available[name]:
+        raise UsageError(f"--device {name}: torch {torch.__version__} finds no such device here; take --device auto.")
+    return Device(name)
 
 
 def gpus() -> list[str]:
-    """The GPUs that CUDA programs see here, as ``CUDA_VISIBLE_DEVICES`` calls them."""
+    """The GPUs that CUDA programs see here, by their names in ``CUDA_VISIBLE_DEVICES``."""
     import torch
 
     chosen = [name for name in os.environ.get("CUDA_VISIBLE_DEVICES", "").split(",") if name]
@@ -55,7 +55,7 @@ def gpus() -> list[str]:
 
 
 def describe(device: str) -> str:
-    """The device as a person would name it: ``cpu, AVX512, 2 threads`` or ``NVIDIA H200``."""
+    """The device for a reader: ``cpu, AVX512, 2 threads`` or ``NVIDIA H200``."""
     import torch
 
     if device == "cuda":
@@ -68,7 +68,7 @@ def describe(device: str) -> str:
 
 @contextmanager
 def settled(device: str) -> Iterator[None]:
-    """Have PyTorch compute on ``device`` in the precision that its tensors are of, and give the same bits twice.
+    """Let PyTorch compute on ``device`` in the precision that its tensors are of, with the same bits in every run.
 
     On CUDA it would round the factors of float32 convolutions to TF32, and take the quickest algorithm, which may add
     up in any order. Of an operation that has no other algorithm there, PyTorch warns. All is as it was afterwards, but
@@ -81,17 +81,17 @@ def settled(device: str) -> Iterator[None]:
 
     os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")  # read when CUDA starts
     backends = torch.backends
-    wanted = [
+    settings = [
         (backends.cudnn, "deterministic", True),
         (backends.cudnn, "benchmark", False),
         (torch.utils.deterministic, "fill_uninitialized_memory", False),
         *_without_tf32(),
     ]
-    before = [(owner, name, getattr(owner, name)) for owner, name, _ in wanted]
+    before = [(owner, name, getattr(owner, name)) for owner, name, _ in settings]
     mode, warns = torch.are_deterministic_algorithms_enabled(), torch.is_deterministic_algorithms_warn_only_enabled()
     try:
         torch.use_deterministic_algorithms(True, warn_only=True)
-        _set(wanted)
+        _set(settings)
         yield
     finally:
         torch.use_deterministic_algorithms(mode, warn_only=warns)
@@ -99,12 +99,12 @@ def settled(device: str) -> Iterator[None]:
 
 
 def takes_tf32() -> bool:
-    """Whether products of float32 may be taken in TF32 on CUDA, as PyTorch is set now."""
+    """Whether PyTorch is set to take products of float32 in TF32 on CUDA now."""
     return any(getattr(owner, name) in (True, "tf32") for owner, name, _ in _without_tf32())
 
 
 def _without_tf32() -> list[tuple[Any, str, object]]:
-    """The settings that have products of float32 taken in float32: an owner, its attribute, and the value.
+    """The settings under which products of float32 are taken in float32: an owner, its attribute, and the value.
 
     PyTorch's own exporter reads the older names, so these are set; where the newer ones were used in this process, the
     older cannot be read.
@@ -149,8 +149,8 @@ def free_memory(device: str) -> int:
     import torch
 
     if device == "cuda":
-        kept = torch.cuda.memory_reserved() - torch.cuda.memory_allocated()  # by this process, for its next tensors
-        return int(torch.cuda.mem_get_info()[0]) + kept
+        cached = torch.cuda.memory_reserved() - torch.cuda.memory_allocated()  # by this process, for its next tensors
+        return int(torch.cuda.mem_get_info()[0]) + cached
     if device == "mps":
         return int(torch.mps.recommended_max_memory() - torch.mps.current_allocated_memory())
     return memory.available()

@@ -1,4 +1,4 @@
-"""Two runs side by side: which rows moved, with intervals."""
+"""Two runs side by side: which rows changed, with intervals."""
 
 import math
 
@@ -31,7 +31,7 @@ COLUMNS = (
 
 
 def compare(before: Run, after: Run) -> pd.DataFrame:
-    """One row for each configuration and quantity that both runs measured, with the columns of `COLUMNS`.
+    """One row per configuration and quantity that both runs measured, with the columns of `COLUMNS`.
 
     Seeds are paired where the runs have the same base; otherwise the runs are compared as independent. A seed is one
     number: where more was measured of it than the configuration says, such as several sizes of a task, their mean.

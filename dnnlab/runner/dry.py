@@ -1,4 +1,4 @@
-"""What a run would do, without doing it."""
+"""The plan of a run and its cost, without running it."""
 
 import json
 import math
@@ -12,14 +12,14 @@ from dnnlab.runner import rehearsal, store
 from dnnlab.runner.device import choose
 from dnnlab.runner.engine import Work
 from dnnlab.runner.experiment import Experiment, Spec
-from dnnlab.runner.how import HowToRun
-from dnnlab.runner.options import chosen
+from dnnlab.runner.options import non_default
 from dnnlab.runner.place import Place
 from dnnlab.runner.progress import Heartbeat
+from dnnlab.runner.run_options import RunOptions
 from dnnlab.runner.tables import journal_of
 
 _LISTED = 20
-"""Stacks that are named; of more the first."""
+"""The number of stacks that are listed by name."""
 
 
 @dataclass(frozen=True)
@@ -29,11 +29,11 @@ class Outlook:
     device: str
     cells: int
     stacks: list[dict[str, str | int]]
-    """Each its name, and the number of its cells."""
+    """The name of each stack, and the number of its cells."""
     macs: float
-    """Multiply–accumulates; nan where a network of one's own makes them unknown."""
+    """Multiply–accumulates; nan where they are unknown, as for a user's own network."""
     seconds: float
-    """What is left to measure takes so long on this machine, about."""
+    """About how many seconds the stacks that are not yet measured take on this machine."""
     folder: str
     exists: bool
 
@@ -52,12 +52,12 @@ class Outlook:
         return "\n".join(lines)
 
     def to_json(self) -> str:
-        """The same as one JSON object; unknown ``macs`` are null."""
+        """The outlook as one JSON object; unknown ``macs`` are null."""
         macs = None if math.isnan(self.macs) else self.macs
         return json.dumps(asdict(self) | {"macs": macs}, indent=2, allow_nan=False)
 
 
-def foresee(experiment: Experiment, spec: Spec, how: HowToRun) -> Outlook:
+def foresee(experiment: Experiment, spec: Spec, how: RunOptions) -> Outlook:
     """The plan and its cost; the machine is measured for a second or two.
 
     Raises:
@@ -65,9 +65,9 @@ def foresee(experiment: Experiment, spec: Spec, how: HowToRun) -> Outlook:
     """
     device = choose(spec.device)
     plan = planning.make(experiment, spec, device.name, how.large)
-    path = store.path_of(how.out, experiment.name, how.name or store.slug(chosen(spec)), plan.key)
+    path = store.path_of(how.out, experiment.name, how.name or store.slug(non_default(spec)), plan.key)
     work = Work(experiment, spec, device.name, Place(path.absolute()))
-    missing = plan.stacks if how.fresh else _missing(experiment, spec, path, plan)
+    missing = plan.stacks if how.fresh else _missing_stacks(experiment, spec, path, plan)
     with no_quitting(), Heartbeat(lambda: "measuring how long this will take", how.quiet):
         spec.fit()
         seconds = rehearsal.seconds(work, plan, missing)
@@ -85,7 +85,7 @@ def foresee(experiment: Experiment, spec: Spec, how: HowToRun) -> Outlook:
     )
 
 
-def _missing(experiment: Experiment, spec: Spec, path: Path, plan: planning.Plan) -> Sequence[planning.Stack]:
-    """The stacks that the run's journal does not hold yet."""
+def _missing_stacks(experiment: Experiment, spec: Spec, path: Path, plan: planning.Plan) -> Sequence[planning.Stack]:
+    """The stacks of the plan that are not in the run's journal."""
     done = journal_of(spec, store.Folder(path), plan).read()
     return [stack for stack in plan.stacks if not stack.complete(done) or done[stack.key].error]

@@ -1,4 +1,4 @@
-"""Who measures: this process, in threads of it or one stack after another; processes of this machine; or a cluster.
+"""The engines: a run's stacks are measured in this process and its threads, in several processes, or by a cluster.
 
 Small products use a second thread badly, and two threads that wait for each other lose most where something else runs:
 two stacks side by side, with one thread each, are done sooner. How many threads a stack gets depends on the plan and
@@ -29,14 +29,14 @@ _KILLED = "the process that measured it was killed twice, perhaps for its memory
 
 @dataclass(frozen=True)
 class Work:
-    """What the stacks of a run have in common."""
+    """The common data of all stacks of a run."""
 
     experiment: Experiment
     spec: Spec
     device: str
     place: Place
     data: Mapping[str, str] = field(default_factory=dict)
-    """Digests of the data as they were planned, by `data.digests`; each stack is held to them."""
+    """Digests of the data at the time of planning, by `data.digests`; the data of each stack must have them."""
 
 
 def entries(
@@ -100,7 +100,7 @@ def place_of(cell: Cell, device: str) -> str:
 
 @contextmanager
 def limited_threads(count: int | None) -> Iterator[None]:
-    """Have torch use ``count`` threads, or as many as it likes."""
+    """Let torch use ``count`` threads, or its default."""
     import torch
 
     before = torch.get_num_threads()
@@ -142,7 +142,8 @@ def side_by_side(plan: Plan, device: str, place: str) -> Workers:
 
 
 def measure(work: Work, stack: Stack, past: Sequence[Rows], progress: Callable[[float], None]) -> Iterator[Entry]:
-    """The entries of one stack, in this process; what fails, other than by the user's fault, is said in the last.
+    """The entries of one stack, measured in this process. The last entry has the error of a failure that is not the
+    user's.
 
     Raises:
         DnnlabError: data are no longer those that were planned, or what the user asked cannot be measured.
@@ -165,21 +166,22 @@ def measure(work: Work, stack: Stack, past: Sequence[Rows], progress: Callable[[
             else:
                 rows = _as_fits(work, stack.cells, progress)
     except DnnlabError:
-        raise  # the user's to mend, and the same for every stack
+        raise  # an error of the user's, which is the same for every stack
     except (Exception, SystemExit) as problem:
         if isinstance(problem, SystemExit) and isinstance(problem.__context__, BrokenPipeError):
-            raise  # Rich's, of the bar: nobody reads stderr any more
-        error = in_short(problem)  # one stack's failure is a row that says so, the rest goes on
+            raise  # raised by Rich's bar: nobody reads stderr any more
+        error = in_short(problem)  # the failure of one stack is a row, and the others go on
     yield Entry(stack.key, rows, time.perf_counter() - started, error, parts)
 
 
 _fitting: dict[tuple[str, float], int] = {}
-"""The most cells of an experiment, and of so many multiply–accumulates each, that were measured together after more of
-them had not fitted the memory."""
+"""For an experiment and multiply–accumulates per cell: the most cells that were measured together after more of them
+had not fitted into memory."""
 
 
 def _as_fits(work: Work, cells: Sequence[Cell], progress: Callable[[float], None]) -> Rows:
-    """The rows of ``cells``, in as few parts as the device's memory allows: halved until they fit, and remembered.
+    """The rows of ``cells``, measured in as few groups as the device's memory allows: a group is halved until it fits,
+    and the size is remembered.
 
     Raises:
         torch.OutOfMemoryError: even one cell is too many.
@@ -248,20 +250,23 @@ def _in_threads(
 def _elsewhere(
     work: Work, stacks: Sequence[Stack], past: Mapping[str, Sequence[Rows]], threads: int | None, pool: Pool
 ) -> Iterator[Measured]:
-    """Every worker has one stack at a time, so that a stack in parts stays where it began, and a death names the stack
-    that caused it."""
+    """The entries of stacks that other workers measure.
+
+    Every worker has one stack at a time, so that a stack in parts stays where it began, and a death names the stack
+    that caused it.
+    """
     import torch
 
     threads = threads or torch.get_num_threads()
     there = {stack.key: list(past.get(stack.key, ())) for stack in stacks}
-    # No more is handed out than runs at once: what waits inside cannot be taken back when the user stops the program.
+    # No more stacks are handed out than run at once: one that waits cannot be taken back after a stop.
     waiting = list(stacks)
     idle: list[Executor] = []
     running: dict[Future[list[Entry]], tuple[Executor, Stack]] = {}
     deaths: set[str] = set()
     try:
         while waiting or running:
-            # Asked again and again: a cluster grows.
+            # This is checked again and again, since a cluster grows.
             while waiting and (idle or len(running) < pool.room(threads)):
                 stack, worker = waiting.pop(0), idle.pop() if idle else pool.open(threads)
                 first = _first if pool.streams else _whole
@@ -269,7 +274,7 @@ def _elsewhere(
             for future in wait(running, return_when=FIRST_COMPLETED).done:
                 worker, stack = running.pop(future)
                 try:
-                    found = future.result()
+                    received = future.result()
                 except pool.dead:
                     end(worker)
                     if stack.key in deaths:
@@ -278,22 +283,22 @@ def _elsewhere(
                         deaths.add(stack.key)
                         waiting.insert(0, stack)
                     continue
-                if found[-1].stack == stack.key:
+                if received[-1].stack == stack.key:
                     idle.append(worker)
                 else:
-                    there[stack.key] += [entry.rows for entry in found]
+                    there[stack.key] += [entry.rows for entry in received]
                     running[worker.submit(_following)] = worker, stack
-                for entry in found:
+                for entry in received:
                     yield stack, entry
     finally:
         for worker, _ in running.values():
             end(worker)
-        for worker in idle:  # killed, it would leave semaphores behind, and Python would complain of them
+        for worker in idle:  # if it were killed, it would leave semaphores behind, and Python would warn of them
             worker.shutdown()
 
 
 _entries: Iterator[Entry]
-"""In a worker: of the stack that it measures."""
+"""In a worker: the entries of the stack that it is measuring."""
 
 
 def _first(work: Work, stack: Stack, past: Sequence[Rows]) -> list[Entry]:

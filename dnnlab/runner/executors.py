@@ -1,4 +1,5 @@
-"""Where stacks are handed to: processes of this machine, a Ray cluster, or SLURM. Each worker takes one at a time.
+"""The places that measure stacks: processes of this machine, a Ray cluster, or SLURM. Each worker takes one stack at a
+time.
 
 A worker is a `concurrent.futures.Executor` of one place. What dies in it is known by the exceptions that its engine
 names, and is tried again in a new one.
@@ -46,13 +47,13 @@ class Pool:
     """An engine that hands out stacks."""
 
     open: Callable[[int], Executor]
-    """A new worker, whose stacks take so many threads."""
+    """Starts a worker with so many threads."""
     room: Callable[[int], int]
-    """How many workers of so many threads there is room for, now."""
+    """The number of workers of so many threads for which there is room now."""
     dead: tuple[type[BaseException], ...]
-    """What a worker's death looks like."""
+    """The exceptions by which the death of a worker is known."""
     streams: bool
-    """A worker keeps what it is doing between two calls, so that a stack in parts can come part by part."""
+    """Whether a worker keeps its state between two calls, so that the parts of a stack can come one by one."""
 
 
 def pool(name: str, argument: str, device: str) -> Pool:
@@ -70,7 +71,7 @@ def pool(name: str, argument: str, device: str) -> Pool:
 
 
 def prepare(threads: int, folder: str) -> None:
-    """Make this process a worker: so many threads, modules found from ``folder``; Ctrl-C is its parent's to answer."""
+    """Make this process a worker: set its threads, find modules from ``folder``, and leave Ctrl-C to its parent."""
     if threading.current_thread() is threading.main_thread():
         signal.signal(signal.SIGINT, signal.SIG_IGN)
     if Path(folder).is_dir():  # on another machine it need not be there
@@ -87,7 +88,7 @@ def prepare(threads: int, folder: str) -> None:
 
 
 def _prepare_process(threads: int, folder: str, parent: int) -> None:
-    """A worker that ends with its ``parent``, which cannot end it when it is killed itself."""
+    """Make this process a worker that ends with its ``parent``, which cannot end it when it is killed itself."""
     threading.Thread(target=_end_with, args=(parent,), daemon=True).start()
     prepare(threads, folder)
 
@@ -107,7 +108,8 @@ def _processes(count: int, device: str) -> Pool:
     most = len(free)
 
     class Process(ProcessPoolExecutor):  # type: ignore[misc] # loky has no types
-        """One process; on CUDA it sees one GPU, which others have only where more are asked for than there are."""
+        """A worker that is one process. On CUDA it sees one GPU, which it shares only where there are more workers than
+        GPUs."""
 
         def __init__(self, threads: int) -> None:
             self.gpu = [free.pop(0)] if free else []
@@ -128,7 +130,7 @@ def _processes(count: int, device: str) -> Pool:
 
 
 def end(worker: Executor) -> None:
-    """End a worker and what it is doing."""
+    """End a worker and the work that it is doing."""
     try:
         worker.shutdown(kill_workers=True)  # type: ignore[call-arg] # loky's own
     except TypeError:
@@ -183,7 +185,7 @@ class _RayExecutor(Executor):
 
 
 _QUEUED = 256
-"""Jobs that wait at a scheduler at once."""
+"""The number of jobs that wait at a scheduler at once."""
 
 
 def _submitit(partition: str) -> Pool:
@@ -202,7 +204,7 @@ def _submitit(partition: str) -> Pool:
 
 
 class _SubmititExecutor(Executor):
-    """A job at a time; a thread waits for it."""
+    """A worker that submits one job at a time; a thread waits for it."""
 
     def __init__(self, executor: Any, threads: int) -> None:
         self.executor, self.threads = executor, threads

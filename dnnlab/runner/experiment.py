@@ -1,4 +1,4 @@
-"""What the runner asks of an experiment: its options, and its questions, each a package of modules of agreed names.
+"""The interface of an experiment: its options, and its questions, each a package of modules with agreed names.
 
 A new experiment is a package with ``spec.py`` and one line in `dnnlab.registry`. A new question is a package with
 ``columns.py``, ``plan.py``, ``measure.py``, ``summary.py``, ``words.py`` and ``figures.py``, and one entry in
@@ -24,12 +24,11 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Spec:
-    """What may be asked: an experiment's spec extends this by the options that together decide the numbers
-    (`runner.options`). What they ask for is in ``plan.py`` of the question."""
+    """The base of the options of an experiment: all options that together decide the numbers (`runner.options`)."""
 
     @property
     def device(self) -> str:
-        """Where it is measured, as ``--device`` names it."""
+        """The device to measure on, as ``--device`` names it."""
         raise NotImplementedError
 
     @property
@@ -39,16 +38,16 @@ class Spec:
 
     @property
     def question(self) -> "Question":
-        """Which of the experiment's questions is asked."""
+        """The question of the experiment that the options ask."""
         raise NotImplementedError
 
     @property
     def settled(self) -> Self:
-        """The options with those that were left open as they are meant."""
+        """The options, with the values that are meant by those that were left open."""
         return self
 
     def validate(self) -> None:
-        """Options that must fit each other.
+        """Check that the options fit each other.
 
         Raises:
             UsageError: they do not.
@@ -65,8 +64,8 @@ class Spec:
         return self._planned("content") or {}
 
     def fit(self) -> None:
-        """The options must fit the data and the user's network. Asked once, before anything is measured; may take its
-        time.
+        """Check that the options fit the data and the user's network. It is called once, before anything is measured,
+        and may take some seconds.
 
         Raises:
             UsageError: they do not.
@@ -74,7 +73,7 @@ class Spec:
         self._planned("fit")
 
     def _planned(self, name: str) -> Any:
-        """What the function ``name`` of the question's ``plan.py`` says of the spec; None where there is none."""
+        """The result of the function ``name`` of the question's ``plan.py``; None where it has none."""
         function = getattr(self.question.plan, name, None)
         return None if function is None else function(self.settled)
 
@@ -93,17 +92,17 @@ class Cell(Protocol):
 
     @property
     def together(self) -> Hashable:
-        """Cells that agree in this can share one tensor program."""
+        """The key of a stack: cells for which it is equal can share one tensor program."""
 
     @property
     def weight(self) -> float:
-        """Its share of a stack; a stack is full at 1."""
+        """The share of a stack that the cell takes; a stack is full at 1."""
 
     @property
     def macs(self) -> float:
-        """Multiply–accumulates it will take, roughly; nan where unknown."""
+        """Multiply–accumulates that it will take, roughly; nan where unknown."""
 
-    # A cell whose network may be larger than the memory says so in ``bytes``: what one step of it holds at least.
+    # A cell whose network may be larger than the memory has ``bytes``: the least that one step of it takes.
 
     @property
     def beside(self) -> str:
@@ -116,7 +115,7 @@ class SpecModule(Protocol):
     Spec: type[Spec]
     HELP: str
     QUESTIONS: "Sequence[Question]"
-    """All of them, the usual one first."""
+    """All questions of the experiment, the default first."""
 
 
 class PlanModule(Protocol):
@@ -135,61 +134,62 @@ class ColumnsModule(Protocol):
 
 
 class MeasureModule(Protocol):
-    """``measure.py``: what happens on the device. A chain or a search, which cannot be planned ahead, has instead
+    """``measure.py``: the measurement.
 
     ``steps(cells, spec, device, place, past) -> Iterator[Rows]``: the rows of the ``cells`` in parts, each in the
     journal before the next is asked for. ``past`` are the parts that an interrupted session left, in order: their
     content is taken instead of measured, and the parts after them are yielded. `runner.place.Place` says where
     files go. As such parts report no progress, there is ``foresee(cells, spec, device) -> float`` too: about how many
-    seconds all ``cells`` take; and ``told(rows) -> str``: what a part was about, in words.
+    seconds all ``cells`` take; and ``describe_part(rows) -> str``: the content of a part in words.
     """
 
     foresee: Callable[[Sequence[Any], Spec, str], float]
-    told: Callable[[Rows], str]
+    describe_part: Callable[[Rows], str]
 
     def measure(self, cells: Sequence[Any], spec: Spec, device: str, progress: Callable[[float], None]) -> Rows:
-        """Rows of the ``cells``, which are one stack; reports progress from 0 to 1."""
+        """The rows of the ``cells``, which are one stack; reports progress from 0 to 1."""
 
 
 class SummaryModule(Protocol):
-    """``summary.py``: rows to table."""
+    """``summary.py``: from rows to a table."""
 
     def summarise(self, cells: "pd.DataFrame", spec: Spec) -> "pd.DataFrame":
-        """One row a configuration, in the order of the plan, with intervals, theory and verdict."""
+        """One row per configuration, in the order of the plan, with intervals, theory and verdict."""
 
     def per_cell(self, cells: "pd.DataFrame", spec: Spec) -> "pd.DataFrame":
-        """One row a cell: its configuration, seed and the quantities that runs are compared by."""
+        """One row per cell: its configuration, its seed and the quantities by which runs are compared."""
 
 
 class WordsModule(Protocol):
-    """``words.py``: table to sentences, without torch."""
+    """``words.py``: from a table to sentences, without torch."""
 
     def conclusions(self, summary: "pd.DataFrame", spec: Spec) -> Sequence[str]:
-        """What came out, in sentences; all of them open the page and follow the table on the screen."""
+        """The result in sentences, which stand at the top of the page and below the table on the screen."""
 
 
 class FiguresModule(Protocol):
-    """``figures.py``: table to pictures."""
+    """``figures.py``: from a table to figures."""
 
     def draw(self, cells: "pd.DataFrame", summary: "pd.DataFrame", spec: Spec) -> Sequence["Picture"]:
         """The figures, in the order of the page."""
 
 
 class ArtifactsModule(Protocol):
-    """``artifacts.py``, where an experiment can write models: what it makes lies where the user wants it."""
+    """``artifacts.py``: writes models to a place that the user names, in experiments that can do so."""
 
     def write(self, spec: Spec) -> Sequence[str]:
-        """Write the files that the spec asks for, also beside a run that is finished; a sentence about each."""
+        """Write the files that the options ask for, also for a run that is finished, and give one sentence about
+        each."""
 
 
 class CatalogueModule(Protocol):
-    """``catalogue.py``, where an experiment has things by name that a user may want to see first."""
+    """``catalogue.py``: lists things by name that a user may want to see first, in experiments that have such."""
 
-    def wanted(self, spec: Spec) -> bool:
-        """Whether the list is asked for, and nothing measured."""
+    def is_requested(self, spec: Spec) -> bool:
+        """Whether the options ask for the list, so that nothing is measured."""
 
     def show(self, as_json: bool) -> None:
-        """Print it to stdout."""
+        """Print the list to stdout."""
 
 
 @dataclass(frozen=True)
@@ -198,29 +198,30 @@ class Question:
 
     package: str
     asked_by: str = ""
-    """What asks it, such as ``--born``; nothing asks the usual one."""
+    """The option that asks it, such as ``--born``; empty for the default question."""
     takes: frozenset[str] | None = None
-    """The names of the options that belong to it; all of them, where none are given."""
+    """The names of the options that belong to it; all options where it is empty."""
     leaves: frozenset[str] = frozenset()
-    """The names of those that do not."""
+    """The names of the options that do not belong to it."""
     because: str = ""
-    """Why no others do: ``whose blocks and sizes are fixed``."""
+    """Why no other options belong to it, as part of a sentence: ``whose blocks and sizes are fixed``."""
     like: str = ""
-    """The package whose modules it takes where it has none of its own."""
+    """The package from which it takes the modules that it lacks."""
     autocasts: bool = False
-    """On CUDA it trains in mixed precision: products are taken in bfloat16. Never where theory is compared with."""
+    """Whether it trains in mixed precision on CUDA, with products in bfloat16. Never where results are compared with
+    theory."""
 
     def module_name(self, name: str) -> str:
-        """Where its module ``name`` lies."""
-        own = f"{self.package}.{name}"
-        return own if not self.like or importlib.util.find_spec(own) else f"{self.like}.{name}"
+        """The name of the package's module ``name``, or of the one that takes its place."""
+        module = f"{self.package}.{name}"
+        return module if not self.like or importlib.util.find_spec(module) else f"{self.like}.{name}"
 
     def _module(self, name: str) -> Any:
         return importlib.import_module(self.module_name(name))
 
     @property
     def schema(self) -> "Schema":
-        """The columns of its files."""
+        """The columns of its two files."""
         return cast("Schema", self._module("columns").SCHEMA)
 
     @property
@@ -248,7 +249,7 @@ class Question:
         return (self.takes is None or option in self.takes) and option not in self.leaves
 
     def refuse_others(self, spec: Spec) -> None:
-        """See that ``spec`` sets no option that belongs to another question.
+        """Check that ``spec`` sets no option that belongs to another question.
 
         Raises:
             UsageError: it does.
@@ -256,8 +257,8 @@ class Question:
         for field in dataclasses.fields(spec):
             if not self.belongs(field.name) and getattr(spec, field.name) != field.default:
                 why = f", {self.because}" if self.because else ""
-                asked = self.asked_by or "what is asked"
-                raise UsageError(f"--{field.name.replace('_', '-')} does not go with {asked}{why}.")
+                subject = self.asked_by or "what is asked"
+                raise UsageError(f"--{field.name.replace('_', '-')} does not go with {subject}{why}.")
 
 
 @dataclass(frozen=True)
@@ -283,14 +284,14 @@ class Experiment:
         return cast("CatalogueModule", self._module("catalogue")) if self._has("catalogue") else None
 
     def goes_with(self, option: str) -> str:
-        """In a sentence with which of its questions an option goes, where it does not go with all of them."""
+        """The questions with which an option goes, in one sentence; empty where it goes with all of them."""
         questions = self.spec.QUESTIONS
-        own = [question for question in questions if question.belongs(option)]
-        others = [question.asked_by for question in questions if question not in own]
+        those = [question for question in questions if question.belongs(option)]
+        others = [question.asked_by for question in questions if question not in those]
         if not others or option not in {field.name for field in dataclasses.fields(cast("Any", self.spec.Spec))}:
             return ""
-        if len(own) == 1 and own[0].asked_by:
-            return f"With {own[0].asked_by} alone."
+        if len(those) == 1 and those[0].asked_by:
+            return f"With {those[0].asked_by} alone."
         return f"Not with {', '.join(others)}."
 
     def _has(self, name: str) -> bool:

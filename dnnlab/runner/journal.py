@@ -1,4 +1,4 @@
-"""The journal of a run: one JSON line a finished stack, append-only, the only primary record.
+"""The journal of a run: one JSON line per finished stack, append-only, the only primary record.
 
 A line is written with one ``write`` and one ``fsync``, so a kill at any moment costs at most the stack in
 flight. A last line that was cut short is dropped with a warning, and cut off before the next append. A line
@@ -44,31 +44,31 @@ class Entry:
     seconds: float
     error: str = ""
     parts: int = 0
-    """Of a stack that came in parts, in the entry that ends it: how many there are."""
+    """The number of parts, in the entry that ends a stack that came in parts; else 0."""
 
     def line(self) -> bytes:
-        """The entry as a line, with the CRC-32 of its text: one wrong digit would still read, and be believed."""
+        """The entry as a line with the CRC-32 of its text, since an entry with a damaged digit could still be read."""
         text = json.dumps(dataclasses.asdict(self), separators=(",", ":")).encode()
         return b'{"format":%d,"crc":%d,"entry":%s}\n' % (FORMAT, zlib.crc32(text), text)
 
 
 def _read(line: bytes) -> Entry | None:
-    """The entry on ``line``, or `None` where it is none."""
-    found = _LINE.fullmatch(line)
-    if found is None or zlib.crc32(found[2]) != int(found[1]):
+    """The entry on ``line``; `None` where it is none."""
+    match = _LINE.fullmatch(line)
+    if match is None or zlib.crc32(match[2]) != int(match[1]):
         return None
     try:
-        entry = Entry(**json.loads(found[2]))
+        entry = Entry(**json.loads(match[2]))
     except (ValueError, TypeError, RecursionError):
         return None
     if not _has_types(entry):
         return None
-    # Names of layers and the like come a million times.
+    # Names of layers and the like occur a million times.
     return dataclasses.replace(entry, rows={name: _interned(values) for name, values in entry.rows.items()})
 
 
 def _has_types(entry: Entry) -> bool:
-    """Whether the fields are of their types. What the columns hold is the experiment's own."""
+    """Whether the fields have their types. The experiment's schema says what the columns hold."""
     return (
         isinstance(entry.stack, str)
         and isinstance(entry.error, str)
@@ -94,11 +94,11 @@ class Damage:
 
 
 Fault = Callable[[Entry], str]
-"""What is wrong with an entry whose checksum is right; empty where nothing is."""
+"""Describes what is wrong with an entry whose checksum is right; empty where nothing is."""
 
 
 class Journal:
-    """The journal at ``path``, which need not exist yet. ``fault`` knows what the entries of its run hold."""
+    """The journal at ``path``, which need not exist yet. ``fault`` checks the entries against the plan of the run."""
 
     def __init__(self, path: Path, fault: Fault = lambda entry: "") -> None:
         self.path, self.fault = path, fault
@@ -108,12 +108,12 @@ class Journal:
         return {entry.stack: entry for entry in self.entries()}
 
     def entries(self) -> Iterator[Entry]:
-        """All entries in their order; of one stack the last counts."""
-        return (found for found in self._lines() if isinstance(found, Entry))
+        """All entries in their order; the last entry of a stack counts."""
+        return (line for line in self._lines() if isinstance(line, Entry))
 
     def damage(self) -> list[Damage]:
         """The lines that are not what was written."""
-        return [found for found in self._lines() if isinstance(found, Damage)]
+        return [line for line in self._lines() if isinstance(line, Damage)]
 
     def _lines(self) -> Iterator[Entry | Damage]:
         for number, line in enumerate(self._whole_lines(), 1):
@@ -127,7 +127,7 @@ class Journal:
         Raises:
             UsageError: the file is larger than the memory.
         """
-        if not self._there:
+        if not self._exists:
             return
         memory.require(self.path.stat().st_size, str(self.path))
         with self.path.open("rb") as file:
@@ -138,14 +138,14 @@ class Journal:
                 yield line[:-1]
 
     @property
-    def _there(self) -> bool:
-        """Whether the journal itself lies there, and no link, folder or device."""
+    def _exists(self) -> bool:
+        """Whether there is a regular file at its path, and no link, folder or device."""
         return self.path.is_file() and not self.path.is_symlink()
 
     @property
-    def held(self) -> bool:
-        """Whether a process is writing it now."""
-        return self._there and atomic.is_held(self.path)
+    def is_locked(self) -> bool:
+        """Whether a process writes it now."""
+        return self._exists and atomic.is_held(self.path)
 
     @contextmanager
     def writing(self) -> Iterator["Writer"]:
@@ -155,11 +155,11 @@ class Journal:
             BusyError: another process is writing this run.
             DnnlabError: something else than a file lies there.
         """
-        if os.path.lexists(self.path) and not self._there:
-            # What is written through a link would be somebody else's file.
+        if os.path.lexists(self.path) and not self._exists:
+            # A link could lead to somebody else's file.
             raise DnnlabError(f"{self.path} is no file; put the journal itself there, or remove what lies there.")
         with self.path.open("a+b") as file:
-            if not _taken_alone(file.fileno()):
+            if not _locked(file.fileno()):
                 raise BusyError(
                     f"another process is measuring {self.path.parent}; wait for it, or take --name or --out."
                 )
@@ -169,12 +169,11 @@ class Journal:
 
 
 _PATIENCE = 1.0
-"""Seconds for which whoever looks whether a run is being measured may hold its lock; it takes some microseconds."""
+"""Seconds for which a process that only checks the lock may hold it; it takes some microseconds."""
 
 
-def _taken_alone(descriptor: int) -> bool:
-    """Lock an open file, unless another process writes it. Who only looks shares the lock for a moment, and lets it
-    go again."""
+def _locked(descriptor: int) -> bool:
+    """Lock an open file, unless another process writes it."""
     end = time.monotonic() + _PATIENCE
     while True:
         try:

@@ -1,4 +1,4 @@
-"""Lists for the terminal: the runs there are, the data there are."""
+"""Lists for the terminal: of runs, and of data sets."""
 
 from pathlib import Path
 
@@ -29,13 +29,13 @@ def _run(folder: store.Folder) -> list[str]:
 
 
 def state(folder: store.Folder, noted: str) -> str:
-    """The state of a run whose provenance says ``noted``."""
-    measured_now = noted == "running" and Journal(folder.path / store.JOURNAL).held
+    """The state of a run whose provenance has the state ``noted``."""
+    measured_now = noted == "running" and Journal(folder.path / store.JOURNAL).is_locked
     return noted if noted != "running" or measured_now else "interrupted"
 
 
 def show_data() -> None:
-    """The data sets: what each is, and where it is or how to get it."""
+    """Print the data sets: a description of each, and its place or how to get it."""
     from dnnlab.data import catalogue
 
     tell_rows(["name", "what it is", "here"], [list(map(str, entry)) for entry in catalogue()])

@@ -1,4 +1,4 @@
-"""What cells have in common whose network is a multi-layer perceptron of dnnlab, or one of the user's own."""
+"""The common part of cells whose network is a multi-layer perceptron of dnnlab, or a user's own network."""
 
 import math
 
@@ -11,10 +11,10 @@ all threads."""
 
 
 class MLPCell:
-    """Extended by a dataclass that has these fields, among others, in the order of its columns."""
+    """The base of a dataclass that has these fields, among others, in the order of its columns."""
 
     model: str
-    """The user's own network; empty for dnnlab's."""
+    """The user's own network; empty for one of dnnlab's."""
     act: str
     norm: str
     skip: str
@@ -40,13 +40,14 @@ class MLPCell:
     @property
     def weight(self) -> float:
         """A stack is full at 64 members, or at some 2²⁷ numbers of activations and parameters."""
-        # Dense skips read all earlier layers, so what they hold grows with the depth squared.
+        # Dense skips read all earlier layers, so that their memory grows with the depth squared.
         layers = self.depth * (self.depth + 1) / 2 if self.skip == "dense" else self.depth
         return max(1 / 64, layers * self.width * (self.width + 4 * self.batch_size) / 2**27)
 
     @property
     def macs(self) -> float:
-        """Of a batch, once forward and backward, which takes twice as many. A user's own model is not counted."""
+        """Multiply–accumulates of the training steps, with a backward pass that takes twice the forward pass; 0 for a
+        user's own network."""
         return math.nan if self.model else 3.0 * self._shape.macs() * self.batch_size
 
     @property

@@ -23,7 +23,7 @@ from typer.models import OptionInfo
 from dnnlab.errors import UsageError, listing, plain, short, unknown
 
 Offer = Callable[[str, typer.Context], Iterable[str]]
-"""What Tab offers after what is typed of one value."""
+"""The candidates that Tab offers for the beginning of one value."""
 S = TypeVar("S")
 
 
@@ -47,12 +47,13 @@ class OneOf:
 
 @dataclasses.dataclass(frozen=True)
 class Whole:
-    """Values that may hold commas: text is never split, and several are given by repeating the option."""
+    """Marks an option whose values may hold commas: text is never split, and several values are given by repeating the
+    option."""
 
 
 @dataclasses.dataclass(frozen=True)
 class Help:
-    """What an option means to an experiment, in the place of the help text that all experiments share."""
+    """The meaning of an option in one experiment, in the place of the help text that all experiments share."""
 
     text: str
 
@@ -70,7 +71,7 @@ class Field:
     help: str
     checks: tuple[Check | OneOf, ...]
     whole: bool = False
-    """Text is one value, commas and all."""
+    """Whether text is one value, commas included."""
 
     @property
     def option(self) -> str:
@@ -78,31 +79,31 @@ class Field:
 
     @property
     def names(self) -> list[str]:
-        """The values of its `OneOf`, where it has one."""
+        """The values of its `OneOf`; empty where it has none."""
         return [name for check in self.checks if isinstance(check, OneOf) for name in filter(None, check.names)]
 
     @property
-    def wanted(self) -> str:
+    def requirement(self) -> str:
         """What one value must be, in words."""
         if names := self.names:
             return listing(names, "or")
         low, high = self.info.min, self.info.max
         noun = {int: "a whole number", float: "a number", Path: "a path", bool: "true or false"}.get(self.kind, "text")
         if low is not None and high is not None:
-            return f"{noun} from {_written(low)} to {_written(high)}"
+            return f"{noun} from {_number(low)} to {_number(high)}"
         if low is not None:
-            return f"{noun} of at least {_written(low)}"
+            return f"{noun} of at least {_number(low)}"
         return noun
 
 
-def _written(limit: float) -> str:
+def _number(limit: float) -> str:
     return f"{limit:,}" if isinstance(limit, int) and limit >= 10**4 else f"{limit:g}"
 
 
 def fields(cls: type) -> list[Field]:
-    """The options of a dataclass, in order."""
+    """The options of a dataclass, in their order."""
     hints = typing.get_type_hints(cls, include_extras=True)
-    found = []
+    result = []
     for field in dataclasses.fields(cls):
         annotated, *metadata = typing.get_args(hints[field.name])
         info = next(m for m in metadata if isinstance(m, OptionInfo))
@@ -112,8 +113,8 @@ def fields(cls: type) -> list[Field]:
         kinds = [k for k in typing.get_args(annotated) or (annotated,) if k not in (NoneType, Ellipsis)]
         whole = any(isinstance(m, Whole) for m in metadata)
         about = next(own_help, str(info.help))
-        found.append(Field(field.name, kinds[0], many, field.default, info, about, checks, whole))
-    return found
+        result.append(Field(field.name, kinds[0], many, field.default, info, about, checks, whole))
+    return result
 
 
 def build(cls: type[S], given: Mapping[str, object]) -> S:
@@ -141,15 +142,15 @@ def build(cls: type[S], given: Mapping[str, object]) -> S:
 def _read(field: Field, value: object) -> object:
     if not field.many:
         return None if value is None and field.default is None else _one(field, value)
-    several = isinstance(value, Iterable) and not isinstance(value, str | Mapping)  # a range and an array too
+    several = isinstance(value, Iterable) and not isinstance(value, str | Mapping)  # a range or an array is a list, too
     items = list(itertools.islice(value, _MOST + 1)) if several else [value]  # type: ignore[call-overload]
     if len(items) > _MOST:
         raise UsageError(f"{field.option} has more than {_MOST:,} values; give fewer.")
     # Text is split at commas; the items of an array from Python or TOML are taken as they stand.
     split = not field.whole and (not several or isinstance(value, CommandLineList))
     texts = [part for item in items for part in (_parts(item) if split and isinstance(item, str) else [item])]
-    if not texts and field.default:  # what is not set by default may stay so
-        raise UsageError(f"{field.option} needs at least one value: {field.wanted}.")
+    if not texts and field.default:  # an option whose default is None may stay None
+        raise UsageError(f"{field.option} needs at least one value: {field.requirement}.")
     return tuple(dict.fromkeys(_one(field, text) for text in texts))
 
 
@@ -180,20 +181,20 @@ def _one(field: Field, value: object) -> object:
 
 
 def _convert(field: Field, value: object) -> object:
-    refusal = UsageError(f"{field.option} must be {field.wanted}, not {_shown(value)}.")
+    refusal = UsageError(f"{field.option} must be {field.requirement}, not {_quoted(value)}.")
     if field.kind is bool or isinstance(value, bool):
         if field.kind is not bool or not isinstance(value, bool):
             raise refusal
         return value
     if field.kind in (str, Path):
-        if callable(value):  # workers, and the same command on another day, must find it again
+        if callable(value):  # absolute, since workers, and the same command in another folder, must find it
             name = f"{getattr(value, '__module__', 'module')}:{getattr(value, '__qualname__', 'name')}"
             raise UsageError(f"{field.option} is given by its import path, such as {name!r}, not by the object itself.")
         if not isinstance(value, str | Path):
             raise refusal
         text = str(value).strip()
         if not text and field.default != "":
-            raise UsageError(f"{field.option} is empty; give {field.wanted}.")
+            raise UsageError(f"{field.option} is empty; give {field.requirement}.")
         if "\0" in text:
             raise refusal
         try:
@@ -214,10 +215,10 @@ def _convert(field: Field, value: object) -> object:
 
 
 _MOST = 100_000
-"""Values of one option."""
+"""The most values of one option."""
 
 
-def _shown(value: object) -> str:
+def _quoted(value: object) -> str:
     """``value`` as an error repeats it; Python refuses to write out a whole number of thousands of digits."""
     try:
         text = str(value)
@@ -284,12 +285,12 @@ def python_help(head: str, *classes: type) -> str:
 
 
 def _help(field: Field) -> str:
-    limits = f" ({field.wanted})" if field.info.min is not None else ""
+    limits = f" ({field.requirement})" if field.info.min is not None else ""
     return f"{field.help}{limits}"
 
 
 def _completer(field: Field, offer: Offer | None) -> Callable[..., list[str]]:
-    """What Tab offers for the option: the names of its `OneOf`, or what is known of it."""
+    """The completion of an option: the names of its `OneOf`, or its entry in ``offers``."""
     names = field.names
 
     def complete(incomplete: str) -> list[str]:
@@ -302,20 +303,20 @@ def _completer(field: Field, offer: Offer | None) -> Callable[..., list[str]]:
 
 
 def _in_list(field: Field, incomplete: str, offer: Callable[[str], Iterable[str]]) -> list[str]:
-    """What ``offer`` says of the last entry of a comma-separated list, which is the one being typed."""
+    """The candidates of ``offer`` for the last entry of a comma-separated list, which is the one being typed."""
     if not field.many or field.whole:
         return [name for name in offer(incomplete) if name.startswith(incomplete)]
     *done, last = _parts(incomplete)
     # An option behind a comma, as in NAME:KEY=VALUE,KEY=VALUE, belongs to the entry only once its "=" is there.
     longer = ",".join([*done[-1:], last])
-    found = []
+    candidates = []
     for typed in dict.fromkeys((last, longer)):
         head = incomplete[: len(incomplete) - len(typed)]
-        found += [head + name for name in offer(typed) if name.startswith(typed) and _parts(name) == [name]]
-    return found
+        candidates += [head + name for name in offer(typed) if name.startswith(typed) and _parts(name) == [name]]
+    return candidates
 
 
-def chosen(spec: object) -> dict[str, Any]:
+def non_default(spec: object) -> dict[str, Any]:
     """The options of ``spec`` that differ from their defaults, as TOML values."""
     return {
         field.name: _plain(getattr(spec, field.name))
@@ -337,6 +338,6 @@ def _plain(value: Any) -> Any:
 
 
 def only(cls: type, given: Mapping[str, object]) -> dict[str, object]:
-    """Those of the ``given`` options that belong to ``cls``."""
+    """The options among ``given`` that belong to ``cls``."""
     names = {field.name for field in fields(cls)}
     return {key: value for key, value in given.items() if key.replace("-", "_") in names}

@@ -1,4 +1,4 @@
-"""The figures and the page of a run, out of its tables and provenance."""
+"""Writes the figures and the page of a run from its tables and provenance."""
 
 import json
 from typing import Any
@@ -17,7 +17,7 @@ def write_page(
 ) -> None:
     """Draw and save the figures under ``figures/``, and the page that holds them as ``report.html``."""
     pictures = spec.question.figures.draw(cells, summary, spec)
-    (folder.path / store.FIGURES).mkdir(exist_ok=True)  # without pictures too, or they would seem to be missing
+    (folder.path / store.FIGURES).mkdir(exist_ok=True)  # it seems to be missing without figures
     saved = []
     if pictures:
         from dnnlab.report.figures import save  # imports matplotlib, which takes longer than many a run
@@ -41,7 +41,7 @@ def write_page(
 
 
 def _flat(record: dict[str, Any]) -> dict[str, str]:
-    """The provenance as names and texts; what only the machine needs is left out."""
+    """The provenance as names and texts, without the entries that only programs need."""
     apart = ("stacks", "tables", "files", "options", "resolved", "cwd", "state", "sessions", "notes")
     shown = {name: value for name, value in record.items() if name not in apart}
     flat: dict[str, str] = {}

@@ -1,4 +1,4 @@
-"""Where a measurement may leave files: what it made, and trained networks that other runs can start from."""
+"""The places where a measurement may write files: its artefacts, and checkpoints that other runs can start from."""
 
 from dataclasses import dataclass
 from pathlib import Path
@@ -8,23 +8,23 @@ from dnnlab import atomic
 ARTIFACTS, CHECKPOINTS = "artifacts", "checkpoints"
 USED = "checkpoints.txt"
 _LARGEST = 2**20
-"""Bytes of the list of checkpoints; a run uses some hundreds at most."""
+"""The most bytes of the list of checkpoints; a run uses some hundreds of them at most."""
 
 
 @dataclass(frozen=True)
 class Place:
-    """The folder of a run, ``ROOT/EXPERIMENT/NAME-KEY``, seen from the measurement."""
+    """The folder of a run, ``ROOT/EXPERIMENT/NAME-KEY``, as the measurement uses it."""
 
     run: Path
 
     @property
     def artifacts(self) -> Path:
-        """The models that come out of this run."""
+        """The folder of the models that the run writes."""
         return self.run / ARTIFACTS
 
     @property
     def checkpoints(self) -> Path:
-        """Trained networks by their content, shared by all runs under the root."""
+        """The folder of trained networks, by the digest of their identity, which all runs under the root share."""
         return self.run.parents[1] / CHECKPOINTS
 
     def uses(self, checkpoint: Path) -> None:
@@ -42,5 +42,5 @@ def used(run: Path) -> set[str]:
     """The names of the checkpoints that the run in the folder ``run`` starts from."""
     try:
         return set(atomic.read(run / USED, _LARGEST).decode(errors="replace").split())
-    except (OSError, ValueError):  # there is none, or something else lies there
+    except (OSError, ValueError):  # there is no such file, or something else is in its place
         return set()

@@ -17,9 +17,9 @@ from dnnlab.runner.provenance import digest
 
 KEY_LENGTH = 10
 MOST = 1_000_000
-"""Cells of a plan that nobody has to consent to."""
+"""The most cells of a plan that needs no consent."""
 _BYTES = 1500
-"""Memory that one cell of a plan takes until its rows are written."""
+"""Bytes of memory that one cell of a plan takes until its rows are written."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -31,28 +31,28 @@ class Stack:
     numbers: tuple[int, ...]
 
     def part(self, number: int) -> str:
-        """The key of one of its parts, where it comes in parts."""
+        """The key of its part with this number, where it comes in parts."""
         return f"{self.key}.{number}"
 
     def part_names(self, entries: Container[str]) -> list[str]:
-        """The keys of those of its parts that are among the ``entries``, in order."""
+        """The keys of its parts that are among the ``entries``, in order."""
         return list(itertools.takewhile(entries.__contains__, map(self.part, itertools.count())))
 
     def complete(self, entries: Mapping[str, Entry]) -> bool:
-        """Whether all of it is among the ``entries``: measured, or failed for a reason that they say."""
+        """Whether all of it is among the ``entries``: measured, or failed with the error in the entry."""
         end = entries.get(self.key)
         if end is None or end.error:
             return end is not None
-        least = 0 if end.rows else 1  # what has no rows of its own came in parts
+        least = 0 if end.rows else 1  # an entry without rows of its own ends a stack that came in parts
         return len(self.part_names(entries)) >= max(least, end.parts)
 
     def parts(self, entries: Mapping[str, Entry]) -> list[Rows]:
-        """Those parts."""
+        """The entries of its parts among ``entries``, in order."""
         return [entries[name].rows for name in self.part_names(entries)]
 
 
 def names(stacks: Sequence[Stack]) -> list[str]:
-    """What each of the ``stacks`` is called: its first cell in words, and what tells it from others of these words."""
+    """The name of each of the ``stacks``: its first cell in words, and what differs from others of the same words."""
     first = [stack.cells[0] for stack in stacks]
     words = [str(cell) for cell in first]
     alike: dict[str, list[Any]] = {}
@@ -62,7 +62,7 @@ def names(stacks: Sequence[Stack]) -> list[str]:
 
 
 def _apart(cell: Any, alike: Sequence[Any]) -> str:
-    """The fields of ``cell`` in which those that have the same words differ."""
+    """The fields of ``cell`` in which cells with the same words differ."""
     if len(alike) == 1:
         return ""
     differ = [name for name in cell.__dataclass_fields__ if len({getattr(other, name) for other in alike}) > 1]
@@ -80,20 +80,20 @@ class Plan:
     content: dict[str, str]
     """Digests of data and models."""
     versions: Mapping[str, str]
-    """Of the libraries that the code that measures imports."""
+    """Versions of the libraries that the measuring code imports."""
     resolved: Mapping[str, Any]
-    """What the options mean, see `resolution`."""
+    """The meaning of the options, see `resolution`."""
 
 
 _DRIVES = (
     *("dnnlab.runner.engine:measure", "dnnlab.runner.engine:side_by_side", "dnnlab.runner.engine:limited_threads"),
     "dnnlab.runner.place:Place",
 )
-"""What calls the code that measures, and what it is given."""
+"""The code that calls the measuring code, and the code of its arguments."""
 
 
 def size(spec: Spec) -> int:
-    """Roughly how many cells the plan of ``spec`` has, without making one: the product of its lists and seeds."""
+    """About how many cells the plan of ``spec`` has, without making it: the product of its lists and seeds."""
     meant = spec.settled
     lists = (getattr(meant, field.name) for field in fields(type(meant)) if field.many)
     return getattr(meant, "seeds", 1) * math.prod(max(1, len(values)) for values in lists)
@@ -130,7 +130,7 @@ def make(experiment: Experiment, spec: Spec, device: str, consent: bool = False)
     content = dict(spec.content())
     code = digests.of(roots(spec, cells))
     numbers = list(_shared_out(cells, device))
-    digests_of_stacks = [digest([dataclasses.asdict(cells[i]) for i in own]) for own in numbers]  # type: ignore[call-overload]
+    digests_of_stacks = [digest([dataclasses.asdict(cells[i]) for i in group]) for group in numbers]  # type: ignore[call-overload]
     resolved = resolution(spec, cells)
     run_key = digest(
         {
@@ -144,16 +144,15 @@ def make(experiment: Experiment, spec: Spec, device: str, consent: bool = False)
         }
     )
     stacks = tuple(
-        Stack(digest([run_key, own_digest])[: 2 * KEY_LENGTH], tuple(map(cells.__getitem__, own)), own)
-        for own, own_digest in zip(numbers, digests_of_stacks, strict=True)
+        Stack(digest([run_key, group_digest])[: 2 * KEY_LENGTH], tuple(map(cells.__getitem__, group)), group)
+        for group, group_digest in zip(numbers, digests_of_stacks, strict=True)
     )
     return Plan(run_key[:KEY_LENGTH], cells, stacks, content, code.versions, resolved)
 
 
 def resolution(spec: Spec, cells: Sequence[Cell], names: Sequence[str] = ()) -> dict[str, Any]:
-    """What ``spec`` means, which unfolds into ``cells``: two runs of the same options may differ in it, when a default
-    changed between them. As JSON: all options, the ``names`` of the cells' fields, and a digest of the cells' values
-    in these; in all of them where no names are given."""
+    """The meaning of ``spec``, which unfolds into ``cells``: two runs of the same options may differ in it, when a
+    default changed between them."""
     names = names or sorted({field.name for kind in set(map(type, cells)) for field in dataclasses.fields(kind)})
     total = hashlib.sha256()
     for cell in cells:
@@ -162,14 +161,14 @@ def resolution(spec: Spec, cells: Sequence[Cell], names: Sequence[str] = ()) -> 
 
 
 def means(spec: Spec, cells: Sequence[Cell], recorded: Mapping[str, Any]) -> bool:
-    """Whether ``spec`` still means what was ``recorded`` of it; options and fields that are new do not count."""
+    """Whether ``spec`` still means what was ``recorded``; new options and fields do not count."""
     now = resolution(spec, cells, recorded["fields"])
     same = all(now["options"].get(name) == value for name, value in recorded["options"].items())
     return same and now["cells"] == recorded["cells"]
 
 
 def roots(spec: Spec, cells: Sequence[Cell]) -> tuple[str, ...]:
-    """Where the code begins that measures: what is called, and the classes of what it is given."""
+    """The roots of the measuring code: the functions that are called, and the classes of their arguments."""
     given = {*type(spec).__mro__, *(base for kind in set(map(type, cells)) for base in kind.__mro__)}
     classes = sorted(
         f"{cls.__module__}:{cls.__qualname__}" for cls in given if cls.__module__.partition(".")[0] == "dnnlab"
@@ -178,7 +177,8 @@ def roots(spec: Spec, cells: Sequence[Cell]) -> tuple[str, ...]:
 
 
 def _shared_out(cells: Sequence[Cell], device: str) -> Iterator[tuple[int, ...]]:
-    """The numbers of cells that can share a program, in the plan's order, in as few stacks of one size as hold them.
+    """The numbers of the cells of each stack: cells that can share a program, in the plan's order, in as few stacks of
+    one size as hold them.
 
     Stacks depend on the plan alone, never on what is already measured: a resumed run then repeats the very
     tensor programs of an unbroken one, and its bits.

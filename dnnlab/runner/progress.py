@@ -1,4 +1,4 @@
-"""Progress on stderr: a bar on a terminal, elsewhere lines, of which one comes at least every half minute."""
+"""Progress on stderr: a bar on a terminal, elsewhere lines, at least one every half minute."""
 
 import sys
 import threading
@@ -14,36 +14,35 @@ from dnnlab.terminal import one_line, say
 _EVERY = 5.0
 """Seconds between two lines about parts, which may be many."""
 QUIET = 30.0
-"""Seconds without a line after which one says what is being measured."""
+"""Seconds without a line after which one names the stack that is being measured."""
 
 
 class Meter:
-    """Counts cells; `fraction` moves the bar within a stack. ``names`` are those of the stacks that are to be measured,
-    in their order."""
+    """Counts cells that are measured. ``names`` are those of the stacks to be measured, in their order."""
 
     def __init__(self, total: int, done: int, names: Sequence[str] = ()) -> None:
         self.total, self.done = total, done
         self.waiting = list(names)
 
     def fraction(self, share: float, of: int) -> None:
-        """``share`` of the next ``of`` cells is done."""
+        """Report that ``share`` of the next ``of`` cells is measured, which moves the bar within a stack."""
 
     def part(self, what: str, part: str) -> None:
-        """One more part of the stack called ``what`` is on the disk: in words, ``part``."""
+        """Report that one more part of the stack called ``what`` is on the disk; ``part`` describes it in words."""
 
     def finished(self, cells: int, what: str, seconds: float) -> None:
-        """``cells`` cells, called ``what``, are measured and on the disk."""
+        """Report that ``cells`` cells, called ``what``, are measured and on the disk."""
         self.done += cells
         if what in self.waiting:
             self.waiting.remove(what)
 
 
 class Heartbeat:
-    """Messages on stderr, and where none came for `QUIET` seconds one that says what is being done: ``doing()``."""
+    """Prints messages on stderr; where none came for `QUIET` seconds, it prints ``doing()``."""
 
     def __init__(self, doing: Callable[[], str], quiet: bool = False) -> None:
         self.doing, self.quiet = doing, quiet
-        self.said = time.monotonic()
+        self.last_message = time.monotonic()
         self.over = threading.Event()
         self.thread = threading.Thread(target=self._beat, daemon=True)
 
@@ -59,17 +58,17 @@ class Heartbeat:
 
     def say(self, message: str) -> None:
         """Print ``message``; the next half minute begins."""
-        self.said = time.monotonic()
+        self.last_message = time.monotonic()
         say(message, self.quiet)
 
     def _beat(self) -> None:
-        while not self.over.wait(max(0.0, self.said + QUIET - time.monotonic())):
-            if time.monotonic() - self.said >= QUIET:
+        while not self.over.wait(max(0.0, self.last_message + QUIET - time.monotonic())):
+            if time.monotonic() - self.last_message >= QUIET:
                 self.say(self.doing())
 
 
 class _Lines(Meter):
-    """A line a stack, and at least one every half minute."""
+    """Prints one line per stack, and at least one every half minute."""
 
     def __init__(self, total: int, done: int, names: Sequence[str]) -> None:
         super().__init__(total, done, names)
@@ -80,7 +79,7 @@ class _Lines(Meter):
         self.share = share
 
     def part(self, what: str, part: str) -> None:
-        if time.monotonic() - self.beat.said > _EVERY:
+        if time.monotonic() - self.beat.last_message > _EVERY:
             self._say(f"{what}: {part}")
 
     def finished(self, cells: int, what: str, seconds: float) -> None:
@@ -117,7 +116,7 @@ class _Bar(Meter):
 
 @contextmanager
 def meter(total: int, done: int, names: Sequence[str], quiet: bool) -> Iterator[Meter]:
-    """A meter over ``total`` cells, of which ``done`` are there already; ``names`` are those of the stacks to come."""
+    """A meter over ``total`` cells, of which ``done`` are measured; ``names`` are those of the stacks to come."""
     if quiet or not names:
         yield Meter(total, done)
     elif sys.stderr.isatty():

@@ -1,4 +1,4 @@
-"""Where numbers come from: code, versions, machine, data, command."""
+"""The origin of numbers: code, versions, machine, data, command."""
 
 import hashlib
 import importlib.metadata
@@ -16,12 +16,12 @@ _PACKAGE = Path(dnnlab.__file__).parent
 
 
 def digest(value: object) -> str:
-    """SHA-256 of a JSON value, in hexadecimal; dictionaries count by content, not by order."""
+    """SHA-256 of a JSON value in hexadecimal; the order of keys does not count."""
     return hashlib.sha256(json.dumps(value, sort_keys=True).encode()).hexdigest()
 
 
 def versions() -> dict[str, str]:
-    """Of what can change the bits of a result."""
+    """The versions of everything that can change the bits of a result."""
     names = ("torch", "numpy", "scipy", "pandas", "scikit-learn")
     return {
         "dnnlab": dnnlab.__version__,
@@ -31,7 +31,7 @@ def versions() -> dict[str, str]:
 
 
 def machine(device: str, autocasts: bool = False) -> dict[str, Any]:
-    """The machine and how torch uses it; ``autocasts`` where networks are trained in mixed precision on CUDA."""
+    """The machine and how torch uses it; ``autocasts`` if networks are trained in mixed precision on CUDA."""
     import torch
 
     from dnnlab.runner.device import describe, settled, takes_tf32
@@ -51,10 +51,9 @@ def machine(device: str, autocasts: bool = False) -> dict[str, Any]:
 
 
 def changes(sessions: Sequence[Mapping[str, Any]]) -> list[str]:
-    """In a sentence each, in what the versions and the machine of later ``sessions`` of a run differ from those of its
-    first."""
+    """The differences in versions and machine between later ``sessions`` of a run and its first, one sentence each."""
     known = [_flat(session) for session in sessions if session.get("versions")]
-    found = []
+    sentences = []
     for later in known[1:]:
         differ = [
             f"{name} {later.get(name) or 'absent'} instead of {known[0].get(name) or 'absent'}"
@@ -62,10 +61,10 @@ def changes(sessions: Sequence[Mapping[str, Any]]) -> list[str]:
             if later.get(name) != known[0].get(name)
         ]
         if differ:
-            found.append(
+            sentences.append(
                 f"it went on under {listing(differ)}, so that its last digits may differ from those of an unbroken run"
             )
-    return list(dict.fromkeys(found))
+    return list(dict.fromkeys(sentences))
 
 
 def _flat(session: Mapping[str, Any]) -> dict[str, str]:
@@ -74,7 +73,7 @@ def _flat(session: Mapping[str, Any]) -> dict[str, str]:
 
 
 def git() -> dict[str, Any]:
-    """Commit and dirty flag of the checkout that dnnlab runs from; empty where it is installed."""
+    """The commit of the checkout that dnnlab runs from, and whether files have changed; empty where it is installed."""
     if not (_PACKAGE.parent / ".git").exists():
         return {}
     commit = _git("rev-parse", "HEAD")
@@ -90,6 +89,6 @@ def _git(*arguments: str) -> str:
             timeout=10,
             check=False,
         )
-    except (OSError, subprocess.TimeoutExpired):  # no git here: the versions must do
+    except (OSError, subprocess.TimeoutExpired):  # there is no git here: the versions must suffice
         return ""
     return done.stdout.strip()

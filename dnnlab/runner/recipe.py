@@ -15,44 +15,44 @@ from dnnlab import toml
 from dnnlab.errors import UsageError, listing, unknown
 
 PROFILES = ("quick", "full")
-"""For two cores within minutes, and for a GPU."""
+"""The profiles of a recipe: for two cores within minutes, and for a GPU."""
 _RELATIONS = ("below", "above", "within", "is")
 _CONDITION_KEYS = ("metric", "where", *_RELATIONS, "times", "when")
 _CLAIM_KEYS = ("text", "slide", "holds", "published", "note")
 _KEYS = ("experiment", "options", "claim", *PROFILES)
 
 Row = Mapping[str, Any]
-"""The values of columns that name rows of the summary."""
+"""The values of the columns that name a row of the summary."""
 
 
 @dataclass(frozen=True)
 class Condition:
-    """What must be seen in the summary's rows ``where`` (all of them) for the claim to hold."""
+    """A condition on the summary: it must be true in all of its rows ``where`` for the claim to hold."""
 
     metric: str
-    """The column that is looked at."""
+    """The column of the summary that is compared."""
     relation: str
     """``below``, ``above``, ``within`` or ``is``."""
     level: Any
-    """A number, two, a word; or a `Row` to compare with, seed by seed where the metric has seeds."""
+    """The level: a number, two numbers, a word, or a `Row` to compare with, seed by seed where the metric has seeds."""
     where: Row = field(default_factory=dict)
     times: float = 1.0
-    """The other row counts so many times."""
+    """The factor on the other row's value."""
     when: str = ""
-    """In words, under what circumstances this condition is looked at, for a verdict *holds if …*."""
+    """The circumstances under which this condition is tested, in words, for a verdict *holds if …*."""
 
 
 @dataclass(frozen=True)
 class Claim:
-    """What the lecture says, and what decides it."""
+    """A claim of the lecture, and the conditions that decide it."""
 
     text: str
     slide: str
     holds: tuple[Condition, ...]
     published: str = ""
-    """What others measured, with the source."""
+    """The published result, with its source."""
     note: str = ""
-    """What a reader must know to believe the verdict."""
+    """A note that a reader needs to judge the verdict."""
 
 
 @dataclass(frozen=True)
@@ -65,14 +65,14 @@ class Recipe:
     claim: Claim | None = None
     profiles: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
     claims: Mapping[str, Claim] = field(default_factory=dict)
-    """What the claim is under a profile whose own table ``claim`` replaces some of its keys, such as ``holds``."""
+    """The claims by profile: a profile's own table ``claim`` replaces some keys of the claim, such as ``holds``."""
 
     def options_for(self, profile: str) -> dict[str, Any]:
         """The options under ``profile``."""
         return {**self.options, **self.profiles.get(profile, {})}
 
     def claim_for(self, profile: str) -> Claim | None:
-        """The claim, and what decides it, under ``profile``."""
+        """The claim and its conditions under ``profile``."""
         return self.claims.get(profile, self.claim)
 
 
@@ -90,7 +90,7 @@ def read(path: Path) -> Recipe:
 
 @contextmanager
 def located(recipe: Recipe) -> Iterator[None]:
-    """Have a `UsageError` about the options of ``recipe`` name the file, and where it is told the option's line."""
+    """Let a `UsageError` about the options of ``recipe`` name the file, and the line of the option that it names."""
     try:
         yield
     except UsageError as problem:
@@ -102,13 +102,14 @@ def located(recipe: Recipe) -> Iterator[None]:
 
 
 class _Reader:
-    """Reads one file, and knows where in it a key stands."""
+    """Reads one file, and knows the line of each key."""
 
     def __init__(self, path: Path, text: str) -> None:
         self.path, self.lines = path, text.splitlines()
 
     def where(self, key: str) -> str:
-        """``file.toml:7``, the first line on which the key is set or opens a table; without a line where it is not."""
+        """The place of a key as ``file.toml:7``: the first line on which it is set or opens a table; without a line
+        where there is none."""
         name = rf"[\"']?{re.escape(key)}[\"']?\s*"
         pattern = re.compile(rf"^\s*(\[+\s*([\w-]+\.)*)?{name}(=|\.|\])|[{{,]\s*{name}=")
         for number, line in enumerate(self.lines, 1):
@@ -116,16 +117,16 @@ class _Reader:
                 return f"{self.path}:{number}"
         return str(self.path)
 
-    def refuse(self, key: str, wanted: str) -> UsageError:
-        return UsageError(f"{self.where(key)}: {key} must be {wanted}.")
+    def refuse(self, key: str, requirement: str) -> UsageError:
+        return UsageError(f"{self.where(key)}: {key} must be {requirement}.")
 
-    def known(self, table: Mapping[str, Any], keys: tuple[str, ...], name: str) -> None:
+    def refuse_unknown(self, table: Mapping[str, Any], keys: tuple[str, ...], name: str) -> None:
         for key in table:
             if key not in keys:
                 raise unknown(f"key in {name}, {self.where(key)},", key, keys)
 
     def recipe(self, content: dict[str, Any]) -> Recipe:
-        self.known(content, _KEYS, "the recipe")
+        self.refuse_unknown(content, _KEYS, "the recipe")
         experiment, options = content.get("experiment"), content.get("options", {})
         if not isinstance(experiment, str) or not isinstance(options, dict):
             raise UsageError(f'the recipe {self.path} needs experiment = "NAME" and may have a table [options].')
@@ -141,19 +142,19 @@ class _Reader:
         return Recipe(self.path, experiment, options, claim, profiles, claims)
 
     def table(self, content: dict[str, Any], key: str) -> dict[str, Any]:
-        found = content.get(key, {})
-        if not isinstance(found, dict):
+        value = content.get(key, {})
+        if not isinstance(value, dict):
             raise self.refuse(key, f"a table: [{key}]")
-        return found
+        return value
 
     def text(self, table: Mapping[str, Any], key: str, needed: bool = False) -> str:
-        found = table.get(key, "")
-        if not isinstance(found, str) or (needed and not found.strip()):
+        value = table.get(key, "")
+        if not isinstance(value, str) or (needed and not value.strip()):
             raise self.refuse(key, "text")
-        return found
+        return value
 
     def claim(self, table: dict[str, Any], name: str = "claim") -> Claim:
-        self.known(table, _CLAIM_KEYS, f"[{name}]")
+        self.refuse_unknown(table, _CLAIM_KEYS, f"[{name}]")
         conditions = table.get("holds")
         if not isinstance(conditions, list) or not conditions or not all(isinstance(each, dict) for each in conditions):
             raise self.refuse("holds", f"one or more tables: [[{name}.holds]]")
@@ -166,7 +167,7 @@ class _Reader:
         )
 
     def condition(self, table: dict[str, Any], name: str) -> Condition:
-        self.known(table, _CONDITION_KEYS, name)
+        self.refuse_unknown(table, _CONDITION_KEYS, name)
         given = [relation for relation in _RELATIONS if relation in table]
         if len(given) != 1:
             raise UsageError(f"{self.where('holds')}: each {name} has one of {listing(_RELATIONS)}.")
@@ -187,7 +188,7 @@ class _Reader:
 
 
 def _is_number(value: object) -> bool:
-    """Whether a measured value can be compared with it: TOML has integers of any size, infinities and nan, too."""
+    """Whether a value can be compared with a measured one: TOML also has integers of any size, infinities and nan."""
     try:
         return isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value)
     except OverflowError:

@@ -1,4 +1,4 @@
-"""How long a plan will take on this machine: of each kind of cell a stack is measured for about a second."""
+"""Estimates how long a plan takes on this machine: one stack of each kind of cell is measured for about a second."""
 
 import math
 import time
@@ -8,11 +8,11 @@ from dnnlab.runner.engine import Work, limited_threads, place_of, side_by_side
 from dnnlab.runner.plan import Plan, Stack
 
 _ENOUGH = 1.0
-"""Seconds of measuring that tell."""
+"""Seconds of measuring that are enough for an estimate."""
 
 
 class _Enough(BaseException):
-    """Enough was measured; no measurement catches it."""
+    """Raised to stop a measurement that has run long enough; no measurement catches it."""
 
 
 def seconds(work: Work, plan: Plan, stacks: Sequence[Stack]) -> float:
@@ -30,26 +30,26 @@ def seconds(work: Work, plan: Plan, stacks: Sequence[Stack]) -> float:
     for stack in stacks:
         kinds.setdefault(type(stack.cells[0]), []).append(stack)
     total = 0.0
-    for own in kinds.values():
-        workers = side_by_side(plan, work.device, place_of(own[0].cells[0], work.device))
+    for group in kinds.values():
+        workers = side_by_side(plan, work.device, place_of(group[0].cells[0], work.device))
         with limited_threads(workers.threads):
             if hasattr(module, "foresee"):
-                taken = float(module.foresee([cell for stack in own for cell in stack.cells], work.spec, work.device))
+                taken = float(module.foresee([cell for stack in group for cell in stack.cells], work.spec, work.device))
             else:
-                first = max(own, key=_weight)
-                taken = _rehearsed(work, first) * sum(map(_weight, own)) / _weight(first)
+                first = max(group, key=_weight)
+                taken = _rehearsed(work, first) * sum(map(_weight, group)) / _weight(first)
         total += taken / workers.count
     return total
 
 
 def _weight(stack: Stack) -> float:
-    """What a stack costs, compared with others of its kind."""
+    """The cost of a stack relative to others of its kind."""
     macs = sum(cell.macs for cell in stack.cells)
     return float(len(stack.cells)) if math.isnan(macs) or not macs else macs
 
 
 def _rehearsed(work: Work, stack: Stack) -> float:
-    """Seconds that ``stack`` takes, after `_ENOUGH` of them or at its end."""
+    """Seconds that ``stack`` takes, estimated after `_ENOUGH` seconds or measured to its end."""
     started = time.perf_counter()
     begun = (0.0, started)
     spent: list[float] = []
@@ -72,7 +72,7 @@ def _rehearsed(work: Work, stack: Stack) -> float:
 
 
 def spoken(seconds: float) -> str:
-    """``seconds`` as a person says them: ``about 3 min``."""
+    """``seconds`` in words: ``about 3 min``."""
     for most, unit, size in ((90.0, "s", 1.0), (5400.0, "min", 60.0), (172_800.0, "h", 3600.0)):
         if seconds < most:
             return f"about {max(1, _rounded(seconds / size))} {unit}"

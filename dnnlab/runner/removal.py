@@ -1,4 +1,4 @@
-"""Removing runs, and what no run needs any more. Nothing goes before it was listed with its size."""
+"""Removes runs, and files that no run needs any more. Everything is listed with its size before it is removed."""
 
 import re
 import shutil
@@ -10,18 +10,18 @@ from pathlib import Path
 
 from dnnlab import atomic
 from dnnlab.errors import DnnlabError, UsageError
-from dnnlab.memory import written
+from dnnlab.memory import size_text
 from dnnlab.runner import recipe, store
 from dnnlab.runner.journal import Journal
 from dnnlab.runner.place import CHECKPOINTS, used
 from dnnlab.terminal import say, tell_rows
 
 _ABANDONED = 3600.0
-"""Seconds after which a temporary file is no longer being written."""
+"""Seconds after which a temporary file counts as abandoned."""
 _TEMPORARY = re.compile(r"\..+\.\d+\.tmp")
-"""What a file is called until it is whole: see `atomic.write_parts`."""
+"""The pattern of the names of files that are being written: see `atomic.write_parts`."""
 _GOING = ".removed"
-"""The ending of a folder that is being removed; what a kill leaves of it is no run."""
+"""The ending of a folder that is being removed. A folder that is left after a kill is no run."""
 
 
 @dataclass(frozen=True)
@@ -33,7 +33,7 @@ class Item:
 
     @property
     def size(self) -> int:
-        """Bytes on the disk."""
+        """Its size on the disk in bytes."""
         files = self.path.rglob("*") if self.path.is_dir() else [self.path]
         return sum(file.lstat().st_size for file in files if file.is_file() or file.is_symlink())
 
@@ -47,7 +47,7 @@ def runs(names: Sequence[str], out: Path) -> list[Item]:
     """
     folders = list(dict.fromkeys(store.Folder(_inside(store.find(name, out).path, out)) for name in names))
     for folder in folders:
-        if Journal(folder.path / store.JOURNAL).held:
+        if Journal(folder.path / store.JOURNAL).is_locked:
             raise UsageError(f"{folder.path} is being measured; stop that first.")
         if others := [other for other in store.every(out) if other not in folders and _starts_from(other, folder)]:
             raise UsageError(f"{others[0].path} starts from files of {folder.path}; remove that run first.")
@@ -68,11 +68,11 @@ def _inside(path: Path, out: Path) -> Path:
 
 
 def _starts_from(other: store.Folder, folder: store.Folder) -> bool:
-    """Whether an option of ``other`` names a file in ``folder``, from where ``other`` was started."""
+    """Whether an option of ``other`` names a file in ``folder``; relative paths start where ``other`` was started."""
     try:
         record = other.read_provenance()
         options = record.get("options") or recipe.read(other.path / store.SPEC).options
-    except DnnlabError:  # nothing says what it starts from
+    except DnnlabError:  # its options are not known
         return False
     values = [item for value in options.values() for item in (value if isinstance(value, list) else [value])]
     texts = [value for value in values if isinstance(value, str)]
@@ -83,7 +83,7 @@ def _starts_from(other: store.Folder, folder: store.Folder) -> bool:
 def _leads_into(path: Path, folder: Path) -> bool:
     try:
         return path.resolve().is_relative_to(folder)
-    except (OSError, ValueError):  # the text is no path
+    except (OSError, ValueError):  # the option's text is no path
         return False
 
 
@@ -117,7 +117,7 @@ def _temporary(out: Path) -> Iterator[Item]:
 
 
 def _entries(folder: Path) -> list[Path]:
-    """What lies in ``folder``, if it is one and no link to one."""
+    """The entries of ``folder``; none where it is no folder or a link to one."""
     return sorted(folder.iterdir()) if folder.is_dir() and not folder.is_symlink() else []
 
 
@@ -130,8 +130,8 @@ def remove(items: Sequence[Item], consent: bool) -> None:
     if not items:
         say("nothing to remove")
         return
-    tell_rows(["what", "size", "why"], [[str(item.path), written(item.size), item.why] for item in items])
-    total = written(sum(item.size for item in items))
+    tell_rows(["what", "size", "why"], [[str(item.path), size_text(item.size), item.why] for item in items])
+    total = size_text(sum(item.size for item in items))
     if not (consent or _agreed(f"remove {total}?")):
         say(f"nothing was removed; --yes removes {total}")
         return
@@ -147,7 +147,7 @@ def _agreed(question: str) -> bool:
 
 
 def _remove(path: Path) -> None:
-    """Remove a file, or the folder of a run while nobody else can measure it."""
+    """Remove a file, or the folder of a run while no other process can measure it."""
     if path.name.endswith(_GOING):
         shutil.rmtree(path)
     elif not path.is_dir():
@@ -160,7 +160,7 @@ def _remove(path: Path) -> None:
 
 
 def _remove_folder(path: Path) -> None:
-    # Under another name first: what a kill leaves of it does not look like a run.
+    # The folder is renamed first, so that what a kill leaves of it does not look like a run.
     going = path.with_name(f".{path.name}{_GOING}")
     if going.exists():
         shutil.rmtree(going)

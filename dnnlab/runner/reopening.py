@@ -1,4 +1,4 @@
-"""A run that lies in its folder: is it as it was written, what can be mended, and what is shown.
+"""A run in its folder: whether it is as it was written, how it is repaired, and how it is shown.
 
 The journal is the primary record. Tables, figures and page are made again from it wherever they are not what was
 written; the provenance, which says what belongs to which cell, is made again from the options and the journal.
@@ -23,7 +23,7 @@ from dnnlab.runner.tables import journal_of, write_tables
 from dnnlab.terminal import say
 
 RECOVERED = "the provenance was damaged, missing or another run's"
-"""How the note begins that a recovered run keeps."""
+"""The beginning of the note of a run whose provenance was recovered."""
 _UNKNOWN = "not known"
 
 
@@ -77,8 +77,8 @@ def record_of(
 
 
 def can_be_shown(record: dict[str, Any], changed: Sequence[str], plan: planning.Plan, journal: Journal) -> bool:
-    """Whether a finished run, some of whose files ``changed``, needs no measurement: its tables are as they were
-    written, or can be made again."""
+    """Whether a finished run, some of whose files ``changed``, can be shown without measuring: its tables are as they
+    were written, or can be made again."""
     if record.get("files") and all(map(_is_artifact, changed)):
         return True
     done = journal.read()
@@ -86,7 +86,7 @@ def can_be_shown(record: dict[str, Any], changed: Sequence[str], plan: planning.
 
 
 def ended(record: dict[str, Any]) -> str:
-    """When the last session of a run ended, as a sentence says it."""
+    """The time when the last session of a run ended, as a sentence."""
     when = str(record["sessions"][-1]["finished"])
     return "a day that is not known" if when == _UNKNOWN else when
 
@@ -123,7 +123,7 @@ def _is_artifact(name: str) -> bool:
 
 
 def _without_artifacts(folder: store.Folder, changed: Sequence[str]) -> list[str]:
-    """Those of the files that can be made again from the journal; of the others it is said that they changed."""
+    """The changed files that can be made again from the journal; a message names the others."""
     lost = list(filter(_is_artifact, changed))
     if lost:
         more = f" and {len(lost) - 1} more" if len(lost) > 1 else ""
@@ -132,16 +132,15 @@ def _without_artifacts(folder: store.Folder, changed: Sequence[str]) -> list[str
 
 
 def seal(folder: store.Folder, record: dict[str, Any]) -> None:
-    """Note in the provenance what code wrote the tables, figures and page, and the checksums of all files. Those of
-    what came out of the run stay as they were when it was measured."""
+    """Note in the provenance which code wrote the tables, figures and page, and the checksums of all files."""
     measured = {name: written for name, written in record.get("files", {}).items() if _is_artifact(name)}
     record["tables"] = digests.bytes_of_all()
-    record["files"] = folder.written() | measured
+    record["files"] = folder.checksums() | measured
     folder.write_provenance(record)
 
 
 def write_spec(folder: store.Folder, experiment: Experiment, options: Mapping[str, Any]) -> None:
-    """Write the options of the run as a recipe; what somebody else wrote in its place is kept beside it."""
+    """Write the options of the run as a recipe; a file of other content in its place is kept beside it."""
     aside = folder.write_spec(experiment.name, options)
     if aside:
         say(f"{folder.path / store.SPEC} was not what was measured; it is written again, and the other is {aside}.")
@@ -153,7 +152,7 @@ def experiment_of(folder: store.Folder) -> str:
     Raises:
         UsageError: neither provenance nor spec says.
     """
-    record = _own_record(folder)
+    record = _valid_record(folder)
     return str(record["experiment"]) if record else recipe.read(folder.path / store.SPEC).experiment
 
 
@@ -164,7 +163,7 @@ def _described(experiment: Experiment, folder: store.Folder) -> tuple[Spec, dict
         UsageError: the options are no longer ones.
         DnnlabError: nothing has been measured, or nothing says what was.
     """
-    record = _own_record(folder)
+    record = _valid_record(folder)
     options = record.get("options") or recipe.read(folder.path / store.SPEC).options
     spec = build(experiment.spec.Spec, options)
     if not record:
@@ -172,7 +171,7 @@ def _described(experiment: Experiment, folder: store.Folder) -> tuple[Spec, dict
     spec, cells = _as_measured(experiment, folder, spec, record)
     if sorted(n for _, numbers in record["stacks"] for n in numbers) != list(range(len(cells))):
         raise DnnlabError(f"{folder.path / store.SPEC} is not what was measured; restore it, or measure anew.")
-    # The stacks as they were planned when the run was measured, whatever the code's keys are by now.
+    # The stacks have the keys of the time when the run was measured, whatever the keys of the present code are.
     stacks = [planning.Stack(key, tuple(map(cells.__getitem__, ns)), tuple(ns)) for key, ns in record["stacks"]]
     resolved = record.get("resolved", {})
     return spec, record, planning.Plan(record["key"], cells, tuple(stacks), record["content"], {}, resolved)
@@ -188,7 +187,7 @@ def _as_measured(
     """
     resolved = record.get("resolved")
     cells = tuple(spec.plan())
-    if resolved is None or planning.means(spec, cells, resolved):  # the first versions recorded no meaning
+    if resolved is None or planning.means(spec, cells, resolved):  # the first versions recorded none
         return spec, cells
     try:
         spec = build(experiment.spec.Spec, resolved["options"])
@@ -204,8 +203,8 @@ def _as_measured(
     return spec, cells
 
 
-def _own_record(folder: store.Folder) -> dict[str, Any]:
-    """The provenance in ``folder``, if it is whole and of the run that the folder's name says; else it is empty."""
+def _valid_record(folder: store.Folder) -> dict[str, Any]:
+    """The provenance in ``folder`` if it is whole and of the run that the folder's name says; else empty."""
     try:
         record = folder.read_provenance()
     except DnnlabError:
@@ -230,7 +229,7 @@ def _recovered(experiment: Experiment, folder: store.Folder, spec: Spec) -> tupl
 def _require_whole(
     experiment: Experiment, spec: Spec, journal: Journal, plan: planning.Plan, folder: store.Folder
 ) -> None:
-    """See that the journal of a run that has ended still holds all of it.
+    """Check that the journal of a run that has ended still holds all of it.
 
     Raises:
         DnnlabError: it does not.
@@ -243,12 +242,12 @@ def _require_whole(
 
 
 def _remedy(experiment: Experiment, spec: Spec, plan: planning.Plan, folder: store.Folder) -> str:
-    """What to do about a journal that lost lines, such that the least is measured again."""
+    """The advice for a journal that lost lines, such that as little as possible is measured again."""
     root, name = folder.path.absolute().parents[1], folder.path.name.rpartition(f"-{plan.key}")[0]
     command = ["dnnlab", "run", str(folder.path / store.SPEC), "--out", str(root), "--name", name]
     try:
         unchanged = planning.make(experiment, spec, choose(spec.device).name).key == plan.key
-    except DnnlabError:  # its data or its network are no longer there
+    except DnnlabError:  # its data or its network no longer exist
         unchanged = False
     newest = store.locate(root, experiment.name, name, plan.key, fresh=False).path == folder.path.absolute()
     if unchanged and newest:

@@ -1,4 +1,4 @@
-"""A finished run in the hand: its tables and figures, shown in a terminal and in a notebook."""
+"""A finished run: its tables and figures, shown in a terminal and in a notebook."""
 
 import base64
 import csv
@@ -29,12 +29,12 @@ class Run:
 
     @cached_property
     def summary(self) -> pd.DataFrame:
-        """One row a configuration: what the screen shows, and more, in full precision."""
+        """The summary with one row per configuration, in full precision; the screen shows part of it."""
         return _read(self.path / store.SUMMARY, self.schema.summary)
 
     @cached_property
     def cells(self) -> pd.DataFrame:
-        """One row a cell and layer, step or stage."""
+        """The measurements, with one row per cell and layer, step or stage."""
         return _read(self.path / store.CELLS, self.schema.cells)
 
     @property
@@ -44,22 +44,22 @@ class Run:
 
     @property
     def page(self) -> Path:
-        """The HTML page."""
+        """The path of the HTML page."""
         return self.path / store.PAGE
 
     @property
     def failed(self) -> int:
-        """How many cells failed."""
+        """The number of cells that failed."""
         return int(self.summary["failed"].sum())
 
     @property
     def seconds(self) -> float:
-        """What measuring took, from the journal."""
+        """Seconds that measuring took, from the journal."""
         return sum(entry.seconds for entry in Journal(self.path / store.JOURNAL).read().values())
 
     @property
     def failure(self) -> str:
-        """In a sentence how many cells failed, and the first reason."""
+        """The number of cells that failed and the first reason, in one sentence."""
         errors = self.cells["error"]
         count = f"{self.failed} cell{'s' if self.failed > 1 else ''}"
         return f"{count} failed ({self.path / store.CELLS} says which): {errors[errors != ''].iloc[0]}"
@@ -69,12 +69,12 @@ class Run:
         return f"{self.experiment.name} · {self.path.name}"
 
     def show(self) -> None:
-        """Print the table to stdout, then in words what came out and what would mend it."""
+        """Print the table to stdout, then the conclusions in sentences."""
         show(self.summary, self.schema.summary, self.title, self.schema.tones)
         tell("\n".join(conclusions(self.summary, self.spec)))
 
     def to_json(self) -> str:
-        """``{"run": PATH, "summary": [rows]}`` in strict JSON."""
+        """The summary as strict JSON: ``{"run": PATH, "summary": [rows]}``."""
         return json.dumps({"run": str(self.path), "summary": to_records(self.summary)}, indent=2, allow_nan=False)
 
     def __rich__(self) -> Table:

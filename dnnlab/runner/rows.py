@@ -1,4 +1,4 @@
-"""Rows of layered networks: one a member, measured step and layer; the network's own values stand in layer 0."""
+"""Rows of layered networks: one per member, measured step and layer; layer 0 has the values of the whole network."""
 
 import math
 from collections.abc import Mapping, Sequence
@@ -11,7 +11,7 @@ if TYPE_CHECKING:
 
 
 class LayerRows:
-    """Collects what a stack of ``members`` is measured by. ``names``, ``kinds`` and ``acts`` describe its layers."""
+    """Collects the rows of a stack of ``members``. ``names``, ``kinds`` and ``acts`` describe its layers."""
 
     def __init__(self, members: int, names: Sequence[str], kinds: Sequence[str], acts: Sequence[str]) -> None:
         self.members = members
@@ -19,7 +19,7 @@ class LayerRows:
         self.rows: Rows = {}
 
     def add(self, step: int, quantities: "Mapping[str, Tensor]") -> None:
-        """One measured step of all members: ``[member, layer]`` of layers, ``[member]`` of the network."""
+        """Add one measured step of all members: values ``[member, layer]`` of layers, ``[member]`` of the network."""
         count = len(self.names)
         absent = [math.nan]
         numbers = {name: value.double().tolist() for name, value in quantities.items()}
@@ -38,8 +38,8 @@ class LayerRows:
             self._extend(columns, count)
 
     def _extend(self, columns: Rows, count: int) -> None:
-        held = len(next(iter(self.rows.values()), []))
+        length = len(next(iter(self.rows.values()), []))
         for name in columns.keys() - self.rows.keys():
-            self.rows[name] = [math.nan] * held
+            self.rows[name] = [math.nan] * length
         for name, column in self.rows.items():
             column.extend(columns.get(name, [math.nan] * count))

@@ -1,4 +1,4 @@
-"""Measure a spec into its folder, and go on where a run broke off."""
+"""Measures a spec into its folder, and continues a run that was interrupted."""
 
 import datetime
 import os
@@ -12,17 +12,17 @@ from dnnlab.runner import provenance, reopening, store
 from dnnlab.runner.device import Device, choose, keep_freed_memory
 from dnnlab.runner.engine import Work, entries, side_by_side
 from dnnlab.runner.experiment import PROCESSES, THREADS, Experiment, Spec
-from dnnlab.runner.how import HowToRun
 from dnnlab.runner.journal import Journal, Writer
-from dnnlab.runner.options import chosen, every
+from dnnlab.runner.options import every, non_default
 from dnnlab.runner.place import Place
 from dnnlab.runner.progress import meter
 from dnnlab.runner.result import Run
+from dnnlab.runner.run_options import RunOptions
 from dnnlab.runner.tables import journal_of, write_tables
 from dnnlab.terminal import say
 
 
-def execute(experiment: Experiment, spec: Spec, how: HowToRun, command: str) -> Run:
+def execute(experiment: Experiment, spec: Spec, how: RunOptions, command: str) -> Run:
     """The finished run of ``spec``: at once where it is there, else measured, from where it broke off; and the
     models that it asks for.
 
@@ -41,14 +41,14 @@ def execute(experiment: Experiment, spec: Spec, how: HowToRun, command: str) -> 
     return run
 
 
-def _measured(experiment: Experiment, spec: Spec, how: HowToRun, command: str) -> Run:
+def _measured(experiment: Experiment, spec: Spec, how: RunOptions, command: str) -> Run:
     device = choose(spec.device)
     plan = planning.make(experiment, spec, device.name, how.large)
-    name = how.name or store.slug(chosen(spec))
+    name = how.name or store.slug(non_default(spec))
     folder = store.locate(how.out, experiment.name, name, plan.key, how.fresh)
     journal = journal_of(spec, folder, plan)
     record = reopening.record_of(folder, experiment, spec, plan, journal)
-    if how.fresh and record.get("state") == "finished":  # what was found was damaged, and is whole again
+    if how.fresh and record.get("state") == "finished":  # its files were damaged, and are whole again
         folder = store.locate(how.out, experiment.name, name, plan.key, fresh=True)
         journal = journal_of(spec, folder, plan)
         record = {}
@@ -64,7 +64,7 @@ def _measured(experiment: Experiment, spec: Spec, how: HowToRun, command: str) -
 
 
 def _measure_into(
-    folder: store.Folder, work: Work, plan: planning.Plan, device: Device, how: HowToRun, command: str
+    folder: store.Folder, work: Work, plan: planning.Plan, device: Device, how: RunOptions, command: str
 ) -> Run:
     """The run of ``plan``, alone in its ``folder``."""
     if device.warning:
@@ -93,9 +93,9 @@ def _measure(
     record: dict[str, Any],
     journal: Journal,
     writer: Writer,
-    how: HowToRun,
+    how: RunOptions,
 ) -> Run:
-    """The run of ``plan``, whose provenance is ``record``; what is in its journal is not measured again."""
+    """The run of ``plan``, whose provenance is ``record``; stacks in its journal are not measured again."""
     done = journal.read()
     missing = [stack for stack in plan.stacks if not stack.complete(done) or done[stack.key].error]
     there = len(plan.cells) - sum(len(stack.cells) for stack in missing)
@@ -126,7 +126,7 @@ def _measure(
             if entry.stack == stack.key:
                 progress.finished(len(stack.cells), names[stack.key], seconds[stack.key])
             else:
-                progress.part(names[stack.key], work.spec.question.measure.told(entry.rows))
+                progress.part(names[stack.key], work.spec.question.measure.describe_part(entry.rows))
     notes = datasets.notes(name.removeprefix(datasets.PREFIX) for name in work.data)
     record["notes"] = [*record.get("notes", []), *notes]
     for note in record["notes"]:
@@ -141,13 +141,13 @@ def _measure(
 
 
 def _begin(record: dict[str, Any], work: Work, plan: planning.Plan, command: str) -> dict[str, Any]:
-    """The provenance of a run that now begins or goes on; versions and machine are those of its first session, and each
-    session has its own."""
+    """The provenance of a run that begins or continues; versions and machine are those of its first session, and each
+    session has its own entry."""
     machine = provenance.machine(work.device, work.spec.question.autocasts)
     here = {"versions": {**provenance.versions(), **plan.versions}, "machine": machine}
     first = {name: record.get(name) or value for name, value in here.items()}
     sessions = record.get("sessions", [])
-    if sessions and "versions" not in sessions[0]:  # as earlier versions of dnnlab wrote them
+    if sessions and "versions" not in sessions[0]:  # written by earlier versions of dnnlab
         sessions = [{**sessions[0], **{name: record.get(name, {}) for name in here}}, *sessions[1:]]
     return {
         "experiment": work.experiment.name,

@@ -1,4 +1,4 @@
-"""The folders of runs: where they are, what they hold, how one is found again."""
+"""The folders of runs: their names, their content, and how one is found again."""
 
 import json
 import os
@@ -19,7 +19,7 @@ from dnnlab.runner.provenance import digest
 SPEC, PROVENANCE, JOURNAL = "spec.toml", "provenance.json", "journal.jsonl"
 CELLS, SUMMARY, FIGURES, PAGE = "cells.csv", "summary.csv", "figures", "report.html"
 _LARGEST = 2**28
-"""Bytes of a provenance; a run of a million cells has some 20 MB."""
+"""The most bytes of a provenance; that of a run of a million cells has some 20 MB."""
 _CHECKSUM = "checksum"
 """The entry of the provenance that holds the digest of all others."""
 _SLUG_LENGTH = 40
@@ -39,7 +39,7 @@ class Folder:
     path: Path
 
     def read_provenance(self) -> dict[str, Any]:
-        """Empty where the run has not begun.
+        """The provenance of the run; empty where the run has not begun.
 
         Raises:
             DnnlabError: the file was damaged.
@@ -59,25 +59,25 @@ class Folder:
 
     @property
     def begun(self) -> bool:
-        """Whether anything has been written here."""
+        """Whether anything of the run has been written here."""
         return any((self.path / name).exists() for name in (PROVENANCE, JOURNAL))
 
     def files(self) -> list[Path]:
-        """Tables, figures, page and what came out of the run, as far as they are there and are files."""
+        """Tables, figures, page and artefacts of the run that exist and are files."""
         files = [self.path / name for name in (CELLS, SUMMARY, PAGE)]
         files += sorted((self.path / FIGURES).glob("*")) + sorted((self.path / ARTIFACTS).rglob("*"))
         return [file for file in files if file.is_file()]
 
-    def written(self) -> dict[str, str]:
-        """Size and SHA-256 of each of its `files`, by its path in this folder."""
+    def checksums(self) -> dict[str, str]:
+        """The size and SHA-256 of each of its `files`, by its path in this folder."""
         return {file.relative_to(self.path).as_posix(): _checksum(file) for file in self.files()}
 
     def changed(self, record: Mapping[str, Any]) -> list[str]:
-        """The files that are missing, or are not as the run of ``record`` wrote them."""
-        return [name for name, written in record.get("files", {}).items() if not _is_as(self.path / name, written)]
+        """The files that are missing, or differ from those that the run of ``record`` wrote."""
+        return [name for name, checksum in record.get("files", {}).items() if not _is_as(self.path / name, checksum)]
 
     def make_way(self) -> None:
-        """Move aside whatever lies where a table, the page or the figures are to be written and is none."""
+        """Move aside everything in the place of a table, the page or the figures that is not one."""
         for name in (CELLS, SUMMARY, PAGE):
             atomic.make_way(self.path / name)
         figures = self.path / FIGURES
@@ -85,7 +85,7 @@ class Folder:
             atomic.aside(figures)
 
     def make(self) -> None:
-        """Make it where it is not there.
+        """Make the folder if it does not exist.
 
         Raises:
             UsageError: that cannot be done.
@@ -96,13 +96,13 @@ class Folder:
             raise UsageError(f"cannot make the folder {self.path}: {problem.strerror}; take another --out.") from None
 
     def discard(self) -> None:
-        """Remove it, and the folder of its experiment where that is now empty."""
+        """Remove the folder, and that of its experiment where it is now empty."""
         shutil.rmtree(self.path)
         if not any(self.path.parent.iterdir()):
             self.path.parent.rmdir()
 
     def write_provenance(self, provenance: Mapping[str, Any]) -> None:
-        """Write it with a checksum: it decides which line of the journal belongs to which cell."""
+        """Write the provenance with a checksum: it decides which line of the journal belongs to which cell."""
         checked = {**provenance, _CHECKSUM: digest(provenance)}
         atomic.make_way(self.path / PROVENANCE)
         atomic.write(self.path / PROVENANCE, (json.dumps(checked, indent=2) + "\n").encode())
@@ -118,23 +118,23 @@ class Folder:
         file = self.path / SPEC
         if file.is_file() and file.stat().st_size == len(content) and file.read_bytes() == content:
             return ""
-        kept = str(atomic.aside(file)) if os.path.lexists(file) else ""
+        moved = str(atomic.aside(file)) if os.path.lexists(file) else ""
         atomic.write(file, content)
-        return kept
+        return moved
 
 
 def _checksum(file: Path) -> str:
     return f"{file.stat().st_size} {atomic.sha256(file)}"
 
 
-def _is_as(file: Path, written: str) -> bool:
-    """Whether ``file`` has the checksum that was ``written``; one of another size is not read."""
-    size, _, _ = written.partition(" ")
-    return file.is_file() and str(file.stat().st_size) == size and _checksum(file) == written
+def _is_as(file: Path, checksum: str) -> bool:
+    """Whether ``file`` has the checksum ``checksum``; a file of another size is not read."""
+    size, _, _ = checksum.partition(" ")
+    return file.is_file() and str(file.stat().st_size) == size and _checksum(file) == checksum
 
 
 def _is_provenance(record: Any) -> bool:
-    """Whether ``record`` has what a run's provenance has.
+    """Whether ``record`` has the entries of a run's provenance.
 
     Raises:
         TypeError, KeyError, ValueError: it has not, by far.
@@ -150,7 +150,7 @@ def _is_provenance(record: Any) -> bool:
 
 
 def slug(options: Mapping[str, Any]) -> str:
-    """A folder name out of the options that were chosen: ``sigmoid-20``; a switch is there by its name."""
+    """A folder's name made of the options that are not defaults: ``sigmoid-20``; a switch is there by its name."""
     named = [name if value is True else value for name, value in options.items()]
     values = [item for value in named for item in (value if isinstance(value, list) else [value])]
     text = "-".join(str(value).lower() for value in values)
@@ -158,7 +158,7 @@ def slug(options: Mapping[str, Any]) -> str:
 
 
 def path_of(out: Path, experiment: str, name: str, key: str) -> Path:
-    """Where the first run of its key goes."""
+    """The folder of the first run with a key."""
     return out / experiment / f"{name}-{key}"
 
 
@@ -199,7 +199,7 @@ def every(out: Path) -> Iterator[Folder]:
 
 
 def _age(path: Path) -> float:
-    """When the run in ``path`` was last written to."""
+    """The time of the last write to the run in ``path``."""
     times = [file.stat().st_mtime for name in (PROVENANCE, JOURNAL, SPEC) if (file := path / name).exists()]
     return times[0] if times else 0.0
 

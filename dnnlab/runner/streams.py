@@ -1,4 +1,4 @@
-"""Whose words go where: stdout is data, whatever the network of a user prints."""
+"""Separates stdout, which is data, from what a user's network prints."""
 
 import os
 import sys
@@ -8,18 +8,18 @@ from contextlib import contextmanager, redirect_stdout
 
 @contextmanager
 def others_on_stderr() -> Iterator[None]:
-    """While somebody else's code may run, all that is printed goes to stderr, by Python or below it."""
+    """Send all that is printed to stderr while a user's code may run, whether Python prints it or a library in C."""
     sys.stdout.flush()
     try:
-        kept = os.dup(1)
+        stdout = os.dup(1)
     except OSError:  # stdout is closed: nobody reads it
-        kept = None
+        stdout = None
     try:
-        if kept is not None:
+        if stdout is not None:
             os.dup2(2, 1)
         with redirect_stdout(sys.stderr):
             yield
     finally:
-        if kept is not None:
-            os.dup2(kept, 1)
-            os.close(kept)
+        if stdout is not None:
+            os.dup2(stdout, 1)
+            os.close(stdout)

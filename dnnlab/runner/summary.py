@@ -1,4 +1,4 @@
-"""What every summary does with rows: group them, count the seeds that failed, compare by seed.
+"""The common part of all summaries: rows are grouped, failed seeds counted, configurations compared by seed.
 
 An experiment's ``summary.py`` is made of these functions and of what only that experiment asks. The rows are those of
 ``cells.csv``, or of the table that ``per_cell`` makes of it, which has one row for each configuration and seed.
@@ -16,20 +16,20 @@ from dnnlab.statistics.intervals import Comparison, Interval, finite, holm, pair
 
 
 def configurations(rows: pd.DataFrame, names: Sequence[str]) -> Iterator[tuple[dict[str, Any], pd.DataFrame]]:
-    """Each configuration as a dict of the columns ``names``, and its rows; in the order of their first rows."""
+    """Each configuration as a dict of the columns ``names``, and its rows, in the order of their first rows."""
     if rows.empty:
         return
-    for values, own in rows.groupby(list(names), sort=False, dropna=False):
-        yield dict(zip(names, values, strict=True)), own
+    for values, group in rows.groupby(list(names), sort=False, dropna=False):
+        yield dict(zip(names, values, strict=True)), group
 
 
 def by_configuration(rows: pd.DataFrame, names: Sequence[str]) -> dict[tuple[Any, ...], pd.DataFrame]:
     """The rows of each configuration by its values in the columns ``names``."""
-    return {tuple(configuration.values()): own for configuration, own in configurations(rows, names)}
+    return {tuple(configuration.values()): group for configuration, group in configurations(rows, names)}
 
 
 def has_error(rows: pd.DataFrame) -> "pd.Series[bool]":
-    """Of each row whether its ``error`` says anything; "", None and nan do not."""
+    """For each row whether it has an ``error``; "", None and nan are none."""
     return rows["error"].fillna("") != ""
 
 
@@ -39,36 +39,36 @@ def measured(rows: pd.DataFrame) -> pd.DataFrame:
 
 
 def failed(rows: pd.DataFrame) -> int:
-    """How many seeds have an error in at least one of their rows."""
+    """The number of seeds that have an error in at least one of their rows."""
     return int(rows.loc[has_error(rows), "seed"].nunique())
 
 
 def diverged(losses: "pd.Series[float]") -> int:
-    """How many of the losses, one a seed, are infinite or not a number."""
+    """The number of losses, one per seed, that are infinite or not a number."""
     return int((~np.isfinite(losses.astype(float))).sum())
 
 
 def mostly_diverged(row: Any) -> Any:
-    """Whether more than half of the ``seeds`` of a row of the summary have ``diverged``; of a table, row by row."""
+    """Whether more than half of the ``seeds`` of a row of the summary have ``diverged``; for a table, row by row."""
     return row["diverged"] > row["seeds"] / 2
 
 
 def mean(values: "Sequence[float] | np.ndarray | pd.Series[float]") -> float:
-    """The mean of the finite ones of ``values``; nan where there is none."""
+    """The mean of the finite ``values``; nan where there is none."""
     x = finite(values)
     return float(x.mean()) if len(x) else math.nan
 
 
 def geometric(logs: Interval, exp: Callable[[float], float] = math.exp) -> Interval:
-    """The geometric mean and its interval, from those of the logarithms; ``exp`` is what undoes the logarithm."""
+    """The geometric mean and its interval, from logarithms; ``exp`` undoes the logarithm."""
     return Interval(exp(logs.mean), exp(logs.low), exp(logs.high), logs.n)
 
 
 def compared(reference: pd.DataFrame | None, other: pd.DataFrame | None, quantity: str) -> Comparison:
-    """How ``other`` differs from ``reference`` in the column ``quantity``, on the seeds that both have.
+    """The difference of ``other`` from ``reference`` in the column ``quantity``, on the seeds that both have.
 
     Args:
-        reference: One row a seed, whose number is in the column ``seed``; None, where there are no rows, compares
+        reference: One row per seed, whose number is in the column ``seed``; None, where there are no rows, compares
             nothing.
         other: The same of the other configuration.
         quantity: A column of both. A seed where it is not finite is left out.
@@ -81,26 +81,26 @@ def compared(reference: pd.DataFrame | None, other: pd.DataFrame | None, quantit
 
 
 def corrected(comparisons: Sequence[Comparison]) -> list[Comparison]:
-    """The same comparisons with p-values corrected for their number (Holm)."""
+    """The comparisons with p-values corrected for their number (Holm)."""
     ps = holm([comparison.p for comparison in comparisons])
     return [replace(comparison, p=p) for comparison, p in zip(comparisons, ps, strict=True)]
 
 
 def against(rows: Sequence[pd.DataFrame | None], quantity: str, reference: int = 0) -> list[Comparison]:
-    """Each of several configurations against the one at the place ``reference``, with p-values corrected (Holm).
+    """Each of several configurations against the one at the position ``reference``, with p-values corrected (Holm).
 
     Args:
-        rows: Of each configuration one row a seed, or None where it has no part in this.
+        rows: For each configuration one row per seed, or None where it has no part in this.
         quantity: What is compared, as in `compared`.
         reference: Its own comparison is nan and over no seeds.
     """
     return corrected(
-        [compared(rows[reference] if i != reference else None, own, quantity) for i, own in enumerate(rows)]
+        [compared(rows[reference] if i != reference else None, other, quantity) for i, other in enumerate(rows)]
     )
 
 
 def named(intervals: Sequence[Interval], name: str, ends: str = "") -> dict[str, list[float]]:
-    """Intervals, one a row, as the columns ``NAME``, ``ENDS_lo`` and ``ENDS_hi``; without ``ends`` as ``NAME_lo``."""
+    """Intervals, one per row, as the columns ``NAME``, ``ENDS_lo`` and ``ENDS_hi``; without ``ends`` as ``NAME_lo``."""
     ends = ends or name
     return {
         name: [interval.mean for interval in intervals],
@@ -110,5 +110,5 @@ def named(intervals: Sequence[Interval], name: str, ends: str = "") -> dict[str,
 
 
 def tally(verdicts: "pd.Series[str]") -> str:
-    """How often each verdict is there, the most frequent first: ``2 vanishing, 1 healthy``."""
+    """The number of times that each verdict occurs, the most frequent first: ``2 vanishing, 1 healthy``."""
     return ", ".join(f"{count} {word}" for word, count in verdicts.value_counts().items())

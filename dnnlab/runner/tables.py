@@ -1,4 +1,4 @@
-"""What a run's journal must hold, and the tables, figures and page that are made of it alone."""
+"""What a run's journal must hold, and the tables, figures and page that are made from it alone."""
 
 import math
 from collections.abc import Iterable, Mapping, Sequence, Set
@@ -53,7 +53,7 @@ def write_tables(
 
 
 def cells_table(columns: Sequence[Column], plan: planning.Plan, entries: Iterable[Entry]) -> pd.DataFrame:
-    """The tidy table in the plan's order: the fields of each cell, then what was measured of it."""
+    """The tidy table in the plan's order: the fields of each cell, then its measurements."""
     sizes = {stack.key: len(stack.cells) for stack in plan.stacks}
     floats = {column.name for column in columns if column.dtype is float}
     measured = {entry.stack: _frame(entry, sizes, floats) for entry in entries}
@@ -73,10 +73,10 @@ def cells_table(columns: Sequence[Column], plan: planning.Plan, entries: Iterabl
 
 
 def _frame(entry: Entry, sizes: Mapping[str, int], floats: Set[str]) -> pd.DataFrame:
-    """The rows of an entry; of a failed stack one a cell, with nothing measured and the reason."""
+    """The rows of an entry. A failed stack has one row per cell, with nothing measured and the reason."""
     failed = {"cell": list(range(sizes.get(entry.stack, 0)))}
     rows: Rows = failed if entry.error else entry.rows or {"cell": []}
-    # Of a known type: pandas would look at every value of a million rows to find it.
+    # The column has a known type: pandas would look at every value of a million rows to find one.
     typed = {name: np.array(values, float if name in floats else object) for name, values in rows.items()}
     error = np.full(len(typed["cell"]), entry.error, dtype=object)
     return pd.DataFrame({"error": error, **typed}, copy=False)
@@ -113,7 +113,7 @@ def _fault(plan: planning.Plan, columns: Sequence[Column]) -> Fault:
 
 
 _LARGEST = {int: 2**63 - 1, float: 2**1023}
-"""Whole numbers that a column can hold."""
+"""The largest whole number that a column can hold."""
 
 
 def _holds(values: Sequence[Any], dtype: type | None) -> bool:

@@ -15,11 +15,11 @@ if TYPE_CHECKING:
     import pandas as pd
 
 LEVEL = 0.95
-"""Of every interval."""
+"""The level of every interval."""
 ENOUGH = 3
-"""Seeds below which nothing is concluded."""
+"""The number of seeds below which nothing is concluded."""
 SIGNIFICANT = 0.05
-"""Corrected p-value below which a difference counts."""
+"""The corrected p-value below which a difference counts."""
 
 
 @dataclass(frozen=True)
@@ -36,7 +36,7 @@ class Interval:
     """How many values there were."""
 
     def named(self, name: str, ends: str = "") -> dict[str, float]:
-        """The mean and the two ends as tables have them: ``NAME``, ``NAME_lo`` and ``NAME_hi``, or with ``ends``
+        """The mean and the two ends as columns of a table: ``NAME``, ``NAME_lo`` and ``NAME_hi``, or with ``ends``
         ``NAME``, ``ENDS_lo`` and ``ENDS_hi``."""
         ends = ends or name
         return {name: self.mean, f"{ends}_lo": self.low, f"{ends}_hi": self.high}
@@ -44,7 +44,7 @@ class Interval:
 
 @dataclass(frozen=True)
 class Comparison:
-    """How B differs from A."""
+    """The difference of B from A."""
 
     difference: Interval
     """The mean of B - A with its interval."""
@@ -92,7 +92,7 @@ def share_interval(successes: int, n: int) -> Interval:
 
     Args:
         successes: How often it happened.
-        n: Of so many.
+        n: How often it could have happened.
 
     After no success in ten, shares up to 1 - 0.025^(1/10) are possible:
 
@@ -106,16 +106,16 @@ def share_interval(successes: int, n: int) -> Interval:
 
 
 def by_seed(rows: "pd.DataFrame", quantity: str) -> "pd.Series[float]":
-    """The ``quantity`` of each seed; where there are several, such as sizes of a task, their mean."""
+    """The ``quantity`` of each seed; the mean where a seed has several values, such as sizes of a task."""
     return rows.groupby("seed")[quantity].mean().astype(float)
 
 
 def paired(a: Sequence[float], b: Sequence[float]) -> Comparison:
-    """Compare two settings that were measured under the same seeds, seed by seed (paired t test).
+    """Compare two configurations that were measured under the same seeds, seed by seed (paired t test).
 
     Args:
-        a: Values of the first setting.
-        b: Values of the second setting, in the same order of seeds.
+        a: Values of the first configuration.
+        b: Values of the second configuration, in the same order of seeds.
 
     Of the differences 1, 2 and 1 the mean is 4/3 and the standard error 1/3, so that t = 4, and p = 1 - 4/√18:
 
@@ -132,11 +132,11 @@ def paired(a: Sequence[float], b: Sequence[float]) -> Comparison:
 
 
 def unpaired(a: Sequence[float], b: Sequence[float]) -> Comparison:
-    """Compare two settings that were measured under different seeds (Welch's t test; Mann–Whitney's P(B > A)).
+    """Compare two configurations that were measured under different seeds (Welch's t test; Mann–Whitney's P(B > A)).
 
     Args:
-        a: Values of the first setting; those that are not finite are left out.
-        b: Values of the second setting, likewise; there may be another number of them.
+        a: Values of the first configuration; those that are not finite are left out.
+        b: Values of the second configuration, likewise; there may be another number of them.
 
     Each mean has the variance 1/3, so that the difference of 3 has the standard error √(2/3), and t = 3.674:
 
@@ -172,7 +172,7 @@ def _p_of_t(interval: Interval) -> float:
 
 
 def direction(difference: Interval, p: float) -> int | None:
-    """1 or -1 where the difference counts, 0 where it does not, ``None`` where there is too little to say."""
+    """1 or -1 where the difference is significant, 0 where it is not, ``None`` where there are too few seeds."""
     if difference.n < ENOUGH or math.isnan(p):
         return None
     if p >= SIGNIFICANT:

@@ -29,7 +29,8 @@ def tau(a: Sequence[float] | np.ndarray, b: Sequence[float] | np.ndarray) -> flo
 
 
 def bootstrap(score: np.ndarray, truth: np.ndarray, rng: np.random.Generator) -> np.ndarray:
-    """τ of resampled pairs, ``[RESAMPLED]``; the same ``rng`` state draws the same resamples, so they can be paired."""
+    """τ of resampled pairs, ``[RESAMPLED]``. The same state of ``rng`` gives the same resamples, so that several can be
+    paired."""
     counts = rng.multinomial(len(score), np.full(len(score), 1 / len(score)), size=RESAMPLED)
     return _taus(score, truth, counts.astype(float))
 

@@ -8,7 +8,7 @@ import numpy as np
 def stream(base: int, seed: int, purpose: str) -> np.random.Generator:
     """Random numbers that depend on nothing but these three arguments.
 
-    So two settings under the same seed see the same batches, and can be compared seed by seed. The streams come from
+    So two configurations under the same seed see the same batches, and can be compared seed by seed. Streams come from
     `numpy.random.SeedSequence`: those of neighbouring seeds and bases do not overlap, as ``base + seed`` would.
 
     Args:

@@ -13,7 +13,7 @@ from dnnlab.networks.meanfield import moments, pair_moments
 from dnnlab.networks.shape import MLPShape
 
 _DEPTHS = np.linspace(-12, 12, 8001)
-"""Where the shared part of a unit's inputs is integrated, in its standard deviations."""
+"""The nodes of the integral over the shared part of a unit's inputs, in standard deviations."""
 
 
 @dataclass(frozen=True)
@@ -36,7 +36,7 @@ class Inputs:
 
 
 def silent_probability(correlation: float, count: int) -> float:
-    """Chance that ``count`` standard normals, any two of them of ``correlation``, are all below zero.
+    """The probability that ``count`` standard normals, any two of them of ``correlation``, are all below zero.
 
     They share a part √c·t, so it is E_t Φ(-√(c/(1-c))·t)^count; under no correlation 2^-count.
     """
@@ -83,9 +83,9 @@ def expected_dead(shape: MLPShape, init: str, inputs: Inputs) -> list[float]:
 
 
 def correlations(shape: MLPShape, init: str, inputs: Inputs) -> list[float]:
-    """Mean correlation of two inputs at the pre-activation of layers 1 … depth, of a plain or residual net."""
+    """Mean correlation of two inputs at the pre-activation of layers 1 … depth, of a plain or residual network."""
     square = product = math.nan
-    found = []
+    result = []
     for layer in range(1, shape.depth + 1):
         fan_in = shape.fan_in(layer)
         var = initialisers.variances(init, fan_in, shape.fan_out(layer), *shape.neighbours(layer))
@@ -103,8 +103,8 @@ def correlations(shape: MLPShape, init: str, inputs: Inputs) -> list[float]:
                 product += shape.skip.scale**2 * branch[1]
             else:
                 square, product = branch
-        found.append(product / square)
-    return found
+        result.append(product / square)
+    return result
 
 
 def born_dead_bounds(widths: Sequence[int], init: str) -> tuple[float, float]:
@@ -139,7 +139,7 @@ def born_dead_bounds(widths: Sequence[int], init: str) -> tuple[float, float]:
 
 
 def width_for(probability: float, layers: int) -> float:
-    """The width from which nets of so many hidden layers are born dead with at most this probability.
+    """The width from which on networks of so many hidden layers are born dead with at most this probability.
 
     From the upper bound: L·2^-N ≤ probability.
     """

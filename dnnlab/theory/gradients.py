@@ -1,4 +1,4 @@
-"""What mean-field theory predicts of a fully connected net at initialisation: the norm of δ, layer by layer.
+"""What mean-field theory predicts of a fully connected network at initialisation: the norm of δ, layer by layer.
 
 The recursions are those of Poole 2016 and Schoenholz 2017, run at every layer rather than at a fixed point,
 with normalisation (Yang 2019, here with the finite batch), residual branches, highway gates and dense
@@ -122,7 +122,7 @@ class _Layers:
             self.v.append(v)
 
     def weight(self, layer: int) -> float:
-        """σw² that layer 1 … depth + 1 gives each block of units it reads: fan of the block · Var W."""
+        """σw² of layer 1 … depth + 1 for each block of units that it reads: fan of the block · Var W."""
         fan = self.setting.shape.inputs if layer == 1 else self.shape.width
         return fan * self._variances(layer).weight
 
@@ -172,7 +172,7 @@ class _Layers:
         return self._through_skip(layer + 1, branch, q, q)
 
     def _through_skip(self, layer: int, branch: float, stream: float, q: float) -> float:
-        """The power of y_layer: of the branch, and of the ``stream`` that a skip brings (``q`` sets the gate)."""
+        """The power of y_layer: of the branch, and of the ``stream`` through the skip (``q`` sets the gate)."""
         if self.shape.skip.kind == "residual":
             return stream + self.shape.skip.scale**2 * branch
         if self.shape.skip.kind == "highway":
@@ -186,7 +186,7 @@ class _Layers:
         match self.shape.norm:
             case "batch":
                 m, pair, batch = moments(act, 1.0), self._pair(act), self.setting.batch_size
-                # A unit's batch loses its mean and its own direction; 1/σ̂² of B samples averages (B-1)/(B-3)/σ².
+                # A unit's batch loses its mean and its own direction; 1/σ̂² of B examples averages (B-1)/(B-3)/σ².
                 kept = m.slope2 * (batch - 1) + pair.slopes - (m.tilt2 - pair.tilts)
                 return kept / (batch - 3) / self.v[layer - 1] / self.keep
             case "layer":
@@ -227,13 +227,13 @@ def predict(setting: Setting) -> Prediction | None:
     with np.errstate(all="ignore"):
         try:
             prediction = _predict(setting)
-        except (ValueError, ZeroDivisionError, OverflowError):  # the logarithm or quotient of nothing
+        except (ValueError, ZeroDivisionError, OverflowError):  # the logarithm of zero, or a division by zero
             return None
     return prediction if math.isfinite(prediction.log_rate) and prediction.spread > 0 else None
 
 
 def max_trainable_depth(setting: Setting) -> float:
-    """6 ξ_c of a plain net of one activation (Schoenholz 2017); nan elsewhere, where ξ_c is not defined."""
+    """6 ξ_c of a plain network of one activation (Schoenholz 2017); nan for others, which have no ξ_c."""
     shape = setting.shape
     if shape.norm != "none" or shape.skip.kind != "none" or len(set(shape.acts)) > 1 or setting.dropout:
         return math.nan

@@ -1,1 +1,1 @@
-"""Training: optimisers and the loop, for stacks of networks."""
+"""Training: steps, optimisers, schedules and augmentation, for networks and for stacks of networks."""

@@ -1,4 +1,4 @@
-"""Batches of training examples: drawn on the host, made on the device."""
+"""Batches of training examples: their positions are drawn on the host, their inputs are made on the device."""
 
 import functools
 from collections.abc import Iterator, Sequence
@@ -13,23 +13,24 @@ from dnnlab.training.recorded import Ahead
 
 
 def batch_order(count: int, batch_size: int, rng: np.random.Generator) -> Iterator[np.ndarray]:
-    """Positions ``[batch]`` of one batch after another, epoch after epoch; a last short batch is left out."""
+    """Positions ``[batch]`` of one batch after another, epoch after epoch; a short batch at the end of an epoch is left
+    out."""
     while True:
         order = rng.permutation(count)
         yield from (order[i : i + batch_size] for i in range(0, count - batch_size + 1, batch_size))
 
 
-def _drawn(
+def _draws(
     members: Sequence[tuple[Iterator[np.ndarray], Any]], change: Augmentation | None, shape: tuple[int, ...]
 ) -> list[np.ndarray]:
-    """What is random of one step, of each member int64 ``[example, 1 or 6]``: the position, and how its image is
+    """The random draws of one step: for each member int64 ``[example, 1 or 6]``, the position and how its image is
     changed."""
     drawn = []
     for order, noise in members:
         positions = next(order)
         columns = [positions[:, None]]
         if change is not None:
-            columns.append(change.drawn(noise, len(positions), shape[1:]))
+            columns.append(change.draws(noise, len(positions), shape[1:]))
         drawn.append(np.concatenate(columns, axis=1))
     return drawn
 
@@ -59,18 +60,18 @@ class Batches:
         self.change = augmentation(augment) if data.x.ndim == 4 else None
         each: Sequence[Any] = noise or [None] * len(orders)
         members = list(zip(orders, each, strict=True))
-        draw = functools.partial(_drawn, members, self.change, data.shape)
+        draw = functools.partial(_draws, members, self.change, data.shape)
         self.draws = Ahead((lambda: np.stack(draw())) if stacked else (lambda: draw()[0]), data.x.device)
 
     def __call__(self) -> Tensor:
-        """What is random of the next step, on the device."""
+        """The random draws of the next step, on the device."""
         return self.draws()
 
-    def examples(self, drawn: Tensor) -> tuple[Tensor, Tensor]:
-        """Standardised inputs ``[member?, batch, *shape]`` and labels ``[member?, batch]`` of a draw."""
-        index = self.among[drawn[..., 0]]
+    def examples(self, draws: Tensor) -> tuple[Tensor, Tensor]:
+        """Standardised inputs ``[member?, batch, *shape]`` and labels ``[member?, batch]`` of a step's draws."""
+        index = self.among[draws[..., 0]]
         x = self.data.x[index]
         if self.change is not None:
             images = x.flatten(0, -4)
-            x = self.change.changed(images, drawn[..., 1:].reshape(len(images), -1)).view(x.shape)
+            x = self.change.changed(images, draws[..., 1:].reshape(len(images), -1)).view(x.shape)
         return self.data.standardised(x), self.data.y[index]

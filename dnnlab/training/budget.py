@@ -1,4 +1,4 @@
-"""Equal budgets: so many epochs, steps, multiply–accumulates or seconds of training for everybody.
+"""Equal budgets: the same number of epochs, steps, multiply–accumulates or seconds of training for every network.
 
 Importing this module does not import torch.
 """
@@ -14,13 +14,14 @@ AXES = ("epochs", "steps", "macs", "seconds")
 
 @dataclass(frozen=True)
 class Budget:
-    """What a training may spend."""
+    """The budget of a training: an axis and an amount."""
 
     axis: str
     amount: float
 
     def steps(self, name: str, batches: int, macs_a_step: float) -> int | None:
-        """How many steps it buys ``name``, with ``batches`` an epoch; ``None`` where only the clock can say.
+        """The steps that it pays for, with ``batches`` per epoch; ``None`` where it is in seconds. Errors call the
+        network ``name``.
 
         Raises:
             UsageError: it does not buy one step, or counts what a step has none of.
@@ -45,7 +46,7 @@ class Budget:
 
 
 def _up(value: float) -> str:
-    """To three digits, not below ``value``."""
+    """``value`` rounded up to three digits."""
     if value == 0:
         return "0"
     unit = 10.0 ** (math.floor(math.log10(value)) - 2)

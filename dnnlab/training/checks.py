@@ -1,4 +1,4 @@
-"""Whether networks, data and batches go together: asked before anything is measured."""
+"""Checks whether networks, data and batches fit each other, before anything is measured."""
 
 from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING
@@ -21,7 +21,7 @@ def check_batch(data: "Dataset", batch_size: int, examples: int | None = None) -
 
 
 def check(names: Iterable[str], batch_sizes: Sequence[int], model: str, weights: str) -> None:
-    """Load every data set, and see that it fills a batch and that the user's own model takes it.
+    """Load every data set, and check that it fills a batch and that the user's own network takes it.
 
     Raises:
         UsageError: it does not.
@@ -38,11 +38,11 @@ def check(names: Iterable[str], batch_sizes: Sequence[int], model: str, weights:
 def _check_model(model: str, weights: str, data: "Dataset") -> None:
     import torch
 
-    from dnnlab.networks import own
+    from dnnlab.networks import user_network
     from dnnlab.training import evaluation
 
     with torch.random.fork_rng():
-        network = own.factory(model, len(data.classes))()
+        network = user_network.factory(model, len(data.classes))()
         if weights:
-            own.load_weights(network, weights)
+            user_network.load_weights(network, weights)
         evaluation.check(network, data)

@@ -1,4 +1,4 @@
-"""Which examples a network gets right, and what it must give so that this can be asked."""
+"""Which examples a network classifies correctly, and the check that its outputs are logits."""
 
 from collections.abc import Callable
 from typing import Any
@@ -10,28 +10,30 @@ from dnnlab.data.dataset import Dataset
 from dnnlab.errors import UsageError, first_line
 
 Predict = Callable[[Tensor], Tensor]
-"""Logits ``[member?, batch, class]`` of standardised inputs ``[batch, *shape]``."""
+"""Gives the logits ``[member?, batch, class]`` of standardised inputs ``[batch, *shape]``."""
 
 
 @torch.no_grad()
 def right(predict: Predict, data: Dataset, index: Tensor, batch_size: int = 256) -> Tensor:
-    """Which of the examples ``index`` are classified right, bool ``[member?, example]``."""
+    """Which of the examples ``index`` are classified correctly, bool ``[member?, example]``."""
     parts = [predict(data.inputs(part)).argmax(-1) == data.y[part] for part in index.split(batch_size)]
     return torch.cat(parts, dim=-1)
 
 
 def accuracy(predict: Predict, data: Dataset, index: Tensor, batch_size: int = 256) -> Tensor:
-    """The share of the examples ``index`` that are classified right, float64 ``[member?]`` on the host; nan of none."""
+    """The share of the examples ``index`` that are classified correctly, float64 ``[member?]`` on the host; nan for no
+    examples."""
     return right(predict, data, index, batch_size).sum(-1).cpu().double() / len(index)
 
 
 def outputs(out: Any) -> Any:
-    """The logits among what a network gives: GoogLeNet and Inception add more in training, Hugging Face's always."""
+    """The logits in the outputs of a network: GoogLeNet and Inception give more in training, Hugging Face's networks
+    always."""
     return getattr(out, "logits", out)
 
 
 def logits(model: nn.Module, x: Tensor, data: Dataset) -> Tensor:
-    """What ``model`` makes of inputs ``x [batch, *shape]`` of ``data``, ``[batch, class]``.
+    """The logits ``[batch, class]`` of ``model`` on inputs ``x [batch, *shape]`` of ``data``.
 
     Raises:
         UsageError: the model does not take inputs of this shape, or gives no logits for these classes.
@@ -52,7 +54,7 @@ def logits(model: nn.Module, x: Tensor, data: Dataset) -> Tensor:
 
 
 def as_written(model: nn.Module, data: Dataset) -> Predict:
-    """`logits` of ``model`` in evaluation mode, as its owner wrote it."""
+    """A function that gives the `logits` of ``model`` in evaluation mode, as its owner wrote it."""
     return lambda x: logits(model.eval(), x, data)
 
 

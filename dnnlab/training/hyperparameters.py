@@ -1,4 +1,4 @@
-"""How a network is trained. Importing this module does not import torch."""
+"""Hyperparameters of a training. Importing this module does not import torch."""
 
 import dataclasses
 import math
@@ -10,7 +10,7 @@ from dnnlab.training import schedules
 
 @dataclass(frozen=True)
 class Hyperparameters:
-    """How a network is trained."""
+    """The hyperparameters of a training."""
 
     optimizer: str
     lr: float
@@ -19,7 +19,7 @@ class Hyperparameters:
     label_smoothing: float = 0.0
     augment: str = "none"
     ema: float = 0.0
-    """Decay of the average of the weights that is evaluated in their place; 0 evaluates the weights themselves."""
+    """The decay of the average of the weights that is evaluated in their place; 0 evaluates the weights themselves."""
     dropout: float = 0.0
     clip: float = math.inf
     """The largest global gradient norm."""
@@ -30,7 +30,7 @@ class Hyperparameters:
 
 
 def of(cell: Any) -> Hyperparameters:
-    """Those that a cell says; a cell's ``clip`` of 0 clips nothing."""
+    """The hyperparameters of a cell; a cell's ``clip`` of 0 clips nothing."""
     names = [field.name for field in dataclasses.fields(Hyperparameters)]
     said = {name: getattr(cell, name) for name in names if hasattr(cell, name)}
     return Hyperparameters(**said | {"clip": said.get("clip") or math.inf})

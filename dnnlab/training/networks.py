@@ -1,4 +1,5 @@
-"""The training of published networks and of one's own: all data on the device, alone or several as one program."""
+"""Training of published networks and of users' networks: with all data on the device, alone or several as one
+program."""
 
 import copy
 import functools
@@ -24,7 +25,7 @@ from dnnlab.training.recorded import WORTH_RECORDING
 from dnnlab.training.step import Training
 
 Objective = Callable[[nn.Module, Tensor, Tensor], Tensor]
-"""The loss ``[]`` of a network in training, of one batch of inputs and labels."""
+"""Gives the loss ``[]`` of a network in training on one batch of inputs and labels."""
 
 
 def cross_entropy(model: nn.Module, x: Tensor, y: Tensor, label_smoothing: float = 0.0) -> Tensor:
@@ -82,27 +83,27 @@ class NetworkTraining(Training):
 
     @property
     def evaluated(self) -> nn.Module:
-        """The network that is judged: the trained one, or the average of its weights."""
+        """The network that is evaluated: the trained one, or the average of its weights."""
         return self.model if self.average is None else self.average.model
 
 
 class _Average:
-    """The exponential average of the weights of ``network``; its buffers are the last."""
+    """The exponential moving average of the weights of ``network``; its buffers are the latest."""
 
     def __init__(self, network: nn.Module, decay: float) -> None:
         self.model, self.network, self.decay = copy.deepcopy(network).eval(), network, decay
 
     @torch.no_grad()
     def __call__(self) -> None:
-        """Take the weights as they are now into it."""
-        kept, new = self.model.state_dict(), self.network.state_dict()
-        # Once each, also where layers share a tensor.
-        names = {(value.data_ptr(), value.shape): name for name, value in kept.items()}.values()
-        floats = [name for name in names if kept[name].is_floating_point()]
-        torch._foreach_lerp_([kept[n] for n in floats], [new[n] for n in floats], 1 - self.decay)
+        """Add the present weights to the average."""
+        average, new = self.model.state_dict(), self.network.state_dict()
+        # Each tensor counts once, also where layers share it.
+        names = {(value.data_ptr(), value.shape): name for name, value in average.items()}.values()
+        floats = [name for name in names if average[name].is_floating_point()]
+        torch._foreach_lerp_([average[n] for n in floats], [new[n] for n in floats], 1 - self.decay)
         for name in names:
             if name not in floats:
-                kept[name].copy_(new[name])
+                average[name].copy_(new[name])
 
 
 class PlainTraining(Training):
@@ -121,7 +122,7 @@ class PlainTraining(Training):
         self.largest = hyper.clip
 
     def norms(self) -> tuple[float, float]:
-        """Take a step; the global gradient norm before and after clipping."""
+        """Take a step; gives the global gradient norm before and after clipping."""
         norm = self.step().grad_norm
         assert norm is not None
         before = float(norm)
@@ -129,17 +130,17 @@ class PlainTraining(Training):
 
 
 def laid_out(x: Tensor) -> Tensor:
-    """Images in channels-last order; anything else as it is."""
+    """``x`` in channels-last order if it holds images; else as it is."""
     return x.contiguous(memory_format=torch.channels_last) if x.ndim == 4 else x
 
 
 def mixed(x: Tensor) -> torch.autocast:
-    """Products in bfloat16 on CUDA, in float32 elsewhere."""
+    """A context in which products are taken in bfloat16 on CUDA, and in float32 elsewhere."""
     return torch.autocast(x.device.type, dtype=torch.bfloat16, enabled=x.device.type == "cuda")
 
 
 def inference(model: nn.Module) -> Predict:
-    """The logits of ``model`` in evaluation mode, as quick as its training."""
+    """A function that gives the logits of ``model`` in evaluation mode, as fast as its training."""
     model.eval()
 
     def predict(x: Tensor) -> Tensor:
@@ -164,20 +165,20 @@ def run(
     ``look(step, seconds of training, mean loss since the last look)`` is called ``looks`` times, evenly over the
     budget, the last time at its end. The clock stands still meanwhile.
     """
-    seen: list[Tensor] = []
+    losses: list[Tensor] = []
     spent, step, done, taken = 0.0, 0, 0.0, 0
     while done < 1:
         started = time.perf_counter()
-        seen.append(training.step(done).loss)
+        losses.append(training.step(done).loss)
         step += 1
         share = math.inf if steps is None else step / steps
         if share * looks >= taken + 1:
-            seen[-1].item()  # a device that runs behind would be ahead of the clock
+            losses[-1].item()  # the clock must include work that the device has not yet done
         spent += time.perf_counter() - started
         done = min(1.0, spent / seconds if steps is None else share)
         if done * looks >= taken + 1:
-            look(step, spent, float(torch.stack(seen).double().mean()))
-            seen, taken = [], math.floor(done * looks)
+            look(step, spent, float(torch.stack(losses).double().mean()))
+            losses, taken = [], math.floor(done * looks)
         progress(done)
     training.close()
 
@@ -199,8 +200,8 @@ def train_together(
     """
     repeats = repeats and steps >= WORTH_RECORDING
     if stacked is None or len(models) < 2:
-        for model, order, own in zip(models, orders, noise, strict=True):
-            take(NetworkTraining(model, data, order, hyper, own, repeats=repeats), steps)
+        for model, order, draws in zip(models, orders, noise, strict=True):
+            take(NetworkTraining(model, data, order, hyper, draws, repeats=repeats), steps)
         return
     for model in models:
         model.to(data.x.device)
@@ -211,7 +212,7 @@ def train_together(
             out = stack.forward(x, training=True)
         return losses(out.float(), y).sum()
 
-    # All members have one rate, so PyTorch's optimisers, which work elementwise, do for them as for one.
+    # All members have one rate, so that PyTorch's optimisers, which work elementwise, serve them as one network.
     optimiser = make_optimiser(hyper.optimizer, stack.parameters.values(), hyper.lr, hyper.weight_decay)
     batches = Batches(data, orders, hyper.augment, noise, stacked=True)
     take(Training(optimiser, batches, loss, rate=hyper.rate, repeats=repeats and recordable(optimiser)), steps)
@@ -220,7 +221,7 @@ def train_together(
 
 
 def take(training: Training, steps: int) -> None:
-    """Take so many steps."""
+    """Take ``count`` steps."""
     for step in range(steps):
         training.step(step / steps)
     training.close()

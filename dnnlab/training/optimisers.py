@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
 
 class Slot:
-    """What the rule remembers of earlier gradients: of one parameter, or of all in one tensor."""
+    """The memory of a rule about earlier gradients: of one parameter, or of all in one tensor."""
 
     def __init__(self, steps: "Steps") -> None:
         self.steps, self.memory = steps, dict[str, "Tensor"]()
@@ -25,21 +25,22 @@ class Slot:
 
 
 class Steps:
-    """The count of steps, on the device as all that a recorded step changes."""
+    """Counts steps, on the device like everything that a recorded step changes."""
 
     def __init__(self, like: "Tensor") -> None:
         self.count = like.new_zeros(()).double()
-        self._seen: dict[float, Tensor] = {}
+        self._corrections: dict[float, Tensor] = {}
 
     def advance(self) -> None:
         self.count.add_(1)
-        self._seen.clear()
+        self._corrections.clear()
 
-    def seen(self, decay: float) -> "Tensor":
-        """1 - decay^steps: what an average that started from nothing has seen so far, as a share."""
-        if decay not in self._seen:
-            self._seen[decay] = 1 - decay**self.count
-        return self._seen[decay]
+    def bias_correction(self, decay: float) -> "Tensor":
+        """1 - decay^steps: the factor by which a moving average that started from zero is too small (Kingma & Ba
+        2015)."""
+        if decay not in self._corrections:
+            self._corrections[decay] = 1 - decay**self.count
+        return self._corrections[decay]
 
 
 # Each rule gives the update that is multiplied by the learning rate and taken away, from a gradient and its slot.
@@ -56,8 +57,8 @@ def _momentum(grad: "Tensor", slot: Slot) -> "Tensor":
 def _adam(grad: "Tensor", slot: Slot) -> "Tensor":
     mean = slot.remembered("mean", grad).lerp_(grad, 1 - 0.9)
     square = slot.remembered("square", grad).mul_(0.999).addcmul_(grad, grad, value=1 - 0.999)
-    root = (square / slot.steps.seen(0.999)).sqrt_().add_(1e-8)
-    return (mean / slot.steps.seen(0.9)).div_(root)
+    root = (square / slot.steps.bias_correction(0.999)).sqrt_().add_(1e-8)
+    return (mean / slot.steps.bias_correction(0.9)).div_(root)
 
 
 def _rmsprop(grad: "Tensor", slot: Slot) -> "Tensor":
@@ -72,16 +73,17 @@ def _adagrad(grad: "Tensor", slot: Slot) -> "Tensor":
 
 @dataclass(frozen=True)
 class _Kind:
-    """One optimiser: its rule for stacks, and what PyTorch calls it."""
+    """One optimiser: its rule for stacks, and its class in PyTorch."""
 
     rule: "Callable[[Tensor, Slot], Tensor]"
     torch: str
     """The name of its class in ``torch.optim``."""
     arguments: Mapping[str, Any] = field(default_factory=dict)
     on_cuda: Mapping[str, Any] | None = None
-    """What makes it one program on CUDA, whose step can be recorded; ``None`` where it counts its steps on the host."""
+    """Arguments that make it one program on CUDA, whose step can be recorded; ``None`` where it counts its steps on the
+    host."""
     decoupled: bool = False
-    """Weights decay apart from the gradient (Loshchilov 2019)."""
+    """Whether weights decay apart from the gradient (Loshchilov 2019)."""
 
 
 _KINDS = {
@@ -93,11 +95,11 @@ _KINDS = {
     "adagrad": _Kind(_adagrad, "Adagrad"),
 }
 OPTIMISERS = tuple(_KINDS)
-"""With the hyperparameters of torch.optim; ``momentum`` is SGD with momentum 0.9."""
+"""The optimisers by name, with the hyperparameters of torch.optim; ``momentum`` is SGD with momentum 0.9."""
 
 
 def make_optimiser(name: str, parameters: "Iterable[Tensor]", lr: float, weight_decay: float) -> "Optimizer":
-    """PyTorch's optimiser of that name."""
+    """PyTorch's optimiser called ``name``, for ``parameters``."""
     import torch
 
     kind, trained = _KINDS[name], list(parameters)
@@ -110,12 +112,12 @@ def make_optimiser(name: str, parameters: "Iterable[Tensor]", lr: float, weight_
 
 
 def parameters_of(optimiser: Any) -> "list[Tensor]":
-    """All that ``optimiser`` trains."""
+    """All parameters that ``optimiser`` trains."""
     return [parameter for group in optimiser.param_groups for parameter in group["params"]]
 
 
 def set_rate(optimiser: Any, rate: float) -> None:
-    """Have ``optimiser`` take its next steps with this learning rate."""
+    """Set the learning rate of the next steps of ``optimiser``."""
     for group in optimiser.param_groups:
         if hasattr(group["lr"], "fill_"):
             group["lr"].fill_(rate)
@@ -124,14 +126,14 @@ def set_rate(optimiser: Any, rate: float) -> None:
 
 
 def recordable(optimiser: Any, model: "nn.Module | None" = None) -> bool:
-    """Whether all that a step of ``optimiser`` changes lies on the device and stays where it is, and nothing is hung on
-    ``model``: what a hook keeps is its own affair."""
+    """Whether all that a step of ``optimiser`` changes lies on the device and stays where it is, and ``model`` has no
+    hooks, whose memory is not known."""
     import torch
 
-    own = getattr(optimiser, "repeats", isinstance(optimiser, torch.optim.Optimizer))
+    repeats = getattr(optimiser, "repeats", isinstance(optimiser, torch.optim.Optimizer))
     kinds = ("_forward_hooks", "_forward_pre_hooks", "_backward_hooks", "_backward_pre_hooks")
     hooked = model is not None and any(getattr(m, kind) for m in model.modules() for kind in kinds)
-    return own and not hooked and all(isinstance(group["lr"], torch.Tensor) for group in optimiser.param_groups)
+    return repeats and not hooked and all(isinstance(group["lr"], torch.Tensor) for group in optimiser.param_groups)
 
 
 class _Single:
@@ -148,7 +150,7 @@ class _Single:
 
 
 _ALIGNED = 4
-"""Each parameter begins at a multiple of so many numbers, where products of matrices are quickest."""
+"""Each parameter begins at a multiple of so many numbers, where matrix products are fastest."""
 
 
 class _Flat:
@@ -199,7 +201,7 @@ class StackedOptimiser:
         return [piece.gathered(grads) for piece in self.pieces]
 
     def step(self, gathered: "Sequence[Tensor]") -> "dict[str, Tensor]":
-        """One update by `gathered` gradients; gives what was taken away from each parameter.
+        """Take one step with `gathered` gradients; gives the update that was subtracted from each parameter.
 
         AdamW decays the weights apart (Loshchilov 2019), the others through the gradient.
         """

@@ -10,7 +10,7 @@ from dnnlab.statistics.streams import stream
 
 
 def spread(index: Tensor, count: int) -> Tensor:
-    """At most ``count`` of ``index``, evenly over it: examples in files often come class by class."""
+    """At most ``count`` of ``index``, evenly over it, since examples in files often come class by class."""
     if count >= len(index):
         return index
     return index[torch.linspace(0, len(index) - 1, count, dtype=torch.float64).round().long()]
@@ -19,13 +19,13 @@ def spread(index: Tensor, count: int) -> Tensor:
 def part_of(data: Dataset, train_size: int, test_size: int, base: int) -> Dataset:
     """``data`` with at most so many training and test examples, 0 for all: the same for every network and seed."""
 
-    def chosen(index: Tensor, size: int, purpose: str) -> Tensor:
+    def part(index: Tensor, size: int, purpose: str) -> Tensor:
         if not 0 < size < len(index):
             return index
         return index[torch.from_numpy(stream(base, 0, purpose).permutation(len(index))[:size])]
 
     return dataclasses.replace(
         data,
-        train=chosen(data.train, train_size, "training part"),
-        test=chosen(data.test, test_size, "test part"),
+        train=part(data.train, train_size, "training part"),
+        test=part(data.test, test_size, "test part"),
     )

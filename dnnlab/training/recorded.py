@@ -1,4 +1,4 @@
-"""A training step as one program of the device, and what it reads sent there ahead of it.
+"""A training step as one program of the device, and its inputs sent to the device ahead of it.
 
 On a GPU a step of small tensors is hundreds of operations of a few microseconds each. Python takes longer to ask for
 them than the GPU to do them, and every wait for the GPU's answer leaves it idle. So a step is recorded as a CUDA graph
@@ -17,10 +17,11 @@ from torch import Tensor
 from dnnlab.errors import first_line
 
 CALLED_FIRST = 10
-"""Steps that are called before one is recorded. The first of them make what later ones keep, such as an optimiser's
-memory."""
+"""Steps that are called before one is recorded. The first of them allocate the tensors that later ones keep, such as an
+optimiser's memory."""
 WORTH_RECORDING = 40
-"""Steps of a training that is recorded, where their number is known: recording takes about as long as ten of them."""
+"""The least number of steps of a training that is recorded, where it is known: recording takes about as long as ten
+steps."""
 
 
 class Recorded:
@@ -53,15 +54,15 @@ class Recorded:
             if not self._record(step, inputs):
                 return step(*inputs)
         assert self._graph is not None
-        for kept, new in zip(self._inputs, inputs, strict=True):
-            if kept.shape != new.shape or kept.dtype != new.dtype:
-                raise ValueError(f"a step that was recorded with {list(kept.shape)} cannot take {list(new.shape)}")
-            kept.copy_(new)
+        for static, new in zip(self._inputs, inputs, strict=True):
+            if static.shape != new.shape or static.dtype != new.dtype:
+                raise ValueError(f"a step that was recorded with {list(static.shape)} cannot take {list(new.shape)}")
+            static.copy_(new)
         self._graph.replay()
         return tuple(output.clone() for output in self._outputs)
 
     def _call(self, step: Callable[..., tuple[Tensor, ...]], inputs: tuple[Tensor, ...]) -> tuple[Tensor, ...]:
-        """On the stream that will record: what the backward pass remembers of a stream must be of that one."""
+        """Call the step on the stream that will record it: the backward pass must remember that stream."""
         now = torch.cuda.current_stream()
         assert self._stream is not None
         self._stream.wait_stream(now)
@@ -71,13 +72,13 @@ class Recorded:
         return outputs
 
     def _record(self, step: Callable[..., tuple[Tensor, ...]], inputs: tuple[Tensor, ...]) -> bool:
-        """Whether ``step`` could be recorded; nothing is done to its tensors yet. It cannot where the memory that a
-        graph keeps for itself is not there."""
+        """Whether ``step`` could be recorded; its tensors are not changed yet. It cannot be where memory for the graph
+        is missing."""
         now = torch.cuda.current_stream()
         try:
-            graph, kept = torch.cuda.CUDAGraph(), [tensor.clone() for tensor in inputs]
+            graph, static = torch.cuda.CUDAGraph(), [tensor.clone() for tensor in inputs]
             with torch.cuda.graph(graph, stream=self._stream):
-                outputs = step(*kept)
+                outputs = step(*static)
         except torch.OutOfMemoryError:
             self._possible = False
         except RuntimeError as problem:
@@ -85,28 +86,30 @@ class Recorded:
             why = first_line(problem.__context__ or problem)
             warnings.warn(f"a training step is not recorded, and slower for it: {why}", stacklevel=2)
         else:
-            self._graph, self._inputs, self._outputs = graph, kept, outputs
-        torch.cuda.set_stream(now)  # which a recording that failed may not have put back
+            self._graph, self._inputs, self._outputs = graph, static, outputs
+        torch.cuda.set_stream(now)  # a recording that failed may not have restored it
         return self._possible
 
 
 @functools.cache
 def _beside(device: torch.device) -> "torch.cuda.Stream":
-    """The stream that all steps of this process are recorded on: each stream has a workspace and memory of its own."""
+    """The stream on which all steps of this process are recorded, as each stream has a workspace and memory of its
+    own."""
     return torch.cuda.Stream(device)
 
 
 def sent(tensor: Tensor, device: torch.device) -> Tensor:
-    """What lies on the host, on ``device``, which is not waited for."""
+    """A tensor of the host on ``device``, without waiting for the device."""
     return tensor.pin_memory().to(device, non_blocking=True) if device.type == "cuda" else tensor.to(device)
 
 
 _BLOCK, _FIRST = 2**25, 8
-"""Bytes that are sent at once at most, and steps at the first time; each time it is twice as many."""
+"""The most bytes that are sent at once, and the number of steps the first time, which doubles each time."""
 
 
 class Ahead:
-    """What ``draw`` gives for one step after another, on the device; on CUDA it is drawn and sent for many at once."""
+    """Gives the results of ``draw`` for one step after another, on the device; on CUDA those of many steps are drawn
+    and sent at once."""
 
     def __init__(self, draw: Callable[[], np.ndarray], device: torch.device) -> None:
         self.draw, self.device = draw, device

@@ -1,14 +1,14 @@
-"""Courses of the learning rate. Importing this module does not import torch."""
+"""Schedules of the learning rate. Importing this module does not import torch."""
 
 import math
 from collections.abc import Callable
 
 WARM_UP = 0.3
-"""Share of a one-cycle schedule in which the rate climbs (Smith 2018)."""
+"""The share of a one-cycle schedule in which the rate climbs (Smith 2018)."""
 
 
 def _cosine(done: float) -> float:
-    """Loshchilov & Hutter 2017, without restarts."""
+    """The cosine schedule of Loshchilov & Hutter 2017, without restarts."""
     return 0.5 * (1 + math.cos(math.pi * done))
 
 

@@ -1,4 +1,4 @@
-"""The training of a stack: every member on its own batches, at its own rates, all in one program."""
+"""The training of a stack: every member with its own batches and rates, all in one program."""
 
 import math
 from collections.abc import Iterator, Sequence
@@ -19,7 +19,7 @@ from dnnlab.training.recorded import Recorded, sent
 
 @dataclass(frozen=True)
 class Step:
-    """What one training step saw, ``[member]`` each: the loss, and the global gradient norm before and after
+    """The results of one training step, ``[member]`` each: the loss, and the global gradient norm before and after
     clipping."""
 
     loss: Tensor
@@ -67,12 +67,12 @@ class StackedTraining:
         """What the last step took away from each parameter of the stack."""
 
     def step(self) -> Step:
-        """One step of every member."""
-        drawn = self.batches()
-        return Step(*self.recorded(self._take, drawn, *self.masks(drawn.shape[1])))
+        """Take one step of every member."""
+        draws = self.batches()
+        return Step(*self.recorded(self._take, draws, *self.masks(draws.shape[1])))
 
-    def _take(self, drawn: Tensor, *masks: Tensor) -> tuple[Tensor, Tensor, Tensor]:
-        x, y = self.batches.examples(drawn)
+    def _take(self, draws: Tensor, *masks: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+        x, y = self.batches.examples(draws)
         loss = losses(self.stack.forward(x.flatten(2), training=True, dropout=masks), y)
         names, parameters = zip(*self.stack.parameters.items(), strict=True)
         grads = dict(zip(names, torch.autograd.grad(loss.sum(), parameters), strict=True))
@@ -80,7 +80,7 @@ class StackedTraining:
         norms = torch.stack([torch.linalg.vector_norm(piece, dim=tuple(range(1, piece.ndim))) for piece in pieces])
         norm = clipped = torch.linalg.vector_norm(norms, dim=0)
         if self.clips:
-            # As torch.nn.utils.clip_grad_norm_: all layers by the one factor, so that no ratio between them changes.
+            # As in torch.nn.utils.clip_grad_norm_, all layers have one factor, so that no ratio between them changes.
             factor = self.clip / (norm + 1e-6)
             factor = torch.where(factor < 1, factor, 1.0)
             pieces = [piece * factor.view(-1, *[1] * (piece.ndim - 1)) for piece in pieces]
@@ -89,15 +89,15 @@ class StackedTraining:
         return loss.detach(), norm, clipped
 
     def masks(self, batch_size: int) -> list[Tensor]:
-        """A dropout mask ``[member, batch, width]`` a hidden layer, scaled by 1/(1 - p); none without dropout."""
+        """One dropout mask ``[member, batch, width]`` per hidden layer, scaled by 1/(1 - p); none without dropout."""
         if not any(self.dropout):
             return []
         shape, like = self.stack.shape, self.stack.parameters["weight.1"]
-        drawn = [
+        draws = [
             (rng.random((shape.depth, batch_size, shape.width), dtype=np.float32) >= p) / (1 - p)
             for rng, p in zip(self.noise, self.dropout, strict=True)
         ]
-        return list(sent(torch.from_numpy(np.stack(drawn, axis=1)).to(like.dtype), like.device))
+        return list(sent(torch.from_numpy(np.stack(draws, axis=1)).to(like.dtype), like.device))
 
 
 def accuracy(stack: StackedMLP, data: Dataset, index: Tensor) -> Tensor:

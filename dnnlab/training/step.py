@@ -14,15 +14,15 @@ from dnnlab.training.recorded import Recorded
 
 @dataclass(frozen=True)
 class Step:
-    """What one training step saw."""
+    """The results of one training step."""
 
     loss: Tensor
     grad_norm: Tensor | None = None
-    """The global gradient norm before clipping; ``None`` where nobody asked for it."""
+    """The global gradient norm before clipping; ``None`` where it is not measured."""
 
 
 class Training:
-    """Takes steps of ``optimiser`` on ``batches``; what is trained is whatever ``objective`` reads.
+    """Takes steps of ``optimiser`` on ``batches``; the loss of ``objective`` decides what is trained.
 
     Args:
         optimiser: Holds the parameters that are trained.
@@ -50,24 +50,24 @@ class Training:
         self.recorded = Recorded(batches.data.x.device, repeats)
 
     def step(self, done: float = 0.0) -> Step:
-        """One step, when the share ``done`` of the budget is spent; what it saw is still on the device."""
+        """Take one step, when the share ``done`` of the budget is spent; its results are still on the device."""
         if self.rate is not None:
             set_rate(self.optimiser, self.rate(done))
         return Step(*self.recorded(self._take, self.batches()))
 
-    def _take(self, drawn: Tensor) -> tuple[Tensor, ...]:
-        x, y = self.batches.examples(drawn)
+    def _take(self, draws: Tensor) -> tuple[Tensor, ...]:
+        x, y = self.batches.examples(draws)
         self.optimiser.zero_grad(set_to_none=True)
         loss = self.objective(x, y)
         loss.backward()
-        seen = [loss.detach()]
+        results = [loss.detach()]
         if self.clip is not None:
-            seen.append(torch.nn.utils.clip_grad_norm_(parameters_of(self.optimiser), self.clip))
+            results.append(torch.nn.utils.clip_grad_norm_(parameters_of(self.optimiser), self.clip))
         self.optimiser.step()
         if self.after is not None:
             self.after()
-        return tuple(seen)
+        return tuple(results)
 
     def close(self) -> None:
-        """End the training: gradients of a recorded step would keep all of its memory."""
+        """End the training: the gradients of a recorded step would keep all of its memory."""
         self.optimiser.zero_grad(set_to_none=True)

@@ -7,12 +7,12 @@ import pytest
 from dnnlab.cli import commands
 from dnnlab.completion import answer, offers
 from dnnlab.completion.answer import NONE, SHELL, VARIABLE
-from dnnlab.completion.words import Word, split, written
+from dnnlab.completion.words import Word, quoted, split
 from dnnlab.errors import UsageError
 from dnnlab.networks.members import MEMBERS
 from dnnlab.registry import EXPERIMENTS
-from dnnlab.runner.how import HowToRun, HowToShow
 from dnnlab.runner.options import OneOf, build, fields
+from dnnlab.runner.run_options import RunOptions, ShowOptions
 
 NAMELESS = {"model", "name", "statement", "target"}
 """Options whose values are text that nobody can know."""
@@ -21,9 +21,11 @@ TEXTS = [(name, field) for name, field in OPTIONS if field.kind is str and field
 
 
 def test_each_option_of_text_is_completed():
-    known = {field.name for _, field in OPTIONS} | {field.name for c in (HowToRun, HowToShow) for field in fields(c)}
+    known = {field.name for _, field in OPTIONS} | {
+        field.name for c in (RunOptions, ShowOptions) for field in fields(c)
+    }
     assert set(offers.OFFERS) <= known
-    for _, field in [*TEXTS, *(("", field) for c in (HowToRun, HowToShow) for field in fields(c))]:
+    for _, field in [*TEXTS, *(("", field) for c in (RunOptions, ShowOptions) for field in fields(c))]:
         named = any(isinstance(check, OneOf) for check in field.checks)
         assert named or field.name in offers.OFFERS or field.kind is not str or field.name in NAMELESS, field.name
 
@@ -163,6 +165,6 @@ def test_lines_are_read_as_the_shell_reads_them(line, words):
 @pytest.mark.parametrize("text", ["it's", 'a "b" $c `d`', "a\\", "x*?[y] {z}", "ä ö"])
 @pytest.mark.parametrize("quote", ["", "'", '"'])
 def test_what_is_written_is_read_as_the_same(text, quote):
-    inside = written(text, quote)
+    inside = quoted(text, quote)
     closed = quote + inside + ("" if quote and inside.endswith(quote) else quote)
     assert split(closed) == [Word(text)]

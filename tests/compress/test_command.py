@@ -21,7 +21,7 @@ from dnnlab.compress.spec import Spec
 from dnnlab.data import load
 from dnnlab.instruments.cost import count
 from dnnlab.networks.catalogue import create_model
-from dnnlab.networks.own import load_weights
+from dnnlab.networks.user_network import load_weights
 from dnnlab.report.figures import faults
 from dnnlab.runner.options import build
 from dnnlab.runner.place import Place

@@ -26,10 +26,10 @@ ROWS = [tried(0.5, 20.0, 0.05), tried(0.25, 8.0, 0.004), tried(0.375, 12.0, 0.00
 )
 def test_the_chain_that_is_chosen(options, strength):
     stages = chain.parse("prune:0.9 > code")
-    assert search.chosen(Spec(**options), stages, ROWS) == chain.at_strength(stages, strength)
+    assert search.best_chain(Spec(**options), stages, ROWS) == chain.at_strength(stages, strength)
 
 
 def test_a_chain_that_leaves_no_network_has_reached_no_ratio():
     stages = chain.parse("structured:2x")
     rows = [tried(0.5, math.inf, math.inf), tried(0.25, 3.0, 0.0)]
-    assert search.chosen(Spec(target="4x"), stages, rows) == chain.at_strength(stages, 0.25)
+    assert search.best_chain(Spec(target="4x"), stages, rows) == chain.at_strength(stages, 0.25)

@@ -118,7 +118,7 @@ def test_a_network_of_ones_own_is_counted_and_pruned(dnnlab, models, tmp_path):
     # And the small network goes wherever weights go.
     code = (
         "import torch, sys; sys.path.insert(0, '.')\n"
-        "from dnnlab.networks.own import factory, load_weights\n"
+        "from dnnlab.networks.user_network import factory, load_weights\n"
         f"big, small = (factory('{models}:mlp', 10)().eval() for _ in range(2))\n"
         "load_weights(big, 'net.safetensors'); load_weights(small, 'small.safetensors')\n"
         "x = torch.rand(100, 64) * 2 - 1\n"

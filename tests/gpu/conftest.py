@@ -117,7 +117,7 @@ def one_library():
 @pytest.fixture
 def without_onnx_of_searches(monkeypatch):
     """What a search found is not written as ONNX, which takes longer than a small search."""
-    monkeypatch.setattr("dnnlab.nas.found._write_onnx", lambda *args: None)
+    monkeypatch.setattr("dnnlab.nas.export._write_onnx", lambda *args: None)
 
 
 @pytest.fixture

@@ -19,7 +19,7 @@ PROMISED = ["strategy", "space", "data", "seeds", "budget", "best_validation", "
 
 @pytest.fixture(autouse=True)
 def without_onnx(monkeypatch):
-    monkeypatch.setattr("dnnlab.nas.found._write_onnx", lambda *args: None)
+    monkeypatch.setattr("dnnlab.nas.export._write_onnx", lambda *args: None)
 
 
 def frames(run):

@@ -225,7 +225,7 @@ def test_a_found_network_is_a_file_that_builds_it_again(tmp_path):
     for name, space in spaces.SPACES.items():
         for code in codes(space, 5):
             file = tmp_path / f"{name}.toml"
-            file.write_text(spaces.Found(name, space.choices(code)).toml("found\nhere = 3"))
+            file.write_text(spaces.NetworkDescription(name, space.choices(code)).toml("found\nhere = 3"))
             again = spaces.read(str(file))
             assert space.identity(space.code(again.choices)) == space.identity(code)
             by_name = create_model(str(file), num_classes=7, in_chans=3, input_size=16)

@@ -18,7 +18,7 @@ import sys, time
 from pathlib import Path
 from dnnlab.reproduce.book import Book
 out, name, count = Path(sys.argv[1]), sys.argv[2], int(sys.argv[3])
-book = Book(out / "ledger-own-quick", "Made up", "quick", own=True, published=float("inf"))
+book = Book(out / "ledger-own-quick", "Made up", "quick", user_recipes=True, published=float("inf"))
 print("ready", flush=True)
 while not (out / "go").exists():
     time.sleep(0.01)
@@ -59,7 +59,7 @@ def test_all_verdicts_of_four_writers_at_once_are_kept_also_when_one_is_killed(f
 
 @pytest.fixture
 def book(tmp_path):
-    return Book(tmp_path / "ledger-own-quick", "Made up", "quick", own=True, published=float("inf"))
+    return Book(tmp_path / "ledger-own-quick", "Made up", "quick", user_recipes=True, published=float("inf"))
 
 
 @pytest.mark.parametrize(

@@ -15,8 +15,18 @@ from typer import Option
 from dnnlab.errors import UsageError
 from dnnlab.gradient_flow.spec import Spec
 from dnnlab.runner import options
-from dnnlab.runner.how import HowToRun, HowToShow
-from dnnlab.runner.options import Check, CommandLineList, Help, OneOf, build, chosen, command_signature, every, only
+from dnnlab.runner.options import (
+    Check,
+    CommandLineList,
+    Help,
+    OneOf,
+    build,
+    command_signature,
+    every,
+    non_default,
+    only,
+)
+from dnnlab.runner.run_options import RunOptions, ShowOptions
 
 
 def even(value):
@@ -140,24 +150,24 @@ def test_command_recipe_and_python_give_the_same(names, numbers, rate, flag):
     called = Sample(tuple(names), tuple(numbers), rate, flag)
     assert typed == build(Sample, recipe) == called
     assert build(Sample, tomllib.loads(tomli_w.dumps(every(called)))) == called
-    assert build(Sample, chosen(called)) == called
+    assert build(Sample, non_default(called)) == called
 
 
 def test_what_was_chosen_is_what_differs():
-    assert chosen(Sample()) == {}
-    assert chosen(Sample(counts=(4,), some_place=Path("x"))) == {"counts": [4], "some_place": "x"}
+    assert non_default(Sample()) == {}
+    assert non_default(Sample(counts=(4,), some_place=Path("x"))) == {"counts": [4], "some_place": "x"}
     assert "maybe" not in every(Sample())
 
 
 def test_options_are_told_apart_by_their_class():
     given_options = {"dry-run": True, "quiet": True, "depth": 3}
-    assert only(HowToShow, given_options) == {"dry-run": True}
-    assert only(HowToRun, given_options) == {"quiet": True}
+    assert only(ShowOptions, given_options) == {"dry-run": True}
+    assert only(RunOptions, given_options) == {"quiet": True}
 
 
 def test_a_command_has_every_option_once_and_its_defaults_are_read_back():
-    signature = command_signature(Spec, HowToRun, HowToShow)
-    names = [f.name for cls in (Spec, HowToRun, HowToShow) for f in fields(cls)]
+    signature = command_signature(Spec, RunOptions, ShowOptions)
+    names = [f.name for cls in (Spec, RunOptions, ShowOptions) for f in fields(cls)]
     assert list(signature.parameters) == names
     defaults = {name: parameter.default for name, parameter in signature.parameters.items()}
     assert build(Spec, {f.name: defaults[f.name] for f in fields(Spec)}) == Spec()
@@ -173,14 +183,14 @@ def test_completion_goes_on_after_a_comma():
 
 
 def test_every_option_has_help():
-    for cls in (Spec, HowToRun, HowToShow):
+    for cls in (Spec, RunOptions, ShowOptions):
         assert all(len(field.info.help or "") > 5 for field in options.fields(cls))
 
 
 @pytest.mark.parametrize("name", ["../x", "/x", "a b", ".hidden", "a\0", "a/b"])
 def test_a_name_that_is_no_folder_is_refused(name):
     with pytest.raises(UsageError, match="--name"):
-        build(HowToRun, {"name": name})
+        build(RunOptions, {"name": name})
 
 
 def test_python_may_give_any_iterable_of_values():

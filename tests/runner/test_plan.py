@@ -89,7 +89,7 @@ def test_device_code_and_versions_change_every_key(other, monkeypatch):
 @pytest.mark.parametrize(
     ("name", "options", "default", "other"),
     [
-        ("dead-relu", {}, "taken_steps", property(lambda spec: spec.steps or 300)),
+        ("dead-relu", {}, "training_steps", property(lambda spec: spec.steps or 300)),
         ("dead-relu", {}, "depths", property(lambda spec: spec.depth or (7,))),
         ("compress", {}, "meant_preset", property(lambda spec: spec.preset or "mobile")),
     ],
@@ -119,8 +119,8 @@ def test_what_only_shows_is_in_no_key():
 
 
 KNOWN_UNKNOWNS = {
-    "dnnlab.networks.own:imported": "a user's own module, whose digest is in the content",
-    "dnnlab.networks.own:_from_library": "torchvision or timm, whose version is in the content",
+    "dnnlab.networks.user_network:imported": "a user's own module, whose digest is in the content",
+    "dnnlab.networks.user_network:_from_library": "torchvision or timm, whose version is in the content",
     "dnnlab.runner.experiment:Experiment._module": "it is not called while measuring",
     "dnnlab.runner.experiment:Question._module": "a question's own modules: the key begins at its `measure`, and the "
     "cells that its `plan` makes are in the key",

@@ -12,8 +12,8 @@ import dnnlab as package
 from dnnlab.dead_relu.spec import Spec
 from dnnlab.errors import UsageError
 from dnnlab.gradient_flow.columns import CELLS, SUMMARY
-from dnnlab.runner.how import HowToRun
 from dnnlab.runner.options import fields
+from dnnlab.runner.run_options import RunOptions
 
 OPTIONS = {"act": "sigmoid", "depth": 5, "width": 8, "seeds": 3}
 
@@ -113,7 +113,7 @@ class Net:
 def test_help_and_signature_have_every_option_with_its_text():
     text = pydoc.render_doc(package.dead_relu, renderer=pydoc.plaintext)
     parameters = inspect.signature(package.dead_relu).parameters
-    for field in (*fields(Spec), *fields(HowToRun)):
+    for field in (*fields(Spec), *fields(RunOptions)):
         assert f"\n    {field.name}: {field.info.help.split()[0]}" in text
         assert parameters[field.name].default == field.default
     assert "[bold]" not in text

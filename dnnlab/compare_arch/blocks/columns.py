@@ -2,8 +2,8 @@
 
 from dnnlab.report.columns import ERROR, FAILED_CELLS, Column, Schema, estimate, verdict
 
-REFERENCE, AS_SAID, SLOWER, FASTER = "reference", "as counted", "slower than counted", "faster than counted"
-TONES = {REFERENCE: "muted", AS_SAID: "good", SLOWER: "warn", FASTER: "good"}
+REFERENCE, AS_COUNTED, SLOWER, FASTER = "reference", "as counted", "slower than counted", "faster than counted"
+TONES = {REFERENCE: "muted", AS_COUNTED: "good", SLOWER: "warn", FASTER: "good"}
 
 _BLOCK = (
     Column("comparison", str, "what is compared", screen="comparison"),

@@ -1,4 +1,4 @@
-"""Table to a picture: what each block saves in parameters, MACs and time."""
+"""The figure: what each block saves in parameters, MACs and time."""
 
 from collections.abc import Sequence
 
@@ -11,7 +11,7 @@ from dnnlab.report.figures import Picture, legend, line_style, log_axis, new_fig
 
 
 def draw(cells: pd.DataFrame, summary: pd.DataFrame, spec: Spec) -> Sequence[Picture]:
-    """One figure: ratios to the reference of each comparison."""
+    """One figure: the ratio of each block to the reference of its comparison."""
     rows = summary[(summary["verdict"] != c.REFERENCE) & summary["time_ratio"].notna()]
     if rows.empty:
         return []

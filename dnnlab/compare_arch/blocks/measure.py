@@ -16,7 +16,7 @@ from dnnlab.training.networks import laid_out
 
 
 def measure(cells: Sequence[BlockCell], spec: Any, device: str, progress: Callable[[float], None]) -> Rows:
-    """A row a block and round."""
+    """One row per block and round of timing."""
     torch.manual_seed(0)
     calls: dict[str, speed.Call] = {}
     counts = []

@@ -60,7 +60,7 @@ def _reduced(block: str, kernel: int, inner: int) -> nn.Module:
 
 
 def _convolution(block: str, inputs: int, outputs: int) -> nn.Module:
-    """Standard, or one kernel a channel and then 1×1 (Howard 2017)."""
+    """A standard convolution, or one kernel per channel and then 1×1 (Howard 2017)."""
     if block == "standard":
         return _conv(inputs, outputs, 3)
     return nn.Sequential(_conv(inputs, inputs, 3, groups=inputs), _conv(inputs, outputs, 1))

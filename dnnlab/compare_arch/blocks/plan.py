@@ -7,7 +7,7 @@ from dnnlab.compare_arch.spec import Spec
 from dnnlab.runner.experiment import ALONE
 
 IMAGES = 16
-"""In a batch."""
+"""Images in a batch."""
 
 COMPARISONS: Mapping[str, tuple[str, ...]] = {
     "residual block, 56 px": ("basic, 64 channels", "bottleneck, 256-64-256"),
@@ -39,7 +39,7 @@ class BlockCell:
 
     @property
     def together(self) -> Hashable:
-        """Times are only comparable when they are taken in turns."""
+        """All blocks are one stack: times are only comparable when they are taken in turns."""
         return None
 
     @property
@@ -48,5 +48,5 @@ class BlockCell:
 
 
 def plan(spec: Spec) -> Sequence[BlockCell]:
-    """All of them."""
+    """One cell per block."""
     return [BlockCell(comparison, block) for comparison, blocks in COMPARISONS.items() for block in blocks]

@@ -14,42 +14,42 @@ from dnnlab.runner.summary import configurations, geometric, has_error
 from dnnlab.statistics.intervals import mean_interval
 
 SLACK = 1.25
-"""Factor by which time may miss what the MACs say."""
+"""The factor by which time may differ from what the MACs predict."""
 
 
 def summarise(cells: pd.DataFrame, spec: Spec) -> pd.DataFrame:
-    """One row a block."""
+    """One row per block."""
     rows = []
     for _, group in cells.groupby("comparison", sort=False):
         blocks = list(configurations(group, ("comparison", "block")))
-        rows += [_row(block, own, blocks[0][1]) for block, own in blocks]
+        rows += [_row(block, timings, blocks[0][1]) for block, timings in blocks]
     return fit(pd.DataFrame(rows), c.SUMMARY)
 
 
 def per_cell(cells: pd.DataFrame, spec: Spec) -> pd.DataFrame:
-    """One row a block and round, which takes the place of a seed."""
+    """One row per block and round; the round takes the place of a seed."""
     return cells[cells["training_ms"].notna()].rename(columns={"round": "seed"})
 
 
-def _row(block: dict[str, Any], own: pd.DataFrame, first: pd.DataFrame) -> dict[str, Any]:
-    row: dict[str, Any] = block | {"n": 0, "failed": int(has_error(own).any())}
-    if own["training_ms"].isna().all():
+def _row(block: dict[str, Any], rows: pd.DataFrame, first: pd.DataFrame) -> dict[str, Any]:
+    row: dict[str, Any] = block | {"n": 0, "failed": int(has_error(rows).any())}
+    if rows["training_ms"].isna().all():
         return row | {"verdict": c.REFERENCE, "noisy": False}
-    counts = {name: int(own[name].iloc[0]) for name in ("params", "weights", "macs")}
+    counts = {name: int(rows[name].iloc[0]) for name in ("params", "weights", "macs")}
     before = {name: int(first[name].iloc[0]) for name in counts}
     row |= counts | {
         "params_ratio": counts["params"] / before["params"] if before["params"] else math.nan,
         "macs_ratio": counts["macs"] / before["macs"] if before["macs"] else 1.0,
-        "forward_ms": float(own["forward_ms"].dropna().median()),
-        "training_ms": float(own["training_ms"].dropna().median()),
-        "n": len(own),
-        "noisy": bool((own["machine_spread"] > NOISE).any()),
+        "forward_ms": float(rows["forward_ms"].dropna().median()),
+        "training_ms": float(rows["training_ms"].dropna().median()),
+        "n": len(rows),
+        "noisy": bool((rows["machine_spread"] > NOISE).any()),
         "verdict": c.REFERENCE,
     }
-    if own is first:
+    if rows is first:
         return row
-    logs = np.log(own["training_ms"].to_numpy() / first["training_ms"].to_numpy())
+    logs = np.log(rows["training_ms"].to_numpy() / first["training_ms"].to_numpy())
     ratio = geometric(mean_interval(logs.tolist()))
-    said = row["macs_ratio"]
-    verdict = c.SLOWER if ratio.low > said * SLACK else c.FASTER if ratio.high < said / SLACK else c.AS_SAID
+    expected = row["macs_ratio"]
+    verdict = c.SLOWER if ratio.low > expected * SLACK else c.FASTER if ratio.high < expected / SLACK else c.AS_COUNTED
     return row | ratio.named("time_ratio") | {"verdict": verdict}

@@ -1,4 +1,4 @@
-"""What came out, in sentences."""
+"""The result in sentences."""
 
 from collections.abc import Sequence
 
@@ -10,7 +10,7 @@ from dnnlab.runner.summary import tally
 
 
 def conclusions(summary: pd.DataFrame, spec: Spec) -> Sequence[str]:
-    """Where time does not follow the multiply–accumulates, and by how much most."""
+    """Where time does not follow the multiply–accumulates, and where the gap is largest."""
     others = summary[(summary["verdict"] != c.REFERENCE) & summary["time_ratio"].notna()]
     if others.empty:
         return ["Nothing was measured."]

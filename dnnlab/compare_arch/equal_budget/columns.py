@@ -1,6 +1,6 @@
 """The columns of the main question: names, types, meanings."""
 
-from dnnlab.compare_arch.trained_cell import CONFIGURATION, asked
+from dnnlab.compare_arch.trained_cell import CONFIGURATION, columns
 from dnnlab.report.columns import DIVERGED_SEEDS, ERROR, SEED, SEEDS, Column, Schema, estimate, verdict
 
 REFERENCE, BETTER, WORSE, SAME = "reference", "more accurate", "less accurate", "no difference"
@@ -17,11 +17,11 @@ TONES = {
 }
 
 COSTED = ("arch", "data", "batch_size", "optimizer")
-"""What the cost of a network depends on."""
+"""The columns that the cost of a network depends on."""
 COMPARED = ("data", "train_size", "budget")
-"""Rows are compared where they agree in these."""
+"""Rows are compared where they agree in these columns."""
 COSTS = ("params", "macs", "latency_ms")
-"""The costs that fronts are drawn over."""
+"""The columns of the costs that Pareto fronts are drawn over."""
 
 COUNTS = (
     Column("params", int, "trainable parameters that inference uses", screen="params"),
@@ -57,13 +57,14 @@ SPEED = (
 
 
 def _optional(columns: tuple[Column, ...]) -> tuple[Column, ...]:
-    """Of costs that only rows of the part "cost" have; a whole number may then be missing, which a float says."""
+    """The columns of costs that only rows of the part "cost" have. Whole numbers are floats there, since one may be
+    missing."""
     return tuple(Column(c.name, float, c.help, c.unit) for c in columns)
 
 
 CELLS = (
     Column("part", str, "cost, or training"),
-    *asked(CONFIGURATION),
+    *columns(CONFIGURATION),
     SEED,
     Column("step", int, "training steps taken before this look"),
     Column("epoch", float, "epochs until then"),
@@ -113,7 +114,7 @@ _ACCURACY = (
 )
 
 SUMMARY = (
-    *asked(CONFIGURATION),
+    *columns(CONFIGURATION),
     *COUNTS,
     *SPEED,
     Column("time_over_macs", float, "time per multiply–accumulate at the batch size, over that of the reference"),

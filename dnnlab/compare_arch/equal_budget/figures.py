@@ -1,4 +1,4 @@
-"""Table to pictures: accuracy against each cost, training curves, parameters and MACs beside time."""
+"""The figures: accuracy against each cost, training curves, parameters and MACs beside time."""
 
 from collections.abc import Sequence
 
@@ -68,15 +68,15 @@ def _curves(rows: pd.DataFrame, cells: pd.DataFrame, number: int) -> Picture:
     shown = rows[rows["accuracy"].notna()].head(_MOST_LINES)
     with new_figure(9.5, 4.2, 1, 2) as (figure, panels):
         for i, row in enumerate(shown.to_dict("records")):
-            own = looks
+            curve = looks
             for column in CONFIGURATION:
-                own = own[own[column] == row[column]]
-            # By place in the training: under a budget of seconds the seeds' steps differ.
-            place = own.groupby("seed").cumcount()
-            at = own["macs_spent"].groupby(place).mean()
+                curve = curve[curve[column] == row[column]]
+            # By the place in the training, since under a budget of seconds the steps of the seeds differ.
+            place = curve.groupby("seed").cumcount()
+            at = curve["macs_spent"].groupby(place).mean()
             style = line_style(i)
             for axes, quantity in zip(panels, ("loss", "validation_accuracy"), strict=True):
-                values = [list(v) for _, v in own[quantity].groupby(place)]
+                values = [list(v) for _, v in curve[quantity].groupby(place)]
                 if quantity == "loss":
                     axes.plot(at, [np.mean(v) for v in values], label=name(row, shown), **style)
                     continue

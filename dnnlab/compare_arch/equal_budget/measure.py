@@ -29,12 +29,12 @@ from dnnlab.training.optimisers import make_optimiser
 from dnnlab.training.parts import part_of, spread
 
 LOOKS = 10
-"""How often a training is looked at, the last time at its end."""
+"""How often a training is evaluated; the last time is at its end."""
 LOOKING, FEWEST = 0.05, 256
 """Of the time of a training, what the looks before the last may take together; and the fewest examples that they are
 on, too few of which would say nothing."""
 _DEAR = 2e12
-"""MACs of a training step beyond which its memory is predicted alone."""
+"""MACs of a training step beyond which its memory is predicted and not measured."""
 
 
 def measure(cells: Sequence[Any], spec: Any, device: str, progress: Callable[[float], None]) -> Rows:
@@ -83,7 +83,7 @@ def _costs(cells: Sequence[CostCell], device: str, progress: Callable[[float], N
 
 
 def predicted(arch: str, shape: tuple[int, ...], classes: int, batch_size: int, optimizer: str) -> Memory:
-    """Memory that training ``arch`` takes."""
+    """Bytes of memory that training ``arch`` takes, predicted without computing."""
     return predict(
         build(arch, shape, classes, skeleton=True),
         shape,
@@ -104,7 +104,7 @@ def _memory(memory: Memory) -> dict[str, int]:
 
 
 def _measured(cell: CostCell, counts: Cost, memory: Memory, data: Dataset, device: str) -> float:
-    """Peak bytes of two training steps; nan where that would take long, or half of the memory there is."""
+    """Peak bytes of two training steps; nan where that would take long, or half of the memory that is left."""
     if counts.training_macs * cell.batch_size > _DEAR or memory.peak > free_memory(device) / 2:
         return math.nan
 
@@ -163,7 +163,7 @@ def _training(cell: TrainedCell, spec: Any, device: str, progress: Callable[[flo
     try:
         spend(training, cell, look, LOOKS, progress)
     except torch.OutOfMemoryError:
-        # The batch that was predicted to fit did not.
+        # The batch did not fit, though it was predicted to.
         return _one({"part": cell.part, "outcome": c.OUT_OF_MEMORY, "fitting_batch": math.nan})
     finite = math.isfinite(rows[-1]["loss"])
     rows[-1] |= validated(data.validation)
@@ -193,7 +193,7 @@ def largest_batch(cell: TrainedCell, data: Dataset, device: str) -> int:
 
     if fits(cell.batch_size):
         return cell.batch_size
-    # By halving: the peak grows with the batch, but in pieces, so no straight line tells where it crosses.
+    # By bisection: the peak grows with the batch, but in steps, so no straight line tells where it crosses.
     low, high = 0, cell.batch_size
     while high - low > 1:
         middle = (low + high) // 2

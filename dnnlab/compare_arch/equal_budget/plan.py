@@ -31,7 +31,7 @@ class CostCell:
 
     @property
     def together(self) -> Hashable:
-        """Times are only comparable when they are taken in turns."""
+        """All networks of a data set are one stack: times are only comparable when they are taken in turns."""
         return (self.part, self.data, self.batch_size, self.optimizer)
 
     weight = 1 / 1000
@@ -50,7 +50,7 @@ def plan(spec: Spec) -> Sequence[CostCell | TrainedCell]:
 
 
 def validate(spec: Spec) -> None:
-    """What only counts has no weights.
+    """Check that no weights are given where networks are only counted.
 
     Raises:
         UsageError: they were given.
@@ -60,13 +60,13 @@ def validate(spec: Spec) -> None:
 
 
 def content(spec: Spec) -> Mapping[str, str]:
-    """Digests of the data sets, of the user's own networks, and of weights."""
+    """Digests of the data sets, of the user's own networks, and of files of weights."""
     parents = {file: weight_files.digest(file) for file in spec.weights if file != FRESH}
-    return datasets.digests(spec.data) | named.own_digests(spec.arch) | parents
+    return datasets.digests(spec.data) | named.user_digests(spec.arch) | parents
 
 
 def fit(spec: Spec) -> None:
-    """Networks, batches, budgets and data must fit each other.
+    """Check that networks, batches, budgets and data fit each other.
 
     Raises:
         UsageError: they do not.

@@ -1,4 +1,4 @@
-"""Rows to table: costs, accuracy with intervals, paired differences, ranks, Pareto fronts, and a verdict a row."""
+"""The summary: costs, accuracy with intervals, paired differences, ranks, Pareto fronts, and one verdict per row."""
 
 import itertools
 import math
@@ -29,15 +29,15 @@ from dnnlab.statistics.intervals import ENOUGH, Comparison, direction, mean_shar
 
 
 def summarise(cells: pd.DataFrame, spec: Spec) -> pd.DataFrame:
-    """One row a network and its training options under one budget; without training one a network."""
-    # Costs that failed have no part, but no budget either.
+    """One row per network, training options and budget; without training, one row per network."""
+    # Failed rows of costs have neither a part nor a budget.
     costs = cells[cells["part"].eq("cost") | (cells["part"].eq("") & cells["budget"].eq(""))]
     costs = costs.drop_duplicates(list(c.COSTED)).set_index(list(c.COSTED))
     costs = costs.assign(lost=has_error(costs))
     trained = cells[cells["budget"] != ""]
     if trained.empty:
         return fit(pd.DataFrame([_cost_row(key, row) for key, row in costs.iterrows()]), c.SUMMARY)
-    rows = [_row(configuration, own, costs) for configuration, own in configurations(trained, CONFIGURATION)]
+    rows = [_row(configuration, group, costs) for configuration, group in configurations(trained, CONFIGURATION)]
     table, seeds = pd.DataFrame(rows), by_configuration(per_cell(cells, spec), CONFIGURATION)
     parts = [_compared(group, seeds) for _, group in table.groupby(list(c.COMPARED), sort=False, dropna=False)]
     table = pd.concat(parts, ignore_index=True)
@@ -46,14 +46,14 @@ def summarise(cells: pd.DataFrame, spec: Spec) -> pd.DataFrame:
 
 
 def _failed_costs(table: pd.DataFrame, costs: pd.DataFrame) -> list[int]:
-    """By row: 1 where the costs of its network failed, and no row before has them too."""
+    """For each row 1 where the costs of its network failed and no earlier row counts that, else 0."""
     lost = set(costs.index[costs["lost"]])
     keys = table[list(c.COSTED)].itertuples(index=False, name=None)
     return [int(first and key in lost) for first, key in zip(~table.duplicated(list(c.COSTED)), keys, strict=True)]
 
 
 def per_cell(cells: pd.DataFrame, spec: Spec) -> pd.DataFrame:
-    """One row a training that came to its end: configuration, seed and test accuracy."""
+    """One row per training that was completed: configuration, seed and test accuracy."""
     final = cells[cells["accuracy"].notna()]
     return final[[*CONFIGURATION, "seed", "accuracy", "loss"]].reset_index(drop=True)
 
@@ -61,8 +61,8 @@ def per_cell(cells: pd.DataFrame, spec: Spec) -> pd.DataFrame:
 def _costs_of(row: "pd.Series[Any]") -> dict[str, Any]:
     names = [column.name for column in (*c.COUNTS, *c.SPEED)]
     whole = {column.name for column in c.COUNTS if column.dtype is int} | {"warm_up_calls"}
-    found = {name: float(row[name]) for name in names}
-    return {name: int(v) if name in whole and not math.isnan(v) else v for name, v in found.items()} | {
+    costs = {name: float(row[name]) for name in names}
+    return {name: int(v) if name in whole and not math.isnan(v) else v for name, v in costs.items()} | {
         "noisy": row["noisy"] == 1.0
     }
 
@@ -107,15 +107,15 @@ def _row(configuration: dict[str, Any], rows: pd.DataFrame, costs: pd.DataFrame)
 def _compared(group: pd.DataFrame, seeds: Mapping[Any, pd.DataFrame]) -> pd.DataFrame:
     """The rows of one budget with differences, ranks, fronts and verdicts."""
     keys = list(group[list(CONFIGURATION)].itertuples(index=False, name=None))
-    # Whoever diverged shows its accuracy, but has no place among the others and is nobody's reference.
+    # A network that diverged has an accuracy, but no rank, and it is not the reference.
     trained = (group["accuracy"].notna() & ~mostly_diverged(group)).to_numpy()
     rows = [seeds.get(key) if counts else None for key, counts in zip(keys, trained, strict=True)]
     reference = int(trained.argmax())
-    found = against(rows, "accuracy", reference)
+    comparisons = against(rows, "accuracy", reference)
     group = group.assign(
-        **named([x.difference for x in found], "difference"),
-        p=[x.p for x in found],
-        superiority=[x.superiority for x in found],
+        **named([x.difference for x in comparisons], "difference"),
+        p=[x.p for x in comparisons],
+        superiority=[x.superiority for x in comparisons],
     )
     beats = _beats(rows)
     group["rank"] = group["accuracy"].where(trained).rank(ascending=False, method="min")
@@ -126,7 +126,7 @@ def _compared(group: pd.DataFrame, seeds: Mapping[Any, pd.DataFrame]) -> pd.Data
     first = group.iloc[reference]
     group["time_over_macs"] = first["throughput"] * first["macs"] / (group["throughput"] * group["macs"])
     group["verdict"] = [
-        c.REFERENCE if i == reference and trained[i] else _verdict(row, found[i])
+        c.REFERENCE if i == reference and trained[i] else _verdict(row, comparisons[i])
         for i, row in enumerate(group.to_dict("records"))
     ]
     return group
@@ -135,9 +135,9 @@ def _compared(group: pd.DataFrame, seeds: Mapping[Any, pd.DataFrame]) -> pd.Data
 def _beats(rows: Sequence[pd.DataFrame | None]) -> np.ndarray:
     """``[i, j]``: row i is shown to be more accurate than row j, Holm-corrected over all pairs."""
     pairs = list(itertools.combinations(range(len(rows)), 2))
-    found = corrected([compared(rows[a], rows[b], "accuracy") for a, b in pairs])
+    comparisons = corrected([compared(rows[a], rows[b], "accuracy") for a, b in pairs])
     beats = np.zeros((len(rows), len(rows)), dtype=bool)
-    for (a, b), comparison in zip(pairs, found, strict=True):
+    for (a, b), comparison in zip(pairs, comparisons, strict=True):
         moved = direction(comparison.difference, comparison.p)
         if moved:
             beats[(b, a) if moved > 0 else (a, b)] = True
@@ -145,7 +145,7 @@ def _beats(rows: Sequence[pd.DataFrame | None]) -> np.ndarray:
 
 
 def _front(i: int, group: pd.DataFrame, beats: np.ndarray) -> str:
-    """The costs on whose front row i is: nothing as cheap is shown to be more accurate."""
+    """The costs by which row i is on the Pareto front: no row that is as cheap is shown to be more accurate."""
 
     def on(cost: str) -> bool:
         costs = group[cost].astype(float).to_numpy()
@@ -160,7 +160,7 @@ _SHORT = {"params": "params", "macs": "MACs", "latency_ms": "latency"}
 _VERDICTS = {None: c.UNDECIDED, 0: c.SAME, 1: c.BETTER, -1: c.WORSE}
 
 
-def _verdict(row: dict[Any, Any], found: Comparison) -> str:
+def _verdict(row: dict[Any, Any], comparison: Comparison) -> str:
     if row["out_of_memory"] and not row["seeds"]:
         return c.OUT_OF_MEMORY
-    return c.DIVERGED if mostly_diverged(row) else _VERDICTS[direction(found.difference, found.p)]
+    return c.DIVERGED if mostly_diverged(row) else _VERDICTS[direction(comparison.difference, comparison.p)]

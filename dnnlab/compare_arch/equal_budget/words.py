@@ -1,4 +1,4 @@
-"""What came out, in sentences. Needs the summary alone."""
+"""The result in sentences. It needs the summary alone."""
 
 import math
 from collections.abc import Sequence
@@ -30,13 +30,13 @@ def conclusions(summary: pd.DataFrame, spec: Spec) -> Sequence[str]:
 
 
 def _places(groups: Sequence[tuple[Any, pd.DataFrame]]) -> list[str]:
-    """The budget of each group, and the data and training examples where the groups have several."""
+    """The budget of each group, with the data and training examples where these differ between groups."""
     where = _data([(data, size) for (data, size, _), _ in groups])
     return [f"{budget} on {on}" if on else str(budget) for ((_, _, budget), _), on in zip(groups, where, strict=True)]
 
 
 def _data(keys: Sequence[tuple[Any, Any]]) -> list[str]:
-    """Data set and training examples of each key: what of the two tells them apart."""
+    """The name of each pair of data set and training examples, with only what tells the pairs apart."""
     sets, sizes = ({key[part] for key in keys} for part in (0, 1))
     if len(sizes) > 1:
         return [f"{f'{size} examples' if size else 'all examples'} of {data}" for data, size in keys]
@@ -70,13 +70,13 @@ def _group(rows: pd.DataFrame, place: str) -> str:
 
 def _orders(groups: Sequence[tuple[Any, pd.DataFrame]]) -> list[str]:
     """Whether the networks come in another order when something else is equal, on each data set by itself."""
-    found: dict[tuple[Any, Any], dict[str, str]] = {}
+    by_data: dict[tuple[Any, Any], dict[str, str]] = {}
     for (data, size, budget), rows in groups:
         ranked = rows[rows["rank"].notna()].sort_values("accuracy", ascending=False, kind="stable")
         order = " > ".join(name(row, rows) for row in ranked.to_dict("records"))
-        found.setdefault((data, size), {})[str(budget)] = order
+        by_data.setdefault((data, size), {})[str(budget)] = order
     sentences = []
-    for on, orders in zip(_data(list(found)), found.values(), strict=True):
+    for on, orders in zip(_data(list(by_data)), by_data.values(), strict=True):
         if len(orders) < 2:
             continue
         start = f"On {on} the" if on else "The"

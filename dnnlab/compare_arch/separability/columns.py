@@ -1,6 +1,6 @@
 """The columns of ``--preset separability``."""
 
-from dnnlab.compare_arch.trained_cell import CONFIGURATION, asked
+from dnnlab.compare_arch.trained_cell import CONFIGURATION, columns
 from dnnlab.report.columns import ERROR, SEED, SEEDS, Column, Schema, estimate, verdict
 
 INPUTS, MORE, LESS, SAME, UNDECIDED = "inputs", "more separable", "less separable", "no difference", "undecided"
@@ -12,7 +12,7 @@ _LAYER = (
     Column("features", int, "numbers that the probe reads; maps of more than 2,048 are averaged to fewer positions"),
 )
 CELLS = (
-    *asked(CONFIGURATION),
+    *columns(CONFIGURATION),
     SEED,
     *_LAYER,
     Column("untrained", float, "test accuracy of a linear classifier on this layer before training"),
@@ -22,7 +22,7 @@ CELLS = (
 
 
 SUMMARY = (
-    *asked(CONFIGURATION),
+    *columns(CONFIGURATION),
     *_LAYER,
     SEEDS,
     *estimate("untrained", "test accuracy of a linear classifier on this layer before training", "untrained"),

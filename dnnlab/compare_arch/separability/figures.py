@@ -1,4 +1,4 @@
-"""Table to a picture: a linear classifier's accuracy by layer."""
+"""The figure: a linear classifier's accuracy by layer."""
 
 from collections.abc import Sequence
 
@@ -13,7 +13,7 @@ _MOST = 4
 
 
 def draw(cells: pd.DataFrame, summary: pd.DataFrame, spec: Spec) -> Sequence[Picture]:
-    """One figure, two lines a network."""
+    """One figure with two lines per network."""
     groups = [rows for _, rows in summary.groupby(list(CONFIGURATION), sort=False, dropna=False)]
     shown = [rows for rows in groups if rows["trained"].notna().any()][:_MOST]
     if not shown:

@@ -1,4 +1,4 @@
-"""A network is trained, and every layer read by a linear classifier before and after."""
+"""A network is trained, and a linear classifier reads every layer before and after the training."""
 
 import math
 import warnings
@@ -29,7 +29,7 @@ FEATURES = 2048
 
 
 def measure(cells: Sequence[TrainedCell], spec: Any, device: str, progress: Callable[[float], None]) -> Rows:
-    """A row a layer."""
+    """One row per layer."""
     (cell,) = cells
     data = part_of(load(cell.data), cell.train_size, spec.settled.test_size, spec.seed).to(device)
     training = prepare(initialised(cell, data, spec.seed), data, cell, spec.seed)
@@ -47,11 +47,12 @@ def measure(cells: Sequence[TrainedCell], spec: Any, device: str, progress: Call
 
 
 def probed(model: nn.Module, data: Dataset) -> list[tuple[str, int, float]]:
-    """Name, number of features and a linear classifier's test accuracy: of the inputs, then of every activation."""
+    """Name and number of features of each layer, and the test accuracy of a linear classifier on it: first of the
+    inputs, then of every activation."""
     train, test = spread(data.train, EXAMPLES), spread(data.test, EXAMPLES)
-    seen, held = features(model, data, train), features(model, data, test)
+    train_features, test_features = features(model, data, train), features(model, data, test)
     y, z = data.y[train].cpu().numpy(), data.y[test].cpu().numpy()
-    return [(name, x.shape[1], _accuracy(x, y, held[name], z)) for name, x in seen.items()]
+    return [(name, x.shape[1], _accuracy(x, y, test_features[name], z)) for name, x in train_features.items()]
 
 
 def features(model: nn.Module, data: Dataset, index: Tensor) -> dict[str, np.ndarray]:
@@ -76,7 +77,7 @@ def features(model: nn.Module, data: Dataset, index: Tensor) -> dict[str, np.nda
     finally:
         for handle in handles:
             handle.remove()
-    # A module that is called twice in one pass gives twice as many parts: it is no one layer.
+    # A module that is called twice in one pass gives twice as many parts: it is more than one layer.
     count = len(parts["inputs"])
     return {name: np.concatenate(part) for name, part in parts.items() if len(part) == count}
 
@@ -88,11 +89,11 @@ def _flat(out: Tensor) -> np.ndarray:
     return flat
 
 
-def _accuracy(x: np.ndarray, y: np.ndarray, held: np.ndarray, z: np.ndarray) -> float:
-    """Of a regularised logistic regression; nan where the layer's outputs are no numbers."""
-    if not (np.isfinite(x).all() and np.isfinite(held).all()):
+def _accuracy(x: np.ndarray, y: np.ndarray, x_test: np.ndarray, y_test: np.ndarray) -> float:
+    """Test accuracy of a regularised logistic regression; nan where the layer's outputs are not finite."""
+    if not (np.isfinite(x).all() and np.isfinite(x_test).all()):
         return float("nan")
     probe = make_pipeline(StandardScaler(), LogisticRegression(C=0.1, max_iter=100))
     with warnings.catch_warnings():
-        warnings.simplefilter("ignore", ConvergenceWarning)  # its accuracy has stood still long before
-        return float(probe.fit(x, y).score(held, z))
+        warnings.simplefilter("ignore", ConvergenceWarning)  # its accuracy does not change any more long before
+        return float(probe.fit(x, y).score(x_test, y_test))

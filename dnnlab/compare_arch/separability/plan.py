@@ -5,21 +5,21 @@ from collections.abc import Mapping, Sequence
 from dnnlab import data as datasets
 from dnnlab.compare_arch.spec import Spec
 from dnnlab.compare_arch.trained_cell import TrainedCell, check, trainings
-from dnnlab.networks.named import own_digests
+from dnnlab.networks.named import user_digests
 
 
 def plan(spec: Spec) -> Sequence[TrainedCell]:
-    """The product of the options' lists, seeds last."""
+    """One cell per network, its options and seed; seeds vary fastest."""
     return trainings(spec)
 
 
 def content(spec: Spec) -> Mapping[str, str]:
-    """The data, and the user's own networks."""
-    return datasets.digests(spec.data) | own_digests(spec.arch)
+    """Digests of the data sets and of the user's own networks."""
+    return datasets.digests(spec.data) | user_digests(spec.arch)
 
 
 def fit(spec: Spec) -> None:
-    """Networks, batches, budgets and data must fit each other.
+    """Check that networks, batches, budgets and data fit each other.
 
     Raises:
         UsageError: they do not.

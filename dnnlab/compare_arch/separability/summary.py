@@ -1,4 +1,4 @@
-"""Rows to table: each layer against the inputs, seed by seed."""
+"""The summary: each layer against the inputs, seed by seed."""
 
 from typing import Any
 
@@ -13,15 +13,15 @@ from dnnlab.statistics.intervals import direction, mean_share
 
 
 def summarise(cells: pd.DataFrame, spec: Spec) -> pd.DataFrame:
-    """One row a network and layer."""
+    """One row per network and layer."""
     rows: list[dict[str, Any]] = []
-    for configuration, own in configurations(cells, CONFIGURATION):
-        rows += _rows(configuration, own)
+    for configuration, group in configurations(cells, CONFIGURATION):
+        rows += _rows(configuration, group)
     return fit(pd.DataFrame(rows), c.SUMMARY)
 
 
 def per_cell(cells: pd.DataFrame, spec: Spec) -> pd.DataFrame:
-    """One row a cell and layer."""
+    """One row per cell and layer."""
     return measured(cells)
 
 
@@ -30,11 +30,11 @@ def _rows(configuration: dict[str, Any], cells: pd.DataFrame) -> list[dict[str, 
     if not layers:
         return [configuration | {"layer": 0, "seeds": 0, "verdict": c.UNDECIDED, "failed": failed(cells)}]
     rows: list[dict[str, Any]] = []
-    for (layer, own), gain in zip(layers.items(), against(list(layers.values()), "trained"), strict=True):
-        row = configuration | {"layer": layer, "name": own["name"].iloc[0], "features": int(own["features"].iloc[0])}
-        row |= {"seeds": own["seed"].nunique(), "failed": 0 if rows else failed(cells)}
+    for (layer, each), gain in zip(layers.items(), against(list(layers.values()), "trained"), strict=True):
+        row = configuration | {"layer": layer, "name": each["name"].iloc[0], "features": int(each["features"].iloc[0])}
+        row |= {"seeds": each["seed"].nunique(), "failed": 0 if rows else failed(cells)}
         for quantity in ("untrained", "trained"):
-            row |= mean_share(own[quantity].tolist()).named(quantity)
+            row |= mean_share(each[quantity].tolist()).named(quantity)
         verdict = _VERDICTS[direction(gain.difference, gain.p)] if layer else c.INPUTS
         rows.append(row | gain.difference.named("gain") | {"p": gain.p, "verdict": verdict})
     return rows

@@ -1,4 +1,4 @@
-"""What came out, in sentences."""
+"""The result in sentences."""
 
 from collections.abc import Sequence
 

@@ -1,4 +1,4 @@
-"""Table to a picture: units needed against the number of inputs."""
+"""The figure: units needed against the number of inputs."""
 
 from collections.abc import Sequence
 
@@ -13,16 +13,16 @@ from dnnlab.statistics.intervals import mean_interval
 
 
 def draw(cells: pd.DataFrame, summary: pd.DataFrame, spec: Spec) -> Sequence[Picture]:
-    """One figure, a panel a task."""
+    """One figure with one panel per task."""
     needed = per_cell(cells, spec)
     if needed.empty:
         return []
     tasks = list(needed["task"].unique())
     with new_figure(9.0, 4.2, 1, len(tasks), sharey=True) as (figure, panels):
         for axes, task in zip(panels, tasks, strict=True):
-            for i, (kind, own) in enumerate(needed[needed["task"] == task].groupby("kind", sort=False)):
-                sizes = sorted(own["inputs"].unique())
-                logs = [mean_interval(list(own.loc[own["inputs"] == n, "log2_units"])) for n in sizes]
+            for i, (kind, group) in enumerate(needed[needed["task"] == task].groupby("kind", sort=False)):
+                sizes = sorted(group["inputs"].unique())
+                logs = [mean_interval(list(group.loc[group["inputs"] == n, "log2_units"])) for n in sizes]
                 style = line_style(i)
                 axes.plot(sizes, [2**x.mean for x in logs], label=str(kind), **style)
                 axes.fill_between(

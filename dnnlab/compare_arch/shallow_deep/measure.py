@@ -20,14 +20,14 @@ from dnnlab.training.stacked import StackedTraining, accuracy
 ENOUGH = {"parity": 1.0, "compositional": 0.95}
 """Accuracy at which a task counts as solved."""
 _EVERY = 50
-"""Steps between looks."""
+"""Training steps between two evaluations."""
 
 
 def measure(cells: Sequence[UnitsCell], spec: Any, device: str, progress: Callable[[float], None]) -> Rows:
-    """A row a cell."""
-    first, asked = cells[0], spec.settled
+    """One row per cell."""
+    first, settled = cells[0], spec.settled
     data = load(first.data).to(device)
-    if first.task == "parity":  # all patterns: what is asked is whether the network can hold the function
+    if first.task == "parity":  # all patterns: the question is whether the network can represent the function
         data = dataclasses.replace(data, train=torch.arange(len(data.y), device=device))
     shape = MLPShape(data.features, 2, first.depth, first.width, ("relu",) * first.depth)
     streams = [stream(spec.seed, cell.seed, "weights") for cell in cells]
@@ -35,7 +35,7 @@ def measure(cells: Sequence[UnitsCell], spec: Any, device: str, progress: Callab
     size = min(BATCH, len(data.train))
     orders = [batch_order(len(data.train), size, stream(spec.seed, cell.seed, "batches")) for cell in cells]
     count = len(cells)
-    training = StackedTraining(stack, data, [Hyperparameters(asked.optimizer[0], *asked.lr)] * count, orders)
+    training = StackedTraining(stack, data, [Hyperparameters(settled.optimizer[0], *settled.lr)] * count, orders)
     steps = first.most_steps
     taken = [math.nan] * count
     best = [0.0] * count

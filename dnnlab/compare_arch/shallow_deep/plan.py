@@ -1,4 +1,4 @@
-"""The cells: each task and size, at each width, shallow and deep."""
+"""The cells: one network per task, size and width, shallow and deep."""
 
 from collections.abc import Hashable, Mapping, Sequence
 from dataclasses import dataclass
@@ -10,11 +10,11 @@ from dnnlab.runner.experiment import PROCESSES
 from dnnlab.training import budget
 
 SIZES = {"parity": (2, 3, 4, 5, 6, 7, 8), "compositional": (2, 4, 8)}
-"""Inputs of each task. Parity is learned from all its 2ⁿ patterns, of which 256 make one batch."""
+"""Numbers of inputs of each task. Parity is learned from all its 2ⁿ patterns, of which 256 make one batch."""
 DEPTHS = {"shallow": 1, "deep": 3}
 """Hidden layers; three as in the lecture's example."""
 BATCH = 256
-"""Examples a step, where there are as many."""
+"""Examples per step, where there are as many."""
 WIDTHS = (1, 2, 3, 4, 6, 8, 12, 16, 24, 32, 64, 128)
 
 
@@ -38,12 +38,12 @@ class UnitsCell:
 
     @property
     def together(self) -> Hashable:
-        """Seeds share a program."""
+        """Cells that differ only in the seed are one stack."""
         return (self.task, self.inputs, self.depth, self.width)
 
     @property
     def macs(self) -> float:
-        """Of all its steps; it takes fewer where it solves the task before."""
+        """Multiply–accumulates of all its steps; it takes fewer where it solves the task before the end."""
         examples = min(BATCH, 2**self.inputs) if self.task == "parity" else BATCH
         return 3.0 * self.most_steps * examples * (self.inputs * self.width + (self.depth - 1) * self.width**2)
 
@@ -53,7 +53,7 @@ class UnitsCell:
 
 
 def plan(spec: Spec) -> Sequence[UnitsCell]:
-    """The narrow ones first."""
+    """One cell per network and seed, narrow networks first."""
     steps = int(budget.parse(spec.budget[0]).amount)
     return [
         UnitsCell(task, inputs, kind, depth, width, steps, seed)
@@ -66,7 +66,7 @@ def plan(spec: Spec) -> Sequence[UnitsCell]:
 
 
 def validate(spec: Spec) -> None:
-    """The budget is in steps.
+    """Check that there is one budget and that it is in steps.
 
     Raises:
         UsageError: it is not, or there are several.
@@ -79,5 +79,5 @@ def validate(spec: Spec) -> None:
 
 
 def content(spec: Spec) -> Mapping[str, str]:
-    """The tasks' data."""
+    """Digests of the tasks' data."""
     return datasets.digests([f"{task}:{inputs}" for task, sizes in SIZES.items() for inputs in sizes])

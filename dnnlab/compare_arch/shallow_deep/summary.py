@@ -1,4 +1,4 @@
-"""Rows to table: the units each seed needs, and how they grow with the number of inputs."""
+"""The summary: the units that each seed needs, and how they grow with the number of inputs."""
 
 from typing import Any
 
@@ -17,22 +17,25 @@ _NETWORK = ("task", "kind")
 
 
 def summarise(cells: pd.DataFrame, spec: Spec) -> pd.DataFrame:
-    """One row a task and kind of network."""
+    """One row per task and kind of network."""
     needed = by_configuration(per_cell(cells, spec), _NETWORK)
-    rows = [_row(network, own, needed.get(tuple(network.values()))) for network, own in configurations(cells, _NETWORK)]
+    rows = [
+        _row(network, group, needed.get(tuple(network.values()))) for network, group in configurations(cells, _NETWORK)
+    ]
     return fit(pd.DataFrame(rows), c.SUMMARY)
 
 
 def per_cell(cells: pd.DataFrame, spec: Spec) -> pd.DataFrame:
-    """One row a task, kind, size and seed: the hidden units of the narrowest network that solved it.
+    """One row per task, kind, size and seed: the hidden units of the narrowest network that solved it. Where none did,
+    twice those of the widest.
 
     Where none did, twice those of the widest.
     """
     rows = []
-    for sized, own in configurations(measured(cells), (*_NETWORK, "inputs", "seed")):
-        solved = own.loc[own["solved"] == 1, "width"]
+    for sized, group in configurations(measured(cells), (*_NETWORK, "inputs", "seed")):
+        solved = group.loc[group["solved"] == 1, "width"]
         width = int(solved.min()) if len(solved) else 2 * WIDTHS[-1]
-        units = width * int(own["depth"].iloc[0])
+        units = width * int(group["depth"].iloc[0])
         rows.append(sized | {"log2_units": float(np.log2(units)), "units": units, "censored": not len(solved)})
     return pd.DataFrame(rows)
 
@@ -62,13 +65,14 @@ def _row(network: dict[str, Any], cells: pd.DataFrame, needed: pd.DataFrame | No
 
 
 def _fits(needed: pd.DataFrame, of: Any) -> list[tuple[float, float]]:
-    """Of each seed: slope and mean square error of log₂ units over a function of the number of inputs."""
-    found = []
-    for _, own in needed.groupby("seed"):
-        x, y = of(own["inputs"].to_numpy(float)), own["log2_units"].to_numpy()
+    """For each seed, the slope and the mean square error of a line through log₂ units over a function of the number of
+    inputs."""
+    fits = []
+    for _, group in needed.groupby("seed"):
+        x, y = of(group["inputs"].to_numpy(float)), group["log2_units"].to_numpy()
         slope, start = np.polyfit(x, y, 1)
-        found.append((float(slope), float(np.mean((y - slope * x - start) ** 2))))
-    return found
+        fits.append((float(slope), float(np.mean((y - slope * x - start) ** 2))))
+    return fits
 
 
 def _by_inputs(units: dict[Any, Any]) -> str:
@@ -76,7 +80,8 @@ def _by_inputs(units: dict[Any, Any]) -> str:
 
 
 def _verdict(kind: str, factor: Interval, exponent: Interval) -> str:
-    """Whether the interval of the claimed law holds the claimed rate: 2 a bit, in log₂ one; or n²."""
+    """Whether the interval of the claimed law contains the claimed rate: units double with each bit (in log₂ one), or
+    grow as n²."""
     interval, claimed = (factor, 1.0) if kind == "shallow" else (exponent, 2.0)
     if interval.n < ENOUGH:
         return c.UNDECIDED

@@ -1,4 +1,4 @@
-"""Units that are known to suffice, by construction; what the lecture claims."""
+"""Units that are known to suffice, by construction, and the growth that the lecture claims."""
 
 import math
 

@@ -1,6 +1,6 @@
 """The columns of ``--preset transfer``."""
 
-from dnnlab.compare_arch.trained_cell import CONFIGURATION, asked
+from dnnlab.compare_arch.trained_cell import CONFIGURATION, columns
 from dnnlab.report.columns import ERROR, SEED, SEEDS, Column, Schema, estimate, verdict
 
 SCRATCH, FROZEN, TUNED, RANDOM = "from scratch", "frozen but for the head", "fine-tuned", "random, frozen"
@@ -15,7 +15,7 @@ _TREATMENT = Column(
     screen="treatment",
 )
 CELLS = (
-    *asked(CONFIGURATION),
+    *columns(CONFIGURATION),
     SEED,
     _TREATMENT,
     Column("trained_parameters", float, "parameters that are trained on the new task"),
@@ -26,7 +26,7 @@ CELLS = (
 
 
 SUMMARY = (
-    *asked(CONFIGURATION),
+    *columns(CONFIGURATION),
     _TREATMENT,
     Column("trained_parameters", int, "parameters that are trained on the new task", screen="trained"),
     SEEDS,

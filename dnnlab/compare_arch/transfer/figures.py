@@ -1,4 +1,4 @@
-"""Table to a picture: accuracy on the new classes under each treatment."""
+"""The figure: accuracy on the new classes under each treatment."""
 
 from collections.abc import Sequence
 
@@ -14,7 +14,7 @@ _MOST = 24
 
 
 def draw(cells: pd.DataFrame, summary: pd.DataFrame, spec: Spec) -> Sequence[Picture]:
-    """One figure."""
+    """One figure: accuracy by treatment."""
     rows = summary[summary["accuracy"].notna()].head(_MOST)
     if rows.empty:
         return []

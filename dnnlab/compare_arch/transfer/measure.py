@@ -24,7 +24,7 @@ from dnnlab.training.parts import part_of
 
 
 def measure(cells: Sequence[TrainedCell], spec: Any, device: str, progress: Callable[[float], None]) -> Rows:
-    """A row a treatment.
+    """One row per treatment.
 
     Raises:
         UsageError: the data have fewer than four classes, or the network has no linear head.
@@ -61,7 +61,8 @@ _HEAD_ALONE = (c.FROZEN, c.RANDOM)
 
 
 def macs(cell: TrainedCell) -> float:
-    """Of the training on the first half and of one for each treatment; nan where the clock decides.
+    """Multiply–accumulates of the training on the first half and of one training for each treatment; nan where the
+    budget is in seconds.
 
     Raises:
         UsageError: as `measure`; or a half has no whole batch, or the budget does not pay for a step.
@@ -70,7 +71,7 @@ def macs(cell: TrainedCell) -> float:
     first, count = len(source.train), examples(cell, target)
     check_batch(source, cell.batch_size, first)
     check_batch(target, cell.batch_size, count)
-    # Frozen ones take as many steps as the others, whatever theirs cost.
+    # Frozen networks take as many steps as the others, whatever their steps cost.
     whole, head_alone = (macs_a_step(each, target) for each in (cell, dataclasses.replace(cell, freeze=BODY)))
     treated = sum(head_alone if treatment in _HEAD_ALONE else whole for treatment in c.TREATMENTS)
     first_half = fitting.steps(cell, source, first) * macs_a_step(cell, source)
@@ -107,13 +108,13 @@ def classes(data: Dataset, first: int, end: int) -> Dataset:
 
 
 def _new_head(model: nn.Module, fresh: nn.Module) -> None:
-    """The other classes are new: the head starts where the fresh network's does."""
+    """Replace the head by that of the fresh network, since the other classes are new."""
     head(model)[1].load_state_dict(head(fresh)[1].state_dict())
 
 
 def _trained(model: nn.Module, data: Dataset, cell: TrainedCell, spec: Any, progress: Callable[[float], None]) -> float:
     """Test accuracy of ``model`` after it has spent the budget on ``data``."""
     training = prepare(model, data, cell, spec.seed)
-    torch.manual_seed(cell.seed)  # whatever dropout drew for the treatment before
+    torch.manual_seed(cell.seed)  # independent of what dropout drew for the treatment before
     spend(training, cell, lambda step, seconds, loss: None, 1, progress)
     return float(accuracy(networks.inference(training.evaluated), data, data.test))

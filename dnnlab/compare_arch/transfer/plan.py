@@ -16,12 +16,12 @@ class TransferCell(TrainedCell):
 
     @property
     def macs(self) -> float:
-        """Of all these trainings; nan where the clock decides."""
+        """Multiply–accumulates of all these trainings; nan where the budget is in seconds."""
         from dnnlab.compare_arch.transfer.measure import macs
 
         return macs(self)
 
 
 def plan(spec: Spec) -> Sequence[TransferCell]:
-    """The product of the options' lists, seeds last."""
+    """One cell per network, its options and seed; seeds vary fastest."""
     return [TransferCell(**vars(cell)) for cell in trainings(spec)]

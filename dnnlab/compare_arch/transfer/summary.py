@@ -1,4 +1,4 @@
-"""Rows to table: each treatment against training from scratch, seed by seed."""
+"""The summary: each treatment against training from scratch, seed by seed."""
 
 from typing import Any
 
@@ -13,15 +13,15 @@ from dnnlab.statistics.intervals import direction, mean_share
 
 
 def summarise(cells: pd.DataFrame, spec: Spec) -> pd.DataFrame:
-    """One row a network and treatment."""
+    """One row per network and treatment."""
     rows: list[dict[str, Any]] = []
-    for configuration, own in configurations(cells, CONFIGURATION):
-        rows += _rows(configuration, own)
+    for configuration, group in configurations(cells, CONFIGURATION):
+        rows += _rows(configuration, group)
     return fit(pd.DataFrame(rows), c.SUMMARY)
 
 
 def per_cell(cells: pd.DataFrame, spec: Spec) -> pd.DataFrame:
-    """One row a cell and treatment."""
+    """One row per cell and treatment."""
     return measured(cells)
 
 
@@ -30,16 +30,18 @@ def _rows(configuration: dict[str, Any], cells: pd.DataFrame) -> list[dict[str, 
     if not treatments:
         return [configuration | {"treatment": c.SCRATCH, "seeds": 0, "verdict": c.UNDECIDED, "failed": failed(cells)}]
     rows: list[dict[str, Any]] = []
-    for (treatment, own), found in zip(treatments.items(), against(list(treatments.values()), "accuracy"), strict=True):
+    for (treatment, group), gain in zip(
+        treatments.items(), against(list(treatments.values()), "accuracy"), strict=True
+    ):
         row = configuration | {
             "treatment": treatment,
-            "trained_parameters": int(own["trained_parameters"].iloc[0]),
-            "seeds": len(own),
-            "source_accuracy": float(own["source_accuracy"].mean()),
-            **mean_share(own["accuracy"].tolist()).named("accuracy"),
-            **found.difference.named("difference"),
-            "p": found.p,
-            "verdict": c.REFERENCE if treatment == c.SCRATCH else _VERDICTS[direction(found.difference, found.p)],
+            "trained_parameters": int(group["trained_parameters"].iloc[0]),
+            "seeds": len(group),
+            "source_accuracy": float(group["source_accuracy"].mean()),
+            **mean_share(group["accuracy"].tolist()).named("accuracy"),
+            **gain.difference.named("difference"),
+            "p": gain.p,
+            "verdict": c.REFERENCE if treatment == c.SCRATCH else _VERDICTS[direction(gain.difference, gain.p)],
             "failed": 0 if rows else failed(cells),
         }
         rows.append(row)

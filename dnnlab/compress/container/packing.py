@@ -1,4 +1,4 @@
-"""Whole numbers in so many bits each: the container's form without entropy coding."""
+"""Whole numbers packed in a fixed number of bits each: the form that a container has without entropy coding."""
 
 import numpy as np
 from numpy.typing import NDArray
@@ -6,7 +6,7 @@ from numpy.typing import NDArray
 from dnnlab.compress.container.mixing import Ints
 
 BITMAP = 0
-"""The width of gaps that stands for one bit an entry instead."""
+"""The width that says that there is no list of gaps but a bitmap, one bit per entry."""
 WIDEST = 16
 
 
@@ -17,7 +17,7 @@ def pack(numbers: Ints, width: int) -> bytes:
 
 
 def unpack(data: bytes, count: int, width: int) -> Ints:
-    """What `pack` packed.
+    """The ``count`` whole numbers of ``width`` bits that `pack` packed.
 
     Raises:
         ValueError: there is less.
@@ -29,12 +29,12 @@ def unpack(data: bytes, count: int, width: int) -> Ints:
 
 
 def size(count: int, width: int) -> int:
-    """Bytes of `pack`."""
+    """Bytes that `pack` takes for ``count`` numbers of ``width`` bits."""
     return (count * width + 7) // 8
 
 
 def best_index(present: NDArray[np.bool_]) -> tuple[int, Ints]:
-    """The cheapest way to say where ``present`` is: a width and the numbers to pack.
+    """The smallest way to say where ``present`` is True: a width and the numbers to pack.
 
     By the relative index of Han 2016: the gaps between entries, where the largest number says that the gap goes on;
     or a bitmap.
@@ -55,7 +55,7 @@ def best_index(present: NDArray[np.bool_]) -> tuple[int, Ints]:
 
 
 def read_index(numbers: Ints, width: int, count: int) -> NDArray[np.bool_]:
-    """Where of ``count`` places there is an entry.
+    """The positions of the entries among ``count``.
 
     Raises:
         ValueError: the gaps lead beyond the end.

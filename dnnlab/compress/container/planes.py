@@ -1,4 +1,4 @@
-"""Matrices of small whole numbers, most of them zero, in as few bits as their neighbours predict.
+"""Matrices of small whole numbers, most of them zero, coded in as few bits as their neighbours predict.
 
 A matrix ``[row, column]`` of a layer is walked column by column, all rows at once: first which entries are not zero,
 then what they are, bit by bit from the highest. Every bit is predicted from entries that are known by then: those of
@@ -16,25 +16,26 @@ import numpy as np
 from dnnlab.compress.container.mixing import ONE, Ints, Mixer
 
 _STEPS = 12
-"""Steps that a share is told apart in."""
+"""Steps in which a share is measured."""
 
 
 @dataclass(frozen=True)
 class Layout:
-    """How the columns lie: in maps of ``width`` × ``height`` places, and which units of the layer before they read."""
+    """How the columns of a matrix lie: in maps of ``width`` × ``height`` places, and which units of the layer before
+    they read."""
 
     width: int
     height: int
     feeding: Ints
-    """``[column]``: entries that are not zero of the unit before that feeds it, or -1 where nobody knows."""
+    """``[column]``: how many entries of the unit that feeds the column are not zero, or -1 where that is unknown."""
 
 
 Code = Callable[[Ints | None, Ints], Ints]
-"""Takes bits (to write; ``None`` to read) and the probabilities of a one; gives the bits."""
+"""Codes bits: it is given the bits (or ``None`` to read them) and the probabilities of a one, and gives the bits."""
 
 
 class Walk:
-    """Writes or reads matrices with one coder; keeps count of the bits they cost."""
+    """Writes or reads matrices with one coder, and counts the bits that they take."""
 
     def __init__(self, encoder: Any = None, decoder: Any = None) -> None:
         import constriction
@@ -77,38 +78,38 @@ class Walk:
             contexts, chosen = _presence(j, around, beside, full, rows, layout)
             bits = self._code(bits, present.predict(contexts, chosen))
             present.learn(bits)
-            there = np.flatnonzero(bits)
+            nonzero = np.flatnonzero(bits)
             entries = bits.copy()
-            if value is not None and len(there):
-                wanted = None if column is None else column[there] - 1
-                found = self._values(
-                    value, wanted, depth, [a[there] for a in around], weight[there], full[there], there
+            if value is not None and len(nonzero):
+                targets = None if column is None else column[nonzero] - 1
+                decoded = self._values(
+                    value, targets, depth, [a[nonzero] for a in around], weight[nonzero], full[nonzero], nonzero
                 )
-                entries[there] = found + 1
-                weight[there] += 2 * found - (levels - 1)
+                entries[nonzero] = decoded + 1
+                weight[nonzero] += 2 * decoded - (levels - 1)
             known[:, j + 1] = entries
             full += bits
-            filled[j + 1] = len(there)
+            filled[j + 1] = len(nonzero)
         return known[:, 1:]
 
     def _values(
         self,
         mixer: Mixer,
-        wanted: Ints | None,
+        targets: Ints | None,
         depth: int,
         around: list[Ints],
         weight: Ints,
         full: Ints,
         rows: Ints,
     ) -> Ints:
-        """The entries, less one, of those ``rows`` of a column that have any."""
-        found = np.zeros(len(rows), dtype=np.int64)
+        """The entries, less one, of the ``rows`` of a column that have any."""
+        result = np.zeros(len(rows), dtype=np.int64)
         half = 1 << (depth - 1)
         sides = [np.where(a == 0, 0, np.where(a > half, 2, 1)) for a in around[:4]]
         pull = np.clip(np.sign(weight) * (1 + (np.abs(weight) > full * half)), -2, 2) + 2
         node = np.ones(len(rows), dtype=np.int64)
         for level in reversed(range(depth)):
-            at = node - 1  # nodes of the tree are numbered from 1
+            at = node - 1  # the nodes of the tree have the numbers 1, 2, …
             contexts = np.stack(
                 [
                     at,
@@ -119,16 +120,16 @@ class Walk:
                 ],
                 axis=1,
             )
-            bits = None if wanted is None else (wanted >> level) & 1
+            bits = None if targets is None else (targets >> level) & 1
             bits = self._code(bits, mixer.predict(contexts, at))
             mixer.learn(bits)
-            found = found * 2 + bits
+            result = result * 2 + bits
             node = node * 2 + bits
-        return found
+        return result
 
 
 def _neighbours(j: int, layout: Layout) -> tuple[int, ...]:
-    """Columns left of, above, above left, above right, and two beyond on either axis; -1 for none."""
+    """The columns left of, above, above left, above right, and two further on either axis; -1 for none."""
     width, height = layout.width, layout.height
     x, y = j % width, j // width % height
 
@@ -150,7 +151,8 @@ def _shares(parts: Ints, whole: int) -> Ints:
 def _presence(
     j: int, around: list[Ints], beside: list[int], full: Ints, rows: int, layout: Layout
 ) -> tuple[Ints, Ints]:
-    """Contexts ``[row, k]`` and the set of weights ``[row]`` of whether each entry of column ``j`` is there."""
+    """Whether each entry of column ``j`` is there: the contexts ``[row, k]`` and the set of weights ``[row]`` that
+    predict it."""
     near = [(a > 0).astype(np.int64) for a in around]
     pattern = sum((bit << k for k, bit in enumerate(near)), np.zeros(rows, dtype=np.int64))
     count = np.minimum(near[0] + near[1] + near[2] + near[3], 3)
@@ -175,7 +177,8 @@ def _presence(
 
 
 def entropy(values: Ints) -> float:
-    """Bits of ``values`` were each drawn on its own from their histogram: the bound of a code without contexts."""
+    """Bits that ``values`` would take if each were drawn on its own from their histogram: the bound of a code without
+    contexts."""
     counts = np.bincount(values.ravel()).astype(float)
     counts = counts[counts > 0]
     return float((counts * np.log2(counts.sum() / counts)).sum()) if len(counts) > 1 else 0.0

@@ -1,4 +1,4 @@
-"""Bytes to state dict. Nothing from the file is run, imported or unpickled: it holds numbers and names alone."""
+"""From bytes to a state dict. Nothing from the file is run, imported or unpickled: it holds numbers and names alone."""
 
 import math
 import struct
@@ -30,12 +30,12 @@ from dnnlab.errors import DnnlabError, UsageError
 
 _DEEPEST = 16
 _UNPACKED = 25
-"""Bytes that an element takes while it is unpacked: where it lies, its number in the codebook, its value."""
+"""Bytes that an element takes while it is unpacked: its position, its number in the codebook, its value."""
 
 
 @dataclass(frozen=True)
 class Contents:
-    """What a container holds."""
+    """The content of a container."""
 
     state: dict[str, NDArray[Any]]
     layers: tuple[Layer, ...]
@@ -52,13 +52,13 @@ class _Entry:
     levels: NDArray[Any]
     """The codebook; empty where there is none."""
     width: int
-    """Of a line of the image it reads, or of packed gaps."""
+    """The width of a line of the image that the layer reads, or of packed gaps in bits."""
     full: NDArray[Any]
-    """Values in full, of the type that they were written in."""
+    """The values that are written in full, in the type in which they were written."""
     symbols: Ints | None
-    """The numbers, where they are packed."""
+    """The numbers in the codebook, where they are packed; else ``None``."""
     packed: int
-    """Bits that those take; where they are entropy-coded, how many are not zero."""
+    """Bits that the packed numbers take; where they are entropy-coded, how many of them are not zero."""
 
     @property
     def size(self) -> int:
@@ -74,7 +74,7 @@ class _Entry:
 
 
 def decode(data: bytes, what: str = "the container") -> Contents:
-    """The state dict in ``data``, exactly as it was written. ``what`` is how an error names it.
+    """The state dict in ``data``, exactly as it was written. Errors call the data ``what``.
 
     Raises:
         DnnlabError: it is no container, of a later version, cut short or damaged.
@@ -188,7 +188,7 @@ def _entry(head: _Bytes, body: _Bytes, coding: int, common: NDArray[Any]) -> _En
     levels = np.zeros(0, dtype)
     if kind == RAW or not size:
         return _Entry(name, dtype, shape, kind, levels, 0, body.array(size, DTYPES[head.number()]), None, 0)
-    there = head.number() if kind == SPARSE else 0
+    entries = head.number() if kind == SPARSE else 0
     if kind == SHARED:
         levels = (_codebook(head, body) if dimensions > 1 else common).astype(dtype)
     width = head.number()
@@ -199,26 +199,26 @@ def _entry(head: _Bytes, body: _Bytes, coding: int, common: NDArray[Any]) -> _En
             raise ValueError("a tensor has more entries than places")
     else:
         symbols, packed = _packed(head, body, size, width, len(levels) if kind == SHARED else 1)
-    full = body.array(there, DTYPES[head.number()]) if kind == SPARSE else np.zeros(0, dtype)
+    full = body.array(entries, DTYPES[head.number()]) if kind == SPARSE else np.zeros(0, dtype)
     return _Entry(name, dtype, shape, kind, levels, width, full, symbols, packed)
 
 
 def _packed(head: _Bytes, body: _Bytes, size: int, width: int, alphabet: int) -> tuple[Ints, int]:
-    """The numbers of a tensor that are packed, and the bits that they take."""
+    """The packed numbers of a tensor, and the bits that they take."""
     if width > packing.WIDEST:
         raise ValueError("its gaps are too wide")
     count, each = head.number(), max(1, width)
     numbers = packing.unpack(body.take(packing.size(count, each)), count, each)
     present = packing.read_index(numbers, width, size)
-    there, deep = int(present.sum()), max(alphabet - 1, 0).bit_length()
+    entries, deep = int(present.sum()), max(alphabet - 1, 0).bit_length()
     symbols = present.astype(np.int64)
     if deep:
-        symbols[present] = packing.unpack(body.take(packing.size(there, deep)), there, deep) + 1
-    return symbols, count * each + there * deep
+        symbols[present] = packing.unpack(body.take(packing.size(entries, deep)), entries, deep) + 1
+    return symbols, count * each + entries * deep
 
 
 def _filled(entry: _Entry, symbols: Ints | None, bits: float) -> tuple[NDArray[Any], Layer]:
-    """The values of a tensor, and what it takes."""
+    """The values of a tensor, and the bits that it takes."""
     full = 8 * entry.full.nbytes
     if entry.plain or symbols is None:
         values = entry.full.astype(entry.dtype).reshape(entry.shape)

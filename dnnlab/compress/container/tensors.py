@@ -1,4 +1,4 @@
-"""How a tensor lies in a container, and what writer and reader both know of it."""
+"""How a tensor lies in a container, as both writer and reader know it."""
 
 import math
 from collections.abc import Sequence
@@ -14,28 +14,28 @@ from dnnlab.compress.container.planes import Layout
 MAGIC = b"DNNZ"
 VERSION = 1
 RAW, SPARSE, SHARED = 0, 1, 2
-"""All values in full; those that are not zero in full; a codebook and a number for each."""
+"""The kinds of tensors: all values in full; only those that are not zero in full; a codebook and a number for each."""
 PACKED, CODED = 0, 1
-"""Whole numbers in so many bits each, or entropy-coded."""
+"""How the numbers of a codebook are written: with a fixed number of bits each, or entropy-coded."""
 DTYPES = tuple(np.dtype(name) for name in ("<f4", "<f2", "<f8", "<i8", "<i4", "<i2", "|i1", "|u1", "|b1"))
 MOST = 1 << 32
-"""Elements of a tensor beyond which a file is not believed."""
+"""The most elements of a tensor; a file that claims more is refused."""
 
 
 @dataclass(frozen=True)
 class Layer:
-    """What one tensor of a container takes."""
+    """The size of one tensor in a container."""
 
     name: str
     shape: tuple[int, ...]
     kind: int
     nonzeros: int
     levels: int
-    """Entries of its codebook; 0 without one."""
+    """Entries of its codebook; 0 where it has none."""
     bits: float
-    """Bits it takes: its index and numbers, and its values in full where there is no codebook."""
+    """Bits that it takes: its index and numbers, and its values in full where it has no codebook."""
     bound: float
-    """Bits of the same by the entropy of its numbers without contexts."""
+    """Bits that the same tensor would take by the entropy of its numbers, without contexts."""
 
     @property
     def bits_per_weight(self) -> float:
@@ -47,14 +47,15 @@ class Layer:
 
 
 def matrix_shape(shape: Sequence[int]) -> tuple[int, int]:
-    """A tensor as ``(rows, columns)``: a row an output unit; a vector is one row."""
+    """The shape of a tensor as a matrix ``(rows, columns)``, one row per output unit; a vector is one row."""
     if len(shape) < 2:
         return 1, math.prod(shape)
     return shape[0], math.prod(shape[1:])
 
 
 def layout(shape: Sequence[int], width: int, before: Ints | None) -> Layout:
-    """How the columns of a tensor lie, ``width`` places a line, when the last matrix had the row counts ``before``."""
+    """How the columns of a tensor lie, ``width`` places per line, when the matrix before had the row counts
+    ``before``."""
     _, columns = matrix_shape(shape)
     feeding = np.full(columns, -1, dtype=np.int64)
     maps = 0

@@ -1,4 +1,4 @@
-"""State dict to bytes."""
+"""From a state dict to bytes."""
 
 import struct
 import zlib
@@ -27,7 +27,7 @@ from dnnlab.compress.container.tensors import (
 
 _NARROWER = {"f": (np.dtype("<f2"), np.dtype("<f4")), "i": (np.dtype("|i1"), np.dtype("<i2"), np.dtype("<i4"))}
 _TRIED = 1 << 21
-"""Elements up to which each layout of the columns is tried."""
+"""The most elements of a tensor for which every layout of the columns is tried."""
 
 
 def encode(state: Mapping[str, NDArray[Any]], kinds: Mapping[str, int], *, coded: bool) -> bytes:
@@ -106,8 +106,8 @@ class _Writer:
 
     def _levels(self, tensors: list[NDArray[Any]]) -> NDArray[Any]:
         """The values other than zero, ascending."""
-        found = np.unique(np.concatenate([bits_of(values.ravel()) for values in tensors]))
-        levels = found[found != 0].view(tensors[0].dtype)
+        distinct = np.unique(np.concatenate([bits_of(values.ravel()) for values in tensors]))
+        levels = distinct[distinct != 0].view(tensors[0].dtype)
         return levels[np.argsort(levels, kind="stable")]
 
     def _codebook(self, levels: NDArray[Any]) -> None:
@@ -116,7 +116,7 @@ class _Writer:
             self._in_full(levels)
 
     def _in_full(self, values: NDArray[Any]) -> None:
-        """All of ``values``, in the narrowest type that holds them exactly."""
+        """All of ``values`` as bytes, in the narrowest type that holds them exactly."""
         kept = values
         for dtype in _NARROWER.get(values.dtype.kind, ()):
             with np.errstate(all="ignore"):
@@ -129,7 +129,7 @@ class _Writer:
         self.body += kept.tobytes()
 
     def _plane(self, symbols: Ints, levels: int, shape: tuple[int, ...]) -> None:
-        """The numbers 0 … ``levels`` of a tensor, flat."""
+        """Write the numbers 0 … ``levels`` of a tensor."""
         if self.walk is None:
             width, numbers = packing.best_index(symbols > 0)
             deep = max(levels - 1, 0).bit_length()
@@ -148,7 +148,7 @@ class _Writer:
             self.before = (matrix > 0).sum(1)
 
     def _width(self, matrix: Ints, levels: int, shape: tuple[int, ...]) -> int:
-        """How many places a line of the image that a layer reads has, as far as that helps."""
+        """The width of a line of the image that a layer reads, where knowing it saves bits."""
         import constriction
 
         columns = matrix.shape[1]
@@ -167,7 +167,7 @@ class _Writer:
 
 
 def _varint(value: int) -> bytes:
-    """Seven bits a byte, the lowest first; the eighth says that more come."""
+    """A whole number in bytes of seven bits, the lowest first; the eighth bit says that more bytes follow."""
     out = bytearray()
     while value >= 0x80:
         out.append(value & 0x7F | 0x80)

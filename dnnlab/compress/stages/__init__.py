@@ -21,18 +21,19 @@ if TYPE_CHECKING:
     from dnnlab.compress.recovery import Retraining
 
 DENSE, SPARSE, SHARED, CODED, INT8 = "dense", "sparse", "shared", "coded", "int8"
-"""What a network is like between two stages, and so how it is written."""
+"""The forms of a network between two stages, which decide how its file is written."""
 
 
 class TooMuch(RuntimeError):
-    """A stage was to take more out of a network than can be taken."""
+    """A stage should take more out of a network than can be taken."""
 
 
 class StageModule(Protocol):
-    """The module of a kind of stage; it has those of these functions that the declaration asks for."""
+    """The module of a kind of stage. It has those of these functions that the declaration needs."""
 
     def apply(self, model: "nn.Module", stage: "Stage", retraining: "Retraining") -> "nn.Module":
-        """``model`` after ``stage``, recovery training included. Of a stage that trains; ``model`` may be changed.
+        """``model`` after ``stage`` and its recovery training. Modules of stages that train have it; ``model`` may be
+        changed. With no epochs it gives the network before the training.
 
         With no epochs it gives what the training begins with.
         """
@@ -40,11 +41,11 @@ class StageModule(Protocol):
     def write(
         self, model: "nn.Module", stages: tuple["Stage", ...], inputs: "ExportInputs", stem: "Path"
     ) -> "Artefact":
-        """The file of ``model``, which ``stages`` made and whose form is that which this kind gives."""
+        """Write the file of ``model``, which ``stages`` made and which has the form that this kind gives."""
 
     def control(self, evaluator: "Evaluator", stages: tuple["Stage", ...], place: int, size: int) -> dict[str, Any]:
-        """The row of the control beside the chain ``stages``, for the stage at ``place``; ``size`` are the bytes of
-        the chain's file."""
+        """The row of the control of the chain ``stages`` for the stage at ``place``; ``size`` is the bytes of the
+        chain's file."""
 
 
 def _always(stage: "Stage") -> bool:
@@ -61,45 +62,45 @@ def _nothing(stage: "Stage") -> str:
 
 @dataclass(frozen=True, kw_only=True)
 class Kind:
-    """A kind of stage. All that other modules know of it stands here."""
+    """A kind of stage: all that other modules know of it."""
 
     name: str
     about: str
     example: str
     after: tuple[str, ...]
-    """The forms that it may follow."""
+    """The forms after which it may come."""
     gives: str = ""
-    """The form of what comes out, whose file its module writes; empty where the form stays."""
+    """The form that it gives a network, whose file its module writes; empty where it keeps the form."""
     amount: str = ""
-    """A pattern of its main argument; empty where there is none."""
+    """A regular expression of its main argument; empty where it has none."""
     default: str = ""
     words: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
-    """What else may be said, by what it decides; the first is the default."""
+    """The other words that it takes, by what they decide; the first is the default."""
     refusal: Callable[["Stage"], str] = _nothing
-    """Why its arguments do not fit each other, as one sentence; empty where they do."""
+    """One sentence why its arguments do not fit each other; empty where they do."""
     trains: Callable[["Stage"], bool] = _always
-    """Whether it trains the network, so that recovery may be given a length."""
+    """Whether it trains the network, so that the length of recovery can be given."""
     makes_student: bool = False
-    """Whether a fresh, smaller network takes the place of the one before."""
+    """Whether a new, smaller network takes the place of the one before."""
     amount_at: Callable[[float], str] | None = None
-    """The amount of a strength from 0, weak, to 1, strong; without it the stage cannot be searched."""
+    """The amount at a strength from 0 (weak) to 1 (strong); a stage without it cannot be searched."""
     control: str = ""
-    """What its control is called in the tables; empty where it has none."""
+    """The name of its control in the tables; empty where it has none."""
     control_always: bool = False
-    """Whether the control is measured without --controls, too."""
+    """Whether the control is measured without --controls too."""
     needs: Mapping[str, str] = field(default_factory=dict)
-    """The optional package that a word needs."""
+    """The optional library that each of its words needs."""
     layers: tuple[str, ...] = ()
-    """The classes of `torch.nn` that it works on; where there are none, every weight of two dimensions or more."""
+    """The classes of `torch.nn` on which it works; where there are none, every weight of two dimensions or more."""
 
 
 def _sparsity_at(strength: float) -> str:
-    """From half of the weights to two in a thousand that are left."""
+    """The sparsity at a strength: from half of the weights to two in a thousand that are left."""
     return f"{1 - 0.5 * (0.002 / 0.5) ** strength:.4f}".lstrip("0")
 
 
 def _factor_at(strength: float) -> str:
-    """From 1.2 to 10 times fewer MACs."""
+    """The factor at a strength: from 1.2 to 10 times fewer MACs."""
     return f"{1.2 * (10.0 / 1.2) ** strength:.2f}x"
 
 
@@ -211,7 +212,7 @@ class Stage:
     amount: str
     words: tuple[tuple[str, str], ...]
     epochs: float | None = None
-    """Of recovery training, where it is said."""
+    """Epochs of recovery training; ``None`` where they are not given."""
 
     @property
     def about(self) -> Kind:
@@ -222,22 +223,22 @@ class Stage:
         return cast(StageModule, importlib.import_module(f"{__name__}.{self.kind}"))
 
     def word(self, name: str) -> str:
-        """What it says of ``name``, such as its schedule; empty where that is nothing it could say."""
+        """Its word for ``name``, such as its schedule; empty where it has none."""
         return dict(self.words).get(name, "")
 
     @property
     def share(self) -> float:
-        """Its amount as a share; nan where it is none."""
+        """Its amount as a share from 0 to 1; nan where it is none."""
         return float(self.amount) if re.fullmatch(r"0?\.\d+", self.amount) else math.nan
 
     @property
     def factor(self) -> float:
-        """Its amount as a factor; nan where it is none."""
+        """Its amount as a factor, such as 4 of ``4x``; nan where it is none."""
         return float(self.amount[:-1]) if self.amount.endswith("x") else math.nan
 
     @property
     def levels(self) -> int:
-        """Entries of a codebook."""
+        """The number of entries of its codebook."""
         digits = int(re.sub(r"\D", "", self.amount))
         return 2**digits - 1 if self.amount.endswith("bit") else digits
 
@@ -247,18 +248,18 @@ class Stage:
 
     @property
     def searchable(self) -> bool:
-        """Whether a search can change its amount: not where that is a fixed pattern, such as 2of4."""
+        """Whether a search can change its amount, which it cannot where that is a fixed pattern, such as 2of4."""
         return self.about.amount_at is not None and not (math.isnan(self.share) and math.isnan(self.factor))
 
     @property
     def needs(self) -> Mapping[str, str]:
-        """The optional packages that it needs, each with the sentence that says so where it is not there."""
-        found = {}
+        """The optional libraries that it needs, each with the sentence of the error where it is not installed."""
+        sentences = {}
         for name, value in self.words:
             if package := self.about.needs.get(value):
                 instead = self.about.words[name][0]
-                found[package] = f"{self.kind}:{value} needs {package}; pip install {package}, or take {instead}."
-        return found
+                sentences[package] = f"{self.kind}:{value} needs {package}; pip install {package}, or take {instead}."
+        return sentences
 
     def __str__(self) -> str:
         parts = [self.kind, *([self.amount] if self.amount else [])]

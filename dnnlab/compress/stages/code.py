@@ -1,4 +1,4 @@
-"""Entropy coding changes the file alone: `compress.container` codes what the file holds."""
+"""Entropy coding changes the file alone: `compress.container` codes the numbers in it."""
 
 from dnnlab.compress.files import write_container
 

@@ -1,4 +1,5 @@
-"""A smaller network that learns what a larger one says (Hinton 2015), and the same one alone as a control."""
+"""A smaller network that learns from the outputs of a larger one (Hinton 2015), and the same network alone as a
+control."""
 
 import dataclasses
 from typing import Any
@@ -11,7 +12,7 @@ from dnnlab.compress.stages import Stage
 
 
 def apply(model: nn.Module, stage: Stage, retraining: Retraining) -> nn.Module:
-    """A fresh student, trained under ``model``."""
+    """A new student network, trained with ``model`` as the teacher."""
     student = retraining.student()
     taught = dataclasses.replace(retraining, teacher=frozen(model))
     taught.train(student, "distill", stage.epochs, hints=stage.word("hints") == "hints")
@@ -19,14 +20,14 @@ def apply(model: nn.Module, stage: Stage, retraining: Retraining) -> nn.Module:
 
 
 def alone(stage: Stage, retraining: Retraining) -> nn.Module:
-    """The same student on the same batches, without a teacher."""
+    """The same student, trained on the same batches without a teacher."""
     student = retraining.student()
     retraining.train(student, "distill", stage.epochs, taught=False)
     return student
 
 
 def control(evaluator: Evaluator, stages: tuple[Stage, ...], place: int, size: int) -> dict[str, Any]:
-    """The row of the student without a teacher."""
+    """The row of the student that had no teacher."""
     until, stage = stages[: place + 1], stages[place]
     state = evaluator.checkpoint(
         stage.about.control,

@@ -26,7 +26,8 @@ def factorised(layer: nn.Linear | nn.Conv2d, energy: float, form: str) -> nn.Seq
 
 
 def rank_for(singular: Tensor, energy: float) -> int:
-    """How many of the descending singular values hold this share of the sum of squares; at least one."""
+    """The number of the descending singular values that together hold this share of the sum of squares; at least
+    one."""
     shares = singular.double().square().cumsum(0)
     return min(int((shares < energy * shares[-1]).sum()) + 1, len(singular))
 
@@ -55,7 +56,8 @@ def _svd(matrix: Tensor, energy: float) -> tuple[Tensor, Tensor]:
 
 @torch.no_grad()
 def _tucker(layer: nn.Conv2d, energy: float) -> nn.Sequential:
-    """By the higher-order SVD of the output and the input mode (De Lathauwer 2000), as Kim 2016 factorises."""
+    """The Tucker-2 factors, by the higher-order SVD of the output and the input mode (De Lathauwer 2000), as Kim 2016
+    factorises."""
     weight = layer.weight
     outputs = _basis(weight.flatten(1), energy)
     inputs = _basis(weight.transpose(0, 1).flatten(1), energy)
@@ -72,7 +74,9 @@ def _basis(unfolding: Tensor, energy: float) -> Tensor:
 
 @torch.no_grad()
 def _cp(layer: nn.Conv2d, energy: float) -> nn.Sequential:
-    """A sum of products of an output, an input and a kernel part, by alternating least squares (Lebedev 2015).
+    """The factors of CP: a sum of products of an output, an input and a kernel part, by alternating least squares
+    (Lebedev 2015). No rank of CP belongs to an energy, so its rank is that of as many weights as Tucker-2 has at this
+    energy.
 
     No rank of CP belongs to an energy, so it takes that of as many weights as Tucker-2 has at this energy.
     """
@@ -85,7 +89,7 @@ def _cp(layer: nn.Conv2d, energy: float) -> nn.Sequential:
     weights, (outputs, inputs, kernel) = parafac(
         cube.double().cpu().numpy(), rank, n_iter_max=_SWEEPS, init=start, normalize_factors=True, random_state=0
     )
-    # The size of each product is shared out, so that no factor learns at another speed than its neighbours.
+    # The factors of a product have the same norm, so that all of them learn at the same speed.
     inputs, kernel, outputs = (torch.from_numpy(f * weights ** (1 / 3)).to(cube) for f in (inputs, kernel, outputs))
     values = [inputs.T[:, :, None, None], kernel.T.view(rank, 1, *layer.weight.shape[2:]), outputs[:, :, None, None]]
     return _filled(cp_factors(layer, rank), values, layer.bias)

@@ -1,4 +1,4 @@
-"""Eight bits: quantisation lies in the file; a network can be trained to be aware of it first."""
+"""Eight bits: the file is quantised, and with ``qat`` the network is trained with rounding first."""
 
 import copy
 from pathlib import Path
@@ -17,17 +17,18 @@ from dnnlab.instruments.speed import in_turns
 from dnnlab.training.parts import spread
 
 _CALIBRATED = 256
-"""Training examples that activations are calibrated on."""
+"""The number of training examples on which activations are calibrated."""
 _CLEARLY = 0.9
-"""S8S8 is kept where it takes less than this share of U8S8's time; a coin's toss would change the file."""
+"""S8S8 is kept where it takes less than this share of U8S8's time; a smaller difference may be chance and would change
+the file."""
 _MOMENTUM = 0.05
-"""Of the running range of activations."""
+"""Momentum of the running range of activations."""
 
 
 def apply(model: nn.Module, stage: Stage, retraining: Retraining) -> nn.Module:
     """The network, trained while its weights and inputs are rounded (Jacob 2018): what ``qat`` asks for.
 
-    Rounding is as ONNX Runtime will do it afterwards, symmetric a channel for weights and over the seen range for
+    Rounding is as ONNX Runtime will do it afterwards, symmetric per channel for weights and over the seen range for
     what a layer reads, so that its own calibration and fusions stay as they are.
     """
     rounders = [_Rounded(layer) for layer in layers(model, stage.about).values()]
@@ -38,7 +39,7 @@ def apply(model: nn.Module, stage: Stage, retraining: Retraining) -> nn.Module:
 
 
 def write(model: nn.Module, stages: tuple[Stage, ...], inputs: ExportInputs, stem: Path) -> Artefact:
-    """The ONNX file in eight bits, in the mode of the last stage."""
+    """Write the ONNX file in eight bits, in the mode of the last stage."""
     proto = onnx_file.export(model, example(inputs.data))
     match stages[-1].word("mode"):
         case "dynamic":
@@ -50,7 +51,7 @@ def write(model: nn.Module, stages: tuple[Stage, ...], inputs: ExportInputs, ste
 
 
 def _static(proto: Any, data: Dataset) -> tuple[bytes, str]:
-    """The file, and how its activations and weights are signed: the quicker way of two here."""
+    """The file, and how its activations and weights are signed: of two ways the one that is faster here."""
     batches = [data.inputs(part).cpu().numpy() for part in spread(data.train, _CALIBRATED).split(32)]
     files = {
         kind: onnx_file.static(copy.deepcopy(proto), batches, signed).SerializeToString()
@@ -60,18 +61,18 @@ def _static(proto: Any, data: Dataset) -> tuple[bytes, str]:
     sessions = {kind: onnx_file.Session(content) for kind, content in files.items()}
     calls = {kind: (lambda session=session: session(x)) for kind, session in sessions.items()}
     timings, _ = in_turns(calls, "cpu", lambda share: None)
-    kept = "S8S8" if timings["S8S8"].median < _CLEARLY * timings["U8S8"].median else "U8S8"
-    return files[kept], kept
+    signs = "S8S8" if timings["S8S8"].median < _CLEARLY * timings["U8S8"].median else "U8S8"
+    return files[signs], signs
 
 
 class _Rounded:
-    """Rounds what one layer multiplies, and lets gradients through as if it did not (Bengio 2013)."""
+    """Rounds the weight and the input of one layer, and lets gradients through as if it did not (Bengio 2013)."""
 
     def __init__(self, layer: Any) -> None:
         self.low: Tensor | None = None
         self.high: Tensor | None = None
         self.before = layer.register_forward_pre_hook(self._enter)
-        # Also when the layer fails: what it entered must be left, or all later products would be wrong.
+        # It is left also when the layer fails; otherwise all later products would be wrong.
         self.after = layer.register_forward_hook(self._leave, always_call=True)
 
     def _enter(self, layer: Any, inputs: tuple[Tensor, ...]) -> tuple[Tensor, ...]:
@@ -80,7 +81,7 @@ class _Rounded:
         self.parameter = layer.weight
         del layer.weight  # a plain tensor takes the parameter's place for this one call
         layer.weight = rounded_weight(self.parameter)
-        # Not in mixed precision: bfloat16 has fewer steps than the eight bits that it would stand for.
+        # Mixed precision is off, since bfloat16 has fewer steps than the eight bits that it would represent.
         self.full = torch.autocast(x.device.type, enabled=False)
         self.full.__enter__()
         return (rounded_input(x, self.low, self.high), *inputs[1:])
@@ -98,20 +99,20 @@ class _Rounded:
             self.low, self.high = self.low.lerp(low, _MOMENTUM), self.high.lerp(high, _MOMENTUM)
 
     def remove(self) -> None:
-        """Leave the layer as it was."""
+        """Restore the layer as it was."""
         self.before.remove()
         self.after.remove()
 
 
 def rounded_weight(weight: Tensor) -> Tensor:
-    """To 127 steps on either side of zero, a scale for each output channel ``[0]``."""
+    """The weight rounded to 127 steps on either side of zero, with one scale per output channel ``[0]``."""
     scale = weight.detach().flatten(1).abs().amax(1).clamp_min(1e-12) / 127
     scale = scale.view(-1, *[1] * (weight.ndim - 1))
     return weight + (torch.round(weight.detach() / scale) * scale - weight.detach())
 
 
 def rounded_input(x: Tensor, low: Any, high: Any) -> Tensor:
-    """To 255 steps from ``low`` to ``high``, with zero among them."""
+    """The input rounded to 255 steps from ``low`` to ``high``, with zero among them."""
     scale = ((high - low) / 255).clamp_min(1e-12)
     zero = torch.round(-low / scale)
     rounded = (torch.clamp(torch.round(x.detach() / scale) + zero, 0, 255) - zero) * scale

@@ -1,4 +1,4 @@
-"""Layers as products of thinner ones, and how thin: the largest energy that meets the goal."""
+"""Layers as products of thinner ones, with the largest energy that meets the goal."""
 
 import copy
 import functools
@@ -15,7 +15,8 @@ from dnnlab.instruments.cost import count
 
 _HALVINGS = 12
 _TIMED = (0.98, 0.95, 0.92, 0.9, 0.87, 0.85, 0.8, 0.75, 0.7, 0.6, 0.5, 0.4, 0.3, 0.2, 0.1)
-"""Energies that are timed side by side: time does not fall evenly with them, so halving could miss."""
+"""Energies whose time is measured side by side; bisection could miss the goal, as time does not fall evenly with
+them."""
 
 
 def apply(model: nn.Module, stage: Stage, retraining: Retraining) -> nn.Module:
@@ -35,7 +36,7 @@ def apply(model: nn.Module, stage: Stage, retraining: Retraining) -> nn.Module:
 
 
 def _energy_by_macs(model: nn.Module, factor: float, form: str, retraining: Retraining) -> float:
-    """The largest energy, by halving, at which the network takes ``factor`` times fewer MACs; else the smallest."""
+    """The largest energy, by bisection, at which the network takes ``factor`` times fewer MACs; else the smallest."""
     goal = count(model, retraining.data.shape).macs / factor
     low, high = 0.0, 1.0
     for _ in range(_HALVINGS):
@@ -48,7 +49,7 @@ def _energy_by_macs(model: nn.Module, factor: float, form: str, retraining: Retr
 
 
 def _energy_by_time(model: nn.Module, factor: float, form: str, retraining: Retraining) -> float:
-    """The largest of some energies at which one input takes ``factor`` times less time here; else the quickest."""
+    """The largest of some energies at which one input takes ``factor`` times less time here; else the fastest."""
     x = retraining.data.inputs(retraining.data.train[:1])
     networks = {energy: factorise(model, energy, form).eval() for energy in _TIMED}
     calls = {"dense": functools.partial(_forward, model.eval(), x)}
@@ -65,10 +66,10 @@ def _forward(model: nn.Module, x: torch.Tensor) -> None:
 
 
 def factorise(model: nn.Module, energy: float, form: str) -> nn.Module:
-    """A copy with its layers factorised at this share of their squared norm, convolutions by ``form``."""
+    """A copy with its layers factorised so that each keeps this share of its squared norm, convolutions by ``form``."""
     changed = copy.deepcopy(model)
-    found = list(layers(changed, KINDS["lowrank"]).items())
-    for name, layer in found[:-1]:  # the last one is small, and every logit needs it
+    candidates = list(layers(changed, KINDS["lowrank"]).items())
+    for name, layer in candidates[:-1]:  # the last one is small, and every logit needs it
         factors = factorised(layer, energy, form)
         if factors is not None and _size(factors) < _size(layer):
             replace(changed, name, factors)

@@ -18,21 +18,21 @@ from dnnlab.compress.structure import biases, weights
 from dnnlab.statistics.streams import stream
 
 _RAMP = 0.5
-"""Share of gradual pruning in which weights still go; the rest recovers."""
+"""The share of gradual pruning during which weights are still removed; in the rest the network recovers."""
 _EVERY = 1 / 64
-"""Share of the ramp between two prunings."""
+"""The share of the ramp between two prunings."""
 _ROUNDS = 0.2
-"""Share of the weights left that iterative pruning takes each round (Frankle & Carbin 2019)."""
+"""The share of the remaining weights that iterative pruning removes in each round (Frankle & Carbin 2019)."""
 _REWIND = 0.1
-"""Share of a round's training to whose weights the next round goes back (Frankle 2020)."""
+"""The share of a round's training at which the weights are saved that the next round starts from (Frankle 2020)."""
 _HALVINGS = 7
-"""Densities that the control of as many bytes tries."""
+"""The number of densities that the search for a control of as many bytes tries."""
 
 write = files.write_container
 
 
 def apply(model: nn.Module, stage: Stage, retraining: Retraining) -> nn.Module:
-    """``model`` with the share of its weights at zero that ``stage`` asks for, and trained to do without them."""
+    """``model`` with the share of its weights at zero that ``stage`` has, and trained with them at zero."""
     if stage.amount == "2of4":
         keep_masks(model, two_of_four(model))
         _train(model, stage, retraining)
@@ -45,7 +45,7 @@ def apply(model: nn.Module, stage: Stage, retraining: Retraining) -> nn.Module:
             _train(model, stage, retraining)
         case "rewind":
             _rewinding(model, stage, retraining, density, rng)
-        case _ if criterion == "random":  # a random choice gains nothing from being made slowly
+        case _ if criterion == "random":  # a random choice is no better when it is made slowly
             keep_masks(model, masks(model, density, criterion, rng))
             _train(model, stage, retraining)
         case _:
@@ -58,7 +58,8 @@ def _train(model: nn.Module, stage: Stage, retraining: Retraining) -> None:
 
 
 def _gradually(model: nn.Module, stage: Stage, retraining: Retraining, density: float) -> None:
-    """More and more of them along training, by the cubic course of Zhu & Gupta 2017.
+    """Prune more and more weights along training, by the cubic schedule of Zhu & Gupta 2017. Weights that are on no
+    path by then are pruned too, in the place of others.
 
     What is on no path by then goes too, and leaves its place to others.
     """
@@ -90,12 +91,12 @@ def _gradually(model: nn.Module, stage: Stage, retraining: Retraining, density: 
         optimiser.masks = pruned(density + (1 - density) * (1 - place) ** 3)
 
     retraining.train(model, "prune", stage.epochs, wrap=wrap, before=before)
-    if last < 1:  # too few steps to have come to the end of the ramp
+    if last < 1:  # there were too few steps to reach the end of the ramp
         pruned(density)
 
 
 def _rewinding(model: nn.Module, stage: Stage, retraining: Retraining, density: float, rng: Any) -> None:
-    """Rounds of pruning a fifth and training again from early weights: the lottery ticket (Frankle & Carbin 2019).
+    """Rounds of pruning a fifth and of training again from early weights: the lottery ticket (Frankle & Carbin 2019).
 
     A chain begins with a network that is trained, whose early weights are gone; the rewinding point is a tenth of a
     round further. The rounds, with the one before any pruning, share the epochs of the stage.
@@ -113,7 +114,7 @@ def _rewinding(model: nn.Module, stage: Stage, retraining: Retraining, density: 
 
 
 def masks(model: nn.Module, density: float, criterion: str, rng: Any) -> Masks:
-    """Which weights stay: the share ``density`` of all with the highest scores, ``[*weight]`` True each.
+    """The weights that stay: the share ``density`` of all with the highest scores, a mask ``[*weight]`` for each.
 
     ``lamp`` scores a weight by its square over those of its layer that are not smaller (Lee 2021), ``global`` by its
     magnitude, ``layer`` by its rank within its layer, ``random`` by a draw.
@@ -123,11 +124,11 @@ def masks(model: nn.Module, density: float, criterion: str, rng: Any) -> Masks:
 
 
 def highest(model: nn.Module, scores: Mapping[str, Tensor], density: float) -> Masks:
-    """The share ``density`` of all weights with the highest ``scores``; zeros stay at zero."""
-    found = {name: weight.detach().flatten() for name, weight in weights(model).items()}
-    ranked = {name: scores[name].flatten().masked_fill(weight == 0, -math.inf) for name, weight in found.items()}
+    """The masks of the share ``density`` of all weights with the highest ``scores``; zeros stay at zero."""
+    flat = {name: weight.detach().flatten() for name, weight in weights(model).items()}
+    ranked = {name: scores[name].flatten().masked_fill(weight == 0, -math.inf) for name, weight in flat.items()}
     everything = torch.cat(list(ranked.values()))
-    kept = max(len(found), round(density * len(everything)))
+    kept = max(len(flat), round(density * len(everything)))
     threshold = everything.sort(descending=True).values[min(kept, len(everything)) - 1]
     chosen = {name: (score >= threshold) & (score > -math.inf) for name, score in ranked.items()}
     for name, mask in chosen.items():
@@ -153,7 +154,8 @@ def _scores(weight: Tensor, criterion: str, rng: Any) -> Tensor:
 
 
 def two_of_four(model: nn.Module) -> Masks:
-    """The two larger of every four neighbouring inputs, which NVIDIA's sparse tensor cores skip the others of."""
+    """The masks of the two larger of every four neighbouring inputs; NVIDIA's sparse tensor cores skip the other
+    two."""
     chosen = {}
     for name, weight in weights(model).items():
         flat = weight.detach().flatten(1).abs()
@@ -167,25 +169,25 @@ def two_of_four(model: nn.Module) -> Masks:
 
 
 @torch.no_grad()
-def keep_masks(model: nn.Module, chosen: Mapping[str, Tensor]) -> None:
-    """Set what is not chosen of weights and biases to zero."""
-    found = weights(model) | biases(model)
-    for name, mask in chosen.items():
-        found[name].masked_fill_(~mask, 0.0)
+def keep_masks(model: nn.Module, keep: Mapping[str, Tensor]) -> None:
+    """Set the weights and biases that are outside their masks to zero."""
+    parameters = weights(model) | biases(model)
+    for name, mask in keep.items():
+        parameters[name].masked_fill_(~mask, 0.0)
 
 
 class Masked:
-    """An optimiser that leaves zeros at zero."""
+    """An optimiser that keeps zeros at zero."""
 
     repeats = True
-    """Its step may be recorded: the masks stay."""
+    """Whether its step can be recorded, which is so as the masks stay the same."""
 
-    def __init__(self, model: nn.Module, inner: Any, chosen: Masks) -> None:
-        self.model, self.inner, self.masks = model, inner, chosen
+    def __init__(self, model: nn.Module, inner: Any, keep: Masks) -> None:
+        self.model, self.inner, self.masks = model, inner, keep
 
     @classmethod
     def around(cls, model: nn.Module) -> Any:
-        """For `Retraining.train`: the masks are the weights that are not zero now."""
+        """The ``wrap`` for `Retraining.train`: the masks are the weights that are not zero now."""
 
         def wrap(inner: Any) -> "Masked":
             return cls(model, inner, {name: weight.detach() != 0 for name, weight in weights(model).items()})
@@ -207,8 +209,8 @@ class Masked:
 class Moved(Masked):
     """Movement pruning (Sanh 2020): scores that grow by the steps that take a weight away from zero."""
 
-    def __init__(self, model: nn.Module, inner: Any, chosen: Masks) -> None:
-        super().__init__(model, inner, chosen)
+    def __init__(self, model: nn.Module, inner: Any, keep: Masks) -> None:
+        super().__init__(model, inner, keep)
         self.scores = {name: torch.zeros_like(weight.detach()) for name, weight in weights(model).items()}
 
     @torch.no_grad()
@@ -221,7 +223,7 @@ class Moved(Masked):
 
 
 def control(evaluator: Evaluator, stages: tuple[Stage, ...], place: int, size: int) -> dict[str, Any]:
-    """The row of the chain with weights chosen by lot, so many of them that the file is as large."""
+    """The row of the chain with weights chosen at random, so many of them that the file is as large."""
     stage = stages[place]
     density = _density_for(evaluator, stages, place, size)
     words = {**dict(stage.words), "criterion": "random"}
@@ -230,7 +232,8 @@ def control(evaluator: Evaluator, stages: tuple[Stage, ...], place: int, size: i
 
 
 def _density_for(evaluator: Evaluator, stages: tuple[Stage, ...], place: int, size: int) -> float:
-    """By halving, on networks that are not trained: the index costs what it costs whatever the weights are."""
+    """The density, by bisection, on networks that are not trained: the bytes of the index do not depend on the values
+    of the weights."""
     before = stages[:place]
     state, retraining = evaluator.state(before), evaluator.retraining()
     later = [dataclasses.replace(stage, epochs=0.0) for stage in stages[place + 1 :] if stage.trains]

@@ -1,4 +1,4 @@
-"""Weight sharing: every weight is one of a few, and those few are trained (Han 2016)."""
+"""Weight sharing: every weight has one of a few values, which are trained (Han 2016)."""
 
 import functools
 from typing import Any
@@ -22,7 +22,7 @@ write = write_container
 
 
 def apply(model: nn.Module, stage: Stage, retraining: Retraining) -> nn.Module:
-    """``model`` with a codebook for the weights of every layer, and one for all biases; zeros stay zeros.
+    """``model`` with one codebook for the weights of each layer, and one for all biases; zeros stay zeros.
 
     Codebooks are trained, and what is neither, such as normalisation, is rounded to half precision at the end.
     """
@@ -54,7 +54,7 @@ def k_means(values: NDArray[np.float64], count: int) -> NDArray[np.float64]:
         if np.array_equal(moved, centroids):
             break
         centroids = moved
-    # A centroid that nothing is nearest to would only take room.
+    # A centroid that is nearest to no value would only take space.
     return centroids[np.unique(np.searchsorted((centroids[1:] + centroids[:-1]) / 2, values))]
 
 
@@ -64,21 +64,21 @@ class Codebook:
     def __init__(self, tensors: list[nn.Parameter], levels: int) -> None:
         self.tensors = tensors
         values = torch.cat([t.detach().flatten() for t in tensors]).double().cpu().numpy()
-        there = values != 0
-        centroids = k_means(values[there], levels) if there.any() else np.zeros(0)
+        nonzero = values != 0
+        centroids = k_means(values[nonzero], levels) if nonzero.any() else np.zeros(0)
         edges = (centroids[1:] + centroids[:-1]) / 2
-        numbers = np.where(there, np.searchsorted(edges, values) + 1, 0)
+        numbers = np.where(nonzero, np.searchsorted(edges, values) + 1, 0)
         device = tensors[0].device
         self.numbers = [n.to(device) for n in torch.from_numpy(numbers).split([t.numel() for t in tensors])]
         self.values = nn.Parameter(torch.tensor([0.0, *centroids], dtype=torch.float32, device=device))
         self.write()
 
     def gather(self) -> None:
-        """The gradient of each shared value: the sum over those who share it."""
+        """Compute the gradient of each shared value: the sum over the entries that share it."""
         grad = torch.zeros_like(self.values)
         for tensor, numbers in zip(self.tensors, self.numbers, strict=True):
             if tensor.grad is not None:
-                # In storage order of the parameter, whatever layout its gradient has.
+                # The gradient is read in the storage order of the parameter, whatever layout it has itself.
                 grad.index_add_(0, numbers, tensor.grad.reshape(-1))
         grad[0] = 0
         self.values.grad = grad
@@ -92,14 +92,14 @@ class Codebook:
 
 
 class _Shared:
-    """An optimiser of codebooks, and of what has none, in the place of the network's own."""
+    """An optimiser of codebooks and of the tensors without one, in the place of the network's own."""
 
     def __init__(self, inner: Any, books: list[Codebook], model: nn.Module, retraining: Retraining) -> None:
         shared = {id(t) for book in books for t in book.tensors}
         free = [p for p in model.parameters() if id(p) not in shared]
         self.books, self.outer = books, inner
         hyper = retraining.hyper
-        # No decay: a shared value would be pulled to zero once for each who shares it.
+        # No decay: a shared value would be pulled to zero once for each weight that shares it.
         self.inner = make_optimiser(hyper.optimizer, [book.values for book in books] + free, hyper.lr, 0.0)
 
     @property
@@ -119,7 +119,7 @@ class _Shared:
 
 @torch.no_grad()
 def round_to_half(model: nn.Module, books: list[Codebook]) -> None:
-    """Everything in half precision, as the file will hold it: codebooks, normalisation and its statistics."""
+    """Round everything to half precision, as the file will hold it: codebooks, normalisation and its statistics."""
     for book in books:
         book.values.copy_(book.values.half().float())
         book.write()

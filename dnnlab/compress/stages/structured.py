@@ -1,4 +1,4 @@
-"""Whole channels and units taken out, with torch-pruning's account of which layers must lose the same ones."""
+"""Whole channels and units removed; torch-pruning knows which layers must lose the same ones."""
 
 import copy
 import warnings
@@ -18,15 +18,15 @@ from dnnlab.training.evaluation import outputs
 from dnnlab.training.parts import spread
 
 _STEPS = 50
-"""Parts in which channels are taken out, so that the goal is not overshot by much."""
+"""The number of parts in which channels are removed, so that the goal is not overshot by much."""
 _MOST = 0.9
-"""Share of a layer's channels that may go."""
+"""The largest share of a layer's channels that may be removed."""
 _EXAMPLES = 512
-"""Training examples whose gradients Taylor's criterion looks at."""
+"""Training examples from whose gradients Taylor's criterion is computed."""
 
 
 def apply(model: nn.Module, stage: Stage, retraining: Retraining) -> nn.Module:
-    """``model`` with so many channels gone that it takes ``factor`` times fewer MACs, and trained again.
+    """``model`` with so many channels removed that it takes ``factor`` times fewer MACs, and trained again.
 
     By norm, every layer loses the same share of its channels (Li 2017): over all layers, norms would empty thin ones.
     Taylor's first-order estimate of what the loss would change by (Molchanov 2019) and the scale of batch normalisation
@@ -79,7 +79,8 @@ def apply(model: nn.Module, stage: Stage, retraining: Retraining) -> nn.Module:
 
 
 def _fixed(model: nn.Module, example: torch.Tensor, tp: Any) -> list[nn.Module]:
-    """Layers that keep their outputs: the last, and those whose channels meet what torch-pruning cannot follow.
+    """The layers that keep their outputs: the last, and those whose channels meet an operation that torch-pruning
+    cannot follow.
 
     Each is tried on a copy: a network that no longer runs, or gives other shapes, says that it is one of them.
     """
@@ -114,7 +115,8 @@ def _gradients(model: nn.Module, retraining: Retraining) -> None:
 
 @contextmanager
 def _quiet() -> Iterator[None]:
-    """torch-pruning warns of parameters that no layer owns, and of layers that nothing leads to."""
+    """Suppress the warnings of torch-pruning about parameters that no layer owns, and about layers that nothing leads
+    to."""
     with warnings.catch_warnings():
         warnings.filterwarnings("ignore", module=r"torch_pruning.*")
         yield

@@ -1,4 +1,4 @@
-"""The columns of the files of networks born dead."""
+"""The columns of ``cells.csv`` and ``summary.csv`` for networks born dead."""
 
 from dnnlab.report.columns import ERROR, FAILED_CELLS, Column, Schema, estimate, verdict
 from dnnlab.runner import configuration

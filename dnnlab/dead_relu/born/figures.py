@@ -1,4 +1,4 @@
-"""Table to pictures: networks born dead by width."""
+"""The figure: the share of networks born dead by width."""
 
 from collections.abc import Sequence
 
@@ -11,7 +11,7 @@ _BOUNDS = "proven bounds (dashed)"
 
 
 def draw(cells: pd.DataFrame, summary: pd.DataFrame, spec: Spec) -> Sequence[Picture]:
-    """The curve; without anything measured, nothing."""
+    """One figure; none where nothing was measured."""
     return [_curve(summary)] if (summary["n"] > 0).any() else []
 
 

@@ -11,7 +11,7 @@ from dnnlab.runner.experiment import ALONE
 
 @dataclass(frozen=True)
 class BornCell:
-    """One point of the born-dead curve: so many networks of one shape."""
+    """One point of the curve of networks born dead: many networks of one shape."""
 
     width: int
     depth: int
@@ -23,7 +23,7 @@ class BornCell:
 
     @property
     def together(self) -> Hashable:
-        """Each point is its own program."""
+        """Each point is a stack by itself."""
         return self
 
     beside = ALONE
@@ -34,23 +34,24 @@ class BornCell:
 
     @property
     def bytes(self) -> float:
-        """Memory of a twentieth of the networks, which is drawn at once: a layer, and its activations, in float64."""
+        """Bytes that a twentieth of the networks takes, which is drawn at once: one layer and its activations in
+        float64."""
         return 8.0 * self.nets / 20 * (self.width**2 + 200 * self.width)
 
     @property
     def macs(self) -> float:
-        """Of two inputs."""
+        """Multiply–accumulates of all networks on two inputs."""
         return 2.0 * self.nets * self.depth * self.width**2
 
 
 def plan(spec: Spec) -> Sequence[BornCell]:
-    """The product of the lists."""
+    """One cell per combination of the options' lists."""
     points = itertools.product(spec.init, spec.depth, spec.width)
     return [BornCell(width, depth, init, spec.nets) for init, depth, width in points]
 
 
 def validate(spec: Spec) -> None:
-    """See that the networks are of ReLUs.
+    """Check that the networks consist of ReLUs.
 
     Raises:
         UsageError: another activation was asked for.

@@ -1,4 +1,4 @@
-"""Rows to table: the share of networks that are dead from birth, between proven bounds."""
+"""The summary: the share of networks that are dead from birth, between proven bounds."""
 
 import math
 from typing import Any
@@ -16,12 +16,12 @@ _POINT = ("width", "depth", "init", "nets")
 
 
 def summarise(cells: pd.DataFrame, spec: Spec) -> pd.DataFrame:
-    """One row a point of the curve."""
+    """One row per point of the curve."""
     return fit(pd.DataFrame([_row(point, rows) for point, rows in configurations(cells, _POINT)]), c.SUMMARY)
 
 
 def per_cell(cells: pd.DataFrame, spec: Spec) -> pd.DataFrame:
-    """One row a block of networks, in the place of a seed."""
+    """One row per block of networks; the block takes the place of a seed."""
     blocks = measured(cells).rename(columns={"block": "seed"})
     return blocks.assign(probability=blocks["dead"] / blocks["drawn"])
 

@@ -1,4 +1,4 @@
-"""How wide networks have to be, in sentences."""
+"""How wide networks have to be to be rarely born dead, in sentences."""
 
 import math
 
@@ -12,7 +12,7 @@ _RARE = 0.01
 
 
 def conclusions(summary: pd.DataFrame, spec: Spec) -> list[str]:
-    """What was found at the first point, and the width that keeps dead networks rare."""
+    """The result at the first point, and the width that keeps dead networks rare."""
     measured = summary[summary["n"] > 0]
     if measured.empty:
         return ["No point was measured."]

@@ -1,4 +1,4 @@
-"""Table to pictures: who is dead by layer and along training."""
+"""The figures: dead units by layer and along training."""
 
 import math
 from collections.abc import Mapping, Sequence, Sized
@@ -19,12 +19,12 @@ _MOST_LINES = 8
 
 
 def draw(cells: pd.DataFrame, summary: pd.DataFrame, spec: Spec) -> Sequence[Picture]:
-    """The figures of a run; without anything measured, none."""
+    """The figures of a run; none where nothing was measured."""
     curves = _curves(cells, spec)
     if not curves:
         return []
     pictures = [_by_layer(curves, spec)]
-    if spec.taken_steps:
+    if spec.training_steps:
         pictures.append(_along_training(curves))
     return pictures
 
@@ -33,7 +33,7 @@ def _curves(cells: pd.DataFrame, spec: Spec) -> list[tuple[str, dict[str, Any], 
     """Label, configuration and rows of each configuration and remedy of which something was measured."""
     groups = [(k, rows) for k, rows in configurations(measured(cells), TREATED)]
     # A network that left the range of numbers has no units to draw.
-    groups = [(k, rows) for k, rows in groups if rows.loc[rows["step"] == spec.taken_steps, "dead"].notna().any()]
+    groups = [(k, rows) for k, rows in groups if rows.loc[rows["step"] == spec.training_steps, "dead"].notna().any()]
     varying = [name for name in TREATED if len({k[name] for k, _ in groups}) > 1]
     return [(label(k, varying), k, rows) for k, rows in groups]
 
@@ -46,9 +46,9 @@ def label(configuration: Mapping[Any, Any], varying: Sequence[str]) -> str:
 
 
 def _spread_out(items: Sequence[Any], most: int) -> list[Any]:
-    """At most ``most`` of them, evenly over the plan."""
-    chosen = np.unique(np.linspace(0, len(items) - 1, min(most, len(items))).round().astype(int))
-    return [items[i] for i in chosen]
+    """At most ``most`` of the items, evenly over the plan."""
+    places = np.unique(np.linspace(0, len(items) - 1, min(most, len(items))).round().astype(int))
+    return [items[i] for i in places]
 
 
 def only(shown: Sized, of: Sized) -> str:
@@ -56,7 +56,7 @@ def only(shown: Sized, of: Sized) -> str:
 
 
 def _intervals(rows: pd.DataFrame, by: str) -> tuple[np.ndarray, list[Interval]]:
-    """Dead share by ``by``: its values and the interval over seeds at each."""
+    """The values of the column ``by``, and the interval of the dead share over seeds at each."""
     groups = rows.groupby(by)["dead"]
     return np.array([key for key, _ in groups]), [mean_share(list(values.astype(float))) for _, values in groups]
 
@@ -67,7 +67,7 @@ def _by_layer(curves: Sequence[tuple[str, dict[str, Any], pd.DataFrame]], spec: 
     with new_figure(8.5, 4.6) as (figure, (axes,)):
         drawn = False
         for i, (label, configuration, rows) in enumerate(shown):
-            last = rows[rows["step"] == spec.taken_steps]
+            last = rows[rows["step"] == spec.training_steps]
             layers, shares = _intervals(last[last["layer"] > 0], "layer")
             style = line_style(i)
             means = np.array([s.mean for s in shares])
@@ -88,7 +88,7 @@ def _by_layer(curves: Sequence[tuple[str, dict[str, Any], pd.DataFrame]], spec: 
         axes.set_xlabel("layer (1 is next to the inputs)")
         axes.set_ylabel("dead units")
         legend(figure)
-    when = "after training" if spec.taken_steps else "as the network is"
+    when = "after training" if spec.training_steps else "as the network is"
     return Picture(
         name="dead-by-layer",
         title=f"Dead units by layer, {when}",

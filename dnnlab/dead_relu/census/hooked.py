@@ -1,4 +1,4 @@
-"""The same rows from a user's own network: its ReLU-like activations as layers, channels of convolutions as units."""
+"""The rows of a user's own network: its ReLU-like activations are the layers, channels of convolutions are units."""
 
 import math
 from collections.abc import Callable, Iterator, Sequence
@@ -15,7 +15,7 @@ from dnnlab.dead_relu.spec import Spec
 from dnnlab.errors import UsageError
 from dnnlab.instruments.census import SiteCensus, take_of_module
 from dnnlab.instruments.traced import certify, trace
-from dnnlab.networks import own
+from dnnlab.networks import user_network
 from dnnlab.runner.journal import Rows
 from dnnlab.statistics.streams import stream, torch_seed
 from dnnlab.training import hyperparameters
@@ -53,11 +53,11 @@ def measure(
 def _measure_cell(
     cell: Cell, spec: Spec, data: Dataset, inputs: Tensor, progress: Callable[[float], None]
 ) -> Iterator[dict]:
-    model = own.factory(cell.model, len(data.classes))().to(data.x.device)
+    model = user_network.factory(cell.model, len(data.classes))().to(data.x.device)
     look = _Look(model, data, inputs)
-    if spec.weights:  # the same network before its training says what to expect
+    if spec.weights:  # the same network with fresh weights says what to expect
         look.expected = [float(site.dead.double().mean()) for site in look.census()]
-        own.load_weights(model, spec.weights)
+        user_network.load_weights(model, spec.weights)
     order = batch_order(len(data.train), cell.batch_size, stream(spec.seed, cell.seed, "batches"))
     training = PlainTraining(model, data, order, hyperparameters.of(cell))
     norms: list[tuple[float, float]] = []
@@ -70,12 +70,12 @@ def _measure_cell(
         norms = []
         for taken in range(following - step):
             norms.append(training.norms())
-            progress((step + taken + 1) / spec.taken_steps)
+            progress((step + taken + 1) / spec.training_steps)
 
 
 @dataclass
 class _Look:
-    """Looks at a module, and remembers which of its units were dead before."""
+    """Measures a module, and remembers which of its units were dead before."""
 
     model: nn.Module
     data: Dataset
@@ -96,7 +96,7 @@ class _Look:
         return sites
 
     def __call__(self) -> list[dict]:
-        """The network's row, then one an activation."""
+        """The network's row, then one row per activation."""
         sites = self.census()
         dead = [site.dead for site in sites]
         if not self.born:

@@ -1,4 +1,4 @@
-"""What happens on the device: a stack of cells becomes rows, one a cell, measured step and layer."""
+"""The measurement: one row per cell, measured step and layer."""
 
 import math
 from collections.abc import Callable, Iterator, Sequence
@@ -27,7 +27,7 @@ from dnnlab.training.batches import batch_order
 from dnnlab.training.stacked import StackedTraining, Step, accuracy, examples
 
 _PROBED = 128
-"""Examples that gradients are measured on."""
+"""The number of examples on which gradients are measured."""
 
 
 def measure(cells: Sequence[Cell], spec: Spec, device: str, progress: Callable[[float], None]) -> Rows:
@@ -46,7 +46,7 @@ def measure(cells: Sequence[Cell], spec: Spec, device: str, progress: Callable[[
 
 
 def fixed_inputs(data: Dataset, spec: Spec) -> Tensor:
-    """The training examples, ``[input]``, on which units are counted: the same for every seed and configuration."""
+    """The training examples ``[input]`` on which units are counted, the same for every seed and configuration."""
     if not 0 < spec.inputs < len(data.train):
         return data.train
     chosen = stream(spec.seed, 0, "inputs").permutation(len(data.train))[: spec.inputs]
@@ -54,7 +54,7 @@ def fixed_inputs(data: Dataset, spec: Spec) -> Tensor:
 
 
 def training_inputs(data: Dataset) -> Iterator[Tensor]:
-    """All training inputs, ``[input, feature]`` a part."""
+    """All training inputs, in parts ``[input, feature]``."""
     return (data.inputs(part).flatten(1) for part in data.train.split(1024))
 
 
@@ -82,7 +82,7 @@ def _measure_stack(
         for taken in range(following - step):
             since.append(training.step())
             largest.see(training.updates)
-            progress((step + taken + 1) / spec.taken_steps)
+            progress((step + taken + 1) / spec.training_steps)
     return table.rows
 
 
@@ -103,22 +103,22 @@ class _LargestUpdates:
     def _norm(tensors: "dict[str, Tensor]", layer: int) -> Tensor:
         """Norm ``[member, unit]`` of weights and bias together."""
         weight, bias = tensors[f"weight.{layer}"].detach(), tensors[f"bias.{layer}"].detach()
-        # Twenty times as fast as torch.linalg.vector_norm(weight, dim=1).
+        # This is twenty times as fast as torch.linalg.vector_norm(weight, dim=1).
         return (weight.square().sum(1) + bias[:, 0].square()).sqrt()
 
     def see(self, updates: dict[str, Tensor]) -> None:
-        """One step."""
+        """Take one training step into account."""
         for layer, largest in enumerate(self.largest, 1):
             torch.maximum(largest, self._norm(updates, layer), out=largest)
 
     def relative(self, layer: int) -> Tensor:
-        """``[member, unit]`` of layer 1 … depth."""
+        """The largest relative step ``[member, unit]`` of layer 1 … depth."""
         return self.largest[layer - 1] / self.norms[layer - 1]
 
 
 @dataclass
 class _History:
-    """What each unit of one layer has been so far, ``[member, unit]``."""
+    """Whether each unit of one layer was dead or alive so far, ``[member, unit]``."""
 
     born: Tensor
     dead: Tensor
@@ -128,7 +128,7 @@ class _History:
 
 @dataclass
 class _Look:
-    """Looks at a stack in training, and remembers what it saw before."""
+    """Measures a stack in training, and remembers the state of its units before."""
 
     stack: StackedMLP
     data: Dataset
@@ -142,7 +142,7 @@ class _Look:
         self.probe = examples(self.data, self.inputs[:_PROBED].expand(self.stack.members, -1))
 
     def __call__(self, largest: _LargestUpdates) -> dict[str, Tensor]:
-        """Everything seen now: of layers ``[member, depth]``, of the network ``[member]``."""
+        """All that is measured now: of layers ``[member, depth]``, of the network ``[member]``."""
         stack, depth = self.stack, self.stack.shape.depth
         seen = take(stack, self.x)
         certified = certified_dead(stack, self.low, self.high, seen)
@@ -155,7 +155,7 @@ class _Look:
             for layer, census, proof in zip(range(1, depth + 1), seen, certified, strict=True)
         ]
         layers = {name: torch.stack([row[name] for row in rows], dim=1) for name in rows[0]}
-        # A network that has left the range of numbers has units of no kind.
+        # The units of a network that has left the range of numbers are neither dead nor alive.
         layers = {name: torch.where(finite[:, None], value, math.nan) for name, value in layers.items()}
         for name in ("weight_grad_norm", "delta_norm"):
             layers[name] = passed.layers[name][:, :depth]
@@ -203,7 +203,7 @@ class _Look:
 
 
 def _mean_where(values: Tensor, mask: Tensor) -> Tensor:
-    """Mean ``[member]`` of ``values [member, unit]`` where ``mask``; nan where nothing is."""
+    """Mean ``[member]`` of ``values [member, unit]`` where ``mask`` is True; nan where it is True nowhere."""
     total = torch.where(mask, values.double(), 0.0).sum(1)
     return total / mask.sum(1)
 

@@ -1,4 +1,4 @@
-"""The cells: configurations, each under every remedy where these are asked for, and seeds."""
+"""The cells: configurations, each under every remedy with ``--remedies``, and seeds."""
 
 from collections.abc import Hashable, Sequence
 from dataclasses import asdict, dataclass
@@ -38,7 +38,7 @@ class Cell(MLPCell):
 
     @property
     def together(self) -> Hashable:
-        """A stack shares its shape, data and optimiser; init, rates and clipping are a member's own."""
+        """Cells of one shape, data set and optimiser are one stack; they may differ in init, rates and clipping."""
         treated = self.treated
         network = (self.model, treated.act, treated.norm, treated.skip, self.depth, self.width)
         alone = (self.lr, self.weight_decay, self.clip, self.seed) if self.model else None
@@ -56,27 +56,27 @@ def zero_somewhere(pattern: str) -> bool:
 
 
 def plan(spec: Spec) -> Sequence[Cell]:
-    """The product of the lists, then the remedies, seeds last."""
+    """One cell per combination of the options' lists, remedy and seed; seeds vary fastest."""
     cells = []
-    for own in configurations(spec, Cell):
-        for remedy in remedies_for(own) if spec.remedies else (NO_REMEDY,):
-            cells += [Cell(remedy=remedy, model=spec.model, **own, seed=seed) for seed in range(spec.seeds)]
+    for configuration in configurations(spec, Cell):
+        for remedy in remedies_for(configuration) if spec.remedies else (NO_REMEDY,):
+            cells += [Cell(remedy=remedy, model=spec.model, **configuration, seed=seed) for seed in range(spec.seeds)]
     return cells
 
 
 def fit(spec: Spec) -> None:
-    """Networks and data must fit each other.
+    """Check that networks and data fit each other.
 
     Raises:
         UsageError: they do not.
     """
     from dnnlab.training import checks
 
-    checks.check(spec.data, spec.batch_size if spec.taken_steps else (), spec.model, spec.weights)
+    checks.check(spec.data, spec.batch_size if spec.training_steps else (), spec.model, spec.weights)
 
 
 def validate(spec: Spec) -> None:
-    """Remedies are of networks whose units can die.
+    """Check that the units of the networks can die, where remedies are compared.
 
     Raises:
         UsageError: these cannot.

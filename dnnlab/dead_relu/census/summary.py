@@ -1,4 +1,4 @@
-"""Rows to table: who is dead, against what chance leaves dead at birth, and a verdict a row."""
+"""The summary: dead units against what chance leaves dead at birth, and one verdict per row."""
 
 import math
 from typing import Any
@@ -17,31 +17,31 @@ from dnnlab.statistics.intervals import ENOUGH, Interval, mean_share
 from dnnlab.theory.death import Inputs, expected_dead
 
 FEW = 0.01
-"""A share of dead units below which a network is healthy whatever was expected."""
+"""The share of dead units below which a network is healthy whatever was expected."""
 SLACK = 0.03
 """How far above expectation a dead share may lie: theory of infinite width errs by as much at width 64."""
 _SHARES = ("born_dead", "dead", "died", "revived", "certified_dead", "inactive", "zero_fraction")
 
 
 TREATED = (*c.CONFIGURATION, "remedy")
-"""What tells the rows apart: a configuration, and the remedy it is under."""
+"""The columns that name a row: those of a configuration, and its remedy."""
 
 
 def summarise(cells: pd.DataFrame, spec: Spec) -> pd.DataFrame:
-    """One row a configuration."""
+    """One row per configuration."""
     return fit(rows_of(cells, spec), c.SUMMARY)
 
 
 def rows_of(cells: pd.DataFrame, spec: Spec) -> pd.DataFrame:
-    """One row a configuration and remedy: who is dead, and the verdict on it."""
-    return pd.DataFrame([_row(configuration, own, spec) for configuration, own in configurations(cells, TREATED)])
+    """One row per configuration and remedy: its dead units, and the verdict on them."""
+    return pd.DataFrame([_row(configuration, group, spec) for configuration, group in configurations(cells, TREATED)])
 
 
 def per_cell(cells: pd.DataFrame, spec: Spec) -> pd.DataFrame:
-    """One row a cell: configuration, seed, and at the end of training its shares of units and its accuracy."""
+    """One row per cell: configuration, seed, and at the end of training its shares of units and its accuracy."""
     parts = []
     for configuration, rows in configurations(cells, TREATED):
-        last = _measured_at(rows, spec.taken_steps)
+        last = _measured_at(rows, spec.training_steps)
         if last.empty:
             continue
         table = _shares(last[last["layer"] > 0])
@@ -56,7 +56,7 @@ def _measured_at(rows: pd.DataFrame, step: int) -> pd.DataFrame:
 
 
 def _shares(layers: pd.DataFrame) -> pd.DataFrame:
-    """Of all units of a network, by seed."""
+    """Shares of all units of a network, by seed."""
     weight = layers["units"].astype(float)
     shares = {name: layers[name].astype(float) * weight for name in _SHARES}
     total = pd.DataFrame({**shares, "units": weight, "seed": layers["seed"]}).groupby("seed").sum(min_count=1)
@@ -64,9 +64,9 @@ def _shares(layers: pd.DataFrame) -> pd.DataFrame:
 
 
 def _row(configuration: dict[str, Any], rows: pd.DataFrame, spec: Spec) -> dict[str, Any]:
-    row = configuration | {"seeds": 0, "verdict": c.UNDECIDED, "diverged": 0, "steps": spec.taken_steps}
+    row = configuration | {"seeds": 0, "verdict": c.UNDECIDED, "diverged": 0, "steps": spec.training_steps}
     row["failed"] = failed(rows)
-    last = _measured_at(rows, spec.taken_steps)
+    last = _measured_at(rows, spec.training_steps)
     if last.empty:
         return row
     layers, network = last[last["layer"] > 0], last[last["layer"] == 0]
@@ -110,7 +110,8 @@ def theory(configuration: dict[str, Any], network: pd.DataFrame) -> list[float]:
 
 
 def _causes(rows: pd.DataFrame) -> dict[str, float]:
-    """The updates that killed and those that did not, and whether the dying were pushed down; over all looks."""
+    """Columns of the updates that killed units and those that did not, and of whether the dying were pushed down; over
+    all measured steps."""
     layers = rows[rows["layer"] > 0]
     deaths = layers["newly_dead"].astype(float) * layers["units"].astype(float)
     fatal, pushed = layers["fatal_update"].astype(float), layers["pushed_down"].astype(float)
@@ -152,8 +153,8 @@ def verdict(row: dict[str, Any], dead: Interval, collapsed: bool) -> str:
 
 
 def usual(row: Any) -> float:
-    """The dead share that is no sign of trouble: the larger of theory's and of these very networks' at birth. A
-    user's own weights were trained before the first look, and have the same network freshly drawn to go by."""
+    """The dead share that is no sign of trouble: the larger of theory's and of that of the measured networks at
+    birth."""
     if row["model"] and not math.isnan(row["expected_dead"]):
         return float(row["expected_dead"])
     return float(np.nanmax([row["expected_dead"], row["born_dead"]]))

@@ -1,4 +1,4 @@
-"""What came out, in sentences. Needs the summary alone, so that a finished run is shown without torch."""
+"""The result in sentences. It needs the summary alone, so that a finished run is shown without torch."""
 
 import math
 
@@ -9,7 +9,7 @@ from dnnlab.runner.summary import tally
 
 
 def conclusions(summary: pd.DataFrame, spec: Spec) -> list[str]:
-    """The verdicts, and what stands out."""
+    """The verdicts, and the most notable rows."""
     worst = summary.iloc[int(summary["dead"].fillna(-1).to_numpy().argmax())]
     head = f"{len(summary)} configurations: {tally(summary['verdict'])}. " if len(summary) > 1 else ""
     if math.isnan(worst["dead"]):
@@ -27,7 +27,7 @@ def conclusions(summary: pd.DataFrame, spec: Spec) -> list[str]:
         for _, row in diverged.head(1).iterrows()
     ]
     sentences += [
-        f"{head}{name(worst)} has {worst['dead']:.1%} dead units{against}{fate if spec.taken_steps else ''}. Zero "
+        f"{head}{name(worst)} has {worst['dead']:.1%} dead units{against}{fate if spec.training_steps else ''}. Zero "
         f"outputs are {worst['zero_fraction']:.0%}, which by itself says nothing of death."
     ]
     if not math.isnan(worst["fatal_update"]) and not math.isnan(worst["survived_update"]):

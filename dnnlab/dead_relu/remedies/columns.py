@@ -1,4 +1,4 @@
-"""The columns of the files of a comparison of remedies."""
+"""The columns of ``cells.csv`` and ``summary.csv`` for a comparison of remedies."""
 
 from dnnlab.dead_relu.census import columns as census
 from dnnlab.report.columns import Column, Schema, estimate, verdict

@@ -1,4 +1,4 @@
-"""Table to pictures: what each remedy does, beside who is dead by layer and along training."""
+"""The figures: the effect of each remedy, and dead units by layer and along training."""
 
 from collections.abc import Sequence
 
@@ -18,7 +18,7 @@ _GREY = "#8a8a8a"
 
 
 def draw(cells: pd.DataFrame, summary: pd.DataFrame, spec: Spec) -> Sequence[Picture]:
-    """The figures of a run; without anything measured, none."""
+    """The figures of a run; none where nothing was measured."""
     others = census.draw(cells, summary, spec)
     return [_dots(summary), *others] if others else []
 

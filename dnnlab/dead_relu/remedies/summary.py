@@ -1,4 +1,4 @@
-"""Rows to table: what each remedy changes, seed by seed, and a verdict a row."""
+"""The summary: what each remedy changes, seed by seed, and one verdict per row."""
 
 from typing import Any
 
@@ -17,15 +17,15 @@ __all__ = ["per_cell", "remedy_verdict", "summarise"]
 
 
 def summarise(cells: pd.DataFrame, spec: Spec) -> pd.DataFrame:
-    """One row a configuration and remedy."""
+    """One row per configuration and remedy."""
     # Where every cell failed, the rows have no accuracy until they fit the schema.
     rows = fit(rows_of(cells, spec), c.SUMMARY)
     return fit(_compared(rows, per_cell(cells, spec)), c.SUMMARY)
 
 
 def _compared(table: pd.DataFrame, cells: pd.DataFrame) -> pd.DataFrame:
-    """The rows with each remedy's paired change, verdict and rank: of a configuration the untreated row comes
-    first, then the remedies from the best."""
+    """The rows with each remedy's paired change, verdict and rank. For each configuration the untreated row is first,
+    then the remedies from the best."""
     seeds = by_configuration(cells, TREATED)
     keys = list(table[list(TREATED)].itertuples(index=False, name=None))
     bases = [seeds.get((*key[:-1], NO_REMEDY)) if key[-1] != NO_REMEDY else None for key in keys]
@@ -33,9 +33,9 @@ def _compared(table: pd.DataFrame, cells: pd.DataFrame) -> pd.DataFrame:
         quantity: corrected([compared(base, seeds.get(key), quantity) for base, key in zip(bases, keys, strict=True)])
         for quantity in ("dead", "accuracy")
     }
-    for quantity, found in changes.items():
-        columns = named([x.difference for x in found], f"{quantity}_change")
-        table = table.assign(**columns, **{f"{quantity}_p": [x.p for x in found]})
+    for quantity, comparison in changes.items():
+        columns = named([x.difference for x in comparison], f"{quantity}_change")
+        table = table.assign(**columns, **{f"{quantity}_p": [x.p for x in comparison]})
     numbers = [x.difference.n for x in changes["dead"]]
     table["verdict"] = [remedy_verdict(row, n) for (_, row), n in zip(table.iterrows(), numbers, strict=True)]
     order = [c.UNTREATED, c.CURES, c.HELPS, c.FEWER, c.COSTS, c.NO_EFFECT, c.UNDECIDED, c.HARMS, c.DIVERGED]
@@ -48,7 +48,7 @@ def _compared(table: pd.DataFrame, cells: pd.DataFrame) -> pd.DataFrame:
 
 
 def remedy_verdict(row: Any, pairs: int) -> str:
-    """What a remedy did: to the dead, and to accuracy, against the same seeds without it."""
+    """The verdict on a remedy: its effect on the dead units and on accuracy, against the same seeds without it."""
     if row["remedy"] == NO_REMEDY:
         return c.UNTREATED
     if mostly_diverged(row):

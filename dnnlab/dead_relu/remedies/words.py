@@ -1,4 +1,4 @@
-"""Which remedy to take, in sentences."""
+"""The best remedy, in sentences."""
 
 import pandas as pd
 
@@ -9,7 +9,7 @@ from dnnlab.dead_relu.spec import Spec
 
 
 def conclusions(summary: pd.DataFrame, spec: Spec) -> list[str]:
-    """For each configuration the best remedy, and what the lecture's own do."""
+    """For each configuration the best remedy, and the effect of the lecture's own."""
     sentences = []
     for _, rows in summary.groupby(list(c.CONFIGURATION), sort=False, dropna=False):
         base, tried = rows[rows["verdict"] == c.UNTREATED], rows[rows["verdict"] != c.UNTREATED]

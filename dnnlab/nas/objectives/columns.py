@@ -1,10 +1,10 @@
-"""The columns of the files of a search for several objectives."""
+"""The columns of ``cells.csv`` and ``summary.csv`` for a search with several objectives."""
 
 from dnnlab.nas.search import columns as search
 from dnnlab.report.columns import SEEDS, Column, Schema, estimate, verdict
 
 SUMMARY = (
-    *search.ASKED,
+    *search.REQUEST,
     SEEDS,
     Column("objectives", str, "what was pursued", screen="objectives"),
     *estimate(
@@ -18,7 +18,7 @@ SUMMARY = (
     search.VALIDATION,
     *estimate("test", "test accuracy of the most accurate on the front, retrained; mean over seeds", "test"),
     verdict("better, no better or worse than random search; baseline; undecided"),
-    *search.FOUND,
+    *search.RESULT,
     *search.SPENT,
     *search.MATTERS,
 )

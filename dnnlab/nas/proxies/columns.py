@@ -1,4 +1,4 @@
-"""The columns of the files of cheap scores beside trainings."""
+"""The columns of ``cells.csv`` and ``summary.csv`` for cheap scores beside trainings."""
 
 from dnnlab.nas.proxy_names import PROXIES
 from dnnlab.report.columns import ERROR, FAILED_SEEDS, SEED, Column, Schema, estimate, verdict
@@ -9,7 +9,7 @@ TONES = {PREDICTS: "good", AS_SIZE: "warn", USELESS: "bad", SIZE: "muted", UNDEC
 
 SHORT, SHARED = "short training", "shared weights"
 SCORES = (*PROXIES, "parameters", "macs", SHORT, SHARED)
-"""What is correlated with trained accuracy."""
+"""The scores that are correlated with trained accuracy."""
 
 CELLS = (
     Column("space", str, "what the architectures are drawn from"),

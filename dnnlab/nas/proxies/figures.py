@@ -1,4 +1,4 @@
-"""Table to pictures: how well cheap scores rank architectures."""
+"""The figure: how well cheap scores rank architectures."""
 
 from collections.abc import Sequence
 
@@ -14,7 +14,7 @@ _GREY = "#8a8a8a"
 
 
 def draw(cells: pd.DataFrame, summary: pd.DataFrame, spec: Spec) -> Sequence[Picture]:
-    """One figure; without anything measured, none."""
+    """One figure; none where nothing was measured."""
     return [] if measured(cells).empty or summary.empty else [_dots(summary)]
 
 

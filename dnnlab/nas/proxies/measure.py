@@ -1,4 +1,4 @@
-"""Cheap scores beside trained accuracies, of architectures that nobody selected."""
+"""Cheap scores and trained accuracies of architectures that are drawn at random."""
 
 import functools
 import time
@@ -11,7 +11,7 @@ import torch
 from dnnlab.data import load
 from dnnlab.nas.evaluator import Evaluator, Training
 from dnnlab.nas.ledger import parse
-from dnnlab.nas.pace import pace, told
+from dnnlab.nas.pace import describe_part, pace
 from dnnlab.nas.problem import Inherit, Supernet
 from dnnlab.nas.proxies import columns as c
 from dnnlab.nas.proxies.plan import ProxyCell
@@ -24,20 +24,20 @@ from dnnlab.runner.journal import Rows
 from dnnlab.runner.place import Place
 from dnnlab.statistics.streams import stream
 
-__all__ = ["foresee", "steps", "told"]
+__all__ = ["describe_part", "foresee", "steps"]
 
 TOGETHER = 25
-"""Architectures whose rows are one part."""
+"""The number of architectures whose rows are one part."""
 _ATTEMPTS = 1000
 _SHORTEST = 1.0
-"""Epochs of the short training that proxies are compared with, at least."""
+"""The least epochs of the short training with which proxies are compared."""
 
 
 def steps(cells: Sequence[ProxyCell], spec: Spec, device: str, place: Place, past: Sequence[Rows]) -> Iterator[Rows]:
-    """The rows of one seed: one for each architecture and score."""
+    """The rows of one seed: one per architecture and score."""
     (cell,) = cells
     if load(cell.data).features <= SMALL:
-        torch.set_num_threads(1)  # whoever called sets it back
+        torch.set_num_threads(1)  # the caller sets it back
     evaluator = Evaluator(spec, cell.data, cell.seed, device, place)
     codes = _distinct(evaluator, int(parse(spec.budget).amount))
     for number, start in enumerate(range(0, len(codes), TOGETHER)):
@@ -56,15 +56,15 @@ def foresee(cells: Sequence[ProxyCell], spec: Spec, device: str) -> float:
 
 
 def _distinct(evaluator: Evaluator, count: int) -> list[Code]:
-    """So many different networks, uniformly drawn; fewer where the space does not hold them."""
+    """So many different networks, drawn uniformly; fewer where the space has fewer."""
     rng = Random(int(stream(evaluator.spec.seed, evaluator.seed, "search random").integers(2**63)))
-    found: dict[str, Code] = {}
+    codes: dict[str, Code] = {}
     for _ in range(count * _ATTEMPTS):
-        if len(found) == count:
+        if len(codes) == count:
             break
         code = tuple(rng.randrange(size) for size in evaluator.space.sizes)
-        found.setdefault(evaluator.space.identity(code), code)
-    return list(found.values())
+        codes.setdefault(evaluator.space.identity(code), code)
+    return list(codes.values())
 
 
 def _rows(evaluator: Evaluator, codes: Sequence[Code]) -> Rows:
@@ -88,12 +88,12 @@ def _rows(evaluator: Evaluator, codes: Sequence[Code]) -> Rows:
 
 
 def _accuracies(evaluator: Evaluator, codes: Sequence[Code], epochs: float) -> dict[Code, tuple[float, float]]:
-    """Of each its validation accuracy after so many epochs, and the time that took."""
-    found: dict[Code, tuple[float, float]] = {}
+    """The validation accuracy of each architecture after so many epochs, and the seconds of the trainings."""
+    result: dict[Code, tuple[float, float]] = {}
     for bucket in evaluator.buckets([Training(code, epochs) for code in codes]):
         for training, fact in zip(bucket, evaluator.train(bucket), strict=True):
-            found[training.code] = fact["validation"], fact["seconds"]
-    return found
+            result[training.code] = fact["validation"], fact["seconds"]
+    return result
 
 
 def _scores(evaluator: Evaluator, code: Code) -> Iterator[tuple[str, float, float]]:
@@ -105,7 +105,7 @@ def _scores(evaluator: Evaluator, code: Code) -> Iterator[tuple[str, float, floa
     yield "macs", float(network.macs), seconds
     if evaluator.space.supernet is not None:
         shared = Inherit(code, Supernet("oneshot", float(EPOCHS), 0))
-        evaluator.shared.trained(shared.supernet)  # once for all of them
+        evaluator.shared.trained(shared.supernet)  # one batch for all architectures
         value, seconds = _timed(functools.partial(evaluator.shared.inherited, shared))
         yield c.SHARED, value, seconds
 

@@ -1,4 +1,4 @@
-"""The cells: architectures that are drawn at random to be scored."""
+"""The cells: architectures that are drawn at random and scored."""
 
 import math
 from collections.abc import Hashable, Mapping, Sequence
@@ -36,18 +36,18 @@ class ProxyCell:
 
 
 def plan(spec: Spec) -> Sequence[ProxyCell]:
-    """A cell a data set and seed."""
+    """One cell per data set and seed."""
     return [ProxyCell(spec.space, data, seed) for data in spec.data for seed in range(spec.seeds)]
 
 
 def content(spec: Spec) -> Mapping[str, str]:
     """Digests of the data sets and of the user's own space."""
-    own = spaces.digest(spec.space)
-    return datasets.digests(spec.data) | ({"space": own} if own else {})
+    digest = spaces.digest(spec.space)
+    return datasets.digests(spec.data) | ({"space": digest} if digest else {})
 
 
 def validate(spec: Spec) -> None:
-    """A budget is so many architectures.
+    """Check that the budget is a number of architectures.
 
     Raises:
         UsageError: it is another.

@@ -1,4 +1,5 @@
-"""How well cheap scores rank architectures on these data, and whether they do it better than plain size."""
+"""The summary: how well cheap scores rank architectures on these data, and whether they do it better than plain
+size."""
 
 import math
 from typing import Any
@@ -16,16 +17,16 @@ from dnnlab.statistics.rank import bootstrap, interval, tau
 from dnnlab.statistics.streams import stream
 
 FEW = 20
-"""Architectures under which nothing is concluded."""
+"""The number of architectures below which nothing is concluded."""
 _SIZES = ("parameters", "macs")
 
 
 def summarise(cells: pd.DataFrame, spec: Spec) -> pd.DataFrame:
-    """One row a score, in the order of `columns.SCORES`."""
+    """One row per score, in the order of `columns.SCORES`."""
     rows = []
-    for start, own in configurations(cells, ("space", "data")):
-        scores = _scores(measured(own), spec) or [{"score": "", "n": 0, "verdict": c.UNDECIDED}]
-        rows += [start | row | {"failed": failed(own)} for row in scores]
+    for start, group in configurations(cells, ("space", "data")):
+        scores = _scores(measured(group), spec) or [{"score": "", "n": 0, "verdict": c.UNDECIDED}]
+        rows += [start | row | {"failed": failed(group)} for row in scores]
     return fit(pd.DataFrame(rows), c.SUMMARY)
 
 
@@ -49,14 +50,14 @@ def _row(name: str, wide: pd.DataFrame, truth: pd.Series, size: str, spec: Spec)
     if len(score) < 2:
         return {"score": name, "n": len(score), "verdict": c.UNDECIDED}
     resampled = _resampled(score, accuracy, spec)
-    own = interval(tau(score, accuracy), resampled, len(score))
+    agreement = interval(tau(score, accuracy), resampled, len(score))
     sizes = wide.loc[known, size].to_numpy(float)
-    over = interval(own.mean - tau(sizes, accuracy), resampled - _resampled(sizes, accuracy, spec), len(score))
+    over = interval(agreement.mean - tau(sizes, accuracy), resampled - _resampled(sizes, accuracy, spec), len(score))
     top = accuracy >= np.quantile(accuracy, 0.75)
     with np.errstate(invalid="ignore"):
         spearman = float(stats.spearmanr(score, accuracy).statistic) if len(set(score)) > 1 else math.nan
-    row = {"score": name, "n": len(score), **own.named("tau"), "spearman": spearman}
-    row |= {"top": tau(score[top], accuracy[top]), "verdict": verdict(name, own, over)}
+    row = {"score": name, "n": len(score), **agreement.named("tau"), "spearman": spearman}
+    row |= {"top": tau(score[top], accuracy[top]), "verdict": verdict(name, agreement, over)}
     return row | (over.named("over_size") if name not in _SIZES else {})
 
 
@@ -64,20 +65,20 @@ def _resampled(score: np.ndarray, accuracy: np.ndarray, spec: Spec) -> np.ndarra
     return bootstrap(score, accuracy, stream(spec.seed, 0, "bootstrap"))
 
 
-def verdict(name: str, own: Interval, over_size: Interval) -> str:
-    """Whether a score says something, and more than that larger networks are better."""
-    if own.n < FEW or math.isnan(own.low):
+def verdict(name: str, agreement: Interval, over_size: Interval) -> str:
+    """Whether a score predicts accuracy, and better than the size of the network does."""
+    if agreement.n < FEW or math.isnan(agreement.low):
         return c.UNDECIDED
     if name in _SIZES:
         return c.SIZE
-    if own.low <= 0:
+    if agreement.low <= 0:
         return c.USELESS
     return c.PREDICTS if over_size.low > 0 else c.AS_SIZE
 
 
 def per_cell(cells: pd.DataFrame, spec: Spec) -> pd.DataFrame:
-    """One row a seed and score."""
+    """One row per seed and score."""
     scored = configurations(measured(cells), ("space", "data", "score", "seed"))
     return pd.DataFrame(
-        [seed | {"tau": tau(own["value"].tolist(), own["validation"].tolist())} for seed, own in scored]
+        [seed | {"tau": tau(group["value"].tolist(), group["validation"].tolist())} for seed, group in scored]
     )

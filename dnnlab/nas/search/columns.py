@@ -17,12 +17,12 @@ TONES = {
 }
 
 PHASES = {"Train": "search", "Score": "score", "Supernet": "supernet", "Inherit": "inherit"}
-"""What was asked for in a row, by the name of the request."""
+"""The phase of a row by the class of its request."""
 RETRAIN, FINAL = "retrain", "final"
 
 CONFIGURATION = ("strategy", "space", "data", "budget")
 
-ASKED = (
+REQUEST = (
     Column("strategy", str, "how the space was searched; average for architectures that nobody chose", screen="search"),
     Column("space", str, "what was searched", screen="space"),
     Column("data", str, "data set, or published table", screen="data"),
@@ -30,7 +30,7 @@ ASKED = (
 )
 
 CELLS = (
-    *ASKED,
+    *REQUEST,
     SEED,
     Column("evaluation", int, "what the search asked for, counted"),
     Column(
@@ -62,7 +62,7 @@ MEASURED: dict[str, Any] = {
     **dict.fromkeys(("epochs", "macs", "seconds"), 0.0),
     "problem": "",
 }
-"""What a row measures, and what stands there where it does not."""
+"""The columns that a row measures, and their values where it does not."""
 
 SPENT = (
     Column("evaluations", float, "architectures trained from scratch in the search, mean over seeds", screen="trained"),
@@ -72,7 +72,7 @@ SPENT = (
     Column("failures", int, "trainings that failed or diverged; they count like the others"),
     FAILED_SEEDS,
 )
-FOUND = (
+RESULT = (
     Column("found", str, "what the seed with the best retrained validation accuracy ended in"),
     Column("found_seed", int, "that seed"),
     Column("found_parameters", float, "trainable numbers of it"),
@@ -98,7 +98,7 @@ VALIDATION = Column(
 )
 
 SUMMARY = (
-    *ASKED,
+    *REQUEST,
     SEEDS,
     VALIDATION,
     *estimate("test", "test accuracy of what a search ended in, retrained; mean over seeds", "test"),
@@ -114,7 +114,7 @@ SUMMARY = (
     Column("skips", float, "share of skips that supernets ended in, mean", screen="skips"),
     Column("supernets", int, "supernets that ended in an architecture"),
     Column("collapsed", int, "of these, those that ended in more than half skips"),
-    *FOUND,
+    *RESULT,
     *SPENT,
     *MATTERS,
 )

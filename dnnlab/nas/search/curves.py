@@ -1,4 +1,4 @@
-"""Anytime curves: the best so far against what was spent, with a band over seeds."""
+"""Anytime curves: the best result so far against the budget spent, with a band over seeds."""
 
 from dataclasses import dataclass
 
@@ -16,7 +16,7 @@ POINTS = 100
 
 @dataclass(frozen=True)
 class Band:
-    """Mean and 95 % interval over seeds, at places on the axis; intervals are nan under two seeds."""
+    """Mean and 95 % interval over seeds, at places on the axis; the interval is nan for fewer than two seeds."""
 
     x: np.ndarray
     mean: np.ndarray
@@ -25,26 +25,27 @@ class Band:
 
 
 def bands(rows: pd.DataFrame, spec: Spec, by: str) -> dict[str, Band]:
-    """Of each strategy the band of the best so far against ``by``: ``trainings`` or ``seconds`` spent in the search."""
-    found = {}
+    """The band of each strategy: its best so far against ``by``, the ``trainings`` or ``seconds`` spent in the
+    search."""
+    result = {}
     # In a table the last row says how long the search went on after its last improvement.
     later = () if spec.table else (c.RETRAIN, c.FINAL)
     searched = rows[~rows["phase"].isin(later) & (rows["strategy"] != AVERAGE)]
     volume = scaled(searched, spec) if spec.several else searched
     full = spec.opened.epochs if spec.table else spec.epochs
-    for strategy, own in searched.groupby("strategy", sort=False):
+    for strategy, searches in searched.groupby("strategy", sort=False):
         steps = []
-        for seed, search in own.groupby("seed"):
+        for seed, search in searches.groupby("seed"):
             curve = _curve(search, volume[(volume["strategy"] == strategy) & (volume["seed"] == seed)], spec)
             x = curve["epochs"] / full if by == "trainings" else curve["seconds"]
             steps.append((x.to_numpy(), curve["best"].to_numpy()))
         if band := _band(steps):
-            found[str(strategy)] = band
-    return found
+            result[str(strategy)] = band
+    return result
 
 
 def _curve(search: pd.DataFrame, trained: pd.DataFrame, spec: Spec) -> pd.DataFrame:
-    """Epochs and seconds spent by each row of one search, in its order, and the best so far."""
+    """Epochs and seconds spent by each row of one search, in its order, and the best accuracy so far."""
     search = search.sort_values("evaluation", kind="stable")
     curve = search[["epochs", "seconds"]].cumsum()
     if spec.several:
@@ -53,14 +54,15 @@ def _curve(search: pd.DataFrame, trained: pd.DataFrame, spec: Spec) -> pd.DataFr
     elif spec.table:
         curve["best"] = search["test"]
     else:
-        # Short trainings find nothing that would be kept; among full ones the best validation is.
+        # The result of a search is the best validation accuracy among its full trainings.
         full = (search["phase"] == "search") & (search["epochs"] >= spec.epochs)
         curve["best"] = search["validation"].where(full).cummax().ffill()
     return curve.dropna(subset="best")
 
 
 def _band(steps: list[tuple[np.ndarray, np.ndarray]]) -> Band | None:
-    """From where every seed has something, to where the longest ends; a search that ended keeps what it had."""
+    """The band from the place where every seed has a result to the end of the longest search; a search that has ended
+    keeps its best."""
     steps = [(x, y) for x, y in steps if len(x)]
     if not steps:
         return None

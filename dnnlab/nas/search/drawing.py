@@ -1,4 +1,4 @@
-"""A drawing of what was found: the cell as a graph, other networks as a row of boxes."""
+"""A drawing of the network that a search ended in: a cell as a graph, other networks as a row of boxes."""
 
 import textwrap
 from typing import Any
@@ -19,7 +19,7 @@ _MOST_LETTERS = 24
 
 
 def drawing(table: pd.DataFrame, rows: pd.DataFrame, spec: Spec, name: str) -> list[Picture]:
-    """Of the strategy with the best test what its best seed found; nothing where nothing was."""
+    """The drawing for the strategy with the best test accuracy, from its best seed; none where there is no result."""
     searched = table[(table["strategy"] != AVERAGE) & table["test"].notna() & table["found"].notna()]
     if searched.empty:
         return []
@@ -34,7 +34,8 @@ def drawing(table: pd.DataFrame, rows: pd.DataFrame, spec: Spec, name: str) -> l
 
 
 def _cell(choices: Choices, name: str, title: str) -> Picture:
-    """Nodes from left to right; an edge is an arc whose colour says its operation, and none is not drawn."""
+    """The drawing of a cell. Nodes stand from left to right; an edge is an arc whose colour is its operation, and
+    ``none`` is not drawn."""
     with new_figure(8.5, 3.6) as (figure, (axes,)):
         axes.set_axis_off()
         axes.grid(visible=False)
@@ -70,7 +71,7 @@ def _cell(choices: Choices, name: str, title: str) -> Picture:
 
 
 def _boxes(line: str, name: str, title: str) -> Picture:
-    """The parts of the line that describes the network, from the input on."""
+    """The drawing of a network: its parts from the input on, as boxes."""
     layers, _, rest = line.partition(";")
     parts = [part.strip() for part in layers.split(" | " if " | " in layers else ",")]
     boxes = ["input", *(_wrapped(part) for part in parts), "classes"]
@@ -91,7 +92,7 @@ def _boxes(line: str, name: str, title: str) -> Picture:
 
 
 def _wrapped(text: str) -> str:
-    """A word or a few a line, and of what has no words as many letters as a box is wide."""
+    """The text in lines of one or a few words; where it has no words, of as many letters as a box is wide."""
     return "\n".join(line for part in text.split(", ") for line in textwrap.wrap(part, _MOST_LETTERS))
 
 

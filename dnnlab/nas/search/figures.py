@@ -1,4 +1,4 @@
-"""Table to pictures: how each strategy gets better, where it ends, what matters, what was found."""
+"""The figures: how each strategy gets better, its result, which dimensions matter, and the network it ended in."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -21,7 +21,7 @@ _GREY = "#8a8a8a"
 
 
 def draw(cells: pd.DataFrame, summary: pd.DataFrame, spec: Spec) -> Sequence[Picture]:
-    """The figures of a run; without anything measured, none."""
+    """The figures of a run; none where nothing was measured."""
     pictures: list[Picture] = []
     for data, rows in measured(cells).groupby("data", sort=False):
         table = summary[summary["data"] == data]
@@ -63,10 +63,11 @@ def _anytime(rows: pd.DataFrame, spec: Spec, name: str, data: str) -> Picture:
     )
 
 
-def _limits(drawn: Sequence[Band]) -> tuple[float, float]:
-    """From a tenth of the budget on all means are in the picture; the first steps up to there would flatten them."""
-    tenth = 0.1 * max(band.x[-1] for band in drawn)
-    means = np.concatenate([band.mean[(band.x >= tenth) | (band.x == band.x[-1])] for band in drawn])
+def _limits(bands: Sequence[Band]) -> tuple[float, float]:
+    """The limits of the vertical axis: all means from a tenth of the budget on are in the picture; the first steps
+    would flatten them."""
+    tenth = 0.1 * max(band.x[-1] for band in bands)
+    means = np.concatenate([band.mean[(band.x >= tenth) | (band.x == band.x[-1])] for band in bands])
     margin = max(0.002, 0.15 * float(means.max() - means.min()))
     return float(means.min()) - 2 * margin, float(means.max()) + margin
 
@@ -121,12 +122,12 @@ def _importance(importance: Sequence[Any], name: str, data: str) -> Picture:
 
 
 def _fronts(rows: pd.DataFrame, spec: Spec, name: str, data: str) -> Picture:
-    """Of each strategy the front of all its seeds together, in accuracy and the second objective."""
+    """For each strategy the front of all its seeds together, in accuracy and the second objective."""
     trained = scaled(rows, spec)
     told = []
     with new_figure(8.5, 4.6) as (figure, (axes,)):
-        for i, (strategy, own) in enumerate(trained.groupby("strategy", sort=False)):
-            values = points(own, spec)[:, :2]
+        for i, (strategy, searches) in enumerate(trained.groupby("strategy", sort=False)):
+            values = points(searches, spec)[:, :2]
             best = values[front(values.tolist())]
             best = best[np.argsort(-best[:, 1])]
             axes.plot(-best[:, 1], best[:, 0], label=str(strategy), drawstyle="steps-post", **line_style(i))

@@ -1,4 +1,4 @@
-"""Several objectives: the front of each search, and the share of the box of all that was found which it covers."""
+"""Several objectives: the front of each search, and the share of the box around all results that it covers."""
 
 from typing import Any
 
@@ -33,17 +33,17 @@ def scaled(rows: pd.DataFrame, spec: Spec) -> pd.DataFrame:
     return trained
 
 
-def volumes(own: pd.DataFrame, spec: Spec) -> list[float]:
+def volumes(search: pd.DataFrame, spec: Spec) -> list[float]:
     """The hypervolume after each training of one search, in the order of its evaluations."""
-    values = own.sort_values("evaluation")[[f"x{i}" for i in range(len(spec.objectives))]].to_numpy()
+    values = search.sort_values("evaluation")[[f"x{i}" for i in range(len(spec.objectives))]].to_numpy()
     return [hypervolume(values[: i + 1].tolist(), [0.0] * values.shape[1]) for i in range(len(values))]
 
 
 def front_rows(rows: pd.DataFrame, spec: Spec) -> dict[Any, dict[str, float]]:
-    """Of each search its hypervolume and the size of its front."""
-    found: dict[Any, dict[str, float]] = {}
-    for key, own in scaled(rows, spec).groupby([*c.CONFIGURATION, "seed"], sort=False):
-        values = own[[f"x{i}" for i in range(len(spec.objectives))]].to_numpy().tolist()
+    """The hypervolume and the size of the front of each search."""
+    result: dict[Any, dict[str, float]] = {}
+    for key, search in scaled(rows, spec).groupby([*c.CONFIGURATION, "seed"], sort=False):
+        values = search[[f"x{i}" for i in range(len(spec.objectives))]].to_numpy().tolist()
         volume = hypervolume(values, [0.0] * len(spec.objectives))
-        found[key] = {"hypervolume": volume, "front": float(len(front(values)))}
-    return found
+        result[key] = {"hypervolume": volume, "front": float(len(front(values)))}
+    return result

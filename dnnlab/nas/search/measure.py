@@ -1,4 +1,4 @@
-"""What happens on the device: searches that train."""
+"""The measurement of searches that train."""
 
 from collections.abc import Iterator, Sequence
 from typing import Any
@@ -7,25 +7,25 @@ import torch
 
 from dnnlab.data import load
 from dnnlab.nas.ledger import parse
-from dnnlab.nas.pace import pace, told
-from dnnlab.nas.search import searching
+from dnnlab.nas.pace import describe_part, pace
+from dnnlab.nas.search import rounds
 from dnnlab.nas.search.plan import Cell
 from dnnlab.nas.spec import Spec
 from dnnlab.nas.strategies import AVERAGE
 from dnnlab.runner.journal import Rows
 from dnnlab.runner.place import Place
 
-__all__ = ["foresee", "steps", "told"]
+__all__ = ["describe_part", "foresee", "steps"]
 
 SMALL = 16 * 16
-"""Numbers in an input up to which a second thread waits longer than it works."""
+"""The most values in an input for which a second thread waits longer than it works."""
 
 
 def steps(cells: Sequence[Cell], spec: Spec, device: str, place: Place, past: Sequence[Rows]) -> Iterator[Rows]:
-    """The rows of one stack, in parts."""
+    """The rows of one stack, part by part."""
     if load(cells[0].data).features <= SMALL:
-        torch.set_num_threads(1)  # whoever called sets it back
-    yield from searching.steps(cells, spec, device, place, past)
+        torch.set_num_threads(1)  # the caller sets it back
+    yield from rounds.steps(cells, spec, device, place, past)
 
 
 def foresee(cells: Sequence[Any], spec: Spec, device: str) -> float:

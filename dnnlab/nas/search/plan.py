@@ -34,30 +34,30 @@ class Cell:
 
     @property
     def together(self) -> Hashable:
-        """The searches of one seed ask for the same trainings; those of a table for nothing but the table."""
+        """The searches of one data set and seed are one stack, since they share trainings."""
         return (self.data, self.seed)
 
     @property
     def macs(self) -> float:
-        """Nobody knows before."""
+        """Not known before the search."""
         return math.nan
 
 
 def plan(spec: Spec) -> Sequence[Cell]:
-    """A cell a search: data, then strategies, then seeds."""
+    """One cell per search: data, then strategies, then seeds."""
     searches = itertools.product(spec.data, spec.strategies, range(spec.seeds))
     budget = str(ledger.parse(spec.budget))
     return [Cell(strategy, spec.space, data, budget, seed) for data, strategy, seed in searches]
 
 
 def content(spec: Spec) -> Mapping[str, str]:
-    """Digests of the data sets, of the user's own space, and versions of optional libraries."""
-    own = spaces.digest(spec.space)
-    return datasets.digests(spec.data) | ({"space": own} if own else {}) | strategies.versions(spec.strategy)
+    """Digests of the data sets and of the user's own space, and versions of optional libraries."""
+    digest = spaces.digest(spec.space)
+    return datasets.digests(spec.data) | ({"space": digest} if digest else {}) | strategies.versions(spec.strategy)
 
 
 def fit(spec: Spec) -> None:
-    """Space, batch, budget and data must fit each other.
+    """Check that space, batch, budget and data fit each other.
 
     Raises:
         UsageError: they do not.
@@ -69,7 +69,7 @@ def fit(spec: Spec) -> None:
 
 
 def validate(spec: Spec) -> None:
-    """Strategies, budget, objectives and fidelities must fit each other.
+    """Check that strategies, budget, objectives and fidelities fit each other.
 
     Raises:
         UsageError: they do not.

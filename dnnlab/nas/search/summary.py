@@ -1,4 +1,4 @@
-"""Rows to table: what each strategy found, against random search and the average architecture; a verdict a row."""
+"""The summary: each strategy's result, against random search and the average architecture, and one verdict per row."""
 
 import math
 from collections.abc import Mapping
@@ -19,15 +19,15 @@ from dnnlab.statistics.intervals import ENOUGH, Comparison, direction, mean_shar
 from dnnlab.statistics.rank import tau
 
 GUARD = 0.5
-"""A share of skips above which what a supernet ended in counts as collapsed."""
-_TOLD = 3
-"""Dimensions that the summary names."""
+"""The share of skips above which the network that a supernet ended in counts as collapsed."""
+_NAMED = 3
+"""The number of dimensions that the summary names."""
 
 
 def summarise(cells: pd.DataFrame, spec: Spec) -> pd.DataFrame:
-    """One row a strategy and data set."""
+    """One row per strategy and data set."""
     seeds = by_configuration(per_cell(cells, spec), c.CONFIGURATION)
-    rows = [_row(asked, own, seeds.get(_key(asked)), spec) for asked, own in configurations(cells, c.CONFIGURATION)]
+    rows = [_row(key, group, seeds.get(_key(key)), spec) for key, group in configurations(cells, c.CONFIGURATION)]
     table = _compared(pd.DataFrame(rows), seeds, "hypervolume" if spec.several else "test")
     table = pd.DataFrame([row | _matters(row, cells, spec) for row in table.to_dict("records")])
     return fit(table, spec.question.schema.summary)
@@ -38,30 +38,30 @@ def _key(row: Mapping[Any, Any]) -> tuple[Any, ...]:
 
 
 def per_cell(cells: pd.DataFrame, spec: Spec) -> pd.DataFrame:
-    """One row a search: what it found and spent."""
+    """One row per search: its result and what it spent."""
     rows = measured(cells)
     fronts = front_rows(rows, spec) if spec.several else {}
     searches = configurations(rows, (*c.CONFIGURATION, "seed"))
-    return pd.DataFrame([asked | _search(own, spec) | fronts.get(tuple(asked.values()), {}) for asked, own in searches])
+    return pd.DataFrame([key | _search(group, spec) | fronts.get(tuple(key.values()), {}) for key, group in searches])
 
 
 def _search(rows: pd.DataFrame, spec: Spec) -> dict[str, Any]:
-    """One search: its best, its test, what it spent."""
+    """The columns of one search: its best network, its test accuracy, what it spent."""
     trained = rows[rows["phase"] == "search"]
     full = trained[trained["epochs"] >= trained["epochs"].max()] if not spec.table else trained
     final = rows[rows["phase"] == c.FINAL]
     evaluations = len(trained) if not spec.table else int(final["evaluation"].max()) if len(final) else 0
     best = float(full["validation"].max()) if len(full) else math.nan
-    found = final.iloc[0] if len(final) else None
+    network = final.iloc[0] if len(final) else None
     ended = rows.loc[rows["phase"] == "supernet", "skips"].dropna()
     return {
         "test": float(final["test"].mean()),
         "best_validation": float(final["validation"].mean()) if math.isnan(best) and spec.table else best,
         "retrained": float(final["validation"].mean()),
-        "found": found["architecture"] if found is not None else "",
-        "found_id": found["id"] if found is not None else "",
-        "found_parameters": float(found["parameters"]) if found is not None else math.nan,
-        "found_macs": float(found["net_macs"]) if found is not None else math.nan,
+        "found": network["architecture"] if network is not None else "",
+        "found_id": network["id"] if network is not None else "",
+        "found_parameters": float(network["parameters"]) if network is not None else math.nan,
+        "found_macs": float(network["net_macs"]) if network is not None else math.nan,
         "evaluations": float(evaluations),
         **{name: float(rows[name].sum()) for name in ("epochs", "macs", "seconds")},
         "failures": int((rows.loc[rows["phase"].isin(("search", c.RETRAIN)), "problem"].fillna("") != "").sum()),
@@ -89,43 +89,43 @@ def _agreement(rows: pd.DataFrame, full: pd.DataFrame) -> dict[str, float]:
 
 
 def _unselected(trained: pd.DataFrame, scored: pd.DataFrame) -> pd.DataFrame:
-    """Those that were trained before the score chose any, since choosing narrows the range of both: they are the first,
+    """The trainings from before the score selected any, since selection narrows the range of both: they are the first,
     and come in the order in which they were scored."""
     most = min(len(trained), len(scored), UNSELECTED if (scored["phase"] == "inherit").any() else MEASURED)
     same = trained["id"].to_numpy()[:most] == scored["id"].to_numpy()[:most]
     return trained[: most if same.all() else int(same.argmin())]
 
 
-def _row(asked: dict[str, Any], cells: pd.DataFrame, own: pd.DataFrame | None, spec: Spec) -> dict[str, Any]:
-    """One row; ``own`` has a row for each of its seeds that was measured."""
-    row = asked | {"objectives": ", ".join(spec.objectives), "seeds": 0, "verdict": c.UNDECIDED, "failures": 0}
+def _row(key: dict[str, Any], cells: pd.DataFrame, seeds: pd.DataFrame | None, spec: Spec) -> dict[str, Any]:
+    """The row of a configuration; ``seeds`` has one row per seed that was measured."""
+    row = key | {"objectives": ", ".join(spec.objectives), "seeds": 0, "verdict": c.UNDECIDED, "failures": 0}
     row |= {"tau_n": 0, "failed": failed(cells)}
-    if own is None:
+    if seeds is None:
         return row
     means = ("best_validation", "evaluations", "epochs", "macs", "seconds", "tau", "skips")
-    row |= {name: mean(own[name]) for name in means}
-    row |= mean_share(own["test"].tolist()).named("test")
+    row |= {name: mean(seeds[name]) for name in means}
+    row |= mean_share(seeds["test"].tolist()).named("test")
     if spec.several:
-        row |= mean_share(own["hypervolume"].tolist()).named("hypervolume")
-        row["front"] = float(own["front"].mean())
-    row |= {"seeds": int(own["test"].notna().sum()), "tau_n": int(own["tau_n"].sum())}
-    row["failures"] = int(own["failures"].sum())
-    if row["strategy"] != AVERAGE and own["retrained"].notna().any():
-        best = own.sort_values("retrained", ascending=False, kind="stable").iloc[0]
+        row |= mean_share(seeds["hypervolume"].tolist()).named("hypervolume")
+        row["front"] = float(seeds["front"].mean())
+    row |= {"seeds": int(seeds["test"].notna().sum()), "tau_n": int(seeds["tau_n"].sum())}
+    row["failures"] = int(seeds["failures"].sum())
+    if row["strategy"] != AVERAGE and seeds["retrained"].notna().any():
+        best = seeds.sort_values("retrained", ascending=False, kind="stable").iloc[0]
         row |= {"found_seed": int(best["seed"]), "found": best["found"]}
         row |= {name: best[name] for name in ("found_parameters", "found_macs")}
-    row |= {name: int(own[name].sum()) for name in ("supernets", "collapsed")}
+    row |= {name: int(seeds[name].sum()) for name in ("supernets", "collapsed")}
     return row
 
 
 def _matters(row: dict[Any, Any], cells: pd.DataFrame, spec: Spec) -> dict[str, Any]:
-    """On the row of random search: what of the space matters."""
+    """The columns on which dimensions of the space matter, which the row of random search has."""
     if row["strategy"] != RANDOM:
         return {}
     choices, accuracy = architectures(cells, spec, row["data"])
-    told = [f"{e.dimension} {e.share:.0%} ({e.best})" for e in effects(choices, accuracy, spec)[:_TOLD] if e.share > 0]
+    text = [f"{e.dimension} {e.share:.0%} ({e.best})" for e in effects(choices, accuracy, spec)[:_NAMED] if e.share > 0]
     gain = mixed(choices, accuracy, spec).difference
-    return {"importance": ", ".join(told), **gain.named("mixed_gain")}
+    return {"importance": ", ".join(text), **gain.named("mixed_gain")}
 
 
 def _compared(table: pd.DataFrame, seeds: Mapping[Any, pd.DataFrame], quantity: str) -> pd.DataFrame:
@@ -147,7 +147,7 @@ def _gain(row: dict[Any, Any], baseline: str, seeds: Mapping[Any, pd.DataFrame],
 
 
 def verdict(row: dict[Any, Any], gain: Comparison) -> str:
-    """Against random search on the same seeds; undecided under three of them."""
+    """The verdict against random search on the same seeds; undecided for fewer than three seeds."""
     if row["strategy"] in (RANDOM, AVERAGE):
         return c.BASELINE
     if row["seeds"] >= ENOUGH and 2 * row.get("collapsed", 0) > row.get("supernets", 0):

@@ -1,4 +1,4 @@
-"""What came out, in sentences. Needs the summary alone, so that a finished run is shown without torch."""
+"""The result in sentences. It needs the summary alone, so that a finished run is shown without torch."""
 
 import math
 
@@ -14,7 +14,7 @@ _LOW = 0.3
 
 
 def conclusions(summary: pd.DataFrame, spec: Spec) -> list[str]:
-    """Which strategy to take, what it gains, and what is not to be trusted."""
+    """The strategy to take, its gain, and results that are not to be trusted."""
     sentences = []
     for _, rows in summary.groupby("data", sort=False):
         sentences += _strategies(rows, spec)
@@ -43,7 +43,7 @@ def _strategies(rows: pd.DataFrame, spec: Spec) -> list[str]:
             f"The average architecture of the space has {average.iloc[0]['test']:.4f}; random search already gains "
             f"{random['gain_over_average']:+.4f} over it{also}."
         )
-    return sentences + _warnings(searched) + _matters(rows[rows["strategy"] == RANDOM].iloc[0]) + _found(best)
+    return sentences + _warnings(searched) + _matters(rows[rows["strategy"] == RANDOM].iloc[0]) + _network(best)
 
 
 def _warnings(rows: pd.DataFrame) -> list[str]:
@@ -65,7 +65,7 @@ def _warnings(rows: pd.DataFrame) -> list[str]:
 
 
 def _matters(random: pd.Series) -> list[str]:
-    """The lecture: a uniform activation often works well, mixed can be better."""
+    """The lecture's claim that a uniform activation often works well, and that a mixture can be better."""
     sentences = []
     if isinstance(random["importance"], str) and random["importance"]:
         sentences.append(
@@ -81,7 +81,7 @@ def _matters(random: pd.Series) -> list[str]:
     return sentences
 
 
-def _found(best: pd.Series) -> list[str]:
+def _network(best: pd.Series) -> list[str]:
     if not isinstance(best["found"], str) or not best["found"]:
         return []
     size = f", {best['found_parameters']:,.0f} parameters" if not math.isnan(best["found_parameters"]) else ""

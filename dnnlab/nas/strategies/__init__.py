@@ -15,37 +15,37 @@ from dnnlab.nas.problem import Problem, Search
 from dnnlab.nas.proxy_names import PROXIES
 
 RANDOM, AVERAGE = "random", "average"
-"""Random search, and what it is drawn from: architectures as they come, which no search has chosen."""
+"""Random search, and the average architecture: those that random search draws, without selection."""
 
 
 @dataclass(frozen=True)
 class Strategy:
-    """A strategy: the module under ``dnnlab.nas.strategies`` that has it, and the function there."""
+    """A strategy: its module under ``dnnlab.nas.strategies``, and the function there."""
 
     module: str
     function: str = "search"
     about: str = ""
     several: bool = False
-    """It can pursue several objectives."""
+    """Whether it can pursue several objectives."""
     shared: bool = False
-    """It trains a supernet, so it needs a space that has one, and data."""
+    """Whether it trains a supernet; it then needs a space that has one, and data."""
     shorter: bool = False
-    """It looks at short trainings first."""
+    """Whether it uses shorter trainings first."""
     optional: str = ""
-    """The library it comes from, which is no requirement of dnnlab."""
+    """The optional library that it needs; empty where it needs none."""
     proxy: str = ""
-    """The zero-cost proxy that the function is told beside the problem."""
+    """The zero-cost proxy that is passed to the function beside the problem."""
     epochs: int = 0
-    """Of a supernet, which the function is told beside the problem; 0 leaves it to the function."""
+    """Epochs of a supernet, passed to the function beside the problem; 0 leaves it to the function."""
 
     @property
     def search(self) -> Callable[[Problem], Search]:
-        """The generator function."""
-        found: Callable[..., Search] = getattr(
+        """The generator function of the strategy."""
+        function: Callable[..., Search] = getattr(
             importlib.import_module(f"dnnlab.nas.strategies.{self.module}"), self.function
         )
-        told = {name: value for name in ("proxy", "epochs") if (value := getattr(self, name))}
-        return functools.partial(found, **told) if told else found
+        arguments = {name: value for name in ("proxy", "epochs") if (value := getattr(self, name))}
+        return functools.partial(function, **arguments) if arguments else function
 
 
 STRATEGIES: Mapping[str, Strategy] = {
@@ -84,7 +84,7 @@ def find(name: str) -> Strategy:
 
 
 def require(name: str) -> None:
-    """Make sure that the library of an optional strategy is there.
+    """Check that the library of an optional strategy is installed.
 
     Raises:
         UsageError: it is not.
@@ -95,6 +95,6 @@ def require(name: str) -> None:
 
 
 def versions(names: Iterable[str]) -> dict[str, str]:
-    """Of the libraries of optional strategies, whose numbers they decide."""
+    """The versions of the optional libraries whose code decides numbers."""
     libraries = {find(name).optional for name in names} - {""}
     return {library: importlib.metadata.version(library) for library in sorted(libraries)}

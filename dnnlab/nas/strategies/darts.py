@@ -8,11 +8,11 @@ does.
 from dnnlab.nas.problem import Problem, Search, Supernet
 
 EPOCHS = 25
-"""Of a supernet: half of what a step sees moves the weights, half the mixture."""
+"""Epochs of a supernet: half of the examples of a step move the weights, half the mixture."""
 
 
 def search(problem: Problem, epochs: int = EPOCHS) -> Search:
-    """A supernet of so many ``epochs``, the network that it ends in, and so on."""
+    """Train a supernet for so many ``epochs``, then the network that it ends in, and so on."""
     number = 0
     while True:
         affordable = min(epochs, problem.left() * problem.epochs - problem.epochs)

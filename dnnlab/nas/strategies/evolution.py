@@ -9,11 +9,11 @@ from dnnlab.nas.pareto import crowding, ranks
 from dnnlab.nas.problem import Outcome, Problem, Search
 
 POPULATION, SAMPLE = 30, 10
-"""Networks that are alive, and how many of them meet in a tournament: as measured in `docs/nas.md`."""
+"""The number of networks that are alive, and how many of them meet in a tournament: as measured in `docs/nas.md`."""
 
 
 def search(problem: Problem) -> Search:
-    """A random population, of a fifth of the budget at most; then children by one mutation each."""
+    """Start from a random population, of a fifth of the budget at most; then mutate one parent at a time."""
     size = int(max(2, min(POPULATION, problem.left() / 5)))
     sample = max(2, size * SAMPLE // POPULATION)
     first = yield problem.train([problem.draw() for _ in range(size)])

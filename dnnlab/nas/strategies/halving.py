@@ -1,26 +1,28 @@
-"""Successive halving (Jamieson & Talwalkar 2016) and Hyperband (Li 2018): many for a few epochs, few for many."""
+"""Successive halving (Jamieson & Talwalkar 2016) and Hyperband (Li 2018): many networks are trained for a few epochs,
+few for many."""
 
 from dnnlab.nas.problem import Problem, Search, Train
 
 KEEP = 3
-"""One in so many goes on to the next fidelity."""
+"""One network in so many goes on to the next fidelity."""
 
 
 def search(problem: Problem) -> Search:
-    """Brackets that all start at the fewest epochs."""
+    """Run brackets that all start at the fewest epochs."""
     while True:
         yield from bracket(problem, problem.fidelities)
 
 
 def hyperband(problem: Problem) -> Search:
-    """Brackets that start at the fewest epochs, then at more, and last at full trainings, which is random search."""
+    """Run brackets that start at the fewest epochs, then at more, and last at full trainings, which is random
+    search."""
     while True:
         for start in range(len(problem.fidelities)):
             yield from bracket(problem, problem.fidelities[start:])
 
 
 def bracket(problem: Problem, fidelities: tuple[float, ...]) -> Search:
-    """As many at the first fidelity as leave ``KEEP`` at the last; each training starts from scratch."""
+    """Train so many networks at the first fidelity that ``KEEP`` reach the last; each training starts from scratch."""
     codes = [problem.draw() for _ in range(KEEP ** len(fidelities))]
     for epochs in fidelities:
         outcomes = yield [Train(code, epochs) for code in codes]

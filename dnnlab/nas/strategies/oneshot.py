@@ -7,13 +7,13 @@ Some that nobody selected are trained too, before the best: whether the ranking 
 from dnnlab.nas.problem import Inherit, Problem, Search, Supernet
 
 EPOCHS = 50
-"""Of a supernet, at most; and half of the budget at most."""
+"""The most epochs of a supernet, which takes half of the budget at most."""
 RANKED, UNSELECTED = 100, 10
-"""Architectures that the shared weights rank, at most, and how many of them are trained whatever their rank."""
+"""The most architectures that the shared weights rank, and how many of them are trained whatever their rank."""
 
 
 def search(problem: Problem) -> Search:
-    """A supernet, a ranking, then trainings until the budget is spent."""
+    """Train a supernet, rank architectures by its weights, then train until the budget is spent."""
     number = 0
     while True:
         supernet = Supernet("oneshot", max(1.0, min(EPOCHS, problem.left() * problem.epochs / 2)), number)

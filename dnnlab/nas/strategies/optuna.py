@@ -1,4 +1,4 @@
-"""Optuna's samplers (Akiba 2019), asked and told: the tree-structured Parzen estimator, and NSGA-II."""
+"""Optuna's samplers (Akiba 2019): the tree-structured Parzen estimator, and NSGA-II."""
 
 import warnings
 from typing import Any
@@ -6,11 +6,11 @@ from typing import Any
 from dnnlab.nas.problem import Problem, Search
 
 POPULATION = 30
-"""Of NSGA-II; a fifth of the budget at most, as in `evolution`."""
+"""The population of NSGA-II; a fifth of the budget at most, as in `evolution`."""
 
 
 def tpe(problem: Problem) -> Search:
-    """TPE (Bergstra 2011; Ozaki 2020 for several objectives); what is under way counts as bad, so that a batch
+    """TPE (Bergstra 2011; Ozaki 2020 for several objectives). Requests without an outcome count as bad, so that a batch
     spreads out."""
     import optuna
 
@@ -21,7 +21,7 @@ def tpe(problem: Problem) -> Search:
 
 
 def nsga2(problem: Problem) -> Search:
-    """NSGA-II (Deb 2002)."""
+    """NSGA-II (Deb 2002), for one or several objectives."""
     import optuna
 
     population = int(max(2, min(POPULATION, problem.left() / 5)))

@@ -11,15 +11,15 @@ from scipy import stats
 from dnnlab.nas.problem import Outcome, Problem, Score, Search
 
 MEASURED = 16
-"""Architectures on which the proxy is measured; at most half of the budget."""
+"""The number of architectures on which the proxy is measured; at most half of the budget."""
 DRAWN = 10
-"""Architectures that are scored for each that is trained."""
+"""The number of architectures that are scored for each one that is trained."""
 TRUSTED = 0.05
-"""One-sided p-value of Kendall's τ."""
+"""The one-sided p-value of Kendall's τ below which the proxy is used."""
 
 
 def search(problem: Problem, proxy: str) -> Search:
-    """Measure the proxy, then use it or leave it."""
+    """Measure the proxy, then use it or go on without it."""
     codes = [problem.draw() for _ in range(max(4, int(min(MEASURED, problem.left() / 2))))]
     scores = yield [Score(code, proxy) for code in codes]
     trained = yield problem.train(codes)
@@ -34,6 +34,6 @@ def search(problem: Problem, proxy: str) -> Search:
 
 
 def _agree(scores: Sequence[Outcome], trained: Sequence[Outcome]) -> bool:
-    """Whether higher scores go with higher accuracies, beyond chance; what failed counts as the worst."""
+    """Whether higher scores go with higher accuracies, beyond chance; failures count as the worst accuracy."""
     result = stats.kendalltau([s.value for s in scores], [t.value for t in trained], alternative="greater")
     return bool(result.pvalue < TRUSTED)

@@ -5,13 +5,13 @@ import math
 from dnnlab.nas.problem import Problem, Search
 
 RATE = 0.05
-"""Of Adam."""
+"""The learning rate of Adam."""
 DECAY = 0.9
-"""Of the moving average of rewards that each is compared with."""
+"""The decay of the moving average of rewards, which is the baseline."""
 
 
 def search(problem: Problem) -> Search:
-    """A softmax for each dimension, moved by Adam along ∇ log p · (reward - baseline).
+    """Draw from one softmax per dimension, which Adam moves along ∇ log p · (reward - baseline).
 
     A controller that is factorised over the dimensions, rather than a recurrent one: it learns as fast, and anybody can
     follow it (Ying 2019). What failed has the reward 0.
@@ -38,7 +38,7 @@ def _ascend(
     advantage: float,
     step: int,
 ) -> None:
-    """One step of Adam (Kingma & Ba 2015) for every logit."""
+    """Take one step of Adam (Kingma & Ba 2015) on every logit."""
     for row, slots, shares, chosen in zip(logits, state, policy, code, strict=True):
         for i, share in enumerate(shares):
             gradient = advantage * ((i == chosen) - share)

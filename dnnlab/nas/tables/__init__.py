@@ -1,1 +1,1 @@
-"""Searches of a published table, where an evaluation is a look-up."""
+"""Searches in a published table, where an evaluation is a look-up."""

@@ -1,4 +1,5 @@
-"""A published table of trained cells: ``cell,val_accuracy_12,val_accuracy_200,test_accuracy_200`` with a row a cell.
+"""A published table of trained cells: ``cell,val_accuracy_12,val_accuracy_200,test_accuracy_200``, with one row per
+cell.
 
 Importing this module imports neither torch nor pandas.
 """
@@ -18,7 +19,7 @@ from dnnlab.networks.spaces import cell
 from dnnlab.networks.spaces.space import Code
 
 _LIMIT = 1 << 28
-"""Bytes of a table, unpacked; the published ones have a few millions."""
+"""The most bytes of a table, unpacked; the published ones have a few millions."""
 _COLUMN = re.compile(r"(val|test)_accuracy_(\d+)")
 
 
@@ -29,18 +30,18 @@ class Table:
     name: str
     digest: str
     validation: dict[int, dict[Code, float]]
-    """By the epochs after which they were measured."""
+    """Validation accuracy of each cell, by the epochs after which it was measured."""
     test: dict[Code, float]
-    """After the most epochs."""
+    """Test accuracy of each cell after the most epochs."""
 
     @property
     def epochs(self) -> int:
-        """Of a full training."""
+        """Epochs of a full training."""
         return max(self.validation)
 
     @property
     def average(self) -> float:
-        """Mean test accuracy of all cells: what a random one can expect."""
+        """Mean test accuracy of all cells, which is what a random cell has on average."""
         return math.fsum(self.test.values()) / len(self.test)
 
 
@@ -59,7 +60,7 @@ def read(file: str) -> Table:
         raise source.problem("is no text") from None
     try:
         header, *rows = csv.reader(io.StringIO(text, newline="")) if text else [[]]
-    except csv.Error as error:  # such as a field of a megabyte
+    except csv.Error as error:  # for instance a field of a megabyte
         raise source.problem(f"is no CSV ({error})") from None
     columns = {(kind, int(epochs)): i for i, (kind, epochs) in enumerate(map(_named, header)) if kind}
     validation = sorted(epochs for kind, epochs in columns if kind == "val")
@@ -67,18 +68,18 @@ def read(file: str) -> Table:
         raise UsageError(
             f"--table {file} needs the columns cell, val_accuracy_EPOCHS and, of the most epochs, test_accuracy_EPOCHS."
         )
-    held: dict[tuple[str, int], dict[Code, float]] = {key: {} for key in columns}
+    accuracies: dict[tuple[str, int], dict[Code, float]] = {key: {} for key in columns}
     for row in rows:
         code = cell.SPACE.code(cell.parse(row[0])) if row else ()
         for key, place in columns.items():
-            held[key][code] = _accuracy(row[place] if place < len(row) else "", file, row[:1])
-    test = held["test", validation[-1]]
+            accuracies[key][code] = _accuracy(row[place] if place < len(row) else "", file, row[:1])
+    test = accuracies["test", validation[-1]]
     if len(test) < len(cell.SPACE):
         raise UsageError(
             f"--table {file} holds {len(test)} of the {len(cell.SPACE)} cells; a search needs all of them."
         )
     scale = 100.0 if max(test.values()) > 1 else 1.0
-    scaled = {key: {code: value / scale for code, value in values.items()} for key, values in held.items()}
+    scaled = {key: {code: value / scale for code, value in values.items()} for key, values in accuracies.items()}
     digest = hashlib.sha256(content).hexdigest()
     name = Path(file).name.removesuffix(".gz").removesuffix(".csv")
     return Table(name, digest, {e: scaled["val", e] for e in validation}, scaled["test", validation[-1]])

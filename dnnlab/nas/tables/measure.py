@@ -1,4 +1,4 @@
-"""Searches of a published table, where an evaluation is a look-up: hundreds of searches in seconds.
+"""Searches in a published table, where an evaluation is a look-up: hundreds of searches in seconds.
 
 Rows are those evaluations that beat all before them, and the end; with the spec they say all there is, and a hundred
 thousand more would not.
@@ -11,12 +11,12 @@ from pathlib import Path
 from random import Random
 
 from dnnlab.nas.codes import read_code, write_code
-from dnnlab.nas.found import write_toml
+from dnnlab.nas.export import write_toml
 from dnnlab.nas.ledger import Cost, Ledger, parse
-from dnnlab.nas.pace import told
+from dnnlab.nas.pace import describe_part
 from dnnlab.nas.problem import Outcome, Problem, Request, Train
 from dnnlab.nas.search import columns as c
-from dnnlab.nas.search.running import Key, Running
+from dnnlab.nas.search.driver import Driver, Key
 from dnnlab.nas.spec import Spec
 from dnnlab.nas.strategies import AVERAGE, find
 from dnnlab.nas.tables.plan import TableCell
@@ -26,12 +26,13 @@ from dnnlab.runner.journal import Rows
 from dnnlab.runner.place import Place
 from dnnlab.statistics.streams import stream
 
-__all__ = ["foresee", "steps", "told"]
+__all__ = ["describe_part", "foresee", "steps"]
 
 TOGETHER = 50
-"""Searches whose rows are one part."""
+"""The number of searches whose rows are one part."""
 Row = tuple[int, int, str, Code, float, float, float, float]
-"""Cell, evaluation, phase, code, validation, test, epochs since the row before, seconds."""
+"""The number of the cell, the evaluation, its phase, code, validation and test accuracy, epochs since the row before,
+seconds."""
 
 
 def steps(cells: Sequence[TableCell], spec: Spec, device: str, place: Place, past: Sequence[Rows]) -> Iterator[Rows]:
@@ -41,16 +42,16 @@ def steps(cells: Sequence[TableCell], spec: Spec, device: str, place: Place, pas
         if number < len(past):
             rows = past[number]
         else:
-            found: list[Row] = []
+            result: list[Row] = []
             for offset, cell in enumerate(cells[start : start + TOGETHER]):
                 search = _average if cell.strategy == AVERAGE else _one
-                found += search(start + offset, cell, spec)
-            rows = _columns(found)
+                result += search(start + offset, cell, spec)
+            rows = _columns(result)
             yield rows
         best = max([best, *zip(rows["validation"], rows["code"], strict=True)])
     if best[1]:
-        said = f"Found by dnnlab nas: {cells[0].strategy}, in {cells[0].data}. Validation accuracy {best[0]:.4f}."
-        write_toml(place, cells[0].strategy, spec.space, SPACE.choices(read_code(best[1])), said)
+        comment = f"Found by dnnlab nas: {cells[0].strategy}, in {cells[0].data}. Validation accuracy {best[0]:.4f}."
+        write_toml(place, cells[0].strategy, spec.space, SPACE.choices(read_code(best[1])), comment)
 
 
 def foresee(cells: Sequence[TableCell], spec: Spec, device: str) -> float:
@@ -74,17 +75,17 @@ def _one(number: int, cell: TableCell, spec: Spec) -> list[Row]:
     ledger = Ledger(parse(spec.budget), float(table.epochs))
     rng = Random(int(stream(spec.seed, cell.seed, f"search {cell.strategy}").integers(2**63)))
     problem = Problem(SPACE, rng, float(table.epochs), spec.fidelities, 1, 1, ledger.trainings_left)
-    run = Running(number, cell, ledger, find(cell.strategy).search(problem))
+    driver = Driver(number, cell, ledger, find(cell.strategy).search(problem))
     rows: list[Row] = []
     incumbent: Code = ()
     best, evaluations, spent, counted = -math.inf, 0, 0.0, 0.0
-    run.start()
-    while asked := run.asks(_key, _cost):
-        for key, request in asked.items():
+    driver.start()
+    while requests := driver.new_requests(_key, _cost):
+        for key, request in requests.items():
             assert isinstance(request, Train)
             evaluations, spent = evaluations + 1, spent + request.epochs
             value = table.validation[int(request.epochs)][request.code]
-            run.told[key] = Outcome(request.code, (value,))
+            driver.outcomes[key] = Outcome(request.code, (value,))
             if request.epochs == table.epochs and value > best:
                 best, incumbent = value, request.code
                 rows.append(
@@ -99,7 +100,7 @@ def _one(number: int, cell: TableCell, spec: Spec) -> list[Row]:
 
 
 def _key(request: Request) -> Key:
-    """An architecture is looked up once for each number of epochs."""
+    """The key of a request: an architecture is looked up once for each number of epochs."""
     assert isinstance(request, Train)
     return request.code, request.epochs
 
@@ -109,13 +110,13 @@ def _cost(request: Request) -> Cost:
     return Cost(request.epochs, 0.0)
 
 
-def _columns(found: Sequence[Row]) -> Rows:
+def _columns(result: Sequence[Row]) -> Rows:
     names = ("cell", "evaluation", "phase", "code", "validation", "test", "epochs", "seconds")
-    rows: Rows = {name: [row[i] for row in found] for i, name in enumerate(names)}
+    rows: Rows = {name: [row[i] for row in result] for i, name in enumerate(names)}
     codes: list[Code] = rows["code"]
     rows["architecture"] = [SPACE.line(code) if code else "" for code in codes]
     rows["id"] = [SPACE.identity(code) if code else "" for code in codes]
     rows["code"] = [write_code(code) for code in codes]
     for name, empty in c.MEASURED.items():
-        rows.setdefault(name, [empty] * len(found))
+        rows.setdefault(name, [empty] * len(result))
     return rows

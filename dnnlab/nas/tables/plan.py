@@ -1,4 +1,4 @@
-"""The cells: searches of a table, whose seeds are one stack."""
+"""The cells: searches in a table, whose seeds are one stack."""
 
 from collections.abc import Hashable, Mapping, Sequence
 from dataclasses import dataclass
@@ -12,7 +12,7 @@ from dnnlab.nas.spec import Spec
 
 @dataclass(frozen=True)
 class TableCell(Cell):
-    """A search of a published table; all seeds of a strategy are one stack."""
+    """A search in a published table; all seeds of a strategy are one stack."""
 
     def __str__(self) -> str:
         return f"{self.strategy} in {self.data}"
@@ -27,7 +27,7 @@ class TableCell(Cell):
 
 
 def plan(spec: Spec) -> Sequence[TableCell]:
-    """A cell a search: strategies, then seeds."""
+    """One cell per search: strategies, then seeds."""
     name = Path(spec.table).name.removesuffix(".gz").removesuffix(".csv")
     budget = str(ledger.parse(spec.budget))
     return [
@@ -38,12 +38,12 @@ def plan(spec: Spec) -> Sequence[TableCell]:
 
 
 def content(spec: Spec) -> Mapping[str, str]:
-    """Digest of the table, and versions of optional libraries."""
+    """The digest of the table, and versions of optional libraries."""
     return {"table": spec.opened.digest} | strategies.versions(spec.strategy)
 
 
 def validate(spec: Spec) -> None:
-    """A table is of cells, and knows accuracies alone.
+    """Check that the options fit a table, which has cells and accuracies alone.
 
     Raises:
         UsageError: another space was asked for, a strategy that needs networks, or a budget that nothing here spends.

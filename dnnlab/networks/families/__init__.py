@@ -1,1 +1,1 @@
-"""The named architectures, one family a file; `dnnlab.networks.members` lists who is in them."""
+"""The named architectures, one family per file; `dnnlab.networks.members` lists their members."""

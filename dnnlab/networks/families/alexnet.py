@@ -6,7 +6,7 @@ from dnnlab.networks.blocks import Linear, Style, scaled
 
 _STEM, _SMALL_STEM = (64, 11, 4, 2, True), (64, 3, 1, 1, False)
 _OTHERS = ((192, 5, 1, 2, True), (384, 3, 1, 1, False), (256, 3, 1, 1, False), (256, 3, 1, 1, True))
-"""Of each convolution: channels, kernel, stride, padding, and whether a pool follows."""
+"""Channels, kernel, stride and padding of each convolution, and whether a pool follows."""
 
 
 class AlexNet(nn.Module):

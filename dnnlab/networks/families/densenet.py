@@ -36,7 +36,7 @@ class DenseNet(nn.Module):
         dropout: float = 0.0,
     ) -> None:
         super().__init__()
-        # layers put out few of the many channels they read, and by fan-out would be louder each than the last
+        # layers put out fewer channels than they read: by fan-out, each would have larger outputs than the last
         style = Style(act, norm, fan_in=True)
         growth, reached = scaled(growth, width, 1), scaled(channels, width)
         self.features = nn.Sequential()
@@ -52,9 +52,9 @@ class DenseNet(nn.Module):
             self.features.add_module(f"denseblock{i}", block)
             reached += count * growth
             if i < len(layers):
-                kept = int(reached * compression)
-                self.features.add_module(f"transition{i}", _transition(style, reached, kept))
-                reached = kept
+                narrowed = int(reached * compression)
+                self.features.add_module(f"transition{i}", _transition(style, reached, narrowed))
+                reached = narrowed
         self.features.add_module("norm5", style.normalise(reached))
         self.act5 = style.activate()
         self.classifier = nn.Linear(reached, num_classes)

@@ -1,4 +1,4 @@
-"""EfficientNet (Tan & Le 2019): one net found by search, scaled in width, depth and image size together."""
+"""EfficientNet (Tan & Le 2019): one network found by search, scaled in width, depth and image size together."""
 
 import math
 
@@ -10,7 +10,7 @@ _STAGES = (
     *((1, 3, 1, 16, 1), (6, 3, 2, 24, 2), (6, 5, 2, 40, 2), (6, 3, 2, 80, 3)),
     *((6, 5, 1, 112, 3), (6, 5, 2, 192, 4), (6, 3, 1, 320, 1)),
 )
-"""Of B0: expansion, kernel, stride of the first block, channels, blocks."""
+"""The stages of B0: expansion, kernel, stride of the first block, channels, blocks."""
 
 
 class EfficientNet(nn.Module):

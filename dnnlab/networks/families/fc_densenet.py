@@ -10,8 +10,7 @@ from dnnlab.networks.blocks import DenseBlock, Style, scaled
 
 
 class Enlarge(nn.ConvTranspose2d):
-    """To twice the image and a pixel more. A pixel is the sum of 9/4 products for each channel, on average; nothing
-    activates them, and Var W = 1/(9/4 · channels) keeps their size."""
+    """Enlarges an image to twice its size and one pixel more."""
 
     def __init__(self, channels: int) -> None:
         super().__init__(channels, channels, 3, 2)
@@ -48,7 +47,7 @@ class FCDenseNet(nn.Module):
         dropout: float = 0.2,
     ) -> None:
         super().__init__()
-        style = Style(act, norm, bias=True, fan_in=True)  # as DenseNet
+        style = Style(act, norm, bias=True, fan_in=True)  # as in DenseNet
         growth, reached = scaled(growth, width, 1), scaled(48, width)
         half = len(layers) // 2
         self.first = style.conv(in_chans, reached, 3)

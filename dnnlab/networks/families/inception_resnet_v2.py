@@ -62,7 +62,7 @@ class InceptionResNetV2(nn.Module):
         style = Style(act, norm, eps=0.001)
 
         def branches(inputs: int, chains: _Chains) -> tuple[dict[str, nn.Module], int]:
-            """By name, and the channels of all."""
+            """The branches by name, and the number of channels of all of them together."""
             built = {f"branch{i}": chain(style, width, inputs, *steps) for i, steps in enumerate(chains)}
             return built, sum(scaled(steps[-1].channels, width) for steps in chains)
 

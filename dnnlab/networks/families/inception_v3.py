@@ -10,7 +10,7 @@ from dnnlab.networks.blocks import Style, WithAux, scaled
 from dnnlab.networks.inception import Step, second_stem
 
 _Chain = Sequence[Step | tuple[Step, Step]]
-"""Steps one after another; a pair reads the same, and what it puts out is concatenated."""
+"""The steps of a chain; a pair of steps reads the same input, and its outputs are concatenated."""
 
 _STEM = (
     *("Conv2d_1a_3x3", "Conv2d_2a_3x3", "Conv2d_2b_3x3", "maxpool1"),
@@ -104,7 +104,7 @@ _EARLY = {
     "Mixed_6e": _six(192),
 }
 _LATE = {"Mixed_7a": _TO_SEVEN, "Mixed_7b": _seven(), "Mixed_7c": _seven()}
-"""After the auxiliary head."""
+"""The modules after the auxiliary head."""
 
 
 class Head(nn.Module):

@@ -54,6 +54,6 @@ def _flat_norm(norm: str, units: int) -> list[nn.Module]:
     match norm:
         case "batch":
             return [nn.BatchNorm1d(units)]
-        case "layer" | "group":  # of units without positions, groups would be small
+        case "layer" | "group":  # for units without positions, groups would be small
             return [nn.LayerNorm(units)]
     return []

@@ -5,7 +5,7 @@ from torch import Tensor, nn
 from dnnlab.networks.blocks import Linear, Style, scaled
 
 _BLOCKS = ((64, 1), (128, 2), (128, 1), (256, 2), (256, 1), (512, 2), *((512, 1),) * 5, (1024, 2), (1024, 1))
-"""Channels and stride of each."""
+"""Channels and stride of each block."""
 
 
 class MobileNetV1(nn.Module):

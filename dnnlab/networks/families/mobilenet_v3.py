@@ -28,7 +28,7 @@ class MobileNetV3(nn.Module):
 
     Args:
         size: ``large`` or ``small``.
-        act: of every hidden layer; the published nets have ReLU in early blocks and in squeeze-and-excitation, and
+        act: of every hidden layer; the published networks have ReLU in early blocks and in squeeze-and-excitation, and
             Hardswish elsewhere.
         skip: ``none`` for the twin without sums.
         dropout: before the last layer.

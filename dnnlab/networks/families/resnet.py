@@ -17,7 +17,7 @@ class ResNet(nn.Module):
         shortcut: what goes where the shape changes, ``projection`` by a 1×1 convolution ("option B"), or
             ``identity`` with zeros for new channels ("option A").
         groups: of a bottleneck's 3×3 convolution (ResNeXt's cardinality).
-        base_width: a bottleneck's inner channels a group, for each 64 that the stage has.
+        base_width: a bottleneck's inner channels per group, for each 64 that the stage has.
         squeeze: the reduction of squeeze-and-excitation; 0 for none.
         stride_in: see `Bottleneck`.
         skip: ``none`` for the plain twin, which has no shortcuts and no parameters of theirs.

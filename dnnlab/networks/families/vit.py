@@ -59,7 +59,7 @@ class Block(nn.Module):
 
 
 class Encoder(nn.Module):
-    """Tokens and where they are, through ``layers`` blocks: ``[batch, token, feature]`` → the same."""
+    """Tokens with their positions, through ``layers`` blocks: ``[batch, token, feature]`` → the same shape."""
 
     def __init__(self, layers: int, tokens: int, heads: int, act: str, norm: str, skip: str, dropout: float) -> None:
         super().__init__()
@@ -138,7 +138,7 @@ def _normalise(norm: str, features: int) -> nn.Module:
 
 
 def _linear(inputs: int, outputs: int) -> nn.Linear:
-    """Initialised as Glorot 2010, as the paper has it."""
+    """A linear layer initialised as Glorot 2010, as the paper has it."""
     layer = nn.Linear(inputs, outputs)
     nn.init.xavier_uniform_(layer.weight)
     nn.init.zeros_(layer.bias)

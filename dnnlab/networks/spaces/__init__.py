@@ -50,7 +50,7 @@ def find(name: str) -> Space:
     place, colon, attribute = name.partition(":")
     if not colon or not place or not attribute:
         raise unknown("space", name, [*SPACES, "package.module:space"])
-    from dnnlab.networks.own import imported
+    from dnnlab.networks.user_network import imported
 
     module = imported(place, f"space {name!r}")
     if not isinstance(value := getattr(module, attribute, None), Space):
@@ -60,21 +60,21 @@ def find(name: str) -> Space:
 
 
 def digest(name: str) -> str:
-    """SHA-256 of the code of a user's own space; nothing for those of dnnlab, whose code is in every key.
+    """SHA-256 of the code of a user's own space; empty for those of dnnlab, whose code is in every key.
 
     Raises:
         UsageError: as `find`.
     """
     if name in SPACES:
         return ""
-    from dnnlab.networks.own import code_digest
+    from dnnlab.networks.user_network import code_digest
 
     find(name)
     return code_digest(name)
 
 
 @dataclass(frozen=True)
-class Found:
+class NetworkDescription:
     """A network as a file describes it: ``space = "NAME"``, and a table ``[choices]``."""
 
     space: str
@@ -90,20 +90,20 @@ class Found:
         return hashlib.sha256(content.encode()).hexdigest()
 
     def toml(self, comment: str) -> str:
-        """The file, with a line of ``comment`` on top. It names what matters of the choices alone."""
+        """The content of the file, with ``comment`` on its first line. It has only the choices that matter."""
         import tomli_w
 
-        kept = find(self.space).canonical(self.choices)
-        choices = kept if isinstance(kept, dict) else self.choices
+        canonical = find(self.space).canonical(self.choices)
+        choices = canonical if isinstance(canonical, dict) else self.choices
         return f"# {' '.join(comment.split())}\n" + tomli_w.dumps({"space": self.space, "choices": choices})
 
 
 def is_file(arch: str) -> bool:
-    """Whether ``arch`` is such a file's path rather than a network's name."""
+    """Whether ``arch`` is the path of a file that describes a network."""
     return arch.endswith(".toml")
 
 
-def read(file: str) -> Found:
+def read(file: str) -> NetworkDescription:
     """The network in ``file``.
 
     Raises:
@@ -115,6 +115,6 @@ def read(file: str) -> Found:
         raise UsageError(f'{file} describes no network; it needs space = "NAME" and a table [choices].')
     space = find(name)
     try:
-        return Found(name, space.choices(space.code(choices)))
+        return NetworkDescription(name, space.choices(space.code(choices)))
     except UsageError as problem:
         raise UsageError(f"{file}: {problem}") from None

@@ -20,7 +20,7 @@ DIMENSIONS = {f"{i}-{j}": OPERATIONS for i, j in EDGES}
 
 
 def label(choices: Choices) -> str:
-    """As the table writes it: ``|op~0|+|op~0|op~1|+|op~0|op~1|op~2|``."""
+    """The cell as the table of the benchmark writes it: ``|op~0|+|op~0|op~1|+|op~0|op~1|op~2|``."""
     nodes = ("|" + "|".join(f"{choices[f'{i}-{j}']}~{i}" for i in range(j)) + "|" for j in range(1, NODES))
     return "+".join(nodes)
 

@@ -1,4 +1,4 @@
-"""The networks of the cell space, and all of them in one."""
+"""The networks of the cell space, and the supernet that contains all of them."""
 
 from collections.abc import Callable, Mapping, Sequence
 
@@ -10,7 +10,7 @@ from dnnlab.networks.spaces.cell import DIMENSIONS, EDGES, NODES, OPERATIONS
 from dnnlab.networks.spaces.supernet import mixed
 
 CHANNELS, CELLS = 8, 1
-"""Channels of the first stage and cells a stage; 16 and 5 in the benchmark, which takes hours for each network."""
+"""Channels of the first stage and cells per stage; 16 and 5 in the benchmark, which takes hours for each network."""
 
 
 class ReluConvNorm(nn.Sequential):
@@ -25,7 +25,7 @@ class ReluConvNorm(nn.Sequential):
 
 
 class Nothing(nn.Module):
-    """Zeros."""
+    """The operation whose output is zero."""
 
     def forward(self, x: Tensor) -> Tensor:
         return torch.zeros_like(x)
@@ -41,7 +41,7 @@ _MADE: Mapping[str, Callable[[int, bool], nn.Module]] = {
 
 
 class Cell(nn.Module):
-    """Every node is the sum of what the edges from earlier ones bring."""
+    """A cell: every node is the sum of what the edges from earlier nodes bring."""
 
     def __init__(self, choices: Mapping[str, str], channels: int) -> None:
         super().__init__()
@@ -55,7 +55,7 @@ class Cell(nn.Module):
 
 
 class MixedCell(nn.Module):
-    """The same with every operation on each edge, weighted.
+    """A cell with every operation on each edge, weighted.
 
     Its normalisations have no scale of their own, which would undo the weights (Liu 2019).
     """
@@ -79,7 +79,7 @@ class MixedCell(nn.Module):
 
 
 class Reduction(nn.Module):
-    """Half the image, twice the channels, and the shortcut: between two stages of cells."""
+    """Halves the image and doubles the channels, beside a shortcut: the block between two stages of cells."""
 
     def __init__(self, inputs: int, outputs: int) -> None:
         super().__init__()
@@ -92,7 +92,7 @@ class Reduction(nn.Module):
 
 
 class _Skeleton(nn.Module):
-    """Stem, three stages of cells with a reduction between, and the classifier."""
+    """The stem, three stages of cells with a reduction between, and the classifier."""
 
     def __init__(
         self, cell: Callable[[int], nn.Module], shape: Sequence[int], classes: int, channels: int, cells: int
@@ -139,7 +139,8 @@ class CellNet(_Skeleton):
 
 
 class CellSupernet(_Skeleton):
-    """All networks of the space: the operations of an edge are weighted by ``mix``, ``[operation]`` an edge."""
+    """All networks of the space: the operations of an edge are weighted by ``mix``, one tensor ``[operation]`` per
+    edge."""
 
     def __init__(self, shape: Sequence[int], classes: int, channels: int = CHANNELS, cells: int = CELLS) -> None:
         super().__init__(MixedCell, shape, classes, channels, cells)

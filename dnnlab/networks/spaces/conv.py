@@ -1,4 +1,4 @@
-"""Convolutional networks by stages: of each the block, its kernel, channels, number, connections and activation.
+"""Convolutional networks by stages: each has a block, its kernel, channels, number, connections and activation.
 
 Importing this module does not import torch.
 """
@@ -36,31 +36,31 @@ DIMENSIONS: dict[str, Sequence[Any]] = {
 
 
 def stage(choices: Choices, number: int) -> Choices:
-    """What was chosen for a stage."""
+    """The choices of one stage, by name."""
     return {name: choices[f"{name}.{number}"] for name in OF_A_STAGE}
 
 
 def canonical(choices: Choices) -> Choices:
-    """Without the stages that are not there; the branches of Inception have kernels of their own."""
-    kept: Choices = {"stages": choices["stages"]}
+    """The choices without the stages that are not there; the branches of Inception have kernels of their own."""
+    present: Choices = {"stages": choices["stages"]}
     for number in range(1, choices["stages"] + 1):
-        kept |= {
+        present |= {
             f"{name}.{number}": choice
             for name, choice in stage(choices, number).items()
             if name != "kernel" or choices[f"block.{number}"] != "inception"
         }
-    return kept
+    return present
 
 
 def label(choices: Choices) -> str:
-    """``2× conv 3×3, 16 channels, residual, relu | …``, a part a stage."""
+    """The network in one line, such as ``2× conv 3×3, 16 channels, residual, relu | …``, with one part per stage."""
     parts = []
     for number in range(1, choices["stages"] + 1):
-        own = stage(choices, number)
-        kernel = "" if own["block"] == "inception" else f" {own['kernel']}×{own['kernel']}"
-        words = [f"{own['count']}× {own['block']}{kernel}", f"{own['channels']} channels"]
-        words += [own[name] for name in ("connect", "se") if own[name] != "none"]
-        parts.append(", ".join([*words, own["act"]]))
+        values = stage(choices, number)
+        kernel = "" if values["block"] == "inception" else f" {values['kernel']}×{values['kernel']}"
+        words = [f"{values['count']}× {values['block']}{kernel}", f"{values['channels']} channels"]
+        words += [values[name] for name in ("connect", "se") if values[name] != "none"]
+        parts.append(", ".join([*words, values["act"]]))
     return " | ".join(parts)
 
 

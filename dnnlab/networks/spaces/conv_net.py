@@ -1,4 +1,4 @@
-"""The networks of the conv space, out of the blocks that the named architectures are built of."""
+"""The networks of the conv space, made of the blocks of the named architectures."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -11,11 +11,11 @@ from dnnlab.networks.blocks import SqueezeExcite, Style
 from dnnlab.networks.inception import Branches
 
 _REDUCTION = 4
-"""Of squeeze-and-excitation and of the bottleneck's inner channels."""
+"""The reduction of channels in squeeze-and-excitation and inside the bottleneck."""
 
 
 def branch(style: Style, block: str, inputs: int, outputs: int, kernel: int) -> nn.Module:
-    """What one block computes, its activations included."""
+    """The module of one block, its activations included."""
     match block:
         case "separable":  # depthwise, then pointwise (Howard 2017)
             return nn.Sequential(
@@ -41,7 +41,7 @@ def branch(style: Style, block: str, inputs: int, outputs: int, kernel: int) -> 
 
 
 class StageBlock(nn.Module):
-    """A branch, squeeze-and-excitation where asked, and how it is connected to what came before.
+    """A branch, squeeze-and-excitation where chosen, and its connection to the input.
 
     ``residual`` adds the input, through a 1×1 convolution where the channels change; ``dense`` appends it.
     """

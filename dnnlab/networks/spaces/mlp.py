@@ -1,4 +1,4 @@
-"""Fully connected networks: depth, and of each layer the width and the activation; normalisation; skips.
+"""Fully connected networks: depth, width and activation of each layer, normalisation, skips.
 
 Importing this module does not import torch.
 """
@@ -30,24 +30,24 @@ DIMENSIONS: dict[str, Sequence[Any]] = {
 
 
 def layers(choices: Choices) -> tuple[tuple[int, ...], tuple[str, ...]]:
-    """Widths and activations of the layers that there are."""
+    """Widths and activations of the layers that exist."""
     there = range(1, choices["depth"] + 1)
     return tuple(choices[f"width.{i}"] for i in there), tuple(choices[f"act.{i}"] for i in there)
 
 
 def canonical(choices: Choices) -> Choices:
-    """Without the layers that are not there, and without skips that no two layers are alike enough for."""
+    """The choices without the layers that do not exist, and without skips that no two layers are alike enough for."""
     widths, _ = layers(choices)
-    kept = {k: v for k, v in choices.items() if "." not in k or int(k.split(".")[1]) <= choices["depth"]}
+    present = {k: v for k, v in choices.items() if "." not in k or int(k.split(".")[1]) <= choices["depth"]}
     joined = any(a == b for a, b in pairwise(widths))
-    return kept | {"skip": choices["skip"] if joined else "none"}
+    return present | {"skip": choices["skip"] if joined else "none"}
 
 
 def label(choices: Choices) -> str:
-    """``64 relu, 32 gelu; norm batch; skip residual``."""
-    kept = canonical(choices)
+    """The network in one line, such as ``64 relu, 32 gelu; norm batch; skip residual``."""
+    present = canonical(choices)
     hidden = ", ".join(f"{width} {act}" for width, act in zip(*layers(choices), strict=True))
-    return "; ".join([hidden, *(f"{name} {kept[name]}" for name in ("norm", "skip") if kept[name] != "none")])
+    return "; ".join([hidden, *(f"{name} {present[name]}" for name in ("norm", "skip") if present[name] != "none")])
 
 
 def _build(choices: Choices, shape: tuple[int, ...], classes: int) -> "nn.Module":

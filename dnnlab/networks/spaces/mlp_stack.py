@@ -13,7 +13,7 @@ from dnnlab.networks.spaces.mlp_net import LayeredMLP
 from dnnlab.networks.stacked import moments
 
 _MOMENTUM = 0.1
-"""Of batch normalisation's running statistics, as in PyTorch."""
+"""Momentum of batch normalisation's running statistics, as in PyTorch."""
 
 
 class MLPStack:
@@ -128,7 +128,7 @@ def _padded(values: Sequence[Tensor], size: tuple[int, int]) -> Tensor:
 
 
 def _as_wide(h: Tensor, like: Tensor) -> Tensor:
-    """Units beyond the narrower of the two only pad."""
+    """``x`` cut or padded with zeros to another width; units beyond the narrower of the two are padding."""
     return F.pad(h, (0, like.shape[-1] - h.shape[-1]))
 
 

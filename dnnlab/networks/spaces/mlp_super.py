@@ -1,4 +1,4 @@
-"""All fully connected networks of the space in one: what DARTS and one-shot search train."""
+"""All fully connected networks of the space in one: the supernet that DARTS and one-shot search train."""
 
 from collections.abc import Sequence
 from itertools import pairwise

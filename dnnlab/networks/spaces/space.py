@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 Code = tuple[int, ...]
 """An architecture: of each dimension, the number of its choice."""
 Choices = dict[str, Any]
-"""The same by name."""
+"""An architecture: the choice itself for each dimension, by name."""
 
 _HASH = 12
 
@@ -66,19 +66,19 @@ class Space:
     dimension, ``shape`` is that of one input. The network gets ``[batch, *shape]`` and gives logits ``[batch,
     class]``."""
     canonical: Callable[[Choices], Any] = _everything
-    """What of the choices matters, as JSON: equal where two of them make the same network."""
+    """The choices that matter, as JSON: equal for choices that make the same network."""
     label: Callable[[Choices], str] | None = None
-    """One line for a reader."""
+    """One line that describes the network to a reader."""
     supernet: "Callable[[tuple[int, ...], int], nn.Module] | None" = None
     """``(shape, classes)`` → all networks of the space in one (`supernet.Supernet`)."""
     bucket: Callable[[Choices], Any] | None = None
-    """Networks that agree in this fit into one stack by ``stack``; without it, those that are equal do."""
+    """Networks for which this is equal fit into one stack by ``stack``; without it, equal networks do."""
     stack: "Callable[[Sequence[nn.Module]], Stack] | None" = None
     """Several networks as one tensor program, which trains them side by side."""
     skips: Callable[[Choices], float] = _nothing
     """The share of operations that are mere skips: over one half, DARTS has collapsed (Liang 2019)."""
     unused: tuple[tuple[str, Any], ...] = ()
-    """Choices that DARTS does not end in, as (dimension, choice)."""
+    """The choices that DARTS must not end in, as (dimension, choice)."""
 
     def __post_init__(self) -> None:
         if not self.dimensions:
@@ -91,11 +91,11 @@ class Space:
 
     @property
     def sizes(self) -> tuple[int, ...]:
-        """Choices of each dimension."""
+        """The number of choices of each dimension."""
         return tuple(len(choices) for choices in self.dimensions.values())
 
     def __len__(self) -> int:
-        """How many codes there are. Several may be the same network."""
+        """The number of codes. Several of them may be the same network."""
         return math.prod(self.sizes)
 
     def choices(self, code: Code) -> Choices:
@@ -110,18 +110,18 @@ class Space:
         """
         if strange := [name for name in choices if name not in self.dimensions]:
             raise UsageError(f"{listing(strange)}: no dimension of the space; it has {listing(self.dimensions)}.")
-        found = []
+        numbers = []
         for name, options in self.dimensions.items():
             choice = choices.get(name, options[0])
             if choice not in options:
                 raise UsageError(
                     f"{name} = {choice!r} is no choice of the space; it has {listing(map(repr, options))}."
                 )
-            found.append(list(options).index(choice))
-        return tuple(found)
+            numbers.append(list(options).index(choice))
+        return tuple(numbers)
 
     def identity(self, code: Code) -> str:
-        """A hash that equal networks share."""
+        """A digest that equal networks share."""
         text = json.dumps(self.canonical(self.choices(code)), sort_keys=True)
         return hashlib.sha256(text.encode()).hexdigest()[:_HASH]
 
@@ -130,5 +130,5 @@ class Space:
         choices = self.choices(code)
         if self.label is not None:
             return self.label(choices)
-        kept = self.canonical(choices)
-        return ", ".join(f"{k} {v}" for k, v in (kept if isinstance(kept, dict) else choices).items())
+        canonical = self.canonical(choices)
+        return ", ".join(f"{k} {v}" for k, v in (canonical if isinstance(canonical, dict) else choices).items())

@@ -1,4 +1,5 @@
-"""Many networks as one tensor program: what training needs of them, and how any networks of one structure become it."""
+"""Many networks as one tensor program: the interface that training needs, and the stack of any networks of one
+structure."""
 
 import copy
 from collections.abc import Sequence
@@ -37,7 +38,7 @@ class SameStack:
             logits: Tensor = functional_call(self._structure, (parameters, buffers), (inputs,))
             return logits
 
-        # Dropout and the like draw for each network apart, as they do when it is trained alone.
+        # Dropout and the like draw for each network separately, as when it is trained alone.
         return vmap(one, randomness="different")(self.parameters, self._buffers, x)
 
     def load_into(self, member: int, model: nn.Module) -> None:

@@ -1,4 +1,4 @@
-"""What the supernets of the spaces share.
+"""The common parts of the supernets of the spaces.
 
 A supernet is a module ``(x, mix)`` → logits, where ``mix`` holds for each dimension of the space the weights of its
 choices: a softmax in DARTS, one choice with weight 1 in a one-shot search.
@@ -14,7 +14,7 @@ from dnnlab.networks.spaces.space import Code
 
 
 def mixed(operations: Iterable[Callable[[Tensor], Tensor]], x: Tensor, weights: Tensor) -> Tensor:
-    """The weighted sum of what ``operations`` make of ``x``; what weighs nothing is not computed."""
+    """The weighted sum of the outputs of ``operations`` on ``x``; operations of weight 0 are not computed."""
     terms = [
         weight * operation(x)
         for weight, operation in zip(weights, operations, strict=True)
@@ -24,5 +24,5 @@ def mixed(operations: Iterable[Callable[[Tensor], Tensor]], x: Tensor, weights: 
 
 
 def one_hot(code: Code, sizes: Sequence[int], like: Tensor) -> list[Tensor]:
-    """The mix that is the one network of ``code``."""
+    """The mix that is the single network of ``code``."""
     return [F.one_hot(torch.tensor(i), size).to(like) for i, size in zip(code, sizes, strict=True)]

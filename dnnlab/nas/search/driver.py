@@ -1,4 +1,4 @@
-"""One search under way: its generator, its budget, and what it has been told."""
+"""One search that is running: its generator, its budget, and the outcomes of its requests."""
 
 import math
 from collections.abc import Callable, Hashable, Sequence
@@ -11,10 +11,10 @@ from dnnlab.nas.search.plan import Cell
 from dnnlab.networks.spaces.space import Code
 
 STALLED = 2000
-"""After so many requests in a row whose answers it has already, a search is over."""
+"""The number of requests in a row with known outcomes after which a search is over."""
 
 Key = tuple[Hashable, ...]
-"""What two requests share that have the same outcome."""
+"""What requests with the same outcome have in common."""
 
 
 @dataclass(frozen=True)
@@ -26,30 +26,31 @@ class Result:
 
 
 @dataclass
-class Running:
-    """One search. What it asks twice costs nothing the second time, and it does not wait for the answer."""
+class Driver:
+    """Drives one search: takes its requests, pays for them and sends their outcomes. A request with a known outcome
+    costs nothing and is answered at once."""
 
     number: int
-    """Its cell within the stack."""
+    """The number of its cell within the stack."""
     cell: Cell
     ledger: Ledger
     search: Search
     requests: Sequence[Request] = ()
-    told: dict[Key, Outcome] = field(default_factory=dict)
+    outcomes: dict[Key, Outcome] = field(default_factory=dict)
     results: dict[Code, Result] = field(default_factory=dict)
     evaluations: int = 0
     idle: int = 0
     over: bool = False
 
     def start(self) -> None:
-        """Go to the first requests."""
+        """Take the first requests."""
         try:
             self.requests = next(self.search)
         except StopIteration:
             self.over = True
 
-    def asks(self, key: Callable[[Request], Key], cost: Callable[[Request], Cost]) -> dict[Key, Request]:
-        """The next requests that have no outcome yet, each by its ``key`` and paid for by its ``cost``.
+    def new_requests(self, key: Callable[[Request], Key], cost: Callable[[Request], Cost]) -> dict[Key, Request]:
+        """The next requests without a known outcome, by their ``key``. Each is paid for by its ``cost``.
 
         Where the budget ends, or nothing new comes for a long time, the search is over, and then there are none.
         """
@@ -57,7 +58,7 @@ class Running:
         while not self.over and not new:
             keys = [key(request) for request in self.requests]
             for each, request in zip(keys, self.requests, strict=True):
-                if each in self.told or each in new:
+                if each in self.outcomes or each in new:
                     continue
                 price = cost(request)
                 if not self.ledger.affords(price):
@@ -68,18 +69,19 @@ class Running:
             self.idle = 0 if new else self.idle + len(keys)
             self.over = self.over or self.idle > STALLED
             if not new and not self.over:
-                self._send([self.told[each] for each in keys])
+                self._send([self.outcomes[each] for each in keys])
         return new
 
     def _send(self, outcomes: Sequence[Outcome]) -> None:
-        """Go on to the next requests."""
+        """Send the outcomes and take the next requests."""
         try:
             self.requests = self.search.send(outcomes)
         except StopIteration:
             self.over = True
 
     def best(self, count: int) -> list[Code]:
-        """The most accurate of those that were trained longest; with several objectives, those of the front."""
+        """The most accurate of the architectures that were trained longest; with several objectives, those of the
+        front."""
         longest = max((result.epochs for result in self.results.values()), default=math.nan)
         full = {code: result.values for code, result in self.results.items() if result.epochs == longest}
         codes = [list(full)[i] for i in front(list(full.values()))] if self._several else list(full)

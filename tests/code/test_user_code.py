@@ -10,10 +10,9 @@ import textwrap
 
 import pytest
 
-from dnnlab.code import digests
-from dnnlab.code import own as own_code
+from dnnlab.code import digests, user_code
 from dnnlab.errors import UsageError
-from dnnlab.networks import own
+from dnnlab.networks import user_network
 
 FILES = {
     "mine.py": """
@@ -57,13 +56,13 @@ def forget(names):
     for name in names:
         if name.partition(".")[0] + ".py" in FILES or name.startswith("package"):
             del sys.modules[name]
-    own._known.clear()
-    own._imported_with.clear()
+    user_network._first_seen.clear()
+    user_network._imported_with.clear()
     importlib.invalidate_caches()
 
 
 def digest():
-    return own.digest("mine:net", "")
+    return user_network.digest("mine:net", "")
 
 
 def anew():
@@ -104,7 +103,7 @@ def test_it_is_the_same_in_another_process_and_from_another_folder(folder, tmp_p
     (folder / "mine.py").write_text(source)
     code = (
         "import sys; sys.path.insert(0, sys.argv[1])\n"
-        "from dnnlab.networks import own\nprint(own.digest('mine:net', ''))"
+        "from dnnlab.networks import user_network\nprint(user_network.digest('mine:net', ''))"
     )
     elsewhere = tmp_path_factory.mktemp("elsewhere")
     done = subprocess.run(
@@ -195,7 +194,7 @@ def test_dnnlabs_own_code_counts_where_a_network_is_made_of_it(folder, monkeypat
     (folder / "mine.py").write_text("import dnnlab\ndef net(): return dnnlab.create_model('lenet5')\n")
     before = anew()
     monkeypatch.setattr(digests, "of", lambda roots: digests.Reached(f"other {roots}", {}))
-    monkeypatch.setattr(own_code, "of", digests.of)
+    monkeypatch.setattr(user_code, "of", digests.of)
     assert anew() != before
 
 
@@ -331,15 +330,15 @@ def test_definitions_of_a_notebook_count_with_what_they_name(folder, monkeypatch
         2,
     )
     notebook.helper.n = 10
-    seen = [own.code_digest("notebook_of_mine:net")]
+    seen = [user_network.code_digest("notebook_of_mine:net")]
     for change in ("width = 9\n", "def act(): return nn.Tanh()\n"):
         cell(change, 3)
-        own._known.clear()
-        seen.append(own.code_digest("notebook_of_mine:net"))
+        user_network._first_seen.clear()
+        seen.append(user_network.code_digest("notebook_of_mine:net"))
     assert len(set(seen)) == 3
     cell("idle = 2\n", 4)
-    own._known.clear()
-    assert own.code_digest("notebook_of_mine:net") == seen[-1]
+    user_network._first_seen.clear()
+    assert user_network.code_digest("notebook_of_mine:net") == seen[-1]
 
 
 def test_whose_a_file_is_is_told_without_an_import(monkeypatch):
@@ -351,7 +350,8 @@ def test_whose_a_file_is_is_told_without_an_import(monkeypatch):
     with monkeypatch.context() as patch:
         patch.setattr(builtins, "__import__", refused)
         found = [
-            own_code._is_own(file) for file in ("/home/me/net.py", "/home/me/net.so", own_code.__file__, ast.__file__)
+            user_code._is_users(file)
+            for file in ("/home/me/net.py", "/home/me/net.so", user_code.__file__, ast.__file__)
         ]
-        found.append(own_code._is_own("/usr/lib/python3/dist-packages/torch/nn.py"))
+        found.append(user_code._is_users("/usr/lib/python3/dist-packages/torch/nn.py"))
     assert found == [True, False, False, False, False]

@@ -14,10 +14,10 @@ from torch import nn
 
 from dnnlab.data import load
 from dnnlab.errors import UsageError
-from dnnlab.nas import codes, evaluator, found, supernets
+from dnnlab.nas import codes, evaluator, export, supernets
 from dnnlab.nas.evaluator import Evaluator, Training
 from dnnlab.nas.problem import Inherit, Supernet, Train
-from dnnlab.nas.search import searching
+from dnnlab.nas.search import rounds
 from dnnlab.nas.search.columns import FINAL
 from dnnlab.nas.search.measure import steps
 from dnnlab.nas.search.plan import Cell
@@ -40,7 +40,7 @@ TIMES = ("seconds", "latency")
 @pytest.fixture(autouse=True)
 def without_onnx(monkeypatch):
     """One test is about it; it takes seconds for every network."""
-    monkeypatch.setattr(found, "_write_onnx", lambda *args: None)
+    monkeypatch.setattr(export, "_write_onnx", lambda *args: None)
 
 
 def searched(tmp_path, past=(), after_each=lambda number: None, **options):
@@ -249,7 +249,7 @@ def test_the_spec_and_the_weights_of_one_artifact_are_of_one_network(tmp_path, m
     first, second = (space.code(dict.fromkeys(space.dimensions, "none") | own) for own in (skip, {"0-3": skip["1-3"]}))
     assert space.identity(first) == space.identity(second)
     asked = {"random": [[Train(first, 1.0)]], "evolution": [[Train(second, 1.0)]]}
-    monkeypatch.setattr(searching, "find", scripted(asked))
+    monkeypatch.setattr(rounds, "find", scripted(asked))
     searched(tmp_path, strategy=["evolution"], space="cell", budget="3", finalists=1)
     for name in asked:
         file = tmp_path / "nas/run/artifacts" / f"{name}-seed0.toml"
@@ -267,10 +267,10 @@ def test_each_data_set_has_artifacts_of_its_own(tmp_path):
 
 def test_names_of_artifacts_are_names_of_files():
     cell = Cell("proxy:snip", "mlp", "folder:a/b", "64", 3)
-    assert found.name_of(cell, ["folder:a/b"]) == "proxy-snip-seed3"
-    assert found.name_of(cell, ["digits", "folder:a/b"]) == "folder-a-b-proxy-snip-seed3"
+    assert export.name_of(cell, ["folder:a/b"]) == "proxy-snip-seed3"
+    assert export.name_of(cell, ["digits", "folder:a/b"]) == "folder-a-b-proxy-snip-seed3"
     long = [f"folder:{'x' * 50}/{each}" for each in "ab"]
-    names = [found.name_of(replace(cell, data=data), long) for data in long]
+    names = [export.name_of(replace(cell, data=data), long) for data in long]
     assert len(set(names)) == 2
 
 
@@ -282,7 +282,7 @@ def test_a_shorter_training_does_not_displace_a_full_one(tmp_path, monkeypatch):
         best.append(max(outcomes, key=lambda outcome: outcome.value).code)
         yield [Train(best[0], 1.0)]
 
-    monkeypatch.setattr(searching, "find", lambda name: types.SimpleNamespace(search=search))
+    monkeypatch.setattr(rounds, "find", lambda name: types.SimpleNamespace(search=search))
     parts, _ = searched(tmp_path, strategy=["random"], epochs=2, finalists=1)
     trained = [row["epochs"] for row in rows(parts) if row["phase"] == "search"]
     (row,) = [row for row in rows(parts) if row["phase"] == "final" and row["cell"] == 1]

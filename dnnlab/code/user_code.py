@@ -1,4 +1,4 @@
-"""What a user's own function uses: the modules that its code imports, at once or later, and what it gives.
+"""What a user's own function uses: the modules that its code imports, at once or later, and what it returns.
 
 A module counts as the user's own where it is neither Python's, nor dnnlab's, nor installed; of what is installed the
 version counts, and of the function's own package, if that is installed, all sources. What else the process has loaded
@@ -24,27 +24,27 @@ from typing import Any
 
 from dnnlab.code.definitions import imported_from
 from dnnlab.code.digests import PACKAGE, of, versions
-from dnnlab.code.values import code_text, held, is_data
+from dnnlab.code.values import code_text, is_data, parts_of
 from dnnlab.code.values import digest as digest_of
 
 
 @dataclass
-class Used:
-    """What a function uses."""
+class Dependencies:
+    """The code that a function uses."""
 
     files: dict[str, str] = field(default_factory=dict)
-    """The source files of modules by name."""
+    """The source file of each module, by the module's name."""
     run: set[str] = field(default_factory=set)
-    """Of these modules those that run before the function has returned, whose data count too."""
+    """The modules among ``files`` that run before the function has returned, whose data count too."""
     libraries: set[str] = field(default_factory=set)
     """The names under which other libraries are imported."""
     ours: set[str] = field(default_factory=set)
     """The modules of dnnlab that it imports."""
     texts: list[str] = field(default_factory=list)
-    """What has no file: definitions of a notebook."""
+    """Source that is in no file: definitions of a notebook."""
 
     def digest(self) -> str:
-        """SHA-256 of all sources, of the versions of the libraries, and of what of dnnlab is reached.
+        """SHA-256 of all sources, of the versions of the libraries, and of the code of dnnlab that is reached.
 
         Raises:
             OSError: a source is no longer there.
@@ -62,7 +62,7 @@ class Used:
     def data(self) -> dict[str, str]:
         """The plain data in the modules that have run, by module and name."""
         return {
-            f"{name}:{key}": digest_of(held(value))
+            f"{name}:{key}": digest_of(parts_of(value))
             for name in self.run
             for key, value in list(vars(sys.modules.get("__main__" if name == "." else name, object)).items())
             if not key.startswith("__") and is_data(value)
@@ -73,50 +73,50 @@ class Used:
         return any(_differs(sys.modules[name], Path(file)) for name, file in self.files.items() if name in sys.modules)
 
 
-def used(module: ModuleType, name: str, others: Iterable[str] = ()) -> Used:
-    """What ``name`` in ``module`` uses, and the modules called ``others``, which it was seen to import."""
-    found = Used()
+def dependencies(module: ModuleType, name: str, others: Iterable[str] = ()) -> Dependencies:
+    """The code that ``name`` in ``module`` uses, and the modules called ``others``, which it imported while it ran."""
+    used = Dependencies()
     root = module.__name__.partition(".")[0]
     if getattr(module, "__file__", None):
-        _follow([module.__name__, *others], root, found)
+        _follow([module.__name__, *others], root, used)
     else:
-        _notebook(getattr(module, name), root, found)
-        _follow(others, root, found)
-    return found
+        _notebook(getattr(module, name), root, used)
+        _follow(others, root, used)
+    return used
 
 
 @contextlib.contextmanager
-def watched() -> Iterator[set[str]]:
-    """The names of the modules that a user's own code asks for meanwhile, also of those that are loaded already, and
-    of those that are loaded meanwhile however they came."""
-    seen: set[str] = set()
+def watched_imports() -> Iterator[set[str]]:
+    """The names of the modules that are imported meanwhile: those that a user's own code imports, also if they were
+    loaded before, and all of the user's modules that are loaded."""
+    names: set[str] = set()
     before = set(sys.modules)
     by_statement, by_name = builtins.__import__, importlib.import_module
 
     def statement(name: str, globals: Any = None, locals: Any = None, fromlist: Any = (), level: int = 0) -> Any:
         module = by_statement(name, globals, locals, fromlist, level)
-        if _is_own(str((globals or sys._getframe(1).f_globals).get("__file__", ""))):
+        if _is_users(str((globals or sys._getframe(1).f_globals).get("__file__", ""))):
             place = module.__name__ if fromlist or level else name
-            seen.update([place, *(f"{place}.{item}" for item in fromlist or ())])
+            names.update([place, *(f"{place}.{item}" for item in fromlist or ())])
         return module
 
     def function(name: str, package: str | None = None) -> ModuleType:
         module = by_name(name, package)
-        if _is_own(str(sys._getframe(1).f_globals.get("__file__", ""))):
-            seen.add(module.__name__)
+        if _is_users(str(sys._getframe(1).f_globals.get("__file__", ""))):
+            names.add(module.__name__)
         return module
 
     builtins.__import__, importlib.import_module = statement, function
     try:
-        yield seen
+        yield names
     finally:
         builtins.__import__, importlib.import_module = by_statement, by_name
         loaded = ((name, getattr(sys.modules[name], "__file__", None)) for name in set(sys.modules) - before)
-        seen.update(name for name, file in loaded if file and _is_own(str(file)))
+        names.update(name for name, file in loaded if file and _is_users(str(file)))
 
 
-def _follow(names: Iterable[str], root: str, found: Used) -> None:
-    """Add to ``found`` the modules called ``names`` and what their sources import, inside functions too."""
+def _follow(names: Iterable[str], root: str, used: Dependencies) -> None:
+    """Add to ``used`` the modules called ``names`` and what their sources import, inside functions too."""
     todo = [(name, True) for name in names]
     known: dict[str, bool] = {}
     while todo:
@@ -126,31 +126,32 @@ def _follow(names: Iterable[str], root: str, found: Used) -> None:
         known[name] = runs
         first = name.partition(".")[0]
         if first == PACKAGE.name:
-            found.ours.update(_of_dnnlab(name))
+            used.ours.update(_of_dnnlab(name))
             continue
         file = _source(name)
-        if first in sys.stdlib_module_names and not (file and _is_own(str(file))):
+        if first in sys.stdlib_module_names and not (file and _is_users(str(file))):
             continue
         if file is None:  # a name in a module, or a module that is not there
             todo.append((name.rpartition(".")[0], runs))
         elif first == root and _is_installed(str(file)):
-            # All of it, unread: it may be as large as torch.
+            # The sources are hashed and not parsed: a package may be as large as torch.
             top = _source(first) or file
             for each in sorted(top.parent.rglob("*.py")) if top.name == "__init__.py" else [top]:
-                found.files[each.relative_to(top.parent.parent).as_posix()] = str(each)
-        elif _is_own(str(file)):
-            own = "." if name == "__main__" else name
-            found.files[own] = str(file)
+                used.files[each.relative_to(top.parent.parent).as_posix()] = str(each)
+        elif _is_users(str(file)):
+            key = "." if name == "__main__" else name
+            used.files[key] = str(file)
             if runs:
-                found.run.add(own)
+                used.run.add(key)
             todo.append((name.rpartition(".")[0], runs))
             todo += [(other, runs and at_once) for other, at_once in _imported(file, name)]
         else:
-            found.libraries.add(first)
+            used.libraries.add(first)
 
 
 def _of_dnnlab(name: str) -> Iterator[str]:
-    """The module of dnnlab called ``name``, or that a name in it lies in; of dnnlab itself what it offers."""
+    """The module of dnnlab called ``name``, or that defines ``name``. For a name that dnnlab offers to users, the
+    module that defines it."""
     if name == PACKAGE.name:
         yield "dnnlab.networks.catalogue"
     else:
@@ -192,7 +193,7 @@ def _source(name: str) -> Path | None:
         parts = name.split(".")
         for end in range(1, len(parts) + 1):
             whole = ".".join(parts[:end])
-            spec = next((s for f in sys.meta_path if (s := _found(f, whole, place))), None)
+            spec = next((s for f in sys.meta_path if (s := _spec_of(f, whole, place))), None)
             if spec is None:
                 return None
             place = spec.submodule_search_locations
@@ -202,7 +203,7 @@ def _source(name: str) -> Path | None:
     return Path(str(file)).resolve()
 
 
-def _found(finder: Any, name: str, place: Any) -> Any:
+def _spec_of(finder: Any, name: str, place: Any) -> Any:
     try:
         return finder.find_spec(name, place)
     except Exception:  # noqa: BLE001 - a finder of anybody's; what it cannot find may be found by another
@@ -210,10 +211,10 @@ def _found(finder: Any, name: str, place: Any) -> Any:
 
 
 _OTHERS = tuple(f"{place}{os.sep}" for place in (PACKAGE, sysconfig.get_path("stdlib")))
-"""Where dnnlab lies, and Python's library."""
+"""The folders of dnnlab and of Python's library."""
 
 
-def _is_own(file: str) -> bool:
+def _is_users(file: str) -> bool:
     """Whether ``file`` is source of the user's: neither Python's, nor dnnlab's, nor installed.
 
     It is asked at every import, so it imports nothing itself, as pathlib and sysconfig do.
@@ -251,7 +252,7 @@ def _named_in(node: ast.AST, name: str, file: Path) -> Iterator[str]:
         yield from (f"{place}.{alias.name}" for alias in node.names)
 
 
-def _notebook(value: Any, root: str, found: Used) -> None:
+def _notebook(value: Any, root: str, used: Dependencies) -> None:
     """Add the source of a function or class that lies in no file, and of what it names.
 
     Raises:
@@ -264,12 +265,12 @@ def _notebook(value: Any, root: str, found: Used) -> None:
             continue
         known.add(id(value))
         if isinstance(value, ModuleType):
-            _follow([value.__name__], root, found)
+            _follow([value.__name__], root, used)
         elif isinstance(value, FunctionType | type):
             if getattr(sys.modules.get(value.__module__), "__file__", None):
-                _follow([value.__module__], root, found)
+                _follow([value.__module__], root, used)
                 continue
-            found.texts.append(inspect.getsource(value))
+            used.texts.append(inspect.getsource(value))
             functions = [value] if isinstance(value, FunctionType) else vars(value).values()
             for function in functions:
                 function = inspect.unwrap(getattr(function, "__func__", function))
@@ -278,10 +279,10 @@ def _notebook(value: Any, root: str, found: Used) -> None:
                     todo += [function.__globals__[name] for name in sorted(named & function.__globals__.keys())]
             todo += getattr(value, "__bases__", ())
         else:
-            found.texts.append(digest_of(held(value)))
+            used.texts.append(digest_of(parts_of(value)))
 
 
 def _global_names(code: CodeType) -> set[str]:
-    """What a function and those inside it ask of the module."""
+    """The names that a function, and the functions inside it, take from their module."""
     named = {i.argval for i in dis.get_instructions(code) if i.opname in ("LOAD_GLOBAL", "LOAD_NAME")}
     return named.union(*(_global_names(inner) for inner in code.co_consts if isinstance(inner, CodeType)))

@@ -1,4 +1,5 @@
-"""What a search ended in, as files: a spec to read and build again, weights, and ONNX where that is installed."""
+"""Writes the network that a search ended in as files: its description, its weights, and ONNX where that is
+installed."""
 
 import importlib.util
 import logging
@@ -9,7 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from dnnlab import atomic
-from dnnlab.networks.spaces import Found
+from dnnlab.networks.spaces import NetworkDescription
 from dnnlab.networks.spaces.space import Choices
 from dnnlab.runner.place import Place
 from dnnlab.runner.store import slug
@@ -26,12 +27,13 @@ def write_toml(place: Place, name: str, space: str, choices: Choices, comment: s
     """Write ``artifacts/NAME.toml``, which ``compare-arch --arch`` and ``create_model`` take."""
     place.artifacts.mkdir(parents=True, exist_ok=True)
     file = place.artifacts / f"{name}.toml"
-    atomic.write(file, Found(space, choices).toml(comment).encode())
+    atomic.write(file, NetworkDescription(space, choices).toml(comment).encode())
     return file
 
 
 def name_of(cell: "Cell", data: Sequence[str]) -> str:
-    """The file name of what a search ended in, without its ending; with the data where a run has several."""
+    """The file name of the network that a search ended in, without its ending; it contains the data set where a run has
+    several."""
     search = f"{cell.strategy.replace(':', '-')}-seed{cell.seed}"
     if len(data) < 2:
         return search
@@ -42,9 +44,9 @@ def name_of(cell: "Cell", data: Sequence[str]) -> str:
     return f"{slugs[number]}{alike}-{search}"
 
 
-def write_found(evaluator: "Evaluator", cell: "Cell", code: "Code", training: "Training", best: bool) -> None:
-    """Write what one search ended in: spec of the ``code`` that was trained, and weights of its first retraining; of
-    the ``best`` of a seed, which takes seconds, as ONNX too."""
+def write_network(evaluator: "Evaluator", cell: "Cell", code: "Code", training: "Training", best: bool) -> None:
+    """Write the network of one search: the description of its ``code``, and the weights of its first retraining; of the
+    ``best`` search of a seed also an ONNX file, which takes seconds."""
     from safetensors.torch import save
 
     comment = f"Found by dnnlab nas: {cell.strategy}, seed {cell.seed}, on {evaluator.data.name}."
@@ -58,7 +60,7 @@ def write_found(evaluator: "Evaluator", cell: "Cell", code: "Code", training: "T
 
 
 def _write_onnx(evaluator: "Evaluator", model: "nn.Module", file: Path) -> None:
-    """The network in evaluation mode, for batches of any size."""
+    """Write the ONNX file of the network in evaluation mode, for batches of any size."""
     import torch
 
     if importlib.util.find_spec("tqdm"):  # some exporters use it, and its lock would outlive a worker that is stopped
@@ -70,7 +72,7 @@ def _write_onnx(evaluator: "Evaluator", model: "nn.Module", file: Path) -> None:
     logging.getLogger("torch.onnx").setLevel(logging.ERROR)
     try:
         with warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # of the exporter's own making
+            warnings.simplefilter("ignore")  # the exporter itself causes these warnings
             batch = torch.export.Dim("batch")
             torch.onnx.export(
                 model.cpu().eval(),

@@ -14,9 +14,9 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from dnnlab.code.own import used, watched
+from dnnlab.code.user_code import dependencies, watched_imports
 from dnnlab.code.values import digest as digest_of
-from dnnlab.code.values import held
+from dnnlab.code.values import parts_of
 from dnnlab.errors import UsageError, in_short, unknown
 from dnnlab.networks import weights
 
@@ -24,7 +24,7 @@ _LIBRARIES = ("torchvision", "timm")
 
 
 def factory(model: str, classes: int) -> Callable[[], nn.Module]:
-    """What makes the network that ``model`` names, with fresh random weights at every call.
+    """A function that makes the network called ``model``, with fresh random weights at every call.
 
     ``package.module:factory`` is called without arguments (the current folder is searched too);
     ``torchvision:NAME`` and ``timm:NAME`` are built for ``classes`` classes, without pretrained weights.
@@ -44,11 +44,11 @@ def factory(model: str, classes: int) -> Callable[[], nn.Module]:
         raise unknown(f"factory in {place}", name, public)
     if not callable(make):
         raise UsageError(f"model {model!r}: {name} is no function or class that makes a network.")
-    return lambda: _made(make, model)
+    return lambda: _network(make, model)
 
 
 def imported(place: str, what: str) -> ModuleType:
-    """The module ``place``, found from the current folder too; ``what`` names in errors what it is needed for.
+    """The module called ``place``, which may lie in the current folder; ``what`` is the subject of error messages.
 
     Raises:
         UsageError: it cannot be imported.
@@ -57,9 +57,9 @@ def imported(place: str, what: str) -> ModuleType:
     if here not in sys.path:
         sys.path.insert(0, here)
     try:
-        with watched() as seen:
+        with watched_imports() as modules:
             module = importlib.import_module(place)
-        _imported_with.setdefault(place, frozenset(seen))
+        _imported_with.setdefault(place, frozenset(modules))
         return module
     except ImportError as problem:
         dotted = place.removesuffix(".py").replace("/", ".")
@@ -70,10 +70,10 @@ def imported(place: str, what: str) -> ModuleType:
 
 
 _imported_with: dict[str, frozenset[str]] = {}
-"""Of each module that was imported here the others that came with it."""
+"""For each module that was imported here, the names of the modules that were imported with it."""
 
 
-def _made(make: Callable[..., object], model: str) -> nn.Module:
+def _network(make: Callable[..., object], model: str) -> nn.Module:
     try:
         network = make()
     except (Exception, SystemExit) as problem:
@@ -126,8 +126,8 @@ def load_state(network: nn.Module, state: dict[str, Tensor], file: str) -> None:
 
 
 def digest(model: str, file: str) -> str:
-    """SHA-256 of all that makes the network: the code that its factory uses, at once or later, the network that it
-    gives, and the ``file`` of its weights if it has one. Of a library's, its version.
+    """SHA-256 of all that makes the network: the code that its factory uses, at once or later, the network itself, and
+    the ``file`` of its weights if it has one. For torchvision and timm it contains their version.
 
     It is the same whatever else the process has loaded.
 
@@ -146,13 +146,13 @@ def digest(model: str, file: str) -> str:
     return total.hexdigest()
 
 
-_known: dict[str, tuple[object, str]] = {}
-"""Of each function the object that it was when it was first looked at, and the digest of the code that it used."""
+_first_seen: dict[str, tuple[object, str]] = {}
+"""For each function, the object that it was when it was first used, and the digest of its code."""
 
 
 def code_digest(what: str, make: Callable[[], nn.Module] | None = None) -> str:
-    """SHA-256 of what an imported ``package.module:name`` is: the code that it uses, what it holds, and with ``make``,
-    which calls it, the network that it gives, with the weights and settings that it may have read from anywhere.
+    """SHA-256 of an imported ``package.module:name``: of the code that it uses, of its content, and of the network that
+    ``make`` makes with it, whose weights and settings may come from anywhere.
 
     Raises:
         UsageError: its code cannot be read, or has changed since this process imported it.
@@ -161,37 +161,37 @@ def code_digest(what: str, make: Callable[[], nn.Module] | None = None) -> str:
     module = sys.modules[place]
     value = getattr(module, name)
     try:
-        with watched() as seen:
-            first = _parts(make, seen) if make else held(value)
-        uses = used(module, name, sorted({*seen, *_imported_with.get(place, ())}))
+        with watched_imports() as modules:
+            first = _parts(make, modules) if make else parts_of(value)
+        uses = dependencies(module, name, sorted({*modules, *_imported_with.get(place, ())}))
         first |= uses.data()
-        second = (_parts(make, set()) if make else held(value)) | uses.data()
+        second = (_parts(make, set()) if make else parts_of(value)) | uses.data()
         code = uses.digest()
-        before = _known.setdefault(what, (value, code))
+        before = _first_seen.setdefault(what, (value, code))
         if uses.changed() or (before[0] is value and before[1] != code):
             raise UsageError(f"the code of {what} has changed since this process imported it; start Python again.")
-        _known[what] = value, code
-        # What is not the same twice, such as a count of calls or the time, is no part of what the network is.
+        _first_seen[what] = value, code
+        # Values that differ between two calls, such as a count of calls or the time, are not part of the network.
         same = {place: text for place, text in first.items() if second.get(place) == text}
-        return hashlib.sha256(f"{code} {digest_of(held(value))} {digest_of(same)}".encode()).hexdigest()
+        return hashlib.sha256(f"{code} {digest_of(parts_of(value))} {digest_of(same)}".encode()).hexdigest()
     except UsageError:
         raise
     except Exception as problem:
         raise UsageError(f"{what} cannot be looked at, to know it again: {in_short(problem)}.") from problem
 
 
-def _parts(make: Callable[[], nn.Module], seen: set[str]) -> dict[str, str]:
-    """All that the network holds which ``make`` gives under a fixed seed. The modules of its parts are added to
-    ``seen``."""
+def _parts(make: Callable[[], nn.Module], modules: set[str]) -> dict[str, str]:
+    """The parts of the network that ``make`` makes under a fixed seed. The modules of its parts are added to
+    ``modules``."""
     with _seeded():
         network = make()
-    seen.update(str(type(part).__module__) for part in network.modules())
-    return held(network)
+    modules.update(str(type(part).__module__) for part in network.modules())
+    return parts_of(network)
 
 
 @contextlib.contextmanager
 def _seeded() -> Iterator[None]:
-    """Python's, numpy's and torch's random numbers start from a fixed seed, and go on afterwards as if nothing was."""
+    """Start the random numbers of Python, numpy and torch from a fixed seed, and restore their state afterwards."""
     states = random.getstate(), np.random.get_state()
     with torch.random.fork_rng(devices=[]):
         torch.default_generator.manual_seed(0)

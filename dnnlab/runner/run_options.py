@@ -1,4 +1,4 @@
-"""How to run and how to show: options that never change a number."""
+"""The options of how to run and how to show: they never change a number."""
 
 from dataclasses import dataclass
 from pathlib import Path
@@ -27,8 +27,8 @@ def _check_engine(engine: str) -> None:
 
 
 @dataclass(frozen=True)
-class HowToRun:
-    """Shared by the command line, recipes and Python."""
+class RunOptions:
+    """The options of running, which the command line, recipes and Python share."""
 
     out: Annotated[Path, Option(help="Root folder of all runs.", rich_help_panel=_PANEL)] = Path("results")
     name: Annotated[
@@ -55,8 +55,8 @@ class HowToRun:
 
 
 @dataclass(frozen=True)
-class HowToShow:
-    """The command line's own."""
+class ShowOptions:
+    """The options of showing, which the command line alone has."""
 
     json: Annotated[bool, Option(help="Print the summary as JSON on stdout, alone.", rich_help_panel=_PANEL)] = False
     dry_run: Annotated[
