@@ -70,7 +70,7 @@ def gradient_flow(
     weights: Weights of --model: a .safetensors file.
     data: digits, mnist, fashion-mnist, cifar10, folder:PATH, csv:PATH:TARGET, gaussian, parity:BITS or
         compositional:INPUTS; see dnnlab data.
-    batch_size: Examples a batch. (a whole number from 2 to 65,536)
+    batch_size: Examples in a batch. (a whole number from 2 to 65,536)
     seeds: How many seeds; under three there is no verdict. (a whole number from 1 to 10,000)
     seed: Base of the seeds. (a whole number from 0 to 4,294,967,295)
     steps: Training steps; 0 measures at initialisation only. (a whole number of at least 0)
@@ -159,7 +159,7 @@ def dead_relu(
         compositional:INPUTS; see dnnlab data.
     inputs: Training examples that a unit must be zero on to be dead; 0 takes all. (a whole number of at
         least 0)
-    batch_size: Examples a batch. (a whole number from 2 to 65,536)
+    batch_size: Examples in a batch. (a whole number from 2 to 65,536)
     seeds: How many seeds; under three there is no verdict. (a whole number from 1 to 10,000)
     seed: Base of the seeds. (a whole number from 0 to 4,294,967,295)
     steps: Training steps; 0 looks at the network as it is. 500 when not given, 0 with --model. (a whole
@@ -262,7 +262,7 @@ def compare_arch(
     seed: Base of the seeds. (a whole number from 0 to 4,294,967,295)
     budget: What is equal for all: epochs=N, steps=N, macs=N or seconds=N of training. Several are
         compared.
-    batch_size: Examples a batch. (a whole number from 2 to 65,536)
+    batch_size: Examples in a batch. (a whole number from 2 to 65,536)
     optimizer: sgd, momentum, adam, adamw, rmsprop, adagrad.
     lr: Learning rate. (a number from 0 to 1e+06)
     weight_decay: Weight decay. (a number from 0 to 1000)
@@ -369,7 +369,7 @@ def compress(
     seed: Base of the seeds. (a whole number from 0 to 4,294,967,295)
     epochs: Epochs of training of the network itself; with --weights it is not trained. When not given
         10, or as many as make 2000 steps if that is more. (a number from 0 to 10,000)
-    batch_size: Examples a batch. (a whole number from 2 to 65,536)
+    batch_size: Examples in a batch. (a whole number from 2 to 65,536)
     optimizer: sgd, momentum, adam, adamw, rmsprop, adagrad.
     lr: Learning rate. (a number from 0 to 1e+06)
     weight_decay: Weight decay. (a number from 0 to 1000)
@@ -470,7 +470,7 @@ def nas(
     seeds: How many seeds; under three there is no verdict. (a whole number from 1 to 10,000)
     seed: Base of the seeds. (a whole number from 0 to 4,294,967,295)
     epochs: Epochs of a full training. (a whole number from 1 to 100,000)
-    batch_size: Examples a batch. (a whole number from 2 to 65,536)
+    batch_size: Examples in a batch. (a whole number from 2 to 65,536)
     optimizer: sgd, momentum, adam, adamw, rmsprop, adagrad.
     lr: Learning rate, which falls as a cosine. (a number from 0 to 1e+06)
     weight_decay: Weight decay. (a number from 0 to 1000)

@@ -79,7 +79,7 @@ Data = Annotated[
     Check(_check_data),
 ]
 TrainSize = Annotated[T, Option(help="Training examples; 0 takes all.", min=0, rich_help_panel=DATA)]
-BatchSize = Annotated[T, Option(help="Examples a batch.", min=2, max=65536, rich_help_panel=DATA)]
+BatchSize = Annotated[T, Option(help="Examples in a batch.", min=2, max=65536, rich_help_panel=DATA)]
 Seeds = Annotated[
     int, Option(help="How many seeds; under three there is no verdict.", min=1, max=10000, rich_help_panel=DATA)
 ]
@@ -121,7 +121,7 @@ _COLUMNS = {
         Column("depth", int, "hidden layers", screen="depth"),
         Column("width", int, "units a hidden layer", screen="width"),
         Column("data", str, "data set", screen="data"),
-        Column("batch_size", int, "examples a batch", screen="batch"),
+        Column("batch_size", int, "examples in a batch", screen="batch"),
         Column("optimizer", str, "optimiser of the training", screen="optimizer"),
         Column("lr", float, "learning rate", screen="lr"),
         Column("weight_decay", float, "weight decay", screen="decay"),
