@@ -35,10 +35,12 @@ from dnnlab.runner.device import describe, settled
 from dnnlab.statistics.intervals import mean_share
 from dnnlab.training import budget, networks
 from dnnlab.training.augmentation import augmentation
+from dnnlab.training.batches import batch_order
+from dnnlab.training.evaluation import accuracy as evaluated
 from dnnlab.training.hyperparameters import Hyperparameters
 from dnnlab.training.networks import NetworkTraining
 from dnnlab.training.recorded import CALLED_FIRST, Recorded
-from dnnlab.training.stacked import StackedTraining, batch_order
+from dnnlab.training.stacked import StackedTraining
 
 CIFAR = Hyperparameters("momentum", 0.1, 5e-4, "onecycle", 0.0, "crop+flip", 0.0)
 """As in experiments: ResNet-20 with batches of 128."""
@@ -288,10 +290,10 @@ def accuracy(bench: Bench, seeds: range, epochs: int) -> None:
         training = trained(bench, FAST, FAST_HYPERPARAMETERS, batch, seed)
         steps = 3 if bench.small else epochs * (len(bench.data.train) // batch)
         for step in range(steps):
-            loss = training.step(step / steps)
+            loss = training.step(step / steps).loss
         loss.item()
         times.append(time.perf_counter() - started)
-        found.append(networks.accuracy(training.evaluated, bench.data, bench.data.test))
+        found.append(float(evaluated(networks.inference(training.evaluated), bench.data, bench.data.test)))
         print(f"  seed {seed}: {found[-1]:.4f} after {times[-1]:.2f} s", flush=True)
     mean = mean_share(found) if len(found) > 1 else None
     interval = f" [{mean.low:.4f}, {mean.high:.4f}]" if mean else ""

@@ -247,6 +247,20 @@ def test_a_stop_says_how_to_go_on(number, code, more, started, until, tmp_path):
     assert "Traceback" not in err
 
 
+@pytest.mark.parametrize(("number", "code"), [(signal.SIGTERM, 143), (signal.SIGINT, 130)])
+def test_a_stop_ends_stacks_that_are_measured_side_by_side(number, code, started, until, monkeypatch, tmp_path):
+    for name in ("LOKY_MAX_CPU_COUNT", "OMP_NUM_THREADS"):
+        monkeypatch.setenv(name, "2")
+    process = started("-m", "dnnlab", *LONG, "--act", "relu,tanh", "--out", "results")
+    until(lambda: list(tmp_path.glob("results/*/*/provenance.json")), process)
+    told = [process.stderr.readline() for _ in range(2)]
+    assert told[1] == "2 stacks side by side, 1 thread each\n"
+    process.send_signal(number)
+    _, err = process.communicate(timeout=600)
+    assert process.returncode == code
+    assert err == SENTENCE
+
+
 @pytest.mark.parametrize("count", [1, 5, 20, 50])
 def test_a_stop_while_modules_are_imported(count, started):
     code = (

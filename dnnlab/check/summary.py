@@ -1,4 +1,4 @@
-"""Rows to table: the verdicts."""
+"""Makes the summary of statements, each with its verdict."""
 
 import pandas as pd
 

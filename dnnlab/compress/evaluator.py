@@ -68,8 +68,6 @@ class Evaluator:
     def checkpoint(self, what: str, make: Callable[[], nn.Module], **more: Any) -> State:
         """The network that ``make`` trains, loaded from a checkpoint where an earlier training of the same left one.
         ``what`` and ``more`` hold all that decides its weights, beside what is the same for all networks of the cell.
-
-        ``what`` and ``more`` are all that decides its weights, beside what is the same for all networks of the cell.
         """
         return trained(self.place, self._identity(what) | more, lambda: make().cpu().state_dict())
 

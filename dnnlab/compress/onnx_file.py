@@ -148,8 +148,6 @@ def int8_share(content: bytes) -> float:
 def static(proto: Any, batches: Sequence[NDArray[np.float32]], signed: bool) -> Any:
     """The model with INT8 weights per channel and INT8 activations, written as QDQ, calibrated on ``batches``.
     ``signed`` activations are S8S8, else U8S8.
-
-    ``signed`` activations are S8S8, else U8S8.
     """
     from onnxruntime.quantization import CalibrationDataReader, QuantFormat, QuantType, quantize_static
     from onnxruntime.quantization.shape_inference import quant_pre_process

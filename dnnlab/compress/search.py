@@ -27,8 +27,6 @@ def trials(evaluator: Evaluator, stages: tuple[Stage, ...], rows: Sequence[Row])
 def best_chain(spec: Spec, stages: tuple[Stage, ...], rows: Sequence[Row]) -> tuple[Stage, ...]:
     """The best of the chains that were tried: the strongest that loses little enough, or the gentlest that reaches the
     ratio. Where none did, the gentlest or the strongest that was tried, and its row has its loss or ratio.
-
-    Where none did, the gentlest or the strongest that was tried, and its row says what it lost or weighs.
     """
     tried = [row for row in rows if row["role"] == TRIAL]
     gentle = [row["strength"] for row in tried if _gentle_enough(spec, row)]

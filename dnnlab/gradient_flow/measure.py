@@ -20,7 +20,7 @@ from dnnlab.runner.rows import LayerRows
 from dnnlab.statistics.streams import stream
 from dnnlab.training import hyperparameters
 from dnnlab.training.batches import batch_order
-from dnnlab.training.stacked import StackedTraining, Step, accuracy, gather
+from dnnlab.training.stacked import StackedStep, StackedTraining, accuracy, gather
 
 JACOBIAN_INPUTS = 4
 """Inputs of the measured batch whose Jacobians are averaged."""
@@ -62,8 +62,9 @@ def _measure_stack(cells: Sequence[Cell], spec: Spec, data: Dataset, progress: C
         [*per_layer(cells[0].act, depth), ""],
     )
     steps = spec.measured_steps()
-    since: list[Step] = []
+    since: list[StackedStep] = []
     for step, following in zip(steps, [*steps[1:], steps[-1]], strict=True):
+        progress(step / max(1, spec.steps))
         quantities = _quantities(stack, probe, training, data, spec)
         quantities |= _clipping(since)
         weights = {n: p.detach().clone() for n, p in stack.parameters.items() if n.startswith("weight.")}
@@ -139,7 +140,7 @@ def _update_ratio(stack: StackedMLP, before: dict[str, Tensor]) -> Tensor:
     return torch.stack(ratios, dim=1)
 
 
-def _clipping(steps: Sequence[Step]) -> dict[str, Tensor]:
+def _clipping(steps: Sequence[StackedStep]) -> dict[str, Tensor]:
     """Mean gradient norms before and after clipping over ``steps``, and the share of steps it changed."""
     if not steps:
         return {}

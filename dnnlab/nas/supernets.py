@@ -36,8 +36,8 @@ def train_darts(
     """Train by the first-order method: one half of the training split moves the mixture, the other the weights.
 
     A mixture that saw what the weights have learnt by heart would have nothing left to learn. Validation is for
-    choosing at the end. ``orders`` give positions in the two halves. Gives the logits of the mixture, a
-    tensor ``[choice]`` a dimension.
+    choosing at the end. ``orders`` give positions in the two halves. Gives the logits of the mixture, one
+    tensor ``[choice]`` for each dimension.
     """
     alphas = [torch.zeros(size, device=data.x.device, requires_grad=True) for size in space.sizes]
 

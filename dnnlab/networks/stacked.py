@@ -178,7 +178,7 @@ class StackedMLP:
         """Logits ``[member, batch, class]`` of inputs ``[member, batch, feature]``.
 
         ``training`` takes batch norm's statistics from the batch, and folds them into the running ones;
-        ``dropout`` holds a mask ``[member, batch, width]`` a hidden layer, already scaled by 1/(1 - p).
+        ``dropout`` holds one mask ``[member, batch, width]`` for each hidden layer, already scaled by 1/(1 - p).
         """
         track = training and bool(self.running)
         hs = [h for _, _, h in self.hidden(x, training, dropout, track)]

@@ -7,13 +7,14 @@ the machine alone, never on what is there already, so that a resumed run repeats
 
 import threading
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from concurrent.futures import FIRST_COMPLETED, Executor, Future, ThreadPoolExecutor, as_completed, wait
+from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
+from concurrent.futures import FIRST_COMPLETED, Executor, Future, ThreadPoolExecutor, wait
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from functools import partial
 
 from dnnlab import data as datasets
+from dnnlab import memory
 from dnnlab.errors import DnnlabError, in_short
 from dnnlab.runner.device import gpus, settled
 from dnnlab.runner.executors import Pool, end, parse, pool
@@ -46,61 +47,62 @@ def entries(
     past: Mapping[str, Sequence[Rows]],
     progress: Callable[[float, int], None],
     engine: str = "auto",
-) -> Iterator[Measured]:
+) -> Generator[Measured, None, None]:
     """Measure the ``missing`` stacks of ``plan`` with ``engine``; each entry comes as soon as it is there.
 
     A stack that comes in parts has an entry each, then one under its own key that ends it; ``past`` are the parts
-    that are there already, by the stack's key. ``progress`` takes the share that is done of the stack in this
-    process, and its number of cells.
+    that are there already, by the stack's key. ``progress`` takes the share that is done of the stacks under
+    way in this process, and their number of cells.
 
     Raises:
         DnnlabError: what the user asked cannot be measured.
     """
     name, argument = parse(engine)
-    workers = {place: side_by_side(plan, work.device, place) for place in (ALONE, THREADS, PROCESSES)}
-    handed_out = [stack for stack in missing if _handed_out(name, argument, stack, plan, work.device)]
-    here = [stack for stack in missing if stack not in handed_out]
-    together = [stack for stack in here if place_of(stack.cells[0], work.device) == THREADS and name == "auto"]
-    if len(together) > 1 and workers[THREADS].count > 1:
-        yield from _in_threads(work, together, workers[THREADS].count, progress)
-        here = [stack for stack in here if stack not in together]
-    for stack in here:
-        reporter = partial(_report, progress, len(stack.cells))
-        with limited_threads(workers[place_of(stack.cells[0], work.device)].threads):
-            for entry in measure(work, stack, past.get(stack.key, ()), reporter):
-                yield stack, entry
-    for place, own in workers.items():
-        if stacks := [stack for stack in handed_out if place_of(stack.cells[0], work.device) == place]:
-            yield from _elsewhere(work, stacks, past, own.threads, pool(name, argument, work.device))
+    by_place: dict[str, list[Stack]] = {place: [] for place in (ALONE, THREADS, PROCESSES)}
+    for stack in missing:
+        by_place[place_of(stack.cells[0], work.device)].append(stack)
+    for place, stacks in by_place.items():
+        workers = side_by_side(plan, work.device, place)
+        if not stacks:
+            continue
+        if _handed_out(name, argument, place, workers, work.device):
+            yield from _elsewhere(work, stacks, past, workers.threads, pool(name, argument, work.device))
+        elif place == THREADS and name == "auto" and min(workers.count, len(stacks)) > 1:
+            yield from _in_threads(work, stacks, workers.count, progress)
+        else:
+            for stack in stacks:
+                reporter = partial(_report, progress, len(stack.cells))
+                with limited_threads(workers.threads):
+                    for entry in measure(work, stack, past.get(stack.key, ()), reporter):
+                        yield stack, entry
 
 
-def _handed_out(engine: str, argument: str, stack: Stack, plan: Plan, device: str) -> bool:
-    """Whether another worker than this process measures ``stack``. What wants all threads of the machine stays here,
-    but on a cluster, where there are other machines; and what wants a GPU, unless there are several, or several
-    processes are asked for to share it. What is timed, or fills a GPU alone, never shares one."""
-    place = place_of(stack.cells[0], device)
+def _handed_out(engine: str, argument: str, place: str, workers: "Workers", device: str) -> bool:
+    """Whether other workers than this process measure the stacks of ``place``. What wants all threads of the machine
+    stays here, but on a cluster, where there are other machines; and what wants a GPU, unless there are several, or
+    several processes are asked for to share it. What is timed, or fills a GPU alone, never shares one."""
     match engine:
         case "inline":
             return False
         case "auto":
-            return place == PROCESSES and side_by_side(plan, device, place).count > 1
+            return place == PROCESSES and workers.count > 1
         case "processes":
-            shares = device == "cuda" and stack.cells[0].beside == PROCESSES and int(argument or 1) > 1
-            return place != ALONE or shares
+            one_gpu = device == "cuda" and len(gpus()) == 1
+            return place != ALONE and (not one_gpu or int(argument or 1) > 1)
     return True
 
 
 def place_of(cell: Cell, device: str) -> str:
-    """Where on this machine the stack of ``cell`` is measured: on the CPU as it says, on CUDA in processes where there
-    are several GPUs, else alone."""
+    """Where on this machine the stack of ``cell`` is measured: on the CPU as it says; on CUDA in processes where there
+    are several GPUs, or the cell may share one, else alone."""
     if device == "cuda":
-        return PROCESSES if len(gpus()) > 1 else ALONE
+        return PROCESSES if len(gpus()) > 1 or cell.beside == PROCESSES else ALONE
     return cell.beside if device == "cpu" else ALONE
 
 
 @contextmanager
 def limited_threads(count: int | None) -> Iterator[None]:
-    """Let torch use ``count`` threads, or its default."""
+    """Let torch use ``count`` threads, or as many as now where it is None."""
     import torch
 
     before = torch.get_num_threads()
@@ -121,7 +123,7 @@ class Workers:
 
     count: int
     threads: int | None
-    """Of each; as many as PyTorch likes, where it is none."""
+    """Threads of each worker; None leaves the number to PyTorch."""
 
 
 def side_by_side(plan: Plan, device: str, place: str) -> Workers:
@@ -135,10 +137,13 @@ def side_by_side(plan: Plan, device: str, place: str) -> Workers:
     if device == "cuda":
         return Workers(min(count, len(gpus())), 1)
     import joblib
+    import torch
 
     cores = int(joblib.cpu_count())
+    if place == THREADS:  # whoever has told PyTorch to take fewer threads means those of this process
+        return Workers(min(count, cores, torch.get_num_threads()), 1)
     workers = min(count, cores)
-    return Workers(workers, 1 if place == THREADS else cores // workers)
+    return Workers(workers, cores // workers)
 
 
 def measure(work: Work, stack: Stack, past: Sequence[Rows], progress: Callable[[float], None]) -> Iterator[Entry]:
@@ -215,36 +220,46 @@ class _Stop(BaseException):
 def _in_threads(
     work: Work, stacks: Sequence[Stack], workers: int, progress: Callable[[float, int], None]
 ) -> Iterator[Measured]:
-    """Measure ``stacks`` in threads of this process, each stack with one thread. When the program is stopped, or one
-    fails for a reason that is the user's to mend, the others end at their next step."""
+    """The entries of stacks that threads of this process measure, each stack with one thread.
+
+    When the program is stopped, or one stack fails for a reason that is the user's to mend, the others end at their
+    next step.
+    """
     stopped = threading.Event()
-    running: dict[str, tuple[float, int]] = {}
-    """Of each stack under way the share that is done, and its cells."""
+    shares: dict[str, tuple[float, int]] = {}
+    """Of each stack under way, by its key: the share that is done, and its number of cells."""
 
     def measured(stack: Stack) -> list[Entry]:
         def report(share: float) -> None:
             if stopped.is_set():
                 raise _Stop
-            running[stack.key] = share, len(stack.cells)
-            shares, cells = zip(*list(running.values()), strict=True)
-            progress(sum(s * c for s, c in zip(shares, cells, strict=True)) / sum(cells), sum(cells))
+            shares[stack.key] = share, len(stack.cells)
+            done, cells = zip(*list(shares.values()), strict=True)
+            progress(sum(d * c for d, c in zip(done, cells, strict=True)) / sum(cells), sum(cells))
 
         report(0.0)
         try:
             return list(measure(work, stack, (), report))
         finally:
-            del running[stack.key]
+            del shares[stack.key]
 
+    # No more stacks are handed out than run at once: one that waits would be measured after a stop.
+    waiting, running = list(stacks), dict[Future[list[Entry]], Stack]()
+    largest = max(len(stack.cells) * getattr(stack.cells[0], "bytes", 0.0) for stack in stacks)
+    workers = max(1, min(workers, int(memory.available() / max(1.0, largest))))
     with limited_threads(1), ThreadPoolExecutor(workers) as executor:
-        futures = {executor.submit(measured, stack): stack for stack in stacks}
         try:
-            for future in as_completed(futures):
-                for entry in future.result():
-                    yield futures[future], entry
+            while waiting or running:
+                while waiting and len(running) < workers:
+                    stack = waiting.pop(0)
+                    running[executor.submit(measured, stack)] = stack
+                done = wait(running, return_when=FIRST_COMPLETED).done
+                for future in sorted(done, key=lambda future: future.exception() is not None):  # keeps what is finished
+                    stack = running.pop(future)
+                    for entry in future.result():
+                        yield stack, entry
         finally:
             stopped.set()
-            for future in futures:
-                future.cancel()
 
 
 def _elsewhere(

@@ -200,7 +200,7 @@ class Question:
     asked_by: str = ""
     """The option that asks it, such as ``--born``; empty for the default question."""
     takes: frozenset[str] | None = None
-    """The names of the options that belong to it; all options where it is empty."""
+    """The names of the options that belong to it; all options where it is None."""
     leaves: frozenset[str] = frozenset()
     """The names of the options that do not belong to it."""
     because: str = ""

@@ -6,8 +6,8 @@ from dnnlab.networks.shape import MLPShape
 from dnnlab.runner.experiment import ALONE, THREADS
 
 _LARGE = 2**24
-"""Multiply–accumulates of one layer and network, some half a millisecond of one thread, from which a product is worth
-all threads."""
+"""Multiply–accumulates of a layer from which all threads of the machine take its product: some half a millisecond of
+one thread."""
 
 
 class MLPCell:
@@ -33,8 +33,12 @@ class MLPCell:
 
     @property
     def beside(self) -> str:
-        """Several threads gain nothing where products are small, and lose much where something else runs."""
-        small = self.width**2 * self.batch_size < _LARGE
+        """Several threads gain nothing where products are small, and lose much where something else runs.
+
+        The first layer's product is not looked at: how many inputs it has is for the data to say.
+        """
+        largest_fan_in = self.width * (self.depth if self.skip == "dense" else 1)
+        small = largest_fan_in * self.width * self.batch_size < _LARGE
         return THREADS if small and not self.model else ALONE
 
     @property
@@ -46,8 +50,8 @@ class MLPCell:
 
     @property
     def macs(self) -> float:
-        """Multiply–accumulates of the training steps, with a backward pass that takes twice the forward pass; 0 for a
-        user's own network."""
+        """Multiply–accumulates of one training step, whose backward pass takes twice the forward pass; nan for a user's
+        own network."""
         return math.nan if self.model else 3.0 * self._shape.macs() * self.batch_size
 
     @property

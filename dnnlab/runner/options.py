@@ -187,7 +187,7 @@ def _convert(field: Field, value: object) -> object:
             raise refusal
         return value
     if field.kind in (str, Path):
-        if callable(value):  # absolute, since workers, and the same command in another folder, must find it
+        if callable(value):  # which neither workers nor the same command in another folder would find
             name = f"{getattr(value, '__module__', 'module')}:{getattr(value, '__qualname__', 'name')}"
             raise UsageError(f"{field.option} is given by its import path, such as {name!r}, not by the object itself.")
         if not isinstance(value, str | Path):

@@ -19,19 +19,20 @@ def seconds(work: Work, plan: Plan, stacks: Sequence[Stack]) -> float:
     """About how many seconds the ``stacks`` of ``plan`` take.
 
     An experiment whose cells come in parts knows by itself (``measure.foresee``). Of any other, one stack of each kind
-    of cell begins, and stops after a second: what its own progress says by then is scaled to the whole, and from one
-    stack to the others by their multiply–accumulates, or where these are not known by their cells.
+    of cell, and of each place where these are measured, begins, and stops after a second: what its own progress says by
+    then is scaled to the whole, and from one stack to the others by their multiply–accumulates, or where these are not
+    known by their cells.
 
     Raises:
         DnnlabError: what the user asked cannot be measured.
     """
     module = work.spec.question.measure
-    kinds: dict[type, list[Stack]] = {}
+    kinds: dict[tuple[type, str], list[Stack]] = {}
     for stack in stacks:
-        kinds.setdefault(type(stack.cells[0]), []).append(stack)
+        kinds.setdefault((type(stack.cells[0]), place_of(stack.cells[0], work.device)), []).append(stack)
     total = 0.0
-    for group in kinds.values():
-        workers = side_by_side(plan, work.device, place_of(group[0].cells[0], work.device))
+    for (_, place), group in kinds.items():
+        workers = side_by_side(plan, work.device, place)
         with limited_threads(workers.threads):
             if hasattr(module, "foresee"):
                 taken = float(module.foresee([cell for stack in group for cell in stack.cells], work.spec, work.device))
@@ -57,6 +58,8 @@ def _rehearsed(work: Work, stack: Stack) -> float:
     def progress(share: float) -> None:
         nonlocal begun
         now = time.perf_counter()
+        if not share:
+            return
         if begun[1] == started:  # what comes before the first step is not repeated with every step
             begun = (share, now)
         elif now - begun[1] > _ENOUGH and share > begun[0]:

@@ -1,5 +1,6 @@
 """Measures a spec into its folder, and continues a run that was interrupted."""
 
+import contextlib
 import datetime
 import os
 from collections import Counter
@@ -10,7 +11,7 @@ from dnnlab.errors import UsageError, counted, no_quitting
 from dnnlab.runner import plan as planning
 from dnnlab.runner import provenance, reopening, store
 from dnnlab.runner.device import Device, choose, keep_freed_memory
-from dnnlab.runner.engine import Work, entries, side_by_side
+from dnnlab.runner.engine import Work, entries, place_of, side_by_side
 from dnnlab.runner.experiment import PROCESSES, THREADS, Experiment, Spec
 from dnnlab.runner.journal import Journal, Writer
 from dnnlab.runner.options import every, non_default
@@ -112,21 +113,25 @@ def _measure(
     changes = provenance.changes(record["sessions"])
     for change in changes:
         say(f"warning: {change}.", how.quiet)
-    for place in (THREADS, PROCESSES) if missing and how.engine == "auto" else ():
-        workers = side_by_side(plan, work.device, place)
-        if workers.count > 1:
-            say(f"{workers.count} stacks side by side, {counted(workers.threads or 1, 'thread')} each", how.quiet)
+    if how.engine == "auto":
+        for place in (THREADS, PROCESSES):
+            count = sum(place_of(stack.cells[0], work.device) == place for stack in missing)
+            if count > 1 and (workers := side_by_side(plan, work.device, place)).count > 1:
+                each = counted(workers.threads or 1, "thread")
+                say(f"{min(count, workers.count)} stacks side by side, {each} each", how.quiet)
     names = dict(zip((stack.key for stack in missing), planning.names(missing), strict=True))
     with meter(len(plan.cells), there, list(names.values()), how.quiet) as progress:
         past = {stack.key: stack.parts(done) for stack in missing}
         seconds: Counter[str] = Counter()
-        for stack, entry in entries(work, plan, missing, past, progress.fraction, how.engine):
-            writer.append(entry)
-            seconds[stack.key] += entry.seconds  # type: ignore[assignment] # a Counter adds up floats as well
-            if entry.stack == stack.key:
-                progress.finished(len(stack.cells), names[stack.key], seconds[stack.key])
-            else:
-                progress.part(names[stack.key], work.spec.question.measure.describe_part(entry.rows))
+        measured = entries(work, plan, missing, past, progress.fraction, how.engine)
+        with contextlib.closing(measured):  # a stop ends what it has under way, threads too
+            for stack, entry in measured:
+                writer.append(entry)
+                seconds[stack.key] += entry.seconds  # type: ignore[assignment] # a Counter adds up floats as well
+                if entry.stack == stack.key:
+                    progress.finished(len(stack.cells), names[stack.key], seconds[stack.key])
+                else:
+                    progress.part(names[stack.key], work.spec.question.measure.describe_part(entry.rows))
     notes = datasets.notes(name.removeprefix(datasets.PREFIX) for name in work.data)
     record["notes"] = [*record.get("notes", []), *notes]
     for note in record["notes"]:

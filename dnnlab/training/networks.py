@@ -44,6 +44,7 @@ class NetworkTraining(Training):
     Images and convolutions are channels-last, which both oneDNN and cuDNN are quicker with; on CUDA products are
     taken in bfloat16, and the steps of a network that ``repeats``, doing the same whatever it sees and however often,
     are recorded. ``objective`` stands in for the cross-entropy, and ``wrap`` puts an optimiser around the optimiser.
+    Dropout is for the network itself to do.
     """
 
     def __init__(
@@ -77,6 +78,7 @@ class NetworkTraining(Training):
             Batches(data, [order], hyper.augment, [noise]),
             loss,
             rate=hyper.rate,
+            clip=hyper.clip if math.isfinite(hyper.clip) else None,
             after=self.average,
             repeats=repeats and recordable(optimiser, model),
         )
@@ -88,7 +90,7 @@ class NetworkTraining(Training):
 
 
 class _Average:
-    """The exponential moving average of the weights of ``network``; its buffers are the latest."""
+    """The exponential moving average of the weights and float buffers of ``network``; other buffers are the latest."""
 
     def __init__(self, network: nn.Module, decay: float) -> None:
         self.model, self.network, self.decay = copy.deepcopy(network).eval(), network, decay
@@ -221,7 +223,7 @@ def train_together(
 
 
 def take(training: Training, steps: int) -> None:
-    """Take ``count`` steps."""
+    """Take so many ``steps``, and end the training."""
     for step in range(steps):
         training.step(step / steps)
     training.close()

@@ -18,7 +18,7 @@ from dnnlab.training.recorded import Recorded, sent
 
 
 @dataclass(frozen=True)
-class Step:
+class StackedStep:
     """The results of one training step, ``[member]`` each: the loss, and the global gradient norm before and after
     clipping."""
 
@@ -38,8 +38,12 @@ def examples(data: Dataset, index: Tensor) -> Batch:
 
 
 class StackedTraining:
-    """Trains ``stack`` on ``data``; member m is trained as ``hyper[m]`` says, all by one kind of optimiser and without
-    a schedule, draws its batches from ``orders[m]`` and its dropout masks from ``noise[m]``."""
+    """Trains ``stack`` on ``data``. Member m draws its batches from ``orders[m]`` and its dropout masks from
+    ``noise[m]``.
+
+    Of its hyperparameters ``hyper[m]`` the rate, weight decay, dropout and clipping count. All members have one kind of
+    optimiser, a constant rate, no augmentation, no label smoothing and no average of weights.
+    """
 
     def __init__(
         self,
@@ -64,12 +68,12 @@ class StackedTraining:
         )
         self.recorded = Recorded(like.device)
         self.updates: dict[str, Tensor] = {}
-        """What the last step took away from each parameter of the stack."""
+        """The update that the last step subtracted from each parameter of the stack."""
 
-    def step(self) -> Step:
+    def step(self) -> StackedStep:
         """Take one step of every member."""
         draws = self.batches()
-        return Step(*self.recorded(self._take, draws, *self.masks(draws.shape[1])))
+        return StackedStep(*self.recorded(self._take, draws, *self.masks(draws.shape[1])))
 
     def _take(self, draws: Tensor, *masks: Tensor) -> tuple[Tensor, Tensor, Tensor]:
         x, y = self.batches.examples(draws)

@@ -22,12 +22,12 @@ class Step:
 
 
 class Training:
-    """Takes steps of ``optimiser`` on ``batches``; the loss of ``objective`` decides what is trained.
+    """Takes steps of ``optimiser`` on ``batches``, each of which makes the loss of ``objective`` smaller.
 
     Args:
         optimiser: Holds the parameters that are trained.
         batches: What a step sees.
-        objective: The loss ``[]`` of inputs and labels, which every step makes smaller.
+        objective: The loss ``[]`` of inputs and labels.
         rate: The learning rate when a share of the budget is spent; without it the optimiser's own.
         clip: The largest global gradient norm, infinite to see the norm alone; ``None`` does not look at it.
         after: Called when the parameters have changed.

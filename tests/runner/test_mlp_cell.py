@@ -5,6 +5,7 @@ from dataclasses import dataclass
 
 import pytest
 
+from dnnlab.runner.experiment import ALONE, THREADS
 from dnnlab.runner.mlp_cell import MLPCell
 
 
@@ -40,3 +41,17 @@ def test_a_model_of_ones_own_is_not_counted():
 )  # fmt: skip
 def test_a_stack_is_full_at_64_members_or_at_so_many_numbers(cell, numbers):
     assert cell.weight == numbers / 2**27
+
+
+@pytest.mark.parametrize(
+    ("cell", "place"),
+    [
+        (Cell(width=362, batch_size=128), THREADS),  # 362² · 128 is just below 2²⁴
+        (Cell(width=363, batch_size=128), ALONE),
+        (Cell(width=64, batch_size=128, depth=31, skip="dense"), THREADS),  # the last layer reads 31 · 64 numbers
+        (Cell(width=64, batch_size=128, depth=32, skip="dense"), ALONE),
+        (Cell(model="mine:net", act="", norm="", skip="", depth=0, width=0), ALONE),
+    ],
+)
+def test_small_products_are_taken_beside_others(cell, place):
+    assert cell.beside == place

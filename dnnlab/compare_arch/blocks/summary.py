@@ -1,4 +1,4 @@
-"""Rows to table: each block against the first of its comparison."""
+"""Makes the summary of blocks, each compared with the first of its comparison."""
 
 import math
 from typing import Any

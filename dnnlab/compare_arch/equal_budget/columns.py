@@ -122,7 +122,6 @@ SUMMARY = (
     *_ACCURACY,
     Column("steps", float, "training steps, mean over seeds"),
     Column("train_seconds", float, "seconds of training, mean over seeds", unit="s"),
-    Column("looking_seconds", float, "seconds of looks along the training, mean over seeds", unit="s"),
     Column("loss", float, "training loss at the end, mean over seeds", unit="nats"),
     DIVERGED_SEEDS,
     Column("fitting_batch", float, "out of memory: the largest batch that would fit"),

@@ -31,8 +31,8 @@ from dnnlab.training.parts import part_of, spread
 LOOKS = 10
 """How often a training is evaluated; the last time is at its end."""
 LOOKING, FEWEST = 0.05, 256
-"""Of the time of a training, what the looks before the last may take together; and the fewest examples that they are
-on, too few of which would say nothing."""
+"""The share of a training's time that all looks may take, and the fewest examples of a look: on fewer, an accuracy says
+nothing, so that looks take more of a short training."""
 _DEAR = 2e12
 """MACs of a training step beyond which its memory is predicted and not measured."""
 
@@ -146,19 +146,20 @@ def _training(cell: TrainedCell, spec: Any, device: str, progress: Callable[[flo
     training = prepare(initialised(cell, data, spec.seed), data, cell, spec.seed)
     rows: list[dict[str, Any]] = []
     part, looked = looks_on(cell, data), 0.0
+    steps = fitting.steps(cell, data, len(data.train))
 
     def validated(index: Tensor) -> dict[str, float]:
-        share = accuracy(networks.inference(training.evaluated), data, index)
-        return {"validation_accuracy": float(share), "validation_examples": len(index)}
-
-    def look(step: int, seconds: float, loss: float) -> None:
         nonlocal looked
         started = time.perf_counter()
+        share = float(accuracy(networks.inference(training.evaluated), data, index))
+        looked += time.perf_counter() - started
+        return {"validation_accuracy": share, "validation_examples": len(index), "looking_seconds": looked}
+
+    def look(step: int, seconds: float, loss: float) -> None:
         epoch = step * cell.batch_size / len(data.train)
         row = {"step": step, "seconds": seconds, "macs_spent": step * macs, "epoch": epoch, "loss": loss}
-        rows.append({"cell": 0, "part": cell.part, "outcome": "", **row, **validated(part)})
-        looked += time.perf_counter() - started
-        rows[-1]["looking_seconds"] = looked
+        seen = validated(data.validation if step == steps else part)
+        rows.append({"cell": 0, "part": cell.part, "outcome": "", **row, **seen})
 
     try:
         spend(training, cell, look, LOOKS, progress)
@@ -166,7 +167,8 @@ def _training(cell: TrainedCell, spec: Any, device: str, progress: Callable[[flo
         # The batch did not fit, though it was predicted to.
         return _one({"part": cell.part, "outcome": c.OUT_OF_MEMORY, "fitting_batch": math.nan})
     finite = math.isfinite(rows[-1]["loss"])
-    rows[-1] |= validated(data.validation)
+    if rows[-1]["validation_examples"] < len(data.validation):  # the clock decided which look is the last
+        rows[-1] |= validated(data.validation)
     rows[-1]["accuracy"] = float(accuracy(networks.inference(training.evaluated), data, data.test))
     rows[-1]["outcome"] = "" if finite else c.DIVERGED
     return {name: [row.get(name, math.nan) for row in rows] for name in rows[-1]}

@@ -28,8 +28,6 @@ def summarise(cells: pd.DataFrame, spec: Spec) -> pd.DataFrame:
 def per_cell(cells: pd.DataFrame, spec: Spec) -> pd.DataFrame:
     """One row per task, kind, size and seed: the hidden units of the narrowest network that solved it. Where none did,
     twice those of the widest.
-
-    Where none did, twice those of the widest.
     """
     rows = []
     for sized, group in configurations(measured(cells), (*_NETWORK, "inputs", "seed")):

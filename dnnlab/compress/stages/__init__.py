@@ -34,8 +34,6 @@ class StageModule(Protocol):
     def apply(self, model: "nn.Module", stage: "Stage", retraining: "Retraining") -> "nn.Module":
         """``model`` after ``stage`` and its recovery training. Modules of stages that train have it; ``model`` may be
         changed. With no epochs it gives the network before the training.
-
-        With no epochs it gives what the training begins with.
         """
 
     def write(

@@ -77,8 +77,6 @@ def _cp(layer: nn.Conv2d, energy: float) -> nn.Sequential:
     """The factors of CP: a sum of products of an output, an input and a kernel part, by alternating least squares
     (Lebedev 2015). No rank of CP belongs to an energy, so its rank is that of as many weights as Tucker-2 has at this
     energy.
-
-    No rank of CP belongs to an energy, so it takes that of as many weights as Tucker-2 has at this energy.
     """
     from tensorly.decomposition import parafac
 

@@ -60,8 +60,6 @@ def _train(model: nn.Module, stage: Stage, retraining: Retraining) -> None:
 def _gradually(model: nn.Module, stage: Stage, retraining: Retraining, density: float) -> None:
     """Prune more and more weights along training, by the cubic schedule of Zhu & Gupta 2017. Weights that are on no
     path by then are pruned too, in the place of others.
-
-    What is on no path by then goes too, and leaves its place to others.
     """
     criterion = stage.word("criterion")
     trim = trimmer(model, retraining.data.shape)

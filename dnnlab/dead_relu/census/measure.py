@@ -24,7 +24,7 @@ from dnnlab.runner.rows import LayerRows
 from dnnlab.statistics.streams import stream
 from dnnlab.training import hyperparameters
 from dnnlab.training.batches import batch_order
-from dnnlab.training.stacked import StackedTraining, Step, accuracy, examples
+from dnnlab.training.stacked import StackedStep, StackedTraining, accuracy, examples
 
 _PROBED = 128
 """The number of examples on which gradients are measured."""
@@ -74,9 +74,10 @@ def _measure_stack(
     names, acts = [f"hidden {i}" for i in range(1, depth + 1)], per_layer(cells[0].act, depth)
     table = LayerRows(len(cells), names, ["hidden"] * depth, acts)
     steps = spec.measured_steps()
-    since: list[Step] = []
+    since: list[StackedStep] = []
     largest = _LargestUpdates(stack)
     for step, following in zip(steps, [*steps[1:], steps[-1]], strict=True):
+        progress(step / max(1, spec.training_steps))
         table.add(step, look(largest) | _gradients(since))
         since, largest = [], _LargestUpdates(stack)
         for taken in range(following - step):
@@ -208,7 +209,7 @@ def _mean_where(values: Tensor, mask: Tensor) -> Tensor:
     return total / mask.sum(1)
 
 
-def _gradients(steps: Sequence[Step]) -> dict[str, Tensor]:
+def _gradients(steps: Sequence[StackedStep]) -> dict[str, Tensor]:
     """Mean global gradient norm before and after clipping over ``steps``."""
     if not steps:
         return {}

@@ -40,6 +40,9 @@ class Driver:
     results: dict[Code, Result] = field(default_factory=dict)
     evaluations: int = 0
     idle: int = 0
+    """Requests in a row whose outcomes were known when they came."""
+    asked: bool = False
+    """Some of the present requests were handed out, and are answered by the next call."""
     over: bool = False
 
     def start(self) -> None:
@@ -54,9 +57,13 @@ class Driver:
 
         Where the budget ends, or nothing new comes for a long time, the search is over, and then there are none.
         """
-        new: dict[Key, Request] = {}
-        while not self.over and not new:
+        while not self.over:
             keys = [key(request) for request in self.requests]
+            if self.asked:  # whoever took the new requests has told their outcomes
+                self.asked = False
+                self._send(keys)
+                continue
+            new: dict[Key, Request] = {}
             for each, request in zip(keys, self.requests, strict=True):
                 if each in self.outcomes or each in new:
                     continue
@@ -66,16 +73,21 @@ class Driver:
                     break
                 self.ledger.pay(price)
                 new[each] = request
-            self.idle = 0 if new else self.idle + len(keys)
-            self.over = self.over or self.idle > STALLED
-            if not new and not self.over:
-                self._send([self.outcomes[each] for each in keys])
-        return new
+            self.asked = bool(new)
+            if new or self.over:
+                self.idle = 0
+                return new
+            self.idle += len(keys)
+            self.over = self.idle > STALLED
+            self._send(keys)
+        return {}
 
-    def _send(self, outcomes: Sequence[Outcome]) -> None:
-        """Send the outcomes and take the next requests."""
+    def _send(self, keys: Sequence[Key]) -> None:
+        """Send the outcomes of the requests, whose ``keys`` are given, and take the next requests."""
+        if self.over:
+            return
         try:
-            self.requests = self.search.send(outcomes)
+            self.requests = self.search.send([self.outcomes[key] for key in keys])
         except StopIteration:
             self.over = True
 

@@ -128,7 +128,7 @@ def _padded(values: Sequence[Tensor], size: tuple[int, int]) -> Tensor:
 
 
 def _as_wide(h: Tensor, like: Tensor) -> Tensor:
-    """``x`` cut or padded with zeros to another width; units beyond the narrower of the two are padding."""
+    """``h`` cut or padded with zeros to the width of ``like``; units beyond the narrower of the two are padding."""
     return F.pad(h, (0, like.shape[-1] - h.shape[-1]))
 
 
