@@ -54,4 +54,4 @@ if __name__ == "__main__":
             taken = [[seconds(processes) for processes in COMMANDS.values()] for _ in range(pairs)]
         medians = np.median(taken, axis=0)
         for command, median in zip(COMMANDS, medians, strict=True):
-            print(f"{name}, {command}: {median:.1f} s, {medians[0] / median:.2f}x")
+            print(f"{name}, {command}: {median:.1f} s, of which dnnlab takes {medians[0] / median:.2f}")
