@@ -146,7 +146,6 @@ def _run(experiment: "Experiment", options: dict[str, Any]) -> None:
 
 
 def _show(run: "Run", as_json: bool, quiet: bool) -> None:
-
     if as_json:
         tell(run.to_json())
     else:

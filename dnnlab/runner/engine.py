@@ -45,14 +45,14 @@ def entries(
     plan: Plan,
     missing: Sequence[Stack],
     past: Mapping[str, Sequence[Rows]],
-    progress: Callable[[float, int], None],
+    progress: Callable[..., None],
     engine: str = "auto",
 ) -> Generator[Measured, None, None]:
     """Measure the ``missing`` stacks of ``plan`` with ``engine``; each entry comes as soon as it is there.
 
     A stack that comes in parts has an entry each, then one under its own key that ends it; ``past`` are the parts
-    that are there already, by the stack's key. ``progress`` takes the share that is done of the stacks under
-    way in this process, and their number of cells.
+    that are there already, by the stack's key. ``progress`` takes the share that is done of what is under way
+    in this process, its number of cells, and where there are several its number of stacks.
 
     Raises:
         DnnlabError: what the user asked cannot be measured.
@@ -113,7 +113,7 @@ def limited_threads(count: int | None) -> Iterator[None]:
         torch.set_num_threads(before)
 
 
-def _report(progress: Callable[[float, int], None], cells: int, share: float) -> None:
+def _report(progress: Callable[..., None], cells: int, share: float) -> None:
     progress(share, cells)
 
 
@@ -217,9 +217,7 @@ class _Stop(BaseException):
     """Nobody waits for what a thread measures any more; no measurement catches it."""
 
 
-def _in_threads(
-    work: Work, stacks: Sequence[Stack], workers: int, progress: Callable[[float, int], None]
-) -> Iterator[Measured]:
+def _in_threads(work: Work, stacks: Sequence[Stack], workers: int, progress: Callable[..., None]) -> Iterator[Measured]:
     """The entries of stacks that threads of this process measure, each stack with one thread.
 
     When the program is stopped, or one stack fails for a reason that is the user's to mend, the others end at their
@@ -235,7 +233,7 @@ def _in_threads(
                 raise _Stop
             shares[stack.key] = share, len(stack.cells)
             done, cells = zip(*list(shares.values()), strict=True)
-            progress(sum(d * c for d, c in zip(done, cells, strict=True)) / sum(cells), sum(cells))
+            progress(sum(d * c for d, c in zip(done, cells, strict=True)) / sum(cells), sum(cells), len(cells))
 
         report(0.0)
         try:

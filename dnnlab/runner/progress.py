@@ -9,6 +9,7 @@ from contextlib import contextmanager
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
+from dnnlab.errors import counted
 from dnnlab.terminal import one_line, say
 
 _EVERY = 5.0
@@ -24,8 +25,8 @@ class Meter:
         self.total, self.done = total, done
         self.waiting = list(names)
 
-    def fraction(self, share: float, of: int) -> None:
-        """Report that ``share`` of the next ``of`` cells is measured, which moves the bar within a stack."""
+    def fraction(self, share: float, of: int, stacks: int = 1) -> None:
+        """Report that ``share`` of the ``of`` cells under way is measured; they are those of so many ``stacks``."""
 
     def part(self, what: str, part: str) -> None:
         """Report that one more part of the stack called ``what`` is on the disk; ``part`` describes it in words."""
@@ -72,11 +73,11 @@ class _Lines(Meter):
 
     def __init__(self, total: int, done: int, names: Sequence[str]) -> None:
         super().__init__(total, done, names)
-        self.begun, self.share = time.monotonic(), 0.0
+        self.begun, self.share, self.stacks = time.monotonic(), 0.0, 1
         self.beat = Heartbeat(self._doing)
 
-    def fraction(self, share: float, of: int) -> None:
-        self.share = share
+    def fraction(self, share: float, of: int, stacks: int = 1) -> None:
+        self.share, self.stacks = share, stacks
 
     def part(self, what: str, part: str) -> None:
         if time.monotonic() - self.beat.last_message > _EVERY:
@@ -92,7 +93,9 @@ class _Lines(Meter):
 
     def _doing(self) -> str:
         what = self.waiting[0] if self.waiting else "tables and figures"
-        share = f"{self.share:.0%} of it, " if self.share else ""
+        if self.waiting and self.stacks > 1:
+            what = counted(self.stacks, "stack")
+        share = f"{self.share:.0%} of {'it' if self.stacks == 1 else 'them'}, " if self.share else ""
         return f"[{self.done}/{self.total}] {what}: {share}{time.monotonic() - self.begun:.0f} s so far"
 
 
@@ -102,7 +105,7 @@ class _Bar(Meter):
         self.progress = progress
         self.task = progress.add_task(one_line(names[0]), total=total, completed=done)
 
-    def fraction(self, share: float, of: int) -> None:
+    def fraction(self, share: float, of: int, stacks: int = 1) -> None:
         self.progress.update(self.task, completed=self.done + share * of)
 
     def part(self, what: str, part: str) -> None:

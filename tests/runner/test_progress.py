@@ -44,6 +44,17 @@ def test_a_long_measurement_says_what_it_is_doing(monkeypatch, capsys):
     assert capsys.readouterr().err == ""  # and is silent afterwards
 
 
+def test_where_several_are_measured_at_once_it_says_how_many(monkeypatch, capsys):
+    monkeypatch.setattr(progress, "QUIET", 0.01)
+    said = ""
+    with progress.meter(6, 0, ["first", "second"], quiet=False) as meter:
+        meter.fraction(0.5, 4, 2)
+        while "so far" not in said:
+            time.sleep(0.01)
+            said += capsys.readouterr().err
+    assert "[0/6] 2 stacks: 50% of them, " in said
+
+
 @pytest.mark.parametrize("waiting", [[], ["first"]])
 def test_quiet_is_quiet_and_so_is_what_has_nothing_to_measure(waiting, monkeypatch, capsys):
     monkeypatch.setattr(progress, "QUIET", 0.0)
