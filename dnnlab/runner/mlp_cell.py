@@ -23,7 +23,7 @@ class MLPCell:
     data: str
     batch_size: int
 
-    most_on_cpu = 16
+    most_on_cpu = 8
     """Cells of a stack on a CPU: more are hardly quicker for each, and several stacks can be measured at once."""
 
     def __str__(self) -> str:
