@@ -102,8 +102,11 @@ def columns(names: Sequence[str]) -> tuple[Column, ...]:
 
 def trainings(spec: "Spec") -> Sequence[TrainedCell]:
     """One cell per combination of the options' lists and seed; seeds vary fastest."""
-    combinations = configuration.configurations(spec, TrainedCell)
-    return [TrainedCell(**options, seed=seed) for options in combinations for seed in range(spec.seeds)]
+    return [
+        TrainedCell(**options, seed=seed)
+        for options in configuration.combinations(spec, TrainedCell)
+        for seed in range(spec.seeds)
+    ]
 
 
 def check(cells: Iterable[Any]) -> None:

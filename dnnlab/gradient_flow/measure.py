@@ -13,7 +13,6 @@ from dnnlab.gradient_flow.plan import Cell
 from dnnlab.gradient_flow.spec import Spec
 from dnnlab.instruments import layerwise
 from dnnlab.networks.activations import per_layer
-from dnnlab.networks.shape import MLPShape, parse_skip
 from dnnlab.networks.stacked import Batch, StackedMLP
 from dnnlab.runner.journal import Rows
 from dnnlab.runner.rows import LayerRows
@@ -40,7 +39,7 @@ def measure(cells: Sequence[Cell], spec: Spec, device: str, progress: Callable[[
 
 def _measure_stack(cells: Sequence[Cell], spec: Spec, data: Dataset, progress: Callable[[float], None]) -> Rows:
     stack = StackedMLP.draw(
-        _shape(cells[0], data),
+        cells[0].shape(data.features, len(data.classes)),
         [cell.init for cell in cells],
         [stream(spec.seed, cell.seed, "weights") for cell in cells],
         device=str(data.x.device),
@@ -76,11 +75,6 @@ def _measure_stack(cells: Sequence[Cell], spec: Spec, data: Dataset, progress: C
             progress((step + taken + 1) / spec.steps)
         table.add(step, quantities)
     return table.rows
-
-
-def _shape(cell: Cell, data: Dataset) -> MLPShape:
-    acts = per_layer(cell.act, cell.depth)
-    return MLPShape(data.features, len(data.classes), cell.depth, cell.width, acts, cell.norm, parse_skip(cell.skip))
 
 
 def _order(spec: Spec, cell: Cell, data: Dataset, purpose: str):  # type: ignore[no-untyped-def]

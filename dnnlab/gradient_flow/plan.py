@@ -4,7 +4,7 @@ from collections.abc import Hashable, Sequence
 from dataclasses import dataclass
 
 from dnnlab.gradient_flow.spec import Spec
-from dnnlab.runner.configuration import configurations, content
+from dnnlab.runner.configuration import combinations, content
 from dnnlab.runner.mlp_cell import MLPCell
 
 __all__ = ["Cell", "content", "fit", "plan"]
@@ -40,8 +40,11 @@ class Cell(MLPCell):
 
 def plan(spec: Spec) -> Sequence[Cell]:
     """One cell per combination of the options' lists and seed; seeds vary fastest."""
-    combinations = configurations(spec, Cell)
-    return [Cell(model=spec.model, **options, seed=seed) for options in combinations for seed in range(spec.seeds)]
+    return [
+        Cell(model=spec.model, **options, seed=seed)
+        for options in combinations(spec, Cell)
+        for seed in range(spec.seeds)
+    ]
 
 
 def fit(spec: Spec) -> None:

@@ -205,7 +205,7 @@ _BLANK = {"act": "", "init": "", "norm": "", "skip": "", "depth": 0, "width": 0}
 """The value of a cell for options of dnnlab's own networks, where it has the user's network."""
 
 
-def configurations(spec: Spec, cell: type) -> Iterator[dict[str, Any]]:
+def combinations(spec: Spec, cell: type) -> Iterator[dict[str, Any]]:
     """The product of the lists among the options of ``spec``, in the order of the fields of ``cell``, a dataclass: each
     as keyword arguments for it."""
     options = {field.name: getattr(spec, field.name, None) for field in dataclasses.fields(cell)}

@@ -131,7 +131,8 @@ def side_by_side(plan: Plan, device: str, place: str) -> Workers:
 
     The threads, which decide the bits of sums, depend on the plan and the machine alone, whatever the engine.
     """
-    count = sum(place_of(stack.cells[0], device) == place for stack in plan.stacks)
+    stacks = [stack for stack in plan.stacks if place_of(stack.cells[0], device) == place]
+    count = len(stacks)
     if place == ALONE or not count:
         return Workers(1, None)
     if device == "cuda":
@@ -141,7 +142,9 @@ def side_by_side(plan: Plan, device: str, place: str) -> Workers:
 
     cores = int(joblib.cpu_count())
     if place == THREADS:  # whoever has told PyTorch to take fewer threads means those of this process
-        return Workers(min(count, cores, torch.get_num_threads()), 1)
+        largest = max(len(stack.cells) * getattr(stack.cells[0], "bytes", 0.0) for stack in stacks)
+        fitting = max(1, int(memory.available() / max(1.0, largest)))
+        return Workers(min(count, cores, torch.get_num_threads(), fitting), 1)
     workers = min(count, cores)
     return Workers(workers, cores // workers)
 
@@ -243,8 +246,6 @@ def _in_threads(work: Work, stacks: Sequence[Stack], workers: int, progress: Cal
 
     # No more stacks are handed out than run at once: one that waits would be measured after a stop.
     waiting, running = list(stacks), dict[Future[list[Entry]], Stack]()
-    largest = max(len(stack.cells) * getattr(stack.cells[0], "bytes", 0.0) for stack in stacks)
-    workers = max(1, min(workers, int(memory.available() / max(1.0, largest))))
     with limited_threads(1), ThreadPoolExecutor(workers) as executor:
         try:
             while waiting or running:

@@ -2,7 +2,8 @@
 
 import math
 
-from dnnlab.networks.shape import MLPShape
+from dnnlab.networks.activations import per_layer
+from dnnlab.networks.shape import MLPShape, parse_skip
 from dnnlab.runner.experiment import ALONE, THREADS
 
 _LARGE = 2**24
@@ -58,6 +59,11 @@ class MLPCell:
     def bytes(self) -> float:
         """Memory of one step, at least. A user's own model is not counted."""
         return 0.0 if self.model else self._shape.bytes(self.batch_size)
+
+    def shape(self, inputs: int, classes: int) -> MLPShape:
+        """The network of the cell on data with so many input features and classes."""
+        acts, skip = per_layer(self.act, self.depth), parse_skip(self.skip)
+        return MLPShape(inputs, classes, self.depth, self.width, acts, self.norm, skip)
 
     @property
     def _shape(self) -> MLPShape:

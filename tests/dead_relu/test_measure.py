@@ -6,7 +6,7 @@ import pytest
 import torch
 
 from dnnlab.data import load
-from dnnlab.dead_relu.census.measure import _LargestUpdates, _shape, fixed_inputs, measure
+from dnnlab.dead_relu.census.measure import _LargestUpdates, fixed_inputs, measure
 from dnnlab.dead_relu.census.plan import Cell
 from dnnlab.dead_relu.spec import Spec
 from dnnlab.networks.mlp import MLP
@@ -30,7 +30,9 @@ def test_dead_units_are_those_of_networks_trained_one_by_one():
     data = load("digits")
     x = data.inputs(fixed_inputs(data, spec)).flatten(1)
     for number, cell in enumerate(cells):
-        stack = StackedMLP.draw(_shape(cell, data), [cell.init], [stream(0, cell.seed, "weights")])
+        stack = StackedMLP.draw(
+            cell.shape(data.features, len(data.classes)), [cell.init], [stream(0, cell.seed, "weights")]
+        )
         model = MLP.of_member(stack, 0)
         order = batch_order(len(data.train), 64, stream(0, cell.seed, "batches"))
         training = PlainTraining(model, data, order, Hyperparameters("sgd", cell.lr))
@@ -86,7 +88,7 @@ def test_largest_updates_are_learning_rate_times_gradient():
     data = load("digits")
     spec = Spec(width=(8,), depth=(2,), seeds=1)
     cell = spec.plan()[0]
-    stack = StackedMLP.draw(_shape(cell, data), ["he"], [stream(0, 0, "weights")])
+    stack = StackedMLP.draw(cell.shape(data.features, len(data.classes)), ["he"], [stream(0, 0, "weights")])
     twin = MLP.of_member(stack, 0)
     order = [batch_order(len(data.train), 128, stream(0, 0, "batches")) for _ in range(2)]
     training = StackedTraining(stack, data, [Hyperparameters("sgd", 0.7)], order[:1])

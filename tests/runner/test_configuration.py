@@ -32,13 +32,13 @@ class Cell:
 
 
 def test_configurations_are_the_product_of_those_lists_that_the_cells_name_in_the_order_of_the_cells():
-    assert list(ask.configurations(Asked(), Cell)) == [
+    assert list(ask.combinations(Asked(), Cell)) == [
         {"act": act, "depth": depth, "data": "parity:4"} for act in ("relu", "tanh") for depth in (2, 3)
     ]
 
 
 def test_what_describes_other_networks_is_blank_beside_a_model_of_ones_own():
-    assert list(ask.configurations(Asked(model="mine:net"), Cell)) == [{"act": "", "depth": 0, "data": "parity:4"}]
+    assert list(ask.combinations(Asked(model="mine:net"), Cell)) == [{"act": "", "depth": 0, "data": "parity:4"}]
 
 
 def test_every_is_at_most_the_steps():

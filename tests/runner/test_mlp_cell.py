@@ -5,6 +5,7 @@ from dataclasses import dataclass
 
 import pytest
 
+from dnnlab.networks.shape import MLPShape, Skip
 from dnnlab.runner.experiment import ALONE, THREADS
 from dnnlab.runner.mlp_cell import MLPCell
 
@@ -26,6 +27,12 @@ def test_costs_of_a_plain_network():
     assert Cell().macs == 3 * 5 * 400
     assert Cell().bytes == 4 * (2 * 440 + 5 * (3 * 10 + 10))
     assert str(Cell()) == "relu depth 3 width 10 norm none skip none on digits"
+
+
+def test_the_network_on_data_is_of_all_its_options():
+    cell = Cell(act="relu*2+tanh", norm="batch", skip="residual:0.5")
+    skip = Skip("residual", 0.5)
+    assert cell.shape(64, 7) == MLPShape(64, 7, 3, 10, ("relu", "relu", "tanh"), "batch", skip)
 
 
 def test_a_model_of_ones_own_is_not_counted():

@@ -145,8 +145,8 @@ def _training(cell: TrainedCell, spec: Any, device: str, progress: Callable[[flo
         return _one({"part": cell.part, "outcome": c.OUT_OF_MEMORY, "fitting_batch": fits})
     training = prepare(initialised(cell, data, spec.seed), data, cell, spec.seed)
     rows: list[dict[str, Any]] = []
-    part, looked = looks_on(cell, data), 0.0
     steps = fitting.steps(cell, data, len(data.train))
+    part, looked = looks_on(data, steps * cell.batch_size), 0.0
 
     def validated(index: Tensor) -> dict[str, float]:
         nonlocal looked
@@ -174,11 +174,13 @@ def _training(cell: TrainedCell, spec: Any, device: str, progress: Callable[[flo
     return {name: [row.get(name, math.nan) for row in rows] for name in rows[-1]}
 
 
-def looks_on(cell: TrainedCell, data: Dataset) -> Tensor:
+def looks_on(data: Dataset, trained: float) -> Tensor:
     """The validation examples that a training is looked at on before its end: always the same, and so few that looking
-    takes little beside the steps, which cost three forward passes each."""
-    steps = fitting.steps(cell, data, len(data.train))
-    passes = 0.0 if math.isnan(steps) else 3 * steps * cell.batch_size
+    takes little beside the steps, which cost three forward passes each.
+
+    ``trained`` is how many examples its steps see in all; nan where the clock decides.
+    """
+    passes = 0.0 if math.isnan(trained) else 3 * trained
     return spread(data.validation, max(FEWEST, int(LOOKING * passes / LOOKS)))
 
 

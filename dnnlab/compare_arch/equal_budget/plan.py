@@ -9,7 +9,7 @@ from dnnlab.compare_arch.trained_cell import FRESH, TrainedCell, check, training
 from dnnlab.errors import UsageError
 from dnnlab.networks import named
 from dnnlab.networks import weights as weight_files
-from dnnlab.runner.configuration import configurations
+from dnnlab.runner.configuration import combinations
 from dnnlab.runner.experiment import ALONE
 
 
@@ -43,7 +43,7 @@ class CostCell:
 
 def plan(spec: Spec) -> Sequence[CostCell | TrainedCell]:
     """The costs of all networks, then the product of the lists, seeds last."""
-    costs = [CostCell(**own) for own in configurations(spec, CostCell)]
+    costs = [CostCell(**own) for own in combinations(spec, CostCell)]
     if spec.cost_only:
         return costs
     return [*costs, *trainings(spec)]

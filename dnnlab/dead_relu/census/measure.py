@@ -17,7 +17,6 @@ from dnnlab.instruments import layerwise
 from dnnlab.instruments.census import Census, silent_in_first_layer, take
 from dnnlab.instruments.intervals import certified_dead
 from dnnlab.networks.activations import activation, per_layer
-from dnnlab.networks.shape import MLPShape, parse_skip
 from dnnlab.networks.stacked import StackedMLP
 from dnnlab.runner.journal import Rows
 from dnnlab.runner.rows import LayerRows
@@ -62,7 +61,7 @@ def _measure_stack(
     cells: Sequence[Cell], spec: Spec, data: Dataset, inputs: Tensor, progress: Callable[[float], None]
 ) -> Rows:
     stack = StackedMLP.draw(
-        _shape(cells[0], data),
+        cells[0].shape(data.features, len(data.classes)),
         [cell.init for cell in cells],
         [stream(spec.seed, cell.seed, "weights") for cell in cells],
         device=str(data.x.device),
@@ -85,11 +84,6 @@ def _measure_stack(
             largest.see(training.updates)
             progress((step + taken + 1) / spec.training_steps)
     return table.rows
-
-
-def _shape(cell: Cell, data: Dataset) -> MLPShape:
-    acts = per_layer(cell.act, cell.depth)
-    return MLPShape(data.features, len(data.classes), cell.depth, cell.width, acts, cell.norm, parse_skip(cell.skip))
 
 
 class _LargestUpdates:

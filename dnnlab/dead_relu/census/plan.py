@@ -7,7 +7,7 @@ from dnnlab.dead_relu.remedy import NO_REMEDY, remedies_for, treat
 from dnnlab.dead_relu.spec import Spec
 from dnnlab.errors import UsageError
 from dnnlab.networks.activations import activation
-from dnnlab.runner.configuration import configurations, content
+from dnnlab.runner.configuration import combinations, content
 from dnnlab.runner.mlp_cell import MLPCell
 
 __all__ = ["Cell", "content", "fit", "plan", "validate", "zero_somewhere"]
@@ -58,7 +58,7 @@ def zero_somewhere(pattern: str) -> bool:
 def plan(spec: Spec) -> Sequence[Cell]:
     """One cell per combination of the options' lists, remedy and seed; seeds vary fastest."""
     cells = []
-    for configuration in configurations(spec, Cell):
+    for configuration in combinations(spec, Cell):
         for remedy in remedies_for(configuration) if spec.remedies else (NO_REMEDY,):
             cells += [Cell(remedy=remedy, model=spec.model, **configuration, seed=seed) for seed in range(spec.seeds)]
     return cells
