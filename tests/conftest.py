@@ -3,11 +3,15 @@ machine's speed."""
 
 import multiprocessing
 import os
+import shutil
 import signal
 import sys
+import tempfile
 import time
 from dataclasses import dataclass
+from pathlib import Path
 
+import platformdirs
 import pytest
 from hypothesis import HealthCheck, settings
 
@@ -17,6 +21,15 @@ from dnnlab.registry import EXPERIMENTS
 # Where the engine is left to choose, a run stays in its process: to start others takes longer than what tests measure.
 # What is about processes asks for them.
 os.environ["LOKY_MAX_CPU_COUNT"] = "1"
+# The user's own cache stays as it is. What takes long to make anew comes from there.
+_CACHE = platformdirs.user_cache_path()
+os.environ.setdefault("MPLCONFIGDIR", str(_CACHE / "matplotlib"))
+_tests_own = tempfile.TemporaryDirectory()
+os.environ["XDG_CACHE_HOME"] = _tests_own.name
+if (code := _CACHE / "dnnlab" / "code.json").is_file():
+    (Path(_tests_own.name) / "dnnlab").mkdir()
+    shutil.copy(code, Path(_tests_own.name) / "dnnlab")
+
 if "PYTEST_XDIST_WORKER" in os.environ:
     # Tests side by side have a thread each: several would wait for each other's cores. Before torch is imported.
     os.environ["OMP_NUM_THREADS"] = "1"

@@ -22,7 +22,7 @@ LAYERS = (
     ("instruments", "theory"),
     ("networks",),
     ("data",),
-    ("code", "statistics"),
+    ("code", "statistics", "tensor_file"),
     ("atomic", "lazy", "memory", "stops", "terminal", "toml"),
     ("errors",),
 )

@@ -1,5 +1,6 @@
 """A folder of images, with one sub-folder per class."""
 
+import io
 import struct
 import warnings
 from pathlib import Path
@@ -105,23 +106,22 @@ def _image(file: DataFile) -> tuple[tuple[int, int], Image.Image]:
     Raises:
         UsageError: no image, a broken one, a decompression bomb, or more than 8 bits a channel.
     """
-    with file.open() as stream:
-        try:
-            with Image.open(stream, formats=_FORMATS) as image:
-                if image.mode not in _GREY | _COLOUR:
-                    raise file.problem(f"has pixels of mode {image.mode}, where dnnlab reads 8 bits a channel")
-                # Pillow wants transparency of a palette dropped in two steps.
-                whole = image.convert("RGBA") if image.mode in {"P", "PA"} else image
-                pixels = whole.convert("L" if image.mode in _GREY else "RGB")
-        except (Image.DecompressionBombWarning, Image.DecompressionBombError):
-            raise file.problem(f"unpacks to more than {Image.MAX_IMAGE_PIXELS:,} pixels") from None
-        except DnnlabError:
-            raise
-        except UnidentifiedImageError:  # its text contains Python's name of the open file
-            raise file.problem("is no image of a kind that dnnlab reads") from None
-        # What Pillow's decoders raise for broken files.
-        except (OSError, SyntaxError, ValueError, EOFError, IndexError, TypeError, struct.error) as error:
-            raise file.problem(f"is no whole image ({error})") from None
+    try:
+        with Image.open(io.BytesIO(file.content()), formats=_FORMATS) as image:
+            if image.mode not in _GREY | _COLOUR:
+                raise file.problem(f"has pixels of mode {image.mode}, where dnnlab reads 8 bits a channel")
+            # Pillow wants transparency of a palette dropped in two steps.
+            whole = image.convert("RGBA") if image.mode in {"P", "PA"} else image
+            pixels = whole.convert("L" if image.mode in _GREY else "RGB")
+    except (Image.DecompressionBombWarning, Image.DecompressionBombError):
+        raise file.problem(f"unpacks to more than {Image.MAX_IMAGE_PIXELS:,} pixels") from None
+    except DnnlabError:
+        raise
+    except UnidentifiedImageError:  # its text contains Python's name of the open file
+        raise file.problem("is no image of a kind that dnnlab reads") from None
+    # What Pillow's decoders raise for broken files.
+    except (OSError, SyntaxError, ValueError, EOFError, IndexError, TypeError, struct.error) as error:
+        raise file.problem(f"is no whole image ({error})") from None
     return pixels.size, pixels if max(pixels.size) <= LARGEST_SIDE else _resized(pixels, (SIDE, SIDE))
 
 

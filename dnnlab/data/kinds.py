@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from dnnlab import memory
-from dnnlab.data.files import DataFile, at_home, data_root
+from dnnlab.data.files import DataFile, Files, at_home, data_root
 from dnnlab.data.scan import scan
 from dnnlab.errors import DnnlabError, UsageError
 
@@ -93,7 +93,7 @@ class Kind:
     """Reads or computes the data, given the arguments. The imports inside it keep this module light."""
     parse: Callable[[str], tuple[Any, ...]] = _no_argument
     """Turns the text after the first colon into arguments; raises ValueError where it is not as ``wants`` says."""
-    files: Callable[..., dict[str, DataFile]] = lambda *arguments: {}
+    files: Callable[..., Files] = lambda *arguments: Files({})
     """The files with the data, given the arguments, by a name that does not depend on the folder. There are none for
     computed data."""
     remote: Remote | None = None
@@ -114,7 +114,7 @@ def remote_folder(remote: Remote) -> Path:
     return data_root() / remote.folder
 
 
-def remote_files(name: str) -> dict[str, DataFile]:
+def remote_files(name: str) -> Files:
     """The files of a published data set; a packed one may also lie there unpacked."""
     remote = KINDS[name].remote
     assert remote is not None
@@ -126,17 +126,17 @@ def remote_files(name: str) -> dict[str, DataFile]:
         # The packed file goes first: it is the one a download mends.
         either = [path for path in (folder / packed, folder / unpacked) if os.path.exists(path)]
         files[unpacked] = DataFile(either[0] if either else folder / packed, remedy, limit=LARGEST_FILE)
-    return files
+    return Files(files)
 
 
-def _digits_files() -> dict[str, DataFile]:
+def _digits_files() -> Files:
     """The file inside scikit-learn, found without importing scikit-learn, which takes seconds."""
     package = importlib.util.find_spec("sklearn")
     remedy = "reinstall it with `pip install --force-reinstall scikit-learn`"
     if package is None or not package.submodule_search_locations:
         raise DnnlabError(f"scikit-learn, which brings the digits, is not installed; {remedy}.")
     path = Path(package.submodule_search_locations[0]) / "datasets" / "data" / "digits.csv.gz"
-    return {"digits.csv": DataFile(path, remedy, limit=LARGEST_FILE)}
+    return Files({"digits.csv": DataFile(path, remedy, limit=LARGEST_FILE)})
 
 
 def _read_mnist(name: str, classes: str) -> "Content":
@@ -145,11 +145,11 @@ def _read_mnist(name: str, classes: str) -> "Content":
     return content
 
 
-def _table_files(path: Path, target: str) -> dict[str, DataFile]:
+def _table_files(path: Path, target: str) -> Files:
     remedy = "csv: wants a file of comma-separated values, such as csv:flowers.csv:species"
     most = memory.available() // _SHARE
     because = "which is too much for the memory that is left"
-    return {f"table with target {target}": DataFile(at_home(path), remedy, UsageError, most, because)}
+    return Files({f"table with target {target}": DataFile(at_home(path), remedy, UsageError, most, because)})
 
 
 _MNIST = Remote(

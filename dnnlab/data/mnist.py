@@ -43,7 +43,7 @@ def read(files: Mapping[str, DataFile], classes: tuple[str, ...]) -> Content:
         )
     train, validation = held_out(len(train_x), [VALIDATION], fixed_stream("mnist"))
     test = np.arange(len(train_x), len(train_x) + len(test_x))
-    x = np.concatenate([train_x, test_x])[:, None]
+    x = np.concatenate([train_x, test_x]).reshape(-1, 1, *train_x.shape[1:])
     return Content(x, np.concatenate([train_y, test_y]), Split(train, validation, test), classes)
 
 

@@ -1,10 +1,11 @@
 """The split and the class of every file in a folder of images. Nothing is decoded."""
 
+import json
 import os
 from dataclasses import dataclass
 from pathlib import Path
 
-from dnnlab.data.files import DataFile
+from dnnlab.data.files import DataFile, Files
 from dnnlab.errors import UsageError, listing
 
 SUFFIXES = (".jpg", ".jpeg", ".png", ".bmp", ".webp", ".gif", ".ppm", ".pgm")
@@ -15,7 +16,7 @@ LAYOUT = "folder: wants a sub-folder for each class, such as PATH/cat/1.jpg or P
 class Scan:
     """The images under a folder, sorted by path, so that the order is the same on every file system."""
 
-    files: dict[str, DataFile]
+    files: Files
     """Path relative to the folder, with forward slashes, to the file."""
     splits: dict[str, dict[str, list[str]]]
     """Split (``train``, ``validation``, ``test``; or ``all`` where the folder has none) to class to paths."""
@@ -55,7 +56,8 @@ def scan(path: Path) -> Scan:
                 files[file] = DataFile(path / file, "remove it or put a whole image there", UsageError)
     if not files:
         raise UsageError(f"{path} has no images ({listing(SUFFIXES)}) in class folders; {LAYOUT}.")
-    return Scan(files, splits, ignored)
+    layout = json.dumps([{split: list(classes) for split, classes in splits.items()}, ignored])
+    return Scan(Files(files, layout), splits, ignored)
 
 
 def _is_image(file: str) -> bool:

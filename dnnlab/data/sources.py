@@ -1,14 +1,12 @@
 """A data set by its name: the name is parsed, the files are found, a digest is taken, the data is loaded."""
 
-import hashlib
 import os
 from collections.abc import Iterable
 from dataclasses import dataclass
-from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from dnnlab.data.files import DataFile
+from dnnlab.data.files import Files, noting
 from dnnlab.data.kinds import KINDS, Kind, remote_folder
 from dnnlab.errors import DnnlabError, UsageError, listing, unknown
 
@@ -37,7 +35,7 @@ class Source:
         """The name in canonical form, with every argument written out."""
         return ":".join([self.kind_name, *map(str, self.arguments)])
 
-    def files(self) -> dict[str, DataFile]:
+    def files(self) -> Files:
         """The files with the data, by a name that does not depend on the folder.
 
         Raises:
@@ -54,9 +52,7 @@ class Source:
         Raises:
             DnnlabError: a file is missing or unreadable.
         """
-        files = self.files()
-        lines = [f"{label}\0{files[label].sha256()}" for label in sorted(files)] or [self.name]
-        return hashlib.sha256("\n".join([self.kind_name, *lines]).encode("utf-8", "surrogateescape")).hexdigest()
+        return self.files().digest(self.kind_name, self.name)
 
     def available(self) -> bool:
         """Whether the data can be loaded without downloading anything."""
@@ -79,20 +75,41 @@ class Source:
         return "part of the installation" if self.files() else "computed when asked for"
 
     def load(self) -> "Dataset":
-        """The data set as tensors. One process reads the same content once.
+        """The data set as tensors. One process reads the same content once, and finds what any process has decoded.
 
         Raises:
             UsageError: the user's own files are not as they should be.
             DnnlabError: a file of a published data set is missing or broken.
         """
-        return _load(self, self.digest())
+        files = self.files()
+        key = self, files.digest(self.kind_name, self.name), files.layout
+        if key not in _loaded:
+            _loaded[key] = _load(self, key[1], files)
+            for oldest in [*_loaded][:-_MOST_LOADED]:
+                _loaded.pop(oldest, None)
+        return _loaded[key]
 
 
-@lru_cache(maxsize=4)
-def _load(source: Source, digest: str) -> "Dataset":
+_MOST_LOADED = 4
+_loaded: dict[tuple[Source, str, str], "Dataset"] = {}
+"""The data sets that this process loaded last."""
+
+
+def _load(source: Source, digest: str, files: Files) -> "Dataset":
+    from dnnlab.data import decoded
     from dnnlab.data.dataset import assemble
 
-    return assemble(source.name, digest, source.kind.read(*source.arguments))
+    def decode() -> "Dataset":
+        return assemble(source.name, digest, source.kind.read(*source.arguments))
+
+    def decode_unchanged() -> tuple["Dataset", bool]:
+        with noting() as noted:
+            data = decode()
+        return data, files.are(noted) and files.digest(source.kind_name, source.name, noted.contents) == digest
+
+    if not files.take(decoded.LEAST):
+        return decode()
+    return decoded.found(source.name, digest, files.layout, decode_unchanged)
 
 
 def source(text: str) -> Source:

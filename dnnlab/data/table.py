@@ -1,5 +1,6 @@
 """A table of comma-separated values, one column of which is the class."""
 
+import io
 import warnings
 from collections.abc import Sequence
 
@@ -41,26 +42,35 @@ def read(file: DataFile, target: str) -> Content:
         raise UsageError(f"{file.path} has no column beside {target!r} to predict it from; add one.")
     split = Split(*stratified(y, [0.1, 0.1], classes, fixed_stream("csv")))
     require_enough(str(file.path), classes, split.train)
-    exact = pd.concat(
-        [features[[name]] if name in numeric else _one_hot(file, features[name]) for name in features], axis=1
-    ).astype(np.float64)
-    x = exact.to_numpy(np.float32, copy=True)
-    return Content(x, y, split, classes, _notes(exact, x))
+    columns = [
+        column
+        for name in features
+        for column in ([features[name]] if name in numeric else _one_hot(file, features[name]))
+    ]
+    # It is filled column by column, and columns are contiguous until then.
+    x = np.empty((len(features), len(columns)), np.float32, order="F")
+    coarse = [column.name for column, place in zip(columns, x.T, strict=True) if _is_coarse(column, place)]
+    notes = (f"{_columns(coarse)} is coarse in 32-bit numbers; subtract a constant from it",) if coarse else ()
+    return Content(x, y, split, classes, notes)
 
 
 def _frame(file: DataFile) -> pd.DataFrame:
     """The table as pandas reads it, with a distinct name for every column and a row at least."""
     try:
-        with file.open() as stream, warnings.catch_warnings():
+        content = file.content()
+        # Without a space or a tab there is nothing to skip, and pandas takes half as long if it does not look for any.
+        skips = b" " in content or b"\t" in content
+        stream = io.BytesIO(content)
+        with warnings.catch_warnings():
             # pandas only warns when it drops the end of rows that are longer than the header.
             warnings.simplefilter("error", pd.errors.ParserWarning)
             # The header is read first by itself: pandas makes up names for columns that share one or have none.
             head = pd.read_csv(
                 stream, header=None, nrows=1, dtype=str, index_col=False, encoding="utf-8-sig",
-                skipinitialspace=True, keep_default_na=False,
+                skipinitialspace=skips, keep_default_na=False,
             )  # fmt: skip
             stream.seek(0)
-            frame = pd.read_csv(stream, index_col=False, encoding="utf-8-sig", skipinitialspace=True, low_memory=False)
+            frame = pd.read_csv(stream, index_col=False, encoding="utf-8-sig", skipinitialspace=skips, low_memory=False)
     except UnicodeDecodeError as error:
         raise file.problem(f"is no text in UTF-8 (byte {error.start + 1:,})") from None
     except pd.errors.EmptyDataError:
@@ -95,24 +105,24 @@ def _classes(file: DataFile, column: pd.Series) -> tuple[NDArray[np.int64], tupl
     return y.astype(np.int64), tuple(map(str, values))
 
 
-def _one_hot(file: DataFile, column: pd.Series) -> pd.DataFrame:
-    """``[n, category]``, a column for each distinct text."""
+def _one_hot(file: DataFile, column: pd.Series) -> list[pd.Series]:
+    """A column for each distinct text."""
     if (count := column.nunique()) > MOST_CATEGORIES:
         raise UsageError(
             f"column {column.name!r} of {file.path} has {count:,} different texts, more than "
             f"{MOST_CATEGORIES}; remove it or make it a number."
         )
-    return pd.get_dummies(column.astype(str), prefix=str(column.name), prefix_sep="=")
+    dummies = pd.get_dummies(column.astype(str), prefix=str(column.name), prefix_sep="=")
+    return [each for _, each in dummies.items()]
 
 
-def _notes(exact: pd.DataFrame, x: NDArray[np.float32]) -> tuple[str, ...]:
-    """A warning of columns, such as times in seconds since 1970, whose differences float32 cannot hold."""
-    lost = np.abs(exact.to_numpy() - x).max(axis=0)
-    varies = (exact.max() > exact.min()).to_numpy()
-    coarse = exact.columns[varies & (lost > 0.01 * exact.std(ddof=0).to_numpy())]
-    if coarse.empty:
-        return ()
-    return (f"{_columns(list(coarse))} is coarse in 32-bit numbers; subtract a constant from it",)
+def _is_coarse(column: pd.Series, place: NDArray[np.float32]) -> bool:
+    """Put ``column`` into ``place``. Whether it varies by what 32-bit numbers do not hold, as times in seconds since
+    1970 do."""
+    exact = column.to_numpy(np.float64)
+    place[:] = exact
+    lost = np.abs(exact - place).max()
+    return bool(lost > 0 and exact.max() > exact.min() and lost > 0.01 * exact.std())
 
 
 def _unusable(file: DataFile, what: str, names: Sequence[object], remedy: str) -> DnnlabError:

@@ -4,11 +4,12 @@ import re
 import shutil
 import sys
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Container, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from dnnlab import atomic
+from dnnlab.data.files import decoded_folder
 from dnnlab.errors import DnnlabError, UsageError
 from dnnlab.memory import size_text
 from dnnlab.runner import recipe, store
@@ -88,25 +89,38 @@ def _leads_into(path: Path, folder: Path) -> bool:
 
 
 def leftovers(out: Path) -> list[Item]:
-    """What no run under ``out`` needs: checkpoints that no run starts from, and what kills left behind. Links are not
-    followed, and files that dnnlab does not write stay."""
-    return [*_checkpoints(out), *_temporary(out)]
+    """What no run under ``out`` needs: checkpoints that no run starts from, decoded data in the user's cache, and what
+    kills left behind. Links are not followed, and files that dnnlab does not write stay."""
+    return [*_checkpoints(out), *_temporary(out), *_decoded()]
 
 
 def _checkpoints(out: Path) -> Iterator[Item]:
     needed = {name for folder in store.every(out) for name in used(folder.path)}
-    for file in _entries(out / CHECKPOINTS):
+    return _tensor_files(out / CHECKPOINTS, needed, "a checkpoint that no run starts from")
+
+
+def _decoded() -> Iterator[Item]:
+    yield from _tensor_files(decoded_folder(), set(), "decoded data, which are decoded again when they are asked for")
+    yield from _abandoned([decoded_folder()])
+
+
+def _tensor_files(folder: Path, needed: Container[str], why: str) -> Iterator[Item]:
+    for file in _entries(folder):
         if file.is_symlink() or not file.is_file() or atomic.is_held(file.with_suffix(".lock")):
             continue
         if file.suffix == ".lock":
             yield Item(file, "a lock that nobody holds")
         elif file.suffix == ".safetensors" and file.name not in needed:
-            yield Item(file, "a checkpoint that no run starts from")
+            yield Item(file, why)
 
 
 def _temporary(out: Path) -> Iterator[Item]:
     folders = [out, *(below for below in _entries(out) if below.is_dir())]
     folders += [run for experiment in folders[1:] for run in _entries(experiment) if run.is_dir()]
+    yield from _abandoned(folders)
+
+
+def _abandoned(folders: Sequence[Path]) -> Iterator[Item]:
     for path in (path for folder in folders for path in _entries(folder)):
         if path.is_symlink():
             continue
