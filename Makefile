@@ -73,6 +73,7 @@ bench: setup ## Speed, side by side in one run
 	$(PY) -m benchmarks.engines
 	$(PY) -m benchmarks.scale
 	$(PY) -m benchmarks.start_up
+	$(PY) -m benchmarks.loading
 	$(PY) -m benchmarks.whole_commands
 
 bench-gpu: setup ## Steps on one GPU beside plain PyTorch and beside the floor that the hardware sets

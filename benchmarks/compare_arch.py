@@ -1,11 +1,15 @@
 """Training a small convolutional network on digits: our loop against a DataLoader's, side by side.
 
-python -m benchmarks.compare_arch
+Where CIFAR-10 is, also the whole command against a script that trains the same networks.
 
-Both standardise and take the same batches of 128; the loader's transform works example by example, as is usual.
+python -m benchmarks.compare_arch [PAIRS]
+
+Both loops standardise and take the same batches of 128; the loader's transform works example by example, as is usual.
 """
 
 import itertools
+import os
+import sys
 
 import numpy as np
 import torch
@@ -14,7 +18,8 @@ from torch.nn import functional as F
 from torch.utils.data import DataLoader, Dataset
 
 from benchmarks.timing import interleaved
-from dnnlab.data import load
+from benchmarks.whole_commands import seconds
+from dnnlab.data import data_root, load, source
 from dnnlab.data.dataset import Dataset as Data
 from dnnlab.runner.device import keep_freed_memory
 from dnnlab.training.batches import batch_order
@@ -22,6 +27,8 @@ from dnnlab.training.hyperparameters import Hyperparameters
 from dnnlab.training.networks import NetworkTraining
 
 STEPS = 50
+WHOLE = "compare-arch --arch resnet20,plain20 --data cifar10 --budget steps=100 --seeds 2"
+SCRIPT = [sys.executable, "-m", "benchmarks.plain.compare_arch", "100"]
 
 
 class Examples(Dataset):
@@ -63,6 +70,15 @@ def theirs(data: Data) -> None:
         optimiser.step()
 
 
+def whole(pairs: int) -> None:
+    """The whole command and the script take turns; the first of each is not counted."""
+    os.environ["DNNLAB_DATA"] = str(data_root())
+    command = [sys.executable, "-m", "dnnlab", *WHOLE.split(), "--quiet"]
+    taken = [[seconds([command]), seconds([SCRIPT])] for _ in range(1 + pairs)][1:]
+    command_s, script_s = np.median(taken, axis=0)
+    print(f"dnnlab {WHOLE}: {command_s:.0f} s, script {script_s:.0f} s, ratio {command_s / script_s:.2f}")
+
+
 if __name__ == "__main__":
     torch.manual_seed(0)
     keep_freed_memory()
@@ -72,3 +88,5 @@ if __name__ == "__main__":
         f"compare-arch, small CNN on {data.name}: DataLoader {STEPS * 128 / loader:.0f} images/s, "
         f"ours {STEPS * 128 / device:.0f}, ratio {loader / device:.1f}x"
     )
+    if source("cifar10").available():
+        whole(int(sys.argv[1]) if len(sys.argv) > 1 else 3)

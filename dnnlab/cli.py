@@ -277,7 +277,10 @@ def list_runs(
     rm: Annotated[bool, typer.Option("--rm", help="Remove the runs that are named, after showing their size.")] = False,
     prune: Annotated[
         bool,
-        typer.Option("--prune", help="Remove checkpoints that no run starts from, and what killed processes left."),
+        typer.Option(
+            "--prune",
+            help="Remove checkpoints that no run starts from, decoded data in your cache, and what kills left.",
+        ),
     ] = False,
     yes: Annotated[bool, typer.Option("--yes", help="Remove without asking.")] = False,
 ) -> None:

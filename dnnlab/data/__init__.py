@@ -5,6 +5,6 @@ imports neither torch nor numpy, so that the command line can list the names.
 """
 
 from dnnlab.data.files import data_root
-from dnnlab.data.sources import PREFIX, Source, catalogue, digests, forms, load, notes, source
+from dnnlab.data.sources import PREFIX, Source, catalogue, digests, forms, load, notes, read_once, source
 
-__all__ = ["PREFIX", "Source", "catalogue", "data_root", "digests", "forms", "load", "notes", "source"]
+__all__ = ["PREFIX", "Source", "catalogue", "data_root", "digests", "forms", "load", "notes", "read_once", "source"]

@@ -1,7 +1,9 @@
 """A data set by its name: the name is parsed, the files are found, a digest is taken, the data is loaded."""
 
 import os
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
@@ -52,7 +54,18 @@ class Source:
         Raises:
             DnnlabError: a file is missing or unreadable.
         """
-        return self.files().digest(self.kind_name, self.name)
+        return self._read()[0]
+
+    def _read(self) -> tuple[str, Files]:
+        """The digest and the files that it is of."""
+        known = _once.get()
+        if known is not None and self in known:
+            return known[self]
+        files = self.files()
+        read = files.digest(self.kind_name, self.name), files
+        if known is not None:
+            known[self] = read
+        return read
 
     def available(self) -> bool:
         """Whether the data can be loaded without downloading anything."""
@@ -81,13 +94,28 @@ class Source:
             UsageError: the user's own files are not as they should be.
             DnnlabError: a file of a published data set is missing or broken.
         """
-        files = self.files()
-        key = self, files.digest(self.kind_name, self.name), files.layout
+        digest, files = self._read()
+        key = self, digest, files.layout
         if key not in _loaded:
-            _loaded[key] = _load(self, key[1], files)
+            _loaded[key] = _load(self, digest, files)
             for oldest in [*_loaded][:-_MOST_LOADED]:
                 _loaded.pop(oldest, None)
         return _loaded[key]
+
+
+_once: ContextVar[dict[Source, tuple[str, Files]] | None] = ContextVar("_once", default=None)
+
+
+@contextmanager
+def read_once() -> Iterator[None]:
+    """Read the files of each data set once meanwhile, however often it is asked for: all that is done here is done with
+    the same content."""
+    known = _once.get()
+    token = _once.set({} if known is None else known)
+    try:
+        yield
+    finally:
+        _once.reset(token)
 
 
 _MOST_LOADED = 4

@@ -156,11 +156,6 @@ def measure(work: Work, stack: Stack, past: Sequence[Rows], progress: Callable[[
     Raises:
         DnnlabError: data are no longer those that were planned, or what the user asked cannot be measured.
     """
-    if work.data and datasets.digests(name.removeprefix(datasets.PREFIX) for name in work.data) != work.data:
-        raise DnnlabError(
-            "the data changed while they were measured; what was measured before is kept, and the same command "
-            "measures what is there now."
-        )
     started = time.perf_counter()
     rows: Rows = {}
     error, parts = "", len(past)
@@ -168,11 +163,14 @@ def measure(work: Work, stack: Stack, past: Sequence[Rows], progress: Callable[[
         module = work.spec.question.measure
         with settled(work.device):
             if hasattr(module, "steps"):
+                _require_unchanged(work)
                 for part in module.steps(stack.cells, work.spec, work.device, work.place, past):
                     yield Entry(stack.part(parts), part, time.perf_counter() - started)
                     started, parts = time.perf_counter(), parts + 1
             else:
-                rows = _as_fits(work, stack.cells, progress)
+                with datasets.read_once():
+                    _require_unchanged(work)
+                    rows = _as_fits(work, stack.cells, progress)
     except DnnlabError:
         raise  # an error of the user's, which is the same for every stack
     except (Exception, SystemExit) as problem:
@@ -180,6 +178,15 @@ def measure(work: Work, stack: Stack, past: Sequence[Rows], progress: Callable[[
             raise  # raised by Rich's bar: nobody reads stderr any more
         error = in_short(problem)  # the failure of one stack is a row, and the others go on
     yield Entry(stack.key, rows, time.perf_counter() - started, error, parts)
+
+
+def _require_unchanged(work: Work) -> None:
+    """Raise a `DnnlabError` where data are no longer those that were planned."""
+    if work.data and datasets.digests(name.removeprefix(datasets.PREFIX) for name in work.data) != work.data:
+        raise DnnlabError(
+            "the data changed while they were measured; what was measured before is kept, and the same command "
+            "measures what is there now."
+        )
 
 
 _fitting: dict[tuple[str, float], int] = {}

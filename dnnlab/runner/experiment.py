@@ -12,6 +12,7 @@ from collections.abc import Callable, Hashable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Protocol, Self, cast
 
+from dnnlab import data as datasets
 from dnnlab.errors import UsageError
 from dnnlab.runner.journal import Rows
 
@@ -75,7 +76,10 @@ class Spec:
     def _planned(self, name: str) -> Any:
         """The result of the function ``name`` of the question's ``plan.py``; None where it has none."""
         function = getattr(self.question.plan, name, None)
-        return None if function is None else function(self.settled)
+        if function is None:
+            return None
+        with datasets.read_once():
+            return function(self.settled)
 
 
 ALONE = "alone"

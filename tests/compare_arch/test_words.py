@@ -51,6 +51,14 @@ def test_the_order_is_compared_between_budgets_on_one_data_set():
     assert not orders(dataclasses.replace(spec, budget=("epochs=1",)), accuracy)
 
 
+def test_the_share_of_time_that_looks_took_is_said():
+    table = cells(SPEC, lambda cell: 0.8)  # a second of steps each
+    table.loc[table["part"] == "training", "looking_seconds"] = 0.25
+    assert conclusions(summarise(table, SPEC), SPEC)[-1] == (
+        "Looks at the validation split took 20.0% of the time of all trainings."
+    )
+
+
 def test_sentences_name_the_data_where_there_are_several():
     spec = dataclasses.replace(SPEC, train_size=(0, 100))
     some, few = conclusions(summarise(cells(spec, lambda cell: 0.8), spec), spec)

@@ -5,7 +5,8 @@ import sys
 
 import pytest
 
-from dnnlab.data import catalogue, data_root, load, source
+from dnnlab.data import catalogue, data_root, load, read_once, source
+from dnnlab.data.files import DataFile
 from dnnlab.data.kinds import KINDS
 from dnnlab.errors import DnnlabError, UsageError
 
@@ -121,6 +122,21 @@ def test_the_same_content_is_read_once(root, put, mnist_files):
     put(root / "MNIST/raw", mnist_files)
     assert load("mnist") is load("mnist")
     assert load("gaussian") is load("gaussian:400")
+
+
+def test_files_are_read_once_for_what_must_be_of_one_content(tmp_path, monkeypatch):
+    table, sha256, read = tmp_path / "t.csv", DataFile.sha256, []
+    monkeypatch.setattr(DataFile, "sha256", lambda file: read.append(file.path) or sha256(file))
+    table.write_text("a,b\n" + "".join(f"{i},{i % 2}\n" for i in range(40)))
+    name = f"csv:{table}:b"
+    with read_once():
+        first = source(name).digest()
+        with read_once():
+            assert load(name).digest == first
+        table.write_text("a,b\n" + "".join(f"{i},{(i + 1) % 2}\n" for i in range(40)))
+        assert source(name).digest() == first
+        assert read == [table]
+    assert load(name).digest == source(name).digest() != first
 
 
 @pytest.mark.parametrize("name", ["mnist", "fashion-mnist", "cifar10"])

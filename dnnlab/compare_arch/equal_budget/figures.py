@@ -64,18 +64,20 @@ def _fronts(rows: pd.DataFrame, number: int) -> Picture:
 
 
 def _curves(rows: pd.DataFrame, cells: pd.DataFrame, number: int) -> Picture:
-    looks = cells[cells["validation_accuracy"].notna()]
+    looks = cells[cells["macs_spent"].notna()]
     shown = rows[rows["accuracy"].notna()].head(_MOST_LINES)
     with new_figure(9.5, 4.2, 1, 2) as (figure, panels):
         for i, row in enumerate(shown.to_dict("records")):
             curve = looks
             for column in CONFIGURATION:
                 curve = curve[curve[column] == row[column]]
-            # By the place in the training, since under a budget of seconds the steps of the seeds differ.
-            place = curve.groupby("seed").cumcount()
-            at = curve["macs_spent"].groupby(place).mean()
             style = line_style(i)
             for axes, quantity in zip(panels, ("loss", "validation_accuracy"), strict=True):
+                if quantity == "validation_accuracy":  # not every look was at the validation split
+                    curve = curve[curve[quantity].notna()]
+                # By the place in the training, since under a budget of seconds the steps of the seeds differ.
+                place = curve.groupby("seed").cumcount()
+                at = curve["macs_spent"].groupby(place).mean()
                 values = [list(v) for _, v in curve[quantity].groupby(place)]
                 if quantity == "loss":
                     axes.plot(at, [np.mean(v) for v in values], label=name(row, shown), **style)

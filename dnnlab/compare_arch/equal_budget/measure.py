@@ -5,6 +5,7 @@ import functools
 import math
 import time
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import torch
@@ -14,7 +15,7 @@ from dnnlab.compare_arch import fitting
 from dnnlab.compare_arch.equal_budget import columns as c
 from dnnlab.compare_arch.equal_budget.plan import CostCell
 from dnnlab.compare_arch.fitting import counted, initialised, macs_a_step, prepare, spend
-from dnnlab.compare_arch.trained_cell import TrainedCell
+from dnnlab.compare_arch.trained_cell import BODY, TrainedCell
 from dnnlab.data import load
 from dnnlab.data.dataset import Dataset
 from dnnlab.instruments import speed
@@ -23,16 +24,16 @@ from dnnlab.instruments.memory import Memory, measured_peak, predict
 from dnnlab.networks.named import build
 from dnnlab.runner.device import free_memory
 from dnnlab.runner.journal import Rows
-from dnnlab.training import networks
+from dnnlab.training import budget, networks
 from dnnlab.training.evaluation import accuracy
 from dnnlab.training.optimisers import make_optimiser
 from dnnlab.training.parts import part_of, spread
 
 LOOKS = 10
-"""How often a training is evaluated; the last time is at its end."""
-LOOKING, FEWEST = 0.05, 256
-"""The share of a training's time that all looks may take, and the fewest examples of a look: on fewer, an accuracy says
-nothing, so that looks take more of a short training."""
+"""How often the loss of a training is noted; the last time is at its end."""
+LOOKING, MOST, FEWEST = 0.05, 0.1, 256
+"""The share of a training's time that all looks at the validation split are meant to take, the most that they may take
+together with the last one, and the fewest examples of a look: on fewer, an accuracy says nothing."""
 _DEAR = 2e12
 """MACs of a training step beyond which its memory is predicted and not measured."""
 
@@ -146,7 +147,8 @@ def _training(cell: TrainedCell, spec: Any, device: str, progress: Callable[[flo
     training = prepare(initialised(cell, data, spec.seed), data, cell, spec.seed)
     rows: list[dict[str, Any]] = []
     steps = fitting.steps(cell, data, len(data.train))
-    part, looked = looks_on(data, steps * cell.batch_size), 0.0
+    passes = cell.batch_size * (1 if cell.freeze == BODY else 3)  # forward passes that a step costs
+    plan, looked = looks(data, steps * passes), 0.0
 
     def validated(index: Tensor) -> dict[str, float]:
         nonlocal looked
@@ -158,7 +160,12 @@ def _training(cell: TrainedCell, spec: Any, device: str, progress: Callable[[flo
     def look(step: int, seconds: float, loss: float) -> None:
         epoch = step * cell.batch_size / len(data.train)
         row = {"step": step, "seconds": seconds, "macs_spent": step * macs, "epoch": epoch, "loss": loss}
-        seen = validated(data.validation if step == steps else part)
+        if math.isnan(steps):  # the clock decides how many there will be
+            due = looked <= LOOKING * budget.parse(cell.budget).amount
+        else:
+            before = rows[-1]["step"] if rows else 0
+            due = math.floor(plan.count * step / steps) > math.floor(plan.count * before / steps)
+        seen = validated(plan.last if step == steps else plan.part) if due else {"looking_seconds": looked}
         rows.append({"cell": 0, "part": cell.part, "outcome": "", **row, **seen})
 
     try:
@@ -167,21 +174,36 @@ def _training(cell: TrainedCell, spec: Any, device: str, progress: Callable[[flo
         # The batch did not fit, though it was predicted to.
         return _one({"part": cell.part, "outcome": c.OUT_OF_MEMORY, "fitting_batch": math.nan})
     finite = math.isfinite(rows[-1]["loss"])
-    if rows[-1]["validation_examples"] < len(data.validation):  # the clock decided which look is the last
-        rows[-1] |= validated(data.validation)
+    if math.isnan(steps):  # now it is known which look was the last
+        last = looks(data, rows[-1]["step"] * passes).last
+        if rows[-1].get("validation_examples", 0) < len(last):
+            rows[-1] |= validated(last)
     rows[-1]["accuracy"] = float(accuracy(networks.inference(training.evaluated), data, data.test))
     rows[-1]["outcome"] = "" if finite else c.DIVERGED
     return {name: [row.get(name, math.nan) for row in rows] for name in rows[-1]}
 
 
-def looks_on(data: Dataset, trained: float) -> Tensor:
-    """The validation examples that a training is looked at on before its end: always the same, and so few that looking
-    takes little beside the steps, which cost three forward passes each.
+@dataclass(frozen=True)
+class Looks:
+    """When and on what a training is looked at."""
 
-    ``trained`` is how many examples its steps see in all; nan where the clock decides.
-    """
-    passes = 0.0 if math.isnan(trained) else 3 * trained
-    return spread(data.validation, max(FEWEST, int(LOOKING * passes / LOOKS)))
+    part: Tensor
+    """The validation examples before its end, always the same."""
+    last: Tensor
+    """Those at its end."""
+    count: int
+    """How many looks there are, evenly over the training."""
+
+
+def looks(data: Dataset, passes: float) -> Looks:
+    """The looks at a training whose steps cost as much as ``passes`` forward passes of one example; nan where the clock
+    decides. Looks take little beside that, so that a short training is looked at less often, and at its end not on all
+    of the validation split. It is looked at once at least."""
+    allowed = 0.0 if math.isnan(passes) else passes
+    part = spread(data.validation, max(FEWEST, int(LOOKING * allowed / LOOKS)))
+    count = min(LOOKS, max(1, int(MOST * allowed / len(part))))
+    whole = (count - 1) * len(part) + len(data.validation) <= MOST * allowed
+    return Looks(part, data.validation if whole else part, count)
 
 
 def _one(row: dict[str, Any]) -> Rows:

@@ -94,6 +94,7 @@ def _row(configuration: dict[str, Any], rows: pd.DataFrame, costs: pd.DataFrame)
         **mean_share(final["accuracy"].tolist()).named("accuracy"),
         "steps": mean(final["step"]),
         "train_seconds": mean(final["seconds"]),
+        "looking_seconds": mean(final["looking_seconds"]),
         "loss": mean(final["loss"]),
         "diverged": int((final["outcome"] == c.DIVERGED).sum()),
         "out_of_memory": bool((rows["outcome"] == c.OUT_OF_MEMORY).any()),

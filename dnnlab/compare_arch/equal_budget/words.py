@@ -24,9 +24,19 @@ def conclusions(summary: pd.DataFrame, spec: Spec) -> Sequence[str]:
     sentences += _orders(groups)
     if spec.preset == "depth":
         sentences += _degradation(groups)
+    sentences += _looking(summary)
     if summary["noisy"].fillna(False).any():
         sentences.append("The machine's own speed varied by more than a tenth while times were taken: measure again.")
     return sentences
+
+
+def _looking(summary: pd.DataFrame) -> list[str]:
+    """The share of the time that went into looks at the validation split."""
+    seconds = summary[["looking_seconds", "train_seconds"]].mul(summary["seeds"], axis=0).sum()
+    if not seconds["looking_seconds"] > 0:
+        return []
+    share = seconds["looking_seconds"] / seconds.sum()
+    return [f"Looks at the validation split took {share:.1%} of the time of all trainings."]
 
 
 def _places(groups: Sequence[tuple[Any, pd.DataFrame]]) -> list[str]:
