@@ -68,6 +68,7 @@ docs: setup ## Write the references of the command line and of Python, the pages
 bench: setup ## Speed, side by side in one run
 	$(PY) -m benchmarks.gradient_flow
 	$(PY) -m benchmarks.dead_relu
+	$(PY) -m benchmarks.stacked_step
 	$(PY) -m benchmarks.compare_arch
 	$(PY) -m benchmarks.nas
 	$(PY) -m benchmarks.engines

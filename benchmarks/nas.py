@@ -1,9 +1,10 @@
-"""Candidates as one program against one after another, side by side; and searches of a table a second.
+"""Candidates as one program, and in threads, against one after another; and searches of a table a second.
 
 python -m benchmarks.nas
 
 Fully connected candidates are of one depth and normalisation, with any widths and activations; convolutional ones are
 of one structure, and worth stacking on small images only: `dnnlab.nas.evaluator` draws its line after these numbers.
+On larger ones they are trained in threads.
 """
 
 import dataclasses
@@ -41,18 +42,27 @@ def drawn(space: Space, count: int, **fixed: object) -> list[Choices]:
     return found
 
 
-def seconds(space: Space, candidates: list[Choices], data: Dataset) -> tuple[float, float]:
-    """Training one by one, and together."""
+def seconds(space: Space, candidates: list[Choices], data: Dataset) -> tuple[float, float, float]:
+    """Training one by one, as one program, and in threads of this process."""
 
-    def run(together: bool) -> None:
+    def run(together: bool, threads: bool) -> None:
         models: list[nn.Module] = [space.build(choices, data.shape, len(data.classes)) for choices in candidates]
         rngs = [np.random.default_rng(i) for i in range(len(models))]
         orders = [batch_order(len(data.train), 64, rng) for rng in rngs]
-        train_together(
-            models, (space.stack or SameStack) if together else None, data, orders, HYPERPARAMETERS, rngs, STEPS
-        )
+        stacked = (space.stack or SameStack) if together else None
+        train_together(models, stacked, data, orders, HYPERPARAMETERS, rngs, STEPS, repeats=threads)
 
-    return interleaved(lambda: run(False), lambda: run(True), rounds=3)
+    alone, stacked, threads = interleaved(
+        lambda: run(False, False), lambda: run(True, False), lambda: run(False, True), rounds=3
+    )
+    return alone, stacked, threads
+
+
+def report(what: str, alone: float, stacked: float, threads: float) -> None:
+    print(
+        f"nas, {what}: one by one {alone:.2f} s, one program {stacked:.2f} s, {alone / stacked:.1f}x, "
+        f"threads {threads:.2f} s, {alone / threads:.1f}x"
+    )
 
 
 def larger(data: Dataset, factor: int) -> Dataset:
@@ -66,15 +76,12 @@ if __name__ == "__main__":
     digits = load("digits")
     for norm in ("none", "batch"):
         for count in (8, 32):
-            alone, together = seconds(SPACES["mlp"], drawn(SPACES["mlp"], count, depth=3, norm=norm), digits)
-            print(
-                f"nas, {count} mlp of 3 layers, norm {norm}: {alone:.2f} s, {together:.2f} s, {alone / together:.1f}x"
-            )
+            candidates = drawn(SPACES["mlp"], count, depth=3, norm=norm)
+            report(f"{count} mlp of 3 layers, norm {norm}", *seconds(SPACES["mlp"], candidates, digits))
     (conv,) = drawn(SPACES["conv"], 1, stages=3)
     for size, data in ((8, digits), (16, larger(digits, 2)), (32, larger(digits, 4))):
         for count in (3, 9):
-            alone, together = seconds(SPACES["conv"], [conv] * count, data)
-            print(f"nas, {count} conv of one kind, {size} px: {alone:.2f} s, {together:.2f} s, {alone / together:.1f}x")
+            report(f"{count} conv of one kind, {size} px", *seconds(SPACES["conv"], [conv] * count, data))
     for name in ("random", "evolution", "rl", "local"):
         started = time.perf_counter()
         for seed in range(20):

@@ -151,7 +151,9 @@ class StackedMLP:
         """φ of a hidden layer, ``[member, batch, width]``."""
         act = self.shape.acts[layer - 1]
         if act == "prelu":
-            return torch.where(u > 0, u, self.parameters[f"slope.{layer}"] * u)
+            # PyTorch's PReLU has one slope for each index of the second dimension.
+            rows = u.reshape(1, len(u), -1)
+            return torch.prelu(rows, self.parameters[f"slope.{layer}"].flatten()).view(u.shape)
         activated: Tensor = self._functions[act](u)
         return activated
 

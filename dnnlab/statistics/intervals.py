@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
-from scipy import stats
+from scipy import special
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -77,8 +77,13 @@ def mean_interval(values: Sequence[float]) -> Interval:
     mean = float(x.mean()) if len(x) else math.nan
     if len(x) < 2:
         return Interval(mean, math.nan, math.nan, len(x))
-    half = float(stats.sem(x) * stats.t.ppf((1 + LEVEL) / 2, len(x) - 1))
+    half = float(x.std(ddof=1) / np.sqrt(len(x)) * _quantile(len(x) - 1))
     return Interval(mean, mean - half, mean + half, len(x))
+
+
+def _quantile(freedom: float) -> float:
+    """The quantile of Student's t distribution that an interval of `LEVEL` takes."""
+    return float(special.stdtrit(freedom, (1 + LEVEL) / 2))
 
 
 def mean_share(values: Sequence[float]) -> Interval:
@@ -101,6 +106,8 @@ def share_interval(successes: int, n: int) -> Interval:
     >>> f"{interval.mean} [{interval.low}, {interval.high:.4f}]"
     '0.0 [0.0, 0.3085]'
     """
+    from scipy import stats  # which takes a second to import
+
     result = stats.binomtest(successes, n).proportion_ci(LEVEL, method="exact")
     return Interval(successes / n, float(result.low), float(result.high), n)
 
@@ -156,8 +163,8 @@ def unpaired(a: Sequence[float], b: Sequence[float]) -> Comparison:
     if error == 0:
         return Comparison(Interval(mean, mean, mean, min(len(left), len(right))), float(mean == 0), superiority)
     freedom = float(variances.sum() ** 2 / (variances**2 / [len(left) - 1, len(right) - 1]).sum())
-    half = error * float(stats.t.ppf((1 + LEVEL) / 2, freedom))
-    p = float(2 * stats.t.sf(abs(mean) / error, freedom))
+    half = error * _quantile(freedom)
+    p = float(2 * special.stdtr(freedom, -abs(mean) / error))
     return Comparison(Interval(mean, mean - half, mean + half, min(len(left), len(right))), p, superiority)
 
 
@@ -167,8 +174,8 @@ def _p_of_t(interval: Interval) -> float:
     half = interval.high - interval.mean
     if half == 0:
         return float(interval.mean == 0)
-    t = abs(interval.mean) / half * stats.t.ppf((1 + LEVEL) / 2, interval.n - 1)
-    return float(2 * stats.t.sf(t, interval.n - 1))
+    t = abs(interval.mean) / half * _quantile(interval.n - 1)
+    return float(2 * special.stdtr(interval.n - 1, -t))
 
 
 def direction(difference: Interval, p: float) -> int | None:

@@ -11,6 +11,9 @@ from dnnlab.data.dataset import Dataset
 from dnnlab.training.augmentation import Augmentation, augmentation
 from dnnlab.training.recorded import Ahead
 
+_FEW = 2**22
+"""Numbers of standardised inputs that a training keeps: 16 MiB."""
+
 
 def batch_order(count: int, batch_size: int, rng: np.random.Generator) -> Iterator[np.ndarray]:
     """Positions ``[batch]`` of one batch after another, epoch after epoch; a short batch at the end of an epoch is left
@@ -28,10 +31,10 @@ def _draws(
     drawn = []
     for order, noise in members:
         positions = next(order)
-        columns = [positions[:, None]]
+        draws = positions[:, None]
         if change is not None:
-            columns.append(change.draws(noise, len(positions), shape[1:]))
-        drawn.append(np.concatenate(columns, axis=1))
+            draws = np.concatenate([draws, change.draws(noise, len(positions), shape[1:])], axis=1)
+        drawn.append(draws)
     return drawn
 
 
@@ -61,7 +64,16 @@ class Batches:
         each: Sequence[Any] = noise or [None] * len(orders)
         members = list(zip(orders, each, strict=True))
         draw = functools.partial(_draws, members, self.change, data.shape)
+        self._ready = self._standardised()
         self.draws = Ahead((lambda: np.stack(draw())) if stacked else (lambda: draw()[0]), data.x.device)
+
+    def _standardised(self) -> tuple[Tensor, Tensor] | None:
+        """All inputs and labels, where they never change and are few, so that a step on a CPU need only pick its
+        own."""
+        size = len(self.among) * self.data.features
+        if self.change is not None or size > _FEW or self.data.x.device.type != "cpu":
+            return None
+        return self.data.inputs(self.among), self.data.y[self.among]
 
     def __call__(self) -> Tensor:
         """The random draws of the next step, on the device."""
@@ -69,6 +81,10 @@ class Batches:
 
     def examples(self, draws: Tensor) -> tuple[Tensor, Tensor]:
         """Standardised inputs ``[member?, batch, *shape]`` and labels ``[member?, batch]`` of a step's draws."""
+        if self._ready is not None:
+            x, y = self._ready
+            index = draws[..., 0]
+            return x.index_select(0, index.flatten()).view(*index.shape, *x.shape[1:]), y[index]
         index = self.among[draws[..., 0]]
         x = self.data.x[index]
         if self.change is not None:

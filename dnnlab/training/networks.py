@@ -4,8 +4,10 @@ program."""
 import copy
 import functools
 import math
+import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import numpy as np
@@ -197,14 +199,23 @@ def train_together(
 ) -> None:
     """Train every one of ``models`` for ``steps`` steps, in place; each has an ``order`` of batches of its own.
 
-    ``stacked`` makes one program of two or more; without it they are trained one after another. ``repeats`` as of
-    `NetworkTraining`.
+    ``stacked`` makes one program of two or more. Without it several networks that ``repeats`` (see `NetworkTraining`)
+    are trained side by side on a CPU, with one thread each, which decides their last bits whatever the number of cores;
+    others are trained one after another.
     """
-    repeats = repeats and steps >= WORTH_RECORDING
     if stacked is None or len(models) < 2:
-        for model, order, draws in zip(models, orders, noise, strict=True):
-            take(NetworkTraining(model, data, order, hyper, draws, repeats=repeats), steps)
+        recorded = repeats and steps >= WORTH_RECORDING
+        trainings = [
+            functools.partial(NetworkTraining, model, data, order, hyper, draws, repeats=recorded)
+            for model, order, draws in zip(models, orders, noise, strict=True)
+        ]
+        if repeats and len(models) > 1 and data.x.device.type == "cpu":
+            _side_by_side(trainings, steps)
+        else:
+            for training in trainings:
+                take(training(), steps)
         return
+    repeats = repeats and steps >= WORTH_RECORDING
     for model in models:
         model.to(data.x.device)
     stack = stacked(models)
@@ -220,6 +231,36 @@ def train_together(
     take(Training(optimiser, batches, loss, rate=hyper.rate, repeats=repeats and recordable(optimiser)), steps)
     for member, model in enumerate(models):
         stack.load_into(member, model)
+
+
+def _side_by_side(trainings: Sequence[Callable[[], Training]], steps: int) -> None:
+    """Take so many ``steps`` of each training, in as many threads as PyTorch has, each with one thread of PyTorch's.
+
+    When one fails, or the program is stopped, the others end at their next step.
+    """
+    stopped = threading.Event()
+
+    def taken(make: Callable[[], Training]) -> None:
+        if stopped.is_set():
+            return
+        training = make()
+        for step in range(steps):
+            if stopped.is_set():
+                return
+            training.step(step / steps)
+        training.close()
+
+    threads = torch.get_num_threads()
+    torch.set_num_threads(1)
+    try:
+        with ThreadPoolExecutor(min(threads, len(trainings))) as executor:
+            try:
+                for future in [executor.submit(taken, make) for make in trainings]:
+                    future.result()
+            finally:
+                stopped.set()
+    finally:
+        torch.set_num_threads(threads)
 
 
 def take(training: Training, steps: int) -> None:

@@ -3,9 +3,10 @@
 Importing this module does not import torch, so that the command line can list the names.
 """
 
+import math
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Protocol
 
 if TYPE_CHECKING:
     from torch import Tensor, nn
@@ -136,26 +137,36 @@ def recordable(optimiser: Any, model: "nn.Module | None" = None) -> bool:
     return repeats and not hooked and all(isinstance(group["lr"], torch.Tensor) for group in optimiser.param_groups)
 
 
-class _Single:
-    """One parameter, updated by itself: on a CPU its numbers are still in the cache."""
+class Layout(Protocol):
+    """All parameters of a stack in one flat tensor, whose parts they become."""
 
-    def __init__(self, name: str, parameter: "Tensor") -> None:
-        self.name, self.values = name, parameter.detach()
+    values: "Tensor"
+    pieces: "Sequence[slice]"
+    """The parts of the first dimension that are updated one after another."""
 
     def gathered(self, grads: "Mapping[str, Tensor]") -> "Tensor":
-        return grads[self.name]
+        """The gradients ``[member, …]`` in one flat tensor."""
 
-    def parts(self, piece: "Tensor") -> "dict[str, Tensor]":
-        return {self.name: piece}
+    def parts(self, flat: "Tensor") -> "dict[str, Tensor]":
+        """Each parameter's part ``[member, …]`` of a flat tensor."""
+
+    def norm(self, flat: "Tensor") -> "Tensor":
+        """The norm ``[member]`` over all parameters."""
+
+    def scale(self, flat: "Tensor", factor: "Tensor") -> None:
+        """Multiply all of a member's numbers by its ``factor [member]``, in place."""
+
+    def each(self, values: "Tensor") -> "Tensor":
+        """``values [member]`` as a factor for a flat tensor."""
 
 
 _ALIGNED = 4
-"""Each parameter begins at a multiple of so many numbers, where matrix products are fastest."""
+"""On a GPU each parameter begins at a multiple of so many numbers, where matrix products are fastest."""
 
 
-class _Flat:
-    """All parameters in one tensor ``[member, number]``, whose parts they become: a GPU is as quick with one large
-    operation as with one of the hundreds of small ones that it stands for."""
+class ByMember:
+    """The layout ``[member, number]``: a GPU is as quick with one large operation as with one of the hundreds of small
+    ones that it stands for."""
 
     def __init__(self, parameters: "Mapping[str, Tensor]") -> None:
         self.places: dict[str, tuple[int, int, tuple[int, ...]]] = {}
@@ -165,9 +176,8 @@ class _Flat:
             end += parameter[0].numel() + -parameter[0].numel() % _ALIGNED
         first = next(iter(parameters.values())).detach()
         self.values, self._padding = first.new_zeros(len(first), end), first.new_zeros(len(first), _ALIGNED)
-        for name, part in self.parts(self.values).items():
-            part.copy_(parameters[name].detach())
-            parameters[name].data = part
+        self.pieces = [slice(None)]
+        _move(parameters, self.parts(self.values))
 
     def gathered(self, grads: "Mapping[str, Tensor]") -> "Tensor":
         import torch
@@ -177,45 +187,138 @@ class _Flat:
             columns += [grads[name].flatten(1), self._padding[:, : -size % _ALIGNED]]
         return torch.cat(columns, dim=1)
 
-    def parts(self, piece: "Tensor") -> "dict[str, Tensor]":
-        return {name: piece[:, start : start + size].view(shape) for name, (start, size, shape) in self.places.items()}
+    def parts(self, flat: "Tensor") -> "dict[str, Tensor]":
+        return {name: flat[:, start : start + size].view(shape) for name, (start, size, shape) in self.places.items()}
+
+    def norm(self, flat: "Tensor") -> "Tensor":
+        import torch
+
+        return torch.linalg.vector_norm(flat, dim=1)
+
+    def scale(self, flat: "Tensor", factor: "Tensor") -> None:
+        flat.mul_(factor.view(-1, 1))
+
+    def each(self, values: "Tensor") -> "Tensor":
+        return values.view(-1, 1)
+
+
+_LINE = 16
+"""On a CPU each parameter begins at a multiple of so many numbers: a line of the cache in float32."""
+_PIECE = 2**16
+"""Numbers that a CPU updates at once: they stay in the cache from one operation to the next."""
+
+
+class ByShape:
+    """The layout ``[number]``: parameters of one shape lie side by side, each with all of its members. So a product can
+    be written into its part, and a CPU is asked for few operations."""
+
+    def __init__(self, parameters: "Mapping[str, Tensor]") -> None:
+        groups: dict[tuple[int, ...], list[str]] = {}
+        for name, parameter in parameters.items():
+            groups.setdefault(tuple(parameter.shape), []).append(name)
+        self.members = next(iter(groups))[0]
+        self.groups = [(names, shape, math.prod(shape) + -math.prod(shape) % _LINE) for shape, names in groups.items()]
+        """Parameters, their shape, and how many numbers lie from one to the next."""
+        size = sum(len(names) * stride for names, _, stride in self.groups)
+        first = next(iter(parameters.values())).detach()
+        self.values, self.grads = first.new_zeros(size), first.new_zeros(size)
+        self.pieces = [slice(start, start + _PIECE) for start in range(0, size, _PIECE)]
+        self.places = self.parts(self.grads)
+        """The part of `grads` that is each parameter's."""
+        places = list(self.places)
+        self._order = first.new_tensor([places.index(name) for name in parameters]).long()
+        self._grads = self._grouped(self.grads)
+        _move(parameters, self.parts(self.values))
+
+    def _grouped(self, flat: "Tensor") -> "list[Tensor]":
+        """Of each group its part ``[parameter, member, number]``."""
+        found, start = [], 0
+        for names, shape, stride in self.groups:
+            rows = flat[start : start + len(names) * stride].view(len(names), stride)
+            found.append(rows[:, : math.prod(shape)].view(len(names), self.members, -1))
+            start += len(names) * stride
+        return found
+
+    def gathered(self, grads: "Mapping[str, Tensor]") -> "Tensor":
+        import torch
+
+        torch._foreach_copy_(list(self.places.values()), [grads[name] for name in self.places])
+        return self.grads
+
+    def parts(self, flat: "Tensor") -> "dict[str, Tensor]":
+        groups = zip(self.groups, self._grouped(flat), strict=True)
+        return {
+            name: row.view(shape) for (names, shape, _), rows in groups for name, row in zip(names, rows, strict=True)
+        }
+
+    def norm(self, flat: "Tensor") -> "Tensor":
+        import torch
+
+        norms = torch.cat([torch.linalg.vector_norm(group, dim=2) for group in self._of(flat)])
+        # In the order of the parameters, in which one who has them one by one would take the sum.
+        return torch.linalg.vector_norm(norms[self._order], dim=0)
+
+    def scale(self, flat: "Tensor", factor: "Tensor") -> None:
+        for group in self._of(flat):
+            group.mul_(factor.view(-1, 1))
+
+    def _of(self, flat: "Tensor") -> "list[Tensor]":
+        return self._grads if flat is self.grads else self._grouped(flat)
+
+    def each(self, values: "Tensor") -> "Tensor":
+        if bool((values == values[0]).all()):
+            return values[0]
+        flat = values.new_zeros(len(self.values))
+        for group in self._grouped(flat):
+            group.copy_(values.view(-1, 1).expand_as(group))
+        return flat
+
+
+def _move(parameters: "Mapping[str, Tensor]", parts: "Mapping[str, Tensor]") -> None:
+    for name, part in parts.items():
+        part.copy_(parameters[name].detach())
+        parameters[name].data = part
 
 
 class StackedOptimiser:
     """Updates ``parameters [member, …]`` in place, each member by its own ``lr`` and ``weight_decay [member]``.
 
-    On CUDA they move into one tensor: views of them that were taken before are of what they were.
+    They move into one tensor: views of them that were taken before are of what they were.
     """
 
     def __init__(self, name: str, parameters: "Mapping[str, Tensor]", lr: "Tensor", weight_decay: "Tensor") -> None:
         self.rule, self.decoupled = _KINDS[name].rule, _KINDS[name].decoupled
-        self.lr, self.weight_decay, self.decays = lr, weight_decay, bool(weight_decay.any())
-        self.pieces: Sequence[_Single | _Flat] = (
-            [_Flat(parameters)] if lr.is_cuda else [_Single(name, parameter) for name, parameter in parameters.items()]
-        )
+        self.decays = bool(weight_decay.any())
+        self.layout: ByMember | ByShape = (ByMember if lr.is_cuda else ByShape)(parameters)
         self.steps = Steps(lr)
-        self.slots = [Slot(self.steps) for _ in self.pieces]
+        values = self.layout.values
+        self.update = values.new_zeros(values.shape)
+        """The last update that was subtracted, in the layout."""
+        self.updates = self.layout.parts(self.update)
+        """The same by parameter; the next step overwrites it."""
+        rates, decays = self.layout.each(lr), self.layout.each(weight_decay)
+        self._pieces = [
+            (piece, values[piece], self.update[piece], _piece(rates, piece), _piece(decays, piece), Slot(self.steps))
+            for piece in self.layout.pieces
+        ]
 
-    def gathered(self, grads: "Mapping[str, Tensor]") -> "list[Tensor]":
-        """The gradients ``[member, …]`` in the pieces that are updated at once."""
-        return [piece.gathered(grads) for piece in self.pieces]
-
-    def step(self, gathered: "Sequence[Tensor]") -> "dict[str, Tensor]":
-        """Take one step with `gathered` gradients; gives the update that was subtracted from each parameter.
+    def step(self, grads: "Tensor") -> None:
+        """Take one step with gradients in the layout.
 
         AdamW decays the weights apart (Loshchilov 2019), the others through the gradient.
         """
-        updates: dict[str, Tensor] = {}
+        import torch
+
         self.steps.advance()
-        for piece, slot, grad in zip(self.pieces, self.slots, gathered, strict=True):
-            values = piece.values
-            each = (-1, *[1] * (values.ndim - 1))
-            lr, decay = self.lr.view(each), self.weight_decay.view(each)
+        for piece, values, update, lr, decay, slot in self._pieces:
+            grad = grads[piece]
             if self.decays and self.decoupled:
                 values.mul_(1 - lr * decay)
             elif self.decays:
                 grad = grad + decay * values
-            update = lr * self.rule(grad, slot)
+            torch.mul(self.rule(grad, slot), lr, out=update)
             values.sub_(update)
-            updates |= piece.parts(update)
-        return updates
+
+
+def _piece(each: "Tensor", piece: slice) -> "Tensor":
+    return each[piece] if each.ndim else each

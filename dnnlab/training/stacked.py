@@ -10,10 +10,10 @@ from torch import Tensor
 
 from dnnlab.data.dataset import Dataset
 from dnnlab.networks.stacked import Batch, StackedMLP, losses
-from dnnlab.training import evaluation
+from dnnlab.training import evaluation, gradients
 from dnnlab.training.batches import Batches
 from dnnlab.training.hyperparameters import Hyperparameters
-from dnnlab.training.optimisers import StackedOptimiser
+from dnnlab.training.optimisers import ByShape, StackedOptimiser
 from dnnlab.training.recorded import Recorded, sent
 
 
@@ -67,8 +67,11 @@ class StackedTraining:
             optimiser, stack.parameters, member_values("lr"), member_values("weight_decay")
         )
         self.recorded = Recorded(like.device)
-        self.updates: dict[str, Tensor] = {}
-        """The update that the last step subtracted from each parameter of the stack."""
+
+    @property
+    def updates(self) -> dict[str, Tensor]:
+        """The update that the last step subtracted from each parameter of the stack; the next step overwrites it."""
+        return self.optimiser.updates
 
     def step(self) -> StackedStep:
         """Take one step of every member."""
@@ -77,19 +80,22 @@ class StackedTraining:
 
     def _take(self, draws: Tensor, *masks: Tensor) -> tuple[Tensor, Tensor, Tensor]:
         x, y = self.batches.examples(draws)
-        loss = losses(self.stack.forward(x.flatten(2), training=True, dropout=masks), y)
-        names, parameters = zip(*self.stack.parameters.items(), strict=True)
-        grads = dict(zip(names, torch.autograd.grad(loss.sum(), parameters), strict=True))
-        pieces = self.optimiser.gathered(grads)
-        norms = torch.stack([torch.linalg.vector_norm(piece, dim=tuple(range(1, piece.ndim))) for piece in pieces])
-        norm = clipped = torch.linalg.vector_norm(norms, dim=0)
+        layout = self.optimiser.layout
+        if isinstance(layout, ByShape) and gradients.writes(self.stack.shape):
+            loss = gradients.write(self.stack, Batch(x.flatten(2), y), masks, layout.places)
+            grads = layout.grads
+        else:
+            loss = losses(self.stack.forward(x.flatten(2), training=True, dropout=masks), y)
+            names, parameters = zip(*self.stack.parameters.items(), strict=True)
+            grads = layout.gathered(dict(zip(names, torch.autograd.grad(loss.sum(), parameters), strict=True)))
+        norm = clipped = layout.norm(grads)
         if self.clips:
             # As in torch.nn.utils.clip_grad_norm_, all layers have one factor, so that no ratio between them changes.
             factor = self.clip / (norm + 1e-6)
             factor = torch.where(factor < 1, factor, 1.0)
-            pieces = [piece * factor.view(-1, *[1] * (piece.ndim - 1)) for piece in pieces]
+            layout.scale(grads, factor)
             clipped = norm * factor
-        self.updates = self.optimiser.step(pieces)
+        self.optimiser.step(grads)
         return loss.detach(), norm, clipped
 
     def masks(self, batch_size: int) -> list[Tensor]:

@@ -16,7 +16,7 @@ from dnnlab.training import networks
 from dnnlab.training.augmentation import augmentation
 from dnnlab.training.batches import batch_order
 from dnnlab.training.hyperparameters import Hyperparameters
-from dnnlab.training.networks import NetworkTraining, cross_entropy
+from dnnlab.training.networks import NetworkTraining, cross_entropy, train_together
 from dnnlab.training.schedules import rate
 
 PLAIN = Hyperparameters("momentum", 0.05, 1e-3, label_smoothing=0.1)
@@ -110,3 +110,51 @@ def test_auxiliary_heads_add_their_weighted_losses():
         cross_entropy(model, x, y), losses[0] + 0.3 * (losses[1] + losses[2]), rtol=0.05, atol=0.05
     )
     assert cross_entropy(model.eval(), x, y) == F.cross_entropy(model(x), y)
+
+
+class TestSideBySide:
+    """Several networks in threads, with one thread of PyTorch's each."""
+
+    COUNT = 3
+
+    def trained(self, threads, together=True):
+        """Their weights, after training with so many threads of PyTorch's."""
+        data, before = load("digits"), torch.get_num_threads()
+        models = []
+        for seed in range(self.COUNT):
+            torch.manual_seed(seed)
+            block = [nn.Conv2d(1, 8, 3, padding=1), nn.BatchNorm2d(8), nn.ReLU()]
+            models.append(nn.Sequential(*block, nn.Flatten(), nn.Linear(512, 10)))
+        rngs = [np.random.default_rng(seed) for seed in range(self.COUNT)]
+        orders = [batch_order(len(data.train), 32, rng) for rng in rngs]
+        torch.set_num_threads(threads)
+        try:
+            hyper = Hyperparameters("adam", 0.01, augment="flip")
+            if together:
+                train_together(models, None, data, orders, hyper, rngs, 6, repeats=True)
+            else:
+                for model, order, rng in zip(models, orders, rngs, strict=True):
+                    train_together([model], None, data, [order], hyper, [rng], 6, repeats=True)
+            assert torch.get_num_threads() == threads
+        finally:
+            torch.set_num_threads(before)
+        return [value for model in models for value in model.state_dict().values()]
+
+    @pytest.mark.parametrize("threads", [1, 2, 5])
+    def test_the_bytes_are_those_of_one_after_another_whatever_the_number_of_threads(self, threads):
+        alone = self.trained(1, together=False)
+        assert all(torch.equal(a, b) for a, b in zip(alone, self.trained(threads), strict=True))
+
+    def test_a_failure_ends_the_others(self, monkeypatch):
+        taken, real = [], NetworkTraining.step
+
+        def failing(training, done=0.0):
+            taken.append(done)
+            if len(taken) == 4:
+                raise ValueError("no such batch")
+            return real(training, done)
+
+        monkeypatch.setattr(NetworkTraining, "step", failing)
+        with pytest.raises(ValueError, match="no such batch"):
+            self.trained(2)
+        assert len(taken) < 6 * self.COUNT

@@ -91,24 +91,26 @@ class _LargestUpdates:
 
     def __init__(self, stack: StackedMLP) -> None:
         self.depth = stack.shape.depth
-        self.norms = [self._norm(stack.parameters, layer) for layer in range(1, self.depth + 1)]
+        self.norms = [square.sqrt() for square in self._squares(stack.parameters)]
         self.largest = [torch.zeros_like(norm) for norm in self.norms]
+        """The largest squares so far, whose roots are taken once."""
 
-    @staticmethod
-    def _norm(tensors: "dict[str, Tensor]", layer: int) -> Tensor:
-        """Norm ``[member, unit]`` of weights and bias together."""
-        weight, bias = tensors[f"weight.{layer}"].detach(), tensors[f"bias.{layer}"].detach()
+    def _squares(self, tensors: "dict[str, Tensor]") -> list[Tensor]:
+        """Of each layer the squared norm ``[member, unit]`` of weights and bias together."""
+        layers = range(1, self.depth + 1)
+        weights = [tensors[f"weight.{layer}"].detach() for layer in layers]
+        biases = [tensors[f"bias.{layer}"].detach()[:, 0] for layer in layers]
         # This is twenty times as fast as torch.linalg.vector_norm(weight, dim=1).
-        return (weight.square().sum(1) + bias[:, 0].square()).sqrt()
+        sums = [square.sum(1) for square in torch._foreach_mul(weights, weights)]
+        return list(torch._foreach_add(sums, torch._foreach_mul(biases, biases)))
 
     def see(self, updates: dict[str, Tensor]) -> None:
         """Take one training step into account."""
-        for layer, largest in enumerate(self.largest, 1):
-            torch.maximum(largest, self._norm(updates, layer), out=largest)
+        torch._foreach_maximum_(self.largest, self._squares(updates))
 
     def relative(self, layer: int) -> Tensor:
         """The largest relative step ``[member, unit]`` of layer 1 … depth."""
-        return self.largest[layer - 1] / self.norms[layer - 1]
+        return self.largest[layer - 1].sqrt() / self.norms[layer - 1]
 
 
 @dataclass
