@@ -14,15 +14,30 @@ from collections.abc import Iterator, Sequence
 
 import numpy as np
 
-PLAIN = [sys.executable, "-m", "benchmarks.plain.dead_relu"]
-COMMANDS: dict[str, Sequence[Sequence[str]]] = {
-    "dnnlab dead-relu --remedies": [
-        [sys.executable, "-m", "dnnlab", "dead-relu", "--lr", "1", "--init", "xavier", "--remedies", "--seeds", "5",
-         "--quiet"]
-    ],
-    "plain loop": [PLAIN],
-    "plain loop, as two processes": [[*PLAIN, "0", "2"], [*PLAIN, "1", "2"]],
-}  # fmt: skip
+PYTHON = [sys.executable, "-m"]
+DNNLAB = [*PYTHON, "dnnlab"]
+PLAIN = [*PYTHON, "benchmarks.plain.dead_relu"]
+GRADIENTS = [*PYTHON, "benchmarks.plain.gradient_flow"]
+FOLDER = "FOLDER"
+"""Stands for a folder that is new for each process."""
+COMMANDS: Sequence[dict[str, Sequence[Sequence[str]]]] = (
+    {
+        "dnnlab dead-relu --remedies": [
+            [*DNNLAB, "dead-relu", "--lr", "1", "--init", "xavier", "--remedies", "--seeds", "5", "--quiet",
+             "--out", FOLDER]
+        ],
+        "plain loop": [PLAIN],
+        "plain loop, as two processes": [[*PLAIN, "0", "2"], [*PLAIN, "1", "2"]],
+    },
+    {
+        "dnnlab gradient-flow --act sigmoid --depth 20 --seeds 5": [
+            [*DNNLAB, "gradient-flow", "--act", "sigmoid", "--depth", "20", "--seeds", "5", "--quiet", "--out", FOLDER]
+        ],
+        "plain loop": [GRADIENTS],
+        "plain loop with a table and a figure in files": [[*GRADIENTS, FOLDER]],
+    },
+)  # fmt: skip
+"""The first of each group is compared with the others."""
 
 
 @contextlib.contextmanager
@@ -39,8 +54,8 @@ def seconds(processes: Sequence[Sequence[str]]) -> float:
     """How long all of them take, side by side."""
     started = time.perf_counter()
     with tempfile.TemporaryDirectory() as folder:
-        more = ["--out", folder] if "dnnlab" in processes[0] else []
-        running = [subprocess.Popen([*each, *more], stdout=subprocess.DEVNULL) for each in processes]
+        commands = [[folder if word == FOLDER else word for word in each] for each in processes]
+        running = [subprocess.Popen(each, stdout=subprocess.DEVNULL) for each in commands]
         codes = [process.wait() for process in running]
     if any(codes):
         raise SystemExit(f"{' '.join(processes[0])} ended with {max(codes)}")
@@ -49,9 +64,10 @@ def seconds(processes: Sequence[Sequence[str]]) -> float:
 
 if __name__ == "__main__":
     pairs = int(sys.argv[1]) if len(sys.argv) > 1 else 5
-    for name, neighbour in (("idle", contextlib.nullcontext), ("beside a busy process", a_busy_process)):
-        with neighbour():
-            taken = [[seconds(processes) for processes in COMMANDS.values()] for _ in range(pairs)]
-        medians = np.median(taken, axis=0)
-        for command, median in zip(COMMANDS, medians, strict=True):
-            print(f"{name}, {command}: {median:.1f} s, of which dnnlab takes {medians[0] / median:.2f}")
+    for commands in COMMANDS:
+        for name, neighbour in (("idle", contextlib.nullcontext), ("beside a busy process", a_busy_process)):
+            with neighbour():
+                taken = [[seconds(processes) for processes in commands.values()] for _ in range(pairs)]
+            medians = np.median(taken, axis=0)
+            for command, median in zip(commands, medians, strict=True):
+                print(f"{name}, {command}: {median:.1f} s, of which dnnlab takes {medians[0] / median:.2f}")

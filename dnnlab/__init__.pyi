@@ -194,6 +194,7 @@ def compare_arch(
     weights: str | Sequence[str] = ...,
     freeze: str | Sequence[str] = ...,
     cost_only: bool = ...,
+    measure_costs: bool = ...,
     data: str | Sequence[str] = ...,
     train_size: int | Sequence[int] = ...,
     test_size: int = ...,
@@ -231,6 +232,9 @@ def compare_arch(
     With options, and a network of your own: dnnlab compare-arch --arch
     resnet20,resnet20:act=gelu,norm=none,mypackage.nets:factory --data folder:images
 
+    Costs without training: dnnlab compare-arch --arch resnet50,vit_b_16 --data cifar10 --cost-only, counted
+    and predicted in seconds; with --measure-costs times and memory are measured, too.
+
     What the catalogue holds: dnnlab compare-arch --list. Building blocks side by side:
     dnnlab compare-arch --block
 
@@ -253,7 +257,9 @@ def compare_arch(
     weights: What weights start as: fresh, or a .safetensors file, whose head is left out where its
         classes are others. Several are compared.
     freeze: What is not trained: none, or body, which is all but the head.
-    cost_only: Costs alone; nothing is trained.
+    cost_only: Costs alone: networks are counted and their memory is predicted; nothing is run.
+    measure_costs: With --cost-only: run the networks as well, to measure their times and the memory of
+        their training. Where networks are trained, both are measured anyway.
     data: digits, mnist, fashion-mnist, cifar10, folder:PATH, csv:PATH:TARGET, gaussian, parity:BITS or
         compositional:INPUTS; see dnnlab data.
     train_size: Training examples; 0 takes all. (a whole number of at least 0)

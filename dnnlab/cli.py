@@ -133,10 +133,10 @@ def _run(experiment: "Experiment", options: dict[str, Any]) -> None:
             outlook = foresee(experiment, spec, to_run)
         tell(outlook.to_json() if to_show.json else outlook)
         return
-    from dnnlab.runner.run import execute
+    from dnnlab.runner.run import tabulate
 
     with others_on_stderr():
-        run = execute(experiment, spec, to_run, shlex.join(["dnnlab", *sys.argv[1:]]))
+        run = tabulate(experiment, spec, to_run, shlex.join(["dnnlab", *sys.argv[1:]]))
     _show(run, to_show.json, to_run.quiet)
     others = [v for v in run.summary[run.schema.verdict] if to_show.expect is not None and v != to_show.expect]
     if others:
@@ -146,10 +146,19 @@ def _run(experiment: "Experiment", options: dict[str, Any]) -> None:
 
 
 def _show(run: "Run", as_json: bool, quiet: bool) -> None:
-    if as_json:
-        tell(run.to_json())
-    else:
-        run.show()
+    """Print the table, which does not wait for figures and page, then where those are."""
+    try:
+        if as_json:
+            tell(run.to_json())
+        else:
+            run.show()
+        sys.stdout.flush()
+    except (BrokenPipeError, SystemExit):  # the reader, such as head, has seen enough; Rich makes it a SystemExit
+        run.draw()
+        raise
+    with others_on_stderr():
+        run.draw()
+    if not as_json:
         for path in (*run.figures, run.page):
             say(f"{'page' if path == run.page else 'figure'}: {path}", quiet)
     if run.failed:
@@ -309,6 +318,9 @@ def diff_runs(
     from dnnlab.runner.diff import compare, show_diff
 
     left, right = _open(before, out), _open(after, out)
+    with others_on_stderr():
+        left.draw()
+        right.draw()
     if left.experiment.name != right.experiment.name:
         raise UsageError(
             f"{before} is a {left.experiment.name} run and {after} a {right.experiment.name} run; give two of one kind."

@@ -30,6 +30,8 @@ def clean(text: str) -> str:
 
 def one_line(text: str) -> str:
     """``text`` on one line, with all that could steer a terminal written out."""
+    if text.isprintable():
+        return text
     return "".join(c if c in _JOINERS else written_out(c, _STEERING) for c in text)
 
 

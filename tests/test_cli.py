@@ -50,6 +50,20 @@ def test_completion_imports_nothing_heavy():
     assert done.stderr.splitlines()[-1] == "[]"
 
 
+def test_no_command_loads_what_it_does_not_need(tmp_path):
+    """PyTorch's compiler and sympy take as long as all else together; a finished run is shown without torch."""
+    code = (
+        "import sys; sys.argv = ['dnnlab', *sys.argv[1:]]\nfrom dnnlab.__main__ import _run\n"
+        "print(_run())\n"
+        "names = ('torch', 'torch._dynamo', 'sympy', 'scipy', 'scipy.stats', 'matplotlib')\n"
+        "print([name for name in names if name in sys.modules])"
+    )
+    command = [sys.executable, "-c", code, *map(str, SMALL), "--out", str(tmp_path)]
+    for how, imported in ((["--dry-run"], "['torch']"), ([], "['torch', 'scipy', 'matplotlib']"), ([], "[]")):
+        done = subprocess.run([*command, *how], capture_output=True, text=True, check=True)
+        assert done.stdout.splitlines()[-2:] == ["0", imported]
+
+
 def test_help_does_not_need_docstrings():
     commands = [heading.removeprefix("## dnnlab") for heading in re.findall("^## .*", reference(), re.MULTILINE)]
     code = (
@@ -331,6 +345,50 @@ def test_a_stop_that_is_swallowed_comes_again(started):
     process.send_signal(signal.SIGINT)
     _, err = process.communicate(timeout=600)
     assert (process.returncode, err) == (130, SENTENCE)
+
+
+def stopped_at_its_figures(tmp_path, *how):
+    """What the program printed until a stop that came while it drew its figures, and its exit code."""
+    code = (
+        "import os, signal, sys; sys.argv = ['dnnlab', *sys.argv[1:]]\n"
+        "from dnnlab.gradient_flow import figures\n"
+        "figures.draw = lambda *given: os.kill(os.getpid(), signal.SIGINT)\n"
+        "from dnnlab.__main__ import main\nmain()"
+    )
+    arguments = (*map(str, SMALL), "--out", str(tmp_path), *how)
+    return subprocess.run([sys.executable, "-c", code, *arguments], capture_output=True, text=True, check=False)
+
+
+@pytest.mark.parametrize("again", ["the same command", "show"])
+def test_the_table_does_not_wait_for_figures_and_a_stop_loses_nothing(again, dnnlab, tmp_path):
+    stopped = stopped_at_its_figures(tmp_path)
+    assert (stopped.returncode, stopped.stderr.endswith(SENTENCE)) == (130, True)
+    assert "relu (init torch, depth 5) changes the gradient" in stopped.stdout
+    (folder,) = tmp_path.glob("gradient-flow/*")
+    kept = {name: (folder / name).read_bytes() for name in ("journal.jsonl", "cells.csv", "summary.csv")}
+    assert not (folder / "report.html").exists()
+    arguments = ("show", folder) if again == "show" else (*SMALL, "--out", tmp_path)
+    shown = dnnlab(*arguments)
+    assert shown.code == 0, shown.err
+    assert shown.out == stopped.stdout
+    assert "measuring" not in shown.err
+    assert "not finished" not in shown.err
+    assert {name: (folder / name).read_bytes() for name in kept} == kept
+    assert (folder / "report.html").exists()
+    assert len(list((folder / "figures").iterdir())) == 4
+    stamp = (folder / "report.html").stat().st_mtime_ns
+    assert dnnlab("show", folder).code == 0
+    assert (folder / "report.html").stat().st_mtime_ns == stamp  # now it is whole
+
+
+def test_a_reader_that_has_seen_enough_leaves_the_run_whole(tmp_path):
+    command = [sys.executable, "-m", "dnnlab", *map(str, SMALL), "--out", str(tmp_path)]
+    process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+    process.stdout.close()
+    process.communicate()
+    assert process.returncode == 0
+    (folder,) = tmp_path.glob("gradient-flow/*")
+    assert (folder / "report.html").exists()
 
 
 def test_a_stop_that_is_dropped_comes_again(started):

@@ -1,128 +1,19 @@
-"""What statements can be about: parameters and multiply–accumulates of networks, slopes and moments of activations."""
+"""What statements can be about, by name. PyTorch is imported when a statement needs it: mere arithmetic takes less time
+than that."""
 
+import importlib
 import math
-from functools import cache
-
-import numpy as np
-from scipy.stats import norm
-from torch import fx, nn
 
 from dnnlab.check.language import Quantity
 from dnnlab.check.names import HELP
-from dnnlab.errors import UsageError
-from dnnlab.instruments import cost as costs
-from dnnlab.instruments.memory import predict
-from dnnlab.networks.activations import activation
-from dnnlab.networks.catalogue import create_model, parse
-from dnnlab.networks.meanfield import curve, moments
-from dnnlab.networks.skeleton import Skeleton
-from dnnlab.training.networks import cross_entropy
-from dnnlab.training.optimisers import make_optimiser
-
-_GRID = np.linspace(-30, 30, 600_001)
-"""Points at which slopes are looked at; zero is one of them."""
 
 
-_WEIGHTED = (nn.Conv2d, nn.Linear)
+def _computed(name: str) -> Quantity:
+    def quantity(*arguments):  # type: ignore[no-untyped-def]
+        return getattr(importlib.import_module("dnnlab.check.computed"), name)(*arguments)
+
+    return quantity
 
 
-class _Tracer(fx.Tracer):
-    def is_leaf_module(self, m: nn.Module, module_qualified_name: str) -> bool:
-        return isinstance(m, _WEIGHTED) or super().is_leaf_module(m, module_qualified_name)
-
-
-@cache
-def _cost(name: str) -> costs.Cost:
-    return costs.cost(name)
-
-
-def params(name: str) -> int:
-    return _cost(name).parameters
-
-
-def macs(name: str) -> int:
-    return _cost(name).macs
-
-
-def memory(name: str, batch: int) -> int:
-    member, _ = parse(name)
-    with Skeleton():
-        model = create_model(name)
-    shape = (3, member.input_size, member.input_size)
-    taken = predict(
-        model,
-        shape,
-        int(batch),
-        cross_entropy,
-        lambda parameters: make_optimiser("momentum", parameters, 0.1, 0.0),
-    )
-    return taken.peak
-
-
-def depth(name: str) -> int:
-    """The number of convolutions and linear layers along the longest path of the traced graph."""
-    with Skeleton():
-        model = create_model(name).eval()
-    modules = dict(model.named_modules())
-    reached: dict[fx.Node, int] = {}
-    for node in _Tracer().trace(model).nodes:
-        weighted = node.op == "call_module" and isinstance(modules[node.target], _WEIGHTED)
-        reached[node] = max((reached[other] for other in node.all_input_nodes), default=0) + weighted
-    return max(reached.values())
-
-
-def top1(name: str) -> float:
-    member, options = parse(name)
-    if options or member.top1 is None:
-        raise UsageError(f"no accuracy was published for {name}.")
-    return member.top1
-
-
-def value(act: str, x: float) -> float:
-    return float(curve(activation(act).name, np.array([float(x)]))[0][0])
-
-
-def slope(act: str, x: float) -> float:
-    return float(curve(activation(act).name, np.array([float(x)]))[1][0])
-
-
-def largest_slope(act: str) -> float:
-    return float(curve(activation(act).name, _GRID)[1].max())
-
-
-def smallest_slope(act: str) -> float:
-    return float(curve(activation(act).name, _GRID)[1].min())
-
-
-def mean(act: str) -> float:
-    return moments(activation(act).name, 1.0).mean
-
-
-def variance(act: str) -> float:
-    m = moments(activation(act).name, 1.0)
-    return m.square - m.mean**2
-
-
-def zero_share(act: str) -> float:
-    edge = activation(act).zero_up_to
-    return 0.0 if edge is None else float(norm.cdf(edge))
-
-
-QUANTITIES: dict[str, Quantity] = {
-    "params": params,
-    "macs": macs,
-    "memory": memory,
-    "depth": depth,
-    "top1": top1,
-    "value": value,
-    "slope": slope,
-    "largest_slope": largest_slope,
-    "smallest_slope": smallest_slope,
-    "mean": mean,
-    "variance": variance,
-    "zero_share": zero_share,
-    "sqrt": math.sqrt,
-    "exp": math.exp,
-    "log2": math.log2,
-}
-assert QUANTITIES.keys() == HELP.keys()
+_ARITHMETIC: dict[str, Quantity] = {"sqrt": math.sqrt, "exp": math.exp, "log2": math.log2}
+QUANTITIES: dict[str, Quantity] = {name: _ARITHMETIC.get(name) or _computed(name) for name in HELP}

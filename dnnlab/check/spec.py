@@ -30,7 +30,7 @@ def _check(text: str) -> None:
     language.parse(text, FUNCTIONS)
 
 
-QUESTIONS = (experiment.Question("dnnlab.check"),)
+QUESTIONS = (experiment.Question("dnnlab.check", without_torch=True),)
 
 
 @dataclass(frozen=True)

@@ -35,6 +35,9 @@ epochs=5,macs=1e12,seconds=60[/cyan]
 With options, and a network of your own: [cyan]dnnlab compare-arch --arch
 resnet20,resnet20:act=gelu,norm=none,mypackage.nets:factory --data folder:images[/cyan]
 
+Costs without training: [cyan]dnnlab compare-arch --arch resnet50,vit_b_16 --data cifar10 --cost-only[/cyan], counted
+and predicted in seconds; with [cyan]--measure-costs[/cyan] times and memory are measured, too.
+
 What the catalogue holds: [cyan]dnnlab compare-arch --list[/cyan]. Building blocks side by side:
 [cyan]dnnlab compare-arch --block[/cyan]
 
@@ -95,7 +98,21 @@ class Spec(experiment.Spec):
         OneOf(("none", BODY)),
     ] = ("none",)
     cost_only: Annotated[
-        bool, Option("--cost-only", help="Costs alone; nothing is trained.", rich_help_panel=_WHAT)
+        bool,
+        Option(
+            "--cost-only",
+            help="Costs alone: networks are counted and their memory is predicted; nothing is run.",
+            rich_help_panel=_WHAT,
+        ),
+    ] = False
+    measure_costs: Annotated[
+        bool,
+        Option(
+            "--measure-costs",
+            help="With --cost-only: run the networks as well, to measure their times and the memory of their training. "
+            "Where networks are trained, both are measured anyway.",
+            rich_help_panel=_WHAT,
+        ),
     ] = False
     data: ask.Data = ("digits",)
     train_size: ask.TrainSize[tuple[int, ...]] = (0,)

@@ -6,7 +6,6 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
-from scipy import stats
 
 from dnnlab.compress import columns as c
 from dnnlab.compress.spec import Spec
@@ -103,6 +102,8 @@ def bootstrap(lost: int, gained: int, tested: int) -> tuple[float, float]:
 
 def mcnemar(lost: int, gained: int) -> float:
     """Exact p-value of losing and gaining being as likely (McNemar 1947)."""
+    from scipy import stats  # takes long to import
+
     return float(stats.binomtest(lost, lost + gained).pvalue) if lost + gained else 1.0
 
 

@@ -3,6 +3,7 @@
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -13,7 +14,7 @@ from dnnlab.gradient_flow.columns import CONFIGURATION
 from dnnlab.gradient_flow.spec import Spec
 from dnnlab.gradient_flow.summary import Measured, measured_at, setting
 from dnnlab.report.figures import THEORY, Picture, counting_axis, ink_on, legend, line_style, log_axis, new_figure
-from dnnlab.runner.summary import configurations
+from dnnlab.runner.summary import Group, groups, measured
 from dnnlab.statistics.intervals import mean_interval
 from dnnlab.theory.gradients import predict
 
@@ -30,8 +31,14 @@ class _Curve:
 
     label: str
     configuration: dict[str, Any]
-    cells: pd.DataFrame
-    first: Measured
+    rows: Group
+    """Its rows without an error."""
+
+    @cached_property
+    def first(self) -> Measured:
+        seen = measured_at(self.rows, 0)
+        assert seen is not None
+        return seen
 
     def profile(self, measured: Measured) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
         """Norm of δ relative to the last hidden layer: geometric mean over seeds, and its interval, ``[layer]``."""
@@ -44,11 +51,11 @@ class _Curve:
 def draw(cells: pd.DataFrame, summary: pd.DataFrame, spec: Spec) -> Sequence[Picture]:
     """The figures of a run; none where no configuration was measured."""
     varying = [name for name in CONFIGURATION if summary[name].nunique() > 1]
-    curves = []
-    for configuration, rows in configurations(cells, CONFIGURATION):
-        first = measured_at(rows, 0)
-        if first is not None:
-            curves.append(_Curve(_label(configuration, varying), configuration, rows, first))
+    curves = [
+        _Curve(_label(configuration, varying), configuration, rows)
+        for configuration, rows in groups(measured(cells), CONFIGURATION)
+        if (rows["step"] == 0).any()
+    ]
     if not curves:
         return []
     pictures = [_by_layer(curves), _map(curves)]
@@ -80,11 +87,10 @@ def _spread_out(curves: Sequence[_Curve], most: int) -> list[_Curve]:
 
 
 def _only(shown: Sequence[_Curve], curves: Sequence[_Curve]) -> str:
-    return (
-        f" Of {len(curves)} configurations {len(shown)} are drawn; the map holds all."
-        if len(shown) < len(curves)
-        else ""
-    )
+    if len(shown) == len(curves):
+        return ""
+    more = "; the map holds all" if len(curves) <= _MOST_ROWS else ""
+    return f" Of {len(curves)} configurations {len(shown)} are drawn{more}."
 
 
 def _by_layer(curves: Sequence[_Curve]) -> Picture:
@@ -185,7 +191,7 @@ def _along_training(curves: Sequence[_Curve], spec: Spec) -> Picture:
     with new_figure(3.2 * columns + 1.6, 2.9 * rows + 0.4, rows, columns, sharey=True) as (figure, panels):
         for axes, curve in zip(panels, shown, strict=False):
             for i, step in enumerate(steps):
-                seen = measured_at(curve.cells, step)
+                seen = measured_at(curve.rows, step)
                 if seen is None:
                     continue
                 mean, _, _ = curve.profile(seen)

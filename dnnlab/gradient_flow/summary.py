@@ -1,13 +1,14 @@
 """The summary: rates with intervals, theory beside them, the cause in numbers, a verdict and a remedy."""
 
+import itertools
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
 import pandas as pd
 
-from dnnlab.errors import UsageError
 from dnnlab.gradient_flow.columns import (
     CONFIGURATION,
     DEAD,
@@ -22,14 +23,16 @@ from dnnlab.networks.activations import per_layer
 from dnnlab.networks.meanfield import critical
 from dnnlab.networks.shape import MLPShape, Skip, parse_skip
 from dnnlab.report.table import fit
-from dnnlab.runner.summary import configurations, diverged, failed, geometric, mean, measured
+from dnnlab.runner.summary import Group, diverged, geometric, groups, mean
 from dnnlab.statistics.intervals import ENOUGH, Interval, mean_interval, mean_share
 from dnnlab.theory.gradients import (
     InputStatistics,
     Prediction,
     Setting,
+    log_rate,
     max_trainable_depth,
     predict,
+    prepare,
     slope_weights,
 )
 
@@ -49,7 +52,7 @@ class Measured:
     """One configuration at one step: its hidden layers as ``[seed, layer]``, the network as one row per seed."""
 
     layers: dict[str, np.ndarray]
-    network: pd.DataFrame
+    network: Group | pd.DataFrame
 
     @property
     def depth(self) -> int:
@@ -76,60 +79,85 @@ def _log(values: np.ndarray) -> np.ndarray:
     return np.where(np.isfinite(logs), logs, math.nan)
 
 
-def measured_at(cells: pd.DataFrame, step: int) -> Measured | None:
-    """The rows of one configuration at ``step``; ``None`` where all its seeds failed."""
-    rows = measured(cells[cells["step"] == step])
-    if rows.empty:
+def measured_at(rows: Group, step: int) -> Measured | None:
+    """The rows of one configuration at ``step``; ``None`` where all its seeds failed.
+
+    Raises:
+        ValueError: a seed has two rows of one layer.
+    """
+    rows = rows.where(rows["step"] == step).measured
+    if not len(rows):
         return None
-    hidden = rows[rows["layer"] > 0]
+    layer = rows["layer"]
     # The output layer has no activation and other sizes; a shallow network of the user's has little else.
-    if int(hidden["layer"].max()) > 2:
-        hidden = hidden[hidden["layer"] < hidden["layer"].max()]
-    names = ["delta_norm", "saturation", "dead_fraction", "zero_fraction", *_FACTORS.values()]
-    pivots = hidden.pivot(index="seed", columns="layer", values=names)
-    layers = {name: pivots[name].to_numpy(dtype=float) for name in names}
-    return Measured(layers, rows[rows["layer"] == 0].set_index("seed"))
+    last = layer.max()
+    hidden = rows.where((layer > 0) & ((layer < last) | (last <= 2)))
+    seeds, seed = np.unique(hidden["seed"], return_inverse=True)
+    numbers, number = np.unique(hidden["layer"], return_inverse=True)
+    places = seed * len(numbers) + number
+    if len(set(places.tolist())) < len(places):
+        raise ValueError("a seed has two rows of one layer")
+    layers = {}
+    for name in ("delta_norm", "saturation", "dead_fraction", "zero_fraction", *_FACTORS.values()):
+        matrix = np.full(len(seeds) * len(numbers), math.nan)
+        matrix[places] = hidden[name]
+        layers[name] = matrix.reshape(len(seeds), len(numbers))
+    return Measured(layers, rows.where(layer == 0))
 
 
-def _ends(cells: pd.DataFrame, spec: Spec) -> tuple[Measured | None, Measured | None]:
+def _ends(rows: Group, spec: Spec) -> tuple[Measured | None, Measured | None]:
     """The rows of one configuration before and after training, which are the same where there is none."""
-    first = measured_at(cells, 0)
-    return first, measured_at(cells, spec.steps) if spec.steps else first
+    first = measured_at(rows, 0)
+    return first, measured_at(rows, spec.steps) if spec.steps else first
 
 
 def per_cell(cells: pd.DataFrame, spec: Spec) -> pd.DataFrame:
     """One row per cell: configuration, seed, its rate at initialisation and its last accuracy."""
-    parts = []
-    for configuration, rows in configurations(cells, CONFIGURATION):
-        first, last = _ends(rows, spec)
+    rows = []
+    for configuration, group in groups(cells, CONFIGURATION):
+        first, last = _ends(group, spec)
         if first is None or last is None:
             continue
-        seeds = first.network.index.to_list()
-        parts.append(
-            pd.DataFrame(
-                {
-                    **{name: [value] * len(seeds) for name, value in configuration.items()},
-                    "seed": seeds,
-                    "rate": np.exp(first.log_rates()),
-                    "accuracy": last.network["accuracy"].to_numpy(dtype=float),
-                }
-            )
-        )
-    return pd.concat(parts, ignore_index=True) if parts else pd.DataFrame()
+        rates = np.exp(first.log_rates()).tolist()
+        for seed, rate, accuracy in zip(first.network["seed"], rates, last.network["accuracy"], strict=True):
+            rows.append({**configuration, "seed": int(seed), "rate": rate, "accuracy": float(accuracy)})
+    return pd.DataFrame(rows)
 
 
 def summarise(cells: pd.DataFrame, spec: Spec) -> pd.DataFrame:
     """One row per configuration, with the columns of `SUMMARY`."""
-    rows = [_row(configuration, group, spec) for configuration, group in configurations(cells, CONFIGURATION)]
+    rows = []
+    waiting = groups(cells, CONFIGURATION)
+    while together := [(each, group, *_ends(group, spec)) for each, group in itertools.islice(waiting, _TOGETHER)]:
+        _prepare([setting(each, first) for each, _, first, _ in together if first is not None])
+        rows += [
+            _row(each, first, last, spec) | {"failed": group.failed}
+            if first is not None and last is not None
+            else _unmeasured(each, spec) | {"failed": group.failed}
+            for each, group, first, last in together
+        ]
     return fit(pd.DataFrame(rows), SUMMARY)
 
 
-def _row(configuration: dict[str, Any], cells: pd.DataFrame, spec: Spec) -> dict[str, Any]:
-    row = configuration | {"steps": spec.steps, "seeds": 0, "verdict": UNDECIDED, "diverged": 0}
-    row["failed"] = failed(cells)
-    first, last = _ends(cells, spec)
-    if first is None or last is None:
-        return row
+_TOGETHER = 256
+"""Configurations whose theory is computed at once."""
+
+
+def _prepare(settings: Sequence[Setting | None]) -> None:
+    """Compute at once what theory needs for all of the ``settings``, and for the remedies of those that need one."""
+    known = [setting for setting in settings if setting is not None]
+    prepare(known)
+    expected = [(setting, predict(setting)) for setting in known]
+    ill = [setting for setting, prediction in expected if prediction and _is_ill(setting, prediction.log_rate)]
+    prepare((other for setting in ill for _, other in _ways(setting)), rates_alone=True)
+
+
+def _unmeasured(configuration: dict[str, Any], spec: Spec) -> dict[str, Any]:
+    return configuration | {"steps": spec.steps, "seeds": 0, "verdict": UNDECIDED, "diverged": 0}
+
+
+def _row(configuration: dict[str, Any], first: Measured, last: Measured, spec: Spec) -> dict[str, Any]:
+    row = _unmeasured(configuration, spec)
     rate = mean_interval(first.log_rates().tolist())
     row |= {"seeds": len(first.network)} | geometric(rate).named("rate")
     row["depth"] = configuration["depth"] or first.depth
@@ -153,7 +181,7 @@ def verdict(first: Measured, log_rate: Interval) -> str:
         return UNDECIDED
     if np.mean((first.layers["dead_fraction"] == 1).any(axis=1)) > 0.5:
         return DEAD
-    if np.mean(~np.isfinite(first.network["loss"].to_numpy(dtype=float))) > 0.5:
+    if np.mean(~np.isfinite(np.asarray(first.network["loss"], float))) > 0.5:
         return EXPLODING  # the forward pass has left the range of numbers
     if log_rate.n < ENOUGH:
         return UNDECIDED
@@ -169,7 +197,8 @@ def setting(configuration: dict[str, Any], first: Measured) -> Setting | None:
     """The configuration as theory describes it; ``None`` where no theory holds: a user's network, a tiny batch."""
     if configuration["model"] or (configuration["norm"] == "batch" and configuration["batch_size"] < 8):
         return None
-    network = first.network[["input_mean_square", "input_variance", "input_features", "classes"]].astype(float).mean()
+    names = ("input_mean_square", "input_variance", "input_features", "classes")
+    network = {name: mean(first.network[name]) for name in names}
     depth = int(configuration["depth"])
     shape = MLPShape(
         int(network["input_features"]),
@@ -207,9 +236,23 @@ def _theory(configuration: dict[str, Any], first: Measured, rate: Interval) -> d
 
 def remedy(network: Setting, prediction: Prediction) -> str:
     """What would bring the rate near 1 by theory, in words; empty where the rate is near 1."""
-    transitions = network.shape.depth - 1
-    if abs(prediction.log_rate) * transitions <= UNHEALTHY:
+    if not _is_ill(network, prediction.log_rate):
         return ""
+    cures = []
+    for name, other in _ways(network):
+        expected = log_rate(other)
+        if not math.isnan(expected) and not _is_ill(network, expected):
+            cures.append(f"{name}: rate {math.exp(expected):.3g}")
+    return "; ".join(cures) or "none of init, norm and skip alone"
+
+
+def _is_ill(network: Setting, log_rate: float) -> bool:
+    """Whether a rate of the ``network``, over all its layers, makes two orders of magnitude."""
+    return abs(log_rate) * (network.shape.depth - 1) > UNHEALTHY
+
+
+def _ways(network: Setting) -> list[tuple[str, Setting]]:
+    """The changes of ``network`` that may bring its rate near 1, each with its name."""
     ways = []
     shape = network.shape
     if shape.norm == "none" and shape.skip.kind == "none" and len(set(shape.acts)) == 1:
@@ -221,19 +264,10 @@ def remedy(network: Setting, prediction: Prediction) -> str:
                     replace(network, init="critical"),
                 )
             )
-    scale = float(f"{1 / math.sqrt(transitions):.2g}")
+    scale = float(f"{1 / math.sqrt(shape.depth - 1):.2g}")
     changes = [(f"norm {norm}", replace(shape, norm=norm)) for norm in ("layer", "batch") if norm != shape.norm]
     changes.append((f"skip residual:{scale:g}", replace(shape, skip=Skip("residual", scale))))
-    ways += [(name, replace(network, shape=other)) for name, other in changes]
-    cures = []
-    for name, other in ways:
-        try:
-            expected = predict(other)
-        except UsageError:  # an initialiser that this activation does not have
-            continue
-        if expected is not None and abs(expected.log_rate) * transitions <= UNHEALTHY:
-            cures.append(f"{name}: rate {math.exp(expected.log_rate):.3g}")
-    return "; ".join(cures) or "none of init, norm and skip alone"
+    return ways + [(name, replace(network, shape=other)) for name, other in changes]
 
 
 def _training(last: Measured, spec: Spec) -> dict[str, Any]:
@@ -243,12 +277,12 @@ def _training(last: Measured, spec: Spec) -> dict[str, Any]:
     return {
         **geometric(mean_interval(last.log_rates().tolist())).named("rate_end"),
         "loss": mean(network["loss"]),
-        **mean_share(network["accuracy"].astype(float).tolist()).named("accuracy"),
+        **mean_share(np.asarray(network["accuracy"], float).tolist()).named("accuracy"),
         "clipped_share": mean(network["clipped_share"]),
         "diverged": diverged(network["loss"]),
     }
 
 
-def _jacobian(network: pd.DataFrame) -> dict[str, np.ndarray]:
-    values = {name: network[f"jacobian_{name}"].to_numpy(dtype=float) for name in ("rms", "max", "min")}
+def _jacobian(network: Group | pd.DataFrame) -> dict[str, np.ndarray]:
+    values = {name: np.asarray(network[f"jacobian_{name}"], float) for name in ("rms", "max", "min")}
     return {"jacobian_rms": _log(values["rms"]), "jacobian_spread": _log(values["max"]) - _log(values["min"])}

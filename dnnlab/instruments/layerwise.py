@@ -196,7 +196,7 @@ def _backward(
         skips = 0 < layer < depth and kind in ("residual", "highway")
         if skips:
             sources.append(hidden[-1].y_leaf)
-        weight_grad, *grads = torch.autograd.grad(outputs.pop(), sources, delta)
+        weight_grad, *grads = _gradients(outputs.pop(), sources, delta)
         record("weight_grad_norm", layer + 1, _norm(weight_grad), exponent)
         if layer == 0:
             return
@@ -212,11 +212,11 @@ def _backward(
 
         # Through the activation and the normalisation, and together with what the skip brings.
         if cut.u is cut.y:
-            (branch_grad,) = torch.autograd.grad(cut.kept, [cut.y], act_grad)
+            (branch_grad,) = _gradients(cut.kept, [cut.y], act_grad)
             act_norm, branch_norm = _norm(act_grad), _norm(branch_grad)
             normed_norm = branch_norm
         else:
-            normed_grad, branch_grad = torch.autograd.grad(cut.kept, [cut.u, cut.y], act_grad)
+            normed_grad, branch_grad = _gradients(cut.kept, [cut.u, cut.y], act_grad)
             act_norm, branch_norm, normed_norm = _norm(act_grad), _norm(branch_grad), _norm(normed_grad)
         record("act_grad_norm", layer, act_norm, exponent)
         if skip_grad is None:
@@ -240,6 +240,12 @@ def _backward(
             factor = torch.exp2(-shift.to(delta.dtype))
             delta, delta_norm = delta.mul_(factor.view(-1, 1, 1)), delta_norm * factor
             exponent = exponent + shift
+
+
+def _gradients(output: Tensor, sources: Sequence[Tensor], gradient: Tensor) -> tuple[Tensor, ...]:
+    """The gradients at the ``sources``, where that at the ``output`` is ``gradient``. It comes by a product, since
+    PyTorch loads its compiler to compare the shapes of a gradient that it is given, which takes half a second."""
+    return torch.autograd.grad(torch.dot(output.flatten(), gradient.flatten()), sources)
 
 
 def _norm(t: Tensor) -> Tensor:

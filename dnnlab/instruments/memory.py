@@ -1,14 +1,14 @@
 """What training a network takes of memory: predicted on the meta device, and measured.
 
-The prediction runs two real training steps, forward, backward and update, on tensors that are only shapes, and adds
-up the storages that are alive at each moment.
+The prediction runs a real training step, forward, backward and update, on tensors that are only shapes, and adds up
+the storages that are alive at each moment.
 """
 
 import contextlib
 import os
 import sys
 import weakref
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -18,6 +18,7 @@ from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils._pytree import tree_leaves
 
 from dnnlab.errors import UsageError, first_line
+from dnnlab.instruments import meta as shapes
 
 
 @dataclass(frozen=True)
@@ -91,28 +92,27 @@ def predict(
             y = torch.empty(batch_size, dtype=torch.int64, device="meta")
             update = optimiser(model.parameters())
             model.train()
-            held = gradients = 0
-            for _ in range(2):  # the optimiser has its state from the first step on
-                update.zero_grad(set_to_none=True)
-                with torch.autograd.graph.saved_tensors_hooks(keep, lambda tensor: tensor):
-                    value = loss(model, x, y)
-                held = sum(size for size, _ in saved.values())
-                saved.clear()
-                value.backward()
-                gradients = sum(_size(p.grad) for p in model.parameters() if p.grad is not None)
+            with torch.autograd.graph.saved_tensors_hooks(keep, lambda tensor: tensor):
+                value = loss(model, x, y)
+            held = sum(size for size, _ in saved.values())
+            saved.clear()
+            value.backward()
+            gradients = sum(_size(p.grad) for p in model.parameters() if p.grad is not None)
+            before_update = alive.peak
+            for _ in range(2):  # the optimiser has its state from the first update on
                 update.step()
     except (RuntimeError, ValueError, NotImplementedError) as problem:
         raise UsageError(
             f"the network cannot be trained on inputs {[batch_size, *shape]}: {first_line(problem)}."
         ) from None
-    state = (value for slot in update.state.values() for value in slot.values() if isinstance(value, Tensor))
+    state = sum(_size(t) for slot in update.state.values() for t in slot.values() if isinstance(t, Tensor))
     return Memory(
         parameters=sum(map(_size, model.parameters())),
         buffers=sum(map(_size, model.buffers())),
         gradients=gradients,
-        optimiser=sum(map(_size, state)),
+        optimiser=state,
         saved=held,
-        peak=alive.peak,
+        peak=max(alive.peak, before_update + state),
     )
 
 
@@ -129,7 +129,10 @@ class _Alive(TorchDispatchMode):
         self.sizes: dict[int, int] = {}
 
     def __torch_dispatch__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
-        out = func(*args, **(kwargs or {}))
+        shape_alone = bool(args) and isinstance(args[0], Tensor) and args[0].is_meta  # an optimiser counts its steps
+        if shape_alone and func in _IN_PLACE and getattr(args[1], "shape", args[0].shape) == args[0].shape:
+            return args[0]
+        out = (_OUTPUTS.get(func, func) if shape_alone else func)(*args, **(kwargs or {}))
         self.enter(tree_leaves(out))
         return out
 
@@ -143,6 +146,61 @@ class _Alive(TorchDispatchMode):
 
     def _leave(self, key: int) -> None:
         self.now -= self.sizes.pop(key)
+
+
+def _like_first(x: Tensor, *rest: Any) -> Tensor:
+    return torch.empty_like(x)
+
+
+def _convolution(
+    x: Tensor,
+    weight: Tensor,
+    bias: Tensor | None,
+    stride: Any,
+    padding: Any,
+    dilation: Any,
+    transposed: bool,
+    output_padding: Any,
+    groups: int,
+) -> Tensor:
+    if transposed:
+        return shapes.transposed(x, weight, bias, stride, padding, output_padding, groups, dilation)[0]
+    return shapes.convolution(x, weight, bias, stride, padding, dilation, groups)[0]
+
+
+def _convolution_backward(
+    gradient: Tensor, x: Tensor, weight: Tensor, bias_sizes: Any, *rest: Any
+) -> tuple[Tensor | None, ...]:
+    x_wanted, weight_wanted, bias_wanted = rest[-1]
+    return (
+        torch.empty_like(x) if x_wanted else None,
+        torch.empty_like(weight) if weight_wanted else None,
+        gradient.new_empty(bias_sizes) if bias_wanted else None,
+    )
+
+
+def _batch_norm(x: Tensor, *rest: Any) -> tuple[Tensor, Tensor, Tensor]:
+    return torch.empty_like(x), x.new_empty(x.shape[1]), x.new_empty(x.shape[1])
+
+
+def _batch_norm_backward(gradient: Tensor, x: Tensor, weight: Tensor | None, *rest: Any) -> tuple[Tensor | None, ...]:
+    wanted = rest[-1]
+    return (
+        torch.empty_like(x) if wanted[0] else None,
+        *(x.new_empty(x.shape[1]) if each else None for each in wanted[1:]),
+    )
+
+
+_OUTPUTS: Mapping[Any, Callable[..., Any]] = {
+    torch.ops.aten.convolution.default: _convolution,
+    torch.ops.aten.convolution_backward.default: _convolution_backward,
+    torch.ops.aten.native_batch_norm.default: _batch_norm,
+    torch.ops.aten.native_batch_norm_backward.default: _batch_norm_backward,
+    **dict.fromkeys((torch.ops.aten.relu.default, torch.ops.aten.threshold_backward.default), _like_first),
+}
+"""The outputs of the most frequent operations. PyTorch's own kernels for shapes take ten times as long for them."""
+_IN_PLACE = frozenset({torch.ops.aten.add_.Tensor, torch.ops.aten.mul_.Tensor})
+"""Operations whose output is their first input, where the second is a number or of its shape."""
 
 
 def measured_peak(train: Callable[[], object], device: str) -> int:

@@ -50,7 +50,7 @@ class Tally(TorchFunctionMode):
         self.macs += macs
 
 
-def _convolution(
+def convolution(
     x: Tensor,
     weight: Tensor,
     bias: Tensor | None = None,
@@ -71,7 +71,7 @@ def _convolution(
     return out, out.numel() * weight[0].numel()
 
 
-def _transposed(
+def transposed(
     x: Tensor,
     weight: Tensor,
     bias: Tensor | None = None,
@@ -183,8 +183,8 @@ _SHAPES: Mapping[Callable, Callable[..., Any]] = {
 }
 
 _LAYERS: Mapping[Callable, Callable[..., tuple[Tensor, int]]] = {
-    **dict.fromkeys((torch.conv1d, torch.conv2d, torch.conv3d), _convolution),
-    **dict.fromkeys((torch.conv_transpose1d, torch.conv_transpose2d, torch.conv_transpose3d), _transposed),
+    **dict.fromkeys((torch.conv1d, torch.conv2d, torch.conv3d), convolution),
+    **dict.fromkeys((torch.conv_transpose1d, torch.conv_transpose2d, torch.conv_transpose3d), transposed),
     F.linear: _linear,
     F.scaled_dot_product_attention: _attention,
 }

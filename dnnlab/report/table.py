@@ -10,6 +10,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 from rich.box import SIMPLE_HEAD
+from rich.cells import cell_len
 from rich.console import Console
 from rich.measure import Measurement
 from rich.table import Table
@@ -18,7 +19,7 @@ from rich.text import Text
 from dnnlab import atomic
 from dnnlab.errors import plain
 from dnnlab.report.columns import Column, check
-from dnnlab.terminal import one_line
+from dnnlab.terminal import one_line, tell
 
 Value = str | int | float | bool | None
 
@@ -144,22 +145,42 @@ def render(frame: pd.DataFrame, columns: Sequence[Column], title: str, tones: Ma
 
 def show(frame: pd.DataFrame, columns: Sequence[Column], title: str, tones: Mapping[str, str]) -> None:
     """Print the table to stdout: as wide as the terminal, or without one in full and uncoloured."""
-    table = render(frame, columns, title, tones)
-    if sys.stdout.isatty():
-        console = Console(file=sys.stdout)
-        if _fit(table, console):
-            console.print(table)
-        else:
-            _print_upright(table, console)
+    lines = list(_laid_out(frame, columns, title, tones))
+    if not sys.stdout.isatty():
+        for line in lines:
+            tell(line.plain)
         return
-    # Rich would cut a piped table at 80 columns, and wrap the lines above and below it to the table's width.
-    above, below, table.title, table.caption = table.title, table.caption, None, None
-    console = Console(file=sys.stdout, color_system=None, force_terminal=False, force_jupyter=False, width=10**6)
-    console.width = max(1, Measurement.get(console, console.options, table).maximum)
-    console.print(above, soft_wrap=True)
-    console.print(table, crop=False)
-    if below is not None:
-        console.print(below, soft_wrap=True)
+    console = Console(file=sys.stdout)
+    if all(line.cell_len <= console.width for line in lines[1:-1]):
+        for line in lines:
+            console.print(line)
+        return
+    table = render(frame, columns, title, tones)
+    if _fit(table, console):
+        console.print(table)
+    else:
+        _print_upright(table, console)
+
+
+def _laid_out(frame: pd.DataFrame, columns: Sequence[Column], title: str, tones: Mapping[str, str]) -> Iterator[Text]:
+    """The lines of the table that `render` makes, where there is room for all of it. Rich would lay out each cell by
+    itself, which takes a millisecond a row."""
+    shown, same = fold(frame, [column for column in columns if column.screen])
+    yield Text(one_line(title), style="bold")
+    texts = [[one_line(cell) for cell in (column.heading, *cells(frame, column))] for column in shown]
+    widths = [max(map(cell_len, column)) for column in texts]
+    for number, row in enumerate(zip(*texts, strict=True)):
+        line = Text(style="" if number else "bold")
+        for column, text, width in zip(shown, row, widths, strict=True):
+            room = " " * (width - cell_len(text))
+            style = _STYLES[tones[text]] if number and column.dtype is str and text in tones else ""
+            line.append("  " if line else "")
+            line.append(f"{text}{room}" if column.dtype is str else f"{room}{text}", style)
+        yield line
+        if not number:
+            yield Text("─" * line.cell_len)
+    if same:
+        yield Text(one_line(same), style="dim")
 
 
 def _print_upright(table: Table, console: Console) -> None:

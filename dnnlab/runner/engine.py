@@ -5,6 +5,7 @@ two stacks side by side, with one thread each, are done sooner. How many threads
 the machine alone, never on what is there already, so that a resumed run repeats the bits of an unbroken one.
 """
 
+import sys
 import threading
 import time
 from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
@@ -103,6 +104,9 @@ def place_of(cell: Cell, device: str) -> str:
 @contextmanager
 def limited_threads(count: int | None) -> Iterator[None]:
     """Let torch use ``count`` threads, or as many as now where it is None."""
+    if count is None and "torch" not in sys.modules:  # then nothing of it was changed
+        yield
+        return
     import torch
 
     before = torch.get_num_threads()
@@ -201,18 +205,18 @@ def _as_fits(work: Work, cells: Sequence[Cell], progress: Callable[[float], None
     Raises:
         torch.OutOfMemoryError: even one cell is too many.
     """
-    import torch
-
     size = work.experiment.name, cells[0].macs
     most = _fitting.get(size, len(cells))
     if len(cells) <= most:
         try:
             return work.spec.question.measure.measure(cells, work.spec, work.device, progress)
-        except torch.OutOfMemoryError:
-            if len(cells) == 1:
+        except Exception as problem:
+            if not _is_out_of_memory(problem) or len(cells) == 1:
                 raise
         most = _fitting[size] = (len(cells) + 1) // 2
         if work.device == "cuda":
+            import torch
+
             torch.cuda.empty_cache()
     rows: Rows = {}
     for start in range(0, len(cells), most):
@@ -221,6 +225,11 @@ def _as_fits(work: Work, cells: Sequence[Cell], progress: Callable[[float], None
         for column, values in part.items():
             rows.setdefault(column, []).extend(values)
     return rows
+
+
+def _is_out_of_memory(problem: Exception) -> bool:
+    torch = sys.modules.get("torch")  # what does without it cannot raise its errors
+    return torch is not None and isinstance(problem, torch.OutOfMemoryError)
 
 
 class _Stop(BaseException):

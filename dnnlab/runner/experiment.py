@@ -214,6 +214,8 @@ class Question:
     autocasts: bool = False
     """Whether it trains in mixed precision on CUDA, with products in bfloat16. Never where results are compared with
     theory."""
+    without_torch: bool = False
+    """Whether cells can be measured without PyTorch. Where all are, it is never imported, which takes a second."""
 
     def module_name(self, name: str) -> str:
         """The name of the package's module ``name``, or of the one that takes its place."""

@@ -58,14 +58,21 @@ def names(stacks: Sequence[Stack]) -> list[str]:
     alike: dict[str, list[Any]] = {}
     for word, cell in zip(words, first, strict=True):
         alike.setdefault(word, []).append(cell)
-    return [word + _apart(cell, alike[word]) for word, cell in zip(words, first, strict=True)]
+    differ = {word: _differing(cells) for word, cells in alike.items()}
+    return [word + _apart(cell, differ[word]) for word, cell in zip(words, first, strict=True)]
 
 
-def _apart(cell: Any, alike: Sequence[Any]) -> str:
-    """The fields of ``cell`` in which cells with the same words differ."""
+def _differing(alike: Sequence[Any]) -> list[str] | None:
+    """The fields in which cells with the same words differ; None where there is one such cell."""
     if len(alike) == 1:
+        return None
+    return [name for name in alike[0].__dataclass_fields__ if len({getattr(other, name) for other in alike}) > 1]
+
+
+def _apart(cell: Any, differ: Sequence[str] | None) -> str:
+    """The ``differ``ing fields of ``cell`` in words."""
+    if differ is None:
         return ""
-    differ = [name for name in cell.__dataclass_fields__ if len({getattr(other, name) for other in alike}) > 1]
     told = (f"{name.replace('_', ' ')} {getattr(cell, name)}" for name in differ)
     return f" ({', '.join(told)})"
 

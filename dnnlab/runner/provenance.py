@@ -5,6 +5,7 @@ import importlib.metadata
 import json
 import platform
 import subprocess
+import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -30,8 +31,11 @@ def versions() -> dict[str, str]:
     }
 
 
-def machine(device: str, autocasts: bool = False) -> dict[str, Any]:
-    """The machine and how torch uses it; ``autocasts`` if networks are trained in mixed precision on CUDA."""
+def machine(device: str, autocasts: bool = False, without_torch: bool = False) -> dict[str, Any]:
+    """The machine and how torch uses it; ``autocasts`` if networks are trained in mixed precision on CUDA.
+    ``without_torch``, torch is not asked unless it has been imported."""
+    if without_torch and "torch" not in sys.modules:
+        return {"platform": platform.platform(), "device": device}
     import torch
 
     from dnnlab.runner.device import describe, settled, takes_tf32

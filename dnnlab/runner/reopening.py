@@ -92,8 +92,9 @@ def ended(record: dict[str, Any]) -> str:
 
 
 def reopen(experiment: Experiment, folder: store.Folder, changed: Sequence[str] | None = None) -> Run:
-    """A run from its folder. Tables, figures and page are made again where one is not as it was written, or dnnlab has
-    changed. ``changed`` are the files that are not as they were written, where that is known already.
+    """A run from its folder. Its tables are made again where a table, a figure or the page is not as it was written, or
+    dnnlab has changed; `Run.draw` then makes the figures and the page again. ``changed`` are the files that are not as
+    they were written, where that is known already.
 
     Raises:
         UsageError: the spec is no longer one.
@@ -113,9 +114,7 @@ def reopen(experiment: Experiment, folder: store.Folder, changed: Sequence[str] 
         verb = "is" if len(changed) == 1 else "are"
         say(f"{listing(changed)} of {folder.path} {verb} not as written; made again from the journal.")
     run = write_tables(experiment, spec, folder, plan, journal)
-    if record["state"] != "running":
-        seal(folder, record)
-    return run
+    return run if record["state"] == "running" else sealed(run, folder, record)
 
 
 def _is_artifact(name: str) -> bool:
@@ -131,10 +130,23 @@ def _without_artifacts(folder: store.Folder, changed: Sequence[str]) -> list[str
     return [name for name in changed if name not in lost]
 
 
-def seal(folder: store.Folder, record: dict[str, Any]) -> None:
-    """Note in the provenance which code wrote the tables, figures and page, and the checksums of all files."""
+def sealed(run: Run, folder: store.Folder, record: dict[str, Any]) -> Run:
+    """``run`` with its provenance ``record``: now with the checksums of the tables, and after `Run.draw` with those of
+    all files, and with the code that wrote them. Where figures were not drawn to the end, they are when the run is
+    shown again, since no such code is noted."""
+    record.pop("tables", None)
+    _note_files(folder, record)
+
+    def draw() -> None:
+        run.draw()
+        record["tables"] = digests.bytes_of_all()
+        _note_files(folder, record)
+
+    return Run(run.path, run.experiment, run.spec, draw)
+
+
+def _note_files(folder: store.Folder, record: dict[str, Any]) -> None:
     measured = {name: written for name, written in record.get("files", {}).items() if _is_artifact(name)}
-    record["tables"] = digests.bytes_of_all()
     record["files"] = folder.checksums() | measured
     folder.write_provenance(record)
 

@@ -3,7 +3,7 @@
 import base64
 import csv
 import json
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from functools import cached_property
 from pathlib import Path
 
@@ -23,9 +23,11 @@ from dnnlab.terminal import tell
 class Run:
     """A run's folder with its tables read on demand."""
 
-    def __init__(self, path: Path, experiment: Experiment, spec: Spec) -> None:
+    def __init__(self, path: Path, experiment: Experiment, spec: Spec, draw: Callable[[], None] = lambda: None) -> None:
         self.path, self.experiment, self.spec = path, experiment, spec
         self.schema = spec.question.schema
+        self.draw = draw
+        """Draws the figures and writes the page, where they are not there yet."""
 
     @cached_property
     def summary(self) -> pd.DataFrame:

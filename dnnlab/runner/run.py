@@ -24,8 +24,19 @@ from dnnlab.terminal import say
 
 
 def execute(experiment: Experiment, spec: Spec, how: RunOptions, command: str) -> Run:
+    """What `tabulate` gives, with figures and page.
+
+    Raises:
+        UsageError, DnnlabError: as `tabulate`.
+    """
+    run = tabulate(experiment, spec, how, command)
+    run.draw()
+    return run
+
+
+def tabulate(experiment: Experiment, spec: Spec, how: RunOptions, command: str) -> Run:
     """The finished run of ``spec``: at once where it is there, else measured, from where it broke off; and the
-    models that it asks for.
+    models that it asks for. Figures and page may be missing until `Run.draw`.
 
     ``command`` is what the user typed or called, for the record.
 
@@ -141,14 +152,14 @@ def _measure(
     run = write_tables(work.experiment, work.spec, folder, plan, journal)
     record["sessions"][-1]["finished"] = now()
     record["state"] = "failed" if run.failed else "finished"
-    reopening.seal(folder, record)
-    return run
+    return reopening.sealed(run, folder, record)
 
 
 def _begin(record: dict[str, Any], work: Work, plan: planning.Plan, command: str) -> dict[str, Any]:
     """The provenance of a run that begins or continues; versions and machine are those of its first session, and each
     session has its own entry."""
-    machine = provenance.machine(work.device, work.spec.question.autocasts)
+    question = work.spec.question
+    machine = provenance.machine(work.device, question.autocasts, question.without_torch)
     here = {"versions": {**provenance.versions(), **plan.versions}, "machine": machine}
     first = {name: record.get(name) or value for name, value in here.items()}
     sessions = record.get("sessions", [])

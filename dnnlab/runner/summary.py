@@ -4,8 +4,9 @@ An experiment's ``summary.py`` is made of these functions and of what only that 
 ``cells.csv``, or of the table that ``per_cell`` makes of it, which has one row for each configuration and seed.
 """
 
+import itertools
 import math
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -28,6 +29,56 @@ def by_configuration(rows: pd.DataFrame, names: Sequence[str]) -> dict[tuple[Any
     return {tuple(configuration.values()): group for configuration, group in configurations(rows, names)}
 
 
+class Group:
+    """Some rows of a table, a column of which is an array: where there are thousands of groups, a data frame for each
+    costs more than what is computed from it. Text that is missing is "", and a missing number is nan."""
+
+    def __init__(self, columns: Mapping[str, np.ndarray], rows: slice | np.ndarray) -> None:
+        self._columns, self._rows = columns, rows
+
+    def __getitem__(self, column: str) -> np.ndarray:
+        return self._columns[column][self._rows]
+
+    def __len__(self) -> int:
+        return len(self["error"])
+
+    def where(self, mask: np.ndarray) -> "Group":
+        """The rows for which ``mask [row]`` is true."""
+        rows = self._rows
+        return Group(self._columns, np.arange(rows.start, rows.stop)[mask] if isinstance(rows, slice) else rows[mask])
+
+    @property
+    def measured(self) -> "Group":
+        """The rows without an error."""
+        return self.where(self["error"] == "")
+
+    @property
+    def failed(self) -> int:
+        """The number of seeds that have an error in at least one of their rows."""
+        return len(set(self["seed"][self["error"] != ""].tolist()))
+
+
+def groups(rows: pd.DataFrame, names: Sequence[str]) -> Iterator[tuple[dict[str, Any], Group]]:
+    """What `configurations` gives, with the rows of each configuration as arrays. ``rows`` have a column ``error``."""
+    if rows.empty:
+        return
+    numbers = rows.groupby(list(names), sort=False, dropna=False).ngroup().to_numpy()
+    order = np.argsort(numbers, kind="stable")
+    columns = {str(name): _array(rows[name])[order] for name in rows.columns}
+    starts = np.flatnonzero(np.diff(numbers[order], prepend=-1))
+    values = zip(*(rows[name].take(order[starts]).tolist() for name in names), strict=True)
+    for value, (start, stop) in zip(values, itertools.pairwise([*starts.tolist(), len(rows)]), strict=True):
+        yield dict(zip(names, value, strict=True)), Group(columns, slice(start, stop))
+
+
+def _array(column: pd.Series) -> np.ndarray:
+    if column.dtype.kind in "OU":
+        return column.astype(object).where(column.notna(), "").to_numpy()
+    if column.isna().any():
+        return column.to_numpy(float, na_value=math.nan)
+    return column.to_numpy({"i": np.int64, "b": np.bool_}.get(column.dtype.kind))
+
+
 def has_error(rows: pd.DataFrame) -> "pd.Series[bool]":
     """For each row whether it has an ``error``; "", None and nan are none."""
     return rows["error"].fillna("") != ""
@@ -43,7 +94,7 @@ def failed(rows: pd.DataFrame) -> int:
     return int(rows.loc[has_error(rows), "seed"].nunique())
 
 
-def diverged(losses: "pd.Series[float]") -> int:
+def diverged(losses: "np.ndarray | pd.Series[float]") -> int:
     """The number of losses, one per seed, that are infinite or not a number."""
     return int((~np.isfinite(losses.astype(float))).sum())
 

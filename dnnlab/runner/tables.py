@@ -1,7 +1,8 @@
 """What a run's journal must hold, and the tables, figures and page that are made from it alone."""
 
+import contextlib
 import math
-from collections.abc import Iterable, Mapping, Sequence, Set
+from collections.abc import Iterable, Iterator, Mapping, Sequence, Set
 from typing import Any
 
 import numpy as np
@@ -25,15 +26,13 @@ def journal_of(spec: Spec, folder: store.Folder, plan: planning.Plan) -> Journal
 def write_tables(
     experiment: Experiment, spec: Spec, folder: store.Folder, plan: planning.Plan, journal: Journal
 ) -> Run:
-    """Everything that a run shows, from its journal alone.
+    """The run with its tables, from its journal alone. `Run.draw` adds the figures and the page.
 
     Raises:
         DnnlabError: nothing has been measured yet, or what the journal holds makes no tables.
     """
-    from dnnlab.runner.page import write_page
-
     schema = spec.question.schema
-    try:
+    with _explained(journal):
         cells = cells_table(schema.cells, plan, journal.entries())
         if cells.empty:
             raise DnnlabError(f"nothing of {folder.path} has been measured yet; run its command again.")
@@ -41,7 +40,21 @@ def write_tables(
         summary = spec.question.summary.summarise(cells, spec)
         to_csv(cells, schema.cells, folder.path / store.CELLS)
         to_csv(summary, schema.summary, folder.path / store.SUMMARY)
-        write_page(experiment, spec, folder, cells, summary)
+
+    def draw() -> None:
+        from dnnlab.runner.page import write_page  # imports what pages are made with
+
+        with _explained(journal):
+            write_page(experiment, spec, folder, cells, summary)
+
+    return Run(folder.path, experiment, spec, draw)
+
+
+@contextlib.contextmanager
+def _explained(journal: Journal) -> Iterator[None]:
+    """What goes wrong where tables, figures and page are made of ``journal``, in one sentence."""
+    try:
+        yield
     except (DnnlabError, OSError):
         raise
     except Exception as problem:
@@ -49,37 +62,41 @@ def write_tables(
             f"no table can be made of {journal.path} ({in_short(problem)}); restore that file if somebody changed it, "
             "or measure anew beside it with --fresh. If nobody did, this is a fault of dnnlab: please report it."
         ) from problem
-    return Run(folder.path, experiment, spec)
 
 
 def cells_table(columns: Sequence[Column], plan: planning.Plan, entries: Iterable[Entry]) -> pd.DataFrame:
     """The tidy table in the plan's order: the fields of each cell, then its measurements."""
     sizes = {stack.key: len(stack.cells) for stack in plan.stacks}
     floats = {column.name for column in columns if column.dtype is float}
-    measured = {entry.stack: _frame(entry, sizes, floats) for entry in entries}
+    measured = {entry.stack: _typed(entry, sizes, floats) for entry in entries}
     parts = []
     for stack in plan.stacks:
-        names = [*stack.part_names(measured), *([stack.key] if stack.key in measured else [])]
-        if not names:
-            continue
-        rows = pd.concat([measured.pop(name) for name in names], ignore_index=True)
-        parts.append(rows.assign(cell=np.array(stack.numbers)[rows["cell"].to_numpy(int)]))
+        numbers = np.array(stack.numbers)
+        for name in (*stack.part_names(measured), stack.key):
+            if name in measured:
+                rows = measured.pop(name)
+                parts.append(rows | {"cell": numbers[rows["cell"].astype(int)]})
     if not parts:
         return fit(pd.DataFrame(), columns)
-    rows = pd.concat(parts, ignore_index=True).sort_values("cell", kind="stable", ignore_index=True)
-    fields = pd.DataFrame([_fields(cell) for cell in plan.cells])
-    fields = fields.take(rows.pop("cell").to_numpy(int)).reset_index(drop=True)
-    return fit(fields.join(rows), columns)
+    cell = np.concatenate([part["cell"] for part in parts])
+    order = np.argsort(cell, kind="stable")
+    rows = {}
+    for name in dict.fromkeys(name for part in parts for name in part if name != "cell"):
+        # Some stacks may lack a column, such as those that failed.
+        kind = float if name in floats else object
+        values = [part[name] if name in part else np.full(len(part["cell"]), math.nan, kind) for part in parts]
+        rows[name] = np.concatenate(values)[order]
+    fields = pd.DataFrame([_fields(each) for each in plan.cells]).take(cell[order]).reset_index(drop=True)
+    return fit(fields.join(pd.DataFrame(rows, copy=False)), columns)
 
 
-def _frame(entry: Entry, sizes: Mapping[str, int], floats: Set[str]) -> pd.DataFrame:
-    """The rows of an entry. A failed stack has one row per cell, with nothing measured and the reason."""
+def _typed(entry: Entry, sizes: Mapping[str, int], floats: Set[str]) -> dict[str, np.ndarray]:
+    """The rows of an entry as arrays. A failed stack has one row per cell, with nothing measured and the reason."""
     failed = {"cell": list(range(sizes.get(entry.stack, 0)))}
     rows: Rows = failed if entry.error else entry.rows or {"cell": []}
     # The column has a known type: pandas would look at every value of a million rows to find one.
     typed = {name: np.array(values, float if name in floats else object) for name, values in rows.items()}
-    error = np.full(len(typed["cell"]), entry.error, dtype=object)
-    return pd.DataFrame({"error": error, **typed}, copy=False)
+    return {"error": np.full(len(typed["cell"]), entry.error, dtype=object), **typed}
 
 
 def _fields(cell: Any) -> dict[str, Any]:

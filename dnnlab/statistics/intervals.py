@@ -3,13 +3,13 @@
 The habit of the field that this follows: five seeds to explore, ten to claim, and under three no verdict.
 """
 
+import functools
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
-from scipy import special
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -77,13 +77,8 @@ def mean_interval(values: Sequence[float]) -> Interval:
     mean = float(x.mean()) if len(x) else math.nan
     if len(x) < 2:
         return Interval(mean, math.nan, math.nan, len(x))
-    half = float(x.std(ddof=1) / np.sqrt(len(x)) * _quantile(len(x) - 1))
+    half = float(x.std(ddof=1) / len(x) ** 0.5 * _t_quantile(len(x) - 1))
     return Interval(mean, mean - half, mean + half, len(x))
-
-
-def _quantile(freedom: float) -> float:
-    """The quantile of Student's t distribution that an interval of `LEVEL` takes."""
-    return float(special.stdtrit(freedom, (1 + LEVEL) / 2))
 
 
 def mean_share(values: Sequence[float]) -> Interval:
@@ -106,7 +101,7 @@ def share_interval(successes: int, n: int) -> Interval:
     >>> f"{interval.mean} [{interval.low}, {interval.high:.4f}]"
     '0.0 [0.0, 0.3085]'
     """
-    from scipy import stats  # which takes a second to import
+    from scipy import stats  # takes longer to import than many a run
 
     result = stats.binomtest(successes, n).proportion_ci(LEVEL, method="exact")
     return Interval(successes / n, float(result.low), float(result.high), n)
@@ -163,8 +158,8 @@ def unpaired(a: Sequence[float], b: Sequence[float]) -> Comparison:
     if error == 0:
         return Comparison(Interval(mean, mean, mean, min(len(left), len(right))), float(mean == 0), superiority)
     freedom = float(variances.sum() ** 2 / (variances**2 / [len(left) - 1, len(right) - 1]).sum())
-    half = error * _quantile(freedom)
-    p = float(2 * special.stdtr(freedom, -abs(mean) / error))
+    half = error * _t_quantile(freedom)
+    p = 2 * _beyond(abs(mean) / error, freedom)
     return Comparison(Interval(mean, mean - half, mean + half, min(len(left), len(right))), p, superiority)
 
 
@@ -174,8 +169,23 @@ def _p_of_t(interval: Interval) -> float:
     half = interval.high - interval.mean
     if half == 0:
         return float(interval.mean == 0)
-    t = abs(interval.mean) / half * _quantile(interval.n - 1)
-    return float(2 * special.stdtr(interval.n - 1, -t))
+    t = abs(interval.mean) / half * _t_quantile(interval.n - 1)
+    return 2 * _beyond(t, interval.n - 1)
+
+
+@functools.lru_cache(maxsize=1024)
+def _t_quantile(freedom: float) -> float:
+    """The quantile of Student's t that bounds an interval of `LEVEL`."""
+    from scipy.special import stdtrit
+
+    return float(stdtrit(freedom, (1 + LEVEL) / 2))
+
+
+def _beyond(t: float, freedom: float) -> float:
+    """The probability that Student's t is larger than ``t``."""
+    from scipy.special import stdtr
+
+    return float(stdtr(freedom, -t))
 
 
 def direction(difference: Interval, p: float) -> int | None:

@@ -6,7 +6,9 @@ concatenation added. In each, E‖δ_l‖² follows from E‖δ_{l+1}‖² becau
 layer's gradient from its inputs.
 """
 
+import contextlib
 import math
+from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import lru_cache
 
@@ -15,6 +17,7 @@ from scipy.special import expit
 
 from dnnlab.networks import initialisers
 from dnnlab.networks.meanfield import PairMoments, depth_scale, moments, pair_moments
+from dnnlab.networks.meanfield import prepare as prepare_moments
 from dnnlab.networks.shape import GATE_BIAS, MLPShape
 
 
@@ -116,8 +119,11 @@ class _Layers:
         self.keep = 1 - setting.dropout
         self.q: list[float] = []  # mean square of y_l
         self.v: list[float] = []  # its variance over the batch
-        for layer in range(1, self.shape.depth + 1):
-            q, v = self._next(layer)
+
+    def advance(self) -> None:
+        """Go one layer on, unless this was the last."""
+        if len(self.q) < self.shape.depth:
+            q, v = self._next(len(self.q) + 1)
             self.q.append(q)
             self.v.append(v)
 
@@ -200,6 +206,7 @@ class _Layers:
         return m.slope4 / m.slope2**2 / self.keep
 
 
+@lru_cache(maxsize=65536)
 def predict(setting: Setting) -> Prediction | None:
     """How the gradient's norm changes from layer to layer in a fully connected network, before any training.
 
@@ -227,9 +234,45 @@ def predict(setting: Setting) -> Prediction | None:
     with np.errstate(all="ignore"):
         try:
             prediction = _predict(setting)
-        except (ValueError, ZeroDivisionError, OverflowError):  # the logarithm of zero, or a division by zero
+        except _OUT_OF_RANGE:
             return None
     return prediction if math.isfinite(prediction.log_rate) and prediction.spread > 0 else None
+
+
+_OUT_OF_RANGE = (ValueError, ZeroDivisionError, OverflowError)
+"""What the logarithm of zero and a division by zero raise; a `UsageError` is a ValueError, too."""
+
+
+def log_rate(setting: Setting) -> float:
+    """The ``log_rate`` of `predict` alone, for a third of the time; nan where a number leaves the range of floats, or
+    theory does not cover the initialiser.
+    """
+    with np.errstate(all="ignore"):
+        try:
+            rate = float(slope_weights(setting.shape.depth) @ _backward(setting)[0])
+        except _OUT_OF_RANGE:
+            return math.nan
+    return rate if math.isfinite(rate) else math.nan
+
+
+def prepare(settings: Iterable[Setting], *, rates_alone: bool = False) -> None:
+    """Compute what `predict` needs for all of the ``settings`` at once, layer by layer: it is quick afterwards. With
+    ``rates_alone`` what `log_rate` needs."""
+    todo = [_layers(setting) for setting in settings if setting.shape.norm == "none"]
+    with np.errstate(all="ignore"):
+        while todo:
+            todo = [layers for layers in todo if _advanced(layers)]
+            places = [(layers.shape.acts[len(layers.q) - 1], layers.q[-1]) for layers in todo]
+            factors = (1,) if rates_alone else (1, 1 - _STEP, 1 + _STEP)
+            prepare_moments((act, q * factor) for act, q in places for factor in factors)
+
+
+def _advanced(layers: _Layers) -> bool:
+    """Whether the ``layers`` could go one layer on."""
+    before = len(layers.q)
+    with contextlib.suppress(*_OUT_OF_RANGE):  # whoever asks for the prediction will meet it again
+        layers.advance()
+    return len(layers.q) > before
 
 
 def max_trainable_depth(setting: Setting) -> float:
@@ -241,8 +284,26 @@ def max_trainable_depth(setting: Setting) -> float:
     return 6 * depth_scale(shape.acts[0], shape.width * variances.weight, variances.bias)
 
 
+@lru_cache(maxsize=4096)
+def _layers(setting: Setting) -> _Layers:
+    return _Layers(setting)
+
+
 def _predict(setting: Setting) -> Prediction:
-    layers, shape = _Layers(setting), setting.shape
+    log_delta, increments = _backward(setting)
+    weights = slope_weights(setting.shape.depth)
+    # ln‖δ_l‖ is a sum of the increments of layers l … depth - 1, so increment k enters with the weights up to k.
+    entering = np.cumsum(weights)[:-1]
+    backward = float((entering**2 * increments[:-1] / 4).sum())
+    spread = math.sqrt(backward + _forward_noise(_layers(setting), entering))
+    return Prediction(log_delta, float(weights @ log_delta), spread, float(entering @ increments[:-1] / 4))
+
+
+def _backward(setting: Setting) -> tuple[np.ndarray, np.ndarray]:
+    """The expected ln‖δ_l‖ of layers 1 … depth, and the variance of ln‖δ_l‖² - ln‖δ_{l+1}‖²."""
+    layers, shape = _layers(setting), setting.shape
+    while len(layers.q) < shape.depth:
+        layers.advance()
     squares = np.ones(shape.depth + 1)  # E‖δ_l‖² of layers 1 … depth + 1
     increments = np.zeros(shape.depth)  # variance of ln‖δ_l‖² - ln‖δ_{l+1}‖²
     for layer in range(shape.depth, 0, -1):
@@ -266,13 +327,11 @@ def _predict(setting: Setting) -> Prediction:
         else:
             squares[layer - 1] = above * branch
         increments[layer - 1] = noise
-    log_delta = np.log(squares[: shape.depth]) / 2
-    weights = slope_weights(shape.depth)
-    # ln‖δ_l‖ is a sum of the increments of layers l … depth - 1, so increment k enters with the weights up to k.
-    entering = np.cumsum(weights)[:-1]
-    backward = float((entering**2 * increments[:-1] / 4).sum())
-    spread = math.sqrt(backward + _forward_noise(layers, entering))
-    return Prediction(log_delta, float(weights @ log_delta), spread, float(entering @ increments[:-1] / 4))
+    return np.log(squares[: shape.depth]) / 2, increments
+
+
+_STEP = 1e-4
+"""The relative change of a mean square that derivatives are taken over."""
 
 
 def _forward_noise(layers: _Layers, entering: np.ndarray) -> float:
@@ -281,15 +340,15 @@ def _forward_noise(layers: _Layers, entering: np.ndarray) -> float:
     A width-N layer realises its q only to within (1 + E φ⁴/(E φ²)²)/N, and what follows depends on it: little
     where q settles, much where it runs off or dies out. Batch norm and dense reading average it away.
     """
-    shape, step = layers.shape, 1e-4
+    shape = layers.shape
     if shape.norm == "batch" or shape.skip.kind == "dense":
         return 0.0
     onward, tilt, noise = np.zeros(shape.depth), np.zeros(shape.depth), np.zeros(shape.depth)
     for layer in range(1, shape.depth):
         q = layers.q[layer - 1]
-        low, high = q * (1 - step), q * (1 + step)
-        onward[layer] = math.log(layers.q_after(layer, high) / layers.q_after(layer, low)) / (2 * step)
-        tilt[layer - 1] = math.log(layers.slope_at(layer, high) / layers.slope_at(layer, low)) / (2 * step)
+        low, high = q * (1 - _STEP), q * (1 + _STEP)
+        onward[layer] = math.log(layers.q_after(layer, high) / layers.q_after(layer, low)) / (2 * _STEP)
+        tilt[layer - 1] = math.log(layers.slope_at(layer, high) / layers.slope_at(layer, low)) / (2 * _STEP)
         m = moments(shape.acts[layer - 1], 1.0 if shape.norm == "layer" else q)
         noise[layer] = (1 + m.fourth / m.square**2) / shape.width
     total = 0.0

@@ -1,6 +1,8 @@
 """``dnnlab check`` as a user meets it."""
 
 import json
+import subprocess
+import sys
 
 import dnnlab as package
 
@@ -31,3 +33,17 @@ def test_what_does_not_read_is_refused(dnnlab):
 def test_from_python(tmp_path):
     run = package.check(statement="1/3 = 0.333", out=tmp_path, quiet=True)
     assert list(run.summary["verdict"]) == ["holds"]
+
+
+def test_mere_arithmetic_needs_no_torch(tmp_path):
+    code = (
+        "import sys; sys.argv = ['dnnlab', *sys.argv[1:]]\nfrom dnnlab.__main__ import _run\n"
+        "print(_run())\nprint([m for m in ('torch', 'scipy', 'matplotlib') if m in sys.modules])"
+    )
+    command = [sys.executable, "-c", code, "check", "--out", str(tmp_path), "--statement"]
+    for statement, imported in (("0.25^20 = 9.09e-13", "[]"), ("depth(resnet20) = 20", "['torch', 'scipy']")):
+        done = subprocess.run([*command, statement], capture_output=True, text=True, check=True)
+        assert done.stdout.splitlines()[-2:] == ["0", imported]
+        assert "holds" in done.stdout
+    machines = [json.loads(file.read_text())["machine"] for file in tmp_path.glob("check/*/provenance.json")]
+    assert sorted("threads" in machine for machine in machines) == [False, True]  # how PyTorch computes, where it does

@@ -92,12 +92,33 @@ def test_several_budgets_say_whether_the_order_changes(dnnlab, tmp_path):
     assert (spent > 3e8 - few["training_macs"] * 128).all()
 
 
+COST = ("compare-arch", "--arch", "resnet20,mobilenet_v2:width=0.25", "--cost-only", "--batch-size", 8)
+
+
 def test_cost_alone_trains_nothing(dnnlab, tmp_path):
-    done = dnnlab("compare-arch", "--arch", "resnet20,mobilenet_v2:width=0.25", "--cost-only", "--batch-size", 8)
+    done = dnnlab(*COST, "--measure-costs")
     assert done.code == 0, done.err
     summary = table(tmp_path)
     assert set(summary["verdict"]) == {c.UNTRAINED}
     assert summary["peak_memory_bytes"].to_numpy() == pytest.approx(summary["measured_peak_bytes"], rel=0.15)
+    assert (summary["latency_ms"] > 0).all()
+    assert summary["noisy"].notna().all()
+
+
+def test_nothing_is_run_or_measured_for_cost_alone_unless_it_is_asked_for(dnnlab, tmp_path, monkeypatch):
+    from dnnlab.compare_arch.equal_budget import measure
+
+    monkeypatch.setattr(measure.speed, "in_turns", lambda *arguments: pytest.fail("something was timed"))
+    monkeypatch.setattr(measure, "measured_peak", lambda *arguments: pytest.fail("memory was measured"))
+    done = dnnlab(*COST)
+    assert done.code == 0, done.err
+    assert "networks: resnet20" in done.out or "networks: mobilenet_v2" in done.out
+    summary = table(tmp_path)
+    assert summary[[column.name for column in c.SPEED]].isna().all(axis=None)
+    assert summary[["measured_peak_bytes", "noisy", "time_over_macs"]].isna().all(axis=None)
+    assert (summary["peak_memory_bytes"] > 0).all()
+    cells = table(tmp_path, "cells.csv")
+    assert cells[["measured_peak_bytes", "latency_ms", "throughput", "noisy"]].isna().all(axis=None)
 
 
 def test_ones_own_network_and_one_that_diverges(dnnlab, own, tmp_path):
@@ -166,6 +187,7 @@ def test_out_of_memory_is_a_row_with_the_batch_that_fits(dnnlab, tmp_path, monke
         (("--block", "--seeds", 9), "--block"),
         (("--preset", "shallow-deep", "--budget", "epochs=1"), "steps"),
         (("--preset", "separability", "--cost-only"), "--cost-only"),
+        (("--arch", "resnet20", "--measure-costs"), "measured anyway"),
     ],
 )  # fmt: skip
 def test_what_cannot_be_done_is_said_in_a_sentence(arguments, says, dnnlab, own):

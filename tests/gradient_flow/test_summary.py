@@ -7,9 +7,11 @@ import pandas as pd
 import pytest
 
 from dnnlab.gradient_flow import columns as c
+from dnnlab.gradient_flow import summary as gradient_flow_summary
 from dnnlab.gradient_flow.spec import Spec
 from dnnlab.gradient_flow.summary import Measured, measured_at, remedy, summarise, verdict
 from dnnlab.networks.shape import MLPShape
+from dnnlab.runner.summary import groups
 from dnnlab.statistics.intervals import mean_interval
 from dnnlab.theory.gradients import InputStatistics, Setting, predict
 
@@ -127,7 +129,8 @@ def test_a_table_has_the_geometric_mean_of_the_seeds_that_were_measured():
 
 
 def test_the_output_layer_does_not_count():
-    seen = measured_at(rows([0.5, 0.5, 0.5]), 0)
+    ((_, group),) = groups(rows([0.5, 0.5, 0.5]), c.CONFIGURATION)
+    seen = measured_at(group, 0)
     assert seen.depth == 3
     np.testing.assert_allclose(np.exp(seen.log_rates()), 0.5)
 
@@ -136,3 +139,22 @@ def test_a_configuration_whose_seeds_all_failed_is_a_row_that_says_so():
     row = summarise(rows([1.0, 1.0, 1.0], error=("no",) * 3), Spec()).iloc[0]
     assert (row["seeds"], row["failed"], row["verdict"]) == (0, 3, c.UNDECIDED)
     assert math.isnan(row["rate"])
+
+
+def test_two_rows_of_one_layer_are_refused():
+    table = rows([0.5, 0.5, 0.5])
+    ((_, group),) = groups(pd.concat([table, table.iloc[[1]]]), c.CONFIGURATION)
+    with pytest.raises(ValueError, match="two rows of one layer"):
+        measured_at(group, 0)
+
+
+def test_thousands_of_configurations_are_summarised_as_each_alone(monkeypatch):
+    """What is computed at once for all of them changes no bit, wherever they are cut into parts."""
+    monkeypatch.setattr(gradient_flow_summary, "_TOGETHER", 3)
+    own = {"model": "", "act": "tanh", "init": "he", "norm": "none", "skip": "none", "depth": 3, "width": 8}
+    inputs = {"input_mean_square": 1.0, "input_variance": 0.9, "input_features": 64.0, "classes": 10.0}
+    single = [rows([0.5, 2.0, 8.0]).assign(**own | {"width": width}, **inputs) for width in range(4, 12)]
+    together = summarise(pd.concat(single, ignore_index=True), Spec())
+    assert together["remedy"].notna().all()
+    alone = pd.concat([summarise(table, Spec()) for table in single], ignore_index=True)
+    pd.testing.assert_frame_equal(together, alone, check_exact=True)

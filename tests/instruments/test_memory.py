@@ -7,6 +7,7 @@ from torch.nn import functional as F
 
 from dnnlab import create_model
 from dnnlab.errors import UsageError
+from dnnlab.instruments import memory as memory_module
 from dnnlab.instruments.memory import measured_peak, predict
 from dnnlab.networks.skeleton import Skeleton
 
@@ -48,6 +49,19 @@ def test_the_prediction_is_what_the_allocator_records(name, make):
             optimiser.step()
 
     assert measured_peak(train, "cpu") == pytest.approx(predicted, rel=0.1)
+
+
+@pytest.mark.parametrize("name", ["resnet20", "mobilenet_v3_small", "densenet40", "vit_b_32:width=0.25"])
+def test_outputs_known_by_their_shapes_are_those_of_pytorch(name, monkeypatch):
+    def predicted():
+        with Skeleton():
+            skeleton = create_model(name, num_classes=10, input_size=64)
+        return predict(skeleton, (3, 64, 64), 4, loss, sgd)
+
+    known = predicted()
+    monkeypatch.setattr(memory_module, "_OUTPUTS", {})
+    monkeypatch.setattr(memory_module, "_IN_PLACE", frozenset())
+    assert predicted() == known
 
 
 def test_a_net_that_does_not_take_the_input_is_refused():

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 import torch
 
-from dnnlab.networks import initialisers
+from dnnlab.networks import initialisers, meanfield
 from dnnlab.networks.activations import build
 from dnnlab.networks.meanfield import critical, depth_scale, fixed_point, moments, pair_moments
 
@@ -209,3 +209,22 @@ def test_initialisers_have_the_spread_of_pytorchs_own(init, reference):
     assert weight.std() == pytest.approx(linear.weight.std().item(), rel=0.02)
     if init != "he":
         assert np.abs(weight).max() == pytest.approx(linear.weight.abs().max().item(), rel=0.01)
+
+
+def test_moments_prepared_together_are_those_of_each_alone():
+    pairs = [(act, q) for act in ("relu", "tanh", "gelu") for q in (0.0, 1e-9, 0.37, 1.0, 2.5, 1e4) + (0.11, 0.12) * 20]
+    alone = []
+    for pair in pairs:
+        meanfield._known.clear()
+        alone.append(moments(*pair))
+    meanfield._known.clear()
+    meanfield.prepare(pairs)
+    assert set(meanfield._known) == set(pairs)
+    assert [moments(*pair) for pair in pairs] == alone
+
+
+def test_moments_that_are_kept_are_bounded(monkeypatch):
+    monkeypatch.setattr(meanfield, "_MOST_KNOWN", 5)
+    for q in range(1, 30):
+        moments("relu", float(q))
+    assert len(meanfield._known) <= 6

@@ -127,6 +127,27 @@ def test_a_piped_table_is_in_full_without_colours(frame, capsys, monkeypatch):
     assert "time (s)" in out
 
 
+WIDE = pd.DataFrame({"act": ["日本語", "e\u0301", "  a  ", "\t", ""], "rate": [1.0, math.nan, 2.5, 1e9, -0.1]})
+
+
+@pytest.mark.parametrize("shown", [FRAME, FRAME.head(1), FRAME.head(0), FRAME.iloc[[0, 2]]])
+def test_a_piped_table_looks_as_rich_lays_it_out(shown, capsys):
+    _looks_as_rich_lays_it_out(shown, COLUMNS, capsys)
+
+
+def test_wide_and_combining_characters_take_their_places(capsys):
+    _looks_as_rich_lays_it_out(
+        WIDE, [Column("act", str, "", screen="act"), Column("rate", float, "", screen="r")], capsys
+    )
+
+
+def _looks_as_rich_lays_it_out(shown, columns, capsys):
+    console = Console(file=io.StringIO(), width=400, color_system=None)
+    console.print(render(shown, columns, "A title", TONES))
+    ours, theirs = printed(shown, columns, capsys), console.file.getvalue()
+    assert [line.rstrip() for line in ours.splitlines()] == [line.rstrip() for line in theirs.splitlines()]
+
+
 @given(st.lists(st.tuples(texts, st.floats()), min_size=2, max_size=4))
 def test_no_text_breaks_a_piped_table(rows):
     frame = pd.DataFrame(rows, columns=["text", "number"]).astype({"text": object, "number": float})

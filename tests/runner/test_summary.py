@@ -15,6 +15,7 @@ from dnnlab.runner.summary import (
     diverged,
     failed,
     geometric,
+    groups,
     has_error,
     mean,
     measured,
@@ -51,6 +52,29 @@ def test_configurations_keep_the_order_of_the_plan_and_those_with_a_missing_valu
     assert second["act"] == "relu"
     assert math.isnan(second["lr"])
     assert (len(tanh), len(relu)) == (6, 2)
+
+
+def test_groups_are_the_configurations_as_arrays(rows):
+    shuffled = rows.iloc[[6, 0, 2, 4, 7, 1, 3, 5]]
+    found, expected = list(groups(shuffled, ("act", "lr"))), list(configurations(shuffled, ("act", "lr")))
+    assert [str(configuration) for configuration, _ in found] == [str(configuration) for configuration, _ in expected]
+    for (_, group), (_, frame) in zip(found, expected, strict=True):
+        assert len(group) == len(frame)
+        assert group["seed"].tolist() == frame["seed"].tolist()
+        assert group.failed == failed(frame)
+        assert group.measured["seed"].tolist() == measured(frame)["seed"].tolist()
+        assert group.where(group["seed"] == 1).measured["seed"].tolist() == [
+            seed for seed in measured(frame)["seed"] if seed == 1
+        ]
+    assert list(groups(rows.head(0), ("act", "lr"))) == []
+
+
+def test_numbers_that_are_missing_from_whole_ones_are_nan_in_a_group():
+    table = pd.DataFrame({"act": ["relu"] * 2, "step": pd.array([3, None], "Int64"), "error": ["", "lost"]})
+    ((_, group),) = groups(table, ["act"])
+    assert group["step"].tolist() == [3, pytest.approx(math.nan, nan_ok=True)]
+    ((_, whole),) = groups(table.head(1), ["act"])
+    assert [type(step) for step in whole["step"].tolist()] == [int]
 
 
 def test_one_name_is_enough(rows):

@@ -10,7 +10,16 @@ import torch
 from dnnlab.instruments import layerwise
 from dnnlab.networks.shape import MLPShape, parse_skip
 from dnnlab.networks.stacked import Batch, StackedMLP
-from dnnlab.theory.gradients import InputStatistics, Setting, max_trainable_depth, predict, slope_weights
+from dnnlab.theory import gradients
+from dnnlab.theory.gradients import (
+    InputStatistics,
+    Setting,
+    log_rate,
+    max_trainable_depth,
+    predict,
+    prepare,
+    slope_weights,
+)
 
 UNIT = InputStatistics(1.0, 1.0)
 
@@ -120,3 +129,41 @@ def test_max_trainable_depth():
 
 def test_theory_gives_up_rather_than_overflow():
     assert predict(setting("selu", "normal:1e30")) is None
+
+
+EACH = [
+    setting(act, init, norm, skip, depth=depth, width=16)
+    for act, init in (("relu", "he"), ("tanh", "normal:0.4"), ("sigmoid", "torch"), ("relu", "normal:1e200"))
+    for norm in ("none", "batch", "layer")
+    for skip in ("none", "residual:0.3", "highway", "dense")
+    for depth in (2, 7)
+]
+
+
+def test_what_is_prepared_together_predicts_as_each_alone():
+    def predicted():
+        for cached in (predict, gradients._layers):
+            cached.cache_clear()
+        return [
+            None if (p := predict(each)) is None else (p.log_delta.tolist(), p.log_rate, p.spread, p.bias)
+            for each in EACH
+        ]
+
+    alone = predicted()
+    prepare(EACH)
+    prepare(EACH, rates_alone=True)
+    assert predicted() == alone
+
+
+@pytest.mark.parametrize("chosen", [each for each in EACH if predict(each) is not None])
+def test_the_rate_alone_is_that_of_the_prediction(chosen):
+    assert log_rate(chosen) == predict(chosen).log_rate
+
+
+def test_where_numbers_leave_their_range_there_is_no_rate():
+    assert math.isnan(log_rate(setting("relu", "normal:1e200", depth=20)))
+
+
+def test_an_initialiser_without_a_variance_has_no_rate():
+    prepare([setting("relu", "rai")])
+    assert math.isnan(log_rate(setting("relu", "rai")))

@@ -33,11 +33,16 @@ COUNTS = (
     Column(
         "peak_memory_bytes",
         int,
-        "most memory in training at this batch, predicted from the shapes of two steps",
+        "most memory in training at this batch, predicted from the shapes of a step",
         unit="B",
         screen="peak memory",
     ),
-    Column("measured_peak_bytes", float, "the same, measured; empty where it would take too long", unit="B"),
+    Column(
+        "measured_peak_bytes",
+        float,
+        "the same, measured; empty where it would take too long, and with --cost-only unless --measure-costs is given",
+        unit="B",
+    ),
     Column("parameters_bytes", int, "part of the prediction: parameters", unit="B"),
     Column("buffers_bytes", int, "part: buffers", unit="B"),
     Column("gradients_bytes", int, "part: gradients", unit="B"),
@@ -45,7 +50,14 @@ COUNTS = (
     Column("saved_bytes", int, "part: activations kept for the backward pass", unit="B"),
 )
 SPEED = (
-    Column("latency_ms", float, "time of one input, median of timings in turns", unit="ms", screen="latency"),
+    Column(
+        "latency_ms",
+        float,
+        "time of one input, median of timings in turns; with --cost-only this and what else is timed are empty unless "
+        "--measure-costs is given",
+        unit="ms",
+        screen="latency",
+    ),
     Column("latency_p95_ms", float, "its 95th percentile", unit="ms"),
     Column("latency_spread", float, "difference of its quartiles over the median"),
     Column("warm_up_calls", int, "calls until the time stood still"),

@@ -109,26 +109,34 @@ def _large_numbers(axes: Axes) -> None:
 
 
 def _bars(summary: pd.DataFrame) -> Picture:
-    rows = summary.drop_duplicates(list(c.COSTED)).head(_MOST_BARS)
-    rows = rows[rows["macs"].notna()]
+    costed = summary[summary["macs"].notna()].drop_duplicates(list(c.COSTED))
+    rows = costed.head(_MOST_BARS)
     places = np.arange(len(rows))[::-1]
-    with new_figure(9.5, 1.4 + 0.32 * len(rows), 1, 3, sharey=True) as (figure, panels):
-        columns = {
-            "parameters": rows["params"],
-            "MACs of one input": rows["macs"],
-            "ms an input, in batches": 1e3 / rows["throughput"].astype(float),
-        }
+    columns = {"parameters": rows["params"], "MACs of one input": rows["macs"]}
+    timed = rows["throughput"].notna().any()
+    if timed:
+        columns["ms an input, in batches"] = 1e3 / rows["throughput"].astype(float)
+    with new_figure(9.5, 1.4 + 0.32 * len(rows), 1, len(columns), sharey=True) as (figure, panels):
         for i, (axes, (label, values)) in enumerate(zip(panels, columns.items(), strict=True)):
             axes.barh(places, values.astype(float), color=line_style(i)["color"], height=0.7)
             axes.set_xlabel(label)
             if label in ("parameters", "MACs of one input"):
                 _large_numbers(axes)
         panels[0].set_yticks(places, [name(row, rows) for row in rows.to_dict("records")])
+    more = f" Of {len(costed)} networks {len(rows)} are drawn." if len(rows) < len(costed) else ""
+    if not timed:
+        return Picture(
+            name="cost",
+            title="Parameters and MACs",
+            see="Where the two panels differ in shape, networks use the same weights more or less often." + more,
+            alt="Bars of parameters and multiply–accumulates, a row a network.",
+            figure=figure,
+        )
     return Picture(
         name="cost",
         title="Parameters and MACs beside time",
         see="Where the last two panels differ in shape, multiply–accumulates do not tell the time: memory traffic and "
-        "small operations do.",
+        "small operations do." + more,
         alt="Bars of parameters, multiply–accumulates and measured time an input, a row a network.",
         figure=figure,
     )

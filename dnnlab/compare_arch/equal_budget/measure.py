@@ -4,7 +4,7 @@ import dataclasses
 import functools
 import math
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -45,11 +45,12 @@ def measure(cells: Sequence[Any], spec: Any, device: str, progress: Callable[[fl
         UsageError: a network does not take the data, or the budget does not pay for a step.
     """
     if isinstance(cells[0], CostCell):
-        return _costs(cells, device, progress)
+        return _costs(cells, not spec.cost_only or spec.measure_costs, device, progress)
     return _training(cells[0], spec, device, progress)
 
 
-def _costs(cells: Sequence[CostCell], device: str, progress: Callable[[float], None]) -> Rows:
+def _costs(cells: Sequence[CostCell], measured: bool, device: str, progress: Callable[[float], None]) -> Rows:
+    """What networks cost: counted and predicted, and where it is ``measured``, times and peak memory, too."""
     first = cells[0]
     data = load(first.data)
     shape, classes = data.shape, len(data.classes)
@@ -59,11 +60,26 @@ def _costs(cells: Sequence[CostCell], device: str, progress: Callable[[float], N
         counts = counted(cell.arch, shape, classes)
         memory = predicted(cell.arch, shape, classes, cell.batch_size, cell.optimizer)
         rows.append({"cell": i, "part": cell.part, **_counts(counts), **_memory(memory)})
+        progress((0.5 if measured else 1.0) * (i + 1) / len(cells))
+        if not measured:
+            continue
         rows[-1]["measured_peak_bytes"] = _measured(cell, counts, memory, data, device)
         for size in (1, cell.batch_size) if memory.peak <= free_memory(device) / 2 else ():
             calls[f"{i} {size}"] = _inference(cell.arch, data, size, device)
-        progress(0.5 * (i + 1) / len(cells))
-    timings, machine = speed.in_turns(calls, device, lambda share: progress(0.5 + 0.5 * share))
+    if measured:
+        _add_times(rows, calls, cells, device, lambda share: progress(0.5 + 0.5 * share))
+    names = dict.fromkeys(name for row in rows for name in row)
+    return {name: [row.get(name, math.nan) for row in rows] for name in names}
+
+
+def _add_times(
+    rows: Sequence[dict[str, Any]],
+    calls: Mapping[str, speed.Call],
+    cells: Sequence[CostCell],
+    device: str,
+    progress: Callable[[float], None],
+) -> None:
+    timings, machine = speed.in_turns(calls, device, progress)
     for i, (cell, row) in enumerate(zip(cells, rows, strict=True)):
         if f"{i} 1" not in timings:  # it does not fit into memory, and only its counts are known
             continue
@@ -79,8 +95,6 @@ def _costs(cells: Sequence[CostCell], device: str, progress: Callable[[float], N
             "machine_spread": machine.spread,
             "noisy": float(machine.noisy),
         }
-    names = dict.fromkeys(name for row in rows for name in row)
-    return {name: [row.get(name, math.nan) for row in rows] for name in names}
 
 
 def predicted(arch: str, shape: tuple[int, ...], classes: int, batch_size: int, optimizer: str) -> Memory:

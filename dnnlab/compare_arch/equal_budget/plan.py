@@ -50,11 +50,16 @@ def plan(spec: Spec) -> Sequence[CostCell | TrainedCell]:
 
 
 def validate(spec: Spec) -> None:
-    """Check that no weights are given where networks are only counted.
+    """Check that no weights are given where networks are only counted, and that it is not asked for what is measured
+    anyway.
 
     Raises:
-        UsageError: they were given.
+        UsageError: they were given, or it is.
     """
+    if spec.measure_costs and not spec.cost_only:
+        raise UsageError(
+            "--measure-costs belongs to --cost-only; where networks are trained, their costs are measured anyway."
+        )
     if spec.cost_only and (spec.weights, spec.freeze) != ((FRESH,), ("none",)):
         raise UsageError("--weights and --freeze are about training; leave out --cost-only.")
 

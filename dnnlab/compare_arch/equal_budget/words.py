@@ -56,7 +56,7 @@ def _data(keys: Sequence[tuple[Any, Any]]) -> list[str]:
 def _costs(summary: pd.DataFrame) -> str:
     few = summary.iloc[int(summary["macs"].astype(float).to_numpy().argmin())]
     least = f"{len(summary)} networks: {few['arch']} takes the fewest multiply–accumulates ({few['macs']:.3g})"
-    if summary["latency_ms"].isna().all():  # too large to be run here
+    if summary["latency_ms"].isna().all():  # nothing was timed
         return f"{least}."
     quick = summary.iloc[int(summary["latency_ms"].fillna(math.inf).to_numpy().argmin())]
     return f"{least}, {quick['arch']} the least time ({quick['latency_ms']:.3g} ms for one input)."

@@ -11,7 +11,7 @@ from matplotlib.ticker import PercentFormatter
 from dnnlab.dead_relu.census.summary import TREATED, theory
 from dnnlab.dead_relu.spec import Spec
 from dnnlab.report.figures import THEORY, Picture, counting_axis, legend, line_style, new_figure
-from dnnlab.runner.summary import configurations, measured
+from dnnlab.runner.summary import Group, groups, measured
 from dnnlab.statistics.intervals import Interval, mean_share
 
 _MOST_PANELS = 6
@@ -29,13 +29,16 @@ def draw(cells: pd.DataFrame, summary: pd.DataFrame, spec: Spec) -> Sequence[Pic
     return pictures
 
 
-def _curves(cells: pd.DataFrame, spec: Spec) -> list[tuple[str, dict[str, Any], pd.DataFrame]]:
+def _curves(cells: pd.DataFrame, spec: Spec) -> list[tuple[str, dict[str, Any], Group]]:
     """Label, configuration and rows of each configuration and remedy of which something was measured."""
-    groups = [(k, rows) for k, rows in configurations(measured(cells), TREATED)]
     # A network that left the range of numbers has no units to draw.
-    groups = [(k, rows) for k, rows in groups if rows.loc[rows["step"] == spec.training_steps, "dead"].notna().any()]
-    varying = [name for name in TREATED if len({k[name] for k, _ in groups}) > 1]
-    return [(label(k, varying), k, rows) for k, rows in groups]
+    found = [
+        (k, rows)
+        for k, rows in groups(measured(cells), TREATED)
+        if not np.isnan(rows["dead"][rows["step"] == spec.training_steps].astype(float)).all()
+    ]
+    varying = [name for name in TREATED if len({k[name] for k, _ in found}) > 1]
+    return [(label(k, varying), k, rows) for k, rows in found]
 
 
 def label(configuration: Mapping[Any, Any], varying: Sequence[str]) -> str:
@@ -55,27 +58,27 @@ def only(shown: Sized, of: Sized) -> str:
     return f" Of {len(of)} configurations {len(shown)} are drawn." if len(shown) < len(of) else ""
 
 
-def _intervals(rows: pd.DataFrame, by: str) -> tuple[np.ndarray, list[Interval]]:
+def _intervals(rows: Group, by: str) -> tuple[np.ndarray, list[Interval]]:
     """The values of the column ``by``, and the interval of the dead share over seeds at each."""
-    groups = rows.groupby(by)["dead"]
-    return np.array([key for key, _ in groups]), [mean_share(list(values.astype(float))) for _, values in groups]
+    keys, dead = np.unique(rows[by]), rows["dead"].astype(float)
+    return keys, [mean_share(dead[rows[by] == key].tolist()) for key in keys]
 
 
-def _by_layer(curves: Sequence[tuple[str, dict[str, Any], pd.DataFrame]], spec: Spec) -> Picture:
+def _by_layer(curves: Sequence[tuple[str, dict[str, Any], Group]], spec: Spec) -> Picture:
     shown = _spread_out(curves, _MOST_LINES)
     told = []
     with new_figure(8.5, 4.6) as (figure, (axes,)):
         drawn = False
         for i, (label, configuration, rows) in enumerate(shown):
-            last = rows[rows["step"] == spec.training_steps]
-            layers, shares = _intervals(last[last["layer"] > 0], "layer")
+            last = rows.where(rows["step"] == spec.training_steps)
+            layers, shares = _intervals(last.where(last["layer"] > 0), "layer")
             style = line_style(i)
             means = np.array([s.mean for s in shares])
             axes.plot(layers, means, label=label, **style)
             axes.fill_between(
                 layers, [s.low for s in shares], [s.high for s in shares], color=style["color"], alpha=0.2, linewidth=0
             )
-            expected = theory(configuration, last[last["layer"] == 0])
+            expected = theory(configuration, last.where(last["layer"] == 0))
             if expected and not np.isnan(expected).any() and np.any(expected):
                 axes.plot(layers, expected, color=style["color"], linestyle="--", linewidth=1.2)
                 drawn = True
@@ -99,15 +102,15 @@ def _by_layer(curves: Sequence[tuple[str, dict[str, Any], pd.DataFrame]], spec: 
     )
 
 
-def _along_training(curves: Sequence[tuple[str, dict[str, Any], pd.DataFrame]]) -> Picture:
+def _along_training(curves: Sequence[tuple[str, dict[str, Any], Group]]) -> Picture:
     shown = _spread_out(curves, _MOST_PANELS)
     across = min(3, len(shown))
     down = math.ceil(len(shown) / across)
     with new_figure(3.2 * across + 1.6, 2.8 * down + 0.4, down, across, sharey=True) as (figure, panels):
         for axes, (label, _, rows) in zip(panels, shown, strict=False):
-            layers = rows[rows["layer"] > 0]
-            for i, layer in enumerate(_spread_out(sorted(layers["layer"].unique()), 5)):
-                steps, shares = _intervals(layers[layers["layer"] == layer], "step")
+            layers = rows.where(rows["layer"] > 0)
+            for i, layer in enumerate(_spread_out(np.unique(layers["layer"]).tolist(), 5)):
+                steps, shares = _intervals(layers.where(layers["layer"] == layer), "step")
                 style = line_style(i)
                 axes.plot(steps, [s.mean for s in shares], label=f"layer {layer}", **style)
                 low, high = [s.low for s in shares], [s.high for s in shares]

@@ -12,7 +12,7 @@ from dnnlab.dead_relu.spec import Spec
 from dnnlab.networks.activations import per_layer
 from dnnlab.networks.shape import MLPShape, parse_skip
 from dnnlab.report.table import fit
-from dnnlab.runner.summary import configurations, diverged, failed, mean, measured, mostly_diverged
+from dnnlab.runner.summary import Group, diverged, groups, mean, mostly_diverged
 from dnnlab.statistics.intervals import ENOUGH, Interval, mean_share
 from dnnlab.theory.death import Inputs, expected_dead
 
@@ -34,49 +34,56 @@ def summarise(cells: pd.DataFrame, spec: Spec) -> pd.DataFrame:
 
 def rows_of(cells: pd.DataFrame, spec: Spec) -> pd.DataFrame:
     """One row per configuration and remedy: its dead units, and the verdict on them."""
-    return pd.DataFrame([_row(configuration, group, spec) for configuration, group in configurations(cells, TREATED)])
+    return pd.DataFrame([_row(configuration, group, spec) for configuration, group in groups(cells, TREATED)])
 
 
 def per_cell(cells: pd.DataFrame, spec: Spec) -> pd.DataFrame:
     """One row per cell: configuration, seed, and at the end of training its shares of units and its accuracy."""
-    parts = []
-    for configuration, rows in configurations(cells, TREATED):
-        last = _measured_at(rows, spec.training_steps)
-        if last.empty:
-            continue
-        table = _shares(last[last["layer"] > 0])
-        network = last[last["layer"] == 0].set_index("seed")
-        table = table.join(network[["accuracy", "loss"]].astype(float)).reset_index()
-        parts.append(table.assign(**configuration))
-    return pd.concat(parts, ignore_index=True) if parts else pd.DataFrame()
+    rows = []
+    for configuration, group in groups(cells, TREATED):
+        last = _measured_at(group, spec.training_steps)
+        seeds, shares = _shares(last.where(last["layer"] > 0))
+        network = last.where(last["layer"] == 0)
+        whole = {seed: place for place, seed in enumerate(network["seed"].tolist())}
+        for place, seed in enumerate(seeds.tolist()):
+            row = {"seed": int(seed), **{name: float(shares[name][place]) for name in _SHARES}}
+            row |= {name: float(network[name][whole[seed]]) for name in ("accuracy", "loss")}
+            rows.append(row | configuration)
+    return pd.DataFrame(rows)
 
 
-def _measured_at(rows: pd.DataFrame, step: int) -> pd.DataFrame:
-    return measured(rows[rows["step"] == step])
+def _measured_at(rows: Group, step: int) -> Group:
+    return rows.where(rows["step"] == step).measured
 
 
-def _shares(layers: pd.DataFrame) -> pd.DataFrame:
-    """Shares of all units of a network, by seed."""
-    weight = layers["units"].astype(float)
-    shares = {name: layers[name].astype(float) * weight for name in _SHARES}
-    total = pd.DataFrame({**shares, "units": weight, "seed": layers["seed"]}).groupby("seed").sum(min_count=1)
-    return total[list(_SHARES)].div(total["units"], axis=0)
+def _shares(layers: Group) -> tuple[np.ndarray, dict[str, np.ndarray]]:
+    """The seeds, and shares of all units of a network, by seed; nan where no layer has a value."""
+    seeds, seed = np.unique(layers["seed"], return_inverse=True)
+    units = layers["units"].astype(float)
+    whole = np.bincount(seed, units, len(seeds))
+    shares = {}
+    for name in _SHARES:
+        values = layers[name].astype(float) * units
+        known = ~np.isnan(values)
+        total = np.bincount(seed[known], values[known], len(seeds))
+        shares[name] = np.where(np.bincount(seed[known], minlength=len(seeds)) > 0, total, math.nan) / whole
+    return seeds, shares
 
 
-def _row(configuration: dict[str, Any], rows: pd.DataFrame, spec: Spec) -> dict[str, Any]:
+def _row(configuration: dict[str, Any], rows: Group, spec: Spec) -> dict[str, Any]:
     row = configuration | {"seeds": 0, "verdict": c.UNDECIDED, "diverged": 0, "steps": spec.training_steps}
-    row["failed"] = failed(rows)
+    row["failed"] = rows.failed
     last = _measured_at(rows, spec.training_steps)
-    if last.empty:
+    if not len(last):
         return row
-    layers, network = last[last["layer"] > 0], last[last["layer"] == 0]
-    shares = _shares(layers)
+    layers, network = last.where(last["layer"] > 0), last.where(last["layer"] == 0)
+    _, shares = _shares(layers)
     row["seeds"] = len(network)
     row["diverged"] = diverged(network["loss"])
     row["depth"] = configuration["depth"] or int(layers["layer"].max())
     row |= {name: mean(shares[name]) for name in _SHARES}
     first = _measured_at(rows, 0)
-    row["born_dead"] = mean(_shares(first[first["layer"] > 0])["dead"])
+    row["born_dead"] = mean(_shares(first.where(first["layer"] > 0))[1]["dead"])
     row["irreversible"] = mean(layers["irreversible"])
     row["expected_dead"] = _expected(configuration, layers, network)
     row["loss"] = mean(network["loss"])
@@ -87,18 +94,20 @@ def _row(configuration: dict[str, Any], rows: pd.DataFrame, spec: Spec) -> dict[
     return row
 
 
-def _expected(configuration: dict[str, Any], layers: pd.DataFrame, network: pd.DataFrame) -> float:
+def _expected(configuration: dict[str, Any], layers: Group, network: Group) -> float:
     if configuration["model"]:
-        weighted = layers["expected_dead"].astype(float) * layers["units"]
-        return float(weighted.sum(min_count=1) / layers["units"].sum())
+        units = layers["units"].astype(float)
+        weighted = layers["expected_dead"].astype(float) * units
+        return float(np.nansum(weighted) / units.sum()) if (~np.isnan(weighted)).any() else math.nan
     fractions = theory(configuration, network)
     return float(np.mean(fractions)) if fractions else math.nan
 
 
-def theory(configuration: dict[str, Any], network: pd.DataFrame) -> list[float]:
+def theory(configuration: dict[str, Any], network: Group) -> list[float]:
     """The expected dead share of each hidden layer at birth, under the configuration's remedy."""
-    seen = network[["input_mean_square", "input_mean_product", "input_count", "input_features"]].astype(float).mean()
-    if configuration["model"] or seen.isna().any():
+    names = ("input_mean_square", "input_mean_product", "input_count", "input_features")
+    seen = {name: mean(network[name]) for name in names}
+    if configuration["model"] or any(map(math.isnan, seen.values())):
         return []
     treated = treat({k: v for k, v in configuration.items() if k != "remedy"}, configuration["remedy"])
     depth = int(treated["depth"])
@@ -109,26 +118,28 @@ def theory(configuration: dict[str, Any], network: pd.DataFrame) -> list[float]:
     return expected_dead(shape, treated["init"], inputs)
 
 
-def _causes(rows: pd.DataFrame) -> dict[str, float]:
+def _causes(rows: Group) -> dict[str, float]:
     """Columns of the updates that killed units and those that did not, and of whether the dying were pushed down; over
     all measured steps."""
-    layers = rows[rows["layer"] > 0]
+    layers = rows.where(rows["layer"] > 0)
     deaths = layers["newly_dead"].astype(float) * layers["units"].astype(float)
     fatal, pushed = layers["fatal_update"].astype(float), layers["pushed_down"].astype(float)
-    known = fatal.notna() & (deaths > 0)
+    known = ~np.isnan(fatal) & (deaths > 0)
     weight = deaths[known]
     total = float(weight.sum())
+    survived = layers["survived_update"].astype(float)[layers["step"] > 0]
+    survived = survived[~np.isnan(survived)]
     return {
         "fatal_update": float((fatal[known] * weight).sum() / total) if total else math.nan,
-        "pushed_down": float((pushed[known] * weight).sum() / total) if total else math.nan,
-        "survived_update": float(layers.loc[layers["step"] > 0, "survived_update"].astype(float).mean()),
+        "pushed_down": float(np.nansum(pushed[known] * weight) / total) if total else math.nan,
+        "survived_update": float(survived.mean()) if len(survived) else math.nan,
     }
 
 
-def _collapsed(layers: pd.DataFrame) -> bool:
+def _collapsed(layers: Group) -> bool:
     """Whether most seeds have a layer without a living unit: nothing of the input gets past it."""
-    whole = layers["dead"].astype(float).eq(1).groupby(layers["seed"]).any()
-    return bool(whole.mean() > 0.5)
+    dead = set(layers["seed"][layers["dead"].astype(float) == 1].tolist())
+    return len(dead) > len(set(layers["seed"].tolist())) / 2
 
 
 def verdict(row: dict[str, Any], dead: Interval, collapsed: bool) -> str:
