@@ -1,4 +1,4 @@
-"""Stacked measurement against the plain way, share of the machine's sgemm, and the cost of hooks; side by side.
+"""Stacked measurement against the plain way, its share of what the machine can do, and what watching a network costs.
 
 python -m benchmarks.gradient_flow
 """
@@ -14,6 +14,8 @@ from torch.nn import functional as F
 from benchmarks.timing import interleaved
 from dnnlab.instruments import layerwise
 from dnnlab.instruments.hooks import Recorder
+from dnnlab.networks import create_model
+from dnnlab.networks.families.vit import VisionTransformer
 from dnnlab.networks.mlp import MLP
 from dnnlab.networks.shape import MLPShape
 from dnnlab.networks.stacked import Batch, StackedMLP
@@ -45,32 +47,35 @@ def stacked_against_loop(width: int) -> None:
     )
 
 
-def hooks_against_bare_step() -> None:
+def networks() -> dict[str, tuple[nn.Module, torch.Tensor]]:
+    """The networks whose steps are watched, each with a batch of inputs."""
     sizes = (784, 1000, 500, 100, 10)
     layers = [m for a, b in itertools.pairwise(sizes) for m in (nn.Linear(a, b), nn.ReLU(inplace=True))][:-1]
-    bare_model = nn.Sequential(*layers)
+    tiny = VisionTransformer(12, 3, 8, input_size=64, num_classes=10)
+    return {
+        "784-1000-500-100-10": (nn.Sequential(*layers), torch.randn(BATCH, 784)),
+        "ResNet-18 at 32 px": (create_model("resnet18", num_classes=10), torch.randn(32, 3, 32, 32)),
+        "ViT-tiny at 64 px": (tiny, torch.randn(16, 3, 64, 64)),
+    }
+
+
+def watched_against_bare_step(name: str, bare_model: nn.Module, x: torch.Tensor) -> None:
     watched_model = copy.deepcopy(bare_model)
-    x, y = torch.randn(BATCH, 784), torch.randint(10, (BATCH,))
+    y = torch.randint(10, (len(x),))
+    optimisers = [torch.optim.SGD(m.parameters(), lr=0.01, momentum=0.9) for m in (bare_model, watched_model)]
 
     def step(model: nn.Module, optimiser: torch.optim.Optimizer) -> None:
         optimiser.zero_grad(set_to_none=True)
         F.cross_entropy(model(x), y).backward()
         optimiser.step()
 
-    optimisers = [torch.optim.SGD(m.parameters(), lr=0.01, momentum=0.9) for m in (bare_model, watched_model)]
-
-    def bare() -> None:
-        for _ in range(20):
-            step(bare_model, optimisers[0])
-
     def watched() -> None:
-        for _ in range(20):
-            with Recorder(watched_model) as recorder:
-                step(watched_model, optimisers[1])
-            recorder.rows()
+        with Recorder(watched_model) as recorder:
+            step(watched_model, optimisers[1])
+        recorder.rows()
 
-    a, b = interleaved(bare, watched)
-    print(f"hooks on 784-1000-500-100-10: bare step {a * 50:.2f} ms, watched {b * 50:.2f} ms, ratio {b / a:.2f}x")
+    a, b = interleaved(lambda: step(bare_model, optimisers[0]), watched, rounds=15)
+    print(f"{name}: bare step {a * 1e3:.1f} ms, watched {b * 1e3:.1f} ms, ratio {b / a:.2f}x")
 
 
 if __name__ == "__main__":
@@ -78,4 +83,5 @@ if __name__ == "__main__":
     print(f"torch {torch.__version__}, {torch.get_num_threads()} threads, {torch.backends.cpu.get_cpu_capability()}")
     for width in (32, 64, 128):
         stacked_against_loop(width)
-    hooks_against_bare_step()
+    for name, (model, x) in networks().items():
+        watched_against_bare_step(name, model, x)

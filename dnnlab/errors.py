@@ -1,9 +1,12 @@
 """The errors that a user can cause or meet. Each is one sentence that says what was wrong and what would be right."""
 
 import difflib
+import sysconfig
+import traceback
 import unicodedata
 from collections.abc import Container, Iterable, Iterator
 from contextlib import contextmanager
+from pathlib import Path
 
 
 class DnnlabError(Exception):
@@ -46,6 +49,42 @@ def in_short(problem: BaseException) -> str:
     """The kind and the text of an exception on one line."""
     text = " ".join(str(problem).split())
     return f"{type(problem).__name__}: {text}" if text else type(problem).__name__
+
+
+def of_users_code(problem: BaseException) -> str:
+    """What an exception says in one line, and the line of the user's own file where it happened."""
+    text = first_line(problem)
+    kind = type(problem).__name__
+    said = text if isinstance(problem, RuntimeError) and text != kind else f"{kind}: {text}" if text != kind else kind
+    place = _users_line(problem)
+    return f"{plain(said).rstrip('.')}{f' ({place})' if place else ''}"
+
+
+def _users_line(problem: BaseException) -> str:
+    """``file.py, line 12``: the innermost frame of a traceback that belongs neither to a library nor to dnnlab."""
+    libraries = [sysconfig.get_path(name) for name in ("purelib", "platlib", "stdlib")]
+    ours = str(Path(__file__).parent)
+    place = ""
+    for frame, line in traceback.walk_tb(problem.__traceback__):
+        file = frame.f_code.co_filename
+        if not file.startswith((*libraries, ours, "<")):
+            place = f"{Path(file).name}, line {line}"
+    return place
+
+
+@contextmanager
+def users_code(what: str) -> Iterator[None]:
+    """For the code of a user's network: whatever it raises is one sentence, which begins with ``what``.
+
+    Raises:
+        UsageError: an exception came out of it.
+    """
+    try:
+        yield
+    except DnnlabError:
+        raise
+    except Exception as problem:
+        raise UsageError(f"{what}: {of_users_code(problem)}.") from problem
 
 
 def first_line(problem: BaseException) -> str:

@@ -12,7 +12,7 @@ import torch
 from torch import Tensor, nn
 
 from dnnlab.compress.structure import biases, weights
-from dnnlab.training.evaluation import outputs
+from dnnlab.networks import outputs
 
 _LAYERS = (nn.Linear, nn.modules.conv._ConvNd)
 _NORMS = (
@@ -52,7 +52,7 @@ def on_paths(model: nn.Module, shape: Sequence[int]) -> Masks:
             module.register_forward_hook(lambda module, inputs, out: inputs[0])
     x = torch.rand(_EXAMPLES, *shape, generator=draws, device=draws.device) + 0.5
     with torch.enable_grad():
-        cast(Tensor, outputs(bare(x))).sum().backward()
+        cast(Tensor, outputs.logits(bare(x))).sum().backward()
     there = {name: _has_gradient(weight) & (weight != 0) for name, weight in weights(bare).items()}
     for name, bias in biases(bare).items():
         fed = there[name.removesuffix("bias") + "weight"].flatten(1).any(1)

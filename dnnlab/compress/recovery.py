@@ -14,11 +14,11 @@ from torch.nn import functional as F
 
 from dnnlab.compress.stages import Stage
 from dnnlab.data.dataset import Dataset
+from dnnlab.networks import outputs
 from dnnlab.networks.blocks import WithAux
 from dnnlab.statistics.streams import stream, torch_seed
 from dnnlab.training import networks
 from dnnlab.training.batches import batch_order
-from dnnlab.training.evaluation import outputs
 from dnnlab.training.hyperparameters import Hyperparameters
 from dnnlab.training.recorded import WORTH_RECORDING
 
@@ -108,9 +108,9 @@ class Retraining:
 
         def loss(model: nn.Module, x: Tensor, y: Tensor) -> Tensor:
             with torch.no_grad():
-                taught = outputs(teacher(x)).float()
+                taught = outputs.logits(teacher(x)).float()
             out = model(x)
-            given = outputs(out.logits if isinstance(out, WithAux) else out).float()
+            given = outputs.logits(out.logits if isinstance(out, WithAux) else out).float()
             labels = F.cross_entropy(given, y, label_smoothing=self.hyper.label_smoothing)
             total = (1 - self.teaching) * labels + self.teaching * distance(given, taught, self.temperature)
             return total if hints is None else total + hints.loss()

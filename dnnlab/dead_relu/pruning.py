@@ -40,12 +40,12 @@ def prune(graph: fx.GraphModule, sites: Sequence[Site]) -> Pruned:
     outcome = Pruned()
     calls = [node.target for node in graph.graph.nodes if node.op == "call_module"]
     for site in sites:
-        dead = site.dead.clone()
-        if not bool(dead.any()):
+        if site.dead is None or not bool(site.dead.any()):
             continue
+        dead = site.dead.clone()
         if bool(dead.all()):
             dead[0] = False
-        made, read = _makers(graph, site.node), _readers(graph, site.node)
+        made, read = _makers(graph, site), _readers(graph, site.node)
         shared = made is None or read is None or any(calls.count(name) > 1 for name in (*made, *read))
         if made is None or read is None or shared:
             outcome.kept_dead += int(site.dead.sum())
@@ -60,16 +60,16 @@ def prune(graph: fx.GraphModule, sites: Sequence[Site]) -> Pruned:
     return outcome
 
 
-def _makers(graph: fx.GraphModule, site: fx.Node) -> list[str] | None:
-    """The modules that make what ``site`` reads, back to the layer, which comes last; ``None`` where others read or
-    make it too."""
+def _makers(graph: fx.GraphModule, site: Site) -> list[str] | None:
+    """The modules that make what ``site`` reads, back to the layer whose units they are, which comes last; ``None``
+    where others read or make it too."""
     names: list[str] = []
-    node = site.args[0] if site.args else site.kwargs.get("input")
+    node = site.node.args[0] if site.node.args else site.node.kwargs.get("input")
     while isinstance(node, fx.Node) and node.op == "call_module" and len(node.users) == 1:
         module = graph.get_submodule(str(node.target))
         names.append(str(node.target))
         if narrowable(module):
-            return names
+            return names if names[-1] == site.name.partition("#")[0] else None
         if not isinstance(module, BATCH_NORM):
             return None
         node = node.args[0]

@@ -5,6 +5,8 @@ from dnnlab.runner import configuration
 
 VANISHING, HEALTHY, EXPLODING, DEAD, UNDECIDED = "vanishing", "healthy", "exploding", "dead", "undecided"
 
+FIRST, HIDDEN, OUTPUT, UNUSED = "first", "hidden", "output", "unused"
+
 TONES = {VANISHING: "bad", HEALTHY: "good", EXPLODING: "bad", DEAD: "bad", UNDECIDED: "muted"}
 
 CONFIGURATION = (
@@ -17,8 +19,14 @@ CELLS = (
     SEED,
     Column("step", int, "training steps taken before this measurement"),
     Column("layer", int, "0 for the network as a whole, 1 … depth for hidden layers, depth + 1 for the output"),
-    Column("name", str, "the layer by name; in a model of one's own the module, with #2, #3 for later calls"),
-    Column("kind", str, "network, hidden, output, or the class of the module"),
+    Column("name", str, "the layer by name; in a model of one's own after the parameter, with #2, #3 for later calls"),
+    Column("kind", str, "network, hidden, output, or the class of the module that owns the parameter"),
+    Column(
+        "place",
+        str,
+        "first for a hidden layer that reads the network's input, hidden for the others, output for what gives the "
+        "logits, unused where no logit depends on it",
+    ),
     Column("layer_act", str, "the activation that reads this layer's output"),
     Column("weight_grad_norm", float, "Frobenius norm of the gradient of the layer's weights"),
     Column("delta_norm", float, "norm of δ, the gradient at the layer's pre-activation y, over the batch"),
@@ -60,8 +68,8 @@ SUMMARY = (
     SEEDS,
     *estimate(
         "rate",
-        "factor by which the norm of δ changes from a layer to the one before it: least squares over all hidden "
-        "layers, geometric mean over seeds, at initialisation",
+        "factor by which the norm of δ changes from a layer to the one before it: least squares over the hidden "
+        "layers that received a gradient, geometric mean over seeds, at initialisation",
         "rate",
     ),
     *estimate(
@@ -73,6 +81,7 @@ SUMMARY = (
     ),
     Column("z", float, "distance of measurement and theory, in standard errors of the band"),
     Column("first_last_ratio", float, "norm of δ in the first hidden layer over the last", screen="first/last"),
+    Column("no_gradient", str, "the layers of a model of one's own that received none; the rate leaves them out"),
     verdict("vanishing, healthy, exploding, dead or undecided"),
     Column("weight_term", float, "the rate's factor from the weights"),
     Column("act_term", float, "the rate's factor from the activation's slope"),

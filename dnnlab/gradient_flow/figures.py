@@ -43,7 +43,9 @@ class _Curve:
     def profile(self, measured: Measured) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
         """Norm of δ relative to the last hidden layer: geometric mean over seeds, and its interval, ``[layer]``."""
         with np.errstate(divide="ignore", invalid="ignore"):
-            logs = np.log(measured.layers["delta_norm"] / measured.layers["delta_norm"][:, -1:])
+            delta = measured.layers["delta_norm"]
+            last = [next((d for d in reversed(each) if d > 0), math.nan) for each in delta]  # that received a gradient
+            logs = np.log(delta / np.array(last)[:, None])
         intervals = [mean_interval(column.tolist()) for column in logs.T]
         return tuple(np.exp([getattr(i, end) for i in intervals]) for end in ("mean", "low", "high"))  # type: ignore[return-value]
 

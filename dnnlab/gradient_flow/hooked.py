@@ -10,11 +10,13 @@ from torch import nn
 from torch.nn import functional as F
 
 from dnnlab.data.dataset import Dataset
-from dnnlab.errors import UsageError
+from dnnlab.errors import UsageError, users_code
 from dnnlab.gradient_flow.plan import Cell
 from dnnlab.gradient_flow.spec import Spec
 from dnnlab.instruments.hooks import Recorder
+from dnnlab.instruments.norms import norm
 from dnnlab.networks import user_network
+from dnnlab.networks.buffers import same_buffers
 from dnnlab.runner.journal import Rows
 from dnnlab.statistics.streams import stream, torch_seed
 from dnnlab.training import hyperparameters
@@ -44,7 +46,7 @@ def measure(cells: Sequence[Cell], spec: Spec, data: Dataset, progress: Callable
             # Factories and dropout draw from torch's global stream, so each cell seeds it for itself.
             torch.manual_seed(torch_seed(spec.seed, cell.seed, "weights"))
             for row in _measure_cell(cell, spec, data, partial(_within, progress, number, len(cells))):
-                for name in ("cell", "step", "layer", "name", "kind", "layer_act", *_LAYER, *_NETWORK):
+                for name in ("cell", "step", "layer", "name", "kind", "place", "layer_act", *_LAYER, *_NETWORK):
                     rows.setdefault(name, []).append(number if name == "cell" else row.get(name, math.nan))
         progress((number + 1) / len(cells))
     return rows
@@ -75,13 +77,16 @@ def _measure_cell(cell: Cell, spec: Spec, data: Dataset, progress: Callable[[flo
             network |= {"grad_norm": before.mean(), "clipped_norm": after.mean()}
             network["clipped_share"] = float((after < before).mean())
         norms = []
-        matrices = {name: p.detach().clone() for name, p in model.named_parameters() if p.ndim >= 2}
+        matrices = {name for row in layers for name in row["matrices"]}
+        before_step = {name: model.get_parameter(name).detach().clone() for name in matrices}
         for taken in range(following - step):
             norms.append(training.norms())
             if taken == 0:
-                _add_update_ratios(model, matrices, layers)
+                _add_update_ratios(model, before_step, layers)
             progress((step + taken + 1) / spec.steps)
-        rows.append({"step": step, "layer": 0, "name": "network", "kind": "network", "layer_act": "", **network})
+        rows.append(
+            {"step": step, "layer": 0, "name": "network", "kind": "network", "place": "", "layer_act": "", **network}
+        )
         rows += [{"step": step, "layer": i, **row, "layer_act": row["act"]} for i, row in enumerate(layers, 1)]
     return rows
 
@@ -91,22 +96,19 @@ def _positions(spec: Spec, cell: Cell, data: Dataset, purpose: str):  # type: ig
 
 
 def _pass(model: nn.Module, data: Dataset, index: torch.Tensor) -> tuple[list[dict], dict]:
-    """One measured pass in training mode that leaves no trace in the model: no gradients, no running statistics,
+    """One measured pass in training mode that leaves no trace in the model: no gradients, no changed or new buffers,
     no draws from torch's stream."""
-    model.train()
-    buffers = {name: buffer.clone() for name, buffer in model.named_buffers()}
-    with torch.random.fork_rng(), Recorder(model) as recorder:
+    recorder = Recorder(model.train())
+    with torch.random.fork_rng(), same_buffers(model), recorder:
         loss = F.cross_entropy(logits(model, data.inputs(index), data), data.y[index])
         if not loss.requires_grad:
-            raise UsageError("the model has no parameters that take gradients, so there is nothing to measure.")
-        loss.backward()
+            raise UsageError("no parameter of the model that takes gradients has a part in its outputs.")
+        with users_code("the model fails in its backward pass"):
+            loss.backward()
     rows = recorder.rows()
     if not rows:
-        raise UsageError("no module of the model owns a weight matrix, so it has no layers to measure.")
+        raise UsageError("the model multiplies by no trained matrix, so it has no layers to measure.")
     model.zero_grad(set_to_none=True)
-    with torch.no_grad():
-        for name, buffer in model.named_buffers():
-            buffer.copy_(buffers[name])
     x = data.inputs(index).flatten(1)
     network = {
         "loss": float(loss.detach()),
@@ -119,14 +121,9 @@ def _pass(model: nn.Module, data: Dataset, index: torch.Tensor) -> tuple[list[di
 
 
 def _add_update_ratios(model: nn.Module, before: dict[str, torch.Tensor], layers: list[dict]) -> None:
-    after = dict(model.named_parameters())
+    """Add to each layer by how much the step changed its matrices, relative to them."""
     for row in layers:
-        name = row["name"].partition("#")[0]
-        weight = (
-            f"{name}.weight"
-            if f"{name}.weight" in before
-            else next((n for n in before if n.startswith(f"{name}.")), "")
-        )
-        if weight:
-            change = torch.linalg.vector_norm(after[weight].detach() - before[weight])
-            row["update_ratio"] = float(change / torch.linalg.vector_norm(before[weight]))
+        names = row["matrices"]
+        change = math.hypot(*(float(norm(model.get_parameter(name).detach() - before[name])) for name in names))
+        size = math.hypot(*(float(norm(before[name])) for name in names))
+        row["update_ratio"] = change / size if size else math.nan

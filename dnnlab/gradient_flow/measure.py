@@ -9,6 +9,7 @@ from torch import Tensor
 from dnnlab.data import load
 from dnnlab.data.dataset import Dataset
 from dnnlab.gradient_flow import hooked
+from dnnlab.gradient_flow.columns import FIRST, HIDDEN, OUTPUT
 from dnnlab.gradient_flow.plan import Cell
 from dnnlab.gradient_flow.spec import Spec
 from dnnlab.instruments import layerwise
@@ -59,6 +60,7 @@ def _measure_stack(cells: Sequence[Cell], spec: Spec, data: Dataset, progress: C
         [*(f"hidden {i}" for i in range(1, depth + 1)), "output"],
         [*["hidden"] * depth, "output"],
         [*per_layer(cells[0].act, depth), ""],
+        place=[FIRST, *[HIDDEN] * (depth - 1), OUTPUT],
     )
     steps = spec.measured_steps()
     since: list[StackedStep] = []

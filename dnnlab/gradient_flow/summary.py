@@ -3,7 +3,7 @@
 import itertools
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
@@ -13,9 +13,12 @@ from dnnlab.gradient_flow.columns import (
     CONFIGURATION,
     DEAD,
     EXPLODING,
+    FIRST,
     HEALTHY,
+    HIDDEN,
     SUMMARY,
     UNDECIDED,
+    UNUSED,
     VANISHING,
 )
 from dnnlab.gradient_flow.spec import Spec
@@ -49,28 +52,68 @@ _FACTORS = {
 
 @dataclass(frozen=True)
 class Measured:
-    """One configuration at one step: its hidden layers as ``[seed, layer]``, the network as one row per seed."""
+    """One configuration at one step: its hidden layers as ``[seed, layer]``, the network as one row per seed.
+
+    The layers of a network of one's own are put together by name, as a pass may leave some out.
+    """
 
     layers: dict[str, np.ndarray]
     network: Group | pd.DataFrame
+    names: tuple[str, ...] = ()
+    """The names of its layers."""
+    reads_input: np.ndarray = field(default_factory=lambda: np.array([0]))
+    """The numbers of the layers that read the network's input."""
 
     @property
     def depth(self) -> int:
         return self.layers["delta_norm"].shape[1]
 
     def log_rates(self) -> np.ndarray:
-        """Least-squares log rate of δ, ``[seed]``; nan where δ is zero or not finite in some layer."""
+        """Least-squares log rate of δ, ``[seed]``: over the layers that received a gradient, and nan where that is
+        less than two."""
         return self.slope(self.layers["delta_norm"])
 
     def slope(self, norms: np.ndarray) -> np.ndarray:
         """The least-squares log rate of ``norms [seed, layer]``, ``[seed]``."""
-        return _log(norms) @ slope_weights(self.depth)
+        logs = _log(norms)
+        rates = logs @ slope_weights(self.depth)
+        if "layer" in self.layers:
+            for seed in np.flatnonzero(~np.isfinite(rates)):
+                rates[seed] = _slope(logs[seed], self.layers["layer"][seed])
+        return rates
+
+    def vanished(self) -> np.ndarray:
+        """``[seed]``, whether the gradient at every layer that reads the input is exactly zero, but not behind it."""
+        delta = self.layers["delta_norm"]
+        first = delta[:, self.reads_input]
+        received = ~np.isnan(first)
+        with np.errstate(invalid="ignore"):
+            return received.any(axis=1) & ((first == 0) | ~received).all(axis=1) & (delta > 0).any(axis=1)
+
+    def without_gradient(self) -> list[str]:
+        """The layers that received none, or only zeros, in some seed whose pass they were part of."""
+        delta, part = self.layers["delta_norm"], np.isfinite(self.layers.get("layer", self.layers["delta_norm"]))
+        lacking = (part & ~(delta > 0)).any(axis=0)
+        return [name for name, lacks in zip(self.names, lacking, strict=False) if lacks]
 
     def log_terms(self) -> dict[str, float]:
         """The log rate as a sum over weights, activation, normalisation and skip, mean over seeds."""
         # The rate weights each layer's ratio by the sum of the least-squares weights up to it; so do the factors.
         entering = np.cumsum(slope_weights(self.depth))[:-1]
         return {term: float(np.mean(_log(self.layers[factor][:, :-1]) @ entering)) for term, factor in _FACTORS.items()}
+
+
+def _slope(logs: np.ndarray, numbers: np.ndarray) -> float:
+    """The least-squares log rate of one seed over the layers ``[layer]`` that have one.
+
+    ``numbers`` are their places in the pass, nan for a layer that was no part of it.
+    """
+    places = pd.Series(numbers).rank().to_numpy()
+    known = np.isfinite(logs) & np.isfinite(places)
+    if known.sum() < 2:
+        return math.nan
+    centred = places[known] - places[known].mean()
+    return float(-(centred @ logs[known]) / (centred @ centred))
 
 
 def _log(values: np.ndarray) -> np.ndarray:
@@ -88,21 +131,32 @@ def measured_at(rows: Group, step: int) -> Measured | None:
     rows = rows.where(rows["step"] == step).measured
     if not len(rows):
         return None
-    layer = rows["layer"]
+    layer, place = rows["layer"], rows["place"]
+    hidden = rows.where((place == FIRST) | (place == HIDDEN))
     # The output layer has no activation and other sizes; a shallow network of the user's has little else.
-    last = layer.max()
-    hidden = rows.where((layer > 0) & ((layer < last) | (last <= 2)))
+    if len(set(hidden["name"].tolist())) < 2:
+        hidden = rows.where((layer > 0) & (place != UNUSED))
     seeds, seed = np.unique(hidden["seed"], return_inverse=True)
-    numbers, number = np.unique(hidden["layer"], return_inverse=True)
-    places = seed * len(numbers) + number
+    names, number = _by_name(hidden)
+    places = seed * len(names) + number
     if len(set(places.tolist())) < len(places):
         raise ValueError("a seed has two rows of one layer")
     layers = {}
-    for name in ("delta_norm", "saturation", "dead_fraction", "zero_fraction", *_FACTORS.values()):
-        matrix = np.full(len(seeds) * len(numbers), math.nan)
+    own = ["layer"] if rows["model"][0] else []
+    for name in ("delta_norm", "saturation", "dead_fraction", "zero_fraction", *_FACTORS.values(), *own):
+        matrix = np.full(len(seeds) * len(names), math.nan)
         matrix[places] = hidden[name]
-        layers[name] = matrix.reshape(len(seeds), len(numbers))
-    return Measured(layers, rows.where(layer == 0))
+        layers[name] = matrix.reshape(len(seeds), len(names))
+    first = np.unique(number[hidden["place"] == FIRST])
+    return Measured(layers, rows.where(layer == 0), names, first)
+
+
+def _by_name(rows: Group) -> tuple[tuple[str, ...], np.ndarray]:
+    """The names of layers in the order of their mean place in a pass, and the number ``[row]`` of each row's layer
+    among them."""
+    names, number = np.unique(rows["name"].astype(str), return_inverse=True)
+    order = np.argsort(np.bincount(number, rows["layer"]) / np.bincount(number), kind="stable")
+    return tuple(names[order].tolist()), np.argsort(order)[number]
 
 
 def _ends(rows: Group, spec: Spec) -> tuple[Measured | None, Measured | None]:
@@ -161,8 +215,8 @@ def _row(configuration: dict[str, Any], first: Measured, last: Measured, spec: S
     rate = mean_interval(first.log_rates().tolist())
     row |= {"seeds": len(first.network)} | geometric(rate).named("rate")
     row["depth"] = configuration["depth"] or first.depth
-    ends = first.layers["delta_norm"][:, [0, -1]]
-    row["first_last_ratio"] = math.exp(mean(_log(ends) @ [1.0, -1.0]))
+    row["first_last_ratio"] = _first_to_last(first)
+    row["no_gradient"] = ", ".join(first.without_gradient()) if configuration["model"] else ""
     row["verdict"] = verdict(first, rate)
     row |= {term: math.exp(value) for term, value in first.log_terms().items()}
     for name in ("saturation", "dead_fraction", "zero_fraction"):
@@ -174,6 +228,15 @@ def _row(configuration: dict[str, Any], first: Measured, last: Measured, spec: S
     return row
 
 
+def _first_to_last(seen: Measured) -> float:
+    """δ in the first hidden layer over the last, of those that received a gradient; the geometric mean over seeds."""
+    logs = _log(seen.layers["delta_norm"])
+    if seen.vanished().all():
+        return 0.0
+    ratios = [float(known[0] - known[-1]) for each in logs if len(known := each[np.isfinite(each)]) > 1]
+    return math.exp(mean(ratios))
+
+
 def verdict(first: Measured, log_rate: Interval) -> str:
     """Vanishing, healthy, exploding or dead; undecided under three seeds or where the interval straddles a limit."""
     seeds = len(first.network)
@@ -183,6 +246,15 @@ def verdict(first: Measured, log_rate: Interval) -> str:
         return DEAD
     if np.mean(~np.isfinite(np.asarray(first.network["loss"], float))) > 0.5:
         return EXPLODING  # the forward pass has left the range of numbers
+    vanished = float(np.mean(first.vanished()))
+    if vanished > 0.5:
+        return VANISHING
+    by_rate = _by_rate(first, log_rate)
+    # Seeds whose gradient is zero have no rate, so that the interval says nothing of them.
+    return by_rate if vanished == 0 or by_rate == VANISHING else UNDECIDED
+
+
+def _by_rate(first: Measured, log_rate: Interval) -> str:
     if log_rate.n < ENOUGH:
         return UNDECIDED
     low, high = (end * (first.depth - 1) for end in (log_rate.low, log_rate.high))

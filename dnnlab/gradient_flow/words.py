@@ -5,10 +5,13 @@ import math
 import numpy as np
 import pandas as pd
 
+from dnnlab.errors import listing
 from dnnlab.gradient_flow.spec import Spec
 from dnnlab.runner.summary import tally
 
 _MOST_REMEDIES = 6
+_MOST_LAYERS = 6
+_NOT_FINITE = "at some layer the gradient is zero, infinite or not a number"
 
 
 def conclusions(summary: pd.DataFrame, spec: Spec) -> list[str]:
@@ -22,12 +25,31 @@ def conclusions(summary: pd.DataFrame, spec: Spec) -> list[str]:
         f"layers, the first receives {row['first_last_ratio']:.2g} times what the last does."
     )
     if not np.isfinite(row["rate"]):
-        strongest = f"{_name(row)} gave no finite rate."
+        strongest = _without_rate(row)
     head = [f"{len(summary)} configurations: {tally(summary['verdict'])}."] if len(summary) > 1 else []
     ill = summary[summary["remedy"] != ""]
     remedies = [f"Theory's remedy for {_name(row)}: {row['remedy']}." for _, row in ill.head(_MOST_REMEDIES).iterrows()]
     rest = [f"summary.csv has {len(ill) - _MOST_REMEDIES} more remedies."] if len(ill) > _MOST_REMEDIES else []
-    return [" ".join([*head, strongest]), *remedies, *rest]
+    return [" ".join([*head, strongest]), *_left_out(summary), *remedies, *rest]
+
+
+def _without_rate(row: pd.Series) -> str:
+    if row["first_last_ratio"] == 0:
+        return f"{_name(row)}: the gradient is exactly zero at every layer that reads the input."
+    why = "less than two of its hidden layers received a gradient" if row["no_gradient"] else _NOT_FINITE
+    return f"{_name(row)} gave no finite rate: {why}."
+
+
+def _left_out(summary: pd.DataFrame) -> list[str]:
+    """The layers that the rate leaves out, one line a network."""
+    lines = []
+    for _, row in summary[summary["no_gradient"] != ""].iterrows():
+        names = row["no_gradient"].split(", ")
+        shown = listing(
+            names if len(names) <= _MOST_LAYERS else [*names[:_MOST_LAYERS], f"{len(names) - _MOST_LAYERS} more"]
+        )
+        lines.append(f"{_name(row)}: no gradient reached {shown}, which the rate leaves out.")
+    return lines
 
 
 def _name(row: pd.Series) -> str:

@@ -4,14 +4,16 @@ A share of zero *elements* says something else, half of a healthy ReLU's outputs
 calls units dead that fire on the next.
 """
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from typing import Any
 
 import torch
 from torch import Tensor, nn
 
-from dnnlab.instruments.recognise import Recognised, Watch, owns_weights, unit_dim
+from dnnlab.instruments.axes import by_unit
+from dnnlab.instruments.follow import Follow
+from dnnlab.instruments.origin import Origin
+from dnnlab.instruments.recognise import Recognised
 from dnnlab.networks.stacked import StackedMLP, moments
 
 _CHUNK = 2**22
@@ -102,17 +104,18 @@ class SiteCensus:
     """The layer whose output it reads; with #2, #3 where the layer or the activation behind it is called again."""
     act: str
     """The activation."""
-    alive: Tensor
-    """``[unit]``, whether it is not zero on at least one input."""
+    alive: Tensor | None
+    """``[unit]``, whether it is not zero on at least one input; ``None`` where it is not known along which dimension of
+    the tensor units lie."""
     zeros: Tensor
     """How many outputs were zero."""
     outputs: int = 0
     """How many outputs there were."""
 
     @property
-    def dead(self) -> Tensor:
-        """``[unit]``, whether it is zero on every input."""
-        return ~self.alive
+    def dead(self) -> Tensor | None:
+        """``[unit]``, whether it is zero on every input; ``None`` where units are not known."""
+        return None if self.alive is None else ~self.alive
 
     @property
     def zero_fraction(self) -> float:
@@ -120,13 +123,23 @@ class SiteCensus:
         return float(self.zeros) / self.outputs
 
 
+def site_name(read: Origin | None, calls: dict[str, int]) -> str:
+    """The name of an activation that reads a tensor of which ``read`` is known: that of the layer whose units it has.
+
+    ``calls`` counts the names of the pass, so that a second one gets #2.
+    """
+    name = read.layer.name if read and read.layer else "input"
+    calls[name] = call = calls.get(name, 0) + 1
+    return name if call == 1 else f"{name}#{call}"
+
+
 @torch.no_grad()
 def take_of_module(model: nn.Module, batches: Iterable[Tensor]) -> list[SiteCensus]:
     """The dead units of any module: those that are zero on every one of the inputs.
 
     There is one `SiteCensus` for each call of an activation that can be zero, such as ReLU, in the order of execution.
-    Units are the channels behind a convolution, and the last dimension behind other layers. The model is left in
-    evaluation mode.
+    Units are where the layer before it put them: the channels of a convolution, the features of a linear layer,
+    wherever they lie in the tensor by then. The model is left in evaluation mode.
 
     Args:
         model: Any module.
@@ -148,36 +161,24 @@ def take_of_module(model: nn.Module, batches: Iterable[Tensor]) -> list[SiteCens
     """
     model.eval()
     sites: dict[str, SiteCensus] = {}
-    layer: list[tuple[str, nn.Module]] = []  # the one that ran last
     calls: dict[str, int] = {}
 
-    def ran(name: str) -> Callable[[nn.Module, Any, Any], None]:
-        return lambda module, inputs, output: layer.__setitem__(slice(None), [(name or type(module).__name__, module)])
-
-    def seen(found: Recognised, u: Tensor, h: Tensor) -> None:
-        if found.zero_up_to is None or not h.is_floating_point():
+    def seen(found: Recognised, known: Origin, u: Tensor, h: Tensor) -> None:
+        if found.zero_up_to is None:
             return
-        name, module = layer[0] if layer else ("input", None)
-        calls[name] = call = calls.get(name, 0) + 1
-        label = name if call == 1 else f"{name}#{call}"
+        label = known.layer.name if known.step and known.layer else site_name(known, calls)
         nonzero = h != 0
-        others = [d for d in range(h.ndim) if d != unit_dim(module, h) % h.ndim]
-        alive = nonzero.amax(dim=others) if others else nonzero
-        site = sites.setdefault(
-            label, SiteCensus(label, found.name, torch.zeros_like(alive), torch.zeros((), dtype=torch.float64))
-        )
-        site.alive |= alive
+        alive = None if known.axes is None else by_unit(nonzero, known.axes).any(1)
+        site = sites.setdefault(label, SiteCensus(label, found.name, alive, torch.zeros((), dtype=torch.float64)))
+        if site.alive is not None and alive is not None and len(site.alive) == len(alive):
+            site.alive = site.alive | alive
+        else:
+            site.alive = None
         site.zeros += (h.numel() - nonzero.sum()).cpu()
         site.outputs += h.numel()
 
-    handles = [m.register_forward_hook(ran(name)) for name, m in model.named_modules() if owns_weights(m)]
-    try:
+    with Follow(model, activated=seen):
         for x in batches:
-            layer.clear()
             calls.clear()
-            with Watch(seen):
-                model(x)
-    finally:
-        for handle in handles:
-            handle.remove()
+            model(x)
     return list(sites.values())

@@ -1,6 +1,7 @@
-"""Which calls are activation functions, and up to where their output is exactly zero.
+"""Which operations are activation functions, and up to where their output is exactly zero.
 
-Modules such as ``nn.ReLU``, functions such as ``F.relu`` and methods such as ``x.clamp_(min=0)`` count alike.
+All ways to write one, ``nn.ReLU()``, ``F.relu(x)``, ``x.clamp_(min=0)`` or a function of one's own, come down to the
+same operations below autograd, and are recognised there.
 """
 
 from collections.abc import Callable, Mapping, Sequence
@@ -8,105 +9,248 @@ from dataclasses import dataclass
 from typing import Any
 
 import torch
-from torch import Tensor, nn
-from torch.nn import functional as F
-from torch.nn.utils import parametrize
-from torch.overrides import TorchFunctionMode
+from torch import Tensor
+from torch.utils._python_dispatch import TorchDispatchMode
 
+from dnnlab.instruments.origin import Origin, Test
 from dnnlab.networks.activations import ZERO_UP_TO
 
-_FUNCTIONS: dict[Any, str] = {
-    function: name
-    for name, functions in {
-        "sigmoid": (torch.sigmoid, torch.sigmoid_, Tensor.sigmoid, Tensor.sigmoid_, F.sigmoid),
-        "tanh": (torch.tanh, torch.tanh_, Tensor.tanh, Tensor.tanh_, F.tanh),
-        "relu": (F.relu, torch.relu, torch.relu_, Tensor.relu, Tensor.relu_),
-        "relu6": (F.relu6,),
-        "hardtanh": (F.hardtanh,),
-        "leaky_relu": (F.leaky_relu,),
-        "prelu": (F.prelu, torch.prelu, Tensor.prelu),
-        "elu": (F.elu,),
-        "celu": (F.celu,),
-        "selu": (F.selu,),
-        "swish": (F.silu,),
-        "gelu": (F.gelu,),
-        "mish": (F.mish,),
-        "softplus": (F.softplus,),
-        "softsign": (F.softsign,),
-        "hardswish": (F.hardswish,),
-        "hardsigmoid": (F.hardsigmoid,),
-        "logsigmoid": (F.logsigmoid,),
-        "threshold": (F.threshold,),
-        "clamp": (torch.clamp, torch.clamp_, Tensor.clamp, Tensor.clamp_),
-        "clamp_min": (torch.clamp_min, torch.clamp_min_, Tensor.clamp_min, Tensor.clamp_min_),
-    }.items()
-    for function in functions
+_SIMPLE = {
+    "sigmoid": "sigmoid",
+    "tanh": "tanh",
+    "relu": "relu",
+    "leaky_relu": "leaky_relu",
+    "_prelu_kernel": "prelu",
+    "rrelu_with_noise": "rrelu",
+    "celu": "celu",
+    "silu": "swish",
+    "gelu": "gelu",
+    "mish": "mish",
+    "softplus": "softplus",
+    "hardswish": "hardswish",
+    "hardsigmoid": "hardsigmoid",
+    "log_sigmoid_forward": "logsigmoid",
 }
+"""The operations that are an activation whatever their arguments are, and its name."""
+
+_TESTS = {"gt": "above", "ge": "above", "lt": "below", "le": "below"}
+
+OriginOf = Callable[[Any], Origin | None]
 
 
 @dataclass(frozen=True)
 class Recognised:
-    """An activation: its name in `dnnlab.networks.activations` or PyTorch, and up to where its output is exactly zero
-    (``None`` where it never is)."""
+    """An activation."""
 
     name: str
+    """Its name in `dnnlab.networks.activations` or PyTorch."""
     zero_up_to: float | None
+    """Up to where its output is exactly zero; ``None`` where it never is."""
+    reads: int = 0
+    """The place of its input among the arguments of the operation."""
+
+    @property
+    def by_input(self) -> bool:
+        """Whether its saturation is defined by its input."""
+        return self.name in ("swish", "gelu")
 
 
-def recognise(function: Any, args: Sequence[Any], kwargs: Mapping[str, Any]) -> Recognised | None:
-    """The activation that the call ``function(*args, **kwargs)`` computes; ``None`` where it is none."""
-    name = _FUNCTIONS.get(function)
-    if name is None:
-        return None
+def recognise(operation: str, args: Sequence[Any], kwargs: Mapping[str, Any], origin: OriginOf) -> Recognised | None:
+    """The activation that a call of PyTorch's ``operation`` computes; ``None`` where it is none.
 
-    def argument(position: int, *names: str) -> Any:
-        return args[position] if len(args) > position else next((kwargs[n] for n in names if n in kwargs), None)
-
-    if name in ("clamp", "clamp_min"):
-        low, high = argument(1, "min"), argument(2, "max") if name == "clamp" else None
-        if isinstance(low, Tensor) or low != 0:  # cutting at another value is no activation the field has a name for
-            return None
-        return Recognised("relu" if high is None else "hardtanh", 0.0)
-    if name == "hardtanh":
-        return Recognised("hardtanh", 0.0 if argument(1, "min_val") == 0 else None)
-    if name == "threshold":
-        return Recognised("threshold", argument(1, "threshold") if argument(2, "value") == 0 else None)
-    return Recognised(name, ZERO_UP_TO.get(name))
-
-
-class Watch(TorchFunctionMode):
-    """Tells ``seen`` of every activation that runs: what it is, its input and its output.
-
-    Of an in-place call, whose input is overwritten, both are the output; the two gates, whose saturation is
-    defined by their input, are given a copy of it.
+    Args:
+        operation: Its name, with ``_`` behind it where it overwrites its input.
+        args: Its arguments by place.
+        kwargs: Its arguments by name.
+        origin: What is known of a tensor.
     """
-
-    def __init__(self, seen: Callable[[Recognised, Tensor, Tensor], None]) -> None:
-        super().__init__()
-        self.seen = seen
-
-    def __torch_function__(self, func: Callable, types: Any, args: Any = (), kwargs: Any = None) -> Any:
-        kwargs = kwargs or {}
-        found = recognise(func, args, kwargs)
-        if found is None:
-            return func(*args, **kwargs)
-        u = args[0] if args else kwargs["input"]
-        before = u._version
-        kept = u.detach().clone() if found.name in ("swish", "gelu") and kwargs.get("inplace") else u.detach()
-        out = func(*args, **kwargs)
-        overwritten = u._version != before and kept.data_ptr() == u.data_ptr()
-        self.seen(found, out.detach() if overwritten else kept, out)
-        return out
+    name = operation.removesuffix("_") if operation != "_prelu_kernel" else operation
+    if name in _SIMPLE:
+        slope = args[1] if len(args) > 1 else kwargs.get("negative_slope")
+        if name == "leaky_relu" and slope == 0:
+            return _cut(0.0)
+        return Recognised(_SIMPLE[name], ZERO_UP_TO.get(_SIMPLE[name]))
+    by_name = _BY_NAME.get(name)
+    return by_name(args, kwargs, origin) if by_name else None
 
 
-def owns_weights(module: nn.Module) -> bool:
-    """Whether the module itself holds a weight matrix, or is parametrised to."""
-    if parametrize.is_parametrized(module):  # its matrix is computed, and owned by the parametrisation
-        return True
-    within = isinstance(module, parametrize.ParametrizationList)
-    return not within and any(p.ndim >= 2 for p in module.parameters(recurse=False))
+def _cut(edge: float, reads: int = 0) -> Recognised:
+    """What is zero up to ``edge`` and gives its input beyond it."""
+    return Recognised("relu" if edge == 0 else "threshold", edge, reads)
 
 
-def unit_dim(module: nn.Module | None, h: Tensor) -> int:
-    """Where units lie in ``h``: channels come second after a convolution, and last after everything else."""
-    return 1 if isinstance(module, nn.modules.conv._ConvNd) and h.ndim > 2 else -1
+def _argument(args: Sequence[Any], kwargs: Mapping[str, Any], place: int, name: str, default: Any = None) -> Any:
+    return args[place] if len(args) > place else kwargs.get(name, default)
+
+
+def _clamp(args: Sequence[Any], kwargs: Mapping[str, Any], origin: OriginOf) -> Recognised | None:
+    low, high = _argument(args, kwargs, 1, "min"), _argument(args, kwargs, 2, "max")
+    if not _is_zero(low, origin):  # to cut at another value is no activation that the field has a name for
+        return None
+    return _cut(0.0) if high is None else Recognised("relu6" if high == 6 else "hardtanh", 0.0)
+
+
+def _hardtanh(args: Sequence[Any], kwargs: Mapping[str, Any], origin: OriginOf) -> Recognised:
+    low, high = _argument(args, kwargs, 1, "min_val", -1.0), _argument(args, kwargs, 2, "max_val", 1.0)
+    if low != 0:
+        return Recognised("hardtanh", None)
+    return Recognised("relu6" if high == 6 else "hardtanh", 0.0)
+
+
+def _threshold(args: Sequence[Any], kwargs: Mapping[str, Any], origin: OriginOf) -> Recognised:
+    edge, value = _argument(args, kwargs, 1, "threshold"), _argument(args, kwargs, 2, "value")
+    return Recognised("threshold", None) if value != 0 else _cut(float(edge))
+
+
+def _elu(args: Sequence[Any], kwargs: Mapping[str, Any], origin: OriginOf) -> Recognised:
+    scale = _argument(args, kwargs, 2, "scale", 1.0)
+    return Recognised("elu" if scale == 1 else "selu", None)
+
+
+def _maximum(args: Sequence[Any], kwargs: Mapping[str, Any], origin: OriginOf) -> Recognised | None:
+    for place in (0, 1):
+        if _is_zero(args[1 - place], origin) and origin(args[place]) is not None:
+            return _cut(0.0, place)
+    return None
+
+
+def _where(args: Sequence[Any], kwargs: Mapping[str, Any], origin: OriginOf) -> Recognised | None:
+    if len(args) < 3 or (known := origin(args[0])) is None or (test := known.test) is None:
+        return None
+    place = {"above": 1, "below": 2}.get(test.kind)
+    if place is None or origin(args[place]) is not test.of or not _is_zero(args[3 - place], origin):
+        return None
+    return _cut(test.number, place)
+
+
+def _masked(args: Sequence[Any], kwargs: Mapping[str, Any], origin: OriginOf) -> Recognised | None:
+    mask, value = (args[1][0], args[2]) if isinstance(args[1], list | tuple) else (args[1], args[2])
+    known = origin(mask)
+    test = known.test if known else None
+    if test is None or test.kind != "below" or origin(args[0]) is not test.of or not _is_zero(value, origin):
+        return None
+    return _cut(test.number)
+
+
+def _multiplied(args: Sequence[Any], kwargs: Mapping[str, Any], origin: OriginOf) -> Recognised | None:
+    for place in (0, 1):
+        known = origin(args[1 - place])
+        test = known.test if known else None
+        if test is not None and test.kind == "above" and origin(args[place]) is test.of:
+            return _cut(test.number, place)
+    return None
+
+
+def _divided(args: Sequence[Any], kwargs: Mapping[str, Any], origin: OriginOf) -> Recognised | None:
+    known = origin(args[1])
+    test = known.test if known else None
+    softsign = test is not None and test.kind == "1 + abs" and origin(args[0]) is test.of
+    return Recognised("softsign", None) if softsign else None
+
+
+def _added(args: Sequence[Any], kwargs: Mapping[str, Any], origin: OriginOf) -> Recognised | None:
+    """x + |x| is twice the ReLU."""
+    for place in (0, 1):
+        known = origin(args[1 - place])
+        test = known.test if known else None
+        if test is not None and test.kind == "abs" and origin(args[place]) is test.of and not kwargs:
+            return _cut(0.0, place)
+    return None
+
+
+_BY_NAME: dict[str, Callable[[Sequence[Any], Mapping[str, Any], OriginOf], Recognised | None]] = {
+    "clamp": _clamp,
+    "clamp_min": _clamp,
+    "hardtanh": _hardtanh,
+    "threshold": _threshold,
+    "elu": _elu,
+    "maximum": _maximum,
+    "fmax": _maximum,
+    "add": _added,
+    "where": _where,
+    "masked_fill": _masked,
+    "index_put": _masked,
+    "mul": _multiplied,
+    "div": _divided,
+}
+
+
+def test_of(operation: str, args: Sequence[Any], origin: OriginOf) -> Test | None:
+    """What the result of an operation says of the tensor that it was computed from, if an activation may be written
+    with it."""
+    known = origin(args[0]) if args else None
+    if known is None:
+        return None
+    if operation in _TESTS and (number := _number(args[1], origin)) is not None:
+        return Test(_TESTS[operation], known, number)
+    if operation == "heaviside":
+        return Test("above", known, 0.0)
+    if operation == "abs":
+        return Test("abs", known)
+    if known.test is None:
+        return None
+    if operation in ("_to_copy", "clone", "alias", "detach"):
+        return known.test
+    if operation in ("add", "add_") and known.test.kind == "abs" and _number(args[1], origin) == 1:
+        return Test("1 + abs", known.test.of)
+    if operation in ("bitwise_not", "logical_not") and known.test.kind in ("above", "below"):
+        return Test("below" if known.test.kind == "above" else "above", known.test.of, known.test.number)
+    return None
+
+
+def _number(value: Any, origin: OriginOf) -> float | None:
+    if isinstance(value, int | float):
+        return float(value)
+    if isinstance(value, Tensor) and value.ndim == 0 and origin(value) is None:
+        return float(value)
+    return None
+
+
+def _is_zero(value: Any, origin: OriginOf) -> bool:
+    if isinstance(value, Tensor):
+        return origin(value) is None and not bool(value.any())
+    return isinstance(value, int | float) and value == 0
+
+
+_GRID = torch.linspace(-8, 8, 1601)
+
+
+def try_on_a_grid(function: Callable[[Tensor], Tensor]) -> Recognised | None:
+    """What a function of one's own is, if it works elementwise and is zero below a point of -8 … 8; else ``None``."""
+    row = _GRID.unsqueeze(0)
+    with torch.no_grad():
+        try:
+            out, turned, again = function(row.clone()), function(row.flip(1)), function(row.clone())
+        except Exception:  # noqa: BLE001 - whatever it is, it is then no function of a row of numbers
+            return None
+    same = isinstance(out, Tensor) and out.shape == row.shape and torch.equal(out, again)
+    if not same or not torch.equal(out, turned.flip(1)):
+        return None
+    nonzero = (out[0] != 0).nonzero().flatten()
+    first = int(nonzero[0]) if len(nonzero) else 0
+    return Recognised("", float(_GRID[first - 1])) if first else None
+
+
+def recognise_function(function: Callable[..., Any], like: Tensor, rest: Any, kwargs: Any) -> Recognised | None:
+    """The activation that ``function(x, *rest, **kwargs)`` is, of an ``x`` of the shape of ``like``; ``None`` where it
+    is none, or more than one."""
+    x = torch.zeros(like.shape)
+    known = Origin(True)
+    found: list[Recognised] = []
+    operations: list[str] = []
+
+    class Watch(TorchDispatchMode):
+        def __torch_dispatch__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
+            name = func._schema.name.partition("::")[2]
+            operations.append(name)
+            activation = recognise(name, args, kwargs or {}, lambda t: known if t is x else None)
+            found.extend([activation] if activation else [])
+            return func(*args, **(kwargs or {}))
+
+    try:
+        with torch.no_grad(), Watch():
+            function(x, *rest, **kwargs)
+    except (RuntimeError, TypeError, ValueError):
+        return None
+    does = [name for name in operations if name not in ("view", "alias", "detach", "empty_like")]
+    return found[0] if len(found) == len(does) == 1 else None

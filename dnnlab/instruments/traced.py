@@ -14,9 +14,13 @@ import torch
 from torch import Tensor, fx, nn
 from torch.nn import functional as F
 
-from dnnlab.errors import UsageError, first_line
+from dnnlab.errors import UsageError, of_users_code
+from dnnlab.instruments.axes import by_unit
+from dnnlab.instruments.census import site_name
+from dnnlab.instruments.follow import Follow
 from dnnlab.instruments.intervals import UNIT, Box, activate, affine
-from dnnlab.instruments.recognise import recognise, unit_dim
+from dnnlab.instruments.origin import Origin
+from dnnlab.instruments.recognise import recognise_function
 from dnnlab.networks.narrowed import BATCH_NORM, CONVOLUTION
 
 SAME = (nn.Identity, nn.Dropout, nn.Dropout1d, nn.Dropout2d, nn.Dropout3d, nn.AlphaDropout)
@@ -28,7 +32,10 @@ POOLS = (
 )
 POOL_FUNCTIONS = (F.max_pool2d, F.avg_pool2d, F.adaptive_avg_pool2d, F.adaptive_max_pool2d)
 FLATTENS = (torch.flatten, "flatten")
-_RESHAPES = (torch.reshape, torch.squeeze, torch.unsqueeze, "view", "reshape", "squeeze", "unsqueeze", "contiguous")
+_RESHAPES = (
+    *(torch.reshape, torch.squeeze, torch.unsqueeze, "view", "reshape", "squeeze", "unsqueeze", "contiguous"),
+    *(torch.transpose, torch.permute, "transpose", "permute", torch.unflatten, "unflatten"),
+)
 _MEANS = (torch.mean, "mean")
 _ADDS = (operator.add, operator.iadd, torch.add, "add", "add_")
 _SHAPE = (getattr, "size", "dim")
@@ -57,7 +64,7 @@ def trace(model: nn.Module) -> fx.GraphModule:
     try:
         return fx.GraphModule(model, tracer.trace(model))
     except Exception as problem:  # noqa: BLE001 - whatever the user's own code does when run on a proxy
-        reason = first_line(problem)
+        reason = of_users_code(problem)
         raise UsageError(f"the model cannot be traced as one graph, so no unit of it is certified: {reason}.") from None
 
 
@@ -66,7 +73,10 @@ class Site:
     """One call of an activation that is zero below a point: the node, and the units that are certified dead."""
 
     node: fx.Node
-    dead: Tensor
+    name: str
+    """As `dnnlab.instruments.census.SiteCensus` calls it."""
+    dead: Tensor | None
+    """``[unit]``; ``None`` where it is not known along which dimension units lie."""
 
 
 class _Unbounded(Exception):
@@ -77,19 +87,22 @@ class _Unbounded(Exception):
 def certify(graph: fx.GraphModule, low: Tensor, high: Tensor) -> list[Site]:
     """The activations whose units can die, in the order of execution up to where the bounds end, with the units
     ``[unit]`` that are zero on every input between ``low`` and ``high [*shape]``."""
-    bounds = _Bounds(graph)
-    with contextlib.suppress(_Unbounded):
-        bounds.run(Box.between(low.unsqueeze(0), high.unsqueeze(0)))
+    with Follow(graph) as follow, contextlib.suppress(_Unbounded):
+        bounds = _Bounds(graph, follow)
+        ends = low.unsqueeze(0), high.unsqueeze(0)
+        follow.start(ends)
+        bounds.run(Box.between(*ends))
     return bounds.sites
 
 
 class _Bounds(fx.Interpreter):
-    """Runs the graph on a `Box` instead of a tensor."""
+    """Runs the graph on a `Box` instead of a tensor; ``follow`` says where units lie in it."""
 
-    def __init__(self, graph: fx.GraphModule) -> None:
+    def __init__(self, graph: fx.GraphModule, follow: Follow) -> None:
         super().__init__(graph)
+        self.follow = follow
         self.sites: list[Site] = []
-        self.layer: nn.Module | None = None  # the affine layer that ran last, which says where units lie
+        self.calls: dict[str, int] = {}
 
     def run_node(self, n: fx.Node) -> Any:
         self.node = n
@@ -103,13 +116,15 @@ class _Bounds(fx.Interpreter):
         if not isinstance(box, Box):
             raise _Unbounded
         if isinstance(module, nn.Linear | CONVOLUTION) and not isinstance(module, _TRANSPOSED):
-            self.layer = module
-            apply = F.linear if isinstance(module, nn.Linear) else module._conv_forward
-            return affine(box, cast(Callable, apply), module.weight, module.bias, module.weight[0].numel())
+            apply = cast(Callable, F.linear if isinstance(module, nn.Linear) else module._conv_forward)
+            known = self.follow.origin(apply(box.centre, module.weight.double(), None))
+            with self.follow.paused():  # the three products that a box takes are one layer
+                result = affine(box, apply, module.weight, module.bias, module.weight[0].numel())
+            return self._known(result, known)
         if isinstance(module, BATCH_NORM):
             return _batch_norm(box, module)
         if isinstance(module, nn.LayerNorm):  # of n numbers with mean 0 and mean square 1, none is larger than √n
-            return _layer_norm(box, module)
+            return self._known(_layer_norm(box, module), self.follow.origin(box.centre))
         if isinstance(module, SAME):
             return box
         if isinstance(module, POOLS):
@@ -117,6 +132,12 @@ class _Bounds(fx.Interpreter):
         if isinstance(module, nn.Flatten | nn.Unflatten):
             return _both_ends(box, module)
         raise _Unbounded
+
+    def _known(self, box: Box, origin: Origin | None) -> Box:
+        """``box``, of whose numbers ``origin`` is known though they were computed out of sight."""
+        if origin is not None:
+            self.follow.label(box.centre, origin)
+        return box
 
     def call_function(self, target: Any, args: Any, kwargs: Any) -> Any:
         return self._call(target, target, args, kwargs)
@@ -140,7 +161,7 @@ class _Bounds(fx.Interpreter):
             return self._end()
         if name in _SHAPE:
             return function(box.centre, *rest, **kwargs)
-        found = recognise(function, args, kwargs)
+        found = recognise_function(function, box.centre, rest, kwargs)
         if found is not None:
             if found.zero_up_to is not None:
                 self._site(box, found.zero_up_to)
@@ -157,10 +178,9 @@ class _Bounds(fx.Interpreter):
         raise _Unbounded
 
     def _site(self, box: Box, edge: float) -> None:
-        high = box.high
-        units = unit_dim(self.layer, high) % high.ndim
-        others = [d for d in range(high.ndim) if d != units]
-        self.sites.append(Site(self.node, high.amax(dim=others) < edge))
+        known = self.follow.origin(box.centre)
+        units = None if known is None or known.axes is None else by_unit(box.high < edge, known.axes).all(1)
+        self.sites.append(Site(self.node, site_name(known, self.calls), units))
 
 
 _TRANSPOSED = (nn.modules.conv._ConvTransposeNd,)

@@ -10,7 +10,7 @@ from torch.nn import functional as F
 from torch.nn.modules import activation as torch_activations
 
 from dnnlab.nas.proxy_names import PROXIES
-from dnnlab.training.evaluation import outputs
+from dnnlab.networks import outputs
 
 BATCH = 64
 """Examples on which a proxy is computed; it takes one forward and one backward pass of them."""
@@ -48,7 +48,7 @@ def _naswot(model: nn.Module, x: Tensor, y: Tensor) -> float:
 def _jacob_cov(model: nn.Module, x: Tensor, y: Tensor) -> float:
     """How close the correlations of the examples' input gradients are to zero."""
     x = x.clone().requires_grad_()
-    outputs(model.train()(x)).sum().backward()
+    outputs.logits(model.train()(x)).sum().backward()
     if x.grad is None:  # nothing of the input reaches the outputs
         return math.nan
     correlation = torch.corrcoef(x.grad.flatten(1).double())
@@ -67,14 +67,14 @@ def _synflow(model: nn.Module, x: Tensor, y: Tensor) -> float:
     with torch.no_grad():
         for value in model.parameters():
             value.abs_()
-    outputs(model(torch.ones_like(x[:1]).double())).sum().backward()
+    outputs.logits(model(torch.ones_like(x[:1]).double())).sum().backward()
     total = sum(float((p.detach() * p.grad).abs().sum()) for p in model.parameters() if p.grad is not None)
     return math.log(total) if total > 0 else math.nan
 
 
 def _gradients(model: nn.Module, x: Tensor, y: Tensor) -> list[tuple[Tensor, Tensor]]:
     """The weight and its gradient of every layer."""
-    F.cross_entropy(outputs(model.train()(x)), y).backward()
+    F.cross_entropy(outputs.logits(model.train()(x)), y).backward()
     layers = [m.weight for m in model.modules() if isinstance(m, _LAYERS)]
     return [(w.detach(), w.grad) for w in layers if w.grad is not None]
 
@@ -98,7 +98,7 @@ def _fisher(model: nn.Module, x: Tensor, y: Tensor) -> float:
     for module in model.modules():
         if isinstance(module, _LAYERS):
             module.register_forward_hook(keep)
-    F.cross_entropy(outputs(model.train()(x)), y).backward()
+    F.cross_entropy(outputs.logits(model.train()(x)), y).backward()
     products = [out.detach() * out.grad for out in seen if out.grad is not None]
     channels = [each.flatten(2).sum(2) if each.ndim > 2 else each for each in products]
     return sum(float(0.5 * product.square().mean(0).sum()) for product in channels)

@@ -24,7 +24,7 @@ class Normed(nn.Sequential):
 class Hidden(nn.Module):
     """Layer 2 … depth: ``y_l`` from ``y_{l-1} [batch, width]`` and, with dense skips, all activations before it.
 
-    It owns its weights itself, so that whoever hooks weight-owning modules sees ``y_l``, skip included.
+    It owns its weights itself, so that a forward hook on it sees ``y_l``, skip included.
     """
 
     def __init__(self, shape: MLPShape, layer: int) -> None:

@@ -11,11 +11,15 @@ if TYPE_CHECKING:
 
 
 class LayerRows:
-    """Collects the rows of a stack of ``members``. ``names``, ``kinds`` and ``acts`` describe its layers."""
+    """Collects the rows of a stack of ``members``. ``names``, ``kinds``, ``acts`` and the columns ``more`` describe its
+    layers."""
 
-    def __init__(self, members: int, names: Sequence[str], kinds: Sequence[str], acts: Sequence[str]) -> None:
+    def __init__(
+        self, members: int, names: Sequence[str], kinds: Sequence[str], acts: Sequence[str], **more: Sequence[str]
+    ) -> None:
         self.members = members
         self.names, self.kinds, self.acts = ["network", *names], ["network", *kinds], ["", *acts]
+        self.more = {name: ["", *values] for name, values in more.items()}
         self.rows: Rows = {}
 
     def add(self, step: int, quantities: "Mapping[str, Tensor]") -> None:
@@ -31,6 +35,7 @@ class LayerRows:
                 "name": self.names,
                 "kind": self.kinds,
                 "layer_act": self.acts,
+                **self.more,
             }
             for name, values in numbers.items():
                 whole = quantities[name].ndim == 1

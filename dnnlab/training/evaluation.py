@@ -1,13 +1,13 @@
 """Which examples a network classifies correctly, and the check that its outputs are logits."""
 
 from collections.abc import Callable
-from typing import Any
 
 import torch
 from torch import Tensor, nn
 
 from dnnlab.data.dataset import Dataset
-from dnnlab.errors import UsageError, first_line
+from dnnlab.errors import UsageError, users_code
+from dnnlab.networks import outputs
 
 Predict = Callable[[Tensor], Tensor]
 """Gives the logits ``[member?, batch, class]`` of standardised inputs ``[batch, *shape]``."""
@@ -26,24 +26,15 @@ def accuracy(predict: Predict, data: Dataset, index: Tensor, batch_size: int = 2
     return right(predict, data, index, batch_size).sum(-1).cpu().double() / len(index)
 
 
-def outputs(out: Any) -> Any:
-    """The logits in the outputs of a network: GoogLeNet and Inception give more in training, Hugging Face's networks
-    always."""
-    return getattr(out, "logits", out)
-
-
 def logits(model: nn.Module, x: Tensor, data: Dataset) -> Tensor:
     """The logits ``[batch, class]`` of ``model`` on inputs ``x [batch, *shape]`` of ``data``.
 
     Raises:
         UsageError: the model does not take inputs of this shape, or gives no logits for these classes.
     """
-    try:
+    with users_code(f"the model refuses inputs {list(x.shape)} of {data.name}"):
         out = model(x)
-    except (RuntimeError, ValueError, TypeError, IndexError) as problem:
-        reason = first_line(problem)
-        raise UsageError(f"the model refuses inputs {list(x.shape)} of {data.name}: {reason}.") from problem
-    out = outputs(out)
+    out = outputs.logits(out)
     if not isinstance(out, Tensor) or out.ndim != 2 or out.shape[0] != len(x) or out.shape[1] < len(data.classes):
         got = list(out.shape) if isinstance(out, Tensor) else type(out).__name__
         raise UsageError(

@@ -16,11 +16,13 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from dnnlab.data.dataset import Dataset
+from dnnlab.errors import UsageError, users_code
+from dnnlab.networks import outputs
 from dnnlab.networks.blocks import WithAux
 from dnnlab.networks.spaces.stack import Stack
 from dnnlab.networks.stacked import losses
 from dnnlab.training.batches import Batches
-from dnnlab.training.evaluation import Predict, logits, outputs
+from dnnlab.training.evaluation import Predict, logits
 from dnnlab.training.hyperparameters import Hyperparameters
 from dnnlab.training.optimisers import make_optimiser, recordable
 from dnnlab.training.recorded import WORTH_RECORDING
@@ -33,7 +35,7 @@ Objective = Callable[[nn.Module, Tensor, Tensor], Tensor]
 def cross_entropy(model: nn.Module, x: Tensor, y: Tensor, label_smoothing: float = 0.0) -> Tensor:
     """Cross-entropy of logits, with what auxiliary heads add in training (Szegedy 2015)."""
     out = model(x)
-    loss = F.cross_entropy(outputs(out).float(), y, label_smoothing=label_smoothing)
+    loss = F.cross_entropy(outputs.logits(out).float(), y, label_smoothing=label_smoothing)
     if isinstance(out, WithAux):
         for weight, head in zip(out.weights, out.aux, strict=True):
             loss = loss + weight * F.cross_entropy(head.float(), y, label_smoothing=label_smoothing)
@@ -114,20 +116,26 @@ class PlainTraining(Training):
     """Trains ``model`` as its owner wrote it, so that it can be measured between two steps: no other layout, no mixed
     precision, no changed images, no average of weights.
 
-    A step raises a `UsageError` where the model does not take the data.
+    A step raises a `UsageError` where the model does not take the data, or raises anything itself.
+
+    Raises:
+        UsageError: no parameter takes gradients.
     """
 
     def __init__(self, model: nn.Module, data: Dataset, order: Iterator[np.ndarray], hyper: Hyperparameters) -> None:
         def loss(x: Tensor, y: Tensor) -> Tensor:
             return F.cross_entropy(logits(model.train(), x, data), y)
 
+        if not any(p.requires_grad for p in model.parameters()):
+            raise UsageError("the model has no parameters that take gradients, so there is nothing to measure.")
         optimiser = make_optimiser(hyper.optimizer, model.parameters(), hyper.lr, hyper.weight_decay)
         super().__init__(optimiser, Batches(data, [order]), loss, clip=hyper.clip)
         self.largest = hyper.clip
 
     def norms(self) -> tuple[float, float]:
         """Take a step; gives the global gradient norm before and after clipping."""
-        norm = self.step().grad_norm
+        with users_code("the model fails in a training step"):
+            norm = self.step().grad_norm
         assert norm is not None
         before = float(norm)
         return before, min(before, self.largest) if math.isfinite(before) else before
@@ -150,7 +158,7 @@ def inference(model: nn.Module) -> Predict:
     def predict(x: Tensor) -> Tensor:
         x = laid_out(x)
         with mixed(x):
-            out: Tensor = outputs(model(x))
+            out: Tensor = outputs.logits(model(x))
         return out
 
     return predict

@@ -150,7 +150,7 @@ def refused(done, *words):
 
 
 def test_a_model_without_any_relu_is_one_sentence(dnnlab, models):
-    refused(dnnlab("dead-relu", "--model", f"{models}:gelu"), "no ReLU")
+    refused(dnnlab("dead-relu", "--model", f"{models}:gelu"), "no activation", "zero below a point", "ReLU")
 
 
 def test_a_model_that_is_no_graph_is_counted_but_not_pruned(dnnlab, models, tmp_path):

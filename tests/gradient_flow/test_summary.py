@@ -41,7 +41,9 @@ def of_rates(rates, dead=(), infinite=()):
         (of_rates([0.5] * 5, dead=[0, 1, 2]), c.DEAD),
         (of_rates([0.5] * 5, dead=[0, 1]), c.VANISHING),
         (of_rates([1.0] * 5, infinite=[0, 1, 2]), c.EXPLODING),
-        (of_rates([0.0, 0.0, 0.0, 1.0, 1.0]), c.UNDECIDED),
+        (of_rates([0.0, 0.0, 0.0, 1.0, 1.0]), c.VANISHING),
+        (of_rates([0.0, 1.0, 1.0, 1.0, 1.0]), c.UNDECIDED),
+        (of_rates([0.0, 0.5, 0.5, 0.5, 0.5]), c.VANISHING),
     ],
     ids=[
         "halves",
@@ -52,7 +54,9 @@ def of_rates(rates, dead=(), infinite=()):
         "most are dead",
         "some are dead",
         "no loss",
-        "zeros",
+        "most are zero",
+        "some are zero",
+        "some are zero, the others vanish",
     ],
 )
 def test_a_verdict_is_that_of_the_rate(seen, expected):
@@ -108,7 +112,8 @@ def rows(rates, error=("", "", "")):
             row = {column.name: math.nan if column.dtype is float else "" for column in c.CELLS}
             row |= {"model": "mine:net", "data": "digits", "depth": 0, "width": 0, "batch_size": 128, "seed": seed}
             row |= {"optimizer": "sgd", "lr": 0.01, "weight_decay": 0.0, "dropout": 0.0, "clip": 0.0, "step": 0}
-            row |= {"layer": layer, "error": why}
+            place = ["", c.FIRST, c.HIDDEN, c.HIDDEN, c.OUTPUT][layer]
+            row |= {"layer": layer, "name": f"layer {layer}", "place": place, "error": why}
             if layer:  # the output's δ is of another size, and must not count
                 row |= {"delta_norm": rate ** (3 - layer) if layer < 4 else 77.0, "dead_fraction": 0.0}
                 row |= {"saturation": 0.25, "zero_fraction": 0.5}

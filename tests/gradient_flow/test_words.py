@@ -19,6 +19,7 @@ ROW = {
     "rate": 0.5,
     "rate_theory": 0.48,
     "first_last_ratio": 1.9e-6,
+    "no_gradient": "",
     "verdict": "vanishing",
     "remedy": "",
 }
@@ -53,7 +54,9 @@ def test_where_theory_is_silent_nothing_is_said_of_it():
 
 @pytest.mark.parametrize("rate", [math.nan, math.inf])
 def test_without_a_finite_rate_that_is_said(rate):
-    assert told({"rate": rate}) == ["relu (init he, depth 20) gave no finite rate."]
+    assert told({"rate": rate}) == [
+        "relu (init he, depth 20) gave no finite rate: at some layer the gradient is zero, infinite or not a number."
+    ]
 
 
 def test_remedies_are_told_up_to_six():

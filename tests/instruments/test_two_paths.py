@@ -28,6 +28,19 @@ def stack_of(act, norm, skip, members=MEMBERS, dtype=torch.float64, init="he"):
     return stack, Batch(x, torch.from_numpy(rng.integers(3, size=(members, BATCH))))
 
 
+def deltas_of(model):
+    """The norms of the gradients at the pre-activations y of an `MLP`, by plain hooks; they fill in a backward pass."""
+    layers = [model.first, *model.hidden, model.output]
+    norms = [float("nan")] * len(layers)
+    for place, layer in enumerate(layers):
+
+        def made(module, inputs, y, place=place):
+            y.register_hook(lambda grad: norms.__setitem__(place, float(grad.norm())))
+
+        layer.register_forward_hook(made)
+    return norms
+
+
 @pytest.mark.parametrize("skip", ["none", "residual", "residual:0.3", "highway", "dense"])
 @pytest.mark.parametrize("norm", ["none", "batch", "layer"])
 @pytest.mark.parametrize("act", [*ACTIVATIONS, "Softplus", "Hardtanh"])
@@ -36,10 +49,14 @@ def test_the_stacked_path_and_the_hook_path_agree(act, norm, skip):
     stacked = layerwise.measure(stack, batch)
     for member in range(MEMBERS):
         model = MLP.of_member(stack, member)
+        deltas = deltas_of(model)
         with Recorder(model) as recorder:
             F.cross_entropy(model(batch.x[member]), batch.y[member]).backward()
         rows = [row for row in recorder.rows() if not row["name"].endswith(".gate")]
         assert len(rows) == DEPTH + 1
+        np.testing.assert_allclose(deltas, stacked.layers["delta_norm"][member].numpy(), rtol=1e-9)
+        if skip.startswith(("residual", "highway")):  # the matrices' outputs are a part of y there
+            rows = [row | {"delta_norm": delta} for row, delta in zip(rows, deltas, strict=True)]
         for quantity in SHARED:
             if act == "linear" and quantity not in ("weight_grad_norm", "delta_norm"):
                 continue  # the identity calls no function that hooks could see

@@ -14,7 +14,7 @@ from dnnlab.compress.recovery import Retraining, last_layer
 from dnnlab.compress.stages import KINDS, Stage, TooMuch
 from dnnlab.compress.structure import layers
 from dnnlab.instruments.cost import count
-from dnnlab.training.evaluation import outputs
+from dnnlab.networks import outputs
 from dnnlab.training.parts import spread
 
 _STEPS = 50
@@ -85,7 +85,7 @@ def _fixed(model: nn.Module, example: torch.Tensor, tp: Any) -> list[nn.Module]:
     Each is tried on a copy: a network that no longer runs, or gives other shapes, says that it is one of them.
     """
     fixed = [last_layer(model)]
-    wanted = outputs(model(example)).shape
+    wanted = outputs.logits(model(example)).shape
     for name, module in layers(model, KINDS["structured"]).items():
         if module is fixed[0]:
             continue
@@ -98,7 +98,7 @@ def _fixed(model: nn.Module, example: torch.Tensor, tp: Any) -> list[nn.Module]:
             graph = tp.DependencyGraph().build_dependency(trial, example_inputs=example)
             graph.get_pruning_group(layer, out, idxs=[0]).prune()
             with torch.no_grad():
-                works = outputs(trial(example)).shape == wanted
+                works = outputs.logits(trial(example)).shape == wanted
         except Exception:  # noqa: BLE001 - whatever a network and a graph of it may raise, the layer is left alone
             works = False
         if not works or channels < 2:
@@ -110,7 +110,7 @@ def _gradients(model: nn.Module, retraining: Retraining) -> None:
     data = retraining.data
     model.zero_grad(set_to_none=True)
     for part in spread(data.train, _EXAMPLES).split(retraining.batch_size):
-        F.cross_entropy(outputs(model(data.inputs(part))), data.y[part], reduction="sum").backward()
+        F.cross_entropy(outputs.logits(model(data.inputs(part))), data.y[part], reduction="sum").backward()
 
 
 @contextmanager

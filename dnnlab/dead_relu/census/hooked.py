@@ -3,6 +3,7 @@
 import math
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
+from typing import Any
 
 import numpy as np
 import torch
@@ -56,7 +57,7 @@ def _measure_cell(
     model = user_network.factory(cell.model, len(data.classes))().to(data.x.device)
     look = _Look(model, data, inputs)
     if spec.weights:  # the same network with fresh weights says what to expect
-        look.expected = [float(site.dead.double().mean()) for site in look.census()]
+        look.expected = {site.name: _share(site.dead) for site in look.census()}
         user_network.load_weights(model, spec.weights)
     order = batch_order(len(data.train), cell.batch_size, stream(spec.seed, cell.seed, "batches"))
     training = PlainTraining(model, data, order, hyperparameters.of(cell))
@@ -80,61 +81,60 @@ class _Look:
     model: nn.Module
     data: Dataset
     inputs: Tensor
-    expected: list[float] = field(default_factory=list)
-    born: list[Tensor] = field(default_factory=list)
-    ever: list[Tensor] = field(default_factory=list)
-    last: list[Tensor] = field(default_factory=list)
+    expected: dict[str, float] = field(default_factory=dict)
+    born: dict[str, Tensor] = field(default_factory=dict)
+    ever: dict[str, Tensor] = field(default_factory=dict)
+    last: dict[str, Tensor] = field(default_factory=dict)
 
     def census(self) -> list[SiteCensus]:
         check(self.model, self.data)
         sites = take_of_module(self.model, (self.data.inputs(part) for part in self.inputs.split(_BATCH)))
         if not sites:
             raise UsageError(
-                "the model calls no ReLU, ReLU6, hard-swish or other function that is zero below a point, so no unit "
-                "of it can be dead."
+                "no activation of the model is zero below a point, so no unit of it can be dead; recognised are ReLU "
+                "and all that computes the same (clamp, maximum, where, threshold, masks), ReLU6, hard-swish, "
+                "hard-sigmoid and modules of one's own that are zero below a point."
             )
         return sites
 
     def __call__(self) -> list[dict]:
         """The network's row, then one row per activation."""
         sites = self.census()
-        dead = [site.dead for site in sites]
-        if not self.born:
-            self.born = self.ever = self.last = dead
-        certified = self._certified(sites)
+        certified = self._certified()
         layers = []
-        for i, (site, now) in enumerate(zip(sites, dead, strict=True)):
-            shares = {
-                "dead": now,
-                "born_dead": self.born[i] & now,
-                "died": now & ~self.born[i],
-                "revived": self.ever[i] & ~now,
-                "newly_dead": now & ~self.last[i],
+        for site in sites:
+            row: dict[str, Any] = {
+                "certified_dead": certified.get(site.name, math.nan),
+                "zero_fraction": site.zero_fraction,
+                "units": math.nan if site.dead is None else len(site.dead),
+                "expected_dead": self.expected.get(site.name, math.nan),
+                "name": site.name,
+                "kind": "activation",
+                "layer_act": site.act,
             }
-            layers.append(
-                {
-                    **{name: float(mask.double().mean()) for name, mask in shares.items()},
-                    "certified_dead": certified[i],
-                    "zero_fraction": site.zero_fraction,
-                    "units": len(now),
-                    "expected_dead": self.expected[i] if self.expected else math.nan,
-                    "name": site.name,
-                    "kind": "activation",
-                    "layer_act": site.act,
-                }
-            )
-        self.ever = [a | b for a, b in zip(self.ever, dead, strict=True)]
-        self.last = dead
+            layers.append(row if site.dead is None else row | self._shares(site.name, site.dead))
         return [{"name": "network", "kind": "network", "layer_act": "", **self._network()}, *layers]
 
-    def _certified(self, sites: Sequence[SiteCensus]) -> list[float]:
-        """Share of units certified dead at each site; nan where the bounds do not reach."""
+    def _shares(self, name: str, now: Tensor) -> dict[str, float]:
+        """Of the units of one activation: the dead ones, and what became of them since it was first seen."""
+        born, ever, last = (before.setdefault(name, now) for before in (self.born, self.ever, self.last))
+        self.ever[name], self.last[name] = ever | now, now
+        masks = {
+            "dead": now,
+            "born_dead": born & now,
+            "died": now & ~born,
+            "revived": ever & ~now,
+            "newly_dead": now & ~last,
+        }
+        return {share: _share(mask) for share, mask in masks.items()}
+
+    def _certified(self) -> dict[str, float]:
+        """The share of units that are certified dead, by activation, up to where the bounds end."""
         try:
             graph = trace(self.model)
         except UsageError:
-            return [math.nan] * len(sites)
-        shares = [float(site.dead.double().mean()) for site in certify(graph, *self.data.box())]
-        return [*shares, *[math.nan] * len(sites)][: len(sites)]
+            return {}
+        return {site.name: _share(site.dead) for site in certify(graph, *self.data.box())}
 
     @torch.no_grad()
     def _network(self) -> dict[str, float]:
@@ -146,3 +146,7 @@ class _Look:
             "loss": float(torch.stack(losses).sum()) / len(self.inputs),
             "accuracy": float(accuracy(predict, self.data, self.data.validation)),
         }
+
+
+def _share(mask: Tensor | None) -> float:
+    return math.nan if mask is None else float(mask.double().mean())

@@ -1,0 +1,365 @@
+"""What PyTorch's operations do to the units of a tensor, and which of them multiply by a matrix.
+
+An operation in none of these tables is followed as well, but where units lie behind it is not known.
+"""
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from functools import cache
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from dnnlab.instruments.axes import Axes, Factor, along, expanded, joined, plain, ranked, reduced, reshaped, resized
+from dnnlab.instruments.origin import Origin
+
+OriginOf = Callable[[Tensor], Origin | None]
+
+
+def tensors(value: Any) -> Iterator[Tensor]:
+    """All tensors in ``value``, which may be a tensor or lists, tuples and dictionaries of them."""
+    if isinstance(value, Tensor):
+        yield value
+    elif isinstance(value, list | tuple):
+        for item in value:
+            yield from tensors(item)
+    elif isinstance(value, dict):
+        yield from tensors(tuple(value.values()))
+
+
+@dataclass(frozen=True)
+class Call:
+    """One call of an operation."""
+
+    args: tuple[Any, ...]
+    kwargs: dict[str, Any]
+    out: Tensor
+    """One of its outputs."""
+    origin: OriginOf
+    """What is known of its inputs."""
+
+    def argument(self, position: int, name: str, default: Any = None) -> Any:
+        """An argument by position or name."""
+        return self.args[position] if len(self.args) > position else self.kwargs.get(name, default)
+
+    def axes(self, tensor: Tensor) -> Axes | None:
+        known = self.origin(tensor)
+        return known.axes if known else None
+
+    @property
+    def first(self) -> Axes | None:
+        """The axes of its first argument."""
+        return self.axes(self.args[0])
+
+
+Rule = Callable[[Call], Axes | None]
+
+
+def _kept(call: Call) -> Axes | None:
+    return resized(call.first, call.out.shape) if call.first else None
+
+
+def _cut(call: Call) -> Axes | None:
+    return resized(call.first, call.out.shape, sliced=True) if call.first else None
+
+
+def _viewed(call: Call) -> Axes | None:
+    return reshaped(call.first, call.out.shape) if call.first else None
+
+
+def _expanded(call: Call) -> Axes | None:
+    return expanded(call.first, call.out.shape) if call.first else None
+
+
+def _ordered(order: Callable[[Call, int], Sequence[int]]) -> Rule:
+    def rule(call: Call) -> Axes | None:
+        axes = call.first
+        return None if axes is None else tuple(axes[d] for d in order(call, len(axes)))
+
+    return rule
+
+
+def _transposition(call: Call, rank: int) -> Sequence[int]:
+    order = list(range(rank))
+    a, b = (call.argument(1, "dim0"), call.argument(2, "dim1")) if len(call.args) > 1 else (0, -1)
+    order[a], order[b] = order[b], order[a]
+    return order
+
+
+def _unsqueezed(call: Call) -> Axes | None:
+    axes = call.first
+    dim = call.argument(1, "dim") % call.out.ndim
+    return None if axes is None else (*axes[:dim], ((1, None),), *axes[dim:])
+
+
+def _squeezed(call: Call) -> Axes | None:
+    axes = call.first
+    if axes is None:
+        return None
+    chosen = call.argument(1, "dim")
+    dims = range(len(axes)) if chosen is None else _each(chosen)
+    gone = {d % len(axes) for d in dims if call.args[0].shape[d] == 1}
+    return tuple(factors for d, factors in enumerate(axes) if d not in gone)
+
+
+def _selected(call: Call) -> Axes | None:
+    axes = call.first
+    if axes is None:
+        return None
+    dim = call.argument(1, "dim", 0) % len(axes)
+    return (*axes[:dim], *axes[dim + 1 :])
+
+
+def _reduced(position: int = 1) -> Rule:
+    def rule(call: Call) -> Axes | None:
+        axes = call.first
+        dims = call.argument(position, "dim")
+        if axes is None or dims is None or dims == []:
+            return None
+        keep = call.out.ndim == len(axes)
+        return reduced(axes, {d % len(axes) for d in _each(dims)}, keep)
+
+    return rule
+
+
+def _each(value: Any) -> tuple[int, ...]:
+    return (value,) if isinstance(value, int) else tuple(value)
+
+
+def _concatenated(call: Call) -> Axes | None:
+    parts = list(call.args[0])
+    dim = call.argument(1, "dim", 0) % call.out.ndim
+    found = [axes for part in parts if (axes := call.axes(part)) is not None and ranked(axes)]
+    if not found:
+        return None
+    lies = ranked(found[0])
+    if any(ranked(axes) != lies for axes in found):
+        return None
+    if dim not in lies:  # the same units in more places; what has none is between them
+        return resized(found[0], call.out.shape)
+    if len(found) < len(parts) or len(lies) > 1 or any(len(axes[dim]) > 1 for axes in found):
+        return None
+    return tuple(((n, (0,) if d == dim else None),) for d, n in enumerate(call.out.shape))
+
+
+def _stacked(call: Call) -> Axes | None:
+    shape = list(call.args[0][0].shape)
+    dim = call.argument(1, "dim", 0) % call.out.ndim
+    parts = [call.axes(part) for part in call.args[0]]
+    axes = joined([part for part in parts if part], shape) if all(parts) else None
+    return None if axes is None else (*axes[:dim], ((call.out.shape[dim], None),), *axes[dim:])
+
+
+def _repeated(call: Call) -> Axes | None:
+    axes = call.first
+    if axes is None:
+        return None
+    repeats = list(call.argument(1, "repeats"))
+    new = len(repeats) - len(axes)
+    dims = [((n, None),) for n in repeats[:new]]
+    old = [((n, None), *f) if n > 1 else f for n, f in zip(repeats[new:], axes, strict=True)]
+    return (*dims, *old)
+
+
+def _indexed(call: Call) -> Axes | None:
+    """Of one list of positions along one dimension."""
+    axes, indices = call.first, call.argument(1, "indices")
+    chosen = [(d, index) for d, index in enumerate(indices) if index is not None]
+    if axes is None or len(chosen) != 1 or chosen[0][0] in ranked(axes):
+        return None
+    dim, index = chosen[0]
+    wide = plain(index.shape) if index.dtype != torch.bool else plain(call.out.shape[dim : dim + 1])
+    return (*axes[:dim], *wide, *axes[dim + (index.ndim if index.dtype == torch.bool else 1) :])
+
+
+def _shuffled(call: Call) -> Axes | None:
+    """Of pixels that were channels: each unit lies in several of them."""
+    axes, r = call.first, call.argument(1, "upscale_factor")
+    if axes is None:
+        return None
+    parts = reshaped(axes, [*call.args[0].shape[:-3], call.out.shape[-3], r, r, *call.args[0].shape[-2:]])
+    if parts is None:
+        return None
+    *batch, channel, down, across, height, width = parts
+    return (*batch, channel, (*height, *down), (*width, *across))
+
+
+def _unfolded(call: Call) -> Axes | None:
+    axes = call.first
+    if axes is None or len(axes) != 4 or ranked(axes) - {1}:
+        return None
+    return (axes[0], (*axes[1], (call.out.shape[1] // call.args[0].shape[1], None)), ((call.out.shape[2], None),))
+
+
+def _copied(call: Call) -> Axes | None:
+    axes = call.axes(call.args[1])
+    return None if axes is None else expanded(axes, call.out.shape)
+
+
+def _attended(call: Call) -> Axes | None:
+    """Of attention ``[batch, head, query, feature]``: a mean of values, whose units it keeps."""
+    axes = call.axes(call.args[2])
+    if axes is None or len(axes) != call.out.ndim or len(axes) - 2 in ranked(axes):
+        return None
+    return (*axes[:-2], ((call.out.shape[-2], None),), axes[-1])
+
+
+def common(call: Call) -> Axes | None:
+    """Of an operation that works elementwise, with broadcasting."""
+    given = [(x, o) for x in tensors((call.args, call.kwargs)) if (o := call.origin(x)) is not None]
+    if any(o.data for _, o in given):  # what was computed from parameters alone has no units of its own
+        given = [(x, o) for x, o in given if o.data and (o.axes is not None or o.reads)]
+    largest = max((x.numel() for x, o in given if o.axes is not None), default=0)
+    if any(o.axes is None and x.numel() >= largest for x, o in given):
+        return None  # a smaller one of which nothing is known is broadcast along the units of a larger one
+    return joined([o.axes for _, o in given if o.axes is not None], call.out.shape)
+
+
+# Products.
+
+
+def by_weight(out: Tensor, weight: Origin, other: Axes, right: bool) -> Axes | None:
+    """The axes of ``out``, a product of a matrix with ``other``: units lie along the free dimension of the matrix, and
+    along those of its batch where each has a matrix of its own.
+
+    Args:
+        out: The product ``[batch?, n?, m?]``.
+        weight: The matrix.
+        other: The axes of what it multiplies.
+        right: Whether the matrix is the right factor.
+    """
+    matrix = weight.axes
+    if matrix is None:
+        return along(out.shape, -1 if right else -2) if out.ndim == 2 else None
+    free = [matrix[-1 if right else -2]] if len(matrix) > 1 else []
+    kept = [_unranked(other[-2 if right else -1])] if len(other) > 1 else []
+    batch = [_unranked(k) if not _has_rank(f) else f for f, k in zip(matrix[:-2], other, strict=False)]
+    return (*batch, *kept, *free) if right else (*batch, *free, *kept)
+
+
+def of_two(left: Origin | None, right: Origin | None, shape: Sequence[int]) -> tuple[Axes | None, Origin | None]:
+    """The axes of a product of two tensors neither of which is a matrix of parameters, such as of attention weights
+    with values, and the factor that its units come from.
+
+    The units of a factor survive where they do not lie along the dimension that is summed over.
+    """
+    known = [
+        origin
+        for origin, summed in ((left, -1), (right, -2))
+        if origin is not None and origin.axes and len(origin.axes) == len(shape) and _survive(origin.axes, summed)
+    ]
+    if len(known) != 1 or not known[0].axes:
+        return None, None
+    (origin,), axes = known, known[0].axes
+    if origin is left:
+        return (*axes[:-1], ((shape[-1], None),)), origin
+    return (*axes[:-2], ((shape[-2], None),), axes[-1]), origin
+
+
+def _survive(axes: Axes, summed: int) -> bool:
+    lies = ranked(axes)
+    return bool(lies) and len(axes) + summed not in lies
+
+
+def _has_rank(factors: Sequence[Factor]) -> bool:
+    return any(rank is not None for _, rank in factors)
+
+
+def _unranked(factors: Sequence[Factor]) -> tuple[Factor, ...]:
+    return tuple((n, None) for n, _ in factors)
+
+
+_NAMES: dict[Rule, tuple[str, ...]] = {
+    _kept: (
+        *("native_batch_norm", "_native_batch_norm_legit", "_native_batch_norm_legit_no_training", "cudnn_batch_norm"),
+        *("miopen_batch_norm", "_batch_norm_with_update", "_batch_norm_no_update", "native_group_norm"),
+        *("native_layer_norm", "_fused_rms_norm", "native_dropout", "_softmax", "_log_softmax", "cumsum", "cumprod"),
+        *("max_pool1d", "max_pool2d_with_indices", "max_pool3d_with_indices", "mkldnn_max_pool2d", "avg_pool1d"),
+        *("avg_pool2d", "avg_pool3d", "_adaptive_avg_pool2d", "_adaptive_avg_pool3d", "adaptive_max_pool2d"),
+        *("adaptive_max_pool3d", "adaptive_avg_pool1d", "mkldnn_adaptive_avg_pool2d", "fractional_max_pool2d"),
+        *("upsample_nearest1d", "upsample_nearest2d", "upsample_nearest3d", "upsample_linear1d", "upsample_bilinear2d"),
+        *("upsample_bicubic2d", "upsample_trilinear3d", "_upsample_nearest_exact1d", "_upsample_nearest_exact2d"),
+        *("_upsample_bilinear2d_aa", "_upsample_bicubic2d_aa", "grid_sampler_2d", "constant_pad_nd"),
+        *("reflection_pad1d", "reflection_pad2d", "reflection_pad3d", "replication_pad1d", "replication_pad2d"),
+        *("replication_pad3d", "flip", "roll", "clone", "detach", "alias", "_to_copy", "contiguous", "lift_fresh"),
+        *("sort", "index_select", "tril", "triu", "index_put", "index_put_", "index_add", "scatter", "scatter_add"),
+        *("gather", "topk", "slice_scatter", "select_scatter", "rrelu_with_noise", "log_sigmoid_forward"),
+        *("masked_fill", "_safe_softmax", "_prelu_kernel", "renorm", "fft_fft2", "expand_copy"),
+    ),
+    _cut: ("slice", "split", "split_with_sizes", "chunk", "narrow", "glu", "unsafe_split", "unsafe_chunk"),
+    _viewed: ("view", "_unsafe_view", "reshape", "_reshape_alias", "_reshape_copy", "flatten", "unflatten"),
+    _expanded: ("expand",),
+    _ordered(lambda call, rank: [d % rank for d in call.args[1]]): ("permute",),
+    _ordered(_transposition): ("transpose", "t"),
+    _unsqueezed: ("unsqueeze",),
+    _squeezed: ("squeeze",),
+    _selected: ("select", "unbind"),
+    _reduced(1): (
+        *("mean", "sum", "amax", "amin", "max", "min", "std", "var", "var_mean", "std_mean", "logsumexp", "prod"),
+        *("median", "all", "any", "nansum"),
+    ),
+    _reduced(2): ("linalg_vector_norm", "norm"),
+    _copied: ("copy",),
+    _attended: (
+        *("_scaled_dot_product_flash_attention_for_cpu", "_scaled_dot_product_flash_attention"),
+        *("_scaled_dot_product_efficient_attention", "_scaled_dot_product_cudnn_attention"),
+    ),
+    _concatenated: ("cat",),
+    _stacked: ("stack",),
+    _repeated: ("repeat",),
+    _indexed: ("index",),
+    _shuffled: ("pixel_shuffle",),
+    _unfolded: ("im2col",),
+}
+_RULES: dict[str, Rule] = {name: rule for rule, names in _NAMES.items() for name in names}
+
+FACTORS: dict[str, tuple[int, int]] = {
+    **dict.fromkeys(("mm", "bmm", "mv", "dot", "convolution", "_convolution", "mkldnn_convolution"), (0, 1)),
+    **dict.fromkeys(("addmm", "baddbmm", "addmv", "_addmm_activation"), (1, 2)),
+}
+"""The operations that multiply by a matrix or kernel, and the places of their two factors."""
+
+CONVOLUTIONS = frozenset({"convolution", "_convolution", "mkldnn_convolution"})
+
+_GATES = frozenset({"sigmoid", "sigmoid_", "hardsigmoid", "hardsigmoid_", "tanh", "tanh_", "_softmax"})
+
+_CONSTANT = frozenset(
+    f"{way}_{kind}" if way == "new" else f"{kind}_{way}"
+    for way in ("new", "like")
+    for kind in ("zeros", "ones", "full", "empty", "rand", "randn", "randint")
+)
+
+
+@dataclass(frozen=True)
+class Operation:
+    """What is known of an operation."""
+
+    name: str
+    rule: Rule | None
+    """The axes of an output; ``None`` where they are not known."""
+    factors: tuple[int, int] | None
+    """The places of its two factors, if it is a product."""
+    gate: bool
+    """Whether its output is a share by which other tensors are multiplied."""
+    multiplies: bool
+    """Whether it multiplies elementwise."""
+    constant: bool
+    """Whether it takes no more than shape and type from its inputs."""
+    composite: bool
+    """Whether it consists of others, which are to be seen instead."""
+
+
+@cache
+def of(func: Any) -> Operation:
+    """What is known of the operation ``func`` of PyTorch."""
+    name = func._schema.name.partition("::")[2]
+    rule = _RULES.get(name) or _RULES.get(name.removesuffix("_"))
+    if rule is None and torch.Tag.pointwise in func.tags:
+        rule = common
+    constant = name in _CONSTANT
+    composite = func.has_kernel_for_dispatch_key(torch._C.DispatchKey.CompositeImplicitAutograd)
+    multiplies = name in ("mul", "mul_")
+    return Operation(
+        name, rule, FACTORS.get(name), name in _GATES, multiplies, constant, composite and name not in FACTORS
+    )
