@@ -53,7 +53,12 @@ def reshaped(axes: Axes, shape: Sequence[int]) -> Axes | None:
     """The axes after a reshape to ``shape``; ``None`` where a dimension would hold half a factor and no more of it."""
     if 0 in shape:
         return None
-    rest = [factor for dim in axes for factor in dim if factor[0] > 1]
+    rest: list[Factor] = []
+    for size, rank in (factor for dim in axes for factor in dim if factor[0] > 1):
+        if rank is None and rest and rest[-1][1] is None:  # places beside places may be divided in any way
+            rest[-1] = (rest[-1][0] * size, None)
+        else:
+            rest.append((size, rank))
     dims: list[tuple[Factor, ...]] = []
     for n in shape:
         dim: list[Factor] = []

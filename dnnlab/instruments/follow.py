@@ -17,7 +17,7 @@ from torch.utils._python_dispatch import TorchDispatchMode
 from dnnlab.errors import UsageError
 from dnnlab.instruments import operations
 from dnnlab.instruments.axes import Axes, along, fits, plain, resized
-from dnnlab.instruments.operations import CONVOLUTIONS, Call, Operation, by_weight, of_two, tensors
+from dnnlab.instruments.operations import CONVOLUTIONS, FEATURES_LAST, Call, Operation, by_weight, of_two, tensors
 from dnnlab.instruments.origin import Layer, Origin
 from dnnlab.instruments.recognise import Recognised, recognise, test_of, try_on_a_grid
 from dnnlab.networks.outputs import logits
@@ -320,12 +320,17 @@ class Follow:
     def _product(self, operation: Operation, call: Call) -> Origin:
         left, right = (call.args[place] for place in operation.factors or ())
         origins = call.origin(left), call.origin(right)
-        weight = self._weight(*origins)
+        weight = self._weight(operation, *origins)
         if weight is None:
             return self._untrained(operation, call, left, right)
         place = origins.index(weight)
         other, factor = origins[1 - place], (left, right)[1 - place]
         reads = other.reads if other else frozenset()
+        others = (call.origin(x) for x in tensors(call.args) if x is not factor)
+        # What is added in the same operation; or the second input of a bilinear layer.
+        beside = _reads(known for known in others if known is not None and known.data)
+        if operation.name == "_trilinear":
+            reads, beside = reads | beside, frozenset()
         if self._whole:
             layer = self._whole[-1]
             layer.reads |= reads - {layer}
@@ -340,12 +345,14 @@ class Follow:
         axes: Axes | None
         if operation.name in CONVOLUTIONS:
             axes = along(call.out.shape, 1)
+        elif operation.name in FEATURES_LAST:
+            axes = along(call.out.shape, -1)
         else:
             given = other.axes if other and other.axes is not None else plain(factor.shape)
             axes = by_weight(call.out, weight, given, place == 1)
         if axes is not None and not fits(axes, call.out.shape):
             axes = None
-        return Origin(True, axes, layer, frozenset([layer]))
+        return Origin(True, axes, layer, beside | {layer})
 
     def _untrained(self, operation: Operation, call: Call, left: Tensor, right: Tensor) -> Origin:
         """A product of two tensors that were both computed from the input, or of one with a constant."""
@@ -360,6 +367,8 @@ class Follow:
         if operation.name in CONVOLUTIONS:  # a constant kernel may meet each channel alone, and leaves them as they are
             alone = len(known) == 1 and call.argument(8, "groups", 1) == left.shape[1] == call.out.shape[1]
             axes = resized(source.axes, call.out.shape) if alone and source.axes else None
+        elif operation.name in FEATURES_LAST:
+            axes = None
         else:
             axes, found = of_two(call.origin(left), call.origin(right), call.out.shape)
             source = found or source
@@ -367,12 +376,15 @@ class Follow:
                 axes = None
         return Origin(True, axes, source.layer, _reads(data))
 
-    def _weight(self, left: Origin | None, right: Origin | None) -> Origin | None:
+    def _weight(self, operation: Operation, left: Origin | None, right: Origin | None) -> Origin | None:
         """Which of two factors is the trained matrix that the other is multiplied by; ``None`` where neither is."""
         trained = [o for o in (left, right) if o is not None and not o.data]
         if len(trained) == 1 and left is not None and right is not None:
             return trained[0]
-        # Nothing here depends on the input. In a layer's own module its weight is multiplied all the same.
+        # Nothing here depends on the input. In a layer's own module its weight is multiplied all the same; but vectors
+        # it meets where spectral normalisation looks for its norm.
+        if operation.name in ("mv", "dot"):
+            return None
         own = [o for o in trained if self._is_own(o)]
         return own[0] if len(own) == 1 and left is not right else None
 
@@ -388,20 +400,20 @@ class Follow:
     def _named(self, parameters: Iterable[str]) -> tuple[str, nn.Module]:
         """The name of the layer whose matrix is made of ``parameters``, and the module that owns it."""
         paths = [self._modules[id(module)] for module in reversed(self._active)]
+        matrices = [n for n in sorted(parameters) if self.parameters[n].ndim > 1] or sorted(parameters)
         names = []
-        for name in sorted(parameters):
+        for name in matrices:
             aliases = self._aliases[id(self.parameters[name])]
             inside = (alias for path in paths for alias in aliases if alias.startswith(path and f"{path}."))
             names.append(next(inside, aliases[0]))
-        matrices = [n for n in names if self.model.get_parameter(n).ndim > 1] or names
-        for name in matrices:
+        for name in names:
             for suffix in _SUFFIXES:
                 module = name.removesuffix(suffix)
                 if module != name and (not module or module.endswith(".")):
                     owner = self.model.get_submodule(module[:-1])
                     return module[:-1].replace("._orig_mod", "") or type(owner).__name__, owner
-        owner = self.model.get_submodule(matrices[0].rpartition(".")[0])
-        return " + ".join(matrices).replace("_orig_mod.", ""), owner
+        owner = self.model.get_submodule(names[0].rpartition(".")[0])
+        return " + ".join(names).replace("_orig_mod.", ""), owner
 
     def _activation(self, found: Recognised, known: Origin | None, read: Tensor, out: Tensor) -> None:
         recurrent = next((m for m in self._active if isinstance(m, nn.RNNBase)), None)

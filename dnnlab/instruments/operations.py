@@ -60,6 +60,39 @@ def _kept(call: Call) -> Axes | None:
     return resized(call.first, call.out.shape) if call.first else None
 
 
+def _spatial(dims: int) -> Rule:
+    """Of an operation whose outputs are of several places of the last ``dims`` dimensions at once."""
+
+    def rule(call: Call) -> Axes | None:
+        axes = call.first
+        return None if axes is None or any(d >= len(axes) - dims for d in ranked(axes)) else _kept(call)
+
+    return rule
+
+
+def _moved(position: int, default: Any = None) -> Rule:
+    """Of an operation that moves or gathers what lies along a dimension, in an order that may be any."""
+
+    def rule(call: Call) -> Axes | None:
+        axes, dims = call.first, call.argument(position, "dim", default)
+        return None if axes is None or {d % len(axes) for d in _each(dims)} & ranked(axes) else _kept(call)
+
+    return rule
+
+
+def _turned(position: int) -> Rule:
+    """Of an operation that turns or shifts whole dimensions: it keeps units together that alone fill theirs."""
+
+    def rule(call: Call) -> Axes | None:
+        axes = call.first
+        if axes is None:
+            return None
+        dims = _each(call.argument(position, "dims", ())) or range(len(axes))  # none given: all, as one vector
+        return None if any(len(axes[d % len(axes)]) > 1 for d in dims if d % len(axes) in ranked(axes)) else _kept(call)
+
+    return rule
+
+
 def _cut(call: Call) -> Axes | None:
     return resized(call.first, call.out.shape, sliced=True) if call.first else None
 
@@ -99,7 +132,8 @@ def _squeezed(call: Call) -> Axes | None:
         return None
     chosen = call.argument(1, "dim")
     dims = range(len(axes)) if chosen is None else _each(chosen)
-    gone = {d % len(axes) for d in dims if call.args[0].shape[d] == 1}
+    # By the axes, because what is squeezed in place has its new shape by now.
+    gone = {d % len(axes) for d in dims if all(n == 1 for n, _ in axes[d])}
     return tuple(factors for d, factors in enumerate(axes) if d not in gone)
 
 
@@ -130,14 +164,17 @@ def _each(value: Any) -> tuple[int, ...]:
 def _concatenated(call: Call) -> Axes | None:
     parts = list(call.args[0])
     dim = call.argument(1, "dim", 0) % call.out.ndim
-    found = [axes for part in parts if (axes := call.axes(part)) is not None and ranked(axes)]
+    # What was computed from parameters alone, such as a class token, has no units of its own.
+    origins = [known for part in parts if (known := call.origin(part)) is not None and known.data]
+    origins = [known for known in origins if known.axes is not None and ranked(known.axes)]
+    found = [known.axes for known in origins if known.axes is not None]
     if not found:
         return None
     lies = ranked(found[0])
     if any(ranked(axes) != lies for axes in found):
         return None
     if dim not in lies:  # the same units in more places; what has none is between them
-        return resized(found[0], call.out.shape)
+        return resized(found[0], call.out.shape) if _of_one_layer(origins) else None
     if len(found) < len(parts) or len(lies) > 1 or any(len(axes[dim]) > 1 for axes in found):
         return None
     return tuple(((n, (0,) if d == dim else None),) for d, n in enumerate(call.out.shape))
@@ -146,9 +183,15 @@ def _concatenated(call: Call) -> Axes | None:
 def _stacked(call: Call) -> Axes | None:
     shape = list(call.args[0][0].shape)
     dim = call.argument(1, "dim", 0) % call.out.ndim
-    parts = [call.axes(part) for part in call.args[0]]
-    axes = joined([part for part in parts if part], shape) if all(parts) else None
+    origins = [call.origin(part) for part in call.args[0]]
+    parts = [known.axes for known in origins if known is not None and known.axes is not None]
+    axes = joined(parts, shape) if len(parts) == len(origins) and _of_one_layer(origins) else None
     return None if axes is None else (*axes[:dim], ((call.out.shape[dim], None),), *axes[dim:])
+
+
+def _of_one_layer(origins: Sequence[Origin | None]) -> bool:
+    """Whether all have the units of one layer, which may have been called several times."""
+    return len({known.layer.matrices if known and known.layer else () for known in origins}) == 1
 
 
 def _repeated(call: Call) -> Axes | None:
@@ -183,6 +226,19 @@ def _shuffled(call: Call) -> Axes | None:
         return None
     *batch, channel, down, across, height, width = parts
     return (*batch, channel, (*height, *down), (*width, *across))
+
+
+def _unshuffled(call: Call) -> Axes | None:
+    """Of pixels that become channels: each unit lies in several of them."""
+    axes, r = call.first, call.argument(1, "downscale_factor")
+    if axes is None:
+        return None
+    *batch, height, width = call.args[0].shape
+    parts = reshaped(axes, [*batch, height // r, r, width // r, r])
+    if parts is None:
+        return None
+    *first, channel, high, down, wide, across = parts
+    return (*first, (*channel, *down, *across), high, wide)
 
 
 def _unfolded(call: Call) -> Axes | None:
@@ -274,19 +330,30 @@ _NAMES: dict[Rule, tuple[str, ...]] = {
     _kept: (
         *("native_batch_norm", "_native_batch_norm_legit", "_native_batch_norm_legit_no_training", "cudnn_batch_norm"),
         *("miopen_batch_norm", "_batch_norm_with_update", "_batch_norm_no_update", "native_group_norm"),
-        *("native_layer_norm", "_fused_rms_norm", "native_dropout", "_softmax", "_log_softmax", "cumsum", "cumprod"),
-        *("max_pool1d", "max_pool2d_with_indices", "max_pool3d_with_indices", "mkldnn_max_pool2d", "avg_pool1d"),
-        *("avg_pool2d", "avg_pool3d", "_adaptive_avg_pool2d", "_adaptive_avg_pool3d", "adaptive_max_pool2d"),
-        *("adaptive_max_pool3d", "adaptive_avg_pool1d", "mkldnn_adaptive_avg_pool2d", "fractional_max_pool2d"),
-        *("upsample_nearest1d", "upsample_nearest2d", "upsample_nearest3d", "upsample_linear1d", "upsample_bilinear2d"),
-        *("upsample_bicubic2d", "upsample_trilinear3d", "_upsample_nearest_exact1d", "_upsample_nearest_exact2d"),
-        *("_upsample_bilinear2d_aa", "_upsample_bicubic2d_aa", "grid_sampler_2d", "constant_pad_nd"),
-        *("reflection_pad1d", "reflection_pad2d", "reflection_pad3d", "replication_pad1d", "replication_pad2d"),
-        *("replication_pad3d", "flip", "roll", "clone", "detach", "alias", "_to_copy", "contiguous", "lift_fresh"),
-        *("sort", "index_select", "tril", "triu", "index_put", "index_put_", "index_add", "scatter", "scatter_add"),
-        *("gather", "topk", "slice_scatter", "select_scatter", "rrelu_with_noise", "log_sigmoid_forward"),
-        *("masked_fill", "_safe_softmax", "_prelu_kernel", "renorm", "fft_fft2", "expand_copy"),
+        *("native_layer_norm", "_fused_rms_norm", "native_dropout", "_softmax", "_log_softmax", "constant_pad_nd"),
+        *("clone", "detach", "alias", "_to_copy", "contiguous", "lift_fresh", "expand_copy", "tril", "triu"),
+        *("index_put", "index_put_", "index_add", "scatter", "scatter_add", "slice_scatter", "select_scatter"),
+        *("rrelu_with_noise", "log_sigmoid_forward", "masked_fill", "_safe_softmax", "_prelu_kernel", "renorm"),
     ),
+    _spatial(1): (
+        *("max_pool1d", "avg_pool1d", "adaptive_avg_pool1d", "upsample_nearest1d", "upsample_linear1d"),
+        *("_upsample_nearest_exact1d", "reflection_pad1d", "replication_pad1d"),
+    ),
+    _spatial(2): (
+        *("max_pool2d_with_indices", "mkldnn_max_pool2d", "avg_pool2d", "_adaptive_avg_pool2d", "adaptive_max_pool2d"),
+        *("mkldnn_adaptive_avg_pool2d", "fractional_max_pool2d", "upsample_nearest2d", "upsample_bilinear2d"),
+        *("upsample_bicubic2d", "_upsample_nearest_exact2d", "_upsample_bilinear2d_aa", "_upsample_bicubic2d_aa"),
+        *("grid_sampler_2d", "reflection_pad2d", "replication_pad2d"),
+    ),
+    _spatial(3): (
+        *("max_pool3d_with_indices", "avg_pool3d", "_adaptive_avg_pool3d", "adaptive_max_pool3d"),
+        *("upsample_nearest3d", "upsample_trilinear3d", "reflection_pad3d", "replication_pad3d"),
+    ),
+    _moved(1): ("gather", "index_select", "cumsum", "cumprod"),
+    _moved(1, -1): ("sort",),
+    _moved(2, -1): ("topk",),
+    _turned(1): ("flip",),
+    _turned(2): ("roll",),
     _cut: ("slice", "split", "split_with_sizes", "chunk", "narrow", "glu", "unsafe_split", "unsafe_chunk"),
     _viewed: ("view", "_unsafe_view", "reshape", "_reshape_alias", "_reshape_copy", "flatten", "unflatten"),
     _expanded: ("expand",),
@@ -310,17 +377,22 @@ _NAMES: dict[Rule, tuple[str, ...]] = {
     _repeated: ("repeat",),
     _indexed: ("index",),
     _shuffled: ("pixel_shuffle",),
+    _unshuffled: ("pixel_unshuffle",),
     _unfolded: ("im2col",),
 }
 _RULES: dict[str, Rule] = {name: rule for rule, names in _NAMES.items() for name in names}
 
 FACTORS: dict[str, tuple[int, int]] = {
     **dict.fromkeys(("mm", "bmm", "mv", "dot", "convolution", "_convolution", "mkldnn_convolution"), (0, 1)),
-    **dict.fromkeys(("addmm", "baddbmm", "addmv", "_addmm_activation"), (1, 2)),
+    **dict.fromkeys(("addmm", "baddbmm", "addbmm", "addmv", "_addmm_activation"), (1, 2)),
+    **dict.fromkeys(("_trilinear", "conv_tbc"), (0, 1)),
 }
 """The operations that multiply by a matrix or kernel, and the places of their two factors."""
 
 CONVOLUTIONS = frozenset({"convolution", "_convolution", "mkldnn_convolution"})
+
+FEATURES_LAST = frozenset({"_trilinear", "conv_tbc"})
+"""The products whose kernel is no matrix, and whose units lie along the last dimension."""
 
 _GATES = frozenset({"sigmoid", "sigmoid_", "hardsigmoid", "hardsigmoid_", "tanh", "tanh_", "_softmax"})
 
@@ -360,6 +432,5 @@ def of(func: Any) -> Operation:
     constant = name in _CONSTANT
     composite = func.has_kernel_for_dispatch_key(torch._C.DispatchKey.CompositeImplicitAutograd)
     multiplies = name in ("mul", "mul_")
-    return Operation(
-        name, rule, FACTORS.get(name), name in _GATES, multiplies, constant, composite and name not in FACTORS
-    )
+    known = name in FACTORS or name in _RULES
+    return Operation(name, rule, FACTORS.get(name), name in _GATES, multiplies, constant, composite and not known)
