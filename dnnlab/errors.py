@@ -4,7 +4,7 @@ import difflib
 import sysconfig
 import traceback
 import unicodedata
-from collections.abc import Container, Iterable, Iterator
+from collections.abc import Container, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -110,6 +110,11 @@ def listing(names: Iterable[str], word: str = "and") -> str:
     """``a, b and c``, as one would write it in a sentence, with another ``word`` before the last where it is given."""
     *head, last = list(names)
     return f"{', '.join(head)} {word} {last}" if head else last
+
+
+def some(names: Sequence[str], most: int = 3) -> str:
+    """The first ``most`` of ``names`` as `listing` writes them, and how many more there are."""
+    return listing([*names[:most], *([f"{len(names) - most:,} more"] if len(names) > most else [])])
 
 
 _MOST_NAMES = 20

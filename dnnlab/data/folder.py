@@ -7,28 +7,44 @@ from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
-from PIL import Image, UnidentifiedImageError
+from PIL import Image, ImageFile, UnidentifiedImageError
 
 from dnnlab.data.dataset import Content
 from dnnlab.data.files import DataFile
 from dnnlab.data.scan import Scan, scan
 from dnnlab.data.splits import Split, fixed_stream, require_enough, stratified
-from dnnlab.errors import DnnlabError, UsageError, listing
+from dnnlab.errors import DnnlabError, UsageError, listing, some
 
 LARGEST_SIDE = 64  # pixels; images of one size up to this keep it
 SIDE = 32  # pixels; all others are brought to this
 # Only these decoders are used: Pillow has others for formats that can do more than show a picture.
-_FORMATS = ("JPEG", "PNG", "BMP", "WEBP", "GIF", "PPM")
+_FORMATS = ("JPEG", "PNG", "BMP", "WEBP", "GIF", "PPM", "TIFF")
 _GREY = {"1", "L"}
 _COLOUR = {"LA", "P", "PA", "RGB", "RGBA", "CMYK", "YCbCr"}
+_ORIENTATION = 0x0112  # the tag in EXIF, with a value from 1 to 8; 1 is upright
+_UPRIGHT = {
+    2: Image.Transpose.FLIP_LEFT_RIGHT, 3: Image.Transpose.ROTATE_180, 4: Image.Transpose.FLIP_TOP_BOTTOM,
+    5: Image.Transpose.TRANSPOSE, 6: Image.Transpose.ROTATE_270, 7: Image.Transpose.TRANSVERSE,
+    8: Image.Transpose.ROTATE_90,
+}  # fmt: skip
+# How an image was changed: the beginnings of notes.
+TURNED = "turned upright, as their EXIF orientation says"
+COMPOSED = "composed on white where they are transparent"
+FIRST_FRAME = "read by the first of their frames alone"
+CONVERTED = "converted from CMYK to RGB without a colour profile"
+CONSTANT = "of one colour throughout"
+# What Pillow's decoders raise for broken files.
+_BROKEN = (OSError, SyntaxError, ValueError, EOFError, LookupError, TypeError, AttributeError, struct.error)
 
 
 def read(path: Path) -> Content:
     """The images under ``path``: ``x`` ``[n, channel, height, width]``, of one channel if all are grey.
 
-    Images of one common size of at most 64×64 keep it; all others are resized to 32×32, which `Content.notes`
-    says. ``train/`` and ``test/`` are the splits where there are such; a tenth of every class validates where
-    there is no ``validation/``, ``valid/`` or ``val/``. Everything else is split 80/10/10, class by class.
+    Images are upright, as their EXIF orientation says, and composed on white where they are transparent. Of several
+    frames the first counts. Images of one common size of at most 64×64 keep it; all others are resized to 32×32.
+    `Content.notes` says what was changed. ``train/`` and ``test/`` are the splits where there are such; a tenth of
+    every class validates where there is no ``validation/``, ``valid/`` or ``val/``. Everything else is split 80/10/10,
+    class by class.
 
     Raises:
         UsageError: no such folder, no images, a broken image, one class, or too few examples.
@@ -45,10 +61,8 @@ def read(path: Path) -> Content:
     y = np.array([label for _, label in examples], np.int64)
     split = _split(images, y, classes)
     require_enough(str(path), classes, split.train)
-    x, notes = _decode([images.files[file] for file, _ in examples])
-    if images.ignored:
-        notes += (f"{images.ignored:,} files in {path} are no images by their name and were left out",)
-    return Content(x, y, split, classes, notes)
+    x, notes = _decode({file: images.files[file] for file, _ in examples})
+    return Content(x, y, split, classes, notes + images.notes)
 
 
 def _classes(path: Path, images: Scan) -> tuple[str, ...]:
@@ -80,11 +94,12 @@ def _split(images: Scan, y: NDArray[np.int64], classes: tuple[str, ...]) -> Spli
     return Split(parts["train"], parts["validation"], parts["test"])
 
 
-def _decode(files: list[DataFile]) -> tuple[NDArray[np.uint8], tuple[str, ...]]:
+def _decode(files: dict[str, DataFile]) -> tuple[NDArray[np.uint8], tuple[str, ...]]:
     """All images as ``[n, channel, height, width]``, and notes on how they were changed."""
     with warnings.catch_warnings():
+        warnings.simplefilter("ignore", UserWarning)  # Pillow's, about metadata
         warnings.simplefilter("error", Image.DecompressionBombWarning)
-        sizes, images = zip(*map(_image, files), strict=True)
+        sizes, images, changes = zip(*map(_image, files.values()), strict=True)
     notes: tuple[str, ...] = ()
     size: tuple[int, int] = sizes[0]
     distinct = len(set(sizes))
@@ -94,35 +109,82 @@ def _decode(files: list[DataFile]) -> tuple[NDArray[np.uint8], tuple[str, ...]]:
         size = (SIDE, SIDE)
     channels = 3 if any(image.mode == "RGB" for image in images) else 1
     x = np.empty((len(files), channels, size[1], size[0]), np.uint8)
-    for row, image in zip(x, images, strict=True):
+    changed: dict[str, list[str]] = {what: [] for what in (TURNED, COMPOSED, FIRST_FRAME, CONVERTED, CONSTANT)}
+    for name, row, image, each in zip(files, x, images, changes, strict=True):
         # A grey image among coloured ones fills all three channels.
         row[:] = np.atleast_3d(np.asarray(_resized(image, size))).transpose(2, 0, 1)
-    return x, notes
+        for what in (*each, *([CONSTANT] if (row == row[:, :1, :1]).all() else [])):
+            changed[what].append(name)
+    return x, notes + tuple(f"images {what}: {some(names)}" for what, names in changed.items() if names)
 
 
-def _image(file: DataFile) -> tuple[tuple[int, int], Image.Image]:
-    """Width and height in the file, and the first frame: mode L or RGB, already small if it must become so.
+def _image(file: DataFile) -> tuple[tuple[int, int], Image.Image, list[str]]:
+    """Width and height, the first frame upright and opaque in mode L or RGB, and how it was changed for that.
+
+    It is already small if it must become so.
 
     Raises:
         UsageError: no image, a broken one, a decompression bomb, or more than 8 bits a channel.
     """
     try:
         with Image.open(io.BytesIO(file.content()), formats=_FORMATS) as image:
-            if image.mode not in _GREY | _COLOUR:
-                raise file.problem(f"has pixels of mode {image.mode}, where dnnlab reads 8 bits a channel")
-            # Pillow wants transparency of a palette dropped in two steps.
-            whole = image.convert("RGBA") if image.mode in {"P", "PA"} else image
-            pixels = whole.convert("L" if image.mode in _GREY else "RGB")
+            pixels, changes = _plain(file, image)
     except (Image.DecompressionBombWarning, Image.DecompressionBombError):
         raise file.problem(f"unpacks to more than {Image.MAX_IMAGE_PIXELS:,} pixels") from None
     except DnnlabError:
         raise
-    except UnidentifiedImageError:  # its text contains Python's name of the open file
+    except UnidentifiedImageError:
         raise file.problem("is no image of a kind that dnnlab reads") from None
-    # What Pillow's decoders raise for broken files.
-    except (OSError, SyntaxError, ValueError, EOFError, IndexError, TypeError, struct.error) as error:
-        raise file.problem(f"is no whole image ({error})") from None
-    return pixels.size, pixels if max(pixels.size) <= LARGEST_SIDE else _resized(pixels, (SIDE, SIDE))
+    except _BROKEN:
+        raise file.problem("is no whole image (cut short or damaged)") from None
+    return pixels.size, pixels if max(pixels.size) <= LARGEST_SIDE else _resized(pixels, (SIDE, SIDE)), changes
+
+
+def _plain(file: DataFile, image: ImageFile.ImageFile) -> tuple[Image.Image, list[str]]:
+    if image.mode not in _GREY | _COLOUR or _is_deep(image):
+        raise file.problem(f"has more than 8 bits a channel (mode {image.mode}), where dnnlab reads 8 bits a channel")
+    # Pillow leaves the compressed ones to libtiff, which prints to the standard error.
+    if image.format == "TIFF" and image.info.get("compression") != "raw":
+        raise file.problem("is a compressed TIFF, where dnnlab reads uncompressed ones: save it as PNG")
+    grey = image.mode in _GREY
+    changes = []
+    # Pillow itself turns a TIFF upright when it loads it, and the tag is gone then.
+    orientation = _orientation(image) if image.format == "TIFF" else 1
+    image.load()
+    left = _orientation(image)
+    if left in _UPRIGHT or orientation in _UPRIGHT:
+        changes.append(TURNED)
+    whole: Image.Image = image.transpose(_UPRIGHT[left]) if left in _UPRIGHT else image
+    if whole.mode == "CMYK":
+        changes.append(CONVERTED)
+    # Pillow wants transparency of a palette dropped in two steps.
+    if whole.has_transparency_data or whole.mode in {"P", "PA"}:
+        whole = whole.convert("RGBA")
+        if whole.getchannel("A").getextrema()[0] != 255:
+            whole = Image.alpha_composite(Image.new("RGBA", whole.size, "white"), whole)
+            changes.append(COMPOSED)
+    pixels = whole.convert("L" if grey else "RGB")
+    if getattr(image, "is_animated", False):
+        changes.append(FIRST_FRAME)
+    return pixels, changes
+
+
+def _is_deep(image: ImageFile.ImageFile) -> bool:
+    """Whether the file has more than 8 bits a channel, of which Pillow would drop some in silence."""
+    if image.format not in {"PNG", "PPM", "TIFF"} or not image.tile:
+        return False
+    arguments = image.tile[0][3]
+    mode, *rest = arguments if isinstance(arguments, tuple) else (arguments,)
+    # PPM says the largest value instead.
+    return ";16" in str(mode) or (image.format == "PPM" and any(isinstance(most, int) and most > 255 for most in rest))
+
+
+def _orientation(image: Image.Image) -> int:
+    try:
+        orientation: int = image.getexif().get(_ORIENTATION, 1)
+    except _BROKEN:  # broken EXIF in a whole image: viewers show it as it lies there
+        return 1
+    return orientation
 
 
 def _resized(image: Image.Image, size: tuple[int, int]) -> Image.Image:

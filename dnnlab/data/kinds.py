@@ -5,6 +5,7 @@ The readers are imported when data is loaded, not before: they need numpy, panda
 
 import importlib.util
 import os
+import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from importlib import import_module
@@ -75,6 +76,9 @@ def _path(text: str) -> Path:
 
 
 def _path_and_target(text: str) -> tuple[Path, str]:
+    # A path that ends as tables do leaves the rest to the column, whose name may have colons.
+    if match := re.fullmatch(r"(.*\.csv(?:\.gz)?):(.+)", text, re.IGNORECASE | re.DOTALL):
+        return _path(match[1]), match[2]
     path, _, target = text.rpartition(":")
     if not target:
         raise ValueError

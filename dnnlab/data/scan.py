@@ -6,10 +6,17 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from dnnlab.data.files import DataFile, Files
-from dnnlab.errors import UsageError, listing
+from dnnlab.errors import UsageError, listing, some
 
-SUFFIXES = (".jpg", ".jpeg", ".png", ".bmp", ".webp", ".gif", ".ppm", ".pgm")
+SUFFIXES = (".jpg", ".jpeg", ".png", ".bmp", ".webp", ".gif", ".ppm", ".pgm", ".tif", ".tiff")
+SPLITS = {
+    "train": "train", "training": "train", "test": "test", "testing": "test",
+    "validation": "validation", "val": "validation", "valid": "validation",
+}  # fmt: skip
+"""The splits by the names that their folders may have, in lower case."""
 LAYOUT = "folder: wants a sub-folder for each class, such as PATH/cat/1.jpg or PATH/train/cat/1.jpg"
+# What file managers and archives leave behind, in lower case.
+_LEFTOVERS = {"thumbs.db", "ehthumbs.db", "desktop.ini", "__macosx", "@eadir", "$recycle.bin", "icon\r"}
 
 
 @dataclass(frozen=True)
@@ -20,8 +27,8 @@ class Scan:
     """Path relative to the folder, with forward slashes, to the file."""
     splits: dict[str, dict[str, list[str]]]
     """Split (``train``, ``validation``, ``test``; or ``all`` where the folder has none) to class to paths."""
-    ignored: int
-    """Files that are not hidden and no images by their name."""
+    notes: tuple[str, ...]
+    """What was left out, and what may be meant otherwise, one sentence each."""
 
 
 def scan(path: Path) -> Scan:
@@ -30,61 +37,118 @@ def scan(path: Path) -> Scan:
     Raises:
         UsageError: no such folder, no class folders, no images, an unreadable folder, or half a split.
     """
-    top = _folders(path)
-    names = {"train": "train", "test": "test", "validation": "validation", "val": "validation", "valid": "validation"}
-    # A class may be called "train" too; a split has classes below it.
-    halves = [name for name in names if name in top and _folders(path / name)]
-    if halves and not {"train", "test"} <= set(halves):
-        raise UsageError(f"{path} has {listing(halves)} but not both train and test; {LAYOUT}.")
-    if len(twice := [name for name in halves if names[name] == "validation"]) > 1:
-        raise UsageError(f"{path} has both {listing(twice)}; keep one of them.")
-    beside = [name for name in top if name not in halves and any(map(_is_image, _walk(path, name)))] if halves else []
-    if beside:
-        raise UsageError(
-            f"{path} has images in {listing(beside)} beside its splits; splits are called train, test and validation."
-        )
+    top, loose = _entries(path)
+    halves = _halves(path, top)
     files: dict[str, DataFile] = {}
     splits: dict[str, dict[str, list[str]]] = {}
-    ignored = 0
-    for prefix, split in [(f"{name}/", names[name]) for name in halves] or [("", "all")]:
+    for prefix, split in [(f"{name}/", SPLITS[name.casefold()]) for name in halves] or [("", "all")]:
         classes = splits[split] = {}
-        for label in _folders(path / prefix):
+        labels, beside = _entries(path / prefix)
+        loose += [prefix + name for name in beside] if prefix else []
+        for label in labels:
             below = _walk(path, prefix + label)
             classes[label] = list(filter(_is_image, below))
-            ignored += len(below) - len(classes[label])
+            loose += [file for file in below if not _is_image(file)]
             for file in classes[label]:
                 files[file] = DataFile(path / file, "remove it or put a whole image there", UsageError)
     if not files:
         raise UsageError(f"{path} has no images ({listing(SUFFIXES)}) in class folders; {LAYOUT}.")
-    layout = json.dumps([{split: list(classes) for split, classes in splits.items()}, ignored])
-    return Scan(Files(files, layout), splits, ignored)
+    notes = _notes(path, splits, loose)
+    layout = json.dumps([{split: list(classes) for split, classes in splits.items()}, notes])
+    return Scan(Files(files, layout), splits, notes)
+
+
+def _halves(path: Path, top: list[str]) -> list[str]:
+    """Those of the folders ``top`` that are splits, in the order of `SPLITS`; none where the folder has no splits.
+
+    Raises:
+        UsageError: a split is missing, twice there, without class folders, or beside other folders of images.
+    """
+    named = [name for key in SPLITS for name in top if name.casefold() == key]
+    # A class may be called "train" too; a split has classes below it.
+    halves = [name for name in named if _entries(path / name)[0]]
+    roles = [SPLITS[name.casefold()] for name in named]
+    if not halves and len(set(roles)) < 2:
+        return []
+    for name in named:
+        if name not in halves and any(map(_is_image, _walk(path, name))):
+            raise UsageError(f"{path / name} has images that lie in no class folder; {LAYOUT}.")
+    if not halves:
+        raise UsageError(f"{path} has {listing(named)} without class folders in them; {LAYOUT}.")
+    roles = [SPLITS[name.casefold()] for name in halves]
+    if missing := [role for role in ("train", "test") if role not in roles]:
+        lacks = f"{listing(missing)} {'is' if len(missing) == 1 else 'are'} missing"
+        raise UsageError(f"{path} has {listing(halves)} but not both train and test: {lacks}; {LAYOUT}.")
+    for role in roles:
+        if len(twice := [name for name, each in zip(halves, roles, strict=True) if each == role]) > 1:
+            raise UsageError(f"{path} has both {listing(twice)}; keep one of them.")
+    if beside := [name for name in top if name not in named and any(map(_is_image, _walk(path, name)))]:
+        raise UsageError(
+            f"{path} has images in {listing(beside)} beside its splits; splits are called train, test and validation."
+        )
+    return halves
+
+
+def _notes(path: Path, splits: dict[str, dict[str, list[str]]], loose: list[str]) -> tuple[str, ...]:
+    notes = []
+    if images := list(filter(_is_image, loose)):
+        notes.append(f"images in {path} that lie in no class folder and were left out: {some(images)}")
+    if others := [file for file in loose if not _is_image(file)]:
+        count = f"{len(others):,} files in {path} are no images by their name and were left out"
+        notes.append(f"{count}: {some(others)}")
+    # Splits of an unknown name look so, and kinds of pictures that every class has as well.
+    for split, classes in splits.items():
+        depth = 1 if split == "all" else 2
+        below = [{tuple(file.split("/")[depth:-1])[:1] for file in images} for images in classes.values()]
+        if len(below) > 1 and len(below[0]) > 1 and all(each == below[0] for each in below):
+            names = sorted(name for folder in below[0] for name in folder)
+            notes.append(
+                f"the classes {some(list(classes))} have the same sub-folders, which make no class: {some(names)}"
+            )
+    return tuple(notes)
 
 
 def _is_image(file: str) -> bool:
     return file.lower().endswith(SUFFIXES)
 
 
-def _folders(path: Path) -> list[str]:
-    """The names of the sub-folders of ``path`` that are not hidden, sorted."""
+def _is_hidden(name: str) -> bool:
+    return name.startswith(".") or name.lower() in _LEFTOVERS
+
+
+def _entries(path: Path) -> tuple[list[str], list[str]]:
+    """The names of the sub-folders of ``path`` and those of its files, without hidden ones, sorted."""
     try:
         with os.scandir(path) as entries:
-            return sorted(e.name for e in entries if e.is_dir() and not e.name.startswith("."))
+            names = sorted((entry.name, entry.is_dir()) for entry in entries if not _is_hidden(entry.name))
     except OSError as error:
         raise UsageError(f"{path} cannot be read as a folder ({error.strerror}); {LAYOUT}.") from None
+    return [name for name, is_folder in names if is_folder], [name for name, is_folder in names if not is_folder]
 
 
 def _walk(path: Path, start: str) -> list[str]:
     """Every file below ``path / start`` that is not hidden: its path relative to ``path``, sorted.
 
-    Links to folders are not followed: they can lead in a circle.
+    A link to a folder that it lies in leads in a circle, and is not followed.
     """
+    paths: list[str] = []
 
     def unreadable(error: OSError) -> None:
         raise UsageError(f"{error.filename} cannot be read as a folder ({error.strerror}); {LAYOUT}.")
 
-    paths: list[str] = []
-    for folder, below, names in os.walk(path / start, onerror=unreadable):
-        below[:] = [name for name in below if not name.startswith(".")]
+    for folder, below, names in os.walk(path / start, onerror=unreadable, followlinks=True):
+        below[:] = [
+            name for name in below if not _is_hidden(name) and not _leads_back(os.path.join(folder, name), path)
+        ]
         relative = Path(folder).relative_to(path).as_posix()
-        paths += [f"{relative}/{name}" for name in names if not name.startswith(".")]
+        paths += [f"{relative}/{name}" for name in names if not _is_hidden(name)]
     return sorted(paths)
+
+
+def _leads_back(folder: str, top: Path) -> bool:
+    """Whether ``folder``, which lies below ``top``, is a link to one of the folders that it lies in."""
+    if not os.path.islink(folder):
+        return False
+    target = os.path.realpath(folder)
+    parents = [parent for parent in Path(folder).parents if parent.is_relative_to(top)]
+    return any(os.path.commonpath([target, os.path.realpath(parent)]) == target for parent in parents)

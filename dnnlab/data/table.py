@@ -1,21 +1,39 @@
-"""A table of comma-separated values, one column of which is the class."""
+"""A table of comma-separated values, one column of which is the class.
 
-import io
-import warnings
-from collections.abc import Sequence
+A cell is missing where it is empty, and only there. Spaces around cells and names do not count.
+"""
+
+import re
+from collections import defaultdict
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from decimal import Decimal
+from functools import cached_property
+from typing import Any
 
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from dnnlab.data.cells import MARKER, NUMBER, OTHERWISE, TIME, kind
 from dnnlab.data.dataset import Content
 from dnnlab.data.files import DataFile
+from dnnlab.data.rows import Rows
 from dnnlab.data.splits import Split, fixed_stream, require_enough, stratified
-from dnnlab.errors import DnnlabError, UsageError, listing, unknown
+from dnnlab.errors import DnnlabError, UsageError, short, some
 
 MOST_CLASSES = 1000
 MOST_CATEGORIES = 100
+FEW_NUMBERS = 10
+"""The most different numbers that can be names of categories where other texts are beside them, as in 2, 3, more."""
 LARGEST_VALUE = 1e38  # differences of two such values are still float32
+_BOOLEANS = {"True": True, "TRUE": True, "true": True, "False": False, "FALSE": False, "false": False}
+# The beginnings of notes. Cells follow.
+READ_AS_TEXT = "read as texts like any other, and not as missing values"
+CATEGORIES = "read as texts, as are the numbers in their columns"
+TIMES = "dates and times read as texts, a feature for each"
+POINTS = "read with a decimal point, and whole numbers beside them in their columns"
+MERGED = "read as one, since they are the same number or differ by spaces alone"
 
 
 def read(file: DataFile, target: str) -> Content:
@@ -24,111 +42,222 @@ def read(file: DataFile, target: str) -> Content:
     Classes are the distinct values of ``target``, sorted. Every class is split alike.
 
     Raises:
-        UsageError: the file is no such table, or a column cannot be used; the sentence names it.
+        UsageError: the file is no such table, or a column cannot be used; the sentence names it, and the cell.
     """
-    frame = _frame(file)
-    if len(frame.columns) == 1 and (other := [mark for mark in ";\t|" if mark in str(frame.columns[0])]):
-        raise UsageError(f"{file.path} is separated by {other[0]!r}; dnnlab reads values separated by commas.")
-    if target not in frame:
-        raise unknown("column", target, frame.columns)
-    if missing := [name for name in frame if frame[name].isna().any()]:
-        raise _unusable(file, "has missing values", missing, "fill them in or remove those rows")
-    numeric = [name for name in frame if pd.api.types.is_numeric_dtype(frame[name].dtype)]
-    if wild := [name for name in numeric if (frame[name].astype(float).abs() > LARGEST_VALUE).any()]:
-        raise _unusable(file, "has infinite or enormous values", wild, f"keep them within ±{LARGEST_VALUE:g}")
-    y, classes = _classes(file, frame[target])
+    target = target.strip()
+    table = _Table(file, file.content())
+    frame = table.frame(target)
+    texts = {
+        name: _Texts.of(column) for name, column in frame.items() if not pd.api.types.is_numeric_dtype(column.dtype)
+    }
+    gaps = {name: texts[name].missing if name in texts else column.isna() for name, column in frame.items()}
+    table.require_none(gaps, "has missing values", "fill them in or remove those rows")
+    y, classes = _classes(table, texts.pop(target))
     features = frame.drop(columns=target)
-    if features.empty:
-        raise UsageError(f"{file.path} has no column beside {target!r} to predict it from; add one.")
-    split = Split(*stratified(y, [0.1, 0.1], classes, fixed_stream("csv")))
-    require_enough(str(file.path), classes, split.train)
     columns = [
         column
-        for name in features
-        for column in ([features[name]] if name in numeric else _one_hot(file, features[name]))
+        for name, numbers in features.items()
+        for column in (_feature(table, texts[name]) if name in texts else [numbers])
     ]
+    for numbers in columns:
+        _tell_points(table, numbers)
+    wild = {column.name: column.astype(float).abs() > LARGEST_VALUE for column in columns}
+    table.require_none(wild, "has infinite or enormous values", f"keep them within ±{LARGEST_VALUE:g}")
+    split = Split(*stratified(y, [0.1, 0.1], classes, fixed_stream("csv")))
+    require_enough(str(file.path), classes, split.train)
     # It is filled column by column, and columns are contiguous until then.
     x = np.empty((len(features), len(columns)), np.float32, order="F")
     coarse = [column.name for column, place in zip(columns, x.T, strict=True) if _is_coarse(column, place)]
     notes = (f"{_columns(coarse)} is coarse in 32-bit numbers; subtract a constant from it",) if coarse else ()
-    return Content(x, y, split, classes, notes)
+    return Content(x, y, split, classes, notes + table.notes())
 
 
-def _frame(file: DataFile) -> pd.DataFrame:
-    """The table as pandas reads it, with a distinct name for every column and a row at least."""
-    try:
-        content = file.content()
-        # Without a space or a tab there is nothing to skip, and pandas takes half as long if it does not look for any.
-        skips = b" " in content or b"\t" in content
-        stream = io.BytesIO(content)
-        with warnings.catch_warnings():
-            # pandas only warns when it drops the end of rows that are longer than the header.
-            warnings.simplefilter("error", pd.errors.ParserWarning)
-            # The header is read first by itself: pandas makes up names for columns that share one or have none.
-            head = pd.read_csv(
-                stream, header=None, nrows=1, dtype=str, index_col=False, encoding="utf-8-sig",
-                skipinitialspace=skips, keep_default_na=False,
-            )  # fmt: skip
-            stream.seek(0)
-            frame = pd.read_csv(stream, index_col=False, encoding="utf-8-sig", skipinitialspace=skips, low_memory=False)
-    except UnicodeDecodeError as error:
-        raise file.problem(f"is no text in UTF-8 (byte {error.start + 1:,})") from None
-    except pd.errors.EmptyDataError:
-        raise file.problem("is empty") from None
-    except (pd.errors.ParserError, pd.errors.ParserWarning) as error:
-        raise file.problem(f"has rows that do not match its header ({' '.join(str(error).split())})") from None
-    names = head.iloc[0].tolist()
-    if "" in names:
-        raise UsageError(f"{file.path} has no name for column {names.index('') + 1}; name it, or drop a row count.")
-    if twice := sorted({name for name in names if names.count(name) > 1}):
-        raise UsageError(f"{file.path} has several columns named {twice[0]!r}; give each a name of its own.")
-    if frame.empty:
-        raise file.problem("has a header and no rows")
-    return frame
+@dataclass
+class _Table(Rows):
+    """A table, and what there is to say of its cells."""
+
+    cells: dict[str, list[str]] = field(default_factory=lambda: defaultdict(list))
+    """The beginning of a note to the cells that it is about."""
+    others: list[str] = field(default_factory=list)
+    """Notes on whole columns."""
+
+    def cell(self, column: "_Texts", index: int) -> str:
+        """The first cell that has this text of ``column``."""
+        row = int(np.argmax(column.codes == index))
+        return f"{short(column.texts[index])!r} in {self.place(row)} of column {column.name!r}"
+
+    def require_none(self, bad: Mapping[Any, Any], what: str, remedy: str) -> None:
+        """Raise where a column has cells that are ``bad``: each column's ``[n]`` booleans."""
+        if names := [name for name, cells in bad.items() if cells.any()]:
+            first = self.place(int(np.argmax(bad[names[0]])))
+            raise UsageError(f"{self.file.path} {what} in {_columns(names)} (the first in {first}); {remedy}.")
+
+    def refuse(self, column: "_Texts", index: int, what: str) -> DnnlabError:
+        return UsageError(f"{self.file.path} has {self.cell(column, index)}, {what}.")
+
+    def notes(self) -> tuple[str, ...]:
+        return (*self.others, *(f"{what}: {some(cells)}" for what, cells in self.cells.items()))
 
 
-def _classes(file: DataFile, column: pd.Series) -> tuple[NDArray[np.int64], tuple[str, ...]]:
+@dataclass(frozen=True)
+class _Texts:
+    """A column of texts."""
+
+    name: str
+    texts: list[str]
+    """The distinct texts, with the spaces around them."""
+    codes: NDArray[np.int64]
+    """Indices into ``texts`` ``[n]``; -1 where there is none."""
+
+    @classmethod
+    def of(cls, column: "pd.Series[Any]") -> "_Texts":
+        codes, texts = pd.factorize(column)
+        return cls(str(column.name), list(map(str, texts)), codes)
+
+    @cached_property
+    def plain(self) -> list[str]:
+        """``texts`` without spaces around them."""
+        return [text.strip() for text in self.texts]
+
+    @cached_property
+    def kinds(self) -> NDArray[np.str_]:
+        """What each of ``texts`` may be: see `cells.kind`."""
+        return np.array([kind(text) for text in self.plain])
+
+    @property
+    def missing(self) -> NDArray[np.bool_]:
+        """Where a cell has nothing but spaces ``[n]``."""
+        return np.array([*(not text for text in self.plain), True])[self.codes]
+
+    @property
+    def mostly_numbers(self) -> bool:
+        """Whether most of what tells something is a number, by cells or by different texts."""
+        counts = np.bincount(self.codes, minlength=len(self.texts))
+        numbers, told = np.isin(self.kinds, (NUMBER, OTHERWISE)), self.kinds != MARKER
+        return bool(2 * numbers.sum() > told.sum() or 2 * counts[numbers].sum() > counts[told].sum())
+
+    def ranked(self, values: Sequence[Any]) -> tuple[NDArray[np.int64], list[Any]]:
+        """For each cell ``[n]`` the rank of its text's value, and the distinct values in order."""
+        distinct = sorted(set(values))
+        rank = {value: index for index, value in enumerate(distinct)}
+        return np.array([rank[value] for value in values], np.int64)[self.codes], distinct
+
+    def first(self, *kinds: str) -> list[int]:
+        """The index of the first of ``texts`` that is of these kinds, or none, in a list."""
+        return np.flatnonzero(np.isin(self.kinds, kinds))[:1].tolist()
+
+
+def _classes(table: _Table, column: _Texts) -> tuple[NDArray[np.int64], tuple[str, ...]]:
     """Labels ``[n]`` and the name of each class."""
-    kind = column.dtype.kind
-    if kind == "f" and (column % 1 == 0).all():
-        column = column.map(int)
-        kind = "i"
-    if kind not in "iub":
-        column = column.astype(str)
-    y, values = pd.factorize(column, sort=True)
-    if kind == "f" or len(values) > MOST_CLASSES:
-        raise UsageError(
-            f"column {column.name!r} of {file.path} has {len(values):,} different "
-            f"{'numbers with fractions' if kind == 'f' else 'values'}: dnnlab classifies, and wants a "
-            f"column of at most {MOST_CLASSES:,} classes."
-        )
-    return y.astype(np.int64), tuple(map(str, values))
+    _tell_markers(table, column)
+    values: Sequence[Any] = column.plain
+    if (column.kinds == NUMBER).all():
+        # Exactly, whatever their size.
+        exact = [Decimal(text) for text in column.plain]
+        if any(value != value.to_integral_value() for value in exact):
+            raise _too_many(table, column, len(set(exact)), "numbers with fractions")
+        if all(-(2**63) <= value < 2**64 for value in exact):
+            values = list(map(int, exact))
+    elif set(column.plain) <= set(_BOOLEANS):
+        values = [_BOOLEANS[text] for text in column.plain]
+    y, classes = column.ranked(values)
+    if len(classes) > MOST_CLASSES:
+        raise _too_many(table, column, len(classes), "values")
+    _tell_merged(table, column, values)
+    return y, tuple(map(str, classes))
 
 
-def _one_hot(file: DataFile, column: pd.Series) -> list[pd.Series]:
-    """A column for each distinct text."""
-    if (count := column.nunique()) > MOST_CATEGORIES:
+def _too_many(table: _Table, column: _Texts, count: int, what: str) -> DnnlabError:
+    return UsageError(
+        f"column {column.name!r} of {table.file.path} has {count:,} different {what}: dnnlab classifies, and wants a "
+        f"column of at most {MOST_CLASSES:,} classes."
+    )
+
+
+def _feature(table: _Table, column: _Texts) -> list["pd.Series[Any]"]:
+    """The numbers in ``column``, which pandas took for texts, or else a column for each distinct text."""
+    numbers = column.kinds == NUMBER
+    if numbers.all():
+        values = np.array(list(map(float, column.plain)))
+        if len(set(values)) < len(set(map(Decimal, column.plain))):
+            table.others.append(f"{_columns([column.name])} has different numbers that are the same in 64 bits")
+        return [pd.Series(values[column.codes], name=column.name)]
+    if column.mostly_numbers:
+        for index in column.first(OTHERWISE):
+            raise table.refuse(
+                column, index, "which is no number as dnnlab reads them; write numbers such as 1234.5, without signs "
+                "of thousands, currency or percent",
+            )  # fmt: skip
+        odd = int(np.flatnonzero(~numbers)[0])
+        if numbers.sum() > FEW_NUMBERS:
+            raise _among_numbers(table, column, odd)
+        if not column.first(MARKER):
+            table.cells[CATEGORIES].append(table.cell(column, odd))
+    _tell_markers(table, column)
+    count = len(set(column.plain))
+    if count > MOST_CATEGORIES:
         raise UsageError(
-            f"column {column.name!r} of {file.path} has {count:,} different texts, more than "
+            f"column {column.name!r} of {table.file.path} has {count:,} different texts, more than "
             f"{MOST_CATEGORIES}; remove it or make it a number."
         )
-    dummies = pd.get_dummies(column.astype(str), prefix=str(column.name), prefix_sep="=")
-    return [each for _, each in dummies.items()]
+    if times := column.first(TIME):
+        table.cells[TIMES].append(table.cell(column, times[0]))
+    elif count > FEW_NUMBERS and 2 * count > len(column.codes):
+        rows = f"{count:,} different texts in {len(column.codes):,} rows"
+        table.others.append(f"column {column.name!r} has {rows}, each of which became a feature")
+    _tell_merged(table, column, column.plain)
+    codes, distinct = column.ranked(column.plain)
+    return [pd.Series(codes == code, name=f"{column.name}={text}") for code, text in enumerate(distinct)]
 
 
-def _is_coarse(column: pd.Series, place: NDArray[np.float32]) -> bool:
+def _tell_markers(table: _Table, column: _Texts) -> None:
+    """Note what may have been meant as a missing value; it is refused among numbers."""
+    for index in column.first(MARKER):
+        if column.mostly_numbers:
+            raise _among_numbers(table, column, index)
+        table.cells[READ_AS_TEXT].append(table.cell(column, index))
+
+
+def _among_numbers(table: _Table, column: _Texts, index: int) -> DnnlabError:
+    what = "where most cells of the column are numbers; write a number there or remove that row"
+    return table.refuse(column, index, what)
+
+
+def _tell_merged(table: _Table, column: _Texts, values: Iterable[Any]) -> None:
+    """Note texts of ``column`` that differ and have the same of its ``values``."""
+    alike = defaultdict(list)
+    for index, value in enumerate(values):
+        alike[value].append(index)
+    for one, other in (indices[:2] for indices in alike.values() if len(indices) > 1):
+        table.cells[MERGED].append(f"{short(column.texts[one])!r} and {table.cell(column, other)}")
+
+
+def _tell_points(table: _Table, column: "pd.Series[Any]") -> None:
+    """Note where points may be meant between thousands, as in 950, 1.200, 2.500: no number has other decimals."""
+    if column.dtype.kind != "f" or column.abs().min() < 1 or column.abs().max() >= 1000:
+        return
+    thousandfold = (column * 1000).to_numpy()
+    if np.abs(thousandfold - thousandfold.round()).max() > 1e-6 or (column % 1 == 0).all():
+        return
+    texts = _Texts.of(table.texts(str(column.name)))
+    pointed = [re.fullmatch(r"[+-]?[0-9]{1,3}(\.[0-9]{3})?", text) for text in texts.plain]
+    if all(pointed) and not all(match and match[1] for match in pointed):
+        first = next(index for index, match in enumerate(pointed) if match and match[1])
+        table.cells[POINTS].append(table.cell(texts, first))
+
+
+def _is_coarse(column: "pd.Series[Any]", place: NDArray[np.float32]) -> bool:
     """Put ``column`` into ``place``. Whether it varies by what 32-bit numbers do not hold, as times in seconds since
     1970 do."""
     exact = column.to_numpy(np.float64)
     place[:] = exact
-    lost = np.abs(exact - place).max()
+    held, base = place.astype(np.float64), column.min()
+    # 64-bit numbers do not hold large integers, such as those of databases, but differences of them.
+    if column.dtype.kind in "iu" and int(column.max()) - int(base) < 2**63:
+        exact, held = (column - base).to_numpy(np.float64), held - float(base)
+    lost = np.abs(exact - held).max()
     return bool(lost > 0 and exact.max() > exact.min() and lost > 0.01 * exact.std())
 
 
-def _unusable(file: DataFile, what: str, names: Sequence[object], remedy: str) -> DnnlabError:
-    return UsageError(f"{file.path} {what} in {_columns(names)}; {remedy}.")
-
-
 def _columns(names: Sequence[object]) -> str:
-    shown = [*map(repr, names[:5]), *([f"{len(names) - 5} more"] if len(names) > 5 else [])]
-    return f"column{'s'[: len(names) > 1]} {listing(shown)}"
+    return f"column{'s'[: len(names) > 1]} {some(list(map(repr, names)), 5)}"

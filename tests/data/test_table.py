@@ -1,3 +1,5 @@
+import re
+
 import numpy as np
 import pytest
 import torch
@@ -77,7 +79,7 @@ def rows(column, other="kind", n=40):
         (b"", "is empty"),
         (b"\n\n", "is empty"),
         ("x,kind\n", "has a header and no rows"),
-        (GOOD + "1,2,3,4,5\n", "rows that do not match its header .*line 42"),
+        (GOOD + "1,2,3,4,5\n", r"rows that do not match its header \(line 42 has 5 cells, and the header 4:"),
         ("x,kind\n" + "1,2,3\n" * 30, "rows that do not match its header"),
         (GOOD + "1,2\n", "missing values in columns 'colour' and 'kind'"),
         (GOOD + ",,red,yes\n", "missing values in columns 'length' and 'count'"),
@@ -97,7 +99,16 @@ def rows(column, other="kind", n=40):
         ("x,kind\n" + "1,a\n" * 20, "has one class, 'a'"),
         ("x,kind\n" + "1,a\n" * 20 + "2,b\n" * 2, "class 'b' has 2 examples"),
         ("x,kind\n" + "1,a\n" * 5 + "2,b\n" * 5, "leaves 6 examples"),
-        ('x,kind\n1,"a\n' + "2,b\n" * 20, "rows that do not match"),
+        ('x,kind\n1,"a\n' + "2,b\n" * 20, r"rows that do not match its header \(a quotation mark opens"),
+        (GOOD + "1,2,red,yes\n" + ",2,red,yes\n", r"missing values in column 'length' \(the first in line 43\)"),
+        ("a;kind\n1,5;u\n2,5;v\n", "separated by ';' and has decimal commas; .*, with decimal points"),
+        ("sep=;\na;kind\n1,5;u\n", "separated by ';' and has decimal commas"),
+        ("a\tkind\n1,5\tu\n", r"separated by '\\t'; dnnlab"),
+        ("x,kind,y\n1,234,a,1\n", "line 2 has 4 cells, and the header 3: a comma inside a cell takes quotation marks"),
+        ("kind,kind \n" + "1,2\n" * 20, "several columns named 'kind'"),
+        ("x,kind,,\n" + "1,a,,\n" * 20, "no name for column 3"),
+        ("é,kind\n".encode() + "1,ö\n".encode("latin-1"), r"no text in UTF-8 \(byte 11, in line 2\): save it as UTF-8"),
+        (GOOD.encode("utf-16"), r"no text in UTF-8 \(byte 1, in line 1\)"),
     ],
 )  # fmt: skip
 def test_each_fault_is_one_sentence(table, text, problem):
@@ -129,7 +140,166 @@ def test_many_columns_are_not_all_listed(table):
         load(table(text, "pixel0"))
 
 
-CELL = st.sampled_from(["1", "2.5", "", "nan", "inf", "a", '"', "é", "True", "1e400", "-", "9" * 30, "\0", "\r"])
+def column(cell, count=60):
+    """A table of the column ``a`` of these cells, by the number of the row, beside other numbers and two classes."""
+    cells = [str(cell(i)).replace('"', '""') for i in range(count)]
+    return "b,a,kind\n" + "".join(f'{i / 7},"{text}",{"uv"[i % 2]}\n' for i, text in enumerate(cells))
+
+
+ODD = ["?", "n/a", "-", "#DIV/0!", "#N/A", "missing", "NA", "nan", "None", "null", "twelve", "12O", "1_000", "0x1F"]
+
+
+@pytest.mark.parametrize("odd", ODD)
+def test_an_odd_cell_among_numbers_is_named(table, odd):
+    with pytest.raises(UsageError, match=rf"has '{re.escape(odd)}' in line 19 of column 'a', where most .* numbers;"):
+        load(table(column(lambda i: odd if i in (17, 30) else i / 3)))
+
+
+@pytest.mark.parametrize("odd", ["?", "NA", "-"])
+def test_many_gaps_and_few_numbers_are_still_numbers(table, odd):
+    for often, most in ((2, 60), (10, 3)):  # half of the cells; one in ten beside three different numbers
+        with pytest.raises(UsageError, match=r"in line \d+ of column 'a', where most"):
+            load(table(column(lambda i, often=often, most=most: odd if i % often == 1 else i % most)))
+
+
+@pytest.mark.parametrize("odd", ["?", "NA", "missing"])
+def test_an_odd_class_among_numbers_is_named(table, odd):
+    text = "x,kind\n" + "".join(f"{i},{odd if i == 4 else i % 2}\n" for i in range(40))
+    with pytest.raises(UsageError, match=rf"has '{re.escape(odd)}' in line 6 of column 'kind', where most"):
+        load(table(text))
+
+
+@pytest.mark.parametrize(
+    "cell",
+    ["1,{:03}", "1.{:03}.000", "1 {:03}", "1'{:03},5", "${}.50", "€ {}", "{} €", "{},50 EUR", "{}%", "{},5", "−{}"],
+)
+def test_numbers_written_otherwise_are_refused(table, cell):
+    for rare in (False, True):
+        first = 20 if rare else 0
+        text = column(lambda i, rare=rare: i if rare and i != 20 else cell.format(i))
+        shown = re.escape(repr(cell.format(first)))
+        with pytest.raises(UsageError, match=rf"has {shown} in line {first + 2} of column 'a', which is no number as"):
+            load(table(text))
+
+
+def test_points_are_decimal_points_and_that_is_said_where_it_is_in_doubt(table):
+    prices = [950, 980, 999, "1.200", "2.500", "12.750"]
+    data = load(table(column(lambda i: prices[i % 6])))
+    assert data.x[:6, 1].tolist() == pytest.approx([950, 980, 999, 1.2, 2.5, 12.75])
+    said = "read with a decimal point, and whole numbers beside them in their columns: '1.200' in line 5 of column 'a'"
+    assert data.notes == (said,)
+    for plain in ("{}.125", "{}.000", "0.{:03}", "{}.5"):  # a fixed number of decimals; others than three
+        assert load(table(column(lambda i, plain=plain: plain.format(i + 100)))).notes == ()
+    assert load(table(column(lambda i: [1.125, 2, 3.25][i % 3]))).notes == ()
+
+
+@pytest.mark.parametrize("value", ["NA", "None", "null", "nan", "-", "?", "n/a"])
+def test_what_may_mean_nothing_is_a_value_among_texts_and_that_is_said(table, value):
+    values = ["DE", value, "FR"]
+    data = load(table(column(lambda i: values[i % 3])))
+    assert data.x.shape == (60, 4)
+    first = sorted(values).index(value)
+    assert data.x[:, 1 + first].tolist() == [float(i % 3 == 1) for i in range(60)]
+    said = f"read as texts like any other, and not as missing values: {value!r} in line 3 of column"
+    assert data.notes == (f"{said} 'a'",)
+    data = load(table("x,kind\n" + "".join(f"{i},{values[i % 3]}\n" for i in range(60))))
+    assert data.classes == tuple(sorted(values))
+    assert data.notes == (f"{said} 'kind'",)
+
+
+@pytest.mark.parametrize(
+    ("values", "odd"), [(["2", "3", "4", "5more"], 3), (["1", "2", "other"], 2), (["2", "4", "more"], 2)]
+)
+def test_few_numbers_may_be_names_of_categories_and_that_is_said(table, values, odd):
+    data = load(table(column(lambda i: values[i % len(values)])))
+    assert data.x.shape == (60, 1 + len(values))
+    cell = f"{values[odd]!r} in line {odd + 2} of column 'a'"
+    assert data.notes == (f"read as texts, as are the numbers in their columns: {cell}",)
+
+
+@pytest.mark.parametrize("date", ["2024-01-{:02}", "{}/2/2024", "{}.2.2024", "2024-01-{:02}T10:00", "10:{:02}"])
+def test_dates_are_texts_and_that_is_said(table, date):
+    data = load(table(column(lambda i: date.format(10 + i % 15))))
+    assert data.x.shape == (60, 16)
+    cell = f"{date.format(10)!r} in line 2 of column 'a'"
+    assert data.notes == (f"dates and times read as texts, a feature for each: {cell}",)
+
+
+@pytest.mark.parametrize("text", ["name {}", "A{}", "{} kg"])
+def test_texts_that_hardly_repeat_are_said(table, text):
+    data = load(table(column(lambda i: text.format(i % 45))))
+    assert data.x.shape == (60, 46)
+    assert data.notes == ("column 'a' has 45 different texts in 60 rows, each of which became a feature",)
+    assert load(table(column(lambda i: text.format(i % 30)))).notes == ()
+
+
+@pytest.mark.parametrize(
+    ("values", "classes", "said"),
+    [
+        (["big cat ", "big cat", " dog"], ("big cat", "dog"), "'big cat ' and 'big cat' in line 3"),
+        (["a", "a\t", "b"], ("a", "b"), "'a' and 'a\\t' in line 3"),
+        (["a", "b", "a\xa0"], ("a", "b"), "'a' and 'a\\xa0' in line 4"),
+        (["01", "1", "2"], ("1", "2"), "'01' and '1' in line 3"),
+        (["1.0", "1", "2"], ("1", "2"), "'1.0' and '1' in line 3"),
+        (["true", "False", "TRUE"], ("False", "True"), "'true' and 'TRUE' in line 4"),
+    ],
+)
+def test_what_is_one_class_is_read_as_one_and_that_is_said(table, values, classes, said):
+    data = load(table("x, kind \n" + "".join(f"{i},{values[i % 3]}\n" for i in range(60))))
+    assert data.classes == classes
+    assert data.notes == (
+        f"read as one, since they are the same number or differ by spaces alone: {said} of column 'kind'",
+    )
+
+
+def test_spaces_around_features_do_not_count(table):
+    data = load(table(column(lambda i: ["x ", "x", "y"][i % 3])))
+    assert data.x[:3, 1:].tolist() == [[1, 0], [1, 0], [0, 1]]
+    assert data.notes[0].endswith(": 'x ' and 'x' in line 3 of column 'a'")
+    for gap in ("", "  ", "\xa0"):
+        with pytest.raises(UsageError, match=r"missing values in column 'a' \(the first in line 6\)"):
+            load(table(column(lambda i, gap=gap: gap if i == 4 else "xy"[i % 2])))
+
+
+@pytest.mark.parametrize("start", [2**53, 2**60, 2**63, 10**25])
+def test_large_integers_are_not_mixed_up_in_silence(table, start):
+    data = load(table(column(lambda i: start + i)))
+    assert data.notes[0].startswith("column 'a' ")
+    assert data.notes[0].split(" ", 2)[2].startswith(("is coarse in 32-bit", "has different numbers that are the same"))
+    for form in ("{}", "{}.0"):
+        data = load(table("x,kind\n" + "".join(f"{i},{form.format(start + i % 2)}\n" for i in range(40))))
+        assert [name.removesuffix(".0") for name in data.classes] == [str(start), str(start + 1)]
+
+
+@pytest.mark.parametrize("name", ["my:label", "a:b:c", ":x", "x:"])
+def test_the_name_of_a_column_may_have_colons(table, name):
+    data = load(table(f"x,{name}\n" + "".join(f"{i},{i % 2}\n" for i in range(40)), name))
+    assert data.classes == ("0", "1")
+
+
+def test_lines_are_those_of_the_file(table):
+    odd = "?,u\n" + "3,v\n" * 20 + "".join(f"{i},u\n" for i in range(20))
+    for before, line in (
+        ("a,kind\n\n1,u\n \n", 5),
+        ('a,kind\n"1","u\nu"\n', 4),
+        ('"a\nb",kind\n1,u\n', 4),
+        ("\n\na,kind\r\n1,u\r\n", 5),
+        ("a,kind\r1,u\r", 3),
+    ):
+        with pytest.raises(UsageError, match=rf"has '\?' in line {line} of column 'a"):
+            load(table(before + odd))
+
+
+def test_commas_inside_quotation_marks_are_part_of_a_text(table):
+    data = load(table(column(lambda i: ["a,b", "c", 'd "e", f'][i % 3])))
+    assert data.x.shape == (60, 4)
+    assert data.notes == ()
+
+
+CELL = st.sampled_from(
+    ("1", "2.5", "", "nan", "inf", "a", '"', "é", "True", "1e400", "-", "9" * 30, "\0", "\r", "?", "1,5", "$1", " ",
+     "2024-01-01", "1e999999999999", "1.234")
+)  # fmt: skip
 LINE = st.lists(CELL, max_size=4).map(",".join)
 
 

@@ -1,0 +1,135 @@
+"""The rows of a file of comma-separated values, and where each is in the file."""
+
+import csv
+import io
+import re
+import warnings
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+from functools import cached_property
+from typing import Any
+
+import pandas as pd
+
+from dnnlab.data.files import DataFile
+from dnnlab.errors import DnnlabError, UsageError, unknown
+
+
+@dataclass
+class Rows:
+    """The ``content`` of a ``file``, once `frame` has read it."""
+
+    file: DataFile
+    content: bytes
+    names: list[str] = field(default_factory=list)
+    """The names of its columns."""
+    count: int = 0
+    """The number of rows below the header."""
+
+    def frame(self, target: str) -> pd.DataFrame:
+        """The table as pandas reads it, the column ``target`` as texts: two columns and a row at least.
+
+        Raises:
+            UsageError: the file is no such table.
+        """
+        # Without a space or a tab there is nothing to skip, and pandas takes half as long if it does not look for any.
+        skips = b" " in self.content or b"\t" in self.content
+        try:
+            self.names = self._names(target)
+            with warnings.catch_warnings():
+                # pandas only warns when it drops the end of rows that are longer than the header.
+                warnings.simplefilter("error", pd.errors.ParserWarning)
+                frame = pd.read_csv(
+                    io.BytesIO(self.content), header=0, names=self.names, dtype={target: str}, index_col=False,
+                    encoding="utf-8-sig", skipinitialspace=skips, low_memory=False, keep_default_na=False,
+                    na_values=[""],
+                )  # fmt: skip
+        except UnicodeDecodeError:
+            raise self._no_text() from None
+        except (pd.errors.ParserError, pd.errors.ParserWarning, csv.Error):
+            raise self.file.problem(f"has rows that do not match its header ({self._mismatch()})") from None
+        if frame.empty:
+            raise self.file.problem("has a header and no rows")
+        self.count = len(frame)
+        return frame
+
+    def _names(self, target: str) -> list[str]:
+        """The distinct names of all columns, without spaces around them. pandas would make some up."""
+        path = self.file.path
+        _, header = next(self._records(), (0, []))
+        names = [name.strip() for name in header]
+        if not names:
+            raise self.file.problem("is empty")
+        if len(names) == 1 and (other := [mark for mark in ";\t|" if mark in names[0]]):
+            decimal = other[0] == ";" and re.search(rb"(?m)(?:^|;)\s*-?[0-9]+,[0-9]", self.content)
+            also, points = (" and has decimal commas", ", with decimal points") if decimal else ("", "")
+            raise UsageError(
+                f"{path} is separated by {other[0]!r}{also}; dnnlab reads values separated by commas{points}."
+            )
+        if target not in names:
+            raise unknown("column", target, names)
+        if "" in names:
+            raise UsageError(f"{path} has no name for column {names.index('') + 1}; name it, or drop a row count.")
+        if twice := sorted({name for name in names if names.count(name) > 1}):
+            raise UsageError(f"{path} has several columns named {twice[0]!r}; give each a name of its own.")
+        if len(names) == 1:
+            raise UsageError(f"{path} has no column beside {target!r} to predict it from; add one.")
+        return names
+
+    def _records(self) -> Iterator[tuple[int, list[str]]]:
+        """The cells of each row, the header's first, and the line where it begins, counted from 1. Blank lines are
+        left out, as pandas does."""
+        csv.field_size_limit(max(csv.field_size_limit(), len(self.content)))
+        text = io.TextIOWrapper(io.BytesIO(self.content), "utf-8-sig", newline="")
+        reader, line = csv.reader(text, skipinitialspace=True), 1
+        for cells in reader:
+            if len(cells) > 1 or "".join(cells).strip():
+                yield line, cells
+            line = reader.line_num + 1
+
+    @cached_property
+    def _lines(self) -> Sequence[int]:
+        """The line where each row begins; empty where it cannot be known."""
+        content = self.content
+        ends = content.count(b"\n")
+        simple = b'"' not in content and content.count(b"\r") == content.count(b"\r\n")
+        if simple and ends + (not content.endswith(b"\n")) == self.count + 1:
+            return range(2, self.count + 2)
+        try:
+            lines = [line for line, _ in self._records()][1:]
+        except csv.Error:
+            return ()
+        return lines if len(lines) == self.count else ()
+
+    def texts(self, name: str) -> "pd.Series[Any]":
+        """The texts of a column, numbers too."""
+        frame = pd.read_csv(
+            io.BytesIO(self.content), header=0, names=self.names, usecols=[name], dtype=str, index_col=False,
+            encoding="utf-8-sig", skipinitialspace=True,
+        )  # fmt: skip
+        return frame[name]
+
+    def place(self, row: int) -> str:
+        """Where ``row`` is, counted from 0 below the header."""
+        return f"line {self._lines[row]:,}" if self._lines else f"row {row + 1:,} below the header"
+
+    def _no_text(self) -> DnnlabError:
+        try:
+            self.content.decode()
+        except UnicodeDecodeError as error:
+            line = self.content[: error.start].count(b"\n") + 1
+            where = f"byte {error.start + 1:,}, in line {line:,}"
+            return self.file.problem(f"is no text in UTF-8 ({where}): save it as UTF-8")
+        return self.file.problem("is no text in UTF-8")
+
+    def _mismatch(self) -> str:
+        width = None
+        try:
+            for line, cells in self._records():
+                width = width or len(cells)
+                if len(cells) > width:
+                    counts = f"line {line:,} has {len(cells):,} cells, and the header {width:,}"
+                    return f"{counts}: a comma inside a cell takes quotation marks around it"
+        except csv.Error:
+            pass
+        return "a quotation mark opens a cell and none closes it"
