@@ -14,7 +14,7 @@ from dnnlab.data import load
 from dnnlab.data.dataset import Dataset
 from dnnlab.errors import UsageError
 from dnnlab.instruments.cost import Cost, count
-from dnnlab.networks.heads import freeze_body, head, load_parent
+from dnnlab.networks.heads import freeze_body, load_parent
 from dnnlab.networks.named import build, in_catalogue
 from dnnlab.statistics.streams import stream, torch_seed
 from dnnlab.training import budget, hyperparameters, networks
@@ -59,10 +59,14 @@ class TrainingOptions(Protocol):
 
 
 @functools.lru_cache(maxsize=256)
-def counted(arch: str, shape: tuple[int, ...], classes: int) -> Cost:
-    """The cost of ``arch`` on inputs of ``shape``."""
+def counted(arch: str, shape: tuple[int, ...], classes: int, freeze: str = "none") -> Cost:
+    """The cost of ``arch`` on inputs of ``shape``, of which all or only the head is trained."""
+    # A network of the user's own keeps its numbers, since what it does may depend on them.
+    model = build(arch, shape, classes, skeleton=in_catalogue(arch))
+    if freeze == BODY:
+        freeze_body(model)
     try:
-        return count(build(arch, shape, classes, skeleton=True), shape)
+        return count(model, shape)
     except UsageError as problem:
         raise UsageError(f"{arch}: {problem}") from None
 
@@ -96,12 +100,7 @@ def examples(cell: TrainingOptions, data: Dataset) -> int:
 
 def macs_a_step(cell: TrainingOptions, data: Dataset) -> int:
     """Multiply–accumulates of one training step; a frozen body has no backward pass."""
-    classes = len(data.classes)
-    counts = counted(cell.arch, data.shape, classes)
-    if cell.freeze != BODY:
-        return counts.training_macs * cell.batch_size
-    _, last = head(build(cell.arch, data.shape, classes, skeleton=True))
-    return (counts.macs + 2 * last.weight.numel()) * cell.batch_size
+    return counted(cell.arch, data.shape, len(data.classes), cell.freeze).training_macs * cell.batch_size
 
 
 def training_macs(cell: TrainingOptions) -> float:

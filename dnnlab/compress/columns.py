@@ -1,6 +1,6 @@
 """The columns of ``cells.csv`` and ``summary.csv``: names, types, meanings. The docs are made from here."""
 
-from dnnlab.report.columns import ERROR, FAILED_SEEDS, SEED, SEEDS, Column, Schema, estimate, verdict
+from dnnlab.report.columns import ERROR, FAILED_SEEDS, SEED, SEEDS, UNCOUNTED, Column, Schema, estimate, verdict
 
 BASELINE, HOLDS, LOSES, NO_SMALLER = "baseline", "holds", "loses", "no smaller"
 UNDECIDED, DIVERGED = "undecided", "diverged"
@@ -28,11 +28,12 @@ _CHAIN = Column("chain", str, "the stages until here, with what a search chose",
 _FORM = Column("form", str, "dense, sparse, shared, coded or int8; empty under zstd")
 
 _SIZES = (
-    Column("params", float, "parameters of the network, zeros included"),
+    Column("params", float, "parameters that inference uses, zeros included"),
     Column("nonzeros", float, "parameters that are not zero", screen="non-zeros"),
     Column("macs", float, "multiply–accumulates of one input, zeros included"),
+    UNCOUNTED,
     Column("bytes", float, "bytes of the file, with all that it takes to read it back", unit="B", screen="bytes"),
-    Column("ratio", float, "4 bytes a parameter of the network itself, over those bytes", screen="ratio"),
+    Column("ratio", float, "4 bytes for each parameter that the network itself uses, over those bytes", screen="ratio"),
     Column("ratio_onnx", float, "bytes of the network's own FP32 ONNX file, stripped, over those bytes"),
     Column("bits_per_weight", float, "in a container: bits an entry, indices included"),
     Column("entropy_bound", float, "the same by the entropy of its numbers, each on its own", unit="bit"),

@@ -196,7 +196,8 @@ class Evaluator:
             "chain": chains.text(stages),
             "form": chains.form(stages),
             **self.without_test(model, artefact),
-            "macs": count(model, self.data.shape).macs,
+            "macs": (counted := count(model, self.data.shape)).macs,
+            "uncounted": ", ".join(counted.uncounted),
             "ratio_onnx": base.size / artefact.size,
             **metrics.bits(artefact),
             **metrics.paired(metrics.correct(artefact.predict, self.host, self.host.test), self._base_correct),
@@ -219,19 +220,25 @@ class Evaluator:
                 metrics.correct(file.predict, self.host, self.host.validation) for file in (artefact, self.base_file)
             )
         )
+        used = self._used(model)
         return {
-            "params": _count(model),
-            "nonzeros": sum(int(torch.count_nonzero(p)) for p in model.parameters()),
+            "params": sum(p.numel() for p in used),
+            "nonzeros": sum(int(torch.count_nonzero(p)) for p in used),
             "bytes": artefact.size,
-            "ratio": 4 * _count(self.baseline) / artefact.size,
+            "ratio": 4 * self._base_params / artefact.size,
             "validation_accuracy": ours,
             "validation_drop": base - ours,
         }
 
+    def _used(self, model: nn.Module) -> list[nn.Parameter]:
+        """The parameters that inference uses; a file needs no others."""
+        unused = count(model, self.data.shape).unused
+        return [p for name, p in model.named_parameters() if name not in unused]
+
+    @functools.cached_property
+    def _base_params(self) -> int:
+        return sum(p.numel() for p in self._used(self.baseline))
+
     @functools.cached_property
     def _base_correct(self) -> NDArray[np.bool_]:
         return metrics.correct(self.base_file.predict, self.host, self.host.test)
-
-
-def _count(model: nn.Module) -> int:
-    return sum(p.numel() for p in model.parameters())

@@ -82,6 +82,7 @@ def _row(key: dict[str, Any], rows: pd.DataFrame) -> dict[str, Any]:
         "errors_hi": float(rows["errors"].max()),
         "tested": int(first["tested"]),
         "int8_kind": first["int8_kind"],
+        "uncounted": first["uncounted"],
         "noisy": bool((rows["noisy"] == 1).any()),
         "file": first["file"],
         "diverged": int((rows["diverged"] == 1).sum()),

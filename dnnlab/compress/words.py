@@ -8,6 +8,7 @@ import pandas as pd
 from dnnlab.compress import columns as c
 from dnnlab.compress.spec import Spec
 from dnnlab.compress.summary import POINT
+from dnnlab.runner.summary import uncounted
 
 _INT8 = (3.2, 4.8)
 """The range of ratios that counts as "about 4×"."""
@@ -29,6 +30,7 @@ def conclusions(summary: pd.DataFrame, spec: Spec) -> Sequence[str]:
     sentences += _claims(summary[summary["seeds"] > 0])
     if (summary["form"] == "coded").any():
         sentences.append("A coded container is for storage and transfer: no runtime executes it.")
+    sentences += uncounted(summary)
     if summary["noisy"].fillna(False).any():
         sentences.append("The machine's own speed varied by more than a tenth while times were taken.")
     return sentences

@@ -1,16 +1,18 @@
 """What a network costs: parameters, multiply–accumulates and activations, counted without computing anything."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import nullcontext
 from dataclasses import dataclass
 from typing import Any
 
 import torch
-from torch import nn
+from torch import Tensor, nn
 from torch.func import functional_call
 from torch.nn.parameter import UninitializedParameter
 
-from dnnlab.errors import UsageError, first_line
-from dnnlab.instruments.meta import Tally
+from dnnlab.errors import UsageError, users_code
+from dnnlab.instruments.meta import Tally, Unknown
+from dnnlab.instruments.products import Counts, Products, plain_functions
 from dnnlab.networks.catalogue import create_model, parse
 from dnnlab.networks.members import MEMBERS
 from dnnlab.networks.skeleton import Skeleton
@@ -20,23 +22,31 @@ from dnnlab.networks.skeleton import Skeleton
 class Cost:
     """Counts of one network for a batch of one, in evaluation mode.
 
-    MACs are multiply–accumulates of convolutions, linear layers and attention, what torchvision's docs call FLOPS;
-    nothing else, such as normalisation or pooling, is counted.
+    MACs are multiply–accumulates of products: of convolutions, linear, bilinear and recurrent layers, attention and any
+    other product of matrices, and of distances between all rows of two matrices. It is what torchvision's docs call
+    FLOPS. What works elementwise is not counted, such as normalisation or pooling.
     """
 
     parameters: int
     """Trainable elements that inference uses, so without auxiliary heads."""
     auxiliary: int
-    """Trainable elements of auxiliary heads, which only training uses (Szegedy 2015)."""
+    """Trainable elements that inference does not use, such as those of auxiliary heads (Szegedy 2015)."""
     buffers: int
     """Elements that are saved but not trained, such as the statistics of batch normalisation."""
     macs: int
     """Multiply–accumulates of the forward pass."""
     training_macs: int
-    """Multiply–accumulates of forward and backward pass without auxiliary heads: a gradient of the weights and one of
-    the inputs, at one forward pass each, but none of the network's own inputs."""
+    """Multiply–accumulates of the forward and the backward pass, without auxiliary heads. The gradient of each factor
+    of a product costs as much as the product, and is counted where autograd computes it: not of the network's own
+    input, nor of what is frozen."""
     activations: int
-    """Elements put out by convolutions and linear layers."""
+    """Elements put out by products with a trained matrix or kernel, one factor of which is no parameter."""
+    frozen: int = 0
+    """Elements of parameters that inference uses and that are not trained."""
+    uncounted: tuple[str, ...] = ()
+    """Functions of PyTorch that read a parameter, may multiply by it, and are in none of these counts."""
+    unused: frozenset[str] = frozenset()
+    """The names of the parameters that inference does not use."""
 
 
 def cost(
@@ -49,8 +59,7 @@ def cost(
 ) -> Cost:
     """Counts ``model``, a name as `create_model` takes it, or any module, on an input ``[1, in_chans, size, size]``.
 
-    ``input_size`` is the published one of a name, and must be given for a module. A module is left as it was; it
-    may name its auxiliary heads in an attribute ``auxiliary_heads``, a tuple of submodule names.
+    ``input_size`` is the published one of a name, and must be given for a module. A module is left as it was.
 
     Raises:
         UsageError: nobody knows the name, its family does not honour an option, the size of a module's input is
@@ -62,7 +71,7 @@ def cost(
             module = create_model(
                 model, num_classes=num_classes, in_chans=in_chans, input_size=input_size, **options
             ).eval()
-        return _count(module, (in_chans, input_size, input_size))
+        return _count(module, (in_chans, input_size, input_size), lambda: None)
     if input_size is None:
         raise UsageError("the cost of a module depends on its input; say input_size, such as 224.")
     return count(model, (in_chans, input_size, input_size))
@@ -74,10 +83,13 @@ def costs() -> dict[str, Cost]:
 
 
 def count(model: nn.Module, shape: Sequence[int]) -> Cost:
-    """What one forward pass of ``model`` costs on one input. Nothing is computed, and the model is left as it was.
+    """What one input costs ``model``, which is left as it was.
+
+    Nothing is computed, unless the network needs numbers, such as to choose what it does: then one input of noise
+    passes through it, forward and backward.
 
     Args:
-        model: Any module. An attribute ``auxiliary_heads`` may name submodules that only training uses.
+        model: Any module.
         shape: Of one input without the batch: ``(3, 32, 32)`` for an image, ``(20,)`` for a row of a table.
 
     Raises:
@@ -94,32 +106,112 @@ def count(model: nn.Module, shape: Sequence[int]) -> Cost:
     if any(isinstance(p, UninitializedParameter) for p in model.parameters()):
         raise UsageError("the network has lazy layers; call it once on an input in its factory to give them shapes.")
     training = {m: m.training for m in model.modules()}
+    model.eval()
+    undo = _undo(model)
     try:
-        return _count(model.eval(), shape)
+        return _count(model, shape, undo)
     finally:
+        undo()
         for m, was in training.items():
             m.training = was
 
 
-def _count(model: nn.Module, shape: Sequence[int]) -> Cost:
+def _undo(model: nn.Module) -> Callable[[], None]:
+    """A function that undoes what forward passes set in the modules of ``model``, other than inside of tensors."""
+    plain = [vars(m) for m in model.modules() if not isinstance(m, torch.jit.ScriptModule)]
+    parts = ("_parameters", "_buffers", "_modules", "_non_persistent_buffers_set")
+    before = [(held, held.copy()) for m in plain for held in (m, *(m[part] for part in parts))]
+
+    def undo() -> None:
+        for held, values in before:
+            held.clear()
+            held.update(values)
+
+    return undo
+
+
+def _count(model: nn.Module, shape: Sequence[int], undo: Callable[[], None]) -> Cost:
     parameters, buffers = dict(model.named_parameters()), dict(model.named_buffers())
-    elsewhere = {name: t.to("meta") for name, t in (parameters | buffers).items() if not t.is_meta}
-    x = torch.empty(1, *shape, device="meta")
-    try:
-        with torch.no_grad(), Tally() as tally:
-            functional_call(model, elsewhere, x) if elsewhere else model(x)
-    except (RuntimeError, ValueError, TypeError, IndexError) as problem:
-        raise UsageError(
-            f"the network takes no input of {' × '.join(map(str, shape))}: {first_line(problem)}."
-        ) from None
-    heads = getattr(model, "auxiliary_heads", ())
+    with users_code(f"the network takes no input of {' × '.join(map(str, shape))}"):
+        counted = _counts(model, shape, parameters, buffers, undo)
     sizes = {name: p.numel() for name, p in parameters.items() if p.requires_grad}
-    auxiliary = sum(size for name, size in sizes.items() if name.split(".")[0] in heads)
+    used = sum(size for name, size in sizes.items() if name in counted.used)
     return Cost(
-        parameters=sum(sizes.values()) - auxiliary,
-        auxiliary=auxiliary,
+        parameters=used,
+        auxiliary=sum(sizes.values()) - used,
+        frozen=sum(p.numel() for name, p in parameters.items() if name in counted.used and name not in sizes),
         buffers=sum(b.numel() for b in buffers.values()),
-        macs=tally.macs,
-        training_macs=3 * tally.macs - tally.first_macs,
-        activations=tally.activations,
+        macs=counted.macs,
+        training_macs=counted.training_macs,
+        activations=counted.activations,
+        uncounted=counted.uncounted,
+        unused=frozenset(parameters.keys() - counted.used),
     )
+
+
+Tensors = Mapping[str, Tensor]
+
+
+def _counts(
+    model: nn.Module, shape: Sequence[int], parameters: Tensors, buffers: Tensors, undo: Callable[[], None]
+) -> Counts:
+    """By shapes where all functions are known, else by a pass on the meta device, else by a real one."""
+    own = (*parameters.values(), *buffers.values())
+    dtype = next((p.dtype for p in parameters.values() if p.is_floating_point()), None)
+    x = torch.empty(1, *shape, device="meta", dtype=dtype)
+    ways = [_by_shapes, _by_passing]
+    if not any(t.is_meta for t in own):
+        ways.append(_by_computing)
+    problems: list[Exception] = []
+    for way in ways:
+        try:
+            with plain_functions(own) if way is not _by_shapes else nullcontext():
+                return way(model, x, parameters, buffers)
+        except Unknown:
+            pass
+        except Exception as problem:  # noqa: BLE001 - the next way says whether it is one
+            problems.append(problem)
+        undo()
+    # The first knows of shapes what no error of PyTorch says; the last speaks of what was really computed.
+    raise problems[0] if len(problems) == len(ways) and isinstance(problems[0], RuntimeError) else problems[-1]
+
+
+def _by_shapes(model: nn.Module, x: Tensor, parameters: Tensors, buffers: Tensors) -> Counts:
+    trained = frozenset(name for name, p in parameters.items() if p.requires_grad)
+    elsewhere = {n: torch.empty_like(t, device="meta") for n, t in {**parameters, **buffers}.items() if not t.is_meta}
+    held = [elsewhere.get(name, b) for name, b in buffers.items()]
+    with torch.enable_grad(), Tally({n: elsewhere.get(n, p) for n, p in parameters.items()}, held, x, trained) as tally:
+        try:
+            out = functional_call(model, elsewhere, x) if elsewhere else model(x)
+        except Exception:
+            if tally.unknown:
+                raise Unknown from None
+            raise
+    return tally.counts(out)
+
+
+def _by_passing(model: nn.Module, x: Tensor, parameters: Tensors, buffers: Tensors) -> Counts:
+    parameters = {
+        name: torch.empty_like(p, device="meta").requires_grad_(p.requires_grad) for name, p in parameters.items()
+    }
+    buffers = {name: torch.empty_like(b, device="meta") for name, b in buffers.items()}
+    with Products(parameters, x) as products:
+        return products.counts(functional_call(model, {**parameters, **buffers}, x))
+
+
+def _by_computing(model: nn.Module, x: Tensor, parameters: Tensors, buffers: Tensors) -> Counts:
+    held = {name: b.clone() for name, b in buffers.items()}
+    gradients = {name: p.grad for name, p in parameters.items()}
+    device = next((t.device for t in (*parameters.values(), *buffers.values())), torch.device("cpu"))
+    try:
+        for p in parameters.values():
+            p.grad = None
+        x = torch.rand(x.shape, generator=torch.Generator().manual_seed(0)).to(device, x.dtype)
+        with Products(parameters, x) as products:
+            return products.counts(model(x))
+    finally:
+        with torch.no_grad():
+            for name, p in parameters.items():
+                p.grad = gradients[name]
+            for name, b in buffers.items():
+                b.copy_(held[name])

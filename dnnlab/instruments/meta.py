@@ -1,78 +1,241 @@
-"""What a forward pass multiplies, on the meta device, where tensors are shapes and nothing is computed.
+"""What a network multiplies, on the meta device, where tensors are shapes and nothing is computed.
 
 PyTorch's own meta kernels of convolutions and normalisations load its compiler, which takes longer than everything
-else here together. Their shapes are written out below instead, so that the whole catalogue is counted in a second.
+else here together. Their shapes are written out below instead, so that the whole catalogue is counted in a second or
+two. Whatever is not written out below is `Unknown`: then `dnnlab.instruments.products` counts a real pass.
 """
 
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import torch
 from torch import Tensor
 from torch.nn import functional as F
 from torch.overrides import TorchFunctionMode
-from torch.utils.flop_counter import FlopCounterMode
+
+from dnnlab.instruments.operations import tensors
+from dnnlab.instruments.products import Counts
+from dnnlab.networks.outputs import logits
+
+
+class Unknown(BaseException):  # no error, and nothing that a network's own code should catch
+    """A function, or a form of its call, that the tables here do not have."""
+
+
+@dataclass(eq=False, slots=True)
+class _Node:
+    """Where tensors come from."""
+
+    parents: tuple["_Node", ...] = ()
+    data: bool = False
+    """Whether they were computed from the network's input."""
+    learns: bool = False
+    """Whether they need a gradient."""
+    gradients: int = 0
+    """Multiply–accumulates of the gradients of the two factors, if they are a product."""
+    parameter: str = ""
+    """The parameter that they are."""
+
+    @property
+    def trained(self) -> bool:
+        """Whether they were computed from parameters alone."""
+        return not self.data and self is not _CONSTANT
+
+
+_CONSTANT = _Node()
+"""What comes neither from the input nor from a parameter."""
+
+Product = tuple[int, Sequence[Tensor], Sequence[Tensor]]
+"""Multiply–accumulates of a product, and the tensors that its two factors are computed from."""
 
 
 class Tally(TorchFunctionMode):
-    """Counts what a forward pass on the meta device multiplies, and gives the shapes of its tensors."""
+    """Counts what a network on the meta device multiplies, and gives the shapes of its tensors.
 
-    def __init__(self) -> None:
+    A tensor has its node as an attribute, and another one where views of it may exist.
+
+    Args:
+        parameters: By name.
+        buffers: What else the network holds.
+        x: Its input.
+        trained: The names of the parameters that need a gradient.
+    """
+
+    def __init__(
+        self, parameters: Mapping[str, Tensor], buffers: Sequence[Tensor], x: Tensor, trained: frozenset[str]
+    ) -> None:
         super().__init__()
-        self.macs = 0
-        self.first_macs = 0
-        """Of the layer that reads the network's input."""
-        self.activations = 0
-        """Elements put out by convolutions and linear layers."""
+        self.macs = self.activations = 0
+        self.unknown = False
+        """Whether something was, though the network caught that."""
+        # By identity, since a network's own tensors shall keep no attribute.
+        self._nodes = {id(t): _Node(learns=name in trained, parameter=name) for name, t in parameters.items()}
+        self._nodes |= {id(t): _CONSTANT for t in buffers}
+        self._nodes[id(x)] = _Node(data=True)
 
     def __torch_function__(self, func: Callable, types: Any, args: Any = (), kwargs: Any = None) -> Any:
         kwargs = kwargs or {}
-        if func in _SAME_SHAPE:
-            return args[0] if args else kwargs["input"]
-        if func in _VIEWS or getattr(func, "__name__", "") == "__get__":
+        if func in _SIZES:
             return func(*args, **kwargs)
+        try:
+            return self._ran(func, args, kwargs)
+        except (Unknown, TypeError):  # another form of a call is an error of types
+            self.unknown = True
+            raise Unknown from None
+
+    def _ran(self, func: Callable, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
+        if not torch.is_grad_enabled() or torch._C._autograd._top_saved_tensors_default_hooks(True) is not None:
+            raise Unknown  # a part that is not trained, or is computed again in the backward pass
+        if func in _SAME_SHAPE:
+            return self._kept(func, args, kwargs)
+        if func in _VIEWS:
+            return self._viewed(func, args, kwargs)
+        if func in _FACTORIES or getattr(func, "__name__", "") == "__get__":
+            return self._constant(func, args, kwargs)
+        if func in _IN_PLACE:
+            return self._overwritten(func, args, kwargs)
         shape = _SHAPES.get(func)
         if shape is not None:
-            return shape(*args, **kwargs)
-        layer = _LAYERS.get(func)
-        if layer is not None:
-            out, macs = layer(*args, **kwargs)
-            self._add(macs)
-            self.activations += out.numel() if func is not F.scaled_dot_product_attention else 0
+            out = shape(*args, **kwargs)
+            if func in _MULTIPLY and any(self._node(t).trained for t in tensors(args)):
+                wide = max((t.numel() for t in tensors(args) if self._node(t).data), default=0)
+                if out.numel() > wide > 0:
+                    raise Unknown  # a product with a matrix, written elementwise
+            out._dnnlab_node = self._joined(args, kwargs)
             return out
-        with FlopCounterMode(display=False) as counter:  # what else there may be, in PyTorch's own time
-            out = func(*args, **kwargs)
-        self._add(counter.get_total_flops() // 2)
+        if func in _LAYERS:
+            return self._layer(func, args, kwargs)
+        raise Unknown
+
+    def _node(self, tensor: Tensor) -> _Node:
+        node = self._nodes.get(id(tensor)) or getattr(tensor, "_dnnlab_node", None)
+        if node is None:
+            raise Unknown  # made out of sight
+        return node
+
+    def _joined(self, args: Sequence[Any], kwargs: Mapping[str, Any]) -> _Node:
+        """The node of what is computed from these arguments, without a product."""
+        found: dict[_Node, None] = {}
+        for value in (*args, *kwargs.values()):
+            if isinstance(value, Tensor):
+                found[self._node(value)] = None
+            elif isinstance(value, list | tuple | dict):
+                found |= dict.fromkeys(map(self._node, tensors(value)))
+        found.pop(_CONSTANT, None)
+        return _join(tuple(found))
+
+    def _kept(self, func: Callable, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Tensor:
+        x: Tensor = args[0] if args else kwargs["input"]
+        if "out" in kwargs:
+            raise Unknown
+        if func in _NORMALISE:
+            _fits(func, x, args, kwargs)
+        elif kwargs.get("inplace") or any(a is True for a in args[1:]):
+            return x
+        out = x.detach()
+        out._dnnlab_node = self._joined(args, kwargs)  # type: ignore[attr-defined]
         return out
 
-    def _add(self, macs: int) -> None:
-        self.first_macs = self.first_macs or macs
-        self.macs += macs
+    def _viewed(self, func: Callable, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
+        node = self._joined(args, kwargs)
+        out = func(*args, **kwargs)
+        for t in tensors((out, args[0])):
+            if id(t) not in self._nodes:
+                t._dnnlab_seen = True  # type: ignore[attr-defined]
+                if t is not args[0]:
+                    t._dnnlab_node = node  # type: ignore[attr-defined]
+        return out
+
+    def _constant(self, func: Callable, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
+        """What a tensor says of itself, such as its device; or a new tensor of numbers."""
+        out = func(*args, **kwargs)
+        if func not in _FACTORIES and func.__self__.__name__ in _AUTOGRAD:  # type: ignore[attr-defined]
+            raise Unknown
+        for t in tensors(out):
+            if func not in _FACTORIES or not t.is_meta or t.requires_grad:
+                raise Unknown
+            t._dnnlab_node = _CONSTANT  # type: ignore[attr-defined]
+        return out
+
+    def _overwritten(self, func: Callable, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Tensor:
+        x: Tensor = args[0]
+        out = _broadcast(*args, **kwargs)
+        if out.shape != x.shape or id(x) in self._nodes or hasattr(x, "_dnnlab_seen"):
+            raise Unknown  # what its views are is not followed here
+        x._dnnlab_node = self._joined(args, kwargs)  # type: ignore[attr-defined]
+        return x
+
+    def _layer(self, func: Callable, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Tensor:
+        out, products = _LAYERS[func](*args, **kwargs)
+        gradients = 0
+        for macs, left, right in products:
+            one, other = self._joined(left, {}), self._joined(right, {})
+            self.macs += macs
+            gradients += macs * (one.learns + other.learns)
+            if one.trained != other.trained:
+                if func is F.scaled_dot_product_attention:
+                    raise Unknown  # a trained matrix of keys or values
+                self.activations += out.numel()
+        joined = self._joined(args, kwargs)
+        node = _Node((joined,), joined.data, joined.learns, gradients) if joined is not _CONSTANT else joined
+        out._dnnlab_node = node  # type: ignore[attr-defined]
+        return out
+
+    def counts(self, out: Any) -> Counts:
+        """What was counted, of a network that puts out ``out``.
+
+        Raises:
+            Unknown: it is not known where that comes from.
+        """
+        ahead = [self._node(t) for t in tensors(logits(out))]
+        if self.unknown or not ahead:
+            raise Unknown
+        reached: set[_Node] = set()
+        while ahead:
+            node = ahead.pop()
+            if node not in reached:
+                reached.add(node)
+                ahead.extend(node.parents)
+        gradients = sum(node.gradients for node in reached)
+        used = frozenset(node.parameter for node in reached if node.parameter)
+        return Counts(self.macs, self.macs + gradients, self.activations, used)
+
+
+def _join(nodes: tuple[_Node, ...]) -> _Node:
+    if len(nodes) < 2:
+        return nodes[0] if nodes else _CONSTANT
+    return _Node(nodes, any(n.data for n in nodes), any(n.learns for n in nodes))
+
+
+# The shapes. Arguments are called as PyTorch calls them; other forms of a call do not bind, and are unknown.
 
 
 def convolution(
-    x: Tensor,
+    input: Tensor,
     weight: Tensor,
     bias: Tensor | None = None,
     stride: Any = 1,
     padding: Any = 0,
     dilation: Any = 1,
     groups: int = 1,
-) -> tuple[Tensor, int]:
-    _require(x.shape[1], weight.shape[1] * groups)
+) -> tuple[Tensor, list[Product]]:
     kernel = weight.shape[2:]
+    if input.ndim != weight.ndim:
+        raise Unknown  # an input without a batch
+    _require(input.shape[1], weight.shape[1] * groups)
     if padding == "same":
-        size = list(x.shape[2:])
+        size = list(input.shape[2:])
     else:
         settings = [_each(s, len(kernel)) for s in (stride, 0 if padding == "valid" else padding, dilation)]
-        sides = zip(x.shape[2:], kernel, *settings, strict=True)
+        sides = zip(input.shape[2:], kernel, *settings, strict=True)
         size = [_windows(n, k, s, p, d) for n, k, s, p, d in sides]
-    out = x.new_empty(len(x), len(weight), *_positive(size))
-    return out, out.numel() * weight[0].numel()
+    out = input.new_empty(len(input), len(weight), *_positive(size))
+    return out, [(out.numel() * weight.shape[1:].numel(), (input,), (weight,))]
 
 
 def transposed(
-    x: Tensor,
+    input: Tensor,
     weight: Tensor,
     bias: Tensor | None = None,
     stride: Any = 1,
@@ -80,13 +243,16 @@ def transposed(
     output_padding: Any = 0,
     groups: int = 1,
     dilation: Any = 1,
-) -> tuple[Tensor, int]:
-    _require(x.shape[1], len(weight))
+) -> tuple[Tensor, list[Product]]:
+    if input.ndim != weight.ndim:
+        raise Unknown
+    _require(input.shape[1], len(weight))
     kernel = weight.shape[2:]
     settings = [_each(s, len(kernel)) for s in (stride, padding, output_padding, dilation)]
-    sides = zip(x.shape[2:], kernel, *settings, strict=True)
+    sides = zip(input.shape[2:], kernel, *settings, strict=True)
     size = [(n - 1) * s - 2 * p + d * (k - 1) + e + 1 for n, k, s, p, e, d in sides]
-    return x.new_empty(len(x), weight.shape[1] * groups, *_positive(size)), x.numel() * weight[0].numel()
+    out = input.new_empty(len(input), weight.shape[1] * groups, *_positive(size))
+    return out, [(input.numel() * weight.shape[1:].numel(), (input,), (weight,))]
 
 
 def _windows(n: int, kernel: int, stride: int, padding: int, dilation: int, *, ceil: bool = False) -> int:
@@ -109,20 +275,31 @@ def _positive(size: list[int]) -> list[int]:
     return size
 
 
-def _linear(x: Tensor, weight: Tensor, bias: Tensor | None = None) -> tuple[Tensor, int]:
-    _require(x.shape[-1], weight.shape[1])
-    return x.new_empty(*x.shape[:-1], len(weight)), x.numel() * len(weight)
+def _linear(input: Tensor, weight: Tensor, bias: Tensor | None = None) -> tuple[Tensor, list[Product]]:
+    _require(input.shape[-1], weight.shape[1])
+    return input.new_empty(*input.shape[:-1], len(weight)), [(input.numel() * len(weight), (input,), (weight,))]
 
 
-def _attention(query: Tensor, key: Tensor, value: Tensor, **options: Any) -> tuple[Tensor, int]:
+def _attention(
+    query: Tensor,
+    key: Tensor,
+    value: Tensor,
+    attn_mask: Tensor | None = None,
+    dropout_p: float = 0.0,
+    is_causal: bool = False,
+    scale: float | None = None,
+) -> tuple[Tensor, list[Product]]:
     """Every query with every key, and every value weighted, as `FlopCounterMode` counts them."""
-    scores = query.numel() * key.shape[-2]
+    if query.shape[:-2] != key.shape[:-2] or key.shape[:-1] != value.shape[:-1] or query.shape[-1] != key.shape[-1]:
+        raise Unknown  # broadcast, or shared by groups of heads
     out = query.new_empty(*query.shape[:-1], value.shape[-1])
-    return out, scores + out.numel() * key.shape[-2]
+    weights = (query, key) if attn_mask is None else (query, key, attn_mask)
+    length = key.shape[-2]
+    return out, [(query.numel() * length, (query,), (key,)), (out.numel() * length, weights, (value,))]
 
 
 def _max_pool(
-    x: Tensor,
+    input: Tensor,
     kernel_size: Any,
     stride: Any = None,
     padding: Any = 0,
@@ -130,59 +307,112 @@ def _max_pool(
     ceil_mode: bool = False,
     return_indices: bool = False,
 ) -> Any:
-    settings = [_each(s, 2) for s in (kernel_size, stride or kernel_size, padding, dilation)]
-    sides = zip(x.shape[-2:], *settings, strict=True)
-    size = [_windows(n, k, s, p, d, ceil=ceil_mode) for n, k, s, p, d in sides]
-    out = x.new_empty(*x.shape[:-2], *_positive(size))
-    return (out, out) if return_indices else out
+    if return_indices:
+        raise Unknown
+    return _pool(input, kernel_size, stride, padding, dilation, ceil_mode)
 
 
 def _average_pool(
-    x: Tensor, kernel_size: Any, stride: Any = None, padding: Any = 0, ceil_mode: bool = False, *divisors: Any
+    input: Tensor,
+    kernel_size: Any,
+    stride: Any = None,
+    padding: Any = 0,
+    ceil_mode: bool = False,
+    count_include_pad: bool = True,
+    divisor_override: int | None = None,
 ) -> Tensor:
-    return _max_pool(x, kernel_size, stride, padding, ceil_mode=ceil_mode)
+    return _pool(input, kernel_size, stride, padding, 1, ceil_mode)
 
 
-def _adaptive_pool(x: Tensor, output_size: Any) -> Tensor:
-    return x.new_empty(*x.shape[:-2], *_each(output_size, 2))
+def _pool(input: Tensor, kernel_size: Any, stride: Any, padding: Any, dilation: Any, ceil_mode: bool) -> Tensor:
+    settings = [_each(s, 2) for s in (kernel_size, stride or kernel_size, padding, dilation)]
+    sides = zip(input.shape[-2:], *settings, strict=True)
+    size = [_windows(n, k, s, p, d, ceil=ceil_mode) for n, k, s, p, d in sides]
+    return input.new_empty(*input.shape[:-2], *_positive(size))
+
+
+def _adaptive_pool(input: Tensor, output_size: Any) -> Tensor:
+    sides = zip(_each(output_size, 2), input.shape[-2:], strict=True)
+    return input.new_empty(*input.shape[:-2], *(n if size is None else size for size, n in sides))
 
 
 def _each(value: Any, rank: int) -> tuple[int, ...]:
-    return (value,) * rank if isinstance(value, int) else tuple(value)
+    if isinstance(value, int):
+        return (value,) * rank
+    return tuple(value) * (rank if len(value) == 1 else 1)
 
 
-def _broadcast(x: Tensor, other: Any, **options: Any) -> Tensor:
-    if not isinstance(other, Tensor) or other.shape == x.shape:
-        return x
-    rank = max(x.ndim, other.ndim)
-    sides = list(zip(*((1,) * (rank - t.ndim) + tuple(t.shape) for t in (x, other)), strict=True))
+def _broadcast(input: Tensor, other: Any, *, alpha: Any = 1) -> Tensor:
+    if isinstance(other, bool | int | float):
+        return input.new_empty(input.shape)
+    if input.dtype != other.dtype or input.device != other.device:
+        raise Unknown
+    if input.shape == other.shape:
+        return input.new_empty(input.shape)
+    rank = max(input.ndim, other.ndim)
+    sides = list(zip(*((1,) * (rank - t.ndim) + tuple(t.shape) for t in (input, other)), strict=True))
     if not all(a == b or 1 in (a, b) for a, b in sides):
-        raise RuntimeError(f"shapes {tuple(x.shape)} and {tuple(other.shape)} do not fit")
-    return x.new_empty([a if b == 1 else b for a, b in sides])
+        raise RuntimeError(f"shapes {tuple(input.shape)} and {tuple(other.shape)} do not fit")
+    return input.new_empty([a if b == 1 else b for a, b in sides])
 
 
 def _cat(tensors: Sequence[Tensor], dim: int = 0) -> Tensor:
-    shape = list(tensors[0].shape)
-    shape[dim] = sum(t.shape[dim] for t in tensors)
-    return tensors[0].new_empty(shape)
+    first = tensors[0]
+    if any(t.ndim != first.ndim or t.dtype != first.dtype or t.device != first.device for t in tensors):
+        raise Unknown
+    shapes = [list(t.shape) for t in tensors]
+    shape = [*shapes[0]]
+    shape[dim] = sum(s[dim] for s in shapes)
+    for s in shapes:
+        s[dim] = shape[dim]
+        if s != shape:
+            raise RuntimeError(f"tensors of shapes {[tuple(t.shape) for t in tensors]} are concatenated along {dim}")
+    return first.new_empty(shape)
 
 
-def _reduced(x: Tensor, dim: Any = None, keepdim: bool = False) -> Tensor:
-    gone = {d % x.ndim for d in (range(x.ndim) if dim is None else _each(dim, 1))}
-    return x.new_empty([1 if d in gone else n for d, n in enumerate(x.shape) if keepdim or d not in gone])
+def _stack(tensors: Sequence[Tensor], dim: int = 0) -> Tensor:
+    first = tensors[0]
+    if any(t.shape != first.shape or t.dtype != first.dtype or t.device != first.device for t in tensors):
+        raise Unknown
+    dim %= first.ndim + 1
+    return first.new_empty(*first.shape[:dim], len(tensors), *first.shape[dim:])
+
+
+def _reduced(input: Tensor, dim: Any = None, keepdim: bool = False) -> Tensor:
+    gone = {d % input.ndim for d in (range(input.ndim) if dim is None or dim in ((), []) else _each(dim, 1))}
+    return input.new_empty([1 if d in gone else n for d, n in enumerate(input.shape) if keepdim or d not in gone])
+
+
+def _fits(func: Callable, x: Tensor, args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> None:
+    """Raise a `RuntimeError` where the vectors of a normalisation have not the length of what they normalise."""
+    if func is F.batch_norm and x.ndim > 1:
+        for vector in (*args[1:], *kwargs.values()):
+            if isinstance(vector, Tensor) and vector is not x:
+                _require(x.shape[1], vector.numel())
+    elif func is F.layer_norm:
+        normalised = tuple(args[1] if len(args) > 1 else kwargs["normalized_shape"])
+        if tuple(x.shape[-len(normalised) :]) != normalised:
+            raise RuntimeError(f"a layer that normalises {normalised} meets {tuple(x.shape)}")
 
 
 _SHAPES: Mapping[Callable, Callable[..., Any]] = {
     F.max_pool2d: _max_pool,
     F.avg_pool2d: _average_pool,
     F.adaptive_avg_pool2d: _adaptive_pool,
-    **dict.fromkeys((Tensor.add, Tensor.mul, Tensor.__add__, Tensor.__iadd__, Tensor.__mul__), _broadcast),
+    **dict.fromkeys((Tensor.add, Tensor.mul, Tensor.__add__, Tensor.__mul__), _broadcast),
     **dict.fromkeys((Tensor.__rmul__, Tensor.__rsub__), _broadcast),
     torch.cat: _cat,
-    **dict.fromkeys((Tensor.mean, Tensor.amax), _reduced),
+    torch.stack: _stack,
+    **dict.fromkeys((Tensor.mean, Tensor.sum, Tensor.amax), _reduced),
 }
 
-_LAYERS: Mapping[Callable, Callable[..., tuple[Tensor, int]]] = {
+_NORMALISE = frozenset({F.batch_norm, F.group_norm, F.layer_norm})
+
+_MULTIPLY = frozenset({Tensor.mul, Tensor.__mul__, Tensor.__rmul__})
+
+_IN_PLACE = frozenset({Tensor.__iadd__})
+
+_LAYERS: Mapping[Callable, Callable[..., tuple[Tensor, list[Product]]]] = {
     **dict.fromkeys((torch.conv1d, torch.conv2d, torch.conv3d), convolution),
     **dict.fromkeys((torch.conv_transpose1d, torch.conv_transpose2d, torch.conv_transpose3d), transposed),
     F.linear: _linear,
@@ -197,14 +427,27 @@ _SAME_SHAPE = frozenset(
     }
 )
 
+_FACTORIES = frozenset(
+    {
+        *(torch.ones, torch.zeros, torch.empty, torch.ones_like, torch.zeros_like, torch.empty_like),
+        *(Tensor.new_ones, Tensor.new_zeros, Tensor.new_empty),
+    }
+)
+
+_SIZES = frozenset({Tensor.__len__, Tensor.numel, Tensor.size, Tensor.dim, Tensor.shape.__get__})  # type: ignore[attr-defined]
+
+_AUTOGRAD = frozenset({"requires_grad", "grad_fn", "is_leaf"})
+"""What tensors here say otherwise than in a training."""
+
 _VIEWS = frozenset(
     {
-        *(Tensor.__len__, Tensor.__getitem__, Tensor.numel, Tensor.size, Tensor.dim, Tensor.new_empty),
-        *(Tensor.flatten, Tensor.unflatten, Tensor.view, Tensor.reshape, Tensor.expand, Tensor.contiguous),
-        *(Tensor.transpose, Tensor.permute, Tensor.chunk, Tensor.split, torch.flatten, torch.chunk, F.pad),
+        *(Tensor.__getitem__, Tensor.flatten, Tensor.unflatten, Tensor.view, Tensor.reshape, Tensor.expand),
+        *(Tensor.contiguous, Tensor.transpose, Tensor.permute, Tensor.chunk, Tensor.split, Tensor.squeeze),
+        *(Tensor.unsqueeze,),
+        *(torch.flatten, torch.chunk, F.pad),
     }
 )
 """Functions that multiply nothing and whose own meta kernels are quick.
 
-A function in none of these tables is counted as well, but loads the compiler: a test says which family calls one.
+A function in none of these tables loads the compiler: a test says which family calls one.
 """

@@ -75,6 +75,9 @@ ERROR = Column("error", str, "why nothing was measured")
 SEEDS = Column("seeds", int, "seeds that were measured", screen="seeds")
 DIVERGED_SEEDS = Column("diverged", int, "seeds whose loss became infinite or not a number")
 FAILED_SEEDS = Column("failed", int, "seeds that failed; cells.csv says why")
+UNCOUNTED = Column(
+    "uncounted", str, "functions that read a parameter and may multiply by it, but whose products are not counted"
+)
 FAILED_CELLS = Column("failed", int, "cells that failed; cells.csv says why")
 """The column of failed cells, for questions that have no seeds."""
 

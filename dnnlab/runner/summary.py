@@ -160,6 +160,15 @@ def named(intervals: Sequence[Interval], name: str, ends: str = "") -> dict[str,
     }
 
 
+def uncounted(summary: pd.DataFrame) -> list[str]:
+    """A sentence for each network that multiplies by parameters in ways whose multiply–accumulates are not counted."""
+    named = summary[summary["uncounted"].fillna("") != ""].drop_duplicates(["arch", "uncounted"])
+    return [
+        f"What {row['arch']} multiplies by its parameters in {row['uncounted']} is in none of its counts."
+        for row in named.to_dict("records")
+    ]
+
+
 def tally(verdicts: "pd.Series[str]") -> str:
     """The number of times that each verdict occurs, the most frequent first: ``2 vanishing, 1 healthy``."""
     return ", ".join(f"{count} {word}" for word, count in verdicts.value_counts().items())

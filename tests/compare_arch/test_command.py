@@ -245,7 +245,7 @@ def test_weights_from_a_file_beside_fresh_ones_and_frozen(dnnlab, blank_figures,
     ]
     spent = table(tmp_path, "cells.csv").groupby("freeze")["macs_spent"].max()
     forward, head = rows["macs"][0], 64 * 10
-    assert spent["body"] == 2 * 16 * (forward + 2 * head)
+    assert spent["body"] == 2 * 16 * (forward + head)  # which needs no gradient of its input either
     assert spent["none"] > 2.9 * 2 * 16 * forward  # the inputs need no gradient
     assert rows["accuracy"].nunique() > 1
 

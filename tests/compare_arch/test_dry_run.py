@@ -30,7 +30,7 @@ def transfer(**options):
 def test_transfer_is_one_training_and_four_more():
     counts = cost("mlp1", 8, num_classes=5, in_chans=1)
     head = 512 * 5
-    whole, head_alone = 32 * counts.training_macs, 32 * (counts.macs + 2 * head)
+    whole, head_alone = 32 * counts.training_macs, 32 * (counts.macs + head)
     assert transfer(budget=("steps=7",)).macs == 7 * (3 * whole + 2 * head_alone)
     data = load("digits")
     source = int((data.y[data.train] < 5).sum()) // 32

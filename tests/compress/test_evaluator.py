@@ -1,5 +1,7 @@
 """One network of one seed, compressed and measured."""
 
+import sys
+
 import pytest
 import torch
 
@@ -65,3 +67,26 @@ def test_what_a_search_sees_of_a_file_is_counted_from_it(evaluator, tmp_path):
     itself = evaluator.without_test(evaluator.baseline, evaluator.base_file)
     assert itself["validation_drop"] == 0
     assert found["validation_drop"] == itself["validation_accuracy"] - found["validation_accuracy"]
+
+
+SPARE = """
+from torch import nn
+class Net(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.net = nn.Sequential(nn.Flatten(), nn.Linear(64, 400), nn.ReLU(), nn.Linear(400, 10))
+        self.spare = nn.Linear(300, 300)
+    def forward(self, x): return self.net(x)
+"""
+
+
+def test_parameters_that_inference_does_not_use_are_in_no_size(tmp_path, monkeypatch):
+    (tmp_path / "nets_with_spare.py").write_text(SPARE)
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(sys, "path", [*sys.path, str(tmp_path)])
+    small = {name: value for name, value in SMALL.items() if name != "arch"}
+    spec = build(Spec, {**small, "model": "nets_with_spare:Net", "data": "digits", "chain": ["prune:0.5"]})
+    whole = Evaluator(spec.plan()[0], spec, "cpu", Place(tmp_path / "compress" / "run"))
+    found = whole.without_test(whole.baseline, whole.base_file)
+    assert found["params"] == found["nonzeros"] == 65 * 400 + 401 * 10
+    assert found["ratio"] == pytest.approx(1, abs=0.02)  # the graph takes the rest

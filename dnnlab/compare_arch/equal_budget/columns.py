@@ -1,7 +1,7 @@
 """The columns of the main question: names, types, meanings."""
 
 from dnnlab.compare_arch.trained_cell import CONFIGURATION, columns
-from dnnlab.report.columns import DIVERGED_SEEDS, ERROR, SEED, SEEDS, Column, Schema, estimate, verdict
+from dnnlab.report.columns import DIVERGED_SEEDS, ERROR, SEED, SEEDS, UNCOUNTED, Column, Schema, estimate, verdict
 
 REFERENCE, BETTER, WORSE, SAME = "reference", "more accurate", "less accurate", "no difference"
 UNDECIDED, DIVERGED, OUT_OF_MEMORY, UNTRAINED = "undecided", "diverged", "out of memory", "not trained"
@@ -25,11 +25,13 @@ COSTS = ("params", "macs", "latency_ms")
 
 COUNTS = (
     Column("params", int, "trainable parameters that inference uses", screen="params"),
-    Column("auxiliary_params", int, "trainable parameters of auxiliary heads, which only training uses"),
+    Column(
+        "auxiliary_params", int, "trainable parameters that inference does not use, such as those of auxiliary heads"
+    ),
     Column("buffers", int, "elements saved but not trained, such as statistics of batch normalisation"),
     Column("macs", int, "multiply–accumulates of one input forward", screen="MACs"),
-    Column("training_macs", int, "multiply–accumulates of one input forward and backward"),
-    Column("activations", int, "elements put out by convolutions and linear layers for one input"),
+    Column("training_macs", int, "multiply–accumulates of one input forward and backward, where a gradient is needed"),
+    Column("activations", int, "elements put out by products with a trained matrix or kernel for one input"),
     Column(
         "peak_memory_bytes",
         int,
@@ -90,6 +92,7 @@ CELLS = (
     Column("outcome", str, "diverged or out of memory; else empty"),
     Column("fitting_batch", float, "out of memory: the largest batch that would fit"),
     *_optional(COUNTS),
+    UNCOUNTED,
     *_optional(SPEED),
     Column("noisy", float, "1 where the machine's own speed varied by more than a tenth"),
     ERROR,
@@ -128,6 +131,7 @@ _ACCURACY = (
 SUMMARY = (
     *columns(CONFIGURATION),
     *COUNTS,
+    UNCOUNTED,
     *SPEED,
     Column("time_over_macs", float, "time per multiply–accumulate at the batch size, over that of the reference"),
     Column("noisy", bool, "the machine's own speed varied by more than a tenth: measure again"),

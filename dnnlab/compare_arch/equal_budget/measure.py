@@ -108,9 +108,14 @@ def predicted(arch: str, shape: tuple[int, ...], classes: int, batch_size: int, 
     )
 
 
-def _counts(counts: Cost) -> dict[str, int]:
-    named = dataclasses.asdict(counts)
-    return {"params": named.pop("parameters"), "auxiliary_params": named.pop("auxiliary"), **named}
+def _counts(counts: Cost) -> dict[str, Any]:
+    names = ("buffers", "macs", "training_macs", "activations")
+    return {
+        "params": counts.parameters,
+        "auxiliary_params": counts.auxiliary,
+        **{name: getattr(counts, name) for name in names},
+        "uncounted": ", ".join(counts.uncounted),
+    }
 
 
 def _memory(memory: Memory) -> dict[str, int]:

@@ -63,7 +63,8 @@ def _costs_of(row: "pd.Series[Any]") -> dict[str, Any]:
     whole = {column.name for column in c.COUNTS if column.dtype is int} | {"warm_up_calls"}
     costs = {name: float(row[name]) for name in names}
     return {name: int(v) if name in whole and not math.isnan(v) else v for name, v in costs.items()} | {
-        "noisy": None if math.isnan(row["noisy"]) else row["noisy"] == 1.0
+        "noisy": None if math.isnan(row["noisy"]) else row["noisy"] == 1.0,
+        "uncounted": row["uncounted"],
     }
 
 

@@ -10,13 +10,13 @@ from dnnlab.compare_arch.equal_budget import columns as c
 from dnnlab.compare_arch.spec import Spec
 from dnnlab.compare_arch.trained_cell import name
 from dnnlab.report.table import estimate
-from dnnlab.runner.summary import tally
+from dnnlab.runner.summary import tally, uncounted
 
 
 def conclusions(summary: pd.DataFrame, spec: Spec) -> Sequence[str]:
     """The most accurate under each budget, what differs from the reference, whether the order changes."""
     if (summary["verdict"] == c.UNTRAINED).all():
-        return [_costs(summary)]
+        return [_costs(summary), *uncounted(summary)]
     sentences = []
     groups = list(summary.groupby(list(c.COMPARED), sort=False, dropna=False))
     for place, (_, rows) in zip(_places(groups), groups, strict=True):
@@ -25,6 +25,7 @@ def conclusions(summary: pd.DataFrame, spec: Spec) -> Sequence[str]:
     if spec.preset == "depth":
         sentences += _degradation(groups)
     sentences += _looking(summary)
+    sentences += uncounted(summary)
     if summary["noisy"].fillna(False).any():
         sentences.append("The machine's own speed varied by more than a tenth while times were taken: measure again.")
     return sentences

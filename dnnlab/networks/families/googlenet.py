@@ -56,8 +56,6 @@ class GoogLeNet(nn.Module):
         dropout: before the last layer; that of the auxiliary heads stays as published.
     """
 
-    auxiliary_heads = ("aux1", "aux2")
-
     def __init__(
         self,
         *,

@@ -130,8 +130,6 @@ class InceptionV3(nn.Module):
         dropout: before the last layer.
     """
 
-    auxiliary_heads = ("AuxLogits",)
-
     def __init__(
         self,
         *,
