@@ -56,19 +56,19 @@ def of_users_code(problem: BaseException) -> str:
     text = first_line(problem)
     kind = type(problem).__name__
     said = text if isinstance(problem, RuntimeError) and text != kind else f"{kind}: {text}" if text != kind else kind
-    place = _users_line(problem)
-    return f"{plain(said).rstrip('.')}{f' ({place})' if place else ''}"
+    return f"{plain(said).rstrip('.')}{users_line(problem)}"
 
 
-def _users_line(problem: BaseException) -> str:
-    """``file.py, line 12``: the innermost frame of a traceback that belongs neither to a library nor to dnnlab."""
+def users_line(problem: BaseException) -> str:
+    """`` (file.py, line 12)``: the innermost frame of a traceback that belongs neither to a library nor to dnnlab;
+    empty where there is none."""
     libraries = [sysconfig.get_path(name) for name in ("purelib", "platlib", "stdlib")]
     ours = str(Path(__file__).parent)
     place = ""
     for frame, line in traceback.walk_tb(problem.__traceback__):
         file = frame.f_code.co_filename
         if not file.startswith((*libraries, ours, "<")):
-            place = f"{Path(file).name}, line {line}"
+            place = f" ({Path(file).name}, line {line})"
     return place
 
 

@@ -18,7 +18,15 @@ from dnnlab.report.table import fit, values
 from dnnlab.runner.options import build
 
 LAYERS = [
-    {"step": step, "layer": layer, "input_features": 64.0, "classes": 10.0, "input_count": 512.0, "units": 8.0}
+    {
+        "step": step,
+        "layer": layer,
+        "name": f"layer {layer}",
+        "input_features": 64.0,
+        "classes": 10.0,
+        "input_count": 512.0,
+        "units": 8.0,
+    }
     for step in (0, 4)
     for layer in range(5)
 ]
@@ -27,6 +35,12 @@ LAYERS = [
 
 def looks(cell, rng):
     yield from LAYERS
+
+
+def passes(cell, rng):
+    """Of a network of one's own, at whose first layer no gradient arrived."""
+    for row in LAYERS:
+        yield row | {"place": "hidden" if row["layer"] else ""} | ({"delta_norm": np.nan} if row["layer"] == 1 else {})
 
 
 def points(cell, rng):
@@ -109,6 +123,8 @@ FULL = {
 }
 """Of each question the options of a small plan, and the rows of one of its cells: what a summary groups by, and numbers
 that must not be any. ``--table`` has the summary and the columns of a search."""
+OWN = {"dnnlab.gradient_flow": ({"model": "mine:net", **SMALL}, passes)}
+"""The same of a network of one's own, where that fills other columns."""
 
 
 def made_up(spec, rows):
@@ -133,11 +149,13 @@ def never_filled(table, schema):
 
 @pytest.mark.parametrize("package", FULL)
 def test_every_column_of_a_summary_is_filled(package):
-    options, rows = FULL[package]
     (experiment,) = (each for each in EXPERIMENTS.values() if f"{package}.".startswith(f"{each.package}."))
-    spec = build(experiment.spec.Spec, options)
-    assert spec.question.package == package
-    table = spec.question.summary.summarise(made_up(spec, rows), spec)
+    tables = []
+    for options, rows in [FULL[package], *([OWN[package]] if package in OWN else [])]:
+        spec = build(experiment.spec.Spec, options)
+        assert spec.question.package == package
+        tables.append(spec.question.summary.summarise(made_up(spec, rows), spec))
+    table = pd.concat(tables)
     told = never_filled(table, spec.question.schema)
     assert not told, told
 

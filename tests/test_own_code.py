@@ -1,6 +1,7 @@
 """A user's own network may print, quit, raise, wander off or give no numbers: the program stays what it promises."""
 
 import json
+import re
 import sys
 
 import pytest
@@ -111,7 +112,7 @@ def test_quitting_in_training_fails_the_cell_and_the_rest_goes_on(program, engin
     done = program("compare-arch", "--arch", "mine:quits_in_training,mine:Net", *trained)
     assert done.poll() == 1
     (sentence,) = (line for line in done.err.splitlines() if line.startswith("dnnlab:"))
-    assert sentence.endswith(" says which): SystemExit: 3")
+    assert re.search(r" says which\): SystemExit: 3 \(mine.py, line \d+\)$", sentence)
     assert "mine:Net" in done.out
 
 
@@ -135,7 +136,7 @@ def test_a_failure_is_one_line_with_its_reason(inside, model, reason):
     assert done.code == 1
     (sentence,) = (line for line in done.err.splitlines() if line.startswith("dnnlab:"))
     assert sentence.startswith("dnnlab: 1 cell failed (")
-    assert sentence.endswith(f" says which): {reason}")
+    assert re.search(rf" says which\): {reason} \(mine.py, line \d+\)$", sentence)
     shown = inside("dead-relu", "--model", f"mine:{model}", *SMALL, "--steps", 2)
     assert "Nothing was measured: every cell failed." in shown.out
 

@@ -10,7 +10,7 @@ from torch import nn
 from torch.nn import functional as F
 
 from dnnlab.data.dataset import Dataset
-from dnnlab.errors import UsageError, users_code
+from dnnlab.errors import UsageError
 from dnnlab.gradient_flow.plan import Cell
 from dnnlab.gradient_flow.spec import Spec
 from dnnlab.instruments.hooks import Recorder
@@ -21,7 +21,7 @@ from dnnlab.runner.journal import Rows
 from dnnlab.statistics.streams import stream, torch_seed
 from dnnlab.training import hyperparameters
 from dnnlab.training.batches import batch_order
-from dnnlab.training.evaluation import accuracy, as_written, logits
+from dnnlab.training.evaluation import accuracy, as_written, check, logits
 from dnnlab.training.networks import PlainTraining
 
 _LAYER = (
@@ -61,6 +61,8 @@ def _measure_cell(cell: Cell, spec: Spec, data: Dataset, progress: Callable[[flo
     model = user_network.factory(cell.model, len(data.classes))().to(data.x.device)
     if spec.weights:
         user_network.load_weights(model, spec.weights)
+    with torch.random.fork_rng(), same_buffers(model):
+        check(model, data)
     probe = _positions(spec, cell, data, "probe")
     index = data.train[torch.from_numpy(next(probe)).to(data.train.device)]
     batches = _positions(spec, cell, data, "batches")
@@ -103,8 +105,7 @@ def _pass(model: nn.Module, data: Dataset, index: torch.Tensor) -> tuple[list[di
         loss = F.cross_entropy(logits(model, data.inputs(index), data), data.y[index])
         if not loss.requires_grad:
             raise UsageError("no parameter of the model that takes gradients has a part in its outputs.")
-        with users_code("the model fails in its backward pass"):
-            loss.backward()
+        loss.backward()
     rows = recorder.rows()
     if not rows:
         raise UsageError("the model multiplies by no trained matrix, so it has no layers to measure.")

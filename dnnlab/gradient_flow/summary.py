@@ -16,6 +16,7 @@ from dnnlab.gradient_flow.columns import (
     FIRST,
     HEALTHY,
     HIDDEN,
+    OUTPUT,
     SUMMARY,
     UNDECIDED,
     UNUSED,
@@ -131,11 +132,12 @@ def measured_at(rows: Group, step: int) -> Measured | None:
     rows = rows.where(rows["step"] == step).measured
     if not len(rows):
         return None
-    layer, place = rows["layer"], rows["place"]
-    hidden = rows.where((place == FIRST) | (place == HIDDEN))
+    layer, place = rows["layer"], _places(rows)
+    kept = (place == FIRST) | (place == HIDDEN)
     # The output layer has no activation and other sizes; a shallow network of the user's has little else.
-    if len(set(hidden["name"].tolist())) < 2:
-        hidden = rows.where((layer > 0) & (place != UNUSED))
+    if len(set(rows.where(kept)["name"].tolist())) < 2:
+        kept = (layer > 0) & (place != UNUSED)
+    hidden = rows.where(kept)
     seeds, seed = np.unique(hidden["seed"], return_inverse=True)
     names, number = _by_name(hidden)
     places = seed * len(names) + number
@@ -147,8 +149,17 @@ def measured_at(rows: Group, step: int) -> Measured | None:
         matrix = np.full(len(seeds) * len(names), math.nan)
         matrix[places] = hidden[name]
         layers[name] = matrix.reshape(len(seeds), len(names))
-    first = np.unique(number[hidden["place"] == FIRST])
+    first = np.unique(number[place[kept] == FIRST])
     return Measured(layers, rows.where(layer == 0), names, first)
+
+
+def _places(rows: Group) -> np.ndarray:
+    """Where the layer of each row stands, ``[row]``. Runs of earlier versions do not say so: their last layer is the
+    output."""
+    layer, place = rows["layer"], rows["place"]
+    if (place != "").any():
+        return place
+    return np.select([layer == 0, layer == layer.max(), layer == 1], ["", OUTPUT, FIRST], HIDDEN)
 
 
 def _by_name(rows: Group) -> tuple[tuple[str, ...], np.ndarray]:

@@ -13,6 +13,7 @@ def same_buffers(model: nn.Module) -> Iterator[None]:
     before = [
         (module, dict(module._buffers), {n: b.clone() for n, b in module._buffers.items() if b is not None})
         for module in model.modules()
+        if not isinstance(module, torch.jit.ScriptModule)  # whose buffers are not Python's
     ]
     try:
         yield

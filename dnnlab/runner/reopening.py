@@ -135,19 +135,19 @@ def sealed(run: Run, folder: store.Folder, record: dict[str, Any]) -> Run:
     all files, and with the code that wrote them. Where figures were not drawn to the end, they are when the run is
     shown again, since no such code is noted."""
     record.pop("tables", None)
-    _note_files(folder, record)
+    _note_files(folder, record, drawn=False)  # what lies in the place of a page can be anything
 
     def draw() -> None:
         run.draw()
         record["tables"] = digests.bytes_of_all()
-        _note_files(folder, record)
+        _note_files(folder, record, drawn=True)
 
     return Run(run.path, run.experiment, run.spec, draw)
 
 
-def _note_files(folder: store.Folder, record: dict[str, Any]) -> None:
+def _note_files(folder: store.Folder, record: dict[str, Any], drawn: bool) -> None:
     measured = {name: written for name, written in record.get("files", {}).items() if _is_artifact(name)}
-    record["files"] = folder.checksums() | measured
+    record["files"] = folder.checksums(drawn) | measured
     folder.write_provenance(record)
 
 

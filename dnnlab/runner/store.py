@@ -62,15 +62,15 @@ class Folder:
         """Whether anything of the run has been written here."""
         return any((self.path / name).exists() for name in (PROVENANCE, JOURNAL))
 
-    def files(self) -> list[Path]:
-        """Tables, figures, page and artefacts of the run that exist and are files."""
-        files = [self.path / name for name in (CELLS, SUMMARY, PAGE)]
-        files += sorted((self.path / FIGURES).glob("*")) + sorted((self.path / ARTIFACTS).rglob("*"))
+    def files(self, drawn: bool = True) -> list[Path]:
+        """Tables, artefacts, and what is ``drawn``, page and figures, of the run that exist and are files."""
+        pictures = [self.path / PAGE, *sorted((self.path / FIGURES).glob("*"))] if drawn else []
+        files = [self.path / CELLS, self.path / SUMMARY, *pictures, *sorted((self.path / ARTIFACTS).rglob("*"))]
         return [file for file in files if file.is_file()]
 
-    def checksums(self) -> dict[str, str]:
+    def checksums(self, drawn: bool = True) -> dict[str, str]:
         """The size and SHA-256 of each of its `files`, by its path in this folder."""
-        return {file.relative_to(self.path).as_posix(): _checksum(file) for file in self.files()}
+        return {file.relative_to(self.path).as_posix(): _checksum(file) for file in self.files(drawn)}
 
     def changed(self, record: Mapping[str, Any]) -> list[str]:
         """The files that are missing, or differ from those that the run of ``record`` wrote."""

@@ -284,13 +284,14 @@ def max_trainable_depth(setting: Setting) -> float:
     return 6 * depth_scale(shape.acts[0], shape.width * variances.weight, variances.bias)
 
 
-@lru_cache(maxsize=4096)
+@lru_cache(maxsize=1024)
 def _layers(setting: Setting) -> _Layers:
     return _Layers(setting)
 
 
 def _predict(setting: Setting) -> Prediction:
     log_delta, increments = _backward(setting)
+    log_delta.setflags(write=False)  # whoever asks next gets the same array
     weights = slope_weights(setting.shape.depth)
     # ln‖δ_l‖ is a sum of the increments of layers l … depth - 1, so increment k enters with the weights up to k.
     entering = np.cumsum(weights)[:-1]

@@ -6,7 +6,7 @@ import torch
 from torch import Tensor, nn
 
 from dnnlab.data.dataset import Dataset
-from dnnlab.errors import UsageError, users_code
+from dnnlab.errors import UsageError, of_users_code, users_code
 from dnnlab.networks import outputs
 
 Predict = Callable[[Tensor], Tensor]
@@ -32,8 +32,10 @@ def logits(model: nn.Module, x: Tensor, data: Dataset) -> Tensor:
     Raises:
         UsageError: the model does not take inputs of this shape, or gives no logits for these classes.
     """
-    with users_code(f"the model refuses inputs {list(x.shape)} of {data.name}"):
+    try:
         out = model(x)
+    except (RuntimeError, ValueError, TypeError, IndexError) as problem:
+        raise UsageError(f"{_refused(x, data)}: {of_users_code(problem)}.") from problem
     out = outputs.logits(out)
     if not isinstance(out, Tensor) or out.ndim != 2 or out.shape[0] != len(x) or out.shape[1] < len(data.classes):
         got = list(out.shape) if isinstance(out, Tensor) else type(out).__name__
@@ -53,4 +55,10 @@ def as_written(model: nn.Module, data: Dataset) -> Predict:
 def check(model: nn.Module, data: Dataset) -> None:
     """Raise a `UsageError` unless ``model`` takes the inputs of ``data`` and gives logits for its classes. It is in
     evaluation mode afterwards."""
-    logits(model.eval(), data.inputs(data.train[:2]), data)
+    x = data.inputs(data.train[:2])
+    with users_code(_refused(x, data)):
+        logits(model.eval(), x, data)
+
+
+def _refused(x: Tensor, data: Dataset) -> str:
+    return f"the model refuses inputs {list(x.shape)} of {data.name}"

@@ -16,7 +16,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from dnnlab.data.dataset import Dataset
-from dnnlab.errors import UsageError, users_code
+from dnnlab.errors import UsageError
 from dnnlab.networks import outputs
 from dnnlab.networks.blocks import WithAux
 from dnnlab.networks.spaces.stack import Stack
@@ -116,7 +116,7 @@ class PlainTraining(Training):
     """Trains ``model`` as its owner wrote it, so that it can be measured between two steps: no other layout, no mixed
     precision, no changed images, no average of weights.
 
-    A step raises a `UsageError` where the model does not take the data, or raises anything itself.
+    A step raises a `UsageError` where the model does not take the data.
 
     Raises:
         UsageError: no parameter takes gradients.
@@ -134,8 +134,7 @@ class PlainTraining(Training):
 
     def norms(self) -> tuple[float, float]:
         """Take a step; gives the global gradient norm before and after clipping."""
-        with users_code("the model fails in a training step"):
-            norm = self.step().grad_norm
+        norm = self.step().grad_norm
         assert norm is not None
         before = float(norm)
         return before, min(before, self.largest) if math.isfinite(before) else before

@@ -78,7 +78,7 @@ def hooked(device, optimiser):
     model.zero_grad()
     with Recorder(model) as recorder:
         F.cross_entropy(model(data.inputs(data.train[:64])), data.y[data.train[:64]]).backward()
-    rows = pd.DataFrame(recorder.rows())
+    rows = pd.DataFrame(recorder.rows()).select_dtypes("number")
     found = {f"{name} {i}": value for name in rows for i, value in enumerate(rows[name])} | model.state_dict()
     return found | {
         "norms": norms,

@@ -3,6 +3,7 @@
 import importlib
 import json
 import math
+import re
 import sys
 
 import numpy as np
@@ -297,7 +298,6 @@ def test_a_network_that_computes_the_same_measures_the_same(measured, network):
     ("network", "words"),
     [
         ("refuses", ["refuses inputs", "LookupError: no such thing", ".py, line"]),
-        ("refuses_backwards", ["ArithmeticError: not today", ".py, line"]),
         ("without_parameters", ["no parameters that take gradients"]),
         ("scripted", ["TorchScript"]),
     ],
@@ -308,6 +308,13 @@ def test_whatever_a_network_raises_is_one_sentence(dnnlab, models, network, word
     (sentence,) = [line for line in done.err.splitlines() if line.startswith("dnnlab:")]
     for word in words:
         assert word in sentence
+
+
+def test_a_failure_in_the_backward_pass_is_told_with_its_line(dnnlab, models, blank_figures):
+    done = dnnlab("gradient-flow", "--model", f"{models}:refuses_backwards", "--seeds", 1)
+    assert done.code == 1
+    (sentence,) = [line for line in done.err.splitlines() if line.startswith("dnnlab:")]
+    assert re.search(rf"ArithmeticError: not today \({models}.py, line \d+\)$", sentence)
 
 
 def test_the_update_of_a_layer_is_that_of_all_its_matrices(measured, models):

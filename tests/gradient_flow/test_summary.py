@@ -140,6 +140,16 @@ def test_the_output_layer_does_not_count():
     np.testing.assert_allclose(np.exp(seen.log_rates()), 0.5)
 
 
+def test_the_last_layer_of_a_run_that_does_not_say_where_layers_stand_is_the_output():
+    known = rows([0.5, 0.5, 0.5])
+    older = known.assign(place="")
+    for table in (known, older):
+        ((_, group),) = groups(table, c.CONFIGURATION)
+        seen = measured_at(group, 0)
+        assert (seen.names, seen.reads_input.tolist()) == (("layer 1", "layer 2", "layer 3"), [0])
+        np.testing.assert_allclose(np.exp(seen.log_rates()), 0.5)
+
+
 def test_a_configuration_whose_seeds_all_failed_is_a_row_that_says_so():
     row = summarise(rows([1.0, 1.0, 1.0], error=("no",) * 3), Spec()).iloc[0]
     assert (row["seeds"], row["failed"], row["verdict"]) == (0, 3, c.UNDECIDED)
