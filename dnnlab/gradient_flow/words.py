@@ -41,7 +41,7 @@ def _without_rate(row: pd.Series) -> str:
 
 
 def _left_out(summary: pd.DataFrame) -> list[str]:
-    """The layers that the rate leaves out, one line a network."""
+    """The layers that the rate leaves out, one line for each network."""
     lines = []
     for _, row in summary[summary["no_gradient"] != ""].iterrows():
         names = row["no_gradient"].split(", ")

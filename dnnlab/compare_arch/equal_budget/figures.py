@@ -129,7 +129,7 @@ def _bars(summary: pd.DataFrame) -> Picture:
             name="cost",
             title="Parameters and MACs",
             see="Where the two panels differ in shape, networks use the same weights more or less often." + more,
-            alt="Bars of parameters and multiply–accumulates, a row a network.",
+            alt="Bars of parameters and multiply–accumulates, one row for each network.",
             figure=figure,
         )
     return Picture(
@@ -137,6 +137,6 @@ def _bars(summary: pd.DataFrame) -> Picture:
         title="Parameters and MACs beside time",
         see="Where the last two panels differ in shape, multiply–accumulates do not tell the time: memory traffic and "
         "small operations do." + more,
-        alt="Bars of parameters, multiply–accumulates and measured time an input, a row a network.",
+        alt="Bars of parameters, multiply–accumulates and measured time an input, one row for each network.",
         figure=figure,
     )
