@@ -95,6 +95,7 @@ class Follow:
         self._without_graph: list[Layer] = []  # of a pass with gradients, those that autograd did not see
         self._reports: list[Callable[[], None]] = []
         self._exit = ExitStack()
+        self._watched = ExitStack()  # holds the mode while operations are watched
 
     def __enter__(self) -> "Follow":
         with ExitStack() as stack:
@@ -110,7 +111,7 @@ class Follow:
             torch.backends.mha.set_fastpath_enabled(False)
             if any(hasattr(module, "_orig_mod") for module in self.model.modules()):
                 stack.enter_context(torch.compiler.set_stance("force_eager"))
-            stack.enter_context(self._mode)
+            stack.callback(self._watched.close)
             self._exit = stack.pop_all()
         return self
 
@@ -160,6 +161,8 @@ class Follow:
         self._calls.clear()
         self._run = object()
         self._following = True
+        self._watched.close()
+        self._watched.enter_context(self._mode)
         self._graph = torch.is_grad_enabled()
         self._without_graph.clear()
         for x in tensors(inputs):
@@ -188,6 +191,8 @@ class Follow:
             self._leaves_whole(module, (args, kwargs), output)
         if module is self.model and not self._active:
             self._following = False
+            if not self._without_graph:  # a backward pass is watched only where it computes layers again
+                self._watched.close()
             self.report()
             reads = _reads(known for x in tensors(logits(output)) if (known := self.origin(x)) is not None)
             self.outputs = frozenset(reads).difference(*(layer.upstream() for layer in reads))
