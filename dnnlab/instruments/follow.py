@@ -285,9 +285,8 @@ class Follow:
         trained = [known for known in given if not known.data]
         if operation.factors is None:
             if len(trained) == len(given):
-                parameters = frozenset(name for known in trained for name in known.parameters)
                 for result in tensors(out):
-                    self.label(result, Origin(False, parameters=parameters))
+                    self.label(result, Origin(False, parameters=_parameters(trained)))
         elif trained:
             layers = [layer for layer in self._without_graph if set(layer.matrices) <= trained[-1].parameters]
             if len(layers) == 1:  # of several with the same matrix it is not known which
@@ -297,13 +296,10 @@ class Follow:
 
     def _computed(self, operation: Operation, call: Call, given: dict[int, tuple[Tensor, Origin]]) -> Origin:
         """What is known of the output of an operation that is no product."""
-        axes = operation.rule(call) if operation.rule else None
-        if axes is not None and not fits(axes, call.out.shape):
-            axes = None
+        axes = _fitting(operation.rule(call) if operation.rule else None, call.out)
         inputs = [(x, known) for x, known in given.values() if known.data]
         if not inputs:
-            parameters = frozenset(name for _, known in given.values() for name in known.parameters)
-            return Origin(False, axes, parameters=parameters)
+            return Origin(False, axes, parameters=_parameters(known for _, known in given.values()))
         layer = inputs[0][1].layer
         if len(inputs) > 1:
             # A larger tensor says more of the units than one that is broadcast to it. A gate only weights them.
@@ -355,19 +351,16 @@ class Follow:
         else:
             given = other.axes if other and other.axes is not None else plain(factor.shape)
             axes = by_weight(call.out, weight, given, place == 1)
-        if axes is not None and not fits(axes, call.out.shape):
-            axes = None
-        return Origin(True, axes, layer, beside | {layer})
+        return Origin(True, _fitting(axes, call.out), layer, beside | {layer})
 
     def _untrained(self, operation: Operation, call: Call, left: Tensor, right: Tensor) -> Origin:
         """A product of two tensors that were both computed from the input, or of one with a constant."""
         known = [o for o in (call.origin(left), call.origin(right)) if o is not None]
-        parameters = frozenset(name for o in known for name in o.parameters)
         data = [o for o in known if o.data]
         if not data:
             sides = [o.axes for o in known if o.axes]
             made = (*sides[0][:-1], *sides[1][-1:]) if len(sides) == 2 else ()
-            return Origin(False, made if fits(made, call.out.shape) else None, parameters=parameters)
+            return Origin(False, _fitting(made, call.out), parameters=_parameters(known))
         source = max(data, key=lambda o: _number(o.layer))
         if operation.name in CONVOLUTIONS:  # a constant kernel may meet each channel alone, and leaves them as they are
             alone = len(known) == 1 and call.argument(8, "groups", 1) == left.shape[1] == call.out.shape[1]
@@ -377,9 +370,7 @@ class Follow:
         else:
             axes, found = of_two(call.origin(left), call.origin(right), call.out.shape)
             source = found or source
-            if axes is not None and not fits(axes, call.out.shape):
-                axes = None
-        return Origin(True, axes, source.layer, _reads(data))
+        return Origin(True, _fitting(axes, call.out), source.layer, _reads(data))
 
     def _weight(self, operation: Operation, left: Origin | None, right: Origin | None) -> Origin | None:
         """Which of two factors is the trained matrix that the other is multiplied by; ``None`` where neither is."""
@@ -453,6 +444,15 @@ def _in_backward() -> bool:
 
 def _number(layer: Layer | None) -> int:
     return -1 if layer is None else layer.number
+
+
+def _fitting(axes: Axes | None, tensor: Tensor) -> Axes | None:
+    """``axes`` if ``tensor`` can have them: a rule that gives others has met a form of a call that it does not know."""
+    return axes if axes is not None and fits(axes, tensor.shape) else None
+
+
+def _parameters(origins: Iterable[Origin]) -> frozenset[str]:
+    return frozenset(name for known in origins for name in known.parameters)
 
 
 def _reads(origins: Iterable[Origin]) -> frozenset[Layer]:
