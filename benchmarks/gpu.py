@@ -38,6 +38,7 @@ from dnnlab.training.augmentation import augmentation
 from dnnlab.training.batches import batch_order
 from dnnlab.training.evaluation import accuracy as evaluated
 from dnnlab.training.hyperparameters import Hyperparameters
+from dnnlab.training.layout import channels_last
 from dnnlab.training.networks import NetworkTraining
 from dnnlab.training.recorded import CALLED_FIRST, Recorded
 from dnnlab.training.stacked import StackedTraining
@@ -216,7 +217,7 @@ def bare(bench: Bench, arch: str, batch: int, mode: str) -> Callable[[], None]:
     optimiser = torch.optim.SGD(
         model.parameters(), lr=0.1, momentum=0.9, weight_decay=5e-4, fused=bench.device == "cuda"
     )
-    x = networks.laid_out(bench.data.inputs(bench.data.train[:batch]))
+    x = channels_last(bench.data.inputs(bench.data.train[:batch]))
     y = bench.data.y[bench.data.train[:batch]]
     compiled = model if bench.small else torch.compile(model, mode=mode)
 

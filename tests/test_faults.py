@@ -40,7 +40,7 @@ FEW = {
             "--seeds", "2", "--train-size", "300", "--quiet"),
 }  # fmt: skip
 """The same for a few kills, which need fewer stacks to fall between, and in one process."""
-TIMES = re.compile("seconds|latency|speedup|noisy")
+TIMES = re.compile("seconds|latency|speedup|noisy|memory")
 """Columns of what no two runs have alike."""
 
 

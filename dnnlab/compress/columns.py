@@ -51,11 +51,21 @@ _TIMES = (
     Column("speedup32", float, "that over this"),
 )
 _INT8 = (
-    Column("int8_share", float, "share of convolutions and matrix products that run in eight bits"),
+    Column("int8_share", float, "share of the multiply–accumulates that ONNX Runtime executes in eight bits"),
     Column("int8_kind", str, "signs of activations and weights, U8S8 or S8S8, where quantised ahead"),
+    Column("in_floats", str, "of an eight-bit file: operators that multiply floats, each with its share"),
+    Column("judged_batch", float, "inputs a call at which accuracy was judged, where those of one call share a range"),
 )
 _MEMORY = Column(
-    "memory_bytes", float, "weights as the runtime holds them, and activations of one input at their most", unit="B"
+    "memory_bytes",
+    float,
+    "resident memory that ONNX Runtime takes more in a process of its own, with the file loaded and one input run; "
+    "measured on Linux alone",
+    unit="B",
+)
+_TOLD = (
+    Column("left", str, "layers that the last stage left as they were, each with the reason"),
+    Column("missed", str, "what was asked of the last stage and not reached"),
 )
 
 CELLS = (
@@ -81,6 +91,7 @@ CELLS = (
     *_TIMES,
     *_INT8,
     _MEMORY,
+    *_TOLD,
     Column("noisy", float, "1 where the machine's own speed varied by more than a tenth"),
     Column("seconds", float, "of training and measuring this row", unit="s"),
     Column("file", str, "the file, from the run's folder"),
@@ -110,6 +121,7 @@ SUMMARY = (
     *_TIMES,
     *_INT8,
     _MEMORY,
+    *_TOLD,
     Column("noisy", bool, "the machine's own speed varied by more than a tenth: times are doubtful"),
     Column("file", str, "the file of the first seed, from the run's folder"),
     verdict(

@@ -25,6 +25,7 @@ from dnnlab.data import load
 from dnnlab.instruments.cost import count
 from dnnlab.networks import user_network
 from dnnlab.networks.named import in_catalogue
+from dnnlab.networks.parametrised import make_plain
 from dnnlab.runner.checkpoints import State, trained
 from dnnlab.runner.place import Place
 from dnnlab.runner.provenance import digest
@@ -37,6 +38,12 @@ BASELINE, CHAIN, CONTROL, TRIAL = "baseline", "chain", "control", "trial"
 """The kinds of rows."""
 _TRAINS = ("dnnlab.compress.evaluator:Evaluator.state", "dnnlab.compress.controls")
 """The code that a key of a checkpoint depends on: the code that trains networks."""
+
+
+def plain(model: nn.Module) -> nn.Module:
+    """``model`` with parameters in the place of weights that it computes from others: the form that is compressed."""
+    make_plain(model)
+    return model
 
 
 class Evaluator:
@@ -56,7 +63,7 @@ class Evaluator:
     def empty(self, stages: Sequence[Stage]) -> nn.Module:
         """A network that the state dict of a network after ``stages`` can be loaded into."""
         student = any(stage.about.makes_student for stage in stages)
-        return self.fresh(self.student_name if student else "")
+        return plain(self.fresh(self.student_name if student else ""))
 
     @property
     def student_name(self) -> str:
@@ -92,12 +99,12 @@ class Evaluator:
         if self.spec.weights:
             model = self.fresh()
             user_network.load_weights(model, self.spec.weights)
-            return model.state_dict()
+            return plain(model).state_dict()
 
         def make() -> nn.Module:
             model = self.fresh()
             self.retraining(first=True).train(model, "baseline", taught=False)
-            return model
+            return plain(model)
 
         return self.checkpoint("baseline", make)
 
@@ -143,7 +150,7 @@ class Evaluator:
             teacher=teacher,
             temperature=spec.temperature,
             teaching=spec.teaching,
-            student=lambda: self.fresh(self.student_name, "student").to(self.device),
+            student=lambda: plain(self.fresh(self.student_name, "student")).to(self.device),
             repeats=all(in_catalogue(name) for name in (self.cell.arch, spec.student) if name),
         )
 
@@ -200,25 +207,50 @@ class Evaluator:
             "uncounted": ", ".join(counted.uncounted),
             "ratio_onnx": base.size / artefact.size,
             **metrics.bits(artefact),
-            **metrics.paired(metrics.correct(artefact.predict, self.host, self.host.test), self._base_correct),
+            **metrics.paired(self.correct(artefact, self.host.test), self._base_correct),
+            "judged_batch": float(self.spec.inference_batch) if artefact.by_call else math.nan,
             "diverged": float(not metrics.finite(artefact.predict, self.host)),
-            "int8_share": artefact.int8_share,
-            "int8_kind": artefact.int8_kind,
-            "memory_bytes": metrics.memory(model, artefact, self.host),
+            **metrics.eight_bits(artefact, chains.form(stages), self.host),
+            "memory_bytes": self._memory(artefact),
             **metrics.latency(base.onnx, artefact.onnx, self.host),
             "file": str(artefact.path.relative_to(self.place.run)),
         }
+        row |= self._left_and_missed(stages, model, row)
         model_card.write(artefact, row, self.cell, self.host)
         return row
+
+    def _left_and_missed(self, stages: Sequence[Stage], model: nn.Module, row: Row) -> Row:
+        """What the last stage left as it was, and what was asked of it and not reached."""
+        if not stages:
+            return {"left": "", "missed": ""}
+        *before, last = stages
+        left: Mapping[str, str] = {}
+        if last.about.leaves(last):
+            left = last.module.left(self.restored(before, self.state(tuple(before))), last, self.host)
+        missed = last.module.missed(model, last, row) if last.about.may_miss(last) else ""
+        return {"left": networks.told(left), "missed": missed}
+
+    def correct(self, artefact: Artefact, index: torch.Tensor) -> NDArray[np.bool_]:
+        """Which of the examples ``index`` the file classifies correctly, in batches of the size of use where the others
+        of a call matter."""
+        if artefact.by_call:
+            return metrics.correct(artefact.predict, self.host, index, self.spec.inference_batch)
+        return metrics.correct(artefact.predict, self.host, index)
+
+    def _memory(self, artefact: Artefact) -> float:
+        same = artefact.onnx == self.base_file.onnx
+        return self._base_memory if same else metrics.memory(artefact.onnx, self.host)
+
+    @functools.cached_property
+    def _base_memory(self) -> float:
+        return metrics.memory(self.base_file.onnx, self.host)
 
     def without_test(self, model: nn.Module, artefact: Artefact) -> Row:
         """The row of an artefact with its sizes and its accuracy on validation data alone, which is all that a search
         may use."""
         ours, base = (
             float(correct.mean()) if len(correct) else math.nan
-            for correct in (
-                metrics.correct(file.predict, self.host, self.host.validation) for file in (artefact, self.base_file)
-            )
+            for correct in (self.correct(file, self.host.validation) for file in (artefact, self.base_file))
         )
         used = self._used(model)
         return {
@@ -241,4 +273,4 @@ class Evaluator:
 
     @functools.cached_property
     def _base_correct(self) -> NDArray[np.bool_]:
-        return metrics.correct(self.base_file.predict, self.host, self.host.test)
+        return self.correct(self.base_file, self.host.test)

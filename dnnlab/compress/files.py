@@ -19,7 +19,9 @@ from dnnlab.compress.chain import forms
 from dnnlab.compress.stages import CODED, SHARED, Stage
 from dnnlab.compress.structure import biases, rebuild, weights
 from dnnlab.data.dataset import Dataset
+from dnnlab.networks import outputs
 from dnnlab.networks.narrowed import METADATA
+from dnnlab.networks.ties import once, ties
 
 Predict = Callable[[NDArray[np.float32]], NDArray[np.float32]]
 
@@ -35,9 +37,10 @@ class Artefact:
     onnx: bytes
     """The ONNX model that ONNX Runtime times: the file itself, or for a container the dense network that it holds."""
     layers: tuple[container.Layer, ...]
-    int8_share: float
     int8_kind: str
     """How activations and weights are signed (``S8S8`` or ``U8S8``), where they are quantised ahead; else empty."""
+    by_call: bool = False
+    """Whether the logits of an input depend on the other inputs of the same call."""
 
 
 @dataclass(frozen=True)
@@ -67,19 +70,20 @@ def write(model: nn.Module, stages: tuple[Stage, ...], inputs: ExportInputs, ste
 
 def _dense(model: nn.Module, data: Dataset, stem: Path) -> Artefact:
     proto = onnx_file.export(model, example(data))
-    state = {name: tensor.detach().cpu().contiguous() for name, tensor in model.state_dict().items()}
-    # The metadata says that layers are narrower, so that --weights of any experiment makes the factory's layers fit.
-    atomic.write(stem.with_name(stem.name + ".safetensors"), save(state, metadata={METADATA: "{}"}))
+    state = {name: tensor.detach().cpu().contiguous().clone() for name, tensor in once(model).items()}
+    # The metadata has the other names of tensors that have several, as readers of this format expect, and says that
+    # layers are narrower, so that --weights of any experiment makes the factory's layers fit.
+    atomic.write(stem.with_name(stem.name + ".safetensors"), save(state, metadata=ties(model) | {METADATA: "{}"}))
     return write_onnx(proto.SerializeToString(), stem)
 
 
-def write_onnx(content: bytes, stem: Path, kind: str = "") -> Artefact:
-    """Write the ONNX file ``content`` and read it back; ``kind`` says how it is signed where it is quantised."""
+def write_onnx(content: bytes, stem: Path, kind: str = "", by_call: bool = False) -> Artefact:
+    """Write the ONNX file ``content`` and read it back; ``kind`` says how it is signed where it is quantised, and
+    ``by_call`` whether inputs of one call share a range."""
     path = stem.with_name(stem.name + ".onnx")
     atomic.write(path, content)
     read = path.read_bytes()
-    share = onnx_file.int8_share(read)
-    return Artefact(path, len(read), onnx_file.Session(read), read, (), share, kind)
+    return Artefact(path, len(read), onnx_file.Session(read), read, (), kind, by_call)
 
 
 def write_container(model: nn.Module, stages: tuple[Stage, ...], inputs: ExportInputs, stem: Path) -> Artefact:
@@ -91,18 +95,17 @@ def write_container(model: nn.Module, stages: tuple[Stage, ...], inputs: ExportI
 
     @torch.no_grad()
     def predict(x: NDArray[np.float32]) -> NDArray[np.float32]:
-        out = reloaded(torch.from_numpy(x))
-        logits: NDArray[np.float32] = getattr(out, "logits", out).numpy()
+        logits: NDArray[np.float32] = outputs.logits(reloaded(torch.from_numpy(x))).numpy()
         return logits
 
     onnx = inputs.known_onnx(reloaded) or onnx_file.export(reloaded, example(inputs.data)).SerializeToString()
-    return Artefact(path, path.stat().st_size, predict, onnx, contents.layers, 0.0, "")
+    return Artefact(path, path.stat().st_size, predict, onnx, contents.layers, "")
 
 
 def packed(model: nn.Module, stages: tuple[Stage, ...]) -> bytes:
     """The bytes of ``model`` as a container in the form that ``stages`` leave it in."""
     had = forms(stages)
-    return container.encode(to_numpy(model.state_dict()), kinds(model, SHARED in had), coded=CODED in had)
+    return container.encode(to_numpy(once(model)), kinds(model, SHARED in had), coded=CODED in had)
 
 
 def kinds(model: nn.Module, shared: bool) -> dict[str, int]:

@@ -1,28 +1,30 @@
 """The quantities that are measured of an artefact: accuracy and latency beside those of the network itself, memory,
 bits per weight."""
 
+import functools
 import math
 from typing import Any
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from torch import nn
 
+from dnnlab.compress.executed import executed
 from dnnlab.compress.files import Artefact, Predict, example
 from dnnlab.compress.onnx_file import Session
+from dnnlab.compress.resident import resident_bytes
+from dnnlab.compress.stages import INT8
 from dnnlab.data.dataset import Dataset
-from dnnlab.instruments.memory import measured_peak
 from dnnlab.instruments.speed import in_turns
 
 _BATCH = 256
 TIMED_BATCH = 32
 
 
-def correct(predict: Predict, data: Dataset, index: torch.Tensor) -> NDArray[np.bool_]:
-    """Whether each of the examples ``index`` is classified correctly, bool ``[example]``."""
+def correct(predict: Predict, data: Dataset, index: torch.Tensor, batch: int = _BATCH) -> NDArray[np.bool_]:
+    """Whether each of the examples ``index`` is classified correctly, so many in a ``batch``, bool ``[example]``."""
     parts = [
-        predict(data.inputs(part).cpu().numpy()).argmax(1) == data.y[part].cpu().numpy() for part in index.split(_BATCH)
+        predict(data.inputs(part).cpu().numpy()).argmax(1) == data.y[part].cpu().numpy() for part in index.split(batch)
     ]
     return np.concatenate(parts) if parts else np.zeros(0, dtype=bool)
 
@@ -75,22 +77,32 @@ def latency(base: bytes, ours: bytes, data: Dataset) -> dict[str, float]:
     return columns | {"noisy": float(machine.noisy)}
 
 
-def memory(model: nn.Module, artefact: Artefact, data: Dataset) -> float:
-    """Bytes that inference of one input takes: weights as the runtime holds them, and the peak of activations.
+def eight_bits(artefact: Artefact, form: str, data: Dataset) -> dict[str, Any]:
+    """Columns of what ONNX Runtime executes in eight bits, of one input, for a file of this ``form``."""
+    found = executed(artefact.onnx, example(data)[:1].numpy())
+    floats = ", ".join(f"{kind} {share:.2g}" for kind, share in found.in_floats().items()) if form == INT8 else ""
+    return {"int8_share": found.share, "int8_kind": artefact.int8_kind, "in_floats": floats}
 
-    Activations are those of the float network; in eight bits they take a quarter.
-    """
-    x = example(data)[:1]
-    model = model.cpu().eval()
 
-    def forward() -> None:
-        with torch.no_grad():
-            model(x)
+def memory(content: bytes, data: Dataset) -> float:
+    """Bytes of resident memory that the ONNX model ``content`` takes in a process of its own, once it has run one
+    input; nan where the system does not tell."""
+    x = example(data)[:1].numpy()
+    return resident_bytes(content, _small_model(), x.shape[1:], str(x.dtype))
 
-    forward()
-    # A network from a container is a dense float network again.
-    held = len(artefact.onnx)
-    return held + measured_peak(forward, "cpu") / (4 if artefact.int8_kind else 1)
+
+@functools.cache
+def _small_model() -> bytes:
+    """An ONNX model of one product of two numbers."""
+    from onnx import TensorProto, helper, numpy_helper
+
+    ends = [helper.make_tensor_value_info(name, TensorProto.FLOAT, ["batch", 1]) for name in "xy"]
+    one = numpy_helper.from_array(np.ones((1, 1), dtype=np.float32), "one")
+    graph = helper.make_graph([helper.make_node("MatMul", ["x", "one"], ["y"])], "small", ends[:1], ends[1:], [one])
+    written: bytes = helper.make_model(
+        graph, opset_imports=[helper.make_opsetid("", 17)], ir_version=8
+    ).SerializeToString()
+    return written
 
 
 def bits(artefact: Artefact) -> dict[str, float]:

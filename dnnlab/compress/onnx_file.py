@@ -1,30 +1,34 @@
 """ONNX files: exported, without what no runtime needs, and run by ONNX Runtime."""
 
 import contextlib
+import io
 import itertools
 import logging
+import math
+import re
 import string
+import sys
 import tempfile
+import threading
 import warnings
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import nn
 
-from dnnlab.errors import DnnlabError
+from dnnlab.errors import DnnlabError, of_users_code, users_line
+from dnnlab.networks import outputs
 
 INPUT, OUTPUT = "x", "logits"
-_INT8 = {
-    *("QLinearConv", "QGemm", "QLinearMatMul", "MatMulInteger", "MatMulIntegerToFloat", "ConvInteger"),
-    *("DynamicQuantizeMatMul", "DynamicQuantizeGemm"),
-}
-_FLOAT = {"Conv", "FusedConv", "Gemm", "FusedGemm", "MatMul", "FusedMatMul", "ConvTranspose"}
 _TOLERANCE = 1e-4
 """Largest difference to PyTorch's outputs, relative to the largest of them."""
+_ONLY_FLOATS = {"ConvTranspose", "LayerNormalization", "InstanceNormalization", "BatchNormalization"}
+"""Operators that the quantiser can write and that no kernel executes in eight bits: their weights would be turned into
+floats at every call, which takes time and memory."""
 
 
 class _Logits(nn.Module):
@@ -35,8 +39,7 @@ class _Logits(nn.Module):
         self.model = model
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
-        out = self.model(x)
-        logits: torch.Tensor = getattr(out, "logits", out)
+        logits: torch.Tensor = outputs.logits(self.model(x))
         return logits
 
 
@@ -61,20 +64,53 @@ def export(model: nn.Module, example: torch.Tensor) -> Any:
                 verbose=False,
             )
     except Exception as problem:
-        reason = str(problem).strip().splitlines()[0] if str(problem).strip() else type(problem).__name__
-        raise DnnlabError(f"the network cannot be exported to ONNX: {reason}") from problem
+        raise DnnlabError(f"the network cannot be exported to ONNX: {_why(problem)}.") from problem
     assert program is not None
     proto = slim(program.model_proto)
-    with torch.no_grad():
-        out = model(example)
-        wanted = getattr(out, "logits", out).numpy()
-    given = Session(proto.SerializeToString())(example.numpy())
-    if not np.isfinite(wanted).all():  # the outputs of a network that diverged cannot be compared
-        return proto
-    change = float(np.abs(given - wanted).max())
-    if not change <= _TOLERANCE * max(1.0, float(np.abs(wanted).max())):
-        raise DnnlabError(f"in ONNX Runtime the network's outputs differ from PyTorch's by {change:g}.")
+    session = Session(proto.SerializeToString())
+    # Other inputs, and another number of them: what depended on the example is a constant now.
+    for x in (example, example[[*range(1, len(example)), 0, 0]]):
+        with torch.no_grad():
+            wanted = outputs.logits(model(x)).numpy()
+        if not np.isfinite(wanted).all():  # the outputs of a network that diverged cannot be compared
+            return proto
+        try:
+            given = session(x.numpy())
+        except Exception as problem:
+            raise DnnlabError(
+                f"the exported network takes no other number of inputs than {len(example)}. {_FIXED}"
+            ) from problem
+        change = float(np.abs(given - wanted).max()) if given.shape == wanted.shape else math.inf
+        if not change <= _TOLERANCE * max(1.0, float(np.abs(wanted).max())):
+            also = "" if x is example else f", for other inputs than those of the export alone. {_FIXED}"
+            raise DnnlabError(f"in ONNX Runtime the network's outputs differ from PyTorch's by {change:g}{also or '.'}")
     return proto
+
+
+_FIXED = (
+    "What Python computes from the input, as len(x), .item() or numpy does, is a constant in the file; take x.shape[0] "
+    "and operations of torch."
+)
+_REMEDIES = {
+    "GuardOnDataDependentSymNode": "the forward pass branches on values that it computes, which a file cannot; write "
+    "it with torch.where",
+    "ConstraintViolationError": "the number of inputs became a constant; take x.shape[0] where it is needed",
+}
+
+
+def _why(problem: BaseException) -> str:
+    """What made an export fail, with the line of the user's code where it is known, and what would be right."""
+    causes = [problem]
+    while (cause := causes[-1].__cause__ or causes[-1].__context__) is not None and cause not in causes:
+        causes.append(cause)
+    inner = next((cause for cause in reversed(causes) if users_line(cause)), causes[-1])
+    for cause in causes:
+        if remedy := _REMEDIES.get(type(cause).__name__):
+            return remedy + users_line(inner)
+    return _COLOURS.sub("", of_users_code(inner)).removesuffix(".")
+
+
+_COLOURS = re.compile(r"\x1b\[[0-9;]*m")
 
 
 def slim(proto: Any) -> Any:
@@ -117,14 +153,12 @@ def _names() -> Iterator[str]:
 class Session:
     """An ONNX file in ONNX Runtime on one thread."""
 
-    def __init__(self, content: bytes, optimised: str = "") -> None:
+    def __init__(self, content: bytes) -> None:
         import onnxruntime as ort
 
         options = ort.SessionOptions()
         options.intra_op_num_threads = options.inter_op_num_threads = 1
         options.log_severity_level = 4
-        if optimised:
-            options.optimized_model_filepath = optimised
         self.inner = ort.InferenceSession(content, options, providers=["CPUExecutionProvider"])
 
     def __call__(self, x: NDArray[np.float32]) -> NDArray[np.float32]:
@@ -133,23 +167,12 @@ class Session:
         return out
 
 
-def int8_share(content: bytes) -> float:
-    """The share of convolutions and matrix products that ONNX Runtime runs in eight bits after its fusions."""
-    import onnx
-
-    with tempfile.TemporaryDirectory() as folder:
-        file = str(Path(folder) / "optimised.onnx")
-        Session(content, file)
-        kinds = [node.op_type for node in onnx.load(file).graph.node]
-    int8, floats = (sum(kind in names for kind in kinds) for names in (_INT8, _FLOAT))
-    return int8 / (int8 + floats) if int8 + floats else 0.0
-
-
 def static(proto: Any, batches: Sequence[NDArray[np.float32]], signed: bool) -> Any:
     """The model with INT8 weights per channel and INT8 activations, written as QDQ, calibrated on ``batches``.
     ``signed`` activations are S8S8, else U8S8.
     """
     from onnxruntime.quantization import CalibrationDataReader, QuantFormat, QuantType, quantize_static
+    from onnxruntime.quantization.registry import QDQRegistry, QLinearOpsRegistry
     from onnxruntime.quantization.shape_inference import quant_pre_process
 
     class Reader(CalibrationDataReader):  # type: ignore[misc]
@@ -170,6 +193,7 @@ def static(proto: Any, batches: Sequence[NDArray[np.float32]], signed: bool) -> 
             target,
             Reader(),
             quant_format=QuantFormat.QDQ,
+            op_types_to_quantize=sorted({*QDQRegistry, *QLinearOpsRegistry} - _ONLY_FLOATS),
             activation_type=QuantType.QInt8 if signed else QuantType.QUInt8,
             weight_type=QuantType.QInt8,
             per_channel=True,
@@ -179,21 +203,25 @@ def static(proto: Any, batches: Sequence[NDArray[np.float32]], signed: bool) -> 
 
 
 def dynamic(proto: Any) -> Any:
-    """The model with INT8 weights, and activations quantised while it runs; linear layers alone, since convolutions get
-    slower by it."""
+    """The model with INT8 weights, and activations quantised while it runs, with one range for all inputs of a call;
+    linear and LSTM layers alone, since convolutions get slower by it."""
     from onnxruntime.quantization import QuantType, quantize_dynamic
 
     def quantise(source: str, target: str) -> None:
         quantize_dynamic(
-            source, target, op_types_to_quantize=["MatMul", "Gemm"], weight_type=QuantType.QInt8, per_channel=True
+            source,
+            target,
+            op_types_to_quantize=["MatMul", "Gemm", "LSTM"],
+            weight_type=QuantType.QInt8,
+            per_channel=True,
         )
 
     return _through_files(proto, quantise)
 
 
 def weights_only(proto: Any) -> Any:
-    """The model with INT8 weights, symmetric per channel, which the runtime turns into floats when it loads the
-    file."""
+    """The model with INT8 weights, symmetric per channel, which the runtime turns into floats once, when it loads the
+    file: it folds these operators, while ``DequantizeLinear`` would run at every call."""
     import onnx
     from onnx import numpy_helper
 
@@ -212,9 +240,10 @@ def weights_only(proto: Any) -> Any:
         numbers = np.round(values / scale.reshape(shape)).astype(np.int8)
         graph.initializer.remove(tensor)
         graph.initializer.append(numpy_helper.from_array(numbers, f"{name}_int8"))
-        graph.initializer.append(numpy_helper.from_array(scale, f"{name}_scale"))
-        node = onnx.helper.make_node("DequantizeLinear", [f"{name}_int8", f"{name}_scale"], [name], axis=axis)
-        graph.node.insert(0, node)
+        graph.initializer.append(numpy_helper.from_array(scale.reshape(shape), f"{name}_scale"))
+        cast = onnx.helper.make_node("Cast", [f"{name}_int8"], [f"{name}_float"], to=onnx.TensorProto.FLOAT)
+        graph.node.insert(0, onnx.helper.make_node("Mul", [f"{name}_float", f"{name}_scale"], [name]))
+        graph.node.insert(0, cast)
     return slim(changed)
 
 
@@ -237,16 +266,28 @@ def _through_files(proto: Any, quantise: Callable[[str, str], None]) -> Any:
         return slim(onnx.load(target))
 
 
+class _WithoutThisThread(io.TextIOBase):
+    """Passes on what other threads write, such as progress. A failing export prints a network's whole graph."""
+
+    def __init__(self, stream: IO[str]) -> None:
+        self.stream, self.thread = stream, threading.get_ident()
+
+    def write(self, text: str) -> int:
+        return len(text) if threading.get_ident() == self.thread else self.stream.write(text)
+
+    def flush(self) -> None:
+        self.stream.flush()
+
+
 @contextlib.contextmanager
 def quiet() -> Iterator[None]:
     """Suppress the messages of the exporter and the quantiser; errors are raised all the same."""
     before = logging.root.manager.disable
-    logging.disable(logging.WARNING)
+    logging.disable(logging.CRITICAL)
     try:
         with warnings.catch_warnings():
-            # The exporter copies trees of its own in a way of which PyTorch itself warns.
-            warnings.filterwarnings("ignore", message=".*LeafSpec.*", category=FutureWarning)
-            warnings.filterwarnings("ignore", category=DeprecationWarning)
-            yield
+            warnings.simplefilter("ignore")  # they are about PyTorch's own code, or what the export does to a network
+            with contextlib.redirect_stderr(_WithoutThisThread(sys.stderr)):
+                yield
     finally:
         logging.disable(before)

@@ -48,8 +48,9 @@ def plan(spec: Spec) -> Sequence[Cell]:
     return cells
 
 
-def fit(spec: Spec) -> None:
-    """Check that the optional libraries are installed, and that networks, students, weights and batches fit the data.
+def fit(spec: Spec) -> Sequence[str]:
+    """Check that the optional libraries are installed, and that networks, students, weights, batches and methods fit
+    each other and the data. What it gives are notes on what a method leaves as it is.
 
     Raises:
         UsageError: it is not, or they do not.
@@ -63,4 +64,4 @@ def fit(spec: Spec) -> None:
                 raise UsageError(sentence)
     from dnnlab.compress.networks import check_fit
 
-    check_fit(spec)
+    return check_fit(spec)

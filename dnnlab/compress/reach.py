@@ -54,8 +54,10 @@ def on_paths(model: nn.Module, shape: Sequence[int]) -> Masks:
     with torch.enable_grad():
         cast(Tensor, outputs.logits(bare(x))).sum().backward()
     there = {name: _has_gradient(weight) & (weight != 0) for name, weight in weights(bare).items()}
+    names = {id(weight): name for name, weight in weights(bare).items()}
     for name, bias in biases(bare).items():
-        fed = there[name.removesuffix("bias") + "weight"].flatten(1).any(1)
+        read = bare.get_submodule(name.rpartition(".")[0]).weight
+        fed = there[names[id(read)]].flatten(1).any(1)
         # A transposed convolution has its inputs first, so that its units are not known.
         there[name] = _has_gradient(bias) & (fed if len(fed) == len(bias) else True)
     return there

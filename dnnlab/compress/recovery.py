@@ -13,6 +13,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from dnnlab.compress.stages import Stage
+from dnnlab.compress.structure import last_layers
 from dnnlab.data.dataset import Dataset
 from dnnlab.networks import outputs
 from dnnlab.networks.blocks import WithAux
@@ -80,7 +81,7 @@ class Retraining:
         ``purpose`` names the random streams, so that two trainings never see the same order of batches by accident.
         """
         teacher = self.teacher.eval() if taught and self.teacher is not None else None
-        similarities = _Hints(model, teacher) if hints and teacher is not None else None
+        similarities = _Hints(model, teacher, self.data) if hints and teacher is not None else None
         hyper = dataclasses.replace(self.hyper, lr=self.hyper.lr * rate)
         steps = round(self.length(epochs) * (len(self.data.train) // self.batch_size))
         training = networks.NetworkTraining(
@@ -130,10 +131,10 @@ class _Hints:
     Similarities need no layer that maps one width to another (Tung & Mori 2019).
     """
 
-    def __init__(self, student: nn.Module, teacher: nn.Module) -> None:
+    def __init__(self, student: nn.Module, teacher: nn.Module, data: Dataset) -> None:
         self.inputs: dict[str, Tensor] = {}
         self.hooks = [
-            last_layer(network).register_forward_pre_hook(self._keep(name))
+            _last_layer(network, data).register_forward_pre_hook(self._keep(name))
             for name, network in (("student", student), ("teacher", teacher))
         ]
 
@@ -152,9 +153,18 @@ class _Hints:
             hook.remove()
 
 
-def last_layer(model: nn.Module) -> nn.Module:
-    """The last convolution or linear layer, in the order of the modules."""
-    return [m for m in model.modules() if isinstance(m, nn.Linear | nn.modules.conv._ConvNd)][-1]
+def _last_layer(model: nn.Module, data: Dataset) -> nn.Module:
+    """The layer that makes the logits.
+
+    Raises:
+        RuntimeError: several make them, or nobody knows which.
+    """
+    names = last_layers(model, data)
+    if len(names) != 1 or "" in names:
+        raise RuntimeError(
+            "distill:hints compares what the last layer reads, and this network has no single last layer."
+        )
+    return model.get_submodule(names.pop())
 
 
 def frozen(model: nn.Module) -> nn.Module:

@@ -190,6 +190,16 @@ class Spec(experiment.Spec):
             rich_help_panel=_RECOVER,
         ),
     ] = 0.9
+    inference_batch: Annotated[
+        int,
+        Option(
+            help="Inputs a call in use. int8:dynamic has one range for all inputs of a call, so that its accuracy is "
+            "judged at this size.",
+            min=1,
+            max=100_000,
+            rich_help_panel=_WHAT,
+        ),
+    ] = 1
     device: ask.Device = "auto"
 
     question = QUESTIONS[0]

@@ -1,12 +1,19 @@
-"""The shape of a compressed network, from the shapes of its tensors: a state dict alone rebuilds it."""
+"""The shape of a compressed network, from the shapes of its tensors: a state dict alone rebuilds it. And which of its
+layers a method works on."""
 
-from collections.abc import Mapping
+import copy
+from collections.abc import Collection, Mapping
 from typing import Any, cast
 
+import torch
 from torch import Tensor, nn
 
 from dnnlab.compress.stages import Kind
-from dnnlab.networks import narrowed
+from dnnlab.data.dataset import Dataset
+from dnnlab.instruments.hooks import OUTPUT, UNUSED, Recorder
+from dnnlab.networks import narrowed, outputs
+from dnnlab.networks.buffers import same_buffers
+from dnnlab.networks.ties import completed
 
 FACTORS = (nn.Linear, nn.Conv2d)
 """The classes of layers that can be factorised."""
@@ -18,11 +25,12 @@ def rebuild(model: nn.Module, state: Mapping[str, Tensor]) -> nn.Module:
     Raises:
         RuntimeError: the tensors are of another network.
     """
+    state = completed(model, state)
     for name, module in list(model.named_modules()):
         if isinstance(module, FACTORS) and f"{name}.0.weight" in state and f"{name}.weight" not in state:
             replace(model, name, _factorised(module, name, state))
-    narrowed.fit(model, dict(state))
-    model.load_state_dict(dict(state))
+    narrowed.fit(model, state)
+    model.load_state_dict(state)
     return model
 
 
@@ -92,17 +100,98 @@ def layers(model: nn.Module, kind: Kind) -> dict[str, Any]:
     return {name: module for name, module in model.named_modules() if isinstance(module, classes)}
 
 
+def others(model: nn.Module, kind: Kind, data: Dataset) -> dict[str, str]:
+    """The layers of ``model`` that a ``kind`` of stage does not know, by name, each with what it is. A matrix that the
+    network itself owns has its own name."""
+    known = layers(model, kind)
+    used = (row for row in _rows(model, data) if row["place"] != UNUSED)
+    owners = {_owner(name) or name: row["kind"] for row in used for name in row["matrices"]}
+    return {name: f"a weight of {owner}" for name, owner in owners.items() if name not in known}
+
+
+READ_BY_OTHERS = "others read its weight, and not through a call of it"
+
+
+def never_called(model: nn.Module, names: Collection[str], x: Tensor) -> list[str]:
+    """Those of the submodules ``names`` that a forward pass of ``x`` in training does not call."""
+    called = set()
+    hooks = [
+        model.get_submodule(name).register_forward_pre_hook(lambda module, inputs, name=name: called.add(name))
+        for name in names
+    ]
+    with torch.no_grad(), same_buffers(model):
+        model.train()(x)
+    model.eval()
+    for hook in hooks:
+        hook.remove()
+    return [name for name in names if name not in called]
+
+
+def called_alone(model: nn.Module, name: str, x: Tensor) -> bool:
+    """Whether the layer takes part through its call alone, so that another module can stand in its place: one without
+    a weight, which calls it."""
+    trial = copy.deepcopy(model)
+    replace(trial, name, _Behind(trial.get_submodule(name)))
+    try:
+        for training in (False, True):
+            trial.train(training)
+            with torch.set_grad_enabled(training), same_buffers(trial):
+                trial(x)
+    except Exception:  # noqa: BLE001 - whatever a network raises that misses its layer
+        return False
+    trial.eval()
+    with torch.no_grad():
+        wanted, given = (outputs.logits(network.eval()(x)) for network in (model, trial))
+    return bool(torch.allclose(given, wanted, rtol=1e-4, atol=1e-6, equal_nan=True))
+
+
+class _Behind(nn.Module):
+    """Calls a layer, and has none of its attributes."""
+
+    def __init__(self, layer: nn.Module) -> None:
+        super().__init__()
+        self.layer = layer
+
+    def forward(self, *inputs: Tensor) -> Tensor:
+        out: Tensor = self.layer(*inputs)
+        return out
+
+
+def last_layers(model: nn.Module, data: Dataset) -> set[str]:
+    """The names of the modules whose matrices make the logits."""
+    return {_owner(name) for row in _rows(model, data) if row["place"] == OUTPUT for name in row["matrices"]}
+
+
+def _rows(model: nn.Module, data: Dataset) -> list[dict[str, Any]]:
+    """What the instrument says of the layers of ``model``, in evaluation mode."""
+    model.eval()
+    with Recorder(model) as recorder:
+        model(data.inputs(data.train[:2]))
+    return recorder.rows()
+
+
+def _owner(parameter: str) -> str:
+    return parameter.rpartition(".")[0]
+
+
 def weights(model: nn.Module) -> dict[str, nn.Parameter]:
-    """The parameters of two dimensions or more by name: those that are pruned, shared and coded."""
-    return {name: p for name, p in model.named_parameters() if p.ndim > 1}
+    """The parameters of two dimensions or more by name, without those of normalisation: those that are pruned, shared
+    and coded. One that several layers share is there once."""
+    norms = {
+        id(p) for module in model.modules() if isinstance(module, _NORMS) for p in module.parameters(recurse=False)
+    }
+    return {name: p for name, p in model.named_parameters() if p.ndim > 1 and id(p) not in norms}
 
 
 def biases(model: nn.Module) -> dict[str, nn.Parameter]:
-    """The biases of layers by name, without those of normalisation."""
-    result = {}
-    for prefix, module in model.named_modules():
-        bias = getattr(module, "bias", None)
-        weight = getattr(module, "weight", None)
-        if isinstance(bias, nn.Parameter) and isinstance(weight, Tensor) and weight.ndim > 1:
-            result[f"{prefix}.bias" if prefix else "bias"] = bias
-    return result
+    """The biases of layers by name, without those of normalisation. One that several layers share is there once."""
+    known = {id(weight) for weight in weights(model).values()}
+    of_layers = {
+        id(bias)
+        for module in model.modules()
+        if isinstance(bias := getattr(module, "bias", None), nn.Parameter) and id(getattr(module, "weight", 0)) in known
+    }
+    return {name: p for name, p in model.named_parameters() if id(p) in of_layers}
+
+
+_NORMS = (nn.modules.batchnorm._NormBase, nn.LayerNorm, nn.GroupNorm, nn.RMSNorm)

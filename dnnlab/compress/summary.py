@@ -23,13 +23,17 @@ _SMALLER = 1.05
 _DRAWS = 10_000
 _MEANS = (
     *("params", "nonzeros", "macs", "bytes", "ratio", "ratio_onnx", "bits_per_weight", "entropy_bound"),
-    *("int8_share", "memory_bytes", "errors", "base_errors"),
+    *("int8_share", "errors", "base_errors"),
 )
 _MEDIANS = (
     *("latency_ms", "latency_min_ms", "latency_p95_ms", "base_latency_ms", "speedup"),
     *("latency32_ms", "latency32_min_ms", "latency32_p95_ms", "base_latency32_ms", "speedup32"),
+    "memory_bytes",
 )
-"""Columns of times, of which the median is taken: one seed measured beside other work would move a mean."""
+"""Columns that the machine decides, of which the median is taken: one seed measured beside other work would move a
+mean."""
+_FIRST = ("int8_kind", "in_floats", "judged_batch", "uncounted", "left", "missed", "file")
+"""Columns that are the same for all seeds, or told of the first."""
 
 
 def summarise(cells: pd.DataFrame, spec: Spec) -> pd.DataFrame:
@@ -81,10 +85,8 @@ def _row(key: dict[str, Any], rows: pd.DataFrame) -> dict[str, Any]:
         "errors_lo": float(rows["errors"].min()),
         "errors_hi": float(rows["errors"].max()),
         "tested": int(first["tested"]),
-        "int8_kind": first["int8_kind"],
-        "uncounted": first["uncounted"],
+        **{name: first[name] for name in _FIRST},
         "noisy": bool((rows["noisy"] == 1).any()),
-        "file": first["file"],
         "diverged": int((rows["diverged"] == 1).sum()),
     }
     return row | {"verdict": verdict(row, drop)}

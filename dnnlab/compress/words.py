@@ -8,10 +8,13 @@ import pandas as pd
 from dnnlab.compress import columns as c
 from dnnlab.compress.spec import Spec
 from dnnlab.compress.summary import POINT
+from dnnlab.errors import counted
 from dnnlab.runner.summary import uncounted
 
 _INT8 = (3.2, 4.8)
 """The range of ratios that counts as "about 4×"."""
+_NEARLY_ALL = 0.99
+"""The share of eight-bit products from which on the others are not named."""
 
 
 def conclusions(summary: pd.DataFrame, spec: Spec) -> Sequence[str]:
@@ -27,6 +30,7 @@ def conclusions(summary: pd.DataFrame, spec: Spec) -> Sequence[str]:
             f"{better.iloc[0]['arch']} itself is less accurate than what was made of it: it was trained too little to "
             "judge by. Give it more --epochs; each stage recovers for --recover of them."
         )
+    sentences += _left_and_missed(summary[summary["seeds"] > 0])
     sentences += _claims(summary[summary["seeds"] > 0])
     if (summary["form"] == "coded").any():
         sentences.append("A coded container is for storage and transfer: no runtime executes it.")
@@ -51,6 +55,25 @@ def _errors(row: Any) -> str:
     return f"{row['errors']:.4g} errors of {row['tested']:,} ({row['errors'] / row['tested']:.2%})"
 
 
+def _left_and_missed(summary: pd.DataFrame) -> list[str]:
+    told = []
+    for row in summary[summary["role"] == "chain"].to_dict("records"):
+        if row["missed"]:
+            told.append(f"{row['arch']}, {row['chain']}: {row['missed']}.")
+        if row["left"]:
+            told.append(f"{row['arch']}, {row['method']} left as they were: {row['left']}.")
+        if row["in_floats"] and row["int8_share"] < _NEARLY_ALL:
+            told.append(
+                f"{row['arch']}, {row['chain']}: in floats still run {row['in_floats']}, as shares of all MACs."
+            )
+        if row["judged_batch"] > 0:
+            told.append(
+                f"{row['arch']}, {row['chain']}: a range is that of all inputs of a call; its accuracy is that at "
+                f"{counted(int(row['judged_batch']), 'input')} a call."
+            )
+    return list(dict.fromkeys(told))
+
+
 def _claims(summary: pd.DataFrame) -> list[str]:
     told = []
     chains = summary[summary["role"] == "chain"]
@@ -72,9 +95,17 @@ def _claims(summary: pd.DataFrame) -> list[str]:
         says = "holds" if low <= ratio <= high else "is exceeded" if ratio > high else "does not hold"
         told.append(
             f"INT8 at about 4× {says} for {row['arch']}, {row['chain']}: {ratio:.3g}× smaller in ONNX, "
-            f"{row['int8_share']:.0%} of its operators in eight bits, {row['speedup']:.3g}× as fast at one input and "
-            f"{row['speedup32']:.3g}× at 32."
+            f"{row['int8_share']:.0%} of its multiply–accumulates in eight bits, {row['speedup']:.3g}× as fast at one "
+            f"input and {row['speedup32']:.3g}× at 32."
         )
         if min(row["speedup"], row["speedup32"]) < 1:
             told.append(f"Warning: {row['chain']} is slower in INT8 than in FP32 on this machine.")
+        itself = summary[
+            (summary["role"] == "baseline") & (summary["arch"] == row["arch"]) & (summary["data"] == row["data"])
+        ]
+        if row["memory_bytes"] > (held := float(itself["memory_bytes"].mean())):
+            told.append(
+                f"Warning: {row['chain']} takes more memory in ONNX Runtime than FP32: {row['memory_bytes'] / 1e6:.3g} MB "
+                f"against {held / 1e6:.3g} MB."
+            )
     return told

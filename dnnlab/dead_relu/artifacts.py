@@ -14,6 +14,7 @@ from dnnlab.dead_relu.spec import Spec
 from dnnlab.errors import DnnlabError
 from dnnlab.instruments.traced import certify, trace
 from dnnlab.networks import user_network
+from dnnlab.networks.ties import once
 from dnnlab.statistics.streams import stream
 from dnnlab.training.evaluation import check
 
@@ -47,7 +48,7 @@ def write(spec: Spec) -> Sequence[str]:
     change = float((after - before).abs().max())
     if not change <= _TOLERANCE * max(1.0, float(before.abs().max())):
         raise DnnlabError(f"without its dead units the network's outputs change by {change:g}; nothing was written.")
-    state = {name: value.contiguous() for name, value in model.state_dict().items()}
+    state = {name: value.detach().contiguous() for name, value in once(model).items()}
     file = Path(spec.prune_dead)
     atomic.write(file, save(state, metadata=outcome.metadata()))
     count = sum(p.numel() for p in model.parameters())

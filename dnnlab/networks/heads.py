@@ -4,6 +4,7 @@ from torch import nn
 
 from dnnlab.errors import UsageError
 from dnnlab.networks import weights
+from dnnlab.networks.ties import completed
 from dnnlab.networks.user_network import load_state
 
 
@@ -38,7 +39,7 @@ def load_parent(model: nn.Module, file: str) -> None:
     Raises:
         UsageError: the file is missing or damaged, or its tensors are not this network's.
     """
-    state, _ = weights.read(file)
+    state = completed(model, weights.read(file)[0])
     fresh = model.state_dict()
     if any(name in state and state[name].shape != fresh[name].shape for name in fresh):
         name, _ = head(model)

@@ -19,6 +19,7 @@ from dnnlab.code.values import digest as digest_of
 from dnnlab.code.values import parts_of
 from dnnlab.errors import UsageError, in_short, unknown
 from dnnlab.networks import weights
+from dnnlab.networks.ties import completed
 
 _LIBRARIES = ("torchvision", "timm")
 
@@ -99,7 +100,8 @@ def _from_library(library: str, name: str, classes: int) -> Callable[[], nn.Modu
 def load_weights(network: nn.Module, file: str) -> None:
     """Load a ``.safetensors`` state dict, which holds no code.
 
-    A file that ``--prune-dead`` wrote makes the layers of ``network`` as small as its own.
+    A file that ``--prune-dead`` wrote makes the layers of ``network`` as small as its own. Of a tensor that the network
+    has under several names, one is enough.
 
     Raises:
         UsageError: the file is missing or damaged, or its tensors are not this network's.
@@ -107,6 +109,7 @@ def load_weights(network: nn.Module, file: str) -> None:
     from dnnlab.networks.narrowed import METADATA, fit
 
     state, metadata = weights.read(file)
+    state = completed(network, state)
     if METADATA in metadata:
         fit(network, state)
     load_state(network, state, file)

@@ -17,6 +17,7 @@ from dnnlab.runner.place import Place
 from dnnlab.runner.progress import Heartbeat
 from dnnlab.runner.run_options import RunOptions
 from dnnlab.runner.tables import journal_of
+from dnnlab.terminal import say
 
 _LISTED = 20
 """The number of stacks that are listed by name."""
@@ -69,8 +70,10 @@ def foresee(experiment: Experiment, spec: Spec, how: RunOptions) -> Outlook:
     work = Work(experiment, spec, device.name, Place(path.absolute()))
     missing = plan.stacks if how.fresh else _missing_stacks(experiment, spec, path, plan)
     with no_quitting(), Heartbeat(lambda: "measuring how long this will take", how.quiet):
-        spec.fit()
+        notes = spec.fit()
         seconds = rehearsal.seconds(work, plan, missing)
+    for note in notes:
+        say(f"note: {note}.", how.quiet)
     return Outlook(
         device.name,
         len(plan.cells),

@@ -64,14 +64,14 @@ class Spec:
         """Digests of everything outside dnnlab that can change the numbers: data, models, weights."""
         return self._planned("content") or {}
 
-    def fit(self) -> None:
+    def fit(self) -> Sequence[str]:
         """Check that the options fit the data and the user's network. It is called once, before anything is measured,
-        and may take some seconds.
+        and may take some seconds. What it gives are notes: what will be otherwise than one may expect.
 
         Raises:
             UsageError: they do not.
         """
-        self._planned("fit")
+        return self._planned("fit") or ()
 
     def _planned(self, name: str) -> Any:
         """The result of the function ``name`` of the question's ``plan.py``; None where it has none."""

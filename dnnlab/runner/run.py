@@ -4,6 +4,7 @@ import contextlib
 import datetime
 import os
 from collections import Counter
+from collections.abc import Sequence
 from typing import Any
 
 from dnnlab import data as datasets
@@ -16,7 +17,7 @@ from dnnlab.runner.experiment import PROCESSES, THREADS, Experiment, Spec
 from dnnlab.runner.journal import Journal, Writer
 from dnnlab.runner.options import every, non_default
 from dnnlab.runner.place import Place
-from dnnlab.runner.progress import meter
+from dnnlab.runner.progress import Heartbeat, meter
 from dnnlab.runner.result import Run
 from dnnlab.runner.run_options import RunOptions
 from dnnlab.runner.tables import journal_of, write_tables
@@ -81,8 +82,10 @@ def _measure_into(
     """The run of ``plan``, alone in its ``folder``."""
     if device.warning:
         say(f"warning: {device.warning}", how.quiet)
-    with no_quitting():
-        work.spec.fit()
+    with no_quitting(), Heartbeat(lambda: "checking the networks and the data", how.quiet):
+        notes = work.spec.fit()
+    for note in notes:
+        say(f"note: {note}.", how.quiet)
     keep_freed_memory()
     folder.make()
     new = not folder.begun
@@ -91,7 +94,7 @@ def _measure_into(
         try:
             # The record is read again, now that nobody else writes it.
             record = reopening.record_of(folder, work.experiment, work.spec, plan, journal)
-            return _measure(work, plan, folder, _begin(record, work, plan, command), journal, writer, how)
+            return _measure(work, plan, folder, _begin(record, work, plan, command), journal, writer, how, notes)
         except UsageError:
             if new and not journal.read():
                 folder.discard()
@@ -106,8 +109,10 @@ def _measure(
     journal: Journal,
     writer: Writer,
     how: RunOptions,
+    told: Sequence[str],
 ) -> Run:
-    """The run of ``plan``, whose provenance is ``record``; stacks in its journal are not measured again."""
+    """The run of ``plan``, whose provenance is ``record``; stacks in its journal are not measured again. The notes
+    ``told`` have been said."""
     done = journal.read()
     missing = [stack for stack in plan.stacks if not stack.complete(done) or done[stack.key].error]
     there = len(plan.cells) - sum(len(stack.cells) for stack in missing)
@@ -147,7 +152,7 @@ def _measure(
     record["notes"] = [*record.get("notes", []), *notes]
     for note in record["notes"]:
         say(f"note: {note}.", how.quiet)
-    record["notes"] += changes
+    record["notes"] += [*changes, *told]
     folder.write_provenance(record)
     run = write_tables(work.experiment, work.spec, folder, plan, journal)
     record["sessions"][-1]["finished"] = now()

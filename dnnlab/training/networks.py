@@ -24,6 +24,7 @@ from dnnlab.networks.stacked import losses
 from dnnlab.training.batches import Batches
 from dnnlab.training.evaluation import Predict, logits
 from dnnlab.training.hyperparameters import Hyperparameters
+from dnnlab.training.layout import lay_out, layout_of
 from dnnlab.training.optimisers import make_optimiser, recordable
 from dnnlab.training.recorded import WORTH_RECORDING
 from dnnlab.training.step import Training
@@ -64,7 +65,8 @@ class NetworkTraining(Training):
         repeats: bool = False,
     ) -> None:
         self.model, self.data, self.hyper = model, data, hyper
-        self.model.to(data.x.device).to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+        self.model.to(data.x.device)
+        laid_out = lay_out(model.train(), data.inputs(data.train[:2]))
         trained = [p for p in model.parameters() if p.requires_grad]
         optimiser: Any = make_optimiser(hyper.optimizer, trained, hyper.lr, hyper.weight_decay)
         optimiser = optimiser if wrap is None else wrap(optimiser)
@@ -140,11 +142,6 @@ class PlainTraining(Training):
         return before, min(before, self.largest) if math.isfinite(before) else before
 
 
-def laid_out(x: Tensor) -> Tensor:
-    """``x`` in channels-last order if it holds images; else as it is."""
-    return x.contiguous(memory_format=torch.channels_last) if x.ndim == 4 else x
-
-
 def mixed(x: Tensor) -> torch.autocast:
     """A context in which products are taken in bfloat16 on CUDA, and in float32 elsewhere."""
     return torch.autocast(x.device.type, dtype=torch.bfloat16, enabled=x.device.type == "cuda")
@@ -153,6 +150,7 @@ def mixed(x: Tensor) -> torch.autocast:
 def inference(model: nn.Module) -> Predict:
     """A function that gives the logits of ``model`` in evaluation mode, as fast as its training."""
     model.eval()
+    laid_out = layout_of(model)
 
     def predict(x: Tensor) -> Tensor:
         x = laid_out(x)

@@ -4,7 +4,6 @@ from types import SimpleNamespace
 
 import numpy as np
 import pytest
-import torch
 
 from dnnlab.compress import metrics
 from dnnlab.compress.container import Layer
@@ -64,11 +63,3 @@ def test_bits_are_those_of_all_layers_over_all_their_weights():
     )
     assert metrics.bits(SimpleNamespace(layers=layers)) == {"bits_per_weight": 2.0, "entropy_bound": 1.5}
     assert np.isnan(list(metrics.bits(SimpleNamespace(layers=())).values())).all()
-
-
-def test_memory_holds_the_weights_of_the_runtime():
-    model = torch.nn.Sequential(torch.nn.Flatten(), torch.nn.Linear(64, 10))
-    found = [
-        metrics.memory(model, SimpleNamespace(onnx=b"x" * size, int8_kind=""), load("digits")) for size in (0, 1000)
-    ]
-    assert found[1] - found[0] == 1000

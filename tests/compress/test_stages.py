@@ -341,8 +341,11 @@ def test_the_quickest_of_what_was_timed_is_taken(retraining, monkeypatch):
         return {name: speed.Timing((), median, 0, 0, 0) for name, median in medians.items()}, None
 
     monkeypatch.setattr(lowrank.speed, "in_turns", timed)
-    assert lowrank._energy_by_time(plain(), 2.0, "tucker", retraining) == 0.6
-    assert lowrank._energy_by_time(plain(), 3.0, "tucker", retraining) == 0.6  # nothing is quick enough
+    for factor in ("2x", "3x"):  # at 3x nothing is quick enough
+        (stage,) = chain.parse(f"lowrank:{factor}:latency")
+        assert lowrank._energy_by_time(plain(), ["1"], stage, retraining.data) == 0.6
+    assert lowrank.missed(plain(), stage, {"speedup": 2.0}) == "asked for 3x less time, and ONNX Runtime takes 2x less"
+    assert lowrank.missed(plain(), stage, {"speedup": 3.1}) == ""
 
 
 def test_movement_scores_are_their_definition():

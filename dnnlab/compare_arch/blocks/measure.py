@@ -12,7 +12,7 @@ from dnnlab.compare_arch.blocks.plan import IMAGES, BlockCell
 from dnnlab.instruments import speed
 from dnnlab.instruments.cost import count
 from dnnlab.runner.journal import Rows
-from dnnlab.training.networks import laid_out
+from dnnlab.training.layout import lay_out
 
 
 def measure(cells: Sequence[BlockCell], spec: Any, device: str, progress: Callable[[float], None]) -> Rows:
@@ -25,8 +25,8 @@ def measure(cells: Sequence[BlockCell], spec: Any, device: str, progress: Callab
         cost = count(module, shape)
         weights = sum(p.numel() for p in module.parameters() if p.ndim > 1)
         counts.append({"params": cost.parameters, "weights": weights, "macs": cost.macs})
-        module = module.to(device).to(memory_format=torch.channels_last).train()  # type: ignore[call-overload]
-        x = laid_out(torch.randn(IMAGES, *shape, device=device)).requires_grad_()
+        module, images = module.to(device).train(), torch.randn(IMAGES, *shape, device=device)
+        x = lay_out(module, images)(images).requires_grad_()
         calls[f"{i} forward"] = functools.partial(_forward, module, x)
         calls[f"{i} training"] = functools.partial(_training, module, x)
     timings, machine = speed.in_turns(calls, device, progress)

@@ -26,6 +26,7 @@ from dnnlab.runner.device import free_memory
 from dnnlab.runner.journal import Rows
 from dnnlab.training import budget, networks
 from dnnlab.training.evaluation import accuracy
+from dnnlab.training.layout import lay_out
 from dnnlab.training.optimisers import make_optimiser
 from dnnlab.training.parts import part_of, spread
 
@@ -145,9 +146,8 @@ def _measured(cell: CostCell, counts: Cost, memory: Memory, data: Dataset, devic
 
 def _inference(arch: str, data: Dataset, size: int, device: str) -> speed.Call:
     model = build(arch, data.shape, len(data.classes)).to(device).eval()
-    model = model.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
-    index = data.train[:1].expand(size)
-    x = networks.laid_out(data.inputs(index).to(device))
+    inputs = data.inputs(data.train[:1].expand(size)).to(device)
+    x = lay_out(model, inputs)(inputs)
 
     @torch.inference_mode()
     def call() -> Tensor:

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from dnnlab.compress.evaluator import Evaluator
     from dnnlab.compress.files import Artefact, ExportInputs
     from dnnlab.compress.recovery import Retraining
+    from dnnlab.data.dataset import Dataset
 
 DENSE, SPARSE, SHARED, CODED, INT8 = "dense", "sparse", "shared", "coded", "int8"
 """The forms of a network between two stages, which decide how its file is written."""
@@ -40,6 +41,13 @@ class StageModule(Protocol):
         self, model: "nn.Module", stages: tuple["Stage", ...], inputs: "ExportInputs", stem: "Path"
     ) -> "Artefact":
         """Write the file of ``model``, which ``stages`` made and which has the form that this kind gives."""
+
+    def left(self, model: "nn.Module", stage: "Stage", data: "Dataset") -> Mapping[str, str]:
+        """The layers of ``model`` by name that ``stage`` leaves as they are, each with the reason."""
+
+    def missed(self, model: "nn.Module", stage: "Stage", row: Mapping[str, Any]) -> str:
+        """What was asked of ``stage`` that ``model``, whose measurements are ``row``, does not have; empty where it
+        has all."""
 
     def control(self, evaluator: "Evaluator", stages: tuple["Stage", ...], place: int, size: int) -> dict[str, Any]:
         """The row of the control of the chain ``stages`` for the stage at ``place``; ``size`` is the bytes of the
@@ -90,6 +98,12 @@ class Kind:
     """The optional library that each of its words needs."""
     layers: tuple[str, ...] = ()
     """The classes of `torch.nn` on which it works; where there are none, every weight of two dimensions or more."""
+    tried: Callable[["Stage"], bool] = _never
+    """Whether it is tried on a user's own network before anything is trained, as it may find too little to do."""
+    may_miss: Callable[["Stage"], bool] = _never
+    """Whether what it was asked for may be missed, which its module then tells."""
+    leaves: Callable[["Stage"], bool] = _never
+    """Whether it leaves some layers as they are, which its module then names."""
 
 
 def _sparsity_at(strength: float) -> str:
@@ -136,6 +150,8 @@ KINDS: Mapping[str, Kind] = {
             refusal=_prune_refusal,
             amount_at=_sparsity_at,
             control="random pruning",
+            leaves=lambda stage: stage.amount == "2of4",
+            may_miss=lambda stage: stage.amount != "2of4",
         ),
         Kind(
             name="structured",
@@ -144,9 +160,14 @@ KINDS: Mapping[str, Kind] = {
             after=(DENSE,),
             amount=r"\d+(?:\.\d+)?x",
             default="2x",
-            words={"criterion": ("magnitude", "taylor", "bn")},
+            words={
+                "criterion": ("magnitude", "taylor", "bn"),
+                "multiple": tuple(f"round={channels}" for channels in (1, 4, 8, 16, 32)),
+            },
             amount_at=_factor_at,
-            layers=("Linear", "Conv2d"),
+            layers=("Linear", *(f"{kind}{d}d" for kind in ("Conv", "ConvTranspose") for d in (1, 2, 3))),
+            leaves=_always,
+            tried=_always,
         ),
         Kind(
             name="lowrank",
@@ -159,6 +180,9 @@ KINDS: Mapping[str, Kind] = {
             refusal=_lowrank_refusal,
             needs={"cp": "tensorly"},
             layers=("Linear", "Conv2d"),
+            leaves=_always,
+            tried=lambda stage: stage.word("judge") == "macs" and math.isnan(stage.share),
+            may_miss=lambda stage: stage.word("judge") == "latency",
         ),
         Kind(
             name="distill",
@@ -196,7 +220,8 @@ KINDS: Mapping[str, Kind] = {
             gives=INT8,
             words={"mode": ("static", "dynamic", "weights", "qat")},
             trains=lambda stage: stage.word("mode") == "qat",
-            layers=("Linear", "Conv2d"),
+            layers=("Linear", "Conv1d", "Conv2d", "Conv3d"),
+            leaves=lambda stage: stage.word("mode") == "qat",
         ),
     )
 }
@@ -233,6 +258,11 @@ class Stage:
     def factor(self) -> float:
         """Its amount as a factor, such as 4 of ``4x``; nan where it is none."""
         return float(self.amount[:-1]) if self.amount.endswith("x") else math.nan
+
+    @property
+    def multiple(self) -> int:
+        """Channels are kept in multiples of this number."""
+        return int(self.word("multiple").partition("=")[2] or 1)
 
     @property
     def levels(self) -> int:

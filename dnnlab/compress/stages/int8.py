@@ -1,6 +1,7 @@
 """Eight bits: the file is quantised, and with ``qat`` the network is trained with rounding first."""
 
 import copy
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -8,19 +9,16 @@ import torch
 from torch import Tensor, nn
 
 from dnnlab.compress import onnx_file
+from dnnlab.compress.executed import executed
 from dnnlab.compress.files import Artefact, ExportInputs, example, write_onnx
 from dnnlab.compress.recovery import Retraining
 from dnnlab.compress.stages import Stage
-from dnnlab.compress.structure import layers
+from dnnlab.compress.structure import READ_BY_OTHERS, layers, never_called, others
 from dnnlab.data.dataset import Dataset
-from dnnlab.instruments.speed import in_turns
 from dnnlab.training.parts import spread
 
 _CALIBRATED = 256
 """The number of training examples on which activations are calibrated."""
-_CLEARLY = 0.9
-"""S8S8 is kept where it takes less than this share of U8S8's time; a smaller difference may be chance and would change
-the file."""
 _MOMENTUM = 0.05
 """Momentum of the running range of activations."""
 
@@ -43,26 +41,29 @@ def write(model: nn.Module, stages: tuple[Stage, ...], inputs: ExportInputs, ste
     proto = onnx_file.export(model, example(inputs.data))
     match stages[-1].word("mode"):
         case "dynamic":
-            return write_onnx(onnx_file.dynamic(proto).SerializeToString(), stem)
+            return write_onnx(onnx_file.dynamic(proto).SerializeToString(), stem, by_call=True)
         case "weights":
             return write_onnx(onnx_file.weights_only(proto).SerializeToString(), stem)
     content, kind = _static(proto, inputs.data)
     return write_onnx(content, stem, kind)
 
 
+def left(model: nn.Module, stage: Stage, data: Dataset) -> Mapping[str, str]:
+    """The layers that train without rounding; what stays in floats in the file is another question."""
+    unseen = never_called(model, layers(model, stage.about), data.inputs(data.train[:2]))
+    return others(model, stage.about, data) | dict.fromkeys(unseen, READ_BY_OTHERS)
+
+
 def _static(proto: Any, data: Dataset) -> tuple[bytes, str]:
-    """The file, and how its activations and weights are signed: of two ways the one that is faster here."""
+    """The file, and how its activations and weights are signed: of two ways the one of which the runtime takes more
+    multiply–accumulates in eight bits, and U8S8 where both are alike."""
     batches = [data.inputs(part).cpu().numpy() for part in spread(data.train, _CALIBRATED).split(32)]
     files = {
         kind: onnx_file.static(copy.deepcopy(proto), batches, signed).SerializeToString()
         for kind, signed in (("U8S8", False), ("S8S8", True))
     }
-    x = data.inputs(data.validation[:32]).cpu().numpy()
-    sessions = {kind: onnx_file.Session(content) for kind, content in files.items()}
-    calls = {kind: (lambda session=session: session(x)) for kind, session in sessions.items()}
-    timings, _ = in_turns(calls, "cpu", lambda share: None)
-    signs = "S8S8" if timings["S8S8"].median < _CLEARLY * timings["U8S8"].median else "U8S8"
-    return files[signs], signs
+    kind = max(files, key=lambda kind: executed(files[kind], batches[0][:1]).share)
+    return files[kind], kind
 
 
 class _Rounded:

@@ -15,6 +15,7 @@ from dnnlab.compress.reach import Masks, trimmer
 from dnnlab.compress.recovery import Retraining
 from dnnlab.compress.stages import Stage
 from dnnlab.compress.structure import biases, weights
+from dnnlab.data.dataset import Dataset
 from dnnlab.statistics.streams import stream
 
 _RAMP = 0.5
@@ -27,6 +28,9 @@ _REWIND = 0.1
 """The share of a round's training at which the weights are saved that the next round starts from (Frankle 2020)."""
 _HALVINGS = 7
 """The number of densities that the search for a control of as many bytes tries."""
+
+_ABOUT = 0.005
+"""A share of zeros that is nearer than this to what was asked for is not said to miss it."""
 
 write = files.write_container
 
@@ -149,6 +153,20 @@ def _scores(weight: Tensor, criterion: str, rng: Any) -> Tensor:
         case "random":
             return torch.from_numpy(rng.random(len(square))).to(square) + 1e-9
     return square
+
+
+def left(model: nn.Module, stage: Stage, data: Dataset) -> Mapping[str, str]:
+    """The weights that the pattern of two in four cannot be laid over."""
+    whole = (name for name, weight in weights(model).items() if weight[0].numel() % 4)
+    return dict.fromkeys(whole, "its inputs are no multiple of four")
+
+
+def missed(model: nn.Module, stage: Stage, row: Mapping[str, Any]) -> str:
+    """What was asked of the share of zeros and not reached; empty where it was, or by less than half a percent."""
+    every = weights(model).values()
+    zeros = sum(int((weight == 0).sum()) for weight in every) / sum(weight.numel() for weight in every)
+    short = zeros < stage.share - _ABOUT
+    return f"asked for {stage.share:.4g} of the weights at zero, and {zeros:.4g} of them are" if short else ""
 
 
 def two_of_four(model: nn.Module) -> Masks:

@@ -1,18 +1,17 @@
 """Whole channels and units removed; torch-pruning knows which layers must lose the same ones."""
 
 import copy
-import warnings
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Mapping
 from typing import Any
 
 import torch
 from torch import nn
 from torch.nn import functional as F
 
-from dnnlab.compress.recovery import Retraining, last_layer
-from dnnlab.compress.stages import KINDS, Stage, TooMuch
-from dnnlab.compress.structure import layers
+from dnnlab.compress.recovery import Retraining
+from dnnlab.compress.stages import Stage, TooMuch, channels
+from dnnlab.compress.structure import others
+from dnnlab.data.dataset import Dataset
 from dnnlab.instruments.cost import count
 from dnnlab.networks import outputs
 from dnnlab.training.parts import spread
@@ -21,6 +20,8 @@ _STEPS = 50
 """The number of parts in which channels are removed, so that the goal is not overshot by much."""
 _MOST = 0.9
 """The largest share of a layer's channels that may be removed."""
+_TRIED = 8
+"""Training examples with which is tried what can be taken out."""
 _EXAMPLES = 512
 """Training examples from whose gradients Taylor's criterion is computed."""
 
@@ -33,13 +34,14 @@ def apply(model: nn.Module, stage: Stage, retraining: Retraining) -> nn.Module:
     (Liu 2017) rank channels over all layers.
 
     Raises:
-        RuntimeError: no channel can be taken out, or (`TooMuch`) not so many.
+        TooMuch: no channel can be taken out, or not so many.
+        RuntimeError: the criterion is of batch normalisation, and there is none.
     """
     import torch_pruning as tp
 
     model = copy.deepcopy(model).eval().to(memory_format=torch.contiguous_format)  # type: ignore[call-overload]
     shape = retraining.data.shape
-    example = retraining.data.inputs(retraining.data.train[:2])
+    example = retraining.data.inputs(retraining.data.train[:_TRIED])
     goal = count(model, shape).macs / stage.factor
     criterion = stage.word("criterion")
     importance: Any = {
@@ -47,13 +49,13 @@ def apply(model: nn.Module, stage: Stage, retraining: Retraining) -> nn.Module:
         "taylor": tp.importance.TaylorImportance,
         "bn": tp.importance.BNScaleImportance,
     }[criterion]()
-    if criterion == "bn" and not any(isinstance(m, nn.BatchNorm2d) for m in model.modules()):
+    if criterion == "bn" and not any(isinstance(m, nn.modules.batchnorm._BatchNorm) for m in model.modules()):
         raise RuntimeError("structured:bn ranks channels by their batch normalisation, and this network has none.")
-    with _quiet():
-        fixed = _fixed(model, example, tp)
+    failing, logits = channels.fixed(model, example)
+    with channels.quiet():
         if criterion == "taylor":
             _gradients(model, retraining)
-        pruner = tp.pruner.BasePruner(
+        pruner = channels.dependencies(
             model,
             example,
             importance=importance,
@@ -61,10 +63,12 @@ def apply(model: nn.Module, stage: Stage, retraining: Retraining) -> nn.Module:
             pruning_ratio=_MOST,
             max_pruning_ratio=_MOST,
             iterative_steps=_STEPS,
-            ignored_layers=fixed,
+            ignored_layers=[model.get_submodule(name) for group in failing + logits for name in group.layers],
         )
         for _ in range(_STEPS):
-            pruner.step()
+            for group in pruner.step(interactive=True):
+                if kept := channels.in_multiples(pruner, group, stage.multiple):
+                    kept.prune()
             if count(model, shape).macs <= goal:
                 break
         else:
@@ -78,32 +82,12 @@ def apply(model: nn.Module, stage: Stage, retraining: Retraining) -> nn.Module:
     return model
 
 
-def _fixed(model: nn.Module, example: torch.Tensor, tp: Any) -> list[nn.Module]:
-    """The layers that keep their outputs: the last, and those whose channels meet an operation that torch-pruning
-    cannot follow.
-
-    Each is tried on a copy: a network that no longer runs, or gives other shapes, says that it is one of them.
-    """
-    fixed = [last_layer(model)]
-    wanted = outputs.logits(model(example)).shape
-    for name, module in layers(model, KINDS["structured"]).items():
-        if module is fixed[0]:
-            continue
-        trial = copy.deepcopy(model)
-        layer: Any = trial.get_submodule(name)
-        convolution = isinstance(layer, nn.Conv2d)
-        out = tp.prune_conv_out_channels if convolution else tp.prune_linear_out_channels
-        channels = layer.out_channels if convolution else layer.out_features
-        try:
-            graph = tp.DependencyGraph().build_dependency(trial, example_inputs=example)
-            graph.get_pruning_group(layer, out, idxs=[0]).prune()
-            with torch.no_grad():
-                works = outputs.logits(trial(example)).shape == wanted
-        except Exception:  # noqa: BLE001 - whatever a network and a graph of it may raise, the layer is left alone
-            works = False
-        if not works or channels < 2:
-            fixed.append(module)
-    return fixed
+def left(model: nn.Module, stage: Stage, data: Dataset) -> Mapping[str, str]:
+    """The layers that keep all their channels, except the one that gives the logits."""
+    model = copy.deepcopy(model).eval().to(memory_format=torch.contiguous_format)  # type: ignore[call-overload]
+    failing, _ = channels.fixed(model, data.inputs(data.train[:_TRIED]))
+    names = (name for group in failing for name in group.layers)
+    return others(model, stage.about, data) | dict.fromkeys(names, "what reads it needs all its channels")
 
 
 def _gradients(model: nn.Module, retraining: Retraining) -> None:
@@ -111,12 +95,3 @@ def _gradients(model: nn.Module, retraining: Retraining) -> None:
     model.zero_grad(set_to_none=True)
     for part in spread(data.train, _EXAMPLES).split(retraining.batch_size):
         F.cross_entropy(outputs.logits(model(data.inputs(part))), data.y[part], reduction="sum").backward()
-
-
-@contextmanager
-def _quiet() -> Iterator[None]:
-    """Suppress the warnings of torch-pruning about parameters that no layer owns, and about layers that nothing leads
-    to."""
-    with warnings.catch_warnings():
-        warnings.filterwarnings("ignore", module=r"torch_pruning.*")
-        yield
