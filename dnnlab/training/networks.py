@@ -33,9 +33,13 @@ Objective = Callable[[nn.Module, Tensor, Tensor], Tensor]
 
 
 def cross_entropy(model: nn.Module, x: Tensor, y: Tensor, label_smoothing: float = 0.0) -> Tensor:
-    """Cross-entropy of logits, with what auxiliary heads add in training (Szegedy 2015)."""
+    """Cross-entropy of logits, with what auxiliary heads add in training (Szegedy 2015). Where a network classes every
+    pixel ``[batch, class, height, width]``, each pixel has the label of its image."""
     out = model(x)
-    loss = F.cross_entropy(outputs.logits(out).float(), y, label_smoothing=label_smoothing)
+    logits = outputs.logits(out).float()
+    if logits.ndim > 2:
+        y = y.view(-1, *[1] * (logits.ndim - 2)).expand(len(y), *logits.shape[2:])
+    loss = F.cross_entropy(logits, y, label_smoothing=label_smoothing)
     if isinstance(out, WithAux):
         for weight, head in zip(out.weights, out.aux, strict=True):
             loss = loss + weight * F.cross_entropy(head.float(), y, label_smoothing=label_smoothing)
@@ -64,7 +68,7 @@ class NetworkTraining(Training):
         repeats: bool = False,
     ) -> None:
         self.model, self.data, self.hyper = model, data, hyper
-        self.model.to(data.x.device).to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+        lay_out(self.model.to(data.x.device))
         trained = [p for p in model.parameters() if p.requires_grad]
         optimiser: Any = make_optimiser(hyper.optimizer, trained, hyper.lr, hyper.weight_decay)
         optimiser = optimiser if wrap is None else wrap(optimiser)
@@ -138,6 +142,14 @@ class PlainTraining(Training):
         assert norm is not None
         before = float(norm)
         return before, min(before, self.largest) if math.isfinite(before) else before
+
+
+def lay_out(model: nn.Module) -> nn.Module:
+    """Put the convolutions of ``model`` into channels-last order, in place. It is for images: a network with tensors of
+    five dimensions, which PyTorch has no such order for, stays as it is."""
+    if all(tensor.ndim < 5 for tensor in (*model.parameters(), *model.buffers())):
+        model.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+    return model
 
 
 def laid_out(x: Tensor) -> Tensor:

@@ -37,11 +37,12 @@ def apply(model: nn.Module, stage: Stage, retraining: Retraining) -> nn.Module:
 
 def _energy_by_macs(model: nn.Module, factor: float, form: str, retraining: Retraining) -> float:
     """The largest energy, by bisection, at which the network takes ``factor`` times fewer MACs; else the smallest."""
-    goal = count(model, retraining.data.shape).macs / factor
+    data = retraining.data
+    goal = count(model, data.shape, data.dtype).macs / factor
     low, high = 0.0, 1.0
     for _ in range(_HALVINGS):
         middle = (low + high) / 2
-        if count(factorise(model, middle, form), retraining.data.shape).macs <= goal:
+        if count(factorise(model, middle, form), data.shape, data.dtype).macs <= goal:
             low = middle
         else:
             high = middle

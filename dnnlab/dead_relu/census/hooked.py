@@ -1,4 +1,5 @@
-"""The rows of a user's own network: its ReLU-like activations are the layers, channels of convolutions are units."""
+"""The rows of a published network or a user's own: its ReLU-like activations are the layers, channels of convolutions
+are units."""
 
 import math
 from collections.abc import Callable, Iterator, Sequence
@@ -16,7 +17,7 @@ from dnnlab.dead_relu.spec import Spec
 from dnnlab.errors import UsageError
 from dnnlab.instruments.census import SiteCensus, take_of_module
 from dnnlab.instruments.traced import certify, trace
-from dnnlab.networks import user_network
+from dnnlab.networks import named, user_network
 from dnnlab.runner.journal import Rows
 from dnnlab.statistics.streams import stream, torch_seed
 from dnnlab.training import hyperparameters
@@ -54,7 +55,7 @@ def measure(
 def _measure_cell(
     cell: Cell, spec: Spec, data: Dataset, inputs: Tensor, progress: Callable[[float], None]
 ) -> Iterator[dict]:
-    model = user_network.factory(cell.model, len(data.classes))().to(data.x.device)
+    model = named.build(cell.model, data.shape, len(data.classes)).to(data.x.device)
     look = _Look(model, data, inputs)
     if spec.weights:  # the same network with fresh weights says what to expect
         look.expected = {site.name: _share(site.dead) for site in look.census()}
@@ -130,6 +131,8 @@ class _Look:
 
     def _certified(self) -> dict[str, float]:
         """The share of units that are certified dead, by activation, up to where the bounds end."""
+        if self.data.tokens:  # they have no bounds
+            return {}
         try:
             graph = trace(self.model)
         except UsageError:
