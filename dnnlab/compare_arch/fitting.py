@@ -20,7 +20,7 @@ from dnnlab.networks.named import build, in_catalogue, refusing
 from dnnlab.statistics.streams import stream, torch_seed
 from dnnlab.training import budget, hyperparameters, networks
 from dnnlab.training.batches import batch_order
-from dnnlab.training.checks import check_batch, check_numbers
+from dnnlab.training.checks import check_batch, check_labels, check_numbers
 from dnnlab.training.evaluation import check
 
 
@@ -107,6 +107,7 @@ def check_training(cell: TrainingOptions) -> None:
     """Raise a `UsageError` unless there is a whole batch, the budget pays for a step, weights from a file fit, and
     what is augmented are images."""
     data = load(cell.data)
+    check_labels(data, cell.arch)
     if cell.augment != "none" and len(data.shape) != 3:
         raise UsageError(
             f"--augment {cell.augment} changes images, and the inputs of {data.name} are none; leave out the option, "

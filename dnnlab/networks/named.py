@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from dnnlab.errors import UsageError
 from dnnlab.networks import spaces
 from dnnlab.networks.catalogue import create_model, parse
-from dnnlab.networks.members import MEMBERS
+from dnnlab.networks.members import FAMILIES, MEMBERS
 
 if TYPE_CHECKING:
     from torch import nn
@@ -91,6 +91,11 @@ def published(arch: str) -> tuple[float, str]:
     if options or member.top1 is None:
         return float("nan"), ""
     return member.top1 / 100, {28: "MNIST", 32: "CIFAR-10"}.get(member.input_size, "ImageNet")
+
+
+def classes_every_pixel(arch: str) -> bool:
+    """Whether ``arch`` is a network of the catalogue that classes every pixel of an image, and not the image."""
+    return in_catalogue(arch) and FAMILIES[parse(arch)[0].family].every_pixel
 
 
 def published_input(arch: str) -> str:

@@ -1,6 +1,6 @@
 """Checks whether networks, data and batches fit each other, before anything is measured."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from typing import TYPE_CHECKING
 
 from dnnlab import data as datasets
@@ -33,9 +33,24 @@ def check_numbers(data: "Dataset", network: str = "") -> None:
         )
 
 
-def check(names: Iterable[str], batch_sizes: Sequence[int], networks: Sequence[str], weights: str) -> None:
+def check_labels(data: "Dataset", network: str) -> None:
+    """Raise a `UsageError` where the ``network`` of this name classes every pixel, for which there are no labels."""
+    if named.classes_every_pixel(network):
+        raise UsageError(
+            f"{network} classes every pixel, and {data.name} has one label for each input; take another network, such "
+            "as resnet20."
+        )
+
+
+def check(
+    names: Iterable[str],
+    batch_sizes: Sequence[int],
+    networks: Sequence[str],
+    weights: str,
+    also: "Callable[[nn.Module, Dataset], object]" = lambda model, data: None,
+) -> None:
     """Load every data set, and check that it fills a batch and that all ``networks`` take it; where there are none,
-    dnnlab's fully connected ones are meant.
+    dnnlab's fully connected ones are meant. ``also`` is called with each network and data set.
 
     Raises:
         UsageError: it does not.
@@ -48,7 +63,11 @@ def check(names: Iterable[str], batch_sizes: Sequence[int], networks: Sequence[s
         if not networks:
             check_numbers(data)
         for network in networks:
-            check_network(network, weights, data)
+            model = check_network(network, weights, data)
+            try:
+                also(model, data)
+            except UsageError as problem:
+                raise UsageError(f"{network}: {problem}") from problem
 
 
 def check_network(network: str, weights: str, data: "Dataset") -> "nn.Module":
@@ -65,6 +84,7 @@ def check_network(network: str, weights: str, data: "Dataset") -> "nn.Module":
     from dnnlab.training import evaluation
 
     check_numbers(data, network)
+    check_labels(data, network)
     if named.in_catalogue(network):
         skeleton = named.build(network, data.shape, len(data.classes), skeleton=True)
         # Weights, gradients and what the optimiser remembers, in float32.

@@ -121,6 +121,7 @@ def test_published_accuracies_name_their_data(dnnlab, blank_figures):
         (("--arch", "nets_for_costs:Net", "--cost-only"), "such as --input 3x224x224"),
         (("--arch", "vgg11", "--input", "3x8x8", "--cost-only"), "--data gaussian:3x224x224"),
         (("--arch", "vgg11"), "--data gaussian:3x224x224"),
+        (("--arch", "fc_densenet56", "--data", "gaussian:3x32x32:examples=200"), "classes every pixel"),
         (("--arch", "vgg11", "--data", "tokens:50x12", "--cost-only"), "begins with an embedding"),
         (("--block", "--input", "3x8x8"), "--input does not go with --block"),
     ],

@@ -44,6 +44,13 @@ def test_a_network_that_does_not_take_the_data_is_told_with_data_that_it_takes()
         check_network("lenet5", "", load("gaussian:3x8x9"))
 
 
+def test_a_network_that_classes_every_pixel_is_only_counted():
+    with pytest.raises(
+        UsageError, match=r"^fc_densenet56 classes every pixel, and digits has one label for each input"
+    ):
+        check_network("fc_densenet56", "", load("digits"))
+
+
 def test_published_inputs_and_classes():
     assert [(published_input(a), published_classes(a)) for a in ("resnet50", "resnet20:act=gelu", "inception_v3")] == [
         ("3x224x224", 1000), ("3x32x32", 10), ("3x299x299", 1000),

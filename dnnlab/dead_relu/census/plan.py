@@ -71,9 +71,13 @@ def fit(spec: Spec) -> None:
         UsageError: they do not.
     """
     from dnnlab.data import load
+    from dnnlab.dead_relu.census.hooked import census
     from dnnlab.training import checks
 
-    checks.check(spec.data, spec.batch_size if spec.training_steps else (), networks(spec), spec.weights)
+    batch_sizes = spec.batch_size if spec.training_steps else ()
+    checks.check(
+        spec.data, batch_sizes, networks(spec), spec.weights, lambda model, data: census(model, data, data.train[:2])
+    )
     if spec.prune_dead and load(spec.data[0]).tokens:
         raise UsageError(
             "--prune-dead proves units dead on a range of numbers, which tokens have not; take other --data."
