@@ -112,7 +112,9 @@ def published_classes(arch: str) -> int:
 
 def user_digests(archs: Sequence[str]) -> dict[str, str]:
     """Digests of the code of those networks that are a user's own, and of the descriptions in files, by name."""
-    from dnnlab.networks.user_network import digest
+    digests = {arch: spaces.read(arch).digest() for arch in archs if spaces.is_file(arch)}
+    if users := [arch for arch in archs if is_users(arch)]:
+        from dnnlab.networks.user_network import digest  # imports torch
 
-    files = {arch: spaces.read(arch).digest() for arch in archs if spaces.is_file(arch)}
-    return {arch: digest(arch, "") for arch in archs if is_users(arch)} | files
+        digests |= {arch: digest(arch, "") for arch in users}
+    return digests
