@@ -18,6 +18,7 @@ def gradient_flow(
     init: str | Sequence[str] = ...,
     norm: str | Sequence[str] = ...,
     skip: str | Sequence[str] = ...,
+    arch: str | Sequence[str] = ...,
     model: str = ...,
     weights: str = ...,
     data: str | Sequence[str] = ...,
@@ -54,6 +55,9 @@ def gradient_flow(
 
     Along training: dnnlab gradient-flow --act relu --depth 20 --steps 500 --optimizer adam --lr 0.001
 
+    Published networks: dnnlab gradient-flow --arch plain56,resnet56 --data cifar10, and on inputs by chance of
+    ImageNet's size: dnnlab gradient-flow --arch vgg11,resnet18 --data gaussian:3x224x224
+
     Your own network and images: dnnlab gradient-flow --model mypackage.nets:factory --data folder:images
 
     Options, as keyword arguments:
@@ -65,11 +69,13 @@ def gradient_flow(
     init: Initialiser: torch, xavier, he, lecun, rai, orthogonal, normal:STD, critical.
     norm: Normalisation before the activation: none, batch or layer.
     skip: Skip connections: none, residual, residual:SCALE, highway, dense.
+    arch: Published networks instead: of the catalogue (dnnlab compare-arch --list), with options as in
+        resnet20:act=gelu,norm=none; or, as in compare-arch, your own and .toml files.
     model: Your own network instead: package.module:factory (found from the current folder too),
         torchvision:NAME or timm:NAME.
-    weights: Weights of --model: a .safetensors file.
-    data: digits, mnist, fashion-mnist, cifar10, folder:PATH, csv:PATH:TARGET, gaussian, parity:BITS or
-        compositional:INPUTS; see dnnlab data.
+    weights: Weights of --model, or of one --arch: a .safetensors file.
+    data: digits, mnist, fashion-mnist, cifar10, folder:PATH, csv:PATH:TARGET, gaussian:SHAPE,
+        tokens:VOCABULARYxLENGTH, parity:BITS or compositional:INPUTS; see dnnlab data.
     batch_size: Examples in a batch. (a whole number from 2 to 65,536)
     seeds: How many seeds; under three there is no verdict. (a whole number from 1 to 10,000)
     seed: Base of the seeds. (a whole number from 0 to 4,294,967,295)
@@ -101,6 +107,7 @@ def dead_relu(
     init: str | Sequence[str] = ...,
     norm: str | Sequence[str] = ...,
     skip: str | Sequence[str] = ...,
+    arch: str | Sequence[str] = ...,
     model: str = ...,
     weights: str = ...,
     data: str | Sequence[str] = ...,
@@ -139,6 +146,8 @@ def dead_relu(
 
     Whole networks born dead, by width: dnnlab dead-relu --born
 
+    Published networks at birth: dnnlab dead-relu --arch alexnet,vgg11 --data gaussian:3x224x224
+
     Your own trained network: dnnlab dead-relu --model mypackage.nets:factory --weights net.safetensors --data
     folder:images --prune-dead smaller.safetensors
 
@@ -152,25 +161,28 @@ def dead_relu(
     init: Initialiser: torch, xavier, he, lecun, rai, orthogonal, normal:STD, critical.
     norm: Normalisation before the activation: none, batch or layer.
     skip: Skip connections: none, residual, residual:SCALE, highway, dense.
+    arch: Published networks instead: of the catalogue (dnnlab compare-arch --list), with options as in
+        resnet20:act=gelu,norm=none; or, as in compare-arch, your own and .toml files.
     model: Your own network instead: package.module:factory (found from the current folder too),
         torchvision:NAME or timm:NAME.
-    weights: Weights of --model: a .safetensors file.
-    data: digits, mnist, fashion-mnist, cifar10, folder:PATH, csv:PATH:TARGET, gaussian, parity:BITS or
-        compositional:INPUTS; see dnnlab data.
+    weights: Weights of --model, or of one --arch: a .safetensors file.
+    data: digits, mnist, fashion-mnist, cifar10, folder:PATH, csv:PATH:TARGET, gaussian:SHAPE,
+        tokens:VOCABULARYxLENGTH, parity:BITS or compositional:INPUTS; see dnnlab data.
     inputs: Training examples that a unit must be zero on to be dead; 0 takes all. (a whole number of at
         least 0)
     batch_size: Examples in a batch. (a whole number from 2 to 65,536)
     seeds: How many seeds; under three there is no verdict. (a whole number from 1 to 10,000)
     seed: Base of the seeds. (a whole number from 0 to 4,294,967,295)
-    steps: Training steps; 0 looks at the network as it is. 500 when not given, 0 with --model. (a whole
-        number of at least 0)
+    steps: Training steps; 0 looks at the network as it is. 500 when not given, 0 with --arch or
+        --model. (a whole number of at least 0)
     every: Measure every so many steps; 0 means ten times in all. (a whole number of at least 0)
     optimizer: sgd, momentum, adam, adamw, rmsprop, adagrad.
     lr: Learning rate. (a number from 0 to 1e+06)
     weight_decay: Weight decay. (a number from 0 to 1000)
     clip: Clip the global gradient norm at this; 0 does not. (a number from 0 to 1e+09)
     remedies: Repeat everything under each cure, on the same seeds and batches, and compare.
-    prune_dead: Write --model with --weights here without its certified dead units: a .safetensors file.
+    prune_dead: Write the network with --weights here without its certified dead units: a .safetensors
+        file.
     device: auto, cpu, cuda or mps.
     born: How often a whole narrow, deep net of one input is constant from birth, by Monte Carlo.
     nets: Networks drawn for each width, depth and init. (a whole number from 100 to 10,000,000)
@@ -195,6 +207,7 @@ def compare_arch(
     freeze: str | Sequence[str] = ...,
     cost_only: bool = ...,
     measure_costs: bool = ...,
+    input: str = ...,
     data: str | Sequence[str] = ...,
     train_size: int | Sequence[int] = ...,
     test_size: int = ...,
@@ -232,8 +245,9 @@ def compare_arch(
     With options, and a network of your own: dnnlab compare-arch --arch
     resnet20,resnet20:act=gelu,norm=none,mypackage.nets:factory --data folder:images
 
-    Costs without training: dnnlab compare-arch --arch resnet50,vit_b_16 --data cifar10 --cost-only, counted
-    and predicted in seconds; with --measure-costs times and memory are measured, too.
+    Costs without training, at the published inputs: dnnlab compare-arch --arch resnet50,vit_b_16 --cost-only;
+    at those of data or at others with --data cifar10 or --input 3x64x64. They are counted and
+    predicted in seconds; with --measure-costs times and memory are measured, too.
 
     What the catalogue holds: dnnlab compare-arch --list. Building blocks side by side:
     dnnlab compare-arch --block
@@ -260,8 +274,11 @@ def compare_arch(
     cost_only: Costs alone: networks are counted and their memory is predicted; nothing is run.
     measure_costs: With --cost-only: run the networks as well, to measure their times and the memory of
         their training. Where networks are trained, both are measured anyway.
-    data: digits, mnist, fashion-mnist, cifar10, folder:PATH, csv:PATH:TARGET, gaussian, parity:BITS or
-        compositional:INPUTS; see dnnlab data.
+    input: With --cost-only and without --data: the shape of the input at which networks are counted,
+        such as 3x224x224. When not given, the published one of each network of the catalogue.
+    data: digits, mnist, fashion-mnist, cifar10, folder:PATH, csv:PATH:TARGET, gaussian:SHAPE,
+        tokens:VOCABULARYxLENGTH, parity:BITS or compositional:INPUTS; see dnnlab data. When not given
+        digits, but with --cost-only networks are counted at their published inputs.
     train_size: Training examples; 0 takes all. (a whole number of at least 0)
     test_size: Test examples; 0 takes all. (a whole number of at least 0)
     seeds: How many seeds; under three there is no verdict. (a whole number from 1 to 10,000)
@@ -353,7 +370,7 @@ def compress(
         lenet300 when neither this nor --model is given.
     model: Your own network instead: package.module:factory (found from the current folder too),
         torchvision:NAME or timm:NAME.
-    weights: Weights of --model: a .safetensors file.
+    weights: Weights of --model, or of one --arch: a .safetensors file.
     method: Methods side by side, each a chain of one stage: prune, structured, lowrank, distill, share,
         code, int8; with arguments as in --chain.
     chain: Stages in turn, such as 'prune:0.95 > share:5bit > code'; @EPOCHS after a stage says how long
@@ -369,8 +386,8 @@ def compress(
         validation data; 0 does not search. (a number from 0 to 100)
     target: Search for the most accurate file of this ratio, such as 10x.
     trials: How many chains a search tries for each seed. (a whole number from 2 to 100)
-    data: digits, mnist, fashion-mnist, cifar10, folder:PATH, csv:PATH:TARGET, gaussian, parity:BITS or
-        compositional:INPUTS; see dnnlab data.
+    data: digits, mnist, fashion-mnist, cifar10, folder:PATH, csv:PATH:TARGET, gaussian:SHAPE,
+        tokens:VOCABULARYxLENGTH, parity:BITS or compositional:INPUTS; see dnnlab data.
     train_size: Training examples; 0 takes all. (a whole number of at least 0)
     seeds: How many seeds; under three there is no verdict. (a whole number from 1 to 10,000)
     seed: Base of the seeds. (a whole number from 0 to 4,294,967,295)
@@ -473,8 +490,8 @@ def nas(
     retrain: How often each of these is trained from fresh weights. (a whole number from 1 to 100)
     fidelity: Epochs of the short trainings that halving and hyperband look at first; a ninth and a
         third of --epochs when not given. (a whole number from 1 to 100,000)
-    data: digits, mnist, fashion-mnist, cifar10, folder:PATH, csv:PATH:TARGET, gaussian, parity:BITS or
-        compositional:INPUTS; see dnnlab data.
+    data: digits, mnist, fashion-mnist, cifar10, folder:PATH, csv:PATH:TARGET, gaussian:SHAPE,
+        tokens:VOCABULARYxLENGTH, parity:BITS or compositional:INPUTS; see dnnlab data.
     train_size: Training examples; 0 takes all. (a whole number of at least 0)
     seeds: How many seeds; under three there is no verdict. (a whole number from 1 to 10,000)
     seed: Base of the seeds. (a whole number from 0 to 4,294,967,295)

@@ -3,7 +3,8 @@
 import functools
 import math
 from collections.abc import Callable
-from typing import Protocol
+from dataclasses import dataclass
+from typing import Protocol, Self
 
 import torch
 from torch import nn
@@ -15,11 +16,11 @@ from dnnlab.data.dataset import Dataset
 from dnnlab.errors import UsageError
 from dnnlab.instruments.cost import Cost, count
 from dnnlab.networks.heads import freeze_body, load_parent
-from dnnlab.networks.named import build, in_catalogue
+from dnnlab.networks.named import build, in_catalogue, refusing
 from dnnlab.statistics.streams import stream, torch_seed
 from dnnlab.training import budget, hyperparameters, networks
 from dnnlab.training.batches import batch_order
-from dnnlab.training.checks import check_batch
+from dnnlab.training.checks import check_batch, check_labels, check_numbers
 from dnnlab.training.evaluation import check
 
 
@@ -58,30 +59,55 @@ class TrainingOptions(Protocol):
     def seed(self) -> int: ...
 
 
+@dataclass(frozen=True)
+class Input:
+    """What a network is counted on."""
+
+    shape: tuple[int, ...]
+    """Of one input."""
+    classes: int
+    """How many classes there are."""
+    dtype: torch.dtype = torch.float32
+
+    @classmethod
+    def of(cls, data: Dataset) -> Self:
+        """The inputs of ``data``."""
+        return cls(data.shape, len(data.classes), data.dtype)
+
+
+def input_of(arch: str, name: str) -> Input:
+    """What ``arch`` gets of the data called ``name``.
+
+    Raises:
+        UsageError: that are tokens, which it cannot take.
+    """
+    data = load(name)
+    check_numbers(data, arch)
+    return Input.of(data)
+
+
 @functools.lru_cache(maxsize=256)
-def counted(arch: str, shape: tuple[int, ...], classes: int, freeze: str = "none") -> Cost:
-    """The cost of ``arch`` on inputs of ``shape``, of which all or only the head is trained."""
+def counted(arch: str, on: Input, freeze: str = "none") -> Cost:
+    """The cost of ``arch`` on an input, of which all or only the head is trained."""
     # A network of the user's own keeps its numbers, since what it does may depend on them.
-    model = build(arch, shape, classes, skeleton=in_catalogue(arch))
+    model = build(arch, on.shape, on.classes, skeleton=in_catalogue(arch))
     if freeze == BODY:
         freeze_body(model)
-    try:
-        return count(model, shape)
-    except UsageError as problem:
-        raise UsageError(f"{arch}: {problem}") from None
+    with refusing(arch):
+        return count(model, on.shape, on.dtype)
 
 
-def check_network(arch: str, name: str) -> None:
-    """Raise a `UsageError` unless ``arch`` takes the data called ``name``."""
-    data = load(name)
+def check_network(arch: str, on: Input) -> None:
+    """Raise a `UsageError` unless ``arch`` takes such inputs."""
     # Weights, gradients and momentum, in float32.
-    memory.require(12 * counted(arch, data.shape, len(data.classes)).parameters, f"training {arch}")
+    memory.require(12 * counted(arch, on).parameters, f"training {arch}")
 
 
 def check_training(cell: TrainingOptions) -> None:
     """Raise a `UsageError` unless there is a whole batch, the budget pays for a step, weights from a file fit, and
     what is augmented are images."""
     data = load(cell.data)
+    check_labels(data, cell.arch)
     if cell.augment != "none" and len(data.shape) != 3:
         raise UsageError(
             f"--augment {cell.augment} changes images, and the inputs of {data.name} are none; leave out the option, "
@@ -100,7 +126,7 @@ def examples(cell: TrainingOptions, data: Dataset) -> int:
 
 def macs_a_step(cell: TrainingOptions, data: Dataset) -> int:
     """Multiply–accumulates of one training step; a frozen body has no backward pass."""
-    return counted(cell.arch, data.shape, len(data.classes), cell.freeze).training_macs * cell.batch_size
+    return counted(cell.arch, Input.of(data), cell.freeze).training_macs * cell.batch_size
 
 
 def training_macs(cell: TrainingOptions) -> float:

@@ -3,19 +3,21 @@
 import dataclasses
 import functools
 from dataclasses import dataclass
-from typing import Annotated
+from typing import Annotated, Any
 
 from typer import Option
 
+from dnnlab import data as datasets
 from dnnlab.compare_arch.presets import PRESETS
 from dnnlab.compare_arch.questions import BLOCKS, EQUAL_BUDGET, QUESTIONS
 from dnnlab.compare_arch.trained_cell import BODY, FRESH
+from dnnlab.data.drawn import shape_of
 from dnnlab.errors import UsageError
 from dnnlab.networks import named
 from dnnlab.networks import weights as weight_files
 from dnnlab.runner import configuration as ask
 from dnnlab.runner import experiment
-from dnnlab.runner.options import Check, OneOf
+from dnnlab.runner.options import Check, Help, OneOf
 from dnnlab.training import budget as budgets
 
 __all__ = ["HELP", "QUESTIONS", "Spec"]
@@ -35,8 +37,9 @@ epochs=5,macs=1e12,seconds=60[/cyan]
 With options, and a network of your own: [cyan]dnnlab compare-arch --arch
 resnet20,resnet20:act=gelu,norm=none,mypackage.nets:factory --data folder:images[/cyan]
 
-Costs without training: [cyan]dnnlab compare-arch --arch resnet50,vit_b_16 --data cifar10 --cost-only[/cyan], counted
-and predicted in seconds; with [cyan]--measure-costs[/cyan] times and memory are measured, too.
+Costs without training, at the published inputs: [cyan]dnnlab compare-arch --arch resnet50,vit_b_16 --cost-only[/cyan];
+at those of data or at others with [cyan]--data cifar10[/cyan] or [cyan]--input 3x64x64[/cyan]. They are counted and
+predicted in seconds; with [cyan]--measure-costs[/cyan] times and memory are measured, too.
 
 What the catalogue holds: [cyan]dnnlab compare-arch --list[/cyan]. Building blocks side by side:
 [cyan]dnnlab compare-arch --block[/cyan]
@@ -51,6 +54,16 @@ _WHAT = "What to compare"
 def _check_weights(text: str) -> None:
     if text != FRESH:
         weight_files.check(text)
+
+
+def _check_input(text: str) -> None:
+    try:
+        if text:
+            shape_of(text)
+    except ValueError:
+        raise UsageError(
+            f"--input {text!r} does not read; write the shape of one input, such as 3x224x224, or 64 for a table."
+        ) from None
 
 
 @dataclass(frozen=True)
@@ -114,7 +127,22 @@ class Spec(experiment.Spec):
             rich_help_panel=_WHAT,
         ),
     ] = False
-    data: ask.Data = ("digits",)
+    input: Annotated[
+        str,
+        Option(
+            help="With --cost-only and without --data: the shape of the input at which networks are counted, such as "
+            "3x224x224. When not given, the published one of each network of the catalogue.",
+            rich_help_panel=_WHAT,
+        ),
+        Check(_check_input),
+    ] = ""
+    data: Annotated[
+        ask.Data,
+        Help(
+            f"{datasets.forms()}; see dnnlab data. When not given digits, but with --cost-only networks are counted at "
+            "their published inputs."
+        ),
+    ] = ()
     train_size: ask.TrainSize[tuple[int, ...]] = (0,)
     test_size: Annotated[int, Option(help="Test examples; 0 takes all.", min=0, rich_help_panel=ask.DATA)] = 0
     seeds: ask.Seeds = 5
@@ -163,12 +191,12 @@ class Spec(experiment.Spec):
 
     @functools.cached_property
     def settled(self) -> "Spec":
-        """The options, with the preset's values for those that were left open."""
-        if not self.preset:
-            return self
+        """The options, with the preset's values for those that were left open, and the data."""
         defaults = {field.name: field.default for field in dataclasses.fields(Spec)}
-        open_ = {k: v for k, v in PRESETS[self.preset].options.items() if getattr(self, k) == defaults[k]}
-        return dataclasses.replace(self, **open_)
+        meant: dict[str, Any] = {} if self.cost_only else {"data": ("digits",)}
+        meant |= PRESETS[self.preset].options if self.preset else {}
+        open_ = {k: v for k, v in meant.items() if getattr(self, k) == defaults[k]}
+        return dataclasses.replace(self, **open_) if open_ else self
 
     @property
     def question(self) -> experiment.Question:

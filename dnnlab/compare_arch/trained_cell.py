@@ -12,6 +12,7 @@ from dnnlab.runner.experiment import PROCESSES
 if TYPE_CHECKING:
     import pandas as pd
 
+    from dnnlab.compare_arch.fitting import Input
     from dnnlab.compare_arch.spec import Spec
 
 FRESH, BODY = "fresh", "body"
@@ -49,6 +50,13 @@ class TrainedCell:
     def together(self) -> Hashable:
         """Each network is a stack by itself."""
         return self
+
+    @property
+    def on(self) -> "Input":
+        """What its network gets."""
+        from dnnlab.compare_arch.fitting import input_of
+
+        return input_of(self.arch, self.data)
 
     @property
     def macs(self) -> float:
@@ -120,6 +128,6 @@ def check(cells: Iterable[Any]) -> None:
 
     for cell in cells:
         if cell.seed == 0:
-            fitting.check_network(cell.arch, cell.data)
+            fitting.check_network(cell.arch, cell.on)
             if isinstance(cell, TrainedCell):
                 fitting.check_training(cell)

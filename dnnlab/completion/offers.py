@@ -16,6 +16,7 @@ from pathlib import Path
 import typer
 
 from dnnlab.compress import stages
+from dnnlab.data import drawn
 from dnnlab.data.files import DataFile, at_home
 from dnnlab.data.kinds import KINDS
 from dnnlab.nas import ledger
@@ -24,6 +25,7 @@ from dnnlab.nas.strategies import LONGER, PREFILTER, STRATEGIES
 from dnnlab.networks import initialisers, shape, spaces
 from dnnlab.networks.activations import ACTIVATIONS
 from dnnlab.networks.members import FAMILIES, MEMBERS
+from dnnlab.networks.named import published_input
 from dnnlab.registry import EXPERIMENTS
 from dnnlab.runner import executors, recipe, store
 from dnnlab.runner.options import Offer
@@ -113,6 +115,8 @@ def _data(typed: str, context: typer.Context) -> Iterable[str]:
     if not colon:
         return [word for name, kind in KINDS.items() for word in _forms(name, kind.form)]
     kind = KINDS.get(name)
+    if kind is not None and kind.random_labels:
+        return _drawn(typed, rest)
     if kind is None or not kind.user_files:
         return []
     with_column = kind.form.endswith(":TARGET")
@@ -120,9 +124,27 @@ def _data(typed: str, context: typer.Context) -> Iterable[str]:
     return [f"{name}:{path}" for path in following]
 
 
+def _drawn(typed: str, rest: str) -> list[str]:
+    """The shapes that networks were published for, and after another colon the options."""
+    _, colon, options = rest.partition(":")
+    if not colon:
+        return [f"gaussian:{published}" for published in _published()]
+    option = options.rpartition(",")[2]
+    head = typed[: len(typed) - len(option)]
+    return [f"{head}{each}=" for each in drawn.LIMITS if f"{each}=" not in options]
+
+
+def _published() -> list[str]:
+    return list(dict.fromkeys(map(published_input, MEMBERS)))
+
+
+def _input(typed: str, context: typer.Context) -> Iterable[str]:
+    return _published()
+
+
 def _forms(name: str, form: str) -> list[str]:
     """The beginnings of a form: ``csv:`` of ``csv:PATH:TARGET``, ``gaussian`` and ``gaussian:`` of
-    ``gaussian[:FEATURES]``."""
+    ``gaussian[:SHAPE]``."""
     return [name] * (not form.startswith(f"{name}:")) + [f"{name}:"] * (":" in form)
 
 
@@ -212,6 +234,7 @@ OFFERS: Mapping[str, Offer] = {
     "engine": _engine,
     "expect": _expect,
     "init": _init,
+    "input": _input,
     "method": _chain,
     "out": _path,
     "prune_dead": _path,

@@ -203,7 +203,7 @@ class Evaluator:
             "chain": chains.text(stages),
             "form": chains.form(stages),
             **self.without_test(model, artefact),
-            "macs": (counted := count(model, self.data.shape)).macs,
+            "macs": (counted := count(model, self.data.shape, self.data.dtype)).macs,
             "uncounted": ", ".join(counted.uncounted),
             "ratio_onnx": base.size / artefact.size,
             **metrics.bits(artefact),
@@ -264,7 +264,7 @@ class Evaluator:
 
     def _used(self, model: nn.Module) -> list[nn.Parameter]:
         """The parameters that inference uses; a file needs no others."""
-        unused = count(model, self.data.shape).unused
+        unused = count(model, self.data.shape, self.data.dtype).unused
         return [p for name, p in model.named_parameters() if name not in unused]
 
     @functools.cached_property

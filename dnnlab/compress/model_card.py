@@ -31,9 +31,7 @@ def write(artefact: Artefact, row: Mapping[str, Any], cell: Cell, data: Dataset)
         "load": _HOW[artefact.path.suffix],
         "input": {
             "shape": ["batch", *data.shape],
-            "as": "(value - mean) / std, float32" + ("" if len(data.shape) < 3 else ", mean and std a channel"),
-            "mean": data.mean.tolist(),
-            "std": data.std.tolist(),
+            **_inputs(data),
         },
         "classes": list(data.classes),
         "measured": {name: _plain(value) for name, value in row.items() if name not in ("role", "chain", "file")},
@@ -50,6 +48,17 @@ def write(artefact: Artefact, row: Mapping[str, Any], cell: Cell, data: Dataset)
         ],
     }  # fmt: skip
     atomic.write(artefact.path.with_name(f"{artefact.path.name}.json"), (json.dumps(card, indent=1) + "\n").encode())
+
+
+def _inputs(data: Dataset) -> dict[str, Any]:
+    """How inputs are made of what the data hold."""
+    if data.tokens:
+        return {"as": "tokens, int64"}
+    return {
+        "as": "(value - mean) / std, float32" + ("" if len(data.shape) < 3 else ", mean and std a channel"),
+        "mean": data.mean.tolist(),
+        "std": data.std.tolist(),
+    }
 
 
 def _plain(value: Any) -> Any:

@@ -70,7 +70,7 @@ def check_fit(spec: Spec) -> list[str]:
                 parameters = sum(p.numel() for p in skeleton.parameters())
                 memory.require(12 * parameters, f"training {name}")  # weights, gradients and moments
             model = named.build(name, data.shape, len(data.classes))
-            if spec.weights and name == spec.model:
+            if spec.weights and name in spec.networks:
                 user_network.load_weights(model, spec.weights)
             check(model, data)
             if not any(p.ndim > 1 for p in model.parameters()):

@@ -25,7 +25,7 @@ _EXAMPLES = 16
 Masks = dict[str, Tensor]
 
 
-def on_paths(model: nn.Module, shape: Sequence[int]) -> Masks:
+def on_paths(model: nn.Module, shape: Sequence[int], dtype: torch.dtype = torch.float32) -> Masks:
     """Which weights, and which biases of layers, lie on a path from the input to the output: ``[*parameter]``, True
     where one does, by name. A bias counts where a path leads through its unit: without, the unit is a constant. Where
     an activation makes something of zero, as sigmoid does, a path may begin at any unit.
@@ -37,6 +37,7 @@ def on_paths(model: nn.Module, shape: Sequence[int]) -> Masks:
     Args:
         model: the network; it is left as it is.
         shape: of one input.
+        dtype: of one input; whole numbers are the first two tokens of a vocabulary.
     """
     bare = copy.deepcopy(model).float().eval()
     draws = torch.Generator(next(bare.parameters()).device).manual_seed(0)
@@ -50,7 +51,7 @@ def on_paths(model: nn.Module, shape: Sequence[int]) -> Masks:
             module.register_forward_hook(lambda module, inputs, out: _Path.apply(out, draws))
         elif isinstance(module, _NORMS):
             module.register_forward_hook(lambda module, inputs, out: inputs[0])
-    x = torch.rand(_EXAMPLES, *shape, generator=draws, device=draws.device) + 0.5
+    x = (torch.rand(_EXAMPLES, *shape, generator=draws, device=draws.device) + 0.5).to(dtype)
     with torch.enable_grad():
         cast(Tensor, outputs.logits(bare(x))).sum().backward()
     there = {name: _has_gradient(weight) & (weight != 0) for name, weight in weights(bare).items()}
@@ -85,16 +86,16 @@ def _random_positive(x: Tensor, draws: torch.Generator) -> Tensor:
     return (x != 0) * (0.5 + torch.rand(x.shape, generator=draws, device=x.device) / 2)
 
 
-def trimmer(model: nn.Module, shape: Sequence[int]) -> Callable[[Masks], Masks]:
+def trimmer(model: nn.Module, shape: Sequence[int], dtype: torch.dtype = torch.float32) -> Callable[[Masks], Masks]:
     """A function that takes from masks of ``model``, which has no other weights by then, what lies on no path.
 
     What `on_paths` does not see on one now is never taken, so that a layer which it does not understand stays whole;
     and where a layer would be left without a weight, nothing is.
     """
-    unseen = {name: ~on_path for name, on_path in on_paths(model, shape).items()}
+    unseen = {name: ~on_path for name, on_path in on_paths(model, shape, dtype).items()}
 
     def trim(masks: Masks) -> Masks:
-        left = {name: on_path | unseen[name] for name, on_path in on_paths(model, shape).items()}
+        left = {name: on_path | unseen[name] for name, on_path in on_paths(model, shape, dtype).items()}
         left |= {name: mask & left[name] for name, mask in masks.items()}
         return left if all(bool(left[name].any()) for name in masks) else masks
 

@@ -211,8 +211,6 @@ class Spec(experiment.Spec):
             UsageError: they do not.
         """
         ask.check_model(self)
-        if self.model and self.arch:
-            raise UsageError("--model is your own network in the place of --arch; give one of them.")
         if self.max_drop and self.target:
             raise UsageError("--max-drop and --target are two searches; give one of them.")
         if self.student and not named.is_users(self.student):

@@ -100,12 +100,11 @@ def _claims(summary: pd.DataFrame) -> list[str]:
         )
         if min(row["speedup"], row["speedup32"]) < 1:
             told.append(f"Warning: {row['chain']} is slower in INT8 than in FP32 on this machine.")
-        itself = summary[
-            (summary["role"] == "baseline") & (summary["arch"] == row["arch"]) & (summary["data"] == row["data"])
-        ]
-        if row["memory_bytes"] > (held := float(itself["memory_bytes"].mean())):
+        same = (summary["arch"] == row["arch"]) & (summary["data"] == row["data"])
+        held = float(summary.loc[same & (summary["role"] == "baseline"), "memory_bytes"].mean())
+        if row["memory_bytes"] > held:
             told.append(
-                f"Warning: {row['chain']} takes more memory in ONNX Runtime than FP32: {row['memory_bytes'] / 1e6:.3g} MB "
-                f"against {held / 1e6:.3g} MB."
+                f"Warning: {row['chain']} takes more memory in ONNX Runtime than FP32: "
+                f"{row['memory_bytes'] / 1e6:.3g} MB against {held / 1e6:.3g} MB."
             )
     return told

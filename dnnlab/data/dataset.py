@@ -17,8 +17,9 @@ from dnnlab.data.splits import Split
 class Content:
     """The content of a data set, as a reader gives it."""
 
-    x: NDArray[np.uint8] | NDArray[np.float32]
-    """``[n, channel, height, width]`` bytes or ``[n, feature]`` floats."""
+    x: NDArray[np.uint8] | NDArray[np.float32] | NDArray[np.int64]
+    """``[n, channel, height, width]`` bytes, ``[n, feature]`` floats, drawn floats ``[n, …]`` of any shape, or
+    ``[n, length]`` tokens, which are int64."""
     y: NDArray[np.int64]
     """Labels ``[n]``, each from 0 to ``len(classes) - 1``."""
     split: Split
@@ -39,7 +40,8 @@ class Dataset:
     name: str
     digest: str
     x: Tensor
-    """``[n, channel, height, width]`` uint8 for images, ``[n, feature]`` float32 for tables."""
+    """``[n, channel, height, width]`` uint8 for images, ``[n, feature]`` float32 for tables, ``[n, …]`` float32 for
+    drawn numbers, ``[n, length]`` int64 for tokens."""
     y: Tensor
     """``[n]`` int64, indices into ``classes``."""
     train: Tensor
@@ -48,9 +50,10 @@ class Dataset:
     test: Tensor
     classes: tuple[str, ...]
     mean: Tensor
-    """Over the training split, in the units of ``x``: ``[channel]`` for images, ``[feature]`` for tables."""
+    """Over the training split, in the units of ``x``: ``[channel]`` for images, ``[feature]`` for tables. 0 where
+    nothing is standardised, as of drawn numbers and tokens."""
     std: Tensor
-    """Population standard deviation, in the shape of ``mean``; 1 where nothing varies."""
+    """Population standard deviation, in the shape of ``mean``; 1 where nothing varies or is standardised."""
     notes: tuple[str, ...] = ()
 
     @property
@@ -63,6 +66,16 @@ class Dataset:
         """The number of values in one input."""
         return math.prod(self.shape)
 
+    @property
+    def tokens(self) -> bool:
+        """Whether inputs are tokens: whole numbers that are not computed with."""
+        return self.x.dtype == torch.int64
+
+    @property
+    def dtype(self) -> torch.dtype:
+        """The dtype of what a network gets: int64 for tokens, else float32."""
+        return torch.int64 if self.tokens else torch.float32
+
     def inputs(self, index: Tensor) -> Tensor:
         """The standardised inputs ``(x - mean) / std`` of the examples ``index``.
 
@@ -70,12 +83,14 @@ class Dataset:
             index: int64 of any shape, such as ``[batch]`` or ``[member, batch]``.
 
         Returns:
-            float32 ``[*index, *shape]``.
+            float32 ``[*index, *shape]``; int64 for tokens, which are as they are.
         """
         return self.standardised(self.x[index])
 
     def standardised(self, x: Tensor) -> Tensor:
-        """``(x - mean) / std`` of inputs in the units of ``x``, float32 ``[…, *shape]``."""
+        """``(x - mean) / std`` of inputs in the units of ``x``, float32 ``[…, *shape]``; tokens as they are."""
+        if self.tokens:
+            return x
         each = (-1, *[1] * (len(self.shape) - 1))
         return (x.float() - self.mean.view(each)) / self.std.view(each)
 
@@ -118,7 +133,7 @@ def _moments(content: Content) -> tuple[NDArray[np.float64], NDArray[np.float64]
     """Mean and population standard deviation, ``[channel]`` or ``[feature]``."""
     x, train = content.x, content.split.train
     width = x.shape[1]
-    if content.standard:
+    if content.standard or x.dtype == np.int64:
         return np.zeros(width), np.ones(width)
     if x.ndim == 2:
         table = x[train].astype(np.float64)

@@ -168,14 +168,14 @@ class Files(dict[str, DataFile]):
         if (noted := _noted.get()) is not None:
             noted.layouts.add(layout)
 
-    def digest(self, kind: str, name: str, known: Mapping[Path, str] = MappingProxyType({})) -> str:
-        """SHA-256 of the names and contents of all files of a data set of this ``kind``, or of its ``name`` if it has
+    def digest(self, kind: str, words: str, known: Mapping[Path, str] = MappingProxyType({})) -> str:
+        """SHA-256 of the names and contents of all files of a data set of this ``kind``, or of ``words`` if it has
         none; ``known`` has the SHA-256 of files by path that need not be read again.
 
         Raises:
             DnnlabError: a file is missing or unreadable.
         """
-        lines = [f"{label}\0{known.get(self[label].path) or self[label].sha256()}" for label in sorted(self)] or [name]
+        lines = [f"{label}\0{known.get(self[label].path) or self[label].sha256()}" for label in sorted(self)] or [words]
         return hashlib.sha256("\n".join([kind, *lines]).encode("utf-8", "surrogateescape")).hexdigest()
 
     def are(self, noted: Noted) -> bool:

@@ -13,6 +13,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from dnnlab import memory
+from dnnlab.data import drawn
+from dnnlab.data.drawn import number
 from dnnlab.data.files import DataFile, Files, at_home, data_root
 from dnnlab.data.scan import scan
 from dnnlab.errors import DnnlabError, UsageError
@@ -56,17 +58,11 @@ def _no_argument(text: str) -> tuple[()]:
     return ()
 
 
-def _number(text: str, low: int, high: int) -> int:
-    if not (text.isascii() and text.isdigit() and len(text) < 10 and low <= int(text) <= high):
-        raise ValueError
-    return int(text)
-
-
 def _inputs(text: str) -> tuple[int]:
-    number = _number(text, 2, 64)
-    if number & (number - 1):
+    count = number(text, 2, 64)
+    if count & (count - 1):
         raise ValueError
-    return (number,)
+    return (count,)
 
 
 def _path(text: str) -> Path:
@@ -105,6 +101,12 @@ class Kind:
     """What the user's own files are, such as ``a table``; empty for other kinds. The first argument is their path."""
     endings: tuple[str, ...] = ()
     """The endings of the names of such files; empty where the path is a folder."""
+    random_labels: bool = False
+    """Whether labels have nothing to do with inputs, so that only the fit to the training examples means something."""
+    tokens: bool = False
+    """Whether inputs are tokens: whole numbers that say which of a vocabulary, and are not computed with."""
+    version: int = 1
+    """Of the way in which data is computed. It is raised when the same name comes to mean other numbers."""
 
     def __post_init__(self) -> None:
         if (self.user_files or self.remote) and self.files is Kind.files:
@@ -248,18 +250,30 @@ KINDS: dict[str, Kind] = {
         endings=(".csv", ".csv.gz"),
     ),
     "gaussian": Kind(
-        form="gaussian[:FEATURES]",
-        about="8,192 standard normal inputs with labels by chance: the input of signal-propagation theory",
-        wants="gaussian takes a number of features from 1 to 16384, such as gaussian:400",
-        read=lambda features: import_module("dnnlab.data.synthetic").gaussian(features),
-        parse=lambda text: (_number(text or "400", 1, 16384),),
+        form="gaussian[:SHAPE]",
+        about="standard normal inputs of any shape with labels by chance, as in signal-propagation theory",
+        wants=f"gaussian takes the shape of one input, of at most {drawn.LARGEST:,} numbers, such as gaussian:400 or "
+        f"gaussian:3x224x224, and after another colon {drawn.OPTIONS}, such as gaussian:3x32x32:classes=100",
+        read=lambda what: import_module("dnnlab.data.synthetic").gaussian(what),
+        parse=lambda text: (drawn.shaped(text),),
+        random_labels=True,
+    ),
+    "tokens": Kind(
+        form="tokens:VOCABULARYxLENGTH",
+        about="sequences of tokens by chance with labels by chance, for networks that begin with an embedding",
+        wants="tokens takes how many different ones there are and how many an input has, such as tokens:30522x128, and "
+        f"after another colon {drawn.OPTIONS}, such as tokens:30522x128:classes=2",
+        read=lambda what: import_module("dnnlab.data.synthetic").tokens(what),
+        parse=lambda text: (drawn.tokens(text),),
+        random_labels=True,
+        tokens=True,
     ),
     "parity": Kind(
         form="parity:BITS",
         about="patterns of -1 and +1; the class is whether the number of +1 is odd",
         wants="parity takes a number of bits from 2 to 20, such as parity:8",
         read=lambda bits: import_module("dnnlab.data.synthetic").parity(bits),
-        parse=lambda text: (_number(text, 2, 20),),
+        parse=lambda text: (number(text, 2, 20),),
     ),
     "compositional": Kind(
         form="compositional:INPUTS",

@@ -46,7 +46,8 @@ class Source:
         return self.kind.files(*self.arguments)
 
     def digest(self) -> str:
-        """SHA-256 of the data in hex: of content and names of its files, or of its name if it is computed.
+        """SHA-256 of the data in hex: of content and names of its files, or of its name and the version of what
+        computes it.
 
         Imports neither torch nor numpy. The same data has the same digest on every machine, wherever it lies
         and however it is packed.
@@ -62,10 +63,15 @@ class Source:
         if known is not None and self in known:
             return known[self]
         files = self.files()
-        read = files.digest(self.kind_name, self.name), files
+        read = files.digest(self.kind_name, self._words), files
         if known is not None:
             known[self] = read
         return read
+
+    @property
+    def _words(self) -> str:
+        """What the digest of computed data is of."""
+        return f"{self.name}\n{self.kind.version}"
 
     def available(self) -> bool:
         """Whether the data can be loaded without downloading anything."""
@@ -133,7 +139,7 @@ def _load(source: Source, digest: str, files: Files) -> "Dataset":
     def decode_unchanged() -> tuple["Dataset", bool]:
         with noting() as noted:
             data = decode()
-        return data, files.are(noted) and files.digest(source.kind_name, source.name, noted.contents) == digest
+        return data, files.are(noted) and files.digest(source.kind_name, source._words, noted.contents) == digest
 
     if not files.take(decoded.LEAST):
         return decode()
@@ -202,7 +208,7 @@ class Entry(NamedTuple):
 
 def forms() -> str:
     """How the names of all kinds of data sets are written, in short, as one would say it in a sentence."""
-    return listing((kind.form.partition("[")[0] for kind in KINDS.values()), "or")
+    return listing((kind.form.replace("[", "").replace("]", "") for kind in KINDS.values()), "or")
 
 
 def catalogue() -> list[Entry]:

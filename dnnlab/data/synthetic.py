@@ -1,24 +1,59 @@
 """Data that is computed. Its random streams belong to its name: the same name is the same data."""
 
+import math
+
 import numpy as np
 from numpy.typing import NDArray
 
+from dnnlab import memory
 from dnnlab.data.dataset import Content
+from dnnlab.data.drawn import EXAMPLES, Drawn
 from dnnlab.data.splits import Split, fixed_stream, held_out
 
-EXAMPLES = 8192
+_DRAWN = 64
+"""Examples that are drawn at a time."""
 
 
-def gaussian(features: int) -> Content:
-    """Standard normal inputs ``[8192, features]`` and one of ten labels by chance: nothing to learn.
+def gaussian(what: Drawn) -> Content:
+    """Standard normal inputs ``[example, *what.sizes]`` and labels by chance: nothing to learn.
 
     The input of signal-propagation theory, whose length and correlation are known exactly in expectation
     (Poole et al. 2016, arXiv:1606.05340).
+
+    Raises:
+        UsageError: the inputs take more memory than is left.
     """
-    stream = fixed_stream(f"gaussian:{features}")
-    x = stream.standard_normal((EXAMPLES, features)).astype(np.float32)
-    y = stream.randint(10, size=EXAMPLES, dtype=np.int64)
-    return Content(x, y, _split(EXAMPLES, stream), tuple("0123456789"), standard=True)
+    name = f"gaussian:{what}"
+    memory.require(4 * what.examples * math.prod(what.sizes), f"{name} with {what.examples:,} examples")
+    stream = fixed_stream(name)
+    x = np.empty((what.examples, *what.sizes), dtype=np.float32)
+    for start in range(0, len(x), _DRAWN):  # numpy draws float64, which is twice as large
+        part = x[start : start + _DRAWN]
+        part[:] = stream.standard_normal(part.shape)
+    return _labelled(x, what, stream, standard=True)
+
+
+def tokens(what: Drawn) -> Content:
+    """Tokens ``[example, length]``, int64, each of the vocabulary with equal probability, and labels by chance.
+
+    Raises:
+        UsageError: the inputs take more memory than is left.
+    """
+    name = f"tokens:{what}"
+    vocabulary, length = what.sizes
+    memory.require(8 * what.examples * length, f"{name} with {what.examples:,} examples")
+    stream = fixed_stream(name)
+    x = stream.randint(vocabulary, size=(what.examples, length), dtype=np.int64)
+    return _labelled(x, what, stream)
+
+
+def _labelled(
+    x: NDArray[np.float32] | NDArray[np.int64], what: Drawn, stream: np.random.RandomState, standard: bool = False
+) -> Content:
+    """Inputs with a class by chance for each."""
+    y = stream.randint(what.classes, size=what.examples, dtype=np.int64)
+    classes = tuple(map(str, range(what.classes)))
+    return Content(x, y, _split(what.examples, stream), classes, standard=standard)
 
 
 def parity(bits: int) -> Content:

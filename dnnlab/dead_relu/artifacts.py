@@ -13,8 +13,9 @@ from dnnlab.dead_relu.pruning import prune
 from dnnlab.dead_relu.spec import Spec
 from dnnlab.errors import DnnlabError
 from dnnlab.instruments.traced import certify, trace
-from dnnlab.networks import user_network
+from dnnlab.networks import named, user_network
 from dnnlab.networks.ties import once
+from dnnlab.runner.configuration import networks
 from dnnlab.statistics.streams import stream
 from dnnlab.training.evaluation import check
 
@@ -33,7 +34,8 @@ def write(spec: Spec) -> Sequence[str]:
     if not spec.prune_dead:
         return []
     data = load(spec.data[0])
-    model = user_network.factory(spec.model, len(data.classes))()
+    (network,) = networks(spec)
+    model = named.build(network, data.shape, len(data.classes))
     user_network.load_weights(model, spec.weights)
     model.eval()
     graph = trace(model)

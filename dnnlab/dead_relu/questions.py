@@ -9,8 +9,8 @@ REMEDIES = Question(
     "dnnlab.dead_relu.remedies",
     "--remedies",
     like=CENSUS.package,
-    leaves=frozenset({"nets", "model", "weights", "prune_dead"}),
-    because="which is about dnnlab's own networks",
+    leaves=frozenset({"nets", "arch", "model", "weights", "prune_dead"}),
+    because="which is about fully connected networks",
 )
 BORN = Question(
     "dnnlab.dead_relu.born",

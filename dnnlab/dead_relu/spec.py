@@ -26,6 +26,8 @@ Which cure works: [cyan]dnnlab dead-relu --lr 1 --remedies --seeds 10[/cyan]
 
 Whole networks born dead, by width: [cyan]dnnlab dead-relu --born[/cyan]
 
+Published networks at birth: [cyan]dnnlab dead-relu --arch alexnet,vgg11 --data gaussian:3x224x224[/cyan]
+
 Your own trained network: [cyan]dnnlab dead-relu --model mypackage.nets:factory --weights net.safetensors --data
 folder:images --prune-dead smaller.safetensors[/cyan]
 """
@@ -54,6 +56,7 @@ class Spec(experiment.Spec):
     init: ask.Init = ("he",)
     norm: ask.Norm = ("none",)
     skip: ask.Skip = ("none",)
+    arch: ask.Arch = ()
     model: ask.Model = ""
     weights: ask.Weights = ""
     data: ask.Data = ("digits",)
@@ -71,7 +74,7 @@ class Spec(experiment.Spec):
     steps: Annotated[
         int | None,
         Option(
-            help="Training steps; 0 looks at the network as it is. 500 when not given, 0 with --model.",
+            help="Training steps; 0 looks at the network as it is. 500 when not given, 0 with --arch or --model.",
             min=0,
             rich_help_panel=ask.TRAIN,
         ),
@@ -92,7 +95,7 @@ class Spec(experiment.Spec):
     prune_dead: Annotated[
         str,
         Option(
-            help="Write --model with --weights here without its certified dead units: a .safetensors file.",
+            help="Write the network with --weights here without its certified dead units: a .safetensors file.",
             rich_help_panel=ask.MEASURE,
         ),
     ] = ""
@@ -125,7 +128,7 @@ class Spec(experiment.Spec):
 
     def _validate_pruning(self) -> None:
         if not self.weights:
-            raise UsageError("--prune-dead writes a trained network; give --model and its --weights.")
+            raise UsageError("--prune-dead writes a trained network; give --model or --arch and its --weights.")
         if self.training_steps:
             raise UsageError("--prune-dead takes the --weights as they are; leave out --steps.")
         if not self.prune_dead.endswith(".safetensors"):
@@ -142,7 +145,7 @@ class Spec(experiment.Spec):
         """The options, with the values that are meant by those that were left open."""
         if self.born:
             return replace(self, depth=self.depths, width=self.widths)
-        if self.model:
+        if ask.networks(self):
             return replace(self, steps=self.training_steps)
         return replace(self, depth=self.depths, width=self.widths, steps=self.training_steps)
 
@@ -157,7 +160,7 @@ class Spec(experiment.Spec):
     @property
     def training_steps(self) -> int:
         """The number of training steps."""
-        return (0 if self.model else 500) if self.steps is None else self.steps
+        return (0 if ask.networks(self) else 500) if self.steps is None else self.steps
 
     @property
     def question(self) -> experiment.Question:

@@ -1,4 +1,4 @@
-"""The rows of a user's own network, measured through hooks."""
+"""The rows of a published network or a user's own, measured through hooks."""
 
 import math
 from collections.abc import Callable, Sequence
@@ -15,7 +15,7 @@ from dnnlab.gradient_flow.plan import Cell
 from dnnlab.gradient_flow.spec import Spec
 from dnnlab.instruments.hooks import Recorder
 from dnnlab.instruments.norms import norm
-from dnnlab.networks import user_network
+from dnnlab.networks import named, user_network
 from dnnlab.networks.buffers import same_buffers
 from dnnlab.runner.journal import Rows
 from dnnlab.statistics.streams import stream, torch_seed
@@ -58,7 +58,7 @@ def _within(progress: Callable[[float], None], number: int, cells: int, share: f
 
 
 def _measure_cell(cell: Cell, spec: Spec, data: Dataset, progress: Callable[[float], None]) -> list[dict]:
-    model = user_network.factory(cell.model, len(data.classes))().to(data.x.device)
+    model = named.build(cell.model, data.shape, len(data.classes)).to(data.x.device)
     if spec.weights:
         user_network.load_weights(model, spec.weights)
     with torch.random.fork_rng(), same_buffers(model):
@@ -110,14 +110,10 @@ def _pass(model: nn.Module, data: Dataset, index: torch.Tensor) -> tuple[list[di
     if not rows:
         raise UsageError("the model multiplies by no trained matrix, so it has no layers to measure.")
     model.zero_grad(set_to_none=True)
-    x = data.inputs(index).flatten(1)
-    network = {
-        "loss": float(loss.detach()),
-        "input_mean_square": float(x.square().mean()),
-        "input_variance": float(x.var(0).mean()),
-        "input_features": data.features,
-        "classes": len(data.classes),
-    }
+    network = {"loss": float(loss.detach()), "input_features": data.features, "classes": len(data.classes)}
+    if not data.tokens:  # which are not computed with
+        x = data.inputs(index).flatten(1)
+        network |= {"input_mean_square": float(x.square().mean()), "input_variance": float(x.var(0).mean())}
     return rows, network
 
 

@@ -4,7 +4,7 @@ from collections.abc import Hashable, Sequence
 from dataclasses import dataclass
 
 from dnnlab.gradient_flow.spec import Spec
-from dnnlab.runner.configuration import combinations, content
+from dnnlab.runner.configuration import combinations, content, networks
 from dnnlab.runner.mlp_cell import MLPCell
 
 __all__ = ["Cell", "content", "fit", "plan"]
@@ -40,11 +40,7 @@ class Cell(MLPCell):
 
 def plan(spec: Spec) -> Sequence[Cell]:
     """One cell per combination of the options' lists and seed; seeds vary fastest."""
-    return [
-        Cell(model=spec.model, **options, seed=seed)
-        for options in combinations(spec, Cell)
-        for seed in range(spec.seeds)
-    ]
+    return [Cell(**options, seed=seed) for options in combinations(spec, Cell) for seed in range(spec.seeds)]
 
 
 def fit(spec: Spec) -> None:
@@ -55,4 +51,4 @@ def fit(spec: Spec) -> None:
     """
     from dnnlab.training import checks
 
-    checks.check(spec.data, spec.batch_size, spec.model, spec.weights)
+    checks.check(spec.data, spec.batch_size, networks(spec), spec.weights)

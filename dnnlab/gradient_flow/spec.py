@@ -22,6 +22,9 @@ A table of activations on MNIST: [cyan]dnnlab gradient-flow --act sigmoid,tanh,r
 
 Along training: [cyan]dnnlab gradient-flow --act relu --depth 20 --steps 500 --optimizer adam --lr 0.001[/cyan]
 
+Published networks: [cyan]dnnlab gradient-flow --arch plain56,resnet56 --data cifar10[/cyan], and on inputs by chance of
+ImageNet's size: [cyan]dnnlab gradient-flow --arch vgg11,resnet18 --data gaussian:3x224x224[/cyan]
+
 Your own network and images: [cyan]dnnlab gradient-flow --model mypackage.nets:factory --data folder:images[/cyan]
 """
 
@@ -40,6 +43,7 @@ class Spec(experiment.Spec):
     init: ask.Init = ("torch",)
     norm: ask.Norm = ("none",)
     skip: ask.Skip = ("none",)
+    arch: ask.Arch = ()
     model: ask.Model = ""
     weights: ask.Weights = ""
     data: ask.Data = ("digits",)

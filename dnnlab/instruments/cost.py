@@ -82,7 +82,7 @@ def costs() -> dict[str, Cost]:
     return {name: cost(name) for name in MEMBERS}
 
 
-def count(model: nn.Module, shape: Sequence[int]) -> Cost:
+def count(model: nn.Module, shape: Sequence[int], dtype: torch.dtype | None = None) -> Cost:
     """What one input costs ``model``, which is left as it was.
 
     Nothing is computed, unless the network needs numbers, such as to choose what it does: then one input of noise
@@ -91,6 +91,7 @@ def count(model: nn.Module, shape: Sequence[int]) -> Cost:
     Args:
         model: Any module.
         shape: Of one input without the batch: ``(3, 32, 32)`` for an image, ``(20,)`` for a row of a table.
+        dtype: Of the input, such as ``torch.int64`` for tokens; that of the parameters when not given.
 
     Raises:
         UsageError: The network does not take inputs of this shape, or it has lazy layers that have no shape yet.
@@ -109,7 +110,7 @@ def count(model: nn.Module, shape: Sequence[int]) -> Cost:
     model.eval()
     undo = _undo(model)
     try:
-        return _count(model, shape, undo)
+        return _count(model, shape, undo, dtype)
     finally:
         undo()
         for m, was in training.items():
@@ -130,10 +131,10 @@ def _undo(model: nn.Module) -> Callable[[], None]:
     return undo
 
 
-def _count(model: nn.Module, shape: Sequence[int], undo: Callable[[], None]) -> Cost:
+def _count(model: nn.Module, shape: Sequence[int], undo: Callable[[], None], dtype: torch.dtype | None = None) -> Cost:
     parameters, buffers = dict(model.named_parameters()), dict(model.named_buffers())
     with users_code(f"the network takes no input of {' × '.join(map(str, shape))}"):
-        counted = _counts(model, shape, parameters, buffers, undo)
+        counted = _counts(model, shape, dtype, parameters, buffers, undo)
     sizes = {name: p.numel() for name, p in parameters.items() if p.requires_grad}
     used = sum(size for name, size in sizes.items() if name in counted.used)
     return Cost(
@@ -153,11 +154,17 @@ Tensors = Mapping[str, Tensor]
 
 
 def _counts(
-    model: nn.Module, shape: Sequence[int], parameters: Tensors, buffers: Tensors, undo: Callable[[], None]
+    model: nn.Module,
+    shape: Sequence[int],
+    dtype: torch.dtype | None,
+    parameters: Tensors,
+    buffers: Tensors,
+    undo: Callable[[], None],
 ) -> Counts:
     """By shapes where all functions are known, else by a pass on the meta device, else by a real one."""
     own = (*parameters.values(), *buffers.values())
-    dtype = next((p.dtype for p in parameters.values() if p.is_floating_point()), None)
+    if dtype is None:
+        dtype = next((p.dtype for p in parameters.values() if p.is_floating_point()), None)
     x = torch.empty(1, *shape, device="meta", dtype=dtype)
     ways = [_by_shapes, _by_passing]
     if not any(t.is_meta for t in own):

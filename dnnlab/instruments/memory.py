@@ -49,6 +49,7 @@ def predict(
     batch_size: int,
     loss: Step,
     optimiser: Callable[[Iterator[nn.Parameter]], torch.optim.Optimizer],
+    dtype: torch.dtype = torch.float32,
 ) -> Memory:
     """The memory that a training step of ``model`` takes. Nothing is computed: tensors are only shapes.
 
@@ -59,6 +60,7 @@ def predict(
         batch_size: Inputs in one batch.
         loss: ``loss(model, x, y)`` gives the loss of inputs ``[batch_size, *shape]`` and labels ``[batch_size]``.
         optimiser: Makes an optimiser of the model's parameters.
+        dtype: Of the inputs, such as ``torch.int64`` for tokens.
 
     Raises:
         UsageError: The network does not take such a batch, or what it does depends on numbers.
@@ -88,7 +90,7 @@ def predict(
     try:
         with _Alive() as alive:
             alive.enter([*model.parameters(), *model.buffers()])
-            x = torch.empty(batch_size, *shape, device="meta")
+            x = torch.empty(batch_size, *shape, device="meta", dtype=dtype)
             y = torch.empty(batch_size, dtype=torch.int64, device="meta")
             update = optimiser(model.parameters())
             model.train()

@@ -26,7 +26,7 @@ from dnnlab.runner.checkpoints import State, trained
 from dnnlab.runner.place import Place
 from dnnlab.statistics.streams import stream, torch_seed
 from dnnlab.training.batches import batch_order
-from dnnlab.training.checks import check_batch
+from dnnlab.training.checks import check_batch, check_numbers
 from dnnlab.training.evaluation import accuracy, check
 from dnnlab.training.hyperparameters import Hyperparameters
 from dnnlab.training.networks import inference, train_together
@@ -87,6 +87,8 @@ class Evaluator:
 
     def _check(self) -> None:
         """Check that the networks of the space take the data, before anything is measured."""
+        if self.spec.space in spaces.SPACES:
+            check_numbers(self.data, f"--space {self.spec.space}")
         code = (0,) * len(self.space.sizes)
         if problem := self.network(code).problem:
             raise UsageError(f"--space {self.spec.space} makes no network for {self.data.name}: {problem}.")
@@ -109,7 +111,7 @@ class Evaluator:
         identity = self.space.identity(code)
         if identity not in self._networks:
             try:
-                counted = cost.count(self._built(code), self.data.shape)
+                counted = cost.count(self._built(code), self.data.shape, self.data.dtype)
                 size = 4 * (counted.parameters + counted.buffers)
                 self._networks[identity] = Network(counted.parameters, counted.macs, counted.training_macs, size)
             except DnnlabError as problem:

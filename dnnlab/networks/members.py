@@ -47,6 +47,8 @@ class Family:
     """The values of each option that a user may set, or `FREE`. Each is a keyword of the class."""
     sized: bool = False
     """Whether the class needs to know ``input_size``, as networks with position embeddings do."""
+    every_pixel: bool = False
+    """Whether it classes every pixel of an image, and not the image."""
 
 
 @dataclass(frozen=True)
@@ -86,7 +88,7 @@ FAMILIES: dict[str, Family] = {
         Family("wide_resnet", "WideResNet", _EVERY | {"skip": _RESIDUAL}),
         Family("resnet9", "ResNet9", _EVERY | {"skip": _RESIDUAL}),
         Family("densenet", "DenseNet", _EVERY | _STEM),
-        Family("fc_densenet", "FCDenseNet", _EVERY),
+        Family("fc_densenet", "FCDenseNet", _EVERY, every_pixel=True),
         Family("xception", "Xception", _EVERY | {"skip": _RESIDUAL} | _STEM),
         Family("mobilenet_v1", "MobileNetV1", _EVERY | {"conv": ("separable", "standard")} | _STEM),
         Family("mobilenet_v2", "MobileNetV2", _EVERY | {"skip": _RESIDUAL} | _STEM),

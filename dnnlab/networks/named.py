@@ -1,16 +1,20 @@
 """Networks by name: of the catalogue, a user's own, or in a file that a search wrote."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from dnnlab.errors import UsageError
 from dnnlab.networks import spaces
 from dnnlab.networks.catalogue import create_model, parse
-from dnnlab.networks.members import MEMBERS
+from dnnlab.networks.members import FAMILIES, MEMBERS
 
 if TYPE_CHECKING:
     from torch import nn
+
+
+_IMAGENET_CLASSES = 1000
 
 
 def is_users(arch: str) -> bool:
@@ -48,14 +52,30 @@ def build(arch: str, shape: Sequence[int], classes: int, skeleton: bool = False)
         model = spaces.read(arch).build(tuple(shape), classes)
         return model.to("meta") if skeleton else model
     if len(shape) != 3 or shape[1] != shape[2]:
-        raise UsageError(
-            f"{arch} takes square images, not inputs of {' × '.join(map(str, shape))}; take other --data, or a network "
-            "of your own."
-        )
+        inputs = " × ".join(map(str, shape))
+        raise UsageError(f"{arch} takes square images, not inputs of {inputs}; {_suggestion(arch)}.")
     if not skeleton:
         return create_model(arch, num_classes=classes, in_chans=shape[0], input_size=shape[1])
     with Skeleton():
         return create_model(arch, num_classes=classes, in_chans=shape[0], input_size=shape[1])
+
+
+@contextmanager
+def refusing(arch: str) -> Iterator[None]:
+    """What ``arch`` does not take is told with its name, and for a network of the catalogue with what it takes.
+
+    Raises:
+        UsageError: it does not take something.
+    """
+    try:
+        yield
+    except UsageError as problem:
+        told = f"{str(problem).removesuffix('.')}; {_suggestion(arch)}." if in_catalogue(arch) else str(problem)
+        raise UsageError(f"{arch}: {told}") from problem
+
+
+def _suggestion(arch: str) -> str:
+    return f"take other inputs, such as --data gaussian:{published_input(arch)}, or a network of your own"
 
 
 def short(arch: str) -> str:
@@ -70,12 +90,31 @@ def published(arch: str) -> tuple[float, str]:
     member, options = parse(arch)
     if options or member.top1 is None:
         return float("nan"), ""
-    return member.top1 / 100, "CIFAR-10" if member.classes == 10 else "ImageNet"
+    return member.top1 / 100, {28: "MNIST", 32: "CIFAR-10"}.get(member.input_size, "ImageNet")
+
+
+def classes_every_pixel(arch: str) -> bool:
+    """Whether ``arch`` is a network of the catalogue that classes every pixel of an image, and not the image."""
+    return in_catalogue(arch) and FAMILIES[parse(arch)[0].family].every_pixel
+
+
+def published_input(arch: str) -> str:
+    """The input that a network of the catalogue was published for, such as ``3x224x224``."""
+    size = parse(arch)[0].input_size
+    return f"3x{size}x{size}"
+
+
+def published_classes(arch: str) -> int:
+    """The classes that ``arch`` was published for: a network of the catalogue, or of a library, whose are ImageNet's. A
+    user's own network knows for itself."""
+    return parse(arch)[0].classes if in_catalogue(arch) else _IMAGENET_CLASSES
 
 
 def user_digests(archs: Sequence[str]) -> dict[str, str]:
     """Digests of the code of those networks that are a user's own, and of the descriptions in files, by name."""
-    from dnnlab.networks.user_network import digest
+    digests = {arch: spaces.read(arch).digest() for arch in archs if spaces.is_file(arch)}
+    if users := [arch for arch in archs if is_users(arch)]:
+        from dnnlab.networks.user_network import digest  # imports torch
 
-    files = {arch: spaces.read(arch).digest() for arch in archs if spaces.is_file(arch)}
-    return {arch: digest(arch, "") for arch in archs if is_users(arch)} | files
+        digests |= {arch: digest(arch, "") for arch in users}
+    return digests

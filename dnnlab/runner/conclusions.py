@@ -2,6 +2,8 @@
 
 from typing import TYPE_CHECKING
 
+from dnnlab import data as datasets
+from dnnlab.errors import listing
 from dnnlab.runner.experiment import Spec
 
 if TYPE_CHECKING:
@@ -9,9 +11,25 @@ if TYPE_CHECKING:
 
 
 def conclusions(summary: "pd.DataFrame", spec: Spec) -> list[str]:
-    """The experiment's own conclusions from the rows in which something was measured."""
+    """The experiment's own conclusions from the rows in which something was measured, and whether an accuracy among
+    them is one of random labels."""
     measured = summary[spec.question.schema.count] > 0
     known = summary[measured | (summary["failed"] == 0)]
     if known.empty:
         return ["Nothing was measured: every cell failed."]
-    return list(spec.question.words.conclusions(known, spec))
+    return [*spec.question.words.conclusions(known, spec), *_random_labels(known, spec)]
+
+
+def _random_labels(summary: "pd.DataFrame", spec: Spec) -> list[str]:
+    """A warning about data sets whose labels are random, where a quantity with an interval is made of accuracies."""
+    columns = [c.name for c in spec.question.schema.summary if c.low and "accuracy" in c.name + c.help]
+    if "data" not in summary or not columns:
+        return []
+    told = summary["data"][summary[columns].notna().any(axis=1)].unique()
+    names = [name for name in told if name and datasets.source(name).kind.random_labels]
+    if not names:
+        return []
+    return [
+        f"The labels of {listing(names)} are random: accuracies there are those of guessing, and only the fit to the "
+        "training examples means something."
+    ]

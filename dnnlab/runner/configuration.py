@@ -14,7 +14,7 @@ from typer import Option
 
 from dnnlab import data as datasets
 from dnnlab.errors import UsageError
-from dnnlab.networks import initialisers, shape
+from dnnlab.networks import initialisers, named, shape, weights
 from dnnlab.networks.activations import ACTIVATIONS, per_layer
 from dnnlab.report.columns import Column
 from dnnlab.runner.device import DEVICES
@@ -71,7 +71,16 @@ Model = Annotated[
         rich_help_panel=NET,
     ),
 ]
-Weights = Annotated[str, Option(help="Weights of --model: a .safetensors file.", rich_help_panel=NET)]
+Arch = Annotated[
+    tuple[str, ...],
+    Option(
+        help="Published networks instead: of the catalogue (dnnlab compare-arch --list), with options as in "
+        "resnet20:act=gelu,norm=none; or, as in compare-arch, your own and .toml files.",
+        rich_help_panel=NET,
+    ),
+    Check(named.check),
+]
+Weights = Annotated[str, Option(help="Weights of --model, or of one --arch: a .safetensors file.", rich_help_panel=NET)]
 
 Data = Annotated[
     tuple[str, ...],
@@ -113,7 +122,7 @@ Device = Annotated[str, Option(help="auto, cpu, cuda or mps.", rich_help_panel=M
 _COLUMNS = {
     column.name: column
     for column in (
-        Column("model", str, "the user's own network; empty for dnnlab's", screen="model"),
+        Column("model", str, "the network of --arch or --model; empty for fully connected ones", screen="model"),
         Column("act", str, "activation, or one per layer", screen="act"),
         Column("init", str, "initialiser", screen="init"),
         Column("norm", str, "normalisation before the activation", screen="norm"),
@@ -165,52 +174,69 @@ def measured_steps(steps: int, every: int) -> list[int]:
 
 
 class TakesModel(Protocol):
-    """A spec that asks about networks of dnnlab, or about one of the user's own in their place."""
+    """A spec that asks about fully connected networks, or about published ones or one of the user's own in their
+    place."""
 
     @property
     def data(self) -> tuple[str, ...]: ...
+    @property
+    def arch(self) -> tuple[str, ...]: ...
     @property
     def model(self) -> str: ...
     @property
     def weights(self) -> str: ...
 
 
+def networks(spec: TakesModel) -> tuple[str, ...]:
+    """The networks of ``--model`` or ``--arch``, as `networks.named.build` reads them; empty where fully connected ones
+    are meant."""
+    return (spec.model,) if spec.model else spec.arch
+
+
 def check_model(spec: TakesModel, describes: Iterable[str] = ()) -> None:
-    """Check that weights are given with a model of the user's own, and that no option describes dnnlab's networks
-    beside it.
+    """Check that ``--model`` and ``--arch`` are not both given, that weights are given with one network, and that no
+    option describes fully connected networks beside it.
 
     Raises:
-        UsageError: there is no such model, or one of the options that ``describes`` names was given beside it.
+        UsageError: there is no such network, or one of the options that ``describes`` names was given beside it.
     """
-    if spec.weights and not spec.model:
-        raise UsageError("--weights belong to a --model; give both.")
-    for name in describes if spec.model else ():
+    if spec.model and spec.arch:
+        raise UsageError("--model is your own network in the place of --arch; give one of them.")
+    if spec.weights and len(networks(spec)) != 1:
+        raise UsageError("--weights belong to one network; give --model, or one --arch.")
+    for name in describes if networks(spec) else ():
         if getattr(spec, name) != getattr(type(spec)(), name):
             raise UsageError(
-                f"--{name.replace('_', '-')} describes dnnlab's own networks; it does not go with --model."
+                f"--{name.replace('_', '-')} describes fully connected networks; it does not go with "
+                f"{'--model' if spec.model else '--arch'}."
             )
 
 
 def content(spec: TakesModel) -> dict[str, str]:
-    """Digests of the data sets, and of the code and the weights of the user's own model."""
+    """Digests of the data sets, of the code and the weights of the user's own networks, and of files of networks."""
     digests = datasets.digests(spec.data)
     if spec.model:
         from dnnlab.networks.user_network import digest
 
         digests["model"] = digest(spec.model, spec.weights)
-    return digests
+    elif spec.weights:
+        digests["weights"] = weights.digest(spec.weights)
+    return digests | named.user_digests(spec.arch)
 
 
 _BLANK = {"act": "", "init": "", "norm": "", "skip": "", "depth": 0, "width": 0}
-"""The value of a cell for options of dnnlab's own networks, where it has the user's network."""
+"""The value of a cell for options of fully connected networks, where it has another."""
 
 
 def combinations(spec: Spec, cell: type) -> Iterator[dict[str, Any]]:
     """The product of the lists among the options of ``spec``, in the order of the fields of ``cell``, a dataclass: each
     as keyword arguments for it."""
     options = {field.name: getattr(spec, field.name, None) for field in dataclasses.fields(cell)}
-    lists = {name: value for name, value in options.items() if isinstance(value, tuple)}
-    if getattr(spec, "model", ""):
-        lists |= {name: (blank,) for name, blank in _BLANK.items() if name in lists}
+    lists: dict[str, tuple[Any, ...]] = {name: value for name, value in options.items() if isinstance(value, tuple)}
+    if "model" in options:
+        others = networks(spec)  # type: ignore[arg-type] # a spec whose cells have a model takes one
+        lists = {"model": others or ("",)} | lists
+        if others:
+            lists |= {name: (blank,) for name, blank in _BLANK.items() if name in lists}
     for values in itertools.product(*lists.values()):
         yield dict(zip(lists, values, strict=True))

@@ -34,9 +34,13 @@ Objective = Callable[[nn.Module, Tensor, Tensor], Tensor]
 
 
 def cross_entropy(model: nn.Module, x: Tensor, y: Tensor, label_smoothing: float = 0.0) -> Tensor:
-    """Cross-entropy of logits, with what auxiliary heads add in training (Szegedy 2015)."""
+    """Cross-entropy of logits, with what auxiliary heads add in training (Szegedy 2015). Where a network classes every
+    pixel ``[batch, class, height, width]``, each pixel has the label of its image."""
     out = model(x)
-    loss = F.cross_entropy(outputs.logits(out).float(), y, label_smoothing=label_smoothing)
+    logits = outputs.logits(out).float()
+    if logits.ndim > 2:
+        y = y.view(-1, *[1] * (logits.ndim - 2)).expand(len(y), *logits.shape[2:])
+    loss = F.cross_entropy(logits, y, label_smoothing=label_smoothing)
     if isinstance(out, WithAux):
         for weight, head in zip(out.weights, out.aux, strict=True):
             loss = loss + weight * F.cross_entropy(head.float(), y, label_smoothing=label_smoothing)

@@ -12,6 +12,7 @@ from torch import nn
 
 from dnnlab import create_model
 from dnnlab.compare_arch.equal_budget import columns as c
+from dnnlab.compare_arch.fitting import Input
 
 SMALL = ("compare-arch", "--arch", "plain20,resnet20", "--budget", "steps=2", "--batch-size", 16, "--seeds", 3)
 PROMISED = [
@@ -92,7 +93,16 @@ def test_several_budgets_say_whether_the_order_changes(dnnlab, tmp_path):
     assert (spent > 3e8 - few["training_macs"] * 128).all()
 
 
-COST = ("compare-arch", "--arch", "resnet20,mobilenet_v2:width=0.25", "--cost-only", "--batch-size", 8)
+COST = (
+    "compare-arch",
+    "--arch",
+    "resnet20,mobilenet_v2:width=0.25",
+    "--cost-only",
+    "--batch-size",
+    8,
+    "--data",
+    "digits",
+)
 
 
 def test_cost_alone_trains_nothing(dnnlab, tmp_path):
@@ -165,7 +175,7 @@ def test_out_of_memory_is_a_row_with_the_batch_that_fits(dnnlab, tmp_path, monke
     assert row["verdict"] == c.OUT_OF_MEMORY
     fits = int(row["fitting_batch"])
     assert 2 <= fits < 1000
-    peaks = [measure.predicted("mlp3", (1, 8, 8), 10, batch, "momentum").peak for batch in (fits, fits + 1)]
+    peaks = [measure.predicted("mlp3", Input((1, 8, 8), 10), batch, "momentum").peak for batch in (fits, fits + 1)]
     assert peaks[0] <= 12_000_000 < peaks[1]
 
 

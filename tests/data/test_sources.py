@@ -1,4 +1,6 @@
+import dataclasses
 import gzip
+import hashlib
 import pickle
 import subprocess
 import sys
@@ -22,6 +24,13 @@ from dnnlab.errors import DnnlabError, UsageError
         ("csv:a:b.csv:kind", "csv:a:b.csv:kind"),
         ("gaussian", "gaussian:400"),
         ("gaussian:12", "gaussian:12"),
+        ("gaussian:3x32x32", "gaussian:3x32x32"),
+        ("gaussian:3x032x32:examples=1000:classes=100", "gaussian:3x32x32:classes=100,examples=1000"),
+        ("gaussian:64:classes=10,examples=8192", "gaussian:64"),
+        ("gaussian:3x224x224:examples=512", "gaussian:3x224x224"),
+        ("gaussian:3x224x224:examples=8192", "gaussian:3x224x224:examples=8192"),
+        ("tokens:30522x128", "tokens:30522x128"),
+        ("tokens:50x12:classes=2", "tokens:50x12:classes=2"),
         ("parity:08", "parity:8"),
         ("compositional:16", "compositional:16"),
     ],
@@ -42,6 +51,11 @@ def test_the_last_colon_splits_off_the_target():
     [
         "digits:3", "mnist:x", "folder", "folder:", "folder:a\0b", "csv", "csv:a.csv", "csv:a.csv:",
         "csv::kind", "gaussian:0", "gaussian:many", "gaussian:99999999999", "gaussian:-4", "gaussian:1_0",
+        "gaussian:3x", "gaussian:x3", "gaussian:0x3", "gaussian:3x1000000x1000000", "gaussian:3×3",
+        "gaussian:1x2x3x4x5", "gaussian:3x3:", "gaussian:3x3:classes", "gaussian:3x3:classes=1",
+        "gaussian:3x3:klasses=2", "gaussian:3:size=9", "gaussian:3:examples=19", "gaussian:3:classes=3,classes=3",
+        "gaussian:3:classes=2.5", "tokens", "tokens:10", "tokens:10x", "tokens:1x10", "tokens:10x10x10", "tokens:10x0",
+        "tokens:axb",
         "parity", "parity:1", "parity:21", "parity:²", "compositional", "compositional:12", "compositional:1",
         "compositional:128",
     ],
@@ -105,9 +119,27 @@ def test_digests_are_of_content_not_of_place(root, put, mnist_files, tmp_path, m
 
 
 def test_digests_of_computed_data_differ_by_name():
-    digests = {source(text).digest() for text in ("gaussian", "gaussian:12", "parity:12", "compositional:16")}
-    assert len(digests) == 4
+    digests = {
+        source(text).digest()
+        for text in (
+            "gaussian",
+            "gaussian:12",
+            "gaussian:3x4",
+            "gaussian:12:classes=2",
+            "tokens:12x3",
+            "parity:12",
+            "compositional:16",
+        )
+    }
+    assert len(digests) == 7
     assert source("gaussian:400").digest() == source("gaussian").digest()
+
+
+def test_a_digest_of_computed_data_is_another_when_the_way_of_computing_has_another_version(monkeypatch):
+    before = source("gaussian:12").digest()
+    assert before == hashlib.sha256(b"gaussian\ngaussian:12\n1").hexdigest()
+    monkeypatch.setitem(KINDS, "gaussian", dataclasses.replace(KINDS["gaussian"], version=2))
+    assert source("gaussian:12").digest() != before
 
 
 def test_a_table_is_its_content_and_its_target(tmp_path):
@@ -167,7 +199,7 @@ def test_the_catalogue_lists_every_kind(root):
     assert [entry.form for entry in entries] == [kind.form for kind in KINDS.values()]
     where = {entry.form: entry.where for entry in entries}
     assert where["folder:PATH"] == where["csv:PATH:TARGET"] == "your own files"
-    assert where["gaussian[:FEATURES]"] == "computed when asked for"
+    assert where["gaussian[:SHAPE]"] == "computed when asked for"
     assert "dnnlab data get mnist" in where["mnist"]
 
 

@@ -12,6 +12,7 @@ from dnnlab.runner.experiment import Spec
 
 @dataclass(frozen=True)
 class Asked(Spec):
+    arch: tuple[str, ...] = ()
     model: str = ""
     weights: str = ""
     depth: tuple[int, ...] = (2, 3)
@@ -33,12 +34,15 @@ class Cell:
 
 def test_configurations_are_the_product_of_those_lists_that_the_cells_name_in_the_order_of_the_cells():
     assert list(ask.combinations(Asked(), Cell)) == [
-        {"act": act, "depth": depth, "data": "parity:4"} for act in ("relu", "tanh") for depth in (2, 3)
+        {"model": "", "act": act, "depth": depth, "data": "parity:4"} for act in ("relu", "tanh") for depth in (2, 3)
     ]
 
 
-def test_what_describes_other_networks_is_blank_beside_a_model_of_ones_own():
-    assert list(ask.combinations(Asked(model="mine:net"), Cell)) == [{"act": "", "depth": 0, "data": "parity:4"}]
+def test_what_describes_other_networks_is_blank_beside_a_model_of_ones_own_and_beside_published_ones():
+    blank = {"act": "", "depth": 0, "data": "parity:4"}
+    assert list(ask.combinations(Asked(model="mine:net"), Cell)) == [{"model": "mine:net", **blank}]
+    both = list(ask.combinations(Asked(arch=("vgg11", "resnet18")), Cell))
+    assert both == [{"model": name, **blank} for name in ("vgg11", "resnet18")]
 
 
 def test_every_is_at_most_the_steps():
@@ -58,14 +62,21 @@ def test_measured_steps_end_with_the_last(steps, every, measured):
 def test_a_model_of_ones_own_and_what_goes_with_it():
     ask.check_model(Asked(depth=(9,)), ("depth",))
     ask.check_model(Asked(model="mine:net", weights="w.safetensors"), ("depth", "act"))
-    with pytest.raises(UsageError, match="--weights belong to a --model; give both"):
+    with pytest.raises(UsageError, match="--weights belong to one network; give --model, or one --arch"):
         ask.check_model(Asked(weights="w.safetensors"))
-    with pytest.raises(UsageError, match="--depth describes dnnlab's own networks; it does not go with --model"):
+    with pytest.raises(UsageError, match="--weights belong to one network"):
+        ask.check_model(Asked(arch=("vgg11", "resnet18"), weights="w.safetensors"))
+    ask.check_model(Asked(arch=("vgg11",), weights="w.safetensors"))
+    with pytest.raises(UsageError, match="--model is your own network in the place of --arch; give one of them"):
+        ask.check_model(Asked(arch=("vgg11",), model="mine:net"))
+    with pytest.raises(UsageError, match="--depth describes fully connected networks; it does not go with --arch"):
+        ask.check_model(Asked(arch=("vgg11",), depth=(9,)), ("act", "depth"))
+    with pytest.raises(UsageError, match="--depth describes fully connected networks; it does not go with --model"):
         ask.check_model(Asked(model="mine:net", depth=(9,)), ("act", "depth"))
 
 
 def test_content_is_of_the_data_and_of_the_model(tmp_path, monkeypatch):
-    computed = hashlib.sha256(b"parity\nparity:4").hexdigest()
+    computed = hashlib.sha256(b"parity\nparity:4\n1").hexdigest()
     assert ask.content(Asked()) == {"data parity:4": computed}
     monkeypatch.syspath_prepend(tmp_path)
     (tmp_path / "mine_for_content.py").write_text("from torch import nn\ndef net(): return nn.Linear(4, 2)\n")

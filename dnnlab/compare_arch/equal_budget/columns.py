@@ -76,9 +76,12 @@ def _optional(columns: tuple[Column, ...]) -> tuple[Column, ...]:
     return tuple(Column(c.name, float, c.help, c.unit) for c in columns)
 
 
+_INPUT = Column("input", str, "the shape of one input at which the costs are counted", screen="input")
+
 CELLS = (
     Column("part", str, "cost, or training"),
     *columns(CONFIGURATION),
+    _INPUT,
     SEED,
     Column("step", int, "training steps taken before this look"),
     Column("epoch", float, "epochs until then"),
@@ -130,6 +133,7 @@ _ACCURACY = (
 
 SUMMARY = (
     *columns(CONFIGURATION),
+    _INPUT,
     *COUNTS,
     UNCOUNTED,
     *SPEED,

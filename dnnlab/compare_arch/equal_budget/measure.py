@@ -14,7 +14,7 @@ from torch import Tensor
 from dnnlab.compare_arch import fitting
 from dnnlab.compare_arch.equal_budget import columns as c
 from dnnlab.compare_arch.equal_budget.plan import CostCell
-from dnnlab.compare_arch.fitting import counted, initialised, macs_a_step, prepare, spend
+from dnnlab.compare_arch.fitting import Input, counted, initialised, macs_a_step, prepare, spend
 from dnnlab.compare_arch.trained_cell import BODY, TrainedCell
 from dnnlab.data import load
 from dnnlab.data.dataset import Dataset
@@ -52,21 +52,20 @@ def measure(cells: Sequence[Any], spec: Any, device: str, progress: Callable[[fl
 
 def _costs(cells: Sequence[CostCell], measured: bool, device: str, progress: Callable[[float], None]) -> Rows:
     """What networks cost: counted and predicted, and where it is ``measured``, times and peak memory, too."""
-    first = cells[0]
-    data = load(first.data)
-    shape, classes = data.shape, len(data.classes)
     rows: list[dict[str, Any]] = []
     calls: dict[str, speed.Call] = {}
     for i, cell in enumerate(cells):
-        counts = counted(cell.arch, shape, classes)
-        memory = predicted(cell.arch, shape, classes, cell.batch_size, cell.optimizer)
-        rows.append({"cell": i, "part": cell.part, **_counts(counts), **_memory(memory)})
+        on = cell.on
+        counts = counted(cell.arch, on)
+        memory = predicted(cell.arch, on, cell.batch_size, cell.optimizer)
+        counted_at = {"part": cell.part, "input": "x".join(map(str, on.shape))}
+        rows.append({"cell": i, **counted_at, **_counts(counts), **_memory(memory)})
         progress((0.5 if measured else 1.0) * (i + 1) / len(cells))
         if not measured:
             continue
-        rows[-1]["measured_peak_bytes"] = _measured(cell, counts, memory, data, device)
+        rows[-1]["measured_peak_bytes"] = _measured(cell, on, counts, memory, device)
         for size in (1, cell.batch_size) if memory.peak <= free_memory(device) / 2 else ():
-            calls[f"{i} {size}"] = _inference(cell.arch, data, size, device)
+            calls[f"{i} {size}"] = _inference(cell, on, size, device)
     if measured:
         _add_times(rows, calls, cells, device, lambda share: progress(0.5 + 0.5 * share))
     names = dict.fromkeys(name for row in rows for name in row)
@@ -98,14 +97,15 @@ def _add_times(
         }
 
 
-def predicted(arch: str, shape: tuple[int, ...], classes: int, batch_size: int, optimizer: str) -> Memory:
+def predicted(arch: str, on: Input, batch_size: int, optimizer: str) -> Memory:
     """Bytes of memory that training ``arch`` takes, predicted without computing."""
     return predict(
-        build(arch, shape, classes, skeleton=True),
-        shape,
+        build(arch, on.shape, on.classes, skeleton=True),
+        on.shape,
         batch_size,
         networks.cross_entropy,
         lambda parameters: make_optimiser(optimizer, parameters, 0.1, 0.0),
+        on.dtype,
     )
 
 
@@ -124,14 +124,14 @@ def _memory(memory: Memory) -> dict[str, int]:
     return {"peak_memory_bytes": named.pop("peak"), **{f"{name}_bytes": size for name, size in named.items()}}
 
 
-def _measured(cell: CostCell, counts: Cost, memory: Memory, data: Dataset, device: str) -> float:
+def _measured(cell: CostCell, on: Input, counts: Cost, memory: Memory, device: str) -> float:
     """Peak bytes of two training steps; nan where that would take long, or half of the memory that is left."""
     if counts.training_macs * cell.batch_size > _DEAR or memory.peak > free_memory(device) / 2:
         return math.nan
 
     def train() -> None:
-        model = build(cell.arch, data.shape, len(data.classes)).to(device).train()
-        x = torch.zeros(cell.batch_size, *data.shape, device=device)
+        model = build(cell.arch, on.shape, on.classes).to(device).train()
+        x = torch.zeros(cell.batch_size, *on.shape, device=device, dtype=on.dtype)
         y = torch.zeros(cell.batch_size, dtype=torch.int64, device=device)
         optimiser = make_optimiser(cell.optimizer, model.parameters(), 0.1, 0.0)
         for _ in range(2):
@@ -144,9 +144,9 @@ def _measured(cell: CostCell, counts: Cost, memory: Memory, data: Dataset, devic
     return measured_peak(train, device)
 
 
-def _inference(arch: str, data: Dataset, size: int, device: str) -> speed.Call:
-    model = build(arch, data.shape, len(data.classes)).to(device).eval()
-    inputs = data.inputs(data.train[:1].expand(size)).to(device)
+def _inference(cell: CostCell, on: Input, size: int, device: str) -> speed.Call:
+    model = build(cell.arch, on.shape, on.classes).to(device).eval()
+    inputs = _example(cell, on).to(device).expand(size, *on.shape)
     x = lay_out(model, inputs)(inputs)
 
     @torch.inference_mode()
@@ -156,6 +156,14 @@ def _inference(arch: str, data: Dataset, size: int, device: str) -> speed.Call:
         return out
 
     return call
+
+
+def _example(cell: CostCell, on: Input) -> Tensor:
+    """One input, ``[1, *shape]``: of the data, or else of standard normal numbers."""
+    if cell.data:
+        data = load(cell.data)
+        return data.inputs(data.train[:1])
+    return torch.randn(1, *on.shape, generator=torch.Generator().manual_seed(0))
 
 
 def _training(cell: TrainedCell, spec: Any, device: str, progress: Callable[[float], None]) -> Rows:
@@ -231,10 +239,10 @@ def _one(row: dict[str, Any]) -> Rows:
 
 def largest_batch(cell: TrainedCell, data: Dataset, device: str) -> int:
     """The largest batch, up to the cell's, whose training fits into the memory that is free."""
-    shape, classes, free = tuple(data.shape), len(data.classes), free_memory(device)
+    on, free = Input.of(data), free_memory(device)
 
     def fits(batch_size: int) -> bool:
-        return _peak(cell.arch, shape, classes, batch_size, cell.optimizer) <= free
+        return _peak(cell.arch, on, batch_size, cell.optimizer) <= free
 
     if fits(cell.batch_size):
         return cell.batch_size
@@ -247,5 +255,5 @@ def largest_batch(cell: TrainedCell, data: Dataset, device: str) -> int:
 
 
 @functools.lru_cache(maxsize=256)
-def _peak(arch: str, shape: tuple[int, ...], classes: int, batch_size: int, optimizer: str) -> int:
-    return predicted(arch, shape, classes, batch_size, optimizer).peak
+def _peak(arch: str, on: Input, batch_size: int, optimizer: str) -> int:
+    return predicted(arch, on, batch_size, optimizer).peak

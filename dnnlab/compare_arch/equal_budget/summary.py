@@ -65,6 +65,7 @@ def _costs_of(row: "pd.Series[Any]") -> dict[str, Any]:
     return {name: int(v) if name in whole and not math.isnan(v) else v for name, v in costs.items()} | {
         "noisy": None if math.isnan(row["noisy"]) else row["noisy"] == 1.0,
         "uncounted": row["uncounted"],
+        "input": row["input"],
     }
 
 

@@ -56,7 +56,9 @@ def _data(keys: Sequence[tuple[Any, Any]]) -> list[str]:
 
 def _costs(summary: pd.DataFrame) -> str:
     few = summary.iloc[int(summary["macs"].astype(float).to_numpy().argmin())]
-    least = f"{len(summary)} networks: {few['arch']} takes the fewest multiply–accumulates ({few['macs']:.3g})"
+    inputs = summary["input"].unique()  # runs of earlier versions have none
+    where = f" at {inputs[0]}" if len(inputs) == 1 and inputs[0] else ", each at its own input" if inputs[0] else ""
+    least = f"{len(summary)} networks: {few['arch']} takes the fewest multiply–accumulates ({few['macs']:.3g}{where})"
     if summary["latency_ms"].isna().all():  # nothing was timed
         return f"{least}."
     quick = summary.iloc[int(summary["latency_ms"].fillna(math.inf).to_numpy().argmin())]

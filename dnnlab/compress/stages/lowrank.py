@@ -86,9 +86,9 @@ def _energy_by_macs(model: nn.Module, names: Collection[str], stage: Stage, data
     """
 
     def macs(energy: float) -> int:
-        return count(factorise(model, names, energy, stage.word("form")), data.shape).macs
+        return count(factorise(model, names, energy, stage.word("form")), data.shape, data.dtype).macs
 
-    whole = count(model, data.shape).macs
+    whole = count(model, data.shape, data.dtype).macs
     goal = whole / stage.factor
     if (least := macs(0.0)) > goal:
         most = whole / least

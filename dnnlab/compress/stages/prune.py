@@ -66,7 +66,7 @@ def _gradually(model: nn.Module, stage: Stage, retraining: Retraining, density: 
     path by then are pruned too, in the place of others.
     """
     criterion = stage.word("criterion")
-    trim = trimmer(model, retraining.data.shape)
+    trim = trimmer(model, retraining.data.shape, retraining.data.dtype)
     optimiser: Masked | None = None
     last = -1.0
 

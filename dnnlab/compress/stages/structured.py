@@ -40,9 +40,9 @@ def apply(model: nn.Module, stage: Stage, retraining: Retraining) -> nn.Module:
     import torch_pruning as tp
 
     model = copy.deepcopy(model).eval().to(memory_format=torch.contiguous_format)  # type: ignore[call-overload]
-    shape = retraining.data.shape
-    example = retraining.data.inputs(retraining.data.train[:_TRIED])
-    goal = count(model, shape).macs / stage.factor
+    data = retraining.data
+    example = data.inputs(data.train[:_TRIED])
+    goal = count(model, data.shape, data.dtype).macs / stage.factor
     criterion = stage.word("criterion")
     importance: Any = {
         "magnitude": lambda: tp.importance.MagnitudeImportance(p=2),
@@ -69,10 +69,10 @@ def apply(model: nn.Module, stage: Stage, retraining: Retraining) -> nn.Module:
             for group in pruner.step(interactive=True):
                 if kept := channels.in_multiples(pruner, group, stage.multiple):
                     kept.prune()
-            if count(model, shape).macs <= goal:
+            if count(model, data.shape, data.dtype).macs <= goal:
                 break
         else:
-            most = goal * stage.factor / count(model, shape).macs
+            most = goal * stage.factor / count(model, data.shape, data.dtype).macs
             raise TooMuch(
                 f"structured:{stage.factor:g}x: channels that {criterion} may take out of this network save "
                 + (f"no more than {most:.3g}x of its MACs; ask for less." if most > 1.01 else "none of its MACs.")

@@ -1,4 +1,5 @@
-"""The rows of a user's own network: its ReLU-like activations are the layers, channels of convolutions are units."""
+"""The rows of a published network or a user's own: its ReLU-like activations are the layers, channels of convolutions
+are units."""
 
 import math
 from collections.abc import Callable, Iterator, Sequence
@@ -16,7 +17,7 @@ from dnnlab.dead_relu.spec import Spec
 from dnnlab.errors import UsageError
 from dnnlab.instruments.census import SiteCensus, take_of_module
 from dnnlab.instruments.traced import certify, trace
-from dnnlab.networks import user_network
+from dnnlab.networks import named, user_network
 from dnnlab.runner.journal import Rows
 from dnnlab.statistics.streams import stream, torch_seed
 from dnnlab.training import hyperparameters
@@ -54,10 +55,10 @@ def measure(
 def _measure_cell(
     cell: Cell, spec: Spec, data: Dataset, inputs: Tensor, progress: Callable[[float], None]
 ) -> Iterator[dict]:
-    model = user_network.factory(cell.model, len(data.classes))().to(data.x.device)
+    model = named.build(cell.model, data.shape, len(data.classes)).to(data.x.device)
     look = _Look(model, data, inputs)
     if spec.weights:  # the same network with fresh weights says what to expect
-        look.expected = {site.name: _share(site.dead) for site in look.census()}
+        look.expected = {site.name: _share(site.dead) for site in census(model, data, inputs)}
         user_network.load_weights(model, spec.weights)
     order = batch_order(len(data.train), cell.batch_size, stream(spec.seed, cell.seed, "batches"))
     training = PlainTraining(model, data, order, hyperparameters.of(cell))
@@ -74,6 +75,24 @@ def _measure_cell(
             progress((step + taken + 1) / spec.training_steps)
 
 
+def census(model: nn.Module, data: Dataset, inputs: Tensor) -> list[SiteCensus]:
+    """The activations of ``model`` whose units can die, counted on the examples ``inputs``. The model is in evaluation
+    mode afterwards.
+
+    Raises:
+        UsageError: the model does not take the data, or has no such activation.
+    """
+    check(model, data)
+    sites = take_of_module(model, (data.inputs(part) for part in inputs.split(_BATCH)))
+    if not sites:
+        raise UsageError(
+            "no activation of the model is zero below a point, so no unit of it can be dead; recognised are ReLU and "
+            "all that computes the same (clamp, maximum, where, threshold, masks), ReLU6, hard-swish, hard-sigmoid and "
+            "modules of one's own that are zero below a point."
+        )
+    return sites
+
+
 @dataclass
 class _Look:
     """Measures a module, and remembers which of its units were dead before."""
@@ -86,20 +105,9 @@ class _Look:
     ever: dict[str, Tensor] = field(default_factory=dict)
     last: dict[str, Tensor] = field(default_factory=dict)
 
-    def census(self) -> list[SiteCensus]:
-        check(self.model, self.data)
-        sites = take_of_module(self.model, (self.data.inputs(part) for part in self.inputs.split(_BATCH)))
-        if not sites:
-            raise UsageError(
-                "no activation of the model is zero below a point, so no unit of it can be dead; recognised are ReLU "
-                "and all that computes the same (clamp, maximum, where, threshold, masks), ReLU6, hard-swish, "
-                "hard-sigmoid and modules of one's own that are zero below a point."
-            )
-        return sites
-
     def __call__(self) -> list[dict]:
         """The network's row, then one row per activation."""
-        sites = self.census()
+        sites = census(self.model, self.data, self.inputs)
         certified = self._certified()
         layers = []
         for site in sites:
@@ -130,6 +138,8 @@ class _Look:
 
     def _certified(self) -> dict[str, float]:
         """The share of units that are certified dead, by activation, up to where the bounds end."""
+        if self.data.tokens:  # they have no bounds
+            return {}
         try:
             graph = trace(self.model)
         except UsageError:

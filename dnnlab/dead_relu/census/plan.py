@@ -7,7 +7,7 @@ from dnnlab.dead_relu.remedy import NO_REMEDY, remedies_for, treat
 from dnnlab.dead_relu.spec import Spec
 from dnnlab.errors import UsageError
 from dnnlab.networks.activations import activation
-from dnnlab.runner.configuration import combinations, content
+from dnnlab.runner.configuration import combinations, content, networks
 from dnnlab.runner.mlp_cell import MLPCell
 
 __all__ = ["Cell", "content", "fit", "plan", "validate", "zero_somewhere"]
@@ -60,7 +60,7 @@ def plan(spec: Spec) -> Sequence[Cell]:
     cells = []
     for configuration in combinations(spec, Cell):
         for remedy in remedies_for(configuration) if spec.remedies else (NO_REMEDY,):
-            cells += [Cell(remedy=remedy, model=spec.model, **configuration, seed=seed) for seed in range(spec.seeds)]
+            cells += [Cell(remedy=remedy, **configuration, seed=seed) for seed in range(spec.seeds)]
     return cells
 
 
@@ -70,9 +70,18 @@ def fit(spec: Spec) -> None:
     Raises:
         UsageError: they do not.
     """
+    from dnnlab.data import load
+    from dnnlab.dead_relu.census.hooked import census
     from dnnlab.training import checks
 
-    checks.check(spec.data, spec.batch_size if spec.training_steps else (), spec.model, spec.weights)
+    batch_sizes = spec.batch_size if spec.training_steps else ()
+    checks.check(
+        spec.data, batch_sizes, networks(spec), spec.weights, lambda model, data: census(model, data, data.train[:2])
+    )
+    if spec.prune_dead and load(spec.data[0]).tokens:
+        raise UsageError(
+            "--prune-dead proves units dead on a range of numbers, which tokens have not; take other --data."
+        )
 
 
 def validate(spec: Spec) -> None:
