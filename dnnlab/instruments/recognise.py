@@ -221,7 +221,8 @@ def try_on_a_grid(module: nn.Module) -> Recognised | None:
     The module, and the state of random numbers, are left as they were.
     """
     buffers = {b: b.clone() for b in module.buffers()}
-    held = [(table, table.copy()) for table in (vars(module), module._buffers)]
+    tables: tuple[dict[str, Any], ...] = (vars(module), module._buffers)
+    held = [(table, table.copy()) for table in tables]
     devices = range(torch.cuda.device_count()) if torch.cuda.is_initialized() else ()
     try:
         with torch.no_grad(), torch.random.fork_rng(devices):
@@ -233,8 +234,8 @@ def try_on_a_grid(module: nn.Module) -> Recognised | None:
             table.clear()
             table.update(values)
         with torch.no_grad():
-            for b, values in buffers.items():
-                b.copy_(values)
+            for buffer, before in buffers.items():
+                buffer.copy_(before)
     # What only became too small for the type, as GELU does, is zero up to another point in the other one.
     same = edge is not None and fine is not None and abs(edge - fine) <= 1
     return Recognised("", float(_GRID[fine])) if same else None

@@ -11,10 +11,14 @@ from dnnlab.instruments import Recorder, count, module_census
 from tests.zoo import oracle, units
 from tests.zoo.members import Built, build
 
-RIGHT, WRONG, UNKNOWN, REFUSED = "right", "wrong", "not known", "refused"
+RIGHT, WRONG, UNKNOWN, REFUSED, UNTOLD = "right", "wrong", "not known", "refused", "no oracle"
+"""What dnnlab says is so, is not so, or it says that it does not know; it refuses; or the oracle does not know."""
 CHECKS = ("layers", "delta", "macs", "units")
 TOLERANCE = 1e-4
-"""Of the norm of a gradient, relative. Both sides compute in float64, the largest networks in float32."""
+"""Of the norm of a gradient, relative. Both sides compute in float64; for the largest networks in float32, where ten
+times as much is allowed."""
+ROUNDING = 1e-14
+"""Of the norm of a gradient, relative to the largest: so much is left of one that is zero."""
 
 
 @dataclass
@@ -72,7 +76,10 @@ def _some(items) -> str:
 
 
 def _layers(built: Built, result: Result) -> list[Verdict]:
-    model, x = built.model.train(), inputs_of(built, 2)
+    model, x = built.model, inputs_of(built, 2)
+    exact = x.dtype == torch.float64
+    model.train(exact)  # in float32, batch normalisation of two inputs makes chaos of rounding
+    tolerance = TOLERANCE if exact else 10 * TOLERANCE
     buffers = {b: b.clone() for b in model.buffers()}
     torch.manual_seed(3)
     expected = oracle.layers(model, (x,), loss)
@@ -93,6 +100,7 @@ def _layers(built: Built, result: Result) -> list[Verdict]:
     for layer in expected:
         theirs[layer.weights].append((layer.place, layer.delta))
     wrong, deltas = [], []
+    rounding = ROUNDING * max((layer.delta for layer in expected if layer.delta == layer.delta), default=0.0)
     for weights in dict.fromkeys([*theirs, *ours]):
         told, so = ours.get(weights, []), theirs.get(weights, [])
         label = " + ".join(sorted(weights))
@@ -100,7 +108,7 @@ def _layers(built: Built, result: Result) -> list[Verdict]:
             wrong.append(f"{label}: {_places(told)}, but is {_places(so)}")
         if len(told) == len(so):
             for (_, a), (_, b) in zip(told, so, strict=True):
-                if not (a == b or abs(a - b) <= TOLERANCE * abs(b) or (a != a and b != b)):
+                if not (a == b or abs(a - b) <= tolerance * abs(b) + rounding or (a != a and b != b)):
                     deltas.append(f"{label}: {a:.6g}, but is {b:.6g}")
         else:
             deltas.append(f"{label}: {len(told)} rows, but {len(so)} calls")
@@ -113,8 +121,8 @@ def _places(each) -> str:
 
 def _macs(built: Built, result: Result) -> list[Verdict]:
     model = built.model
-    so = oracle.macs(model, (inputs_of(built, 1),))
     told = count(model, built.shape)
+    so = oracle.macs(model, (inputs_of(built, 1),))
     wrong = [
         f"{what}: {a:,}, but is {b:,}"
         for what, a, b in (
@@ -144,7 +152,7 @@ def _units(built: Built, result: Result) -> list[Verdict]:
     kill(model)
     expected = units.look(model, (x,), sites)
     told = module_census(model, [x])
-    wrong, unknown = [], []
+    wrong, unknown, untold = [], [], []
     if [(s.outputs, int(s.zeros)) for s in told] != [(z.outputs, z.zeros) for z in expected]:
         found = [f"{s.name} {s.act} {s.outputs}/{int(s.zeros)}" for s in told]
         so = [f"{z.what} {z.outputs}/{z.zeros}" for z in expected]
@@ -157,7 +165,7 @@ def _units(built: Built, result: Result) -> list[Verdict]:
         if site.dead is None:
             unknown.append(f"{site.name} {site.act} (oracle: {place.why or place.axes} of {place.sizes})")
         elif look.dead is None:
-            unknown.append(f"{site.name} {site.act}: {len(site.dead)} of {place.sizes}, oracle: {place.why}")
+            untold.append(f"{site.name} {site.act}: {len(site.dead)} of {place.sizes}, oracle: {place.why}")
         elif not torch.equal(site.dead, look.dead):
             wrong.append(
                 f"{site.name} {site.act}: {int(site.dead.sum())} of {len(site.dead)} units of {place.sizes} dead, but "
@@ -169,4 +177,6 @@ def _units(built: Built, result: Result) -> list[Verdict]:
         return [Verdict(WRONG, _some(wrong))]
     if unknown:
         return [Verdict(UNKNOWN, f"{len(unknown)} of {len(told)}: {_some(unknown)}")]
+    if untold:
+        return [Verdict(UNTOLD, f"{len(untold)} of {len(told)}: {_some(untold)}")]
     return [Verdict(RIGHT, f"{checked} sites")]

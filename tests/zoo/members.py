@@ -13,7 +13,7 @@ from tests.zoo.libraries import load_torchvision
 SIZES = (32, 64, 96, 128, 160, 192, 224, 256, 288, 320, 384, 448, 512)
 """Sides of an image that are tried, from the smallest on."""
 CLASSES = 5
-LARGE = 200_000_000
+LARGE = 350_000_000
 """Parameters from which on a network stays in float32."""
 
 
@@ -58,7 +58,10 @@ def parameters(name: str) -> int:
 
 
 def build(name: str) -> Built:
-    """A network with the smallest images that its own code allows, in float64 unless it is large, its weights drawn under a fixed seed."""
+    """A network with the smallest images that its own code allows, in float64 unless it is large.
+
+    Its weights are drawn under a fixed seed.
+    """
     library, _, short = name.partition(":")
     torch.manual_seed(0)
     with warnings.catch_warnings(action="ignore"):
@@ -179,10 +182,11 @@ def _vision(kind: str, config: str, size: int, **options) -> Callable[[], Built]
 
 
 def _wave() -> Built:
-    options = {"conv_dim": (16, 16), "conv_stride": (5, 2), "conv_kernel": (10, 3), "num_feat_extract_layers": 2,
-               "num_conv_pos_embeddings": 8, "num_conv_pos_embedding_groups": 4, "classifier_proj_size": 16}  # fmt: skip
-    model = _of("Wav2Vec2ForSequenceClassification", "Wav2Vec2Config", num_labels=CLASSES, mask_time_prob=0.0,
-                layerdrop=0.0, **options, **WIDTHS)  # fmt: skip
+    model = _of(
+        "Wav2Vec2ForSequenceClassification", "Wav2Vec2Config", num_labels=CLASSES, mask_time_prob=0.0, layerdrop=0.0,
+        conv_dim=(16, 16), conv_stride=(5, 2), conv_kernel=(10, 3), num_feat_extract_layers=2,
+        num_conv_pos_embeddings=8, num_conv_pos_embedding_groups=4, classifier_proj_size=16, **WIDTHS,
+    )  # fmt: skip
     return Built(Logits(model), (400,))
 
 

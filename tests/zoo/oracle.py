@@ -6,16 +6,18 @@ Nothing of dnnlab is imported here. Three kinds of tensors are told apart by the
 - a weight was computed from parameters and constants alone;
 - all else is data, and so is what a trained product gives.
 
-A trained product multiplies a weight by what is none. A layer is one call of a public function of PyTorch in which
-there are trained products: `F.linear` has one, multi-head attention several.
+A trained product multiplies a weight by data, or in a linear or convolutional function by a constant. Elsewhere a
+product with a constant makes a weight, as where positions are looked up by a matrix of zeros and ones. A layer is one
+call of a public function of PyTorch in which there are trained products: `F.linear` has one, multi-head attention
+several.
 """
 
-import itertools
 import math
 from dataclasses import dataclass, field
 
 import torch
 from torch import nn
+from torch.nn import functional as F
 from torch.nn.attention import SDPBackend, sdpa_kernel
 from torch.overrides import TorchFunctionMode
 from torch.utils import _pytree as pytree
@@ -38,6 +40,14 @@ FACTORS = {
     aten._trilinear: (0, 1, 2),
 }
 """Where each product has its factors. The others of PyTorch are made of these, if its own kernels are turned off."""
+
+LAST = {F.linear, F.multi_head_attention_forward, torch.lstm, torch.gru, torch.rnn_tanh, torch.rnn_relu}
+"""Functions that are layers, whose units lie along the last dimension."""
+CHANNELS = {
+    *(F.conv1d, F.conv2d, F.conv3d, torch.conv1d, torch.conv2d, torch.conv3d),
+    *(F.conv_transpose1d, F.conv_transpose2d, F.conv_transpose3d),
+}
+"""Functions that are layers, whose units are channels."""
 
 
 def own_products():
@@ -92,7 +102,7 @@ class Dispatched(TorchDispatchMode):
         self.known: dict[int, Known] = {}
         self.held = []  # so that no memory is used twice
         self.layer: Layer | None = None  # of the function that is being called
-        self.inside = False
+        self.inside = self.ours = False  # whether in a public function, and whether that is a layer's
         self.layers: list[Layer] = []
         self.shapes = {id(p): p.ndim for p in model.parameters()}
         for p in model.parameters():
@@ -119,7 +129,7 @@ class Dispatched(TorchDispatchMode):
         if places is not None:
             factors = [self.of(args[i]) for i in places]
             weights = [k for k in factors if k.weight]
-            if weights and len(weights) < len(factors):
+            if weights and (any(k.data for k in factors) or (len(weights) < len(factors) and self.ours)):
                 result = self.product(weights, result)
         if not func.is_view:
             for t in made:
@@ -149,7 +159,7 @@ class Called(TorchFunctionMode):
 
     def __torch_function__(self, func, types, args=(), kwargs=None):
         seen = self.dispatched
-        seen.layer, seen.inside = Layer(), True
+        seen.layer, seen.inside, seen.ours = Layer(), True, func in LAST or func in CHANNELS
         try:
             out = func(*args, **(kwargs or {}))
         finally:

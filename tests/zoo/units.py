@@ -1,8 +1,8 @@
 """Where the units of each ReLU lie, found by moving them: one unit of a layer's output after the other is no way.
 
 Each layer's output is replaced by what it was, plus a small random number for each unit, several times. Two elements of
-what a ReLU reads are of the same unit when they move together, and of two units when they move independently. ReLUs
-themselves are left out meanwhile, so that what skips around them moves alike everywhere.
+what a ReLU reads are of the same unit when they move together, and of two units when they move independently.
+Activations and normalisations are left out meanwhile, so that a unit moves alike everywhere.
 """
 
 import itertools
@@ -11,19 +11,19 @@ from dataclasses import dataclass, field
 
 import torch
 from torch import nn
-from torch.nn import functional as F
 from torch.overrides import TorchFunctionMode
 from torch.utils import _pytree as pytree
 
-from tests.zoo.oracle import Called, Dispatched, Layer, own_products
+from tests.zoo.oracle import CHANNELS, LAST, Called, Dispatched, Layer, own_products
 
 DRAWS, PAIRS, STEP = 16, 256, 1e-6
 
-LAST = {F.linear, F.multi_head_attention_forward, torch.lstm, torch.gru, torch.rnn_tanh, torch.rnn_relu}
-SECOND = {
-    *(F.conv1d, F.conv2d, F.conv3d, torch.conv1d, torch.conv2d, torch.conv3d),
-    *(F.conv_transpose1d, F.conv_transpose2d, F.conv_transpose3d),
+KEPT = {
+    *("leaky_relu", "elu", "celu", "selu", "prelu", "rrelu", "gelu", "silu", "mish", "softplus"),
+    *("batch_norm", "layer_norm", "group_norm", "instance_norm", "rms_norm"),
 }
+"""Activations that are never zero on a half-line, and normalisations: an element of their output is of the same unit as
+that of their input."""
 
 
 def is_relu(func, args, kwargs) -> bool:
@@ -40,6 +40,10 @@ def is_relu(func, args, kwargs) -> bool:
     if name == "threshold":
         return tuple(args[1:3]) == (0, 0)
     return False
+
+
+def keeps(func) -> bool:
+    return getattr(func, "__name__", "").rstrip("_") in KEPT
 
 
 @dataclass
@@ -70,14 +74,17 @@ class Reference(Called):
     def __torch_function__(self, func, types, args=(), kwargs=None):
         kwargs = kwargs or {}
         call, seen = next(self.calls), self.dispatched
-        relu = is_relu(func, args, kwargs)
-        if relu:
-            read = args[0] if args else kwargs["input"]
+        read = args[0] if args else kwargs.get("input")
+        if keeps(func):
+            return read.clone()
+        if is_relu(func, args, kwargs):
+            if not seen.of(read).data:
+                return func(*args, **kwargs)
             self.sites.append(Site(call, set(seen.of(read).last)))
             self.sites[-1].moved.append(self.place(self.sites[-1], read))
             return read.clone()
         before = len(seen.layers)
-        seen.layer, seen.inside = Layer(), True
+        seen.layer, seen.inside, seen.ours = Layer(), True, func in LAST or func in CHANNELS
         try:
             out = func(*args, **kwargs)
         finally:
@@ -94,7 +101,7 @@ class Reference(Called):
     def axis(self, func, args, out):
         if func in LAST:
             return -1
-        if func in SECOND:
+        if func in CHANNELS:
             return out.ndim - args[1].ndim + 1
         if getattr(func, "__name__", "") in ("matmul", "__matmul__") and args[1].ndim == 2:
             return -1 if self.dispatched.of(args[1]).weight else None
@@ -126,6 +133,8 @@ class Moved(TorchFunctionMode):
     def __torch_function__(self, func, types, args=(), kwargs=None):
         kwargs = kwargs or {}
         call = next(self.calls)
+        if keeps(func):
+            return (args[0] if args else kwargs["input"]).clone()
         if call in self.sites:
             site, read = self.sites[call], args[0] if args else kwargs["input"]
             site.moved.append(read.detach().contiguous().view(-1)[site.elements])
@@ -141,7 +150,8 @@ class Moved(TorchFunctionMode):
             shape = [1] * first.ndim
             shape[axis] = first.shape[axis]
             steps = torch.randn(shape, generator=self.generator, dtype=torch.float64)
-            leaves[0] = first + (STEP * first.std() * steps).to(first.dtype)
+            step = STEP if first.dtype == torch.float64 else 1e-3
+            leaves[0] = first + (step * first.std() * steps).to(first.dtype)
         return pytree.tree_unflatten(leaves, tree)
 
 
@@ -188,6 +198,7 @@ def sites(model: nn.Module, inputs: tuple) -> list[Site]:
     reference = Reference(seen)
     math_attention, plain = own_products()
     with math_attention, plain:
+        model(*inputs)  # what it keeps for later passes is then kept
         with seen, reference:
             model(*inputs)
         for draw in range(DRAWS if reference.sites else 0):
