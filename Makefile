@@ -11,7 +11,7 @@ $(1)/bin/python -m pytest -m slow -W default tests/runner/test_executors.py # Ra
 endef
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test test-gpu test-faults test-all test-floor test-newest check format docs bench bench-gpu clean part-1 part-2 part-3 part-4 gradient-flow dead-relu compare-arch compress nas check-claims search-table reproduce reference theory-table
+.PHONY: help setup demo test test-gpu test-faults test-all test-floor test-newest zoo zoo-all check format docs bench bench-gpu clean part-1 part-2 part-3 part-4 gradient-flow dead-relu compare-arch compress nas check-claims search-table reproduce reference theory-table
 
 help: ## List the targets
 	@sed -n 's/^\([a-z0-9 -]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 16
@@ -49,6 +49,18 @@ test-newest: ## The same with the newest versions, whatever they are
 	test -x .venv-newest/bin/python || python3 -m venv .venv-newest
 	.venv-newest/bin/python -m pip install $(EVERYTHING) --upgrade --upgrade-strategy eager
 	$(call test-everything,.venv-newest)
+
+.venv-zoo/.done: pyproject.toml constraints.txt
+	test -x .venv-zoo/bin/python || python3 -m venv .venv-zoo
+	.venv-zoo/bin/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt \
+		--editable '.[zoo]' pytest pytest-xdist hypothesis
+	touch $@
+
+zoo: .venv-zoo/.done ## What dnnlab says about 190 published networks, against an oracle: half an hour
+	.venv-zoo/bin/python -m tests.zoo
+
+zoo-all: .venv-zoo/.done ## The same of all of timm up to 30 million parameters: hours; goes on where it was stopped
+	.venv-zoo/bin/python -m tests.zoo --all
 
 check: setup ## Lint and types
 	$(PY) -m ruff check .
@@ -108,4 +120,4 @@ search-table: setup ## 500 searches by each strategy of the NAS-Bench-201 table,
 	$(DNNLAB) run experiments/3-architectures/search-table.toml
 
 clean: ## Remove .venv and caches; runs in results/ stay
-	rm -rf .venv .venv-floor .venv-newest .mypy_cache .ruff_cache .pytest_cache .hypothesis build dist
+	rm -rf .venv .venv-floor .venv-newest .venv-zoo .mypy_cache .ruff_cache .pytest_cache .hypothesis build dist

@@ -118,15 +118,22 @@ def count(model: nn.Module, shape: Sequence[int], dtype: torch.dtype | None = No
 
 
 def _undo(model: nn.Module) -> Callable[[], None]:
-    """A function that undoes what forward passes set in the modules of ``model``, other than inside of tensors."""
-    plain = [vars(m) for m in model.modules() if not isinstance(m, torch.jit.ScriptModule)]
-    parts = ("_parameters", "_buffers", "_modules", "_non_persistent_buffers_set")
-    before = [(held, held.copy()) for m in plain for held in (m, *(m[part] for part in parts))]
+    """A function that undoes what forward passes set in the modules of ``model``, also in the lists, dictionaries and
+    sets that these hold, but not inside of tensors."""
+    before: dict[int, tuple[Any, Any]] = {}
+    ahead: list[Any] = [vars(m) for m in model.modules() if not isinstance(m, torch.jit.ScriptModule)]
+    while ahead:
+        held = ahead.pop()
+        if isinstance(held, dict | list | set) and id(held) not in before:
+            before[id(held)] = held, held.copy()
+            ahead += held.values() if isinstance(held, dict) else held
+        elif isinstance(held, tuple):
+            ahead += held
 
     def undo() -> None:
-        for held, values in before:
+        for held, values in before.values():
             held.clear()
-            held.update(values)
+            (held.extend if isinstance(held, list) else held.update)(values)
 
     return undo
 

@@ -215,7 +215,7 @@ class Follow:
     def _try(self, module: nn.Module, read: Tensor, out: Tensor) -> None:
         if module not in self._tried:
             with self.paused():
-                self._tried[module] = try_on_a_grid(module.forward)
+                self._tried[module] = try_on_a_grid(module)
         found = self._tried[module]
         if found is not None:
             self._activation(replace(found, name=type(module).__name__), self.origin(read), read, out)

@@ -261,7 +261,18 @@ def _backward(name: str, args: Sequence[Any], out: Any) -> int:
 _NO_PRODUCTS = frozenset(
     {
         *("embedding", "detach", "alias", "as_strided", "diagonal", "unfold", "view_as_real", "view_as_complex"),
-        *("copy", "fill", "set", "resize", "lift_fresh", "item", "_local_scalar_dense", "equal", "is_same_size"),
+        *(
+            "copy",
+            "fill",
+            "zero",
+            "set",
+            "resize",
+            "lift_fresh",
+            "item",
+            "_local_scalar_dense",
+            "equal",
+            "is_same_size",
+        ),
         *("argmax", "argmin", "aminmax", "kthvalue", "mode", "searchsorted", "bucketize", "nonzero", "masked_select"),
         *("scatter_reduce", "masked_scatter", "index_copy", "index_fill", "index_reduce", "take", "put", "unique_dim"),
         *("diag_embed", "cummax", "cummin", "logcumsumexp", "unsafe_split", "_weight_norm_interface", "bernoulli"),

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 from torch.utils._python_dispatch import TorchDispatchMode
 
 from dnnlab.instruments.origin import Origin, Test
@@ -212,23 +212,44 @@ def _is_zero(value: Any, origin: OriginOf) -> bool:
     return isinstance(value, int | float) and value == 0
 
 
-_GRID = torch.linspace(-8, 8, 1601)
+_GRID = torch.linspace(-8, 8, 1601, dtype=torch.float64)
 
 
-def try_on_a_grid(function: Callable[[Tensor], Tensor]) -> Recognised | None:
-    """What a function of one's own is, if it works elementwise and is zero below a point of -8 … 8; else ``None``."""
-    row = _GRID.unsqueeze(0)
-    with torch.no_grad():
-        try:
-            out, turned, again = function(row.clone()), function(row.flip(1)), function(row.clone())
-        except Exception:  # noqa: BLE001 - whatever it is, it is then no function of a row of numbers
-            return None
+def try_on_a_grid(module: nn.Module) -> Recognised | None:
+    """What a module of one's own is, if it works elementwise and is zero below a point of -8 … 8; else ``None``.
+
+    The module, and the state of random numbers, are left as they were.
+    """
+    buffers = {b: b.clone() for b in module.buffers()}
+    tables: tuple[dict[str, Any], ...] = (vars(module), module._buffers)
+    held = [(table, table.copy()) for table in tables]
+    devices = range(torch.cuda.device_count()) if torch.cuda.is_initialized() else ()
+    try:
+        with torch.no_grad(), torch.random.fork_rng(devices):
+            edge, fine = (_zero_below(module.forward, dtype) for dtype in (torch.float32, torch.float64))
+    except Exception:  # noqa: BLE001 - whatever it is, it is then no function of a row of numbers
+        return None
+    finally:
+        for table, values in held:
+            table.clear()
+            table.update(values)
+        with torch.no_grad():
+            for buffer, before in buffers.items():
+                buffer.copy_(before)
+    # What only became too small for the type, as GELU does, is zero up to another point in the other one.
+    same = edge is not None and fine is not None and abs(edge - fine) <= 1
+    return Recognised("", float(_GRID[fine])) if same else None
+
+
+def _zero_below(function: Callable[[Tensor], Tensor], dtype: torch.dtype) -> int | None:
+    """The last point of the grid up to which a function is zero, if it works elementwise and is so at all."""
+    row = _GRID.to(dtype).unsqueeze(0)
+    out, turned, again = function(row.clone()), function(row.flip(1)), function(row.clone())
     same = isinstance(out, Tensor) and out.shape == row.shape and torch.equal(out, again)
-    if not same or not torch.equal(out, turned.flip(1)):
+    if not same or out.dtype != dtype or not torch.equal(out, turned.flip(1)):
         return None
     nonzero = (out[0] != 0).nonzero().flatten()
-    first = int(nonzero[0]) if len(nonzero) else 0
-    return Recognised("", float(_GRID[first - 1])) if first else None
+    return int(nonzero[0]) - 1 if len(nonzero) and nonzero[0] > 0 else None
 
 
 def recognise_function(function: Callable[..., Any], like: Tensor, rest: Any, kwargs: Any) -> Recognised | None:

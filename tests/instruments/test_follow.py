@@ -187,6 +187,20 @@ class ZeroBelow(nn.Module):
         return torch.exp(torch.log(y.abs() + 1) * 2) * torch.ceil(torch.sigmoid(y) - 0.5).clamp(0, 1)
 
 
+class Dropped(nn.Module):
+    """Stochastic depth of one's own, which counts its calls."""
+
+    def __init__(self):
+        super().__init__()
+        self.calls = 0
+        self.register_buffer("seen", torch.zeros(()))
+
+    def forward(self, y):
+        self.calls += 1
+        self.seen += len(y)
+        return y * torch.bernoulli(torch.full((len(y), 1), 0.7)).to(y.dtype)
+
+
 class Symmetric(nn.Module):
     def forward(self, w):
         return w.triu() + w.triu(1).transpose(-1, -2)
@@ -1188,6 +1202,12 @@ DELTAS = [
         "a:first b:output",
     ),
     Case(
+        "dropped by a module of one's own",
+        lambda: Net(lambda m, x: m.c((y := m.a(x).tanh()) + m.d(m.b(y))), a=L(5, 6), b=L(6, 6), c=L(6, 2), d=Dropped()),
+        (40, 5),
+        "a:first b:hidden c:output",
+    ),
+    Case(
         "read three times",
         lambda: Net(lambda m, x: m.b((y := m.a(x)).tanh()) + m.c(y.sin()) + y[:, :2], a=L(5, 6), b=L(6, 2), c=L(6, 2)),
         (40, 5),
@@ -1534,6 +1554,20 @@ NO_RELUS = [
     Case(what, lambda form=form: Net(lambda m, x: m.b(form(m.a(x))), a=L(5, 6), b=L(6, 2)), (40, 5), "a:first b:output")
     for what, form in OTHERS.items()
 ]
+NO_RELUS += [
+    Case(
+        what,
+        lambda form=form: Net(lambda m, x: m.b(m.f(m.a(x))), a=L(5, 6), f=Net(form), b=L(6, 2)),
+        (40, 5),
+        "a:first b:output",
+    )
+    for what, form in {  # each is so small somewhere that it is zero in float32
+        "own module of GELU": lambda m, y: F.gelu(y),
+        "own module of GELU by tanh": lambda m, y: F.gelu(y, approximate="tanh"),
+        "own module of GELU by hand": lambda m, y: y * (1 + torch.erf(y / math.sqrt(2))) / 2,
+        "own module of tanh + 1": lambda m, y: torch.tanh(4 * y) + 1,
+    }.items()
+]
 
 KINDS = {
     "linear": LINEAR,
@@ -1658,6 +1692,18 @@ def test_the_model_is_as_before(case):
     for watched, bare in zip(*seen, strict=True):
         assert (watched is None) == (bare is None)
         assert watched is None or torch.equal(watched, bare)
+
+
+def test_a_module_of_ones_own_is_not_changed_by_being_tried():
+    seen = []
+    for context in (Recorder, lambda model: contextlib.nullcontext()):
+        torch.manual_seed(0)
+        model = Seq(L(5, 6), Dropped(), L(6, 2))
+        with context(model):
+            out = model(torch.ones(4, 5))
+        seen.append((model[1].calls, float(model[1].seen), out.tolist(), torch.rand(3).tolist()))
+    assert seen[0] == seen[1]
+    assert seen[0][:2] == (1, 4.0)
 
 
 @pytest.mark.parametrize("case", [case for each in KINDS.values() for case in each[:2]], ids=lambda case: case.what)

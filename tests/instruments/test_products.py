@@ -1,5 +1,6 @@
 """Both ways of counting against PyTorch's counter around real passes, and against closed forms."""
 
+import math
 import warnings
 
 import pytest
@@ -454,6 +455,37 @@ def test_a_pass_leaves_no_trace():
     assert not hasattr(model, "late")
     assert torch.equal(model.fc.weight.grad, gradient)
     assert torch.equal(torch.random.get_rng_state(), drawn)
+
+
+def test_what_a_network_keeps_in_a_dictionary_is_forgotten():
+    """Biases of attention that are looked up once in evaluation, as LeViT does; by numbers, so that several ways are
+    tried one after the other."""
+
+    class Keeping(nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.fc, self.bias, self.kept, self.order = nn.Linear(64, 10), parameter(4), {}, [[]]
+
+        def forward(self, x):
+            if "bias" not in self.kept:
+                self.kept["bias"] = self.bias[torch.arange(10) % 4]
+                self.order[0].append("bias")
+            out = self.fc(x.flatten(1)) + self.kept["bias"]
+            return out if out.sum().item() != math.inf else x
+
+    model = Keeping()
+    counted = count(model, (1, 8, 8))
+    assert (counted.parameters, counted.auxiliary, counted.unused) == (650 + 4, 0, frozenset())
+    assert (model.kept, model.order) == ({}, [[]])
+
+
+def test_a_part_of_a_parameter_that_is_set_to_zero_is_no_product():
+    def run(self, x):
+        with torch.no_grad():
+            self.a.bias[3:6].zero_()
+        return self.a(x.flatten(1))
+
+    assert count(Net(run, a=nn.Linear(64, 10)), (1, 8, 8)).uncounted == ()
 
 
 def test_numbers_are_taken_in_the_type_of_the_parameters():
