@@ -109,9 +109,11 @@ WHAT_STAYS = {
     "encoder": {"embed", "encoder.layers.0.linear2"},
     "vision_transformer": {"patches", "block.qkv", "block.out", "block.thin"},
     "scaled_layers": {"first", "second"},
+    "split_in_halves": {"second"},
+    "concatenated": {"first", "second"},
 }
-"""By hand: layers that share a weight or feed those that do; whose channels are shuffled; along which attention or a
-normalisation with a shape of its own runs."""
+"""By hand: layers that share a weight or feed those that do; whose channels are shuffled, split in halves, or joined to
+the network's own input; along which attention or a normalisation with a shape of its own runs."""
 
 
 @pytest.mark.parametrize("name", sorted({*EVERY} - {"lstm_of_both_directions"}))

@@ -7,7 +7,7 @@ shuffles or reshapes channels in a way that this does not tell, it would take ou
 import copy
 import math
 import warnings
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
@@ -61,6 +61,19 @@ def fixed(model: nn.Module, example: Tensor) -> tuple[list[Group], list[Group]]:
             if outcome != WORKS:
                 found[outcome].append(group)
     return found[FAILS], found[LOGITS]
+
+
+def proven(model: nn.Module, example: Tensor, history: Any) -> bool:
+    """Whether a pruner whose ``history`` is that of torch-pruning takes the right channels out of ``model``."""
+
+    def again(pruner: Any) -> None:
+        for name, _, chosen in history:
+            layer = pruner.model.get_submodule(name)
+            out = pruner.DG.get_pruner_of_module(layer).prune_out_channels
+            pruner.DG.get_pruning_group(layer, out, idxs=chosen).prune()
+
+    with quiet():
+        return _Trial(model, example).outcome_of(again) == WORKS
 
 
 @contextmanager
@@ -128,8 +141,18 @@ class _Trial:
 
     def outcome(self, groups: Sequence[Group]) -> str:
         """What happens when each of ``groups`` loses channels."""
+
+        def take_out(pruner: Any) -> None:
+            for group in groups:
+                _take_out(pruner, pruner.model.get_submodule(group.root))
+
+        return self.outcome_of(take_out)
+
+    def outcome_of(self, take_out: Callable[[Any], None]) -> str:
+        """What happens when ``take_out`` takes channels out by a pruner: whether the outputs are those of the network
+        with these channels at zero, and the state alone rebuilds it."""
         try:
-            narrower, whole = self._without(groups)
+            narrower, whole = self._without(take_out)
             again = rebuild(copy.deepcopy(self.model), narrower.state_dict()).eval()
             networks = [_no_norms(network) for network in (narrower, whole, again)]
             with torch.no_grad():
@@ -142,14 +165,14 @@ class _Trial:
         same = all(bool((out - wanted).abs().max() <= allowed) for out in (ours, rebuilt))
         return WORKS if same else FAILS
 
-    def _without(self, groups: Sequence[Group]) -> tuple[nn.Module, nn.Module]:
-        """The network without these channels, and with them, their parameters at zero."""
+    def _without(self, take_out: Callable[[Any], None]) -> tuple[nn.Module, nn.Module]:
+        """The network without the channels that ``take_out`` takes out by a pruner, and with them, their parameters at
+        zero."""
         narrower, whole = copy.deepcopy(self.model), copy.deepcopy(self.model)
         pruner = dependencies(narrower, self.example)
         values = {name: tensor.detach().clone() for name, tensor in narrower.state_dict().items()}
         _number(narrower)
-        for group in groups:
-            _take_out(pruner, narrower.get_submodule(group.root))
+        take_out(pruner)
         if ties(narrower) != ties(self.model):
             raise ValueError("a weight that layers share would be two")
         parameters = dict(whole.named_parameters(remove_duplicate=False))
@@ -174,21 +197,24 @@ def _number(model: nn.Module) -> None:
 
 def _take_out(pruner: Any, layer: nn.Module) -> None:
     """Take the first quarter of the channels out of ``layer``, or of each of the parts that must stay of one size: a
-    single one could be zero for all examples, so that nobody would see that it is a wrong one.
+    single one could be zero for all examples, so that nobody would see that it is a wrong one. Then another one, since
+    a pruner may lose its way when channels have gone before.
 
     Raises:
         ValueError: it has too few.
     """
     graph = pruner.DG
     out = graph.get_pruner_of_module(layer).prune_out_channels
-    channels = graph.get_out_channels(layer)
-    group = graph.get_pruning_group(layer, out, idxs=list(range(channels)))
-    parts = channel_groups(pruner, group)
-    if channels < 2 * parts or channels % parts:
-        raise ValueError("too few channels")
-    size = channels // parts
-    chosen = [first + place for first in range(0, channels, size) for place in range(max(1, size // 4))]
-    graph.get_pruning_group(layer, out, idxs=chosen).prune()
+    for share in (4, math.inf):
+        channels = graph.get_out_channels(layer)
+        parts = channel_groups(pruner, graph.get_pruning_group(layer, out, idxs=list(range(channels))))
+        size = channels // parts
+        if size < 2 or channels % parts:
+            raise ValueError("too few channels")
+        chosen = [first + i for first in range(0, channels, size) for i in range(max(1, int(size // share)))]
+        graph.get_pruning_group(layer, out, idxs=chosen).prune()
+        if size <= 2:
+            return
 
 
 def channel_groups(pruner: Any, group: Any) -> int:
@@ -203,7 +229,21 @@ def channel_groups(pruner: Any, group: Any) -> int:
     return math.lcm(*parts)
 
 
-def in_multiples(pruner: Any, group: Any, multiple: int) -> Any:
+def step(pruner: Any, multiple: int) -> None:
+    """Let ``pruner`` take its next part of channels out, so that each layer keeps a ``multiple`` of channels.
+
+    Raises:
+        TooMuch: it cannot follow the network.
+    """
+    try:
+        for group in pruner.step(interactive=True):
+            if kept := _in_multiples(pruner, group, multiple):
+                kept.prune()
+    except Exception as problem:
+        raise TooMuch(f"structured: torch-pruning cannot follow this network ({first_line(problem)}).") from problem
+
+
+def _in_multiples(pruner: Any, group: Any, multiple: int) -> Any:
     """What of ``group``, the channels to be taken out, leaves a multiple of ``multiple`` channels: the least important
     of them; ``None`` where that is none."""
     if multiple == 1:

@@ -34,13 +34,13 @@ def apply(model: nn.Module, stage: Stage, retraining: Retraining) -> nn.Module:
     (Liu 2017) rank channels over all layers.
 
     Raises:
-        TooMuch: no channel can be taken out, or not so many.
+        TooMuch: no channel can be taken out, not so many, or not the right ones.
         RuntimeError: the criterion is of batch normalisation, and there is none.
     """
     import torch_pruning as tp
 
     model = copy.deepcopy(model).eval().to(memory_format=torch.contiguous_format)  # type: ignore[call-overload]
-    data = retraining.data
+    whole, data = copy.deepcopy(model), retraining.data
     example = data.inputs(data.train[:_TRIED])
     goal = count(model, data.shape, data.dtype).macs / stage.factor
     criterion = stage.word("criterion")
@@ -66,9 +66,7 @@ def apply(model: nn.Module, stage: Stage, retraining: Retraining) -> nn.Module:
             ignored_layers=[model.get_submodule(name) for group in failing + logits for name in group.layers],
         )
         for _ in range(_STEPS):
-            for group in pruner.step(interactive=True):
-                if kept := channels.in_multiples(pruner, group, stage.multiple):
-                    kept.prune()
+            channels.step(pruner, stage.multiple)
             if count(model, data.shape, data.dtype).macs <= goal:
                 break
         else:
@@ -77,6 +75,8 @@ def apply(model: nn.Module, stage: Stage, retraining: Retraining) -> nn.Module:
                 f"structured:{stage.factor:g}x: channels that {criterion} may take out of this network save "
                 + (f"no more than {most:.3g}x of its MACs; ask for less." if most > 1.01 else "none of its MACs.")
             )
+    if not channels.proven(whole, example, pruner.DG.pruning_history()):
+        raise TooMuch("structured: torch-pruning takes wrong channels out of this network.")
     model.zero_grad(set_to_none=True)
     retraining.train(model, "structured", stage.epochs)
     return model
