@@ -20,7 +20,7 @@ from dnnlab.compress.plan import Cell
 from dnnlab.compress.recovery import Retraining, frozen
 from dnnlab.compress.spec import Spec
 from dnnlab.compress.stages import Stage
-from dnnlab.compress.structure import rebuild
+from dnnlab.compress.structure import listed, rebuild
 from dnnlab.data import load
 from dnnlab.instruments.cost import count
 from dnnlab.networks import user_network
@@ -228,7 +228,7 @@ class Evaluator:
         if last.about.leaves(last):
             left = last.module.left(self.restored(before, self.state(tuple(before))), last, self.host)
         missed = last.module.missed(model, last, row) if last.about.may_miss(last) else ""
-        return {"left": networks.told(left), "missed": missed}
+        return {"left": listed(left), "missed": missed}
 
     def correct(self, artefact: Artefact, index: torch.Tensor) -> NDArray[np.bool_]:
         """Which of the examples ``index`` the file classifies correctly, in batches of the size of use where the others

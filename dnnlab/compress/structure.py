@@ -109,6 +109,14 @@ def others(model: nn.Module, kind: Kind, data: Dataset) -> dict[str, str]:
     return {name: f"a weight of {owner}" for name, owner in owners.items() if name not in known}
 
 
+def listed(left: Mapping[str, str]) -> str:
+    """``a, b (why); c (why)``: the layers that a stage leaves, those with the same reason together."""
+    reasons: dict[str, list[str]] = {}
+    for layer, reason in left.items():
+        reasons.setdefault(reason, []).append(layer)
+    return "; ".join(f"{', '.join(layers)} ({reason})" for reason, layers in reasons.items())
+
+
 READ_BY_OTHERS = "others read its weight, and not through a call of it"
 
 

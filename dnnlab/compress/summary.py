@@ -46,7 +46,9 @@ def summarise(cells: pd.DataFrame, spec: Spec) -> pd.DataFrame:
     for chain, count in lost.items():
         if count and chain not in present:
             empty = dict(zip(_CHAIN, chain, strict=True)) | {"role": "chain", "stage": 0, "method": ""}
-            rows.append(empty | {"seeds": 0, "failed": count, "verdict": c.UNDECIDED, "noisy": False})
+            rows.append(
+                empty | {"chain": empty["recipe"], "seeds": 0, "failed": count, "verdict": c.UNDECIDED, "noisy": False}
+            )
     table = pd.DataFrame(rows)
     if "mcnemar_p" in table:
         table["mcnemar_p"] = holm(table["mcnemar_p"].astype(float).tolist())

@@ -11,12 +11,13 @@ from torch import nn
 from dnnlab.compress.recovery import Retraining
 from dnnlab.compress.stages import KINDS, Stage, TooMuch
 from dnnlab.compress.stages.factors import factorised
-from dnnlab.compress.structure import READ_BY_OTHERS, called_alone, last_layers, layers, others, replace
+from dnnlab.compress.structure import READ_BY_OTHERS, called_alone, last_layers, layers, listed, others, replace
 from dnnlab.data.dataset import Dataset
 from dnnlab.instruments import speed
 from dnnlab.instruments.cost import count
 from dnnlab.networks.ties import ties
 
+_NOTHING = "{stage.kind}:{stage.amount}: no layer of this network gets smaller when it is factorised"
 _HALVINGS = 12
 _TIMED = (0.98, 0.95, 0.92, 0.9, 0.87, 0.85, 0.8, 0.75, 0.7, 0.6, 0.5, 0.4, 0.3, 0.2, 0.1)
 """Energies whose time is measured side by side; bisection could miss the goal, as time does not fall evenly with
@@ -40,21 +41,27 @@ def apply(model: nn.Module, stage: Stage, retraining: Retraining) -> nn.Module:
         energy = choose(model, names, stage, data)
     changed = factorise(model, names, energy, form)
     if changed.state_dict().keys() == model.state_dict().keys():
-        raise TooMuch(f"{stage.kind}:{stage.amount}: no layer of this network gets smaller when it is factorised.")
+        raise TooMuch(f"{_NOTHING.format(stage=stage)}.")
     retraining.train(changed, "lowrank", stage.epochs)
     return changed
 
 
 def left(model: nn.Module, stage: Stage, data: Dataset) -> Mapping[str, str]:
-    """The layers that are not factorised whatever the energy, except those that make the logits."""
-    reasons = {name: reason for name, reason in _reasons(model, stage, data).items() if reason}
-    smallest = factorise(
-        model, [name for name in layers(model, stage.about) if name not in reasons], 0.0, stage.word("form")
-    )
-    same = (name for name in layers(model, stage.about) if name not in reasons and _is_layer(smallest, name))
+    """The layers that are not factorised whatever the energy, except those that make the logits.
+
+    Raises:
+        TooMuch: these are all layers.
+    """
+    reasons = _reasons(model, stage, data)
+    candidates = [name for name, reason in reasons.items() if not reason]
+    smallest = factorise(model, candidates, 0.0, stage.word("form"))
+    same = [name for name in candidates if _is_layer(smallest, name)]
     logits = last_layers(model, data)
     told = others(model, stage.about, data) | reasons | dict.fromkeys(same, "no product of thinner ones is smaller")
-    return {name: reason for name, reason in told.items() if name not in logits}
+    told = {name: reason for name, reason in told.items() if reason and name not in logits}
+    if same == candidates:
+        raise TooMuch(f"{_NOTHING.format(stage=stage)}: {listed(told)}")
+    return told
 
 
 def _is_layer(model: nn.Module, name: str) -> bool:

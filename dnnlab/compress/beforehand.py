@@ -1,0 +1,64 @@
+"""What can be known of a user's own network before anything is trained: what a method leaves, and whether it finds
+anything to do."""
+
+import copy
+import dataclasses
+from collections.abc import Iterator, Sequence
+
+from torch import nn
+
+from dnnlab.compress import chain as chains
+from dnnlab.compress import onnx_file
+from dnnlab.compress.files import example
+from dnnlab.compress.recovery import Retraining
+from dnnlab.compress.stages import Stage, TooMuch
+from dnnlab.compress.structure import listed
+from dnnlab.data.dataset import Dataset
+from dnnlab.errors import DnnlabError, UsageError, of_users_code, some
+from dnnlab.networks.parametrised import make_plain
+from dnnlab.training.hyperparameters import Hyperparameters
+
+
+def tried(name: str, model: nn.Module, recipes: Sequence[str], data: Dataset, searching: bool) -> Iterator[str]:
+    """Notes on what each first stage of ``recipes`` leaves of a user's own network, which is tried before training, and
+    on chains that will fail; later stages are given another network.
+
+    Raises:
+        UsageError: the network cannot be exported, or no chain finds anything to do.
+    """
+    if computed := make_plain(model):
+        yield (
+            f"{name} computes {some(computed)} from other tensors, which training keeps to; what is compressed has the "
+            "results as plain weights"
+        )
+    try:
+        onnx_file.export(model, example(data))
+    except DnnlabError as problem:
+        raise UsageError(f"{name}: {problem}") from problem
+    refused: list[Stage] = []
+    for stage in dict.fromkeys(chains.parse(recipe)[0] for recipe in recipes):
+        told = ""
+        try:
+            left = stage.module.left(model, stage, data) if stage.about.leaves(stage) else {}
+            told = f"{stage} leaves layers of {name} as they are: {listed(left)}" if left else ""
+            if stage.about.tried(stage) and not (searching and stage.searchable):
+                stage.module.apply(copy.deepcopy(model), dataclasses.replace(stage, epochs=0.0), _untrained(data))
+        except Exception as problem:  # whatever a network raises that a method does not know
+            refused.append(stage)
+            why = str(problem) if isinstance(problem, TooMuch) else f"{stage}: {of_users_code(problem)}"
+            told = f"{name}: {why.removesuffix('.')}" + (f"; {told}" if told else "")
+            if all(chains.parse(recipe)[0] in refused for recipe in recipes):
+                raise UsageError(f"{told}.") from problem
+            told += "; its row will say so"
+        if told:
+            yield told
+
+
+def _untrained(data: Dataset) -> Retraining:
+    """What a stage needs to be tried without any training."""
+
+    def no_student() -> nn.Module:
+        raise RuntimeError("a stage that trains a student is not tried")
+
+    hyper = Hyperparameters("sgd", 0.0)
+    return Retraining(data, 0, 0, 1, hyper, 0.0, teacher=None, temperature=1.0, teaching=0.0, student=no_student)
