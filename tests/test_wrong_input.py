@@ -72,6 +72,7 @@ WRONG = {
     "--max-drop": ["-1", "101", "x", "nan"],
     "--target": ["ten", "10", "-3x"],
     "--trials": ["1", "x"],
+    "--inference-batch": ["0", "x"],
     "--recover": ["-1", "x"],
     "--recover-lr": ["-1", "x"],
     "--recover-augment": ["flop", "crop+", "None"],

@@ -57,4 +57,4 @@ def _own_bytes() -> int:
 
 
 if __name__ == "__main__":
-    print(_measure(*sys.argv[1:]))
+    sys.stdout.write(str(_measure(*sys.argv[1:])))

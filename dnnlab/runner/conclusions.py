@@ -3,6 +3,7 @@
 from typing import TYPE_CHECKING
 
 from dnnlab import data as datasets
+from dnnlab.data.kinds import KINDS
 from dnnlab.errors import listing
 from dnnlab.runner.experiment import Spec
 
@@ -26,7 +27,9 @@ def _random_labels(summary: "pd.DataFrame", spec: Spec) -> list[str]:
     if "data" not in summary or not columns:
         return []
     told = summary["data"][summary[columns].notna().any(axis=1)].unique()
-    names = [name for name in told if name and datasets.source(name).kind.random_labels]
+    # What is no data set is a table of results, such as a benchmark's.
+    known = [name for name in told if name and name.partition(":")[0] in KINDS]
+    names = [name for name in known if datasets.source(name).kind.random_labels]
     if not names:
         return []
     return [

@@ -48,13 +48,13 @@ def test_the_plan_sees_the_options_as_they_are_meant():
 
 def test_a_plan_that_says_no_more_needs_nothing():
     spec = Asked()
-    assert (spec.validate(), spec.content(), spec.fit()) == (None, {}, None)
+    assert (spec.validate(), spec.content(), spec.fit()) == (None, {}, ())
 
 
 def test_a_plan_says_what_it_needs_and_what_does_not_fit():
     assert Asked(size=7).content() == {"data": "7"}
     for method in ("validate", "fit"):
-        assert getattr(Asked(size=7), method)() is None
+        assert not getattr(Asked(size=7), method)()
         with pytest.raises(UsageError, match="too large"):
             getattr(Asked(size=10), method)()
 

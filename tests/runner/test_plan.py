@@ -70,8 +70,11 @@ def test_every_option_changes_every_key(option):
 
 
 def test_no_option_is_left_untried():
-    rest = {"model", "weights", "every", "device"}  # tried below, or with others
+    rest = {"model", "arch", "weights", "every", "device"}  # tried below, or with others
     assert CHANGES.keys() | rest == set(Spec.__dataclass_fields__)
+    network = replace(BASE, arch=("resnet20",))
+    assert not keys(make(BASE)) & keys(make(network))
+    assert not keys(make(network)) & keys(make(replace(BASE, arch=("resnet32",))))
     trained = replace(BASE, steps=5)
     assert not keys(make(trained)) & keys(make(replace(trained, every=2)))
 
