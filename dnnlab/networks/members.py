@@ -90,6 +90,7 @@ FAMILIES: dict[str, Family] = {
         Family("densenet", "DenseNet", _EVERY | _STEM),
         Family("fc_densenet", "FCDenseNet", _EVERY, every_pixel=True),
         Family("xception", "Xception", _EVERY | {"skip": _RESIDUAL} | _STEM),
+        Family("nasnet", "NASNet", _EVERY | _STEM),
         Family("mobilenet_v1", "MobileNetV1", _EVERY | {"conv": ("separable", "standard")} | _STEM),
         Family("mobilenet_v2", "MobileNetV2", _EVERY | {"skip": _RESIDUAL} | _STEM),
         Family("mobilenet_v3", "MobileNetV3", _EVERY | {"skip": _RESIDUAL} | _STEM),
@@ -122,6 +123,8 @@ _DENSENET = "Huang 2017, arXiv:1608.06993"
 _FC_DENSENET = "Jégou 2017, arXiv:1611.09326"
 _VIT = "Dosovitskiy 2021, arXiv:2010.11929"
 _XCEPTION = "Chollet 2017, arXiv:1610.02357"
+_NASNET = "Zoph 2018, arXiv:1707.07012"
+_AMOEBANET = "Real 2019, arXiv:1802.01548"
 _MOBILENET_V1 = "Howard 2017, arXiv:1704.04861"
 _MOBILENET_V2 = "Sandler 2018, arXiv:1801.04381"
 _MOBILENET_V3 = "Howard 2019, arXiv:1905.02244"
@@ -184,6 +187,12 @@ def _vit(size: str, patch: int, layers: int, heads: int, top1: float | None = No
     return Member(f"vit_{size}_{patch}", "vit", arguments, _VIT, top1)
 
 
+def _found(name: str, cells: str, repeat: int, channels: int, paper: str, top1: float, **more: Any) -> Member:
+    arguments = {"cells": cells, "repeat": repeat, "channels": channels, "stem_channels": 32}
+    mobile = repeat == 4
+    return Member(name, "nasnet", arguments | more, paper, top1, input_size=224 if mobile else 331)
+
+
 def _efficientnet(
     version: int, wider: float, deeper: float, dropout: float, input_size: int, top1: float | None = None
 ) -> Member:
@@ -220,7 +229,14 @@ MEMBERS: dict[str, Member] = {
         _resnet("resnext101_64x4d", (3, 4, 23, 3), _RESNEXT, groups=64, base_width=4),
         _resnet("wide_resnet50_2", (3, 4, 6, 3), _WIDE, base_width=128),
         _resnet("wide_resnet101_2", (3, 4, 23, 3), _WIDE, base_width=128),
+        # Accuracies of the authors' own weights, in the table of github.com/hujie-frank/SENet.
+        _resnet("se_resnet18", (2, 2, 2, 2), _SE, block="basic", squeeze=16),
+        _resnet("se_resnet34", (3, 4, 6, 3), _SE, block="basic", squeeze=16),
         _resnet("se_resnet50", (3, 4, 6, 3), _SE, 77.65, squeeze=16, stride_in=1),
+        _resnet("se_resnet101", (3, 4, 23, 3), _SE, 78.25, squeeze=16, stride_in=1),
+        _resnet("se_resnet152", (3, 8, 36, 3), _SE, 78.66, squeeze=16, stride_in=1),
+        _resnet("se_resnext50_32x4d", (3, 4, 6, 3), _SE, 79.03, squeeze=16, groups=32, base_width=4),
+        _resnet("se_resnext101_32x4d", (3, 4, 23, 3), _SE, 80.19, squeeze=16, groups=32, base_width=4),
         *(_cifar_resnet(depth, "residual", top1) for depth, top1 in _CIFAR_TOP1.items()),
         *(_cifar_resnet(depth, "none", top1) for depth, top1 in _PLAIN_TOP1.items()),
         _wrn(16, 8, 95.73),
@@ -245,6 +261,10 @@ MEMBERS: dict[str, Member] = {
         _vit("l", 16, 24, 16),
         _vit("l", 32, 24, 16),
         Member("xception", "xception", {}, _XCEPTION, 79.06, input_size=299),
+        _found("nasnetamobile", "nasnet_a", 4, 44, _NASNET, 74.0),
+        _found("nasnetalarge", "nasnet_a", 6, 168, _NASNET, 82.7, stem_channels=96, skip_reduction=True),
+        _found("amoebanet_a_4_50", "amoebanet_a", 4, 50, _AMOEBANET, 74.5),
+        _found("amoebanet_a_6_190", "amoebanet_a", 6, 190, _AMOEBANET, 82.8),
         Member("mobilenet_v1", "mobilenet_v1", {}, _MOBILENET_V1, 70.4),
         Member("mobilenet_v2", "mobilenet_v2", {}, _MOBILENET_V2, 71.88),
         Member("mobilenet_v3_small", "mobilenet_v3", {"size": "small"}, _MOBILENET_V3, 67.67),
