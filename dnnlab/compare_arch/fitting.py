@@ -16,7 +16,7 @@ from dnnlab.data.dataset import Dataset
 from dnnlab.errors import UsageError
 from dnnlab.instruments.cost import Cost, count
 from dnnlab.networks.heads import freeze_body, load_parent
-from dnnlab.networks.named import build, in_catalogue, refusing
+from dnnlab.networks.named import build, in_catalogue, published_classes, refusing, vocabulary
 from dnnlab.statistics.streams import stream, torch_seed
 from dnnlab.training import budget, hyperparameters, networks
 from dnnlab.training.batches import batch_order
@@ -73,6 +73,11 @@ class Input:
     def of(cls, data: Dataset) -> Self:
         """The inputs of ``data``."""
         return cls(data.shape, len(data.classes), data.dtype)
+
+    @classmethod
+    def published(cls, arch: str, shape: tuple[int, ...]) -> Self:
+        """Inputs of ``shape`` in the type, and with the classes, that ``arch`` was published for."""
+        return cls(shape, published_classes(arch), torch.int64 if vocabulary(arch) else torch.float32)
 
 
 def input_of(arch: str, name: str) -> Input:

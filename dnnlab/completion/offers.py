@@ -125,21 +125,17 @@ def _data(typed: str, context: typer.Context) -> Iterable[str]:
 
 
 def _drawn(typed: str, rest: str) -> list[str]:
-    """The shapes that networks were published for, and after another colon the options."""
+    """The inputs that networks were published for, and after another colon the options."""
     _, colon, options = rest.partition(":")
     if not colon:
-        return [f"gaussian:{published}" for published in _published()]
+        return list(dict.fromkeys(member.data for member in MEMBERS.values()))
     option = options.rpartition(",")[2]
     head = typed[: len(typed) - len(option)]
     return [f"{head}{each}=" for each in drawn.LIMITS if f"{each}=" not in options]
 
 
-def _published() -> list[str]:
-    return list(dict.fromkeys(map(published_input, MEMBERS)))
-
-
 def _input(typed: str, context: typer.Context) -> Iterable[str]:
-    return _published()
+    return dict.fromkeys(map(published_input, MEMBERS))
 
 
 def _forms(name: str, form: str) -> list[str]:

@@ -395,7 +395,22 @@ def _fits(func: Callable, x: Tensor, args: tuple[Any, ...], kwargs: Mapping[str,
             raise RuntimeError(f"a layer that normalises {normalised} meets {tuple(x.shape)}")
 
 
+def _embedding(
+    input: Tensor,
+    weight: Tensor,
+    padding_idx: int | None = None,
+    max_norm: float | None = None,
+    norm_type: float = 2.0,
+    scale_grad_by_freq: bool = False,
+    sparse: bool = False,
+) -> Tensor:
+    if max_norm is not None or input.is_floating_point():
+        raise Unknown  # the rows are changed, or nothing can be looked up
+    return weight.new_empty(*input.shape, weight.shape[1])
+
+
 _SHAPES: Mapping[Callable, Callable[..., Any]] = {
+    F.embedding: _embedding,
     F.max_pool2d: _max_pool,
     F.avg_pool2d: _average_pool,
     F.adaptive_avg_pool2d: _adaptive_pool,

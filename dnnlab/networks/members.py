@@ -56,7 +56,7 @@ class Member:
     """A published network."""
 
     name: str
-    """Its name in torchvision or timm."""
+    """Its name in torchvision, timm or transformers, with ``_`` in the place of ``-``."""
     family: str
     """The family of the network: one class makes all its members, which take the same options."""
     arguments: Mapping[str, Any] = field(repr=False)
@@ -66,9 +66,23 @@ class Member:
     top1: float | None = None
     """Published accuracy in %, in the recipe of its source, so not comparable with anybody else's."""
     input_size: int = 224
-    """Pixels along a side of the images it was published for."""
+    """Pixels along a side of the images it was published for; of a network of tokens, the tokens of a sequence."""
     classes: int = 1000
     """Classes it was published for."""
+    vocabulary: int = 0
+    """The different tokens that it knows, from 0 on; 0 for a network of images."""
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        """The shape of one input that it was published for: ``(3, height, width)``, or ``(token,)``."""
+        return (self.input_size,) if self.vocabulary else (3, self.input_size, self.input_size)
+
+    @property
+    def data(self) -> str:
+        """Data drawn by chance that it takes, as ``--data`` has them, such as ``gaussian:3x224x224``."""
+        if self.vocabulary:
+            return f"tokens:{self.vocabulary}x{self.input_size}"
+        return f"gaussian:3x{self.input_size}x{self.input_size}"
 
 
 FAMILIES: dict[str, Family] = {
@@ -101,6 +115,8 @@ FAMILIES: dict[str, Family] = {
             _EVERY | _STEM | {"norm": ("layer", "none"), "skip": _RESIDUAL, "patch": _PATCHES},
             sized=True,
         ),
+        Family("bert", "BERT", _EVERY | {"norm": ("layer", "none"), "skip": _RESIDUAL}, sized=True),
+        Family("gpt2", "GPT2", _EVERY | {"norm": ("layer", "none"), "skip": _RESIDUAL}, sized=True),
     )
 }
 
@@ -122,6 +138,8 @@ _INCEPTION_V4 = "Szegedy 2017, arXiv:1602.07261"
 _DENSENET = "Huang 2017, arXiv:1608.06993"
 _FC_DENSENET = "Jégou 2017, arXiv:1611.09326"
 _VIT = "Dosovitskiy 2021, arXiv:2010.11929"
+_BERT = "Devlin 2019, arXiv:1810.04805"
+_GPT2 = "Radford 2019, https://openai.com/index/better-language-models"
 _XCEPTION = "Chollet 2017, arXiv:1610.02357"
 _NASNET = "Zoph 2018, arXiv:1707.07012"
 _AMOEBANET = "Real 2019, arXiv:1802.01548"
@@ -185,6 +203,17 @@ def _fc_densenet(depth: int, layers: tuple[int, ...], growth: int) -> Member:
 def _vit(size: str, patch: int, layers: int, heads: int, top1: float | None = None) -> Member:
     arguments = {"layers": layers, "heads": heads, "patch_size": patch}
     return Member(f"vit_{size}_{patch}", "vit", arguments, _VIT, top1)
+
+
+def _bert(size: str, layers: int, heads: int) -> Member:
+    """For the length of most of its training, and the two classes of many tasks of language."""
+    arguments = {"layers": layers, "heads": heads}
+    return Member(f"bert_{size}", "bert", arguments, _BERT, input_size=128, classes=2, vocabulary=30_522)
+
+
+def _gpt2(size: str, layers: int, heads: int) -> Member:
+    arguments = {"layers": layers, "heads": heads}
+    return Member(f"gpt2{size}", "gpt2", arguments, _GPT2, input_size=1024, classes=50_257, vocabulary=50_257)
 
 
 def _found(name: str, cells: str, repeat: int, channels: int, paper: str, top1: float, **more: Any) -> Member:
@@ -277,9 +306,15 @@ MEMBERS: dict[str, Member] = {
         _efficientnet(5, 1.6, 2.2, 0.4, 456),
         _efficientnet(6, 1.8, 2.6, 0.5, 528),
         _efficientnet(7, 2.0, 3.1, 0.5, 600),
+        _bert("base", 12, 12),
+        _bert("large", 24, 16),
+        _gpt2("", 12, 12),
+        _gpt2("_medium", 24, 16),
+        _gpt2("_large", 36, 20),
+        _gpt2("_xl", 48, 25),
     )
 }
-"""The published networks by name: of each the paper, the published accuracy, the size of its images and its classes.
+"""The published networks by name: of each the paper, the published accuracy, the size of its inputs and its classes.
 
 >>> from dnnlab.networks import MEMBERS
 >>> resnet = MEMBERS["resnet50"]

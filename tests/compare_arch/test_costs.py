@@ -54,7 +54,8 @@ def test_the_whole_catalogue_costs_what_its_list_says(dnnlab, blank_figures):
     assert [row["arch"] for row in rows] == list(listed)
     for row in rows:
         there = listed[row["arch"]]
-        assert row["input"] == f"3x{there['input']}x{there['input']}"
+        assert row["input"] == "x".join(map(str, MEMBERS[row["arch"]].shape))
+        assert there["input"] == MEMBERS[row["arch"]].input_size
         counts = [
             there[name] for name in ("parameters", "auxiliary", "buffers", "macs", "training_macs", "activations")
         ]

@@ -18,6 +18,8 @@ from dnnlab.networks.skeleton import Skeleton
 
 FIRST_OF_FAMILY = {member.family: name for name, member in reversed(MEMBERS.items())}
 FULLY_CONNECTED = {"mlp", "highway"}
+OF_TOKENS = {MEMBERS[name].family for name in MEMBERS if MEMBERS[name].vocabulary}
+OF_IMAGES = sorted(FAMILIES.keys() - OF_TOKENS)
 VALUES = {"act": ("gelu", "prelu"), "width": (0.5,), "dropout": (0.0, 0.2)}
 EVERY_VALUE = [
     (name, option, value)
@@ -57,11 +59,20 @@ def test_published_defaults_are_named_by_the_options(name):
         assert family.options[option] == FREE or MEMBERS[name].arguments[option] in family.options[option]
 
 
-@pytest.mark.parametrize("family", FAMILIES)
+@pytest.mark.parametrize("family", OF_IMAGES)
 def test_classes_and_channels_are_as_asked_for(family):
     model = skeleton(FIRST_OF_FAMILY[family], num_classes=7, in_chans=1)
     size = MEMBERS[FIRST_OF_FAMILY[family]].input_size
     assert model(torch.empty(2, 1, size, size, device="meta")).shape[:2] == (2, 7)
+
+
+@pytest.mark.parametrize("family", sorted(OF_TOKENS))
+def test_tokens_have_a_number_of_classes_and_no_channels(family):
+    name = FIRST_OF_FAMILY[family]
+    model = skeleton(name, num_classes=7, input_size=9)
+    assert model(torch.empty(2, 9, dtype=torch.int64, device="meta")).shape == (2, 7)
+    with pytest.raises(UsageError, match=rf"{name} takes tokens, which have no channels; leave out in_chans\."):
+        create_model(name, in_chans=3)
 
 
 @pytest.mark.parametrize("family", FAMILIES)

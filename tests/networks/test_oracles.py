@@ -6,6 +6,8 @@ from torch import nn
 from torch.nn import functional as F
 
 from dnnlab.networks.catalogue import create_model
+from dnnlab.networks.families.bert import BERT
+from dnnlab.networks.families.gpt2 import GPT2
 
 
 def drawn_vectors(model):
@@ -81,3 +83,78 @@ def test_nasnet_mobile_is_that_of_pretrainedmodels():
     }
     model.load_state_dict(state)
     agree(model, oracle, 224)
+
+
+def drawn_matrices(oracle):
+    """Ten times the deviation of a fresh network's, so that attention is far from uniform."""
+    draws = torch.Generator().manual_seed(1)
+    for value in oracle.state_dict().values():
+        if value.is_floating_point() and value.ndim == 2:
+            value.copy_(torch.randn(value.shape, generator=draws) * 0.2)
+
+
+def test_bert_is_that_of_transformers():
+    transformers = pytest.importorskip("transformers")
+    with torch.device("meta"):
+        full = transformers.BertForSequenceClassification(transformers.BertConfig())
+    assert sum(p.numel() for p in full.bert.parameters()) == 109_482_240
+    config = transformers.BertConfig(hidden_size=128, num_attention_heads=2, num_hidden_layers=3, intermediate_size=512)
+    oracle = transformers.BertForSequenceClassification(config).eval()
+    drawn_matrices(oracle)
+    drawn_vectors(oracle)
+    model = BERT(3, 2).eval()
+    theirs, ours = dict(oracle.state_dict()), {}
+    for name in ("word_embeddings", "position_embeddings", "token_type_embeddings"):
+        ours[f"{name}.weight"] = theirs[f"bert.embeddings.{name}.weight"]
+    pairs = {"ln": "bert.embeddings.LayerNorm", "pooler.0": "bert.pooler.dense", "classifier": "classifier"}
+    for i in range(3):
+        layer, block = f"bert.encoder.layer.{i}.", f"layers.{i}."
+        for kind in ("weight", "bias"):
+            parts = [theirs[f"{layer}attention.self.{part}.{kind}"] for part in ("query", "key", "value")]
+            ours[f"{block}self_attention.in_proj_{kind}"] = torch.cat(parts)
+        pairs |= {
+            f"{block}self_attention.out_proj": f"{layer}attention.output.dense",
+            f"{block}ln_1": f"{layer}attention.output.LayerNorm",
+            f"{block}mlp.0": f"{layer}intermediate.dense",
+            f"{block}mlp.3": f"{layer}output.dense",
+            f"{block}ln_2": f"{layer}output.LayerNorm",
+        }
+    ours |= {f"{a}.{kind}": theirs[f"{b}.{kind}"] for a, b in pairs.items() for kind in ("weight", "bias")}
+    model.load_state_dict(ours)
+    x = torch.randint(30_522, (3, 17), generator=torch.Generator().manual_seed(0))
+    with torch.no_grad():
+        expected = oracle.double()(x)
+        model.double()
+        torch.testing.assert_close(model(x), expected.logits, rtol=1e-9, atol=1e-9)
+
+
+def test_gpt2_is_that_of_transformers():
+    transformers = pytest.importorskip("transformers")
+    with torch.device("meta"):
+        full = transformers.GPT2LMHeadModel(transformers.GPT2Config())
+    assert sum(p.numel() for p in full.parameters()) == 124_439_808
+    config = transformers.GPT2Config(n_embd=128, n_head=2, n_layer=3)
+    oracle = transformers.GPT2LMHeadModel(config).eval()
+    drawn_matrices(oracle)
+    drawn_vectors(oracle)
+    model = GPT2(3, 2).eval()
+    theirs = oracle.transformer.state_dict()
+    ours = {f"{name}.weight": theirs[f"{name}.weight"] for name in ("wte", "wpe")}
+    pairs = {"ln": "ln_f"}
+    for i in range(3):
+        block, layer = f"layers.{i}.", f"h.{i}."
+        ours[f"{block}self_attention.in_proj_weight"] = theirs[f"{layer}attn.c_attn.weight"].T
+        ours[f"{block}self_attention.in_proj_bias"] = theirs[f"{layer}attn.c_attn.bias"]
+        pairs |= {
+            f"{block}self_attention.out_proj": f"{layer}attn.c_proj",
+            f"{block}ln_1": f"{layer}ln_1",
+            f"{block}ln_2": f"{layer}ln_2",
+            f"{block}mlp.0": f"{layer}mlp.c_fc",
+            f"{block}mlp.3": f"{layer}mlp.c_proj",
+        }
+    for a, b in pairs.items():  # theirs have their inputs first
+        ours |= {f"{a}.weight": theirs[f"{b}.weight"].t(), f"{a}.bias": theirs[f"{b}.bias"]}
+    model.load_state_dict(ours)
+    x = torch.randint(50_257, (3, 17), generator=torch.Generator().manual_seed(0))
+    with torch.no_grad():
+        torch.testing.assert_close(model.double()(x), oracle.double()(x).logits[:, -1], rtol=1e-9, atol=1e-9)
