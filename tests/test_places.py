@@ -92,6 +92,7 @@ def test_an_augmentation_changes_images_by_its_draws_alone(name):
 
 
 ELSEWHERE = {
+    *("rnn", "lstm", "lstm_ptb_medium", "lstm_ptb_large"),
     *("bert_base", "bert_large", "gpt2", "gpt2_medium", "gpt2_large", "gpt2_xl"),  # tests of their own
     *("amoebanet_a_4_50", "amoebanet_a_6_190"),
     *("bn_inception", "fc_densenet56", "fc_densenet103", "lenet5", "lenet300"),  # tests of their own

@@ -90,6 +90,7 @@ FAMILIES: dict[str, Family] = {
     for family in (
         Family("mlp", "FullyConnected", _EVERY | {"norm": tuple(shape.NORMS), "skip": _MLP_SKIPS}, sized=True),
         Family("highway", "Highway", _EVERY | {"skip": ("highway", "none")}, sized=True),
+        Family("rnn", "RNN", {"width": FREE, "dropout": FREE, "layers": ("1", "2", "3", "4")}, sized=True),
         Family("lenet", "LeNet", _EVERY, sized=True),
         Family("alexnet", "AlexNet", _EVERY | {"head": _HEADS} | _STEM),
         Family("nin", "NetworkInNetwork", _EVERY | _ORDER),
@@ -122,6 +123,9 @@ FAMILIES: dict[str, Family] = {
 
 _MLP = "Rumelhart 1986, doi:10.1038/323533a0"
 _HIGHWAY = "Srivastava 2015, arXiv:1507.06228"
+_RNN = "Elman 1990, doi:10.1207/s15516709cog1402_1"
+_LSTM = "Hochreiter & Schmidhuber 1997, doi:10.1162/neco.1997.9.8.1735"
+_LSTM_PTB = "Zaremba 2014, arXiv:1409.2329"
 _LENET = "LeCun 1998, doi:10.1109/5.726791"
 _ALEXNET = "Krizhevsky 2014, arXiv:1404.5997"
 _NIN = "Lin 2014, arXiv:1312.4400"
@@ -205,6 +209,13 @@ def _vit(size: str, patch: int, layers: int, heads: int, top1: float | None = No
     return Member(f"vit_{size}_{patch}", "vit", arguments, _VIT, top1)
 
 
+def _lstm_ptb(size: str, units: int, dropout: float) -> Member:
+    """For the words of the Penn Treebank, of which it predicts the next."""
+    arguments = {"units": units, "cell": "LSTM", "layers": "2", "dropout": dropout}
+    name = f"lstm_ptb_{size}"
+    return Member(name, "rnn", arguments, _LSTM_PTB, input_size=35, classes=10_000, vocabulary=10_000)
+
+
 def _bert(size: str, layers: int, heads: int) -> Member:
     """For the length of most of its training, and the two classes of many tasks of language."""
     arguments = {"layers": layers, "heads": heads}
@@ -243,6 +254,10 @@ MEMBERS: dict[str, Member] = {
             Member(f"highway{depth}", "highway", {"depth": depth}, _HIGHWAY, input_size=28, classes=10)
             for depth in (10, 20, 50, 100)
         ),
+        Member("rnn", "rnn", {"units": 128}, _RNN, input_size=28, classes=10),
+        Member("lstm", "rnn", {"units": 128, "cell": "LSTM"}, _LSTM, input_size=28, classes=10),
+        _lstm_ptb("medium", 650, 0.5),
+        _lstm_ptb("large", 1500, 0.65),
         Member("lenet5", "lenet", {"channels": (20, 50), "units": (500,)}, _LENET, 99.20, input_size=28, classes=10),
         Member("lenet300", "lenet", {"units": (300, 100)}, _LENET, 98.36, input_size=28, classes=10),
         Member("alexnet", "alexnet", {}, _ALEXNET, 56.52),

@@ -281,6 +281,8 @@ QUICK = (
     "discarded",
     "shared",
     "positions",
+    "LSTM",
+    "GRU",
     "volumes",
     "dictionary",
 )
@@ -289,6 +291,30 @@ QUICK = (
 @pytest.mark.parametrize("name", QUICK)
 def test_shapes_and_a_pass_say_the_same_of_small_networks(name):
     quick, passed = both(NETWORKS[name](), (1, 8, 8))
+    assert quick == passed
+
+
+@pytest.mark.parametrize("batch_first", [True, False])
+@pytest.mark.parametrize("frozen", [None, "weight_hh_l0", "weight_ih_l0", "weight_ih_l1"])
+@pytest.mark.parametrize("kind", [nn.RNN, nn.GRU, nn.LSTM])
+def test_shapes_and_a_pass_say_the_same_of_recurrent_layers(kind, frozen, batch_first):
+    class Net(nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.first = nn.Linear(8, 6)
+            self.recurrent = kind(6, 5, 2, bias=frozen is not None, batch_first=batch_first)
+            self.start = nn.Parameter(torch.zeros(2, 1, 5))
+
+        def forward(self, x):
+            x = self.first(x[:, 0])
+            x = x if batch_first else x.transpose(0, 1)
+            out, _ = self.recurrent(x, (self.start, self.start) if kind is nn.LSTM else self.start)
+            return out.flatten(1)
+
+    model = Net()
+    if frozen:
+        getattr(model.recurrent, frozen).requires_grad_(False)
+    quick, passed = both(model.to("meta"), (1, 8, 8))
     assert quick == passed
 
 

@@ -7,7 +7,7 @@ from torch.nn import functional as F
 
 from dnnlab.networks.blocks import Style
 from dnnlab.networks.catalogue import create_model
-from dnnlab.networks.families.nasnet import CELLS, FactorizedReduction, SamePad, SamePool, same
+from dnnlab.networks.families.nasnet import CELLS, FactorizedReduction, SamePool, pad_same, same
 from dnnlab.networks.skeleton import Skeleton
 
 
@@ -20,7 +20,7 @@ def test_same_padding_gives_one_output_for_each_stride(size, kernel, stride):
     outputs = -(-size // stride)
     assert left + right == max((outputs - 1) * stride + kernel - size, 0)
     assert right - left in (0, 1)
-    padded = SamePad((kernel, kernel), (stride, stride))(torch.ones(1, 1, size, size + 1))
+    padded = pad_same(torch.ones(1, 1, size, size + 1), (kernel, kernel), (stride, stride))
     assert F.conv2d(padded, torch.ones(1, 1, kernel, kernel), stride=stride).shape[2] == outputs
 
 

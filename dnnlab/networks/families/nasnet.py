@@ -63,16 +63,10 @@ def same(size: int, kernel: int, stride: int) -> tuple[int, int]:
     return total // 2, total - total // 2
 
 
-class SamePad(nn.Module):
-    """`same` padding with zeros of ``[batch, channel, height, width]``, for a kernel of (height, width)."""
-
-    def __init__(self, kernel: tuple[int, int], stride: tuple[int, int]) -> None:
-        super().__init__()
-        self.kernel, self.stride = kernel, stride
-
-    def forward(self, x: Tensor) -> Tensor:
-        tall, wide = (same(x.shape[2 + d], self.kernel[d], self.stride[d]) for d in (0, 1))
-        return F.pad(x, (*wide, *tall))
+def pad_same(x: Tensor, kernel: tuple[int, int], stride: tuple[int, int]) -> Tensor:
+    """``x [batch, channel, height, width]`` with `same` padding of zeros, for a kernel of (height, width)."""
+    tall, wide = (same(x.shape[2 + d], kernel[d], stride[d]) for d in (0, 1))
+    return F.pad(x, (*wide, *tall))
 
 
 class SamePool(nn.Module):
@@ -103,13 +97,14 @@ class ActConv(nn.Module):
     ) -> None:
         super().__init__()
         self.act = style.activate()
-        self.pad = SamePad(kernel, stride) if max(kernel) > 1 else nn.Identity()
-        self.conv = style.conv(inputs, outputs, kernel, padding=0)
+        self.kernel, self.stride, self.halves = kernel, stride, max(stride) > 1
+        self.conv = style.conv(inputs, outputs, kernel, padding=0 if self.halves else None)
         self.conv.stride = stride
         self.bn = style.normalise(outputs)
 
     def forward(self, x: Tensor) -> Tensor:
-        return self.bn(self.conv(self.pad(self.act(x))))
+        x = self.act(x)
+        return self.bn(self.conv(pad_same(x, self.kernel, self.stride) if self.halves else x))
 
 
 class SeparableConv(nn.Module):
@@ -117,12 +112,14 @@ class SeparableConv(nn.Module):
 
     def __init__(self, style: Style, inputs: int, outputs: int, kernel: int, stride: int) -> None:
         super().__init__()
-        self.pad = SamePad((kernel, kernel), (stride, stride))
-        self.depthwise_conv2d = style.conv(inputs, inputs, kernel, stride, inputs, padding=0)
+        self.kernel, self.stride = (kernel, kernel), (stride, stride)
+        self.depthwise_conv2d = style.conv(inputs, inputs, kernel, stride, inputs, 0 if stride > 1 else None)
         self.pointwise_conv2d = style.conv(inputs, outputs, 1)
 
     def forward(self, x: Tensor) -> Tensor:
-        return self.pointwise_conv2d(self.depthwise_conv2d(self.pad(x)))
+        if self.stride != (1, 1):
+            x = pad_same(x, self.kernel, self.stride)
+        return self.pointwise_conv2d(self.depthwise_conv2d(x))
 
 
 class TwiceSeparable(nn.Module):
