@@ -102,8 +102,8 @@ def counted(arch: str, on: Input, freeze: str = "none") -> Cost:
         return count(model, on.shape, on.dtype)
 
 
-def check_network(arch: str, on: Input) -> None:
-    """Raise a `UsageError` unless ``arch`` takes such inputs."""
+def check_memory(arch: str, on: Input) -> None:
+    """Raise a `UsageError` where the memory that is left does not hold what a training of ``arch`` remembers."""
     # Weights, gradients and momentum, in float32.
     memory.require(12 * counted(arch, on).parameters, f"training {arch}")
 

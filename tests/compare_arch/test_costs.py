@@ -84,6 +84,14 @@ def test_with_data_they_are_counted_at_its_input(dnnlab, own, blank_figures):
     )  # fmt: skip
 
 
+def test_what_is_only_counted_needs_no_memory(dnnlab, blank_figures, monkeypatch):
+    monkeypatch.setattr("dnnlab.memory.available", lambda: 2**30)
+    (row,) = summary(dnnlab(*COST, "--arch", "gpt2_xl"))
+    assert row["params"] == 1_557_611_200
+    done = dnnlab(*COST, "--arch", "gpt2_xl", "--measure-costs")
+    assert (done.code, "training gpt2_xl takes 18.7 GB of memory" in done.err) == (2, True)
+
+
 def test_measured_costs_need_no_data(dnnlab, blank_figures):
     (row,) = summary(dnnlab(*COST, "--arch", "lenet5:width=0.2", "--measure-costs"))
     assert row["latency_ms"] > 0

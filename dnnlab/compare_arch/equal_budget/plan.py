@@ -119,4 +119,4 @@ def fit(spec: Spec) -> None:
     Raises:
         UsageError: they do not.
     """
-    check(plan(spec))
+    check(plan(spec), counted_only=spec.cost_only and not spec.measure_costs)
