@@ -18,7 +18,8 @@ from dnnlab.data.kinds import KINDS, Kind
 from dnnlab.errors import UsageError
 from dnnlab.nas.strategies import STRATEGIES
 from dnnlab.networks.activations import ACTIVATIONS
-from dnnlab.networks.members import FAMILIES, MEMBERS
+from dnnlab.networks.family import FAMILIES
+from dnnlab.networks.members import MEMBERS
 from dnnlab.networks.spaces import SPACES
 from dnnlab.registry import EXPERIMENTS
 from dnnlab.runner.options import build, fields

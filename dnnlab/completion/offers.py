@@ -24,7 +24,8 @@ from dnnlab.nas.proxy_names import PROXIES
 from dnnlab.nas.strategies import LONGER, PREFILTER, STRATEGIES
 from dnnlab.networks import initialisers, shape, spaces
 from dnnlab.networks.activations import ACTIVATIONS
-from dnnlab.networks.members import FAMILIES, MEMBERS
+from dnnlab.networks.family import FAMILIES
+from dnnlab.networks.members import MEMBERS
 from dnnlab.networks.named import published_input
 from dnnlab.registry import EXPERIMENTS
 from dnnlab.runner import executors, recipe, store

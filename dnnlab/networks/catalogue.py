@@ -11,7 +11,8 @@ from typing import TYPE_CHECKING, Any
 from dnnlab.errors import UsageError, listing, unknown
 from dnnlab.networks import spaces
 from dnnlab.networks.activations import activation
-from dnnlab.networks.members import FAMILIES, FREE, MEMBERS, Family, Member
+from dnnlab.networks.family import FAMILIES, FREE, Family
+from dnnlab.networks.members import MEMBERS, Member
 
 if TYPE_CHECKING:
     from torch import nn

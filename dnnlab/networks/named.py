@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING
 from dnnlab.errors import UsageError
 from dnnlab.networks import spaces
 from dnnlab.networks.catalogue import create_model, parse
-from dnnlab.networks.members import FAMILIES, MEMBERS
+from dnnlab.networks.family import FAMILIES
+from dnnlab.networks.members import MEMBERS
 
 if TYPE_CHECKING:
     from torch import nn

@@ -14,7 +14,8 @@ from dnnlab.instruments.cost import _by_computing, _by_passing, _by_shapes, coun
 from dnnlab.instruments.meta import Unknown
 from dnnlab.instruments.products import plain_functions
 from dnnlab.networks.catalogue import create_model
-from dnnlab.networks.members import FAMILIES, MEMBERS
+from dnnlab.networks.family import FAMILIES
+from dnnlab.networks.members import MEMBERS
 from dnnlab.networks.skeleton import Skeleton
 
 

@@ -13,7 +13,8 @@ from dnnlab.instruments.traced import trace
 from dnnlab.networks.activations import activation
 from dnnlab.networks.blocks import PaddedIdentity, scaled
 from dnnlab.networks.catalogue import create_model, parse
-from dnnlab.networks.members import FAMILIES, FREE, MEMBERS
+from dnnlab.networks.family import FAMILIES, FREE
+from dnnlab.networks.members import MEMBERS
 from dnnlab.networks.skeleton import Skeleton
 
 FIRST_OF_FAMILY = {member.family: name for name, member in reversed(MEMBERS.items())}
