@@ -554,28 +554,30 @@ def create_model(
     name: str,
     *,
     num_classes: int | None = ...,
-    in_chans: int = ...,
+    in_chans: int | None = ...,
     input_size: int | None = ...,
     **options: Any,
 ) -> nn.Module:
     """A fresh network, initialised as its paper says.
 
-    It gets images ``[batch, in_chans, input_size, input_size]`` and gives logits ``[batch, num_classes]``.
+    It gets images ``[batch, in_chans, input_size, input_size]``, or tokens ``[batch, input_size]`` in int64 where it
+    was published for them, as ``bert_base`` was, and gives logits ``[batch, num_classes]``.
 
     Args:
         name: One of `MEMBERS`, such as ``resnet50``. It may carry options, as in ``resnet20:act=gelu,norm=none``. Or it
             is the path of a ``.toml`` file that ``dnnlab nas`` wrote; then ``num_classes`` and ``input_size`` must be
             given.
         num_classes: Without it, as many as the published network has.
-        in_chans: Channels of the images: 3 for colours, 1 for grey.
-        input_size: Pixels along one side. Without it, those of the published network. With 64 or less, a network that
-            was published for larger images takes the stem for small ones, if its family has that, unless ``stem`` says
-            otherwise. Networks with position embeddings need it. It changes nothing else.
+        in_chans: Channels of the images: 3 for colours, as without it, 1 for grey. Tokens have none.
+        input_size: Pixels along one side, or tokens in a sequence. Without it, those of the published network. With 64
+            or less, a network that was published for larger images takes the stem for small ones, if its family has
+            that, unless ``stem`` says otherwise. Networks with position embeddings need it. It changes nothing else.
         options: What the family of the network lets you change, such as ``act``, ``norm``, ``width``, ``dropout``,
             ``skip`` and ``stem``. ``dnnlab compare-arch --list`` has them all.
 
     Raises:
-        UsageError: Nobody knows the name, the family has no such option or value, or a number is not positive.
+        UsageError: Nobody knows the name, the family has no such option or value, a number is not positive, or
+            ``in_chans`` is given for a network of tokens.
 
     The ResNet of 20 layers for CIFAR-10 has 0.27 million parameters (He 2016, table 6):
 

@@ -4,6 +4,7 @@ activations."""
 from functools import cache
 
 import numpy as np
+import torch
 from scipy.special import ndtr
 from torch import fx, nn
 
@@ -46,13 +47,13 @@ def memory(name: str, batch: int) -> int:
     member, _ = parse(name)
     with Skeleton():
         model = create_model(name)
-    shape = (3, member.input_size, member.input_size)
     taken = predict(
         model,
-        shape,
+        member.shape,
         int(batch),
         cross_entropy,
         lambda parameters: make_optimiser("momentum", parameters, 0.1, 0.0),
+        torch.int64 if member.vocabulary else torch.float32,
     )
     return taken.peak
 

@@ -44,7 +44,8 @@ def show(as_json: bool) -> None:
 
 def _rows() -> list[dict[str, Any]]:
     from dnnlab.instruments.cost import costs
-    from dnnlab.networks.members import FAMILIES, MEMBERS
+    from dnnlab.networks.family import FAMILIES
+    from dnnlab.networks.members import MEMBERS
 
     gc.freeze()  # with thousands of new modules it would walk through all of torch again and again
     return [

@@ -16,7 +16,7 @@ from dnnlab.data.dataset import Dataset
 from dnnlab.errors import UsageError
 from dnnlab.instruments.cost import Cost, count
 from dnnlab.networks.heads import freeze_body, load_parent
-from dnnlab.networks.named import build, in_catalogue, refusing
+from dnnlab.networks.named import build, in_catalogue, published_classes, refusing, vocabulary
 from dnnlab.statistics.streams import stream, torch_seed
 from dnnlab.training import budget, hyperparameters, networks
 from dnnlab.training.batches import batch_order
@@ -74,6 +74,11 @@ class Input:
         """The inputs of ``data``."""
         return cls(data.shape, len(data.classes), data.dtype)
 
+    @classmethod
+    def published(cls, arch: str, shape: tuple[int, ...]) -> Self:
+        """Inputs of ``shape`` in the type, and with the classes, that ``arch`` was published for."""
+        return cls(shape, published_classes(arch), torch.int64 if vocabulary(arch) else torch.float32)
+
 
 def input_of(arch: str, name: str) -> Input:
     """What ``arch`` gets of the data called ``name``.
@@ -97,8 +102,8 @@ def counted(arch: str, on: Input, freeze: str = "none") -> Cost:
         return count(model, on.shape, on.dtype)
 
 
-def check_network(arch: str, on: Input) -> None:
-    """Raise a `UsageError` unless ``arch`` takes such inputs."""
+def check_memory(arch: str, on: Input) -> None:
+    """Raise a `UsageError` where the memory that is left does not hold what a training of ``arch`` remembers."""
     # Weights, gradients and momentum, in float32.
     memory.require(12 * counted(arch, on).parameters, f"training {arch}")
 

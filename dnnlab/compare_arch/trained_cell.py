@@ -117,9 +117,9 @@ def trainings(spec: "Spec") -> Sequence[TrainedCell]:
     ]
 
 
-def check(cells: Iterable[Any]) -> None:
+def check(cells: Iterable[Any], counted_only: bool = False) -> None:
     """Check that the networks of ``cells`` take the data, and that batches, budgets and weights fit those that are
-    trained.
+    trained. Where they are ``counted_only``, no memory is needed for them.
 
     Raises:
         UsageError: they do not.
@@ -128,6 +128,8 @@ def check(cells: Iterable[Any]) -> None:
 
     for cell in cells:
         if cell.seed == 0:
-            fitting.check_network(cell.arch, cell.on)
+            fitting.counted(cell.arch, cell.on)
+            if not counted_only:
+                fitting.check_memory(cell.arch, cell.on)
             if isinstance(cell, TrainedCell):
                 fitting.check_training(cell)

@@ -24,7 +24,8 @@ from dnnlab.nas.proxy_names import PROXIES
 from dnnlab.nas.strategies import LONGER, PREFILTER, STRATEGIES
 from dnnlab.networks import initialisers, shape, spaces
 from dnnlab.networks.activations import ACTIVATIONS
-from dnnlab.networks.members import FAMILIES, MEMBERS
+from dnnlab.networks.family import FAMILIES
+from dnnlab.networks.members import MEMBERS
 from dnnlab.networks.named import published_input
 from dnnlab.registry import EXPERIMENTS
 from dnnlab.runner import executors, recipe, store
@@ -125,21 +126,17 @@ def _data(typed: str, context: typer.Context) -> Iterable[str]:
 
 
 def _drawn(typed: str, rest: str) -> list[str]:
-    """The shapes that networks were published for, and after another colon the options."""
+    """The inputs that networks were published for, and after another colon the options."""
     _, colon, options = rest.partition(":")
     if not colon:
-        return [f"gaussian:{published}" for published in _published()]
+        return list(dict.fromkeys(member.data for member in MEMBERS.values()))
     option = options.rpartition(",")[2]
     head = typed[: len(typed) - len(option)]
     return [f"{head}{each}=" for each in drawn.LIMITS if f"{each}=" not in options]
 
 
-def _published() -> list[str]:
-    return list(dict.fromkeys(map(published_input, MEMBERS)))
-
-
 def _input(typed: str, context: typer.Context) -> Iterable[str]:
-    return _published()
+    return dict.fromkeys(map(published_input, MEMBERS))
 
 
 def _forms(name: str, form: str) -> list[str]:

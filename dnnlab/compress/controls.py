@@ -31,9 +31,9 @@ def beside(evaluator: Evaluator, stages: tuple[Stage, ...], rows: Sequence[Row])
             yield functools.partial(stage.module.control, evaluator, stages, place, size)
     if not with_all:
         return
-    arch, data = evaluator.cell.arch, evaluator.data
+    arch = evaluator.cell.arch
     if named.in_catalogue(arch):
-        small = networks.smaller_than(arch, data.shape, len(data.classes), size / 4)
+        small = networks.smaller_than(arch, evaluator.data, size / 4)
         if small:
             yield functools.partial(_small_dense, evaluator, stages, small)
     yield functools.partial(_more_epochs, evaluator, stages)

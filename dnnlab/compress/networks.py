@@ -1,7 +1,5 @@
 """The networks that are compressed, and their students: not trained, trained, or a user's own."""
 
-from collections.abc import Sequence
-
 import torch
 from torch import nn
 
@@ -15,7 +13,7 @@ from dnnlab.instruments.cost import count
 from dnnlab.networks import named, user_network
 from dnnlab.networks.catalogue import parse
 from dnnlab.statistics.streams import torch_seed
-from dnnlab.training.checks import check_batch
+from dnnlab.training.checks import check_batch, check_numbers
 from dnnlab.training.evaluation import check
 
 _STUDENT_WIDTH = 0.25
@@ -58,6 +56,7 @@ def check_fit(spec: Spec) -> list[str]:
         if any(stage.about.makes_student for stage in spec.stages):
             wanted += [student_name(spec, network) for network in spec.networks]
         for name in dict.fromkeys(wanted):
+            check_numbers(data, name)
             if named.in_catalogue(name):
                 skeleton = named.build(name, data.shape, len(data.classes), skeleton=True)
                 parameters = sum(p.numel() for p in skeleton.parameters())
@@ -73,15 +72,16 @@ def check_fit(spec: Spec) -> list[str]:
     return list(dict.fromkeys(notes))
 
 
-def smaller_than(network: str, shape: Sequence[int], classes: int, parameters: float) -> str:
-    """The name of the network of the catalogue at the largest width with at most so many parameters; empty where there
-    is none."""
+def smaller_than(network: str, data: Dataset, parameters: float) -> str:
+    """The name of the network of the catalogue at the largest width with at most so many parameters, for the inputs and
+    classes of ``data``; empty where there is none."""
     low, high, best = 0.0, 1.0, ""
     for _ in range(14):
         middle = (low + high) / 2
         name = at_width(network, middle)
         try:
-            small = count(named.build(name, shape, classes, skeleton=True), shape).parameters <= parameters
+            skeleton = named.build(name, data.shape, len(data.classes), skeleton=True)
+            small = count(skeleton, data.shape, data.dtype).parameters <= parameters
         except ValueError:  # groups of convolutions do not divide these channels
             return best
         if small:

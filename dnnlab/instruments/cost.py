@@ -54,10 +54,11 @@ def cost(
     input_size: int | None = None,
     *,
     num_classes: int | None = None,
-    in_chans: int = 3,
+    in_chans: int | None = None,
     **options: Any,
 ) -> Cost:
-    """Counts ``model``, a name as `create_model` takes it, or any module, on an input ``[1, in_chans, size, size]``.
+    """Counts ``model``, a name as `create_model` takes it, or any module, on an input ``[1, in_chans, size, size]``, or
+    on tokens ``[1, size]`` where the name is of a network of tokens.
 
     ``input_size`` is the published one of a name, and must be given for a module. A module is left as it was.
 
@@ -66,15 +67,16 @@ def cost(
             missing, or the network does not take inputs of this size.
     """
     if isinstance(model, str):
-        input_size = input_size or parse(model)[0].input_size
+        member, _ = parse(model)
+        size = input_size or member.input_size
         with Skeleton():
-            module = create_model(
-                model, num_classes=num_classes, in_chans=in_chans, input_size=input_size, **options
-            ).eval()
-        return _count(module, (in_chans, input_size, input_size), lambda: None)
+            module = create_model(model, num_classes=num_classes, in_chans=in_chans, input_size=size, **options).eval()
+        if member.vocabulary:
+            return _count(module, (size,), lambda: None, torch.int64)
+        return _count(module, (in_chans or 3, size, size), lambda: None)
     if input_size is None:
         raise UsageError("the cost of a module depends on its input; say input_size, such as 224.")
-    return count(model, (in_chans, input_size, input_size))
+    return count(model, (in_chans or 3, input_size, input_size))
 
 
 def costs() -> dict[str, Cost]:

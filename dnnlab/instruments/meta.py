@@ -106,6 +106,8 @@ class Tally(TorchFunctionMode):
             return out
         if func in _LAYERS:
             return self._layer(func, args, kwargs)
+        if func in _GATES:
+            return self._recurrent(_GATES[func], *args, **kwargs)
         raise Unknown
 
     def _node(self, tensor: Tensor) -> _Node:
@@ -171,16 +173,60 @@ class Tally(TorchFunctionMode):
         gradients = 0
         for macs, left, right in products:
             one, other = self._joined(left, {}), self._joined(right, {})
-            self.macs += macs
-            gradients += macs * (one.learns + other.learns)
-            if one.trained != other.trained:
-                if func is F.scaled_dot_product_attention:
-                    raise Unknown  # a trained matrix of keys or values
-                self.activations += out.numel()
+            if func is F.scaled_dot_product_attention and one.trained != other.trained:
+                raise Unknown  # a trained matrix of keys or values
+            gradients += self._product(macs, one, other, out.numel())
         joined = self._joined(args, kwargs)
         node = _Node((joined,), joined.data, joined.learns, gradients) if joined is not _CONSTANT else joined
         out._dnnlab_node = node  # type: ignore[attr-defined]
         return out
+
+    def _product(self, macs: int, one: _Node, other: _Node, elements: int) -> int:
+        """Count a product of two factors, which puts out so many elements; gives the multiply–accumulates of its
+        gradients."""
+        self.macs += macs
+        if one.trained != other.trained:
+            self.activations += elements
+        return macs * (one.learns + other.learns)
+
+    def _recurrent(
+        self,
+        gates: int,
+        input: Tensor,
+        start: Tensor | tuple[Tensor, Tensor],
+        parameters: Sequence[Tensor],
+        biases: bool,
+        layers: int,
+        dropout: float,
+        train: bool,
+        bidirectional: bool,
+        batch_first: bool,
+    ) -> tuple[Tensor, ...]:
+        """Recurrent layers of so many gates, each of which reads the layer below and its own state of the step before.
+
+        At the first step the state is ``start``.
+        """
+        each = 4 if biases else 2
+        if input.ndim != 3 or bidirectional or len(parameters) != layers * each:
+            raise Unknown  # projected, or read in both directions
+        batch, steps = input.shape[:2] if batch_first else (input.shape[1], input.shape[0])
+        first = self._joined((start,), {})
+        below = self._joined((input,), {})
+        width, hidden = input.shape[-1], parameters[1].shape[1]
+        for layer in range(layers):
+            own = [self._node(p) for p in parameters[layer * each :][:each]]
+            into, across = own[:2]
+            state = _join(tuple({below, first, *own} - {_CONSTANT}))
+            step = batch * gates * hidden
+            gradients = self._product(steps * step * width, below, into, steps * step)
+            gradients += self._product(step * hidden, first, across, step)
+            gradients += self._product((steps - 1) * step * hidden, state, across, (steps - 1) * step)
+            below, width = _Node((state,), state.data, state.learns, gradients), hidden
+        shapes = [(*input.shape[:-1], hidden)] + [(layers, batch, hidden)] * (2 if isinstance(start, tuple) else 1)
+        outs = tuple(input.new_empty(shape) for shape in shapes)
+        for out in outs:
+            out._dnnlab_node = below  # type: ignore[attr-defined]
+        return outs
 
     def counts(self, out: Any) -> Counts:
         """What was counted, of a network that puts out ``out``.
@@ -395,7 +441,22 @@ def _fits(func: Callable, x: Tensor, args: tuple[Any, ...], kwargs: Mapping[str,
             raise RuntimeError(f"a layer that normalises {normalised} meets {tuple(x.shape)}")
 
 
+def _embedding(
+    input: Tensor,
+    weight: Tensor,
+    padding_idx: int | None = None,
+    max_norm: float | None = None,
+    norm_type: float = 2.0,
+    scale_grad_by_freq: bool = False,
+    sparse: bool = False,
+) -> Tensor:
+    if max_norm is not None or input.is_floating_point():
+        raise Unknown  # the rows are changed, or nothing can be looked up
+    return weight.new_empty(*input.shape, weight.shape[1])
+
+
 _SHAPES: Mapping[Callable, Callable[..., Any]] = {
+    F.embedding: _embedding,
     F.max_pool2d: _max_pool,
     F.avg_pool2d: _average_pool,
     F.adaptive_avg_pool2d: _adaptive_pool,
@@ -418,6 +479,8 @@ _LAYERS: Mapping[Callable, Callable[..., tuple[Tensor, list[Product]]]] = {
     F.linear: _linear,
     F.scaled_dot_product_attention: _attention,
 }
+
+_GATES: Mapping[Callable, int] = {torch.rnn_tanh: 1, torch.rnn_relu: 1, torch.gru: 3, torch.lstm: 4}
 
 _SAME_SHAPE = frozenset(
     {

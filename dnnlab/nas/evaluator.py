@@ -88,7 +88,7 @@ class Evaluator:
     def _check(self) -> None:
         """Check that the networks of the space take the data, before anything is measured."""
         if self.spec.space in spaces.SPACES:
-            check_numbers(self.data, f"--space {self.spec.space}")
+            check_numbers(self.data, what=f"--space {self.spec.space}")
         code = (0,) * len(self.space.sizes)
         if problem := self.network(code).problem:
             raise UsageError(f"--space {self.spec.space} makes no network for {self.data.name}: {problem}.")

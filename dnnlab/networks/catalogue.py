@@ -11,7 +11,8 @@ from typing import TYPE_CHECKING, Any
 from dnnlab.errors import UsageError, listing, unknown
 from dnnlab.networks import spaces
 from dnnlab.networks.activations import activation
-from dnnlab.networks.members import FAMILIES, FREE, MEMBERS, Family, Member
+from dnnlab.networks.family import FAMILIES, FREE, Family
+from dnnlab.networks.members import MEMBERS, Member
 
 if TYPE_CHECKING:
     from torch import nn
@@ -51,26 +52,33 @@ def find(name: str) -> Member:
 
 
 def create_model(
-    name: str, *, num_classes: int | None = None, in_chans: int = 3, input_size: int | None = None, **options: Any
+    name: str,
+    *,
+    num_classes: int | None = None,
+    in_chans: int | None = None,
+    input_size: int | None = None,
+    **options: Any,
 ) -> "nn.Module":
     """A fresh network, initialised as its paper says.
 
-    It gets images ``[batch, in_chans, input_size, input_size]`` and gives logits ``[batch, num_classes]``.
+    It gets images ``[batch, in_chans, input_size, input_size]``, or tokens ``[batch, input_size]`` in int64 where it
+    was published for them, as ``bert_base`` was, and gives logits ``[batch, num_classes]``.
 
     Args:
         name: One of `MEMBERS`, such as ``resnet50``. It may carry options, as in ``resnet20:act=gelu,norm=none``. Or it
             is the path of a ``.toml`` file that ``dnnlab nas`` wrote; then ``num_classes`` and ``input_size`` must be
             given.
         num_classes: Without it, as many as the published network has.
-        in_chans: Channels of the images: 3 for colours, 1 for grey.
-        input_size: Pixels along one side. Without it, those of the published network. With 64 or less, a network that
-            was published for larger images takes the stem for small ones, if its family has that, unless ``stem`` says
-            otherwise. Networks with position embeddings need it. It changes nothing else.
+        in_chans: Channels of the images: 3 for colours, as without it, 1 for grey. Tokens have none.
+        input_size: Pixels along one side, or tokens in a sequence. Without it, those of the published network. With 64
+            or less, a network that was published for larger images takes the stem for small ones, if its family has
+            that, unless ``stem`` says otherwise. Networks with position embeddings need it. It changes nothing else.
         options: What the family of the network lets you change, such as ``act``, ``norm``, ``width``, ``dropout``,
             ``skip`` and ``stem``. ``dnnlab compare-arch --list`` has them all.
 
     Raises:
-        UsageError: Nobody knows the name, the family has no such option or value, or a number is not positive.
+        UsageError: Nobody knows the name, the family has no such option or value, a number is not positive, or
+            ``in_chans`` is given for a network of tokens.
 
     The ResNet of 20 layers for CIFAR-10 has 0.27 million parameters (He 2016, table 6):
 
@@ -82,22 +90,26 @@ def create_model(
     >>> f"{sum(p.numel() for p in model.parameters()) / 1e6:.2f} million"
     '0.27 million'
     """
+    channels = 3 if in_chans is None else in_chans
     if spaces.is_file(name):
-        return _from_file(name, num_classes, in_chans, input_size, options)
+        return _from_file(name, num_classes, channels, input_size, options)
     member, written = parse(name)
     family = FAMILIES[member.family]
     chosen = written | checked(member, options)
     size = member.input_size if input_size is None else input_size
     classes = member.classes if num_classes is None else num_classes
-    for what, number in (("num_classes", classes), ("in_chans", in_chans), ("input_size", size)):
+    for what, number in (("num_classes", classes), ("in_chans", channels), ("input_size", size)):
         if number < 1:
             raise UsageError(f"{what} of a model must be at least 1, not {number}.")
+    if member.vocabulary and in_chans is not None:
+        raise UsageError(f"{member.name} takes tokens, which have no channels; leave out in_chans.")
     if "stem" in family.options and size <= SMALL and size < member.input_size:
         chosen.setdefault("stem", "small")
     module = importlib.import_module(f"dnnlab.networks.families.{family.name}")
-    sized = {"input_size": size} if family.sized else {}
+    inputs = {"input_size": size} if family.sized else {}
+    inputs |= {"vocabulary": member.vocabulary} if member.vocabulary else {"in_chans": channels}
     model: nn.Module = getattr(module, family.class_name)(
-        **(dict(member.arguments) | chosen | sized), num_classes=classes, in_chans=in_chans
+        **(dict(member.arguments) | chosen | inputs), num_classes=classes
     )
     return model
 

@@ -1,54 +1,14 @@
-"""The catalogue of named architectures as a table: every published member, and the options of its family.
+"""The catalogue of named architectures as a table: every published member.
 
 Importing this module does not import torch.
 
-A family is a class in ``dnnlab/networks/families/`` and one entry in `FAMILIES`; a member is one entry in `MEMBERS`,
-under its name in torchvision or timm, with the keyword arguments that make the class that network.
+A family is a class in ``dnnlab/networks/families/`` and one entry in `dnnlab.networks.family.FAMILIES`; a member is one
+entry in `MEMBERS`, with the keyword arguments that make the class that network.
 """
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
-
-from dnnlab.networks import shape
-
-FREE: tuple[str, ...] = ()
-"""Stands for the values of an option where they are too many to list: of ``act``, ``width`` and ``dropout``."""
-
-NORMS = {
-    "batch": "batch normalisation (Ioffe & Szegedy 2015)",
-    "layer": "over channels and positions of each example: group normalisation in one group",
-    "group": "group normalisation in 32 groups, or as many as divide the channels (Wu & He 2018)",
-    "none": "no normalisation; convolutions have a bias instead",
-}
-
-STEMS = {
-    "imagenet": "the published one, which makes large images small",
-    "small": "3×3 at stride 1 without a pool, for images of some 32 px",
-}
-
-_EVERY = {"act": FREE, "norm": tuple(NORMS), "width": FREE, "dropout": FREE}
-_RESIDUAL = ("residual", "none")
-_STEM = {"stem": tuple(STEMS)}
-_ORDER = {"order": ("norm-act", "act-norm")}
-_AUX = {"aux": ("true", "false")}
-_PATCHES = ("published", "2", "4", "7", "8", "14", "16", "28", "32")
-_MLP_SKIPS = tuple(skip for skip in shape.SKIPS if ":" not in skip)
-_HEADS = ("mlp", "linear")
-
-
-@dataclass(frozen=True)
-class Family:
-    """A class of networks: the module in ``dnnlab.networks.families``, the class in it, and the options it honours."""
-
-    name: str
-    class_name: str
-    options: Mapping[str, tuple[str, ...]]
-    """The values of each option that a user may set, or `FREE`. Each is a keyword of the class."""
-    sized: bool = False
-    """Whether the class needs to know ``input_size``, as networks with position embeddings do."""
-    every_pixel: bool = False
-    """Whether it classes every pixel of an image, and not the image."""
 
 
 @dataclass(frozen=True)
@@ -56,7 +16,7 @@ class Member:
     """A published network."""
 
     name: str
-    """Its name in torchvision or timm."""
+    """Its name in torchvision, timm or transformers, with ``_`` in the place of ``-``."""
     family: str
     """The family of the network: one class makes all its members, which take the same options."""
     arguments: Mapping[str, Any] = field(repr=False)
@@ -66,45 +26,30 @@ class Member:
     top1: float | None = None
     """Published accuracy in %, in the recipe of its source, so not comparable with anybody else's."""
     input_size: int = 224
-    """Pixels along a side of the images it was published for."""
+    """Pixels along a side of the images it was published for; of a network of tokens, the tokens of a sequence."""
     classes: int = 1000
     """Classes it was published for."""
+    vocabulary: int = 0
+    """The different tokens that it knows, from 0 on; 0 for a network of images."""
 
+    @property
+    def shape(self) -> tuple[int, ...]:
+        """The shape of one input that it was published for: ``(3, height, width)``, or ``(token,)``."""
+        return (self.input_size,) if self.vocabulary else (3, self.input_size, self.input_size)
 
-FAMILIES: dict[str, Family] = {
-    family.name: family
-    for family in (
-        Family("mlp", "FullyConnected", _EVERY | {"norm": tuple(shape.NORMS), "skip": _MLP_SKIPS}, sized=True),
-        Family("highway", "Highway", _EVERY | {"skip": ("highway", "none")}, sized=True),
-        Family("lenet", "LeNet", _EVERY, sized=True),
-        Family("alexnet", "AlexNet", _EVERY | {"head": _HEADS} | _STEM),
-        Family("nin", "NetworkInNetwork", _EVERY | _ORDER),
-        Family("vgg", "VGG", _EVERY | {"head": _HEADS} | _ORDER),
-        Family("googlenet", "GoogLeNet", _EVERY | _STEM | _AUX),
-        Family("bn_inception", "BNInception", _EVERY | _STEM),
-        Family("inception_v3", "InceptionV3", _EVERY | _STEM | _AUX),
-        Family("inception_resnet_v2", "InceptionResNetV2", _EVERY | _STEM | {"skip": _RESIDUAL}),
-        Family("resnet", "ResNet", _EVERY | {"skip": _RESIDUAL} | _STEM),
-        Family("wide_resnet", "WideResNet", _EVERY | {"skip": _RESIDUAL}),
-        Family("resnet9", "ResNet9", _EVERY | {"skip": _RESIDUAL}),
-        Family("densenet", "DenseNet", _EVERY | _STEM),
-        Family("fc_densenet", "FCDenseNet", _EVERY, every_pixel=True),
-        Family("xception", "Xception", _EVERY | {"skip": _RESIDUAL} | _STEM),
-        Family("mobilenet_v1", "MobileNetV1", _EVERY | {"conv": ("separable", "standard")} | _STEM),
-        Family("mobilenet_v2", "MobileNetV2", _EVERY | {"skip": _RESIDUAL} | _STEM),
-        Family("mobilenet_v3", "MobileNetV3", _EVERY | {"skip": _RESIDUAL} | _STEM),
-        Family("efficientnet", "EfficientNet", _EVERY | {"skip": _RESIDUAL} | _STEM),
-        Family(
-            "vit",
-            "VisionTransformer",
-            _EVERY | _STEM | {"norm": ("layer", "none"), "skip": _RESIDUAL, "patch": _PATCHES},
-            sized=True,
-        ),
-    )
-}
+    @property
+    def data(self) -> str:
+        """Data drawn by chance that it takes, as ``--data`` has them, such as ``gaussian:3x224x224``."""
+        if self.vocabulary:
+            return f"tokens:{self.vocabulary}x{self.input_size}"
+        return f"gaussian:3x{self.input_size}x{self.input_size}"
+
 
 _MLP = "Rumelhart 1986, doi:10.1038/323533a0"
 _HIGHWAY = "Srivastava 2015, arXiv:1507.06228"
+_RNN = "Elman 1990, doi:10.1207/s15516709cog1402_1"
+_LSTM = "Hochreiter & Schmidhuber 1997, doi:10.1162/neco.1997.9.8.1735"
+_LSTM_PTB = "Zaremba 2014, arXiv:1409.2329"
 _LENET = "LeCun 1998, doi:10.1109/5.726791"
 _ALEXNET = "Krizhevsky 2014, arXiv:1404.5997"
 _NIN = "Lin 2014, arXiv:1312.4400"
@@ -121,7 +66,11 @@ _INCEPTION_V4 = "Szegedy 2017, arXiv:1602.07261"
 _DENSENET = "Huang 2017, arXiv:1608.06993"
 _FC_DENSENET = "Jégou 2017, arXiv:1611.09326"
 _VIT = "Dosovitskiy 2021, arXiv:2010.11929"
+_BERT = "Devlin 2019, arXiv:1810.04805"
+_GPT2 = "Radford 2019, https://openai.com/index/better-language-models"
 _XCEPTION = "Chollet 2017, arXiv:1610.02357"
+_NASNET = "Zoph 2018, arXiv:1707.07012"
+_AMOEBANET = "Real 2019, arXiv:1802.01548"
 _MOBILENET_V1 = "Howard 2017, arXiv:1704.04861"
 _MOBILENET_V2 = "Sandler 2018, arXiv:1801.04381"
 _MOBILENET_V3 = "Howard 2019, arXiv:1905.02244"
@@ -184,6 +133,30 @@ def _vit(size: str, patch: int, layers: int, heads: int, top1: float | None = No
     return Member(f"vit_{size}_{patch}", "vit", arguments, _VIT, top1)
 
 
+def _lstm_ptb(size: str, units: int, dropout: float) -> Member:
+    """For the words of the Penn Treebank, of which it predicts the next."""
+    arguments = {"units": units, "cell": "LSTM", "layers": "2", "dropout": dropout}
+    name = f"lstm_ptb_{size}"
+    return Member(name, "rnn", arguments, _LSTM_PTB, input_size=35, classes=10_000, vocabulary=10_000)
+
+
+def _bert(size: str, layers: int, heads: int) -> Member:
+    """For the length of most of its training, and the two classes of many tasks of language."""
+    arguments = {"layers": layers, "heads": heads}
+    return Member(f"bert_{size}", "bert", arguments, _BERT, input_size=128, classes=2, vocabulary=30_522)
+
+
+def _gpt2(size: str, layers: int, heads: int) -> Member:
+    arguments = {"layers": layers, "heads": heads}
+    return Member(f"gpt2{size}", "gpt2", arguments, _GPT2, input_size=1024, classes=50_257, vocabulary=50_257)
+
+
+def _found(name: str, cells: str, repeat: int, channels: int, paper: str, top1: float, **more: Any) -> Member:
+    arguments = {"cells": cells, "repeat": repeat, "channels": channels, "stem_channels": 32}
+    mobile = repeat == 4
+    return Member(name, "nasnet", arguments | more, paper, top1, input_size=224 if mobile else 331)
+
+
 def _efficientnet(
     version: int, wider: float, deeper: float, dropout: float, input_size: int, top1: float | None = None
 ) -> Member:
@@ -205,6 +178,10 @@ MEMBERS: dict[str, Member] = {
             Member(f"highway{depth}", "highway", {"depth": depth}, _HIGHWAY, input_size=28, classes=10)
             for depth in (10, 20, 50, 100)
         ),
+        Member("rnn", "rnn", {"units": 128}, _RNN, input_size=28, classes=10),
+        Member("lstm", "rnn", {"units": 128, "cell": "LSTM"}, _LSTM, input_size=28, classes=10),
+        _lstm_ptb("medium", 650, 0.5),
+        _lstm_ptb("large", 1500, 0.65),
         Member("lenet5", "lenet", {"channels": (20, 50), "units": (500,)}, _LENET, 99.20, input_size=28, classes=10),
         Member("lenet300", "lenet", {"units": (300, 100)}, _LENET, 98.36, input_size=28, classes=10),
         Member("alexnet", "alexnet", {}, _ALEXNET, 56.52),
@@ -220,7 +197,14 @@ MEMBERS: dict[str, Member] = {
         _resnet("resnext101_64x4d", (3, 4, 23, 3), _RESNEXT, groups=64, base_width=4),
         _resnet("wide_resnet50_2", (3, 4, 6, 3), _WIDE, base_width=128),
         _resnet("wide_resnet101_2", (3, 4, 23, 3), _WIDE, base_width=128),
+        # Accuracies of the authors' own weights, in the table of github.com/hujie-frank/SENet.
+        _resnet("se_resnet18", (2, 2, 2, 2), _SE, block="basic", squeeze=16),
+        _resnet("se_resnet34", (3, 4, 6, 3), _SE, block="basic", squeeze=16),
         _resnet("se_resnet50", (3, 4, 6, 3), _SE, 77.65, squeeze=16, stride_in=1),
+        _resnet("se_resnet101", (3, 4, 23, 3), _SE, 78.25, squeeze=16, stride_in=1),
+        _resnet("se_resnet152", (3, 8, 36, 3), _SE, 78.66, squeeze=16, stride_in=1),
+        _resnet("se_resnext50_32x4d", (3, 4, 6, 3), _SE, 79.03, squeeze=16, groups=32, base_width=4),
+        _resnet("se_resnext101_32x4d", (3, 4, 23, 3), _SE, 80.19, squeeze=16, groups=32, base_width=4),
         *(_cifar_resnet(depth, "residual", top1) for depth, top1 in _CIFAR_TOP1.items()),
         *(_cifar_resnet(depth, "none", top1) for depth, top1 in _PLAIN_TOP1.items()),
         _wrn(16, 8, 95.73),
@@ -245,6 +229,10 @@ MEMBERS: dict[str, Member] = {
         _vit("l", 16, 24, 16),
         _vit("l", 32, 24, 16),
         Member("xception", "xception", {}, _XCEPTION, 79.06, input_size=299),
+        _found("nasnetamobile", "nasnet_a", 4, 44, _NASNET, 74.0),
+        _found("nasnetalarge", "nasnet_a", 6, 168, _NASNET, 82.7, stem_channels=96, skip_reduction=True),
+        _found("amoebanet_a_4_50", "amoebanet_a", 4, 50, _AMOEBANET, 74.5),
+        _found("amoebanet_a_6_190", "amoebanet_a", 6, 190, _AMOEBANET, 82.8),
         Member("mobilenet_v1", "mobilenet_v1", {}, _MOBILENET_V1, 70.4),
         Member("mobilenet_v2", "mobilenet_v2", {}, _MOBILENET_V2, 71.88),
         Member("mobilenet_v3_small", "mobilenet_v3", {"size": "small"}, _MOBILENET_V3, 67.67),
@@ -257,9 +245,15 @@ MEMBERS: dict[str, Member] = {
         _efficientnet(5, 1.6, 2.2, 0.4, 456),
         _efficientnet(6, 1.8, 2.6, 0.5, 528),
         _efficientnet(7, 2.0, 3.1, 0.5, 600),
+        _bert("base", 12, 12),
+        _bert("large", 24, 16),
+        _gpt2("", 12, 12),
+        _gpt2("_medium", 24, 16),
+        _gpt2("_large", 36, 20),
+        _gpt2("_xl", 48, 25),
     )
 }
-"""The published networks by name: of each the paper, the published accuracy, the size of its images and its classes.
+"""The published networks by name: of each the paper, the published accuracy, the size of its inputs and its classes.
 
 >>> from dnnlab.networks import MEMBERS
 >>> resnet = MEMBERS["resnet50"]

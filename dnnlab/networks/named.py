@@ -1,14 +1,15 @@
 """Networks by name: of the catalogue, a user's own, or in a file that a search wrote."""
 
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from dnnlab.errors import UsageError
 from dnnlab.networks import spaces
 from dnnlab.networks.catalogue import create_model, parse
-from dnnlab.networks.members import FAMILIES, MEMBERS
+from dnnlab.networks.family import FAMILIES
+from dnnlab.networks.members import MEMBERS
 
 if TYPE_CHECKING:
     from torch import nn
@@ -40,7 +41,7 @@ def build(arch: str, shape: Sequence[int], classes: int, skeleton: bool = False)
     """A fresh network for inputs of ``shape``; as a ``skeleton`` it lies on the meta device and has no values.
 
     Raises:
-        UsageError: nobody knows the name, or it is for images and the data are none.
+        UsageError: nobody knows the name, or it is for images or tokens and the data are none.
     """
     from dnnlab.networks.skeleton import Skeleton
     from dnnlab.networks.user_network import factory
@@ -51,13 +52,15 @@ def build(arch: str, shape: Sequence[int], classes: int, skeleton: bool = False)
     if spaces.is_file(arch):
         model = spaces.read(arch).build(tuple(shape), classes)
         return model.to("meta") if skeleton else model
-    if len(shape) != 3 or shape[1] != shape[2]:
+    if vocabulary(arch):
+        fits, taken, channels = len(shape) == 1, "sequences of tokens", None
+    else:
+        fits, taken, channels = len(shape) == 3 and shape[1] == shape[2], "square images", shape[0]
+    if not fits:
         inputs = " × ".join(map(str, shape))
-        raise UsageError(f"{arch} takes square images, not inputs of {inputs}; {_suggestion(arch)}.")
-    if not skeleton:
-        return create_model(arch, num_classes=classes, in_chans=shape[0], input_size=shape[1])
-    with Skeleton():
-        return create_model(arch, num_classes=classes, in_chans=shape[0], input_size=shape[1])
+        raise UsageError(f"{arch} takes {taken}, not inputs of {inputs}; {suggestion(arch)}.")
+    with Skeleton() if skeleton else nullcontext():
+        return create_model(arch, num_classes=classes, in_chans=channels, input_size=shape[-1])
 
 
 @contextmanager
@@ -70,12 +73,13 @@ def refusing(arch: str) -> Iterator[None]:
     try:
         yield
     except UsageError as problem:
-        told = f"{str(problem).removesuffix('.')}; {_suggestion(arch)}." if in_catalogue(arch) else str(problem)
+        told = f"{str(problem).removesuffix('.')}; {suggestion(arch)}." if in_catalogue(arch) else str(problem)
         raise UsageError(f"{arch}: {told}") from problem
 
 
-def _suggestion(arch: str) -> str:
-    return f"take other inputs, such as --data gaussian:{published_input(arch)}, or a network of your own"
+def suggestion(arch: str) -> str:
+    """What to do where a network of the catalogue does not take an input."""
+    return f"take other inputs, such as --data {parse(arch)[0].data}, or a network of your own"
 
 
 def short(arch: str) -> str:
@@ -98,10 +102,15 @@ def classes_every_pixel(arch: str) -> bool:
     return in_catalogue(arch) and FAMILIES[parse(arch)[0].family].every_pixel
 
 
+def vocabulary(arch: str) -> int:
+    """How many different tokens ``arch`` knows, as a network of the catalogue; 0 where it does not take tokens, or is
+    none of the catalogue."""
+    return parse(arch)[0].vocabulary if in_catalogue(arch) else 0
+
+
 def published_input(arch: str) -> str:
-    """The input that a network of the catalogue was published for, such as ``3x224x224``."""
-    size = parse(arch)[0].input_size
-    return f"3x{size}x{size}"
+    """The shape of the input that a network of the catalogue was published for, such as ``3x224x224``."""
+    return "x".join(map(str, parse(arch)[0].shape))
 
 
 def published_classes(arch: str) -> int:

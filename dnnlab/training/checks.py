@@ -23,12 +23,22 @@ def check_batch(data: "Dataset", batch_size: int, examples: int | None = None) -
         )
 
 
-def check_numbers(data: "Dataset", network: str = "") -> None:
-    """Raise a `UsageError` where inputs are tokens and the ``network`` of this name, or dnnlab's fully connected one,
-    would compute with them as if they were numbers; a user's own may have an embedding."""
+def check_numbers(data: "Dataset", network: str = "", what: str = "the fully connected network") -> None:
+    """Raise a `UsageError` where inputs are tokens and the ``network`` of this name, or without a name ``what``, would
+    compute with them as if they were numbers, or where it is a network of tokens and inputs are none, or are others
+    than it knows; a user's own may have an embedding."""
+    if known := named.vocabulary(network) if network else 0:
+        if not data.tokens:
+            raise UsageError(f"{network} takes tokens, and {data.name} gives numbers; {named.suggestion(network)}.")
+        if (largest := int(data.x.max())) >= known:
+            raise UsageError(
+                f"{network} knows the tokens from 0 to {known - 1}, and {data.name} has the token {largest}; "
+                f"{named.suggestion(network)}."
+            )
+        return
     if data.tokens and not (network and named.is_users(network)):
         raise UsageError(
-            f"{data.name} gives tokens, and {network or 'the fully connected network'} takes numbers; give a network "
+            f"{data.name} gives tokens, and {network or what} takes numbers; give a network "
             "of your own that begins with an embedding, or other --data such as gaussian:64."
         )
 

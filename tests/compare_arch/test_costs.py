@@ -54,7 +54,8 @@ def test_the_whole_catalogue_costs_what_its_list_says(dnnlab, blank_figures):
     assert [row["arch"] for row in rows] == list(listed)
     for row in rows:
         there = listed[row["arch"]]
-        assert row["input"] == f"3x{there['input']}x{there['input']}"
+        assert row["input"] == "x".join(map(str, MEMBERS[row["arch"]].shape))
+        assert there["input"] == MEMBERS[row["arch"]].input_size
         counts = [
             there[name] for name in ("parameters", "auxiliary", "buffers", "macs", "training_macs", "activations")
         ]
@@ -81,6 +82,14 @@ def test_with_data_they_are_counted_at_its_input(dnnlab, own, blank_figures):
     assert (row["input"], row["macs"], row["params"]) == (
         "12", 12 * 16 * 24 + 24 * 10, 50 * 16 + 16 * 24 + 24 + 24 * 10 + 10,
     )  # fmt: skip
+
+
+def test_what_is_only_counted_needs_no_memory(dnnlab, blank_figures, monkeypatch):
+    monkeypatch.setattr("dnnlab.memory.available", lambda: 2**30)
+    (row,) = summary(dnnlab(*COST, "--arch", "gpt2_xl"))
+    assert row["params"] == 1_557_611_200
+    done = dnnlab(*COST, "--arch", "gpt2_xl", "--measure-costs")
+    assert (done.code, "training gpt2_xl takes 18.7 GB of memory" in done.err) == (2, True)
 
 
 def test_measured_costs_need_no_data(dnnlab, blank_figures):

@@ -1,5 +1,7 @@
 """A recorded step is the step that is called, and both are PyTorch's own loop."""
 
+import dataclasses
+
 import numpy as np
 import pytest
 import torch
@@ -7,7 +9,8 @@ from torch.nn import functional as F
 
 from dnnlab.data import load
 from dnnlab.networks.catalogue import create_model
-from dnnlab.networks.members import FAMILIES, MEMBERS
+from dnnlab.networks.family import FAMILIES
+from dnnlab.networks.members import MEMBERS
 from dnnlab.networks.spaces.mlp_net import LayeredMLP
 from dnnlab.networks.spaces.mlp_stack import MLPStack
 from dnnlab.networks.spaces.stack import SameStack
@@ -84,7 +87,27 @@ FIRST = {family: next(name for name, member in MEMBERS.items() if member.family 
 
 
 @pytest.mark.gpu
-@pytest.mark.parametrize("family", [family for family in FAMILIES if family != "fc_densenet"])  # it labels pixels
+@pytest.mark.parametrize("name", ["bert_base", "gpt2", "lstm_ptb_medium"])
+def test_networks_of_tokens_can_be_recorded(name, device, recwarn):
+    if device == "cpu":
+        pytest.skip("nothing is recorded there")
+    data = load("tokens:97x12:examples=256").to(device)
+    torch.manual_seed(0)
+    model = create_model(name, num_classes=10, input_size=12, dropout=0.1, width=0.1)
+    hyper = dataclasses.replace(HYPERPARAMETERS, augment="none")
+    with settled(device):
+        training = NetworkTraining(model, data, order(data, 16), hyper, np.random.default_rng(0), repeats=True)
+        for step in range(CALLED_FIRST + 3):
+            loss = training.step(step / 20).loss
+    assert loss.isfinite()
+    assert training.recorded._graph is not None, [str(warning.message) for warning in recwarn]
+
+
+OF_IMAGES = [family for family, name in FIRST.items() if not MEMBERS[name].vocabulary]
+
+
+@pytest.mark.gpu
+@pytest.mark.parametrize("family", [family for family in OF_IMAGES if family != "fc_densenet"])  # it labels pixels
 def test_every_family_can_be_recorded(family, device, recwarn):
     if device == "cpu":
         pytest.skip("nothing is recorded there")

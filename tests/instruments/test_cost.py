@@ -20,12 +20,12 @@ from dnnlab.networks.members import MEMBERS
 from dnnlab.networks.skeleton import Skeleton
 
 
-def pytorch_macs(model, size, training=False):
-    """Half the operations that PyTorch counts on the meta device: of a forward pass, and of ``training``, if it is
-    asked for."""
+def pytorch_macs(model, shape, training=False, dtype=torch.float32):
+    """Half the operations that PyTorch counts on the meta device for one input of ``shape``: of a forward pass, and of
+    ``training``, if it is asked for."""
     model = model.to("meta").eval()
     with FlopCounterMode(display=False) as counter, torch.set_grad_enabled(training):
-        out = model(torch.empty(1, 3, size, size, device="meta"))
+        out = model(torch.empty(1, *shape, device="meta", dtype=dtype))
         forward = counter.get_total_flops()
         if training:
             out.sum().backward()
@@ -47,7 +47,8 @@ def test_macs_are_those_that_pytorch_counts(name):
         model = create_model(name)
     # PyTorch counts the weights' gradient of a grouped convolution as if it had one group.
     training = not any(m.groups > 1 for m in model.modules() if isinstance(m, nn.modules.conv._ConvNd))
-    expected, counted = pytorch_macs(model, MEMBERS[name].input_size, training), cost(name)
+    dtype = torch.int64 if MEMBERS[name].vocabulary else torch.float32
+    expected, counted = pytorch_macs(model, MEMBERS[name].shape, training, dtype), cost(name)
     assert counted.macs == expected[0]
     if training:
         assert counted.training_macs == expected[1]
@@ -86,7 +87,7 @@ def test_shapes_are_pytorchs(size):
     seen.clear()
     model(torch.zeros(1, 3, size, size))
     assert ours == seen
-    assert counted.macs == pytorch_macs(model, size)[0]
+    assert counted.macs == pytorch_macs(model, (3, size, size))[0]
 
 
 def test_functions_that_the_tables_do_not_know_are_counted_too():

@@ -15,7 +15,8 @@ from dnnlab.instruments.cost import _by_computing, _by_passing, _by_shapes, coun
 from dnnlab.instruments.meta import Unknown
 from dnnlab.instruments.products import plain_functions
 from dnnlab.networks.catalogue import create_model
-from dnnlab.networks.members import FAMILIES, MEMBERS
+from dnnlab.networks.family import FAMILIES
+from dnnlab.networks.members import MEMBERS
 from dnnlab.networks.skeleton import Skeleton
 
 
@@ -253,10 +254,10 @@ def test_no_form_of_a_call_is_refused(form):
     assert (counted.macs, counted.training_macs) == pytorch_macs(net, (1, 8, 8))
 
 
-def both(model, shape):
+def both(model, shape, dtype=torch.float32):
     """What both ways of counting say."""
     own = dict(model.named_parameters()), dict(model.named_buffers())
-    x = torch.empty(1, *shape, device="meta")
+    x = torch.empty(1, *shape, device="meta", dtype=dtype)
     quick = _by_shapes(model.eval(), x, *own)
     with plain_functions(()):
         return quick, _by_passing(model, x, *own)
@@ -270,7 +271,7 @@ def test_shapes_and_a_pass_say_the_same_of_the_catalogue(family):
     name = SMALLEST[family]
     with Skeleton():
         model = create_model(name)
-    quick, passed = both(model, (3, MEMBERS[name].input_size, MEMBERS[name].input_size))
+    quick, passed = both(model, MEMBERS[name].shape, torch.int64 if MEMBERS[name].vocabulary else torch.float32)
     assert quick == passed
 
 
@@ -282,6 +283,8 @@ QUICK = (
     "discarded",
     "shared",
     "positions",
+    "LSTM",
+    "GRU",
     "volumes",
     "dictionary",
 )
@@ -290,6 +293,30 @@ QUICK = (
 @pytest.mark.parametrize("name", QUICK)
 def test_shapes_and_a_pass_say_the_same_of_small_networks(name):
     quick, passed = both(NETWORKS[name](), (1, 8, 8))
+    assert quick == passed
+
+
+@pytest.mark.parametrize("batch_first", [True, False])
+@pytest.mark.parametrize("frozen", [None, "weight_hh_l0", "weight_ih_l0", "weight_ih_l1"])
+@pytest.mark.parametrize("kind", [nn.RNN, nn.GRU, nn.LSTM])
+def test_shapes_and_a_pass_say_the_same_of_recurrent_layers(kind, frozen, batch_first):
+    class Net(nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.first = nn.Linear(8, 6)
+            self.recurrent = kind(6, 5, 2, bias=frozen is not None, batch_first=batch_first)
+            self.start = nn.Parameter(torch.zeros(2, 1, 5))
+
+        def forward(self, x):
+            x = self.first(x[:, 0])
+            x = x if batch_first else x.transpose(0, 1)
+            out, _ = self.recurrent(x, (self.start, self.start) if kind is nn.LSTM else self.start)
+            return out.flatten(1)
+
+    model = Net()
+    if frozen:
+        getattr(model.recurrent, frozen).requires_grad_(False)
+    quick, passed = both(model.to("meta"), (1, 8, 8))
     assert quick == passed
 
 

@@ -13,11 +13,14 @@ from dnnlab.instruments.traced import trace
 from dnnlab.networks.activations import activation
 from dnnlab.networks.blocks import PaddedIdentity, scaled
 from dnnlab.networks.catalogue import create_model, parse
-from dnnlab.networks.members import FAMILIES, FREE, MEMBERS
+from dnnlab.networks.family import FAMILIES, FREE
+from dnnlab.networks.members import MEMBERS
 from dnnlab.networks.skeleton import Skeleton
 
 FIRST_OF_FAMILY = {member.family: name for name, member in reversed(MEMBERS.items())}
 FULLY_CONNECTED = {"mlp", "highway"}
+OF_IMAGES = [family for family, name in FIRST_OF_FAMILY.items() if not MEMBERS[name].vocabulary]
+OF_TOKENS = [name for family, name in FIRST_OF_FAMILY.items() if MEMBERS[name].vocabulary]
 VALUES = {"act": ("gelu", "prelu"), "width": (0.5,), "dropout": (0.0, 0.2)}
 EVERY_VALUE = [
     (name, option, value)
@@ -57,14 +60,22 @@ def test_published_defaults_are_named_by_the_options(name):
         assert family.options[option] == FREE or MEMBERS[name].arguments[option] in family.options[option]
 
 
-@pytest.mark.parametrize("family", FAMILIES)
+@pytest.mark.parametrize("family", OF_IMAGES)
 def test_classes_and_channels_are_as_asked_for(family):
     model = skeleton(FIRST_OF_FAMILY[family], num_classes=7, in_chans=1)
     size = MEMBERS[FIRST_OF_FAMILY[family]].input_size
     assert model(torch.empty(2, 1, size, size, device="meta")).shape[:2] == (2, 7)
 
 
-@pytest.mark.parametrize("family", FAMILIES)
+@pytest.mark.parametrize("name", [*OF_TOKENS, "lstm_ptb_medium"])
+def test_tokens_have_a_number_of_classes_and_no_channels(name):
+    model = skeleton(name, num_classes=7, input_size=9)
+    assert model(torch.empty(2, 9, dtype=torch.int64, device="meta")).shape == (2, 7)
+    with pytest.raises(UsageError, match=rf"{name} takes tokens, which have no channels; leave out in_chans\."):
+        create_model(name, in_chans=3)
+
+
+@pytest.mark.parametrize("family", [name for name, family in FAMILIES.items() if "norm" in family.options])
 def test_without_normalisation_every_convolution_has_a_bias(family):
     model = skeleton(FIRST_OF_FAMILY[family], norm="none")
     assert all(m.bias is not None for m in model.modules() if isinstance(m, torch.nn.modules.conv._ConvNd))
@@ -80,7 +91,7 @@ def test_half_the_width_has_about_a_quarter_of_the_weights_inside(family):
     assert 0.2 < inside(width=0.5) / inside() < 0.35
 
 
-@pytest.mark.parametrize("family", FAMILIES)
+@pytest.mark.parametrize("family", [name for name, family in FAMILIES.items() if "act" in family.options])
 def test_another_activation_replaces_every_hidden_one(family):
     names = {type(m).__name__ for m in skeleton(FIRST_OF_FAMILY[family], act="selu").modules()}
     assert "SELU" in names

@@ -45,6 +45,8 @@ PUBLISHED = {
     "vit_l_16": (304_326_632, 61.555),
     "vit_l_32": (306_535_400, 15.378),
     "xception": (22_855_952, 8.357),
+    "nasnetamobile": (5_289_978, 0.564),
+    "nasnetalarge": (88_753_150, 23.783),
     "mobilenet_v1": (4_231_976, 0.569),
     "mobilenet_v2": (3_504_872, 0.301),
     "mobilenet_v3_small": (2_542_856, 0.057),
@@ -162,3 +164,46 @@ def test_published_parameters_of_bn_inception_and_its_macs_by_hand():
 def test_published_counts_of_the_small_stem():
     counted = cost("resnet18:stem=small", input_size=32, num_classes=10)
     assert (counted.parameters, round(counted.macs / 1e6, 1)) == (11_173_962, 555.4)
+
+
+SE_RESNETS = {
+    "se_resnet18": 11_778_592,
+    "se_resnet34": 21_958_868,
+    "se_resnet50": 28_088_024,
+    "se_resnet101": 49_326_872,
+    "se_resnet152": 66_821_848,
+    "se_resnext50_32x4d": 27_559_896,
+    "se_resnext101_32x4d": 48_955_416,
+}
+"""Trainable parameters in timm, where their names begin with ``legacy_``."""
+
+
+@pytest.mark.parametrize("name", SE_RESNETS)
+def test_published_parameters_of_networks_with_squeeze_and_excitation(name):
+    assert cost(name).parameters == SE_RESNETS[name]
+
+
+@pytest.mark.parametrize(
+    ("name", "without", "blocks", "expansion"),
+    [
+        ("se_resnet18", "resnet18", (2, 2, 2, 2), 1),
+        ("se_resnet34", "resnet34", (3, 4, 6, 3), 1),
+        ("se_resnext50_32x4d", "resnext50_32x4d", (3, 4, 6, 3), 4),
+    ],
+)
+def test_squeeze_and_excitation_adds_two_layers_a_block(name, without, blocks, expansion):
+    channels = [64 * expansion * 2**stage for stage in range(4)]
+    products = sum(count * 2 * c * (c // 16) for count, c in zip(blocks, channels, strict=True))
+    biases = sum(count * (c + c // 16) for count, c in zip(blocks, channels, strict=True))
+    with_, plain = cost(name), cost(without)
+    assert (with_.macs, with_.parameters) == (plain.macs + products, plain.parameters + products + biases)
+
+
+@pytest.mark.parametrize(
+    ("name", "million", "macs"), [("amoebanet_a_4_50", 5.1, "0.555"), ("amoebanet_a_6_190", 86.7, "23.1")]
+)
+def test_published_counts_of_amoebanet(name, million, macs):
+    """As precise as table 2 of Real 2019 has them."""
+    counted = cost(name)
+    assert round(counted.parameters / 1e6, 1) == million
+    assert f"{counted.macs / 1e9:.{len(macs.partition('.')[2])}f}" == macs

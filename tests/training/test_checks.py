@@ -23,6 +23,19 @@ def test_tokens_are_for_networks_of_ones_own():
             check_numbers(tokens, network)
 
 
+def test_networks_of_tokens_take_the_tokens_that_they_know():
+    check_numbers(load("tokens:30522x4:examples=3000"), "bert_base")
+    with pytest.raises(
+        UsageError, match=r"^bert_base takes tokens, and gaussian:4 gives numbers; take .*:30522x128, or"
+    ):
+        check_numbers(load("gaussian:4"), "bert_base")
+    with pytest.raises(
+        UsageError,
+        match=r"^bert_base:act=relu knows the tokens from 0 to 30521, and tokens:40000x4 has the token 39999;",
+    ):
+        check_numbers(load("tokens:40000x4"), "bert_base:act=relu")
+
+
 def test_the_fully_connected_network_takes_any_shape_of_numbers():
     check(["gaussian:2x3x4x5", "gaussian:7"], [128], (), "")
     with pytest.raises(UsageError, match="the fully connected network takes numbers"):

@@ -159,10 +159,12 @@ def _inference(cell: CostCell, on: Input, size: int, device: str) -> speed.Call:
 
 
 def _example(cell: CostCell, on: Input) -> Tensor:
-    """One input, ``[1, *shape]``: of the data, or else of standard normal numbers."""
+    """One input, ``[1, *shape]``: of the data, or else of standard normal numbers, or of token 0."""
     if cell.data:
         data = load(cell.data)
         return data.inputs(data.train[:1])
+    if on.dtype == torch.int64:
+        return torch.zeros(1, *on.shape, dtype=torch.int64)
     return torch.randn(1, *on.shape, generator=torch.Generator().manual_seed(0))
 
 

@@ -4,58 +4,11 @@ import math
 
 import torch
 from torch import Tensor, nn
-from torch.nn import functional as F
 
 from dnnlab.errors import UsageError
-from dnnlab.networks import activations
+from dnnlab.networks.activations import build
 from dnnlab.networks.blocks import Conv2d
-
-HEAD = 64
-"""Features that each attention head reads, in every published member."""
-
-
-class Attention(nn.Module):
-    """Self-attention of ``heads`` heads: ``[batch, token, feature]`` → the same (Vaswani 2017)."""
-
-    def __init__(self, heads: int) -> None:
-        super().__init__()
-        self.heads, features = heads, heads * HEAD
-        self.in_proj_weight = nn.Parameter(torch.empty(3 * features, features))
-        self.in_proj_bias = nn.Parameter(torch.zeros(3 * features))
-        self.out_proj = _linear(features, features)
-        nn.init.xavier_uniform_(self.in_proj_weight)
-
-    def forward(self, x: Tensor) -> Tensor:
-        query, key, value = F.linear(x, self.in_proj_weight, self.in_proj_bias).chunk(3, -1)
-        read = F.scaled_dot_product_attention(self._split(query), self._split(key), self._split(value))
-        return self.out_proj(read.transpose(1, 2).flatten(2))
-
-    def _split(self, x: Tensor) -> Tensor:
-        """``[batch, token, feature]`` → ``[batch, head, token, feature of the head]``."""
-        return x.unflatten(-1, (self.heads, HEAD)).transpose(1, 2)
-
-
-class Block(nn.Module):
-    """Attention among tokens, then a layer of four times the features for each, both around a shortcut."""
-
-    def __init__(self, heads: int, act: str, norm: str, skip: str, dropout: float) -> None:
-        super().__init__()
-        features = heads * HEAD
-        self.ln_1 = _normalise(norm, features)
-        self.self_attention = Attention(heads)
-        self.dropout = nn.Dropout(dropout)
-        self.ln_2 = _normalise(norm, features)
-        self.mlp = nn.Sequential(
-            *(_linear(features, 4 * features), activations.build(act), nn.Dropout(dropout)),
-            *(_linear(4 * features, features), nn.Dropout(dropout)),
-        )
-        self.residual = skip == "residual"
-
-    def forward(self, x: Tensor) -> Tensor:
-        branch = self.dropout(self.self_attention(self.ln_1(x)))
-        x = x + branch if self.residual else branch
-        branch = self.mlp(self.ln_2(x))
-        return x + branch if self.residual else branch
+from dnnlab.networks.transformer import HEAD, Block, linear, normalise
 
 
 class Encoder(nn.Module):
@@ -68,8 +21,9 @@ class Encoder(nn.Module):
         self.dropout = nn.Dropout(dropout)
         self.layers = nn.Sequential()
         for i in range(layers):
-            self.layers.add_module(f"encoder_layer_{i}", Block(heads, act, norm, skip, dropout))
-        self.ln = _normalise(norm, heads * HEAD)
+            block = Block(heads, lambda: build(act), norm, skip, dropout, hidden_dropout=dropout)
+            self.layers.add_module(f"encoder_layer_{i}", block)
+        self.ln = normalise(norm, heads * HEAD)
 
     def forward(self, x: Tensor) -> Tensor:
         return self.ln(self.layers(self.dropout(x + self.pos_embedding)))
@@ -125,21 +79,9 @@ class VisionTransformer(nn.Module):
         self.encoder = Encoder(layers, (input_size // side) ** 2 + 1, heads, act, norm, skip, dropout)
         # the paper's head is zero at first, which would keep all gradients behind it at zero for a step
         self.heads = nn.Sequential()
-        self.heads.add_module("head", _linear(features, num_classes))
+        self.heads.add_module("head", linear(features, num_classes))
 
     def forward(self, x: Tensor) -> Tensor:
         patches = self.conv_proj(x).flatten(2).transpose(1, 2)
         tokens = torch.cat([self.class_token.expand(x.shape[0], -1, -1), patches], 1)
         return self.heads(self.encoder(tokens)[:, 0])
-
-
-def _normalise(norm: str, features: int) -> nn.Module:
-    return nn.LayerNorm(features, eps=1e-6) if norm == "layer" else nn.Identity()
-
-
-def _linear(inputs: int, outputs: int) -> nn.Linear:
-    """A linear layer initialised as Glorot 2010, as the paper has it."""
-    layer = nn.Linear(inputs, outputs)
-    nn.init.xavier_uniform_(layer.weight)
-    nn.init.zeros_(layer.bias)
-    return layer
