@@ -197,10 +197,10 @@ MEMBERS: dict[str, Member] = {
         _resnet("resnext101_64x4d", (3, 4, 23, 3), _RESNEXT, groups=64, base_width=4),
         _resnet("wide_resnet50_2", (3, 4, 6, 3), _WIDE, base_width=128),
         _resnet("wide_resnet101_2", (3, 4, 23, 3), _WIDE, base_width=128),
-        # Accuracies of the authors' own weights, in the table of github.com/hujie-frank/SENet.
         _resnet("se_resnet18", (2, 2, 2, 2), _SE, block="basic", squeeze=16),
         _resnet("se_resnet34", (3, 4, 6, 3), _SE, block="basic", squeeze=16),
         _resnet("se_resnet50", (3, 4, 6, 3), _SE, 77.65, squeeze=16, stride_in=1),
+        # Accuracies of the authors' own weights, in the table of github.com/hujie-frank/SENet.
         _resnet("se_resnet101", (3, 4, 23, 3), _SE, 78.25, squeeze=16, stride_in=1),
         _resnet("se_resnet152", (3, 8, 36, 3), _SE, 78.66, squeeze=16, stride_in=1),
         _resnet("se_resnext50_32x4d", (3, 4, 6, 3), _SE, 79.03, squeeze=16, groups=32, base_width=4),

@@ -18,7 +18,7 @@ from dnnlab.code.digests import PACKAGE
 from dnnlab.compress import chain
 from dnnlab.compress.reach import on_paths
 from dnnlab.compress.recovery import Retraining, distance
-from dnnlab.compress.stages import KINDS, factors, int8, lowrank, prune, share, structured
+from dnnlab.compress.stages import KINDS, factors, int8, lowrank, prune, share
 from dnnlab.compress.structure import FACTORS, biases, layers, rebuild, weights
 from dnnlab.data import load
 from dnnlab.instruments import speed
@@ -430,8 +430,3 @@ def test_aware_training_leaves_the_layers_as_they_were(retraining):
     assert set(model.state_dict()) == names
     assert all(isinstance(p, nn.Parameter) for p in model.parameters())
     assert not math.isnan(float(model[1].weight.detach().sum()))
-
-
-def test_structured_says_that_it_takes_no_recurrent_layers():
-    with pytest.raises(RuntimeError, match="structured removes no units of recurrent layers"):
-        structured.apply(nn.LSTM(3, 4), None, None)

@@ -37,8 +37,6 @@ def apply(model: nn.Module, stage: Stage, retraining: Retraining) -> nn.Module:
         TooMuch: no channel can be taken out, not so many, or not the right ones.
         RuntimeError: the criterion is of batch normalisation, and there is none.
     """
-    if any(isinstance(m, nn.RNNBase) for m in model.modules()):
-        raise RuntimeError("structured removes no units of recurrent layers, and this network has such; take prune.")
     import torch_pruning as tp
 
     model = copy.deepcopy(model).eval().to(memory_format=torch.contiguous_format)  # type: ignore[call-overload]
