@@ -11,8 +11,9 @@ from torch.func import functional_call
 from torch.nn.parameter import UninitializedParameter
 
 from dnnlab.errors import UsageError, users_code
-from dnnlab.instruments.meta import Tally, Unknown
+from dnnlab.instruments.meta import Tally
 from dnnlab.instruments.products import Counts, Products, plain_functions
+from dnnlab.instruments.shapes import Unknown
 from dnnlab.networks.catalogue import create_model, parse
 from dnnlab.networks.members import MEMBERS
 from dnnlab.networks.skeleton import Skeleton

@@ -18,7 +18,7 @@ from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils._pytree import tree_leaves
 
 from dnnlab.errors import UsageError, first_line
-from dnnlab.instruments import meta as shapes
+from dnnlab.instruments import shapes
 
 
 @dataclass(frozen=True)

@@ -12,8 +12,8 @@ from torch.utils.flop_counter import FlopCounterMode
 
 from dnnlab.errors import UsageError
 from dnnlab.instruments.cost import _by_computing, _by_passing, _by_shapes, count
-from dnnlab.instruments.meta import Unknown
 from dnnlab.instruments.products import plain_functions
+from dnnlab.instruments.shapes import Unknown
 from dnnlab.networks.catalogue import create_model
 from dnnlab.networks.family import FAMILIES
 from dnnlab.networks.members import MEMBERS
