@@ -18,9 +18,9 @@ from dnnlab.compress.spec import NEEDED
 
 ROOT = str(Path(dnnlab.__file__).parents[1])
 TIMES = re.compile(
-    "seconds|latency|speedup|noisy|throughput|_ms|peak_share|machine|warm_up|time_over_macs|measured_peak"
+    "seconds|latency|speedup|noisy|throughput|_ms|peak_share|machine|warm_up|time_over_macs|measured_peak|^memory_bytes"
 )
-"""Columns of what no two runs have alike: times, and the memory that libraries take at their first call."""
+"""Columns of what no two runs have alike: times, and memory that a process or a library takes."""
 CNN = '''
 from torch import nn
 
