@@ -11,6 +11,7 @@ from typing import Any
 from numpy.typing import NDArray
 
 from dnnlab.compress.onnx_file import INPUT, OUTPUT
+from dnnlab.compress.runtime import PROVIDERS, session_options
 
 Shape = tuple[int, ...]
 
@@ -25,15 +26,17 @@ class Executed:
     """Of operators that multiply floats."""
 
     @property
+    def total(self) -> float:
+        return sum(self.int8.values()) + sum(self.floats.values())
+
+    @property
     def share(self) -> float:
         """The share of all that is taken in eight bits; 0 where there is nothing to multiply."""
-        total = sum(self.int8.values()) + sum(self.floats.values())
-        return sum(self.int8.values()) / total if total else 0.0
+        return sum(self.int8.values()) / self.total if self.total else 0.0
 
     def in_floats(self) -> dict[str, float]:
         """The share of all that each kind of operator takes in floats, the largest first."""
-        total = sum(self.int8.values()) + sum(self.floats.values())
-        shares = {kind: macs / total for kind, macs in self.floats.items()}
+        shares = {kind: macs / self.total for kind, macs in self.floats.items()}
         return dict(sorted(shares.items(), key=lambda pair: -pair[1]))
 
 
@@ -46,13 +49,11 @@ def executed(content: bytes, x: NDArray[Any]) -> Executed:
     for i, node in enumerate(model.graph.node):
         node.name = f"n{i}"  # by which the profiler and the optimised model call it alike
     with tempfile.TemporaryDirectory() as folder:
-        options = ort.SessionOptions()
-        options.intra_op_num_threads = options.inter_op_num_threads = 1
-        options.log_severity_level = 4
+        options = session_options()
         options.enable_profiling = True
         options.profile_file_prefix = str(Path(folder) / "profile")
         options.optimized_model_filepath = str(Path(folder) / "optimised.onnx")
-        session = ort.InferenceSession(model.SerializeToString(), options, providers=["CPUExecutionProvider"])
+        session = ort.InferenceSession(model.SerializeToString(), options, providers=PROVIDERS)
         session.run([OUTPUT], {INPUT: x})
         events = json.loads(Path(session.end_profiling()).read_text())
         graph = onnx.load(options.optimized_model_filepath).graph

@@ -79,8 +79,10 @@ def latency(base: bytes, ours: bytes, data: Dataset) -> dict[str, float]:
 
 def eight_bits(artefact: Artefact, form: str, data: Dataset) -> dict[str, Any]:
     """Columns of what ONNX Runtime executes in eight bits, of one input, for a file of this ``form``."""
+    if form != INT8:  # nothing was quantised
+        return {"int8_share": 0.0, "int8_kind": artefact.int8_kind, "in_floats": ""}
     found = executed(artefact.onnx, example(data)[:1].numpy())
-    floats = ", ".join(f"{kind} {share:.2g}" for kind, share in found.in_floats().items()) if form == INT8 else ""
+    floats = ", ".join(f"{kind} {share:.2g}" for kind, share in found.in_floats().items())
     return {"int8_share": found.share, "int8_kind": artefact.int8_kind, "in_floats": floats}
 
 

@@ -20,6 +20,7 @@ import torch
 from numpy.typing import NDArray
 from torch import nn
 
+from dnnlab.compress.runtime import PROVIDERS, session_options
 from dnnlab.errors import DnnlabError, of_users_code, users_line
 from dnnlab.networks import outputs
 
@@ -156,10 +157,7 @@ class Session:
     def __init__(self, content: bytes) -> None:
         import onnxruntime as ort
 
-        options = ort.SessionOptions()
-        options.intra_op_num_threads = options.inter_op_num_threads = 1
-        options.log_severity_level = 4
-        self.inner = ort.InferenceSession(content, options, providers=["CPUExecutionProvider"])
+        self.inner = ort.InferenceSession(content, session_options(), providers=PROVIDERS)
 
     def __call__(self, x: NDArray[np.float32]) -> NDArray[np.float32]:
         """Logits ``[batch, class]``."""

@@ -8,6 +8,8 @@ import tempfile
 from collections.abc import Sequence
 from pathlib import Path
 
+from dnnlab.compress.runtime import PROVIDERS, session_options
+
 _TOLD = Path("/proc/self/smaps_rollup")
 _CALLS = 3
 """Memory that the first call allocates is what later ones use again."""
@@ -35,14 +37,11 @@ def _measure(small: str, model: str, shape: str, kind: str) -> int:
     import numpy as np
     import onnxruntime as ort
 
-    options = ort.SessionOptions()
-    options.intra_op_num_threads = options.inter_op_num_threads = 1
-    options.log_severity_level = 4
     held = []
     x = np.zeros([1, *json.loads(shape)], dtype=kind)
     sessions = []
     for file, given in ((small, np.zeros([1, 1], dtype=np.float32)), (model, x)):
-        sessions.append(ort.InferenceSession(file, options, providers=["CPUExecutionProvider"]))
+        sessions.append(ort.InferenceSession(file, session_options(), providers=PROVIDERS))
         name = sessions[-1].get_inputs()[0].name
         for _ in range(_CALLS):
             sessions[-1].run(None, {name: given})
