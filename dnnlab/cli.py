@@ -217,7 +217,9 @@ def reproduce_claims(
         ),
     ] = None,
     profile: _Profile = "quick",
-    seed: Annotated[int | None, typer.Option(help="Another base of the seeds than the recipes'.", min=0)] = None,
+    seed: Annotated[
+        int | None, typer.Option(help="Other seeds than the recipes' own, which are made of what they ask.", min=0)
+    ] = None,
     out: _Out = _DEFAULT_OUT,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="List what would be run; run nothing.")] = False,
     as_json: Annotated[bool, typer.Option("--json", help="Print the ledger as JSON on stdout, alone.")] = False,

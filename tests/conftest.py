@@ -162,10 +162,12 @@ def forked(tmp_path_factory, tmp_path):
 
 @pytest.fixture
 def short_timings(monkeypatch):
-    """Few and short timings of networks in this process, for tests that do not look at what they say."""
+    """Few and short timings of networks, for tests that do not look at what they say."""
     from dnnlab.instruments import speed
 
     monkeypatch.setattr(speed, "ROUNDS", 2)
+    monkeypatch.setattr(speed, "PROCESSES", 2)
+    monkeypatch.setattr(speed, "ROUNDS_OF_MANY", 2)
     monkeypatch.setattr(speed, "_PRODUCT", 64)
     monkeypatch.setattr(speed, "_LONGEST_WARM_UP", 5)
 

@@ -178,8 +178,8 @@ def test_show_runs_and_diff(dnnlab, blank_figures, tmp_path):
     assert os.path.exists(f"{a}/summary.csv")
     assert len(dnnlab("runs").out.splitlines()) == 3
     same = json.loads(dnnlab("diff", a, a, "--json").out)
-    assert [row["verdict"] for row in same] == ["same"]
-    assert same[0]["change"] == 0
+    assert [row["verdict"] for row in same] == ["same"] * 3  # of the rate, of first over last, of zeros
+    assert [row["change"] for row in same] == [1, 1, 0]  # two of them are factors
     other = json.loads(dnnlab("diff", a, b, "--json").out)
     assert other[0]["lo"] <= other[0]["change"] <= other[0]["hi"]
 

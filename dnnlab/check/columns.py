@@ -1,14 +1,16 @@
 """The columns of ``cells.csv`` and ``summary.csv``."""
 
 from dnnlab.report.columns import FAILED_CELLS, Column, Schema, verdict
+from dnnlab.statistics.quantity import Quantity
 
 HOLDS, REFUTED, UNDECIDED = "holds", "refuted", "undecided"
+COMPUTED, REPORTED = "computed", "reported"
 TONES = {HOLDS: "good", REFUTED: "bad", UNDECIDED: "muted"}
 
 _STATEMENT = Column("statement", str, "what is claimed", screen="statement")
 _SIDES = (
-    Column("left", float, "what its left side comes to", screen="left"),
-    Column("right", float, "its right side", screen="right"),
+    Column("left", float, "what its left side comes to", screen="left", counted=True),
+    Column("right", float, "its right side", screen="right", counted=True),
 )
 _DERIVATION = Column("derivation", str, "how both sides come about", screen="derivation")
 
@@ -23,8 +25,19 @@ SUMMARY = (
     _STATEMENT,
     *_SIDES,
     _DERIVATION,
+    Column("source", str, "computed, or reported where a side has an accuracy that others published"),
     Column("n", int, "times it was worked out"),
     verdict("holds, refuted, or undecided where nothing came out"),
     FAILED_CELLS,
 )
-SCHEMA = Schema(CELLS, SUMMARY, TONES, ("statement",), compared=("left",), count="n", reason="derivation", value="left")
+SCHEMA = Schema(
+    CELLS,
+    SUMMARY,
+    TONES,
+    ("statement",),
+    compared=(Quantity("left"),),
+    count="n",
+    reason="derivation",
+    value="left",
+    source="source",
+)

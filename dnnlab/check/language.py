@@ -15,7 +15,7 @@ from decimal import Decimal
 from dnnlab.errors import UsageError, short, unknown
 
 Value = int | float
-Quantity = Callable[..., Value]
+Function = Callable[..., Value]
 
 _SIGNS = {"×": "*", "·": "*", "÷": "/", "−": "-", "^": "**", "≈": "=", "≤": "<=", "≥": ">="}
 _OPERATORS: dict[type[ast.operator], Callable[[Value, Value], Value]] = {
@@ -44,6 +44,12 @@ class Statement:
     left: ast.expr
     right: ast.expr
     relation: type[ast.cmpop]
+
+    @property
+    def functions(self) -> set[str]:
+        """The names of the functions that it calls."""
+        nodes = [node for side in (self.left, self.right) for node in ast.walk(side)]
+        return {node.func.id for node in nodes if isinstance(node, ast.Call) and isinstance(node.func, ast.Name)}
 
     @property
     def sign(self) -> str:
@@ -130,7 +136,7 @@ def _is_text(node: ast.expr) -> bool:
     return isinstance(node, ast.Constant) and isinstance(node.value, str)
 
 
-def value(node: ast.expr, quantities: Mapping[str, Quantity]) -> Value:
+def value(node: ast.expr, quantities: Mapping[str, Function]) -> Value:
     """What an expression comes to. A bare name between the brackets of a function is text.
 
     Raises:
@@ -164,7 +170,7 @@ def _out_of_range(node: ast.expr) -> UsageError:
     return UsageError(f"{short(ast.unparse(node))} is out of the range of numbers, which ends at some 1.8e308.")
 
 
-def _value(node: ast.expr, quantities: Mapping[str, Quantity]) -> Value:
+def _value(node: ast.expr, quantities: Mapping[str, Function]) -> Value:
     match node:
         case ast.Constant(value=int() | float() as constant):
             return constant
@@ -179,7 +185,7 @@ def _value(node: ast.expr, quantities: Mapping[str, Quantity]) -> Value:
     raise AssertionError(node)  # parse refuses everything else
 
 
-def _argument(node: ast.expr, quantities: Mapping[str, Quantity]) -> Value | str:
+def _argument(node: ast.expr, quantities: Mapping[str, Function]) -> Value | str:
     match node:
         case ast.Name(id=name):
             return name
@@ -188,7 +194,7 @@ def _argument(node: ast.expr, quantities: Mapping[str, Quantity]) -> Value | str
     return _value(node, quantities)
 
 
-def _called(name: str, arguments: list[Value | str], quantity: Quantity) -> Value:
+def _called(name: str, arguments: list[Value | str], quantity: Function) -> Value:
     try:
         return quantity(*arguments)
     except (TypeError, ValueError, AttributeError) as problem:
@@ -206,7 +212,7 @@ def _power(base: Value, exponent: Value) -> Value:
     return math.pow(base, exponent)
 
 
-def worked_out(node: ast.expr, quantities: Mapping[str, Quantity]) -> str:
+def worked_out(node: ast.expr, quantities: Mapping[str, Function]) -> str:
     """The derivation of an expression: the expression, with its functions replaced by their values, and its value. It
     is empty for a mere number."""
     if isinstance(node, ast.Constant):
@@ -229,7 +235,7 @@ def _shown(node: ast.expr) -> str:
 class _Replaced(ast.NodeTransformer):
     """Replaces the calls of functions in an expression by their values."""
 
-    def __init__(self, quantities: Mapping[str, Quantity]) -> None:
+    def __init__(self, quantities: Mapping[str, Function]) -> None:
         self.quantities = quantities
 
     def visit_Call(self, node: ast.Call) -> ast.expr:

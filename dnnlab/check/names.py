@@ -17,3 +17,5 @@ HELP = {
     "exp": "exp(X)",
     "log2": "log2(X)",
 }
+PUBLISHED = frozenset({"top1"})
+"""Those whose values others measured and published."""

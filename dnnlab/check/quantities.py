@@ -4,16 +4,16 @@ than that."""
 import importlib
 import math
 
-from dnnlab.check.language import Quantity
+from dnnlab.check.language import Function
 from dnnlab.check.names import HELP
 
 
-def _computed(name: str) -> Quantity:
+def _computed(name: str) -> Function:
     def quantity(*arguments):  # type: ignore[no-untyped-def]
         return getattr(importlib.import_module("dnnlab.check.computed"), name)(*arguments)
 
     return quantity
 
 
-_ARITHMETIC: dict[str, Quantity] = {"sqrt": math.sqrt, "exp": math.exp, "log2": math.log2}
-QUANTITIES: dict[str, Quantity] = {name: _ARITHMETIC.get(name) or _computed(name) for name in HELP}
+_ARITHMETIC: dict[str, Function] = {"sqrt": math.sqrt, "exp": math.exp, "log2": math.log2}
+QUANTITIES: dict[str, Function] = {name: _ARITHMETIC.get(name) or _computed(name) for name in HELP}

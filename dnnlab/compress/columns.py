@@ -1,6 +1,21 @@
 """The columns of ``cells.csv`` and ``summary.csv``: names, types, meanings. The docs are made from here."""
 
-from dnnlab.report.columns import ERROR, FAILED_SEEDS, SEED, SEEDS, UNCOUNTED, Column, Schema, estimate, verdict
+from dnnlab.report.columns import (
+    ANSWERS,
+    ERROR,
+    FAILED_SEEDS,
+    LEARNED_SEEDS,
+    OVER_BOTH,
+    SEED,
+    SEEDS,
+    UNCOUNTED,
+    VISIBLE,
+    Column,
+    Schema,
+    estimate,
+    verdict,
+)
+from dnnlab.statistics.quantity import ACCURACY, Quantity
 
 BASELINE, HOLDS, LOSES, NO_SMALLER = "baseline", "holds", "loses", "no smaller"
 UNDECIDED, DIVERGED = "undecided", "diverged"
@@ -30,7 +45,7 @@ _FORM = Column("form", str, "dense, sparse, shared, coded or int8; empty under z
 _SIZES = (
     Column("params", float, "parameters that inference uses, zeros included"),
     Column("nonzeros", float, "parameters that are not zero", screen="non-zeros"),
-    Column("macs", float, "multiply–accumulates of one input, zeros included"),
+    Column("macs", float, "multiply–accumulates of one input, zeros included", counted=True),
     UNCOUNTED,
     Column("bytes", float, "bytes of the file, with all that it takes to read it back", unit="B", screen="bytes"),
     Column("ratio", float, "4 bytes for each parameter that the network itself uses, over those bytes", screen="ratio"),
@@ -49,6 +64,16 @@ _TIMES = (
     Column("latency32_p95_ms", float, "95th percentile", unit="ms"),
     Column("base_latency32_ms", float, "the network itself, timed in turns with it", unit="ms"),
     Column("speedup32", float, "that over this"),
+)
+_OVER_PROCESSES = "95 % interval over seeds, each timed in a process of its own"
+_SUMMARY_TIMES = tuple(
+    part
+    for column in _TIMES
+    for part in (
+        estimate(column.name, f"{column.help}; geometric mean over seeds", column.screen, interval=_OVER_PROCESSES)
+        if column.name.startswith("speedup")
+        else (column,)
+    )
 )
 _INT8 = (
     Column("int8_share", float, "share of the multiply–accumulates that ONNX Runtime executes in eight bits"),
@@ -82,6 +107,7 @@ CELLS = (
     Column("validation_accuracy", float, "share of the validation split that the file gets right"),
     Column("validation_drop", float, "what that is below the network itself's"),
     Column("accuracy", float, "share of the test split that the file gets right, read back"),
+    *ANSWERS,
     Column("tested", float, "test examples"),
     Column("errors", float, "of those, wrong"),
     Column("base_errors", float, "wrong by the network itself"),
@@ -108,17 +134,28 @@ SUMMARY = (
     _FORM,
     SEEDS,
     *_SIZES,
-    *estimate("accuracy", "share of the test split that the file gets right, read back, mean over seeds", "accuracy"),
-    *estimate("accuracy_drop", "what that is below the network itself's, seed by seed", "drop", ends="drop"),
-    Column("drop_examples_lo", float, "lower end of a 95 % interval by bootstrap over the test examples of all seeds"),
-    Column("drop_examples_hi", float, "upper end"),
-    Column("mcnemar_p", float, "p-value of no change (McNemar), over the same, Holm-corrected for all rows"),
+    *LEARNED_SEEDS,
+    *estimate(
+        "accuracy",
+        "share of the test split that the file gets right, read back, mean over the seeds that learned",
+        "accuracy",
+        interval=OVER_BOTH,
+    ),
+    *estimate(
+        "accuracy_drop",
+        "what that is below the network itself's, example by example, in the seeds in which both learned",
+        "drop",
+        ends="drop",
+        interval=OVER_BOTH,
+    ),
+    VISIBLE,
+    Column("p", float, "p-value of no change of accuracy, Holm-corrected for all rows"),
     Column("errors", float, "test examples wrong, mean over seeds", screen="errors"),
     Column("errors_lo", float, "the fewest of a seed"),
     Column("errors_hi", float, "the most"),
     Column("base_errors", float, "wrong by the network itself, mean over seeds"),
     Column("tested", int, "test examples", screen="of"),
-    *_TIMES,
+    *_SUMMARY_TIMES,
     *_INT8,
     _MEMORY,
     *_TOLD,
@@ -132,4 +169,13 @@ SUMMARY = (
     FAILED_SEEDS,
 )
 
-SCHEMA = Schema(CELLS, SUMMARY, TONES, CONFIGURATION, compared=("accuracy", "bytes"))
+SPEEDUP, SPEEDUP32 = (Quantity(name, log=True) for name in ("speedup", "speedup32"))
+QUANTITIES = (
+    ACCURACY,
+    # A file is a byte larger or smaller, and nothing between.
+    *(Quantity(name, step=f"step_of_{name}") for name in ("bytes", "params", "ratio", "ratio_onnx")),
+    SPEEDUP,
+    SPEEDUP32,
+)
+
+SCHEMA = Schema(CELLS, SUMMARY, TONES, CONFIGURATION, compared=QUANTITIES)

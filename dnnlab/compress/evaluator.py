@@ -207,7 +207,7 @@ class Evaluator:
             "uncounted": ", ".join(counted.uncounted),
             "ratio_onnx": base.size / artefact.size,
             **metrics.bits(artefact),
-            **metrics.paired(self.correct(artefact, self.host.test), self._base_correct),
+            **metrics.judged(self.correct(artefact, self.host.test), self._base_correct, self.host),
             "judged_batch": float(self.spec.inference_batch) if artefact.by_call else math.nan,
             "diverged": float(not metrics.finite(artefact.predict, self.host)),
             **metrics.eight_bits(artefact, chains.form(stages), self.host),

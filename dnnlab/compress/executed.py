@@ -10,8 +10,7 @@ from typing import Any
 
 from numpy.typing import NDArray
 
-from dnnlab.compress.onnx_file import INPUT, OUTPUT
-from dnnlab.compress.runtime import PROVIDERS, session_options
+from dnnlab.compress.runtime import INPUT, OUTPUT, PROVIDERS, session_options
 
 Shape = tuple[int, ...]
 

@@ -3,6 +3,8 @@ bits per weight."""
 
 import functools
 import math
+import tempfile
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -11,14 +13,16 @@ from numpy.typing import NDArray
 
 from dnnlab.compress.executed import executed
 from dnnlab.compress.files import Artefact, Predict, example
-from dnnlab.compress.onnx_file import Session
 from dnnlab.compress.resident import resident_bytes
 from dnnlab.compress.stages import INT8
 from dnnlab.data.dataset import Dataset
-from dnnlab.instruments.speed import in_turns
+from dnnlab.instruments import speed
+from dnnlab.instruments.fresh import answer_of
+from dnnlab.training.evaluation import told_of_one
 
 _BATCH = 256
 TIMED_BATCH = 32
+_TIMED = "dnnlab.compress.timed"
 
 
 def correct(predict: Predict, data: Dataset, index: torch.Tensor, batch: int = _BATCH) -> NDArray[np.bool_]:
@@ -34,12 +38,12 @@ def finite(predict: Predict, data: Dataset) -> bool:
     return bool(np.isfinite(predict(data.inputs(data.validation[:_BATCH]).cpu().numpy())).all())
 
 
-def paired(ours: NDArray[np.bool_], base: NDArray[np.bool_]) -> dict[str, Any]:
-    """Columns of accuracy, in counts of examples, paired with those of the network itself, from which are correct,
-    ``[example]``."""
+def judged(ours: NDArray[np.bool_], base: NDArray[np.bool_], data: Dataset) -> dict[str, Any]:
+    """Columns of accuracy on the test split, also in counts of examples beside those of the network itself, from which
+    are correct, ``[example]``."""
     return {
         "tested": len(ours),
-        "accuracy": float(ours.mean()),
+        **told_of_one(torch.from_numpy(ours), data, data.test),
         "errors": int((~ours).sum()),
         "base_errors": int((~base).sum()),
         "gained": int((ours & ~base).sum()),
@@ -51,30 +55,30 @@ def latency(base: bytes, ours: bytes, data: Dataset) -> dict[str, float]:
     """Columns of latency: milliseconds per call at batch 1 and at `TIMED_BATCH`, and the speed relative to the network
     itself.
 
-    Both ONNX files, ``base`` of the network itself and ``ours``, run in ONNX Runtime on one thread, in turns. The
-    network itself is timed once, so that it is exactly as fast as itself on the noisiest machine.
+    Both ONNX files, ``base`` of the network itself and ``ours``, run in ONNX Runtime on one thread, in turns, in a
+    process of their own, so that each seed is timed independently of the others. The network itself is timed once, so
+    that it is exactly as fast as itself on the noisiest machine.
     """
     index = data.validation[:1].expand(TIMED_BATCH)
-    x = data.inputs(index).cpu().numpy()
-    sessions = {"base": Session(base)} | ({"ours": Session(ours)} if ours != base else {})
-    calls = {
-        f"{name} {size}": (lambda session=session, size=size: session(x[:size]))
-        for name, session in sessions.items()
-        for size in (1, TIMED_BATCH)
-    }
-    timings, machine = in_turns(calls, "cpu", lambda share: None)
+    files = {"base.onnx": base} | ({"ours.onnx": ours} if ours != base else {})
+    with tempfile.TemporaryDirectory() as folder:
+        np.save(Path(folder) / "inputs.npy", data.inputs(index).cpu().numpy())
+        for name, content in files.items():
+            (Path(folder) / name).write_bytes(content)
+        sizes = (1, TIMED_BATCH)
+        told = answer_of(_TIMED, {"folder": folder, "files": list(files), "sizes": sizes, "rounds": speed.ROUNDS})
     columns: dict[str, float] = {}
     for size, name in ((1, ""), (TIMED_BATCH, str(TIMED_BATCH))):
-        of_base = timings[f"base {size}"]
-        of_ours = timings.get(f"ours {size}", of_base)
+        of_base = np.array(told["rounds"][f"0 {size}"])
+        of_ours = np.array(told["rounds"][f"{len(files) - 1} {size}"])
         columns |= {
-            f"latency{name}_ms": of_ours.median * 1e3,
-            f"latency{name}_min_ms": min(of_ours.rounds) * 1e3,
-            f"latency{name}_p95_ms": of_ours.p95 * 1e3,
-            f"base_latency{name}_ms": of_base.median * 1e3,
-            f"speedup{name}": of_base.median / of_ours.median,
+            f"latency{name}_ms": float(np.median(of_ours)) * 1e3,
+            f"latency{name}_min_ms": float(of_ours.min()) * 1e3,
+            f"latency{name}_p95_ms": float(np.quantile(of_ours, 0.95)) * 1e3,
+            f"base_latency{name}_ms": float(np.median(of_base)) * 1e3,
+            f"speedup{name}": float(np.median(of_base / of_ours)),
         }
-    return columns | {"noisy": float(machine.noisy)}
+    return columns | {"noisy": float(told["noisy"])}
 
 
 def eight_bits(artefact: Artefact, form: str, data: Dataset) -> dict[str, Any]:

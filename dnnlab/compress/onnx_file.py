@@ -20,11 +20,10 @@ import torch
 from numpy.typing import NDArray
 from torch import nn
 
-from dnnlab.compress.runtime import PROVIDERS, session_options
+from dnnlab.compress.runtime import INPUT, OUTPUT, PROVIDERS, session_options
 from dnnlab.errors import DnnlabError, of_users_code, users_line
 from dnnlab.networks import outputs
 
-INPUT, OUTPUT = "x", "logits"
 _TOLERANCE = 1e-4
 """Largest difference to PyTorch's outputs, relative to the largest of them."""
 _ONLY_FLOATS = {"ConvTranspose", "LayerNormalization", "InstanceNormalization", "BatchNormalization"}

@@ -2,6 +2,8 @@
 
 from typing import Any
 
+INPUT, OUTPUT = "x", "logits"
+"""The names of what a model reads and gives."""
 PROVIDERS = ["CPUExecutionProvider"]
 
 

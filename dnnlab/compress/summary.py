@@ -1,18 +1,19 @@
 """The summary: sizes, accuracy of the files, its paired change over seeds and over examples, and one verdict per
 row."""
 
-import math
 from typing import Any
 
-import numpy as np
 import pandas as pd
 
 from dnnlab.compress import columns as c
 from dnnlab.compress.spec import Spec
+from dnnlab.report.columns import ANSWERS
 from dnnlab.report.table import fit
-from dnnlab.runner.summary import configurations, failed, mostly_diverged
-from dnnlab.statistics.intervals import ENOUGH, LEVEL, Interval, holm, mean_interval, mean_share
-from dnnlab.statistics.streams import stream
+from dnnlab.runner.summary import compared, configurations, corrected, failed, geometric, learned, mostly_diverged
+from dnnlab.statistics.comparisons import Comparison
+from dnnlab.statistics.intervals import ENOUGH, Interval
+from dnnlab.statistics.quantity import ACCURACY
+from dnnlab.statistics.samples import sample
 
 _CHAIN = ("arch", "data", "recipe")
 """The columns that name a chain: a failure concerns all of its stages and controls."""
@@ -20,14 +21,13 @@ POINT = 0.01
 """The loss of accuracy that the lecture's claims allow: one percentage point."""
 _SMALLER = 1.05
 """The ratio from which on a file counts as smaller."""
-_DRAWS = 10_000
 _MEANS = (
     *("params", "nonzeros", "macs", "bytes", "ratio", "ratio_onnx", "bits_per_weight", "entropy_bound"),
     *("int8_share", "errors", "base_errors"),
 )
 _MEDIANS = (
-    *("latency_ms", "latency_min_ms", "latency_p95_ms", "base_latency_ms", "speedup"),
-    *("latency32_ms", "latency32_min_ms", "latency32_p95_ms", "base_latency32_ms", "speedup32"),
+    *("latency_ms", "latency_min_ms", "latency_p95_ms", "base_latency_ms"),
+    *("latency32_ms", "latency32_min_ms", "latency32_p95_ms", "base_latency32_ms"),
     "memory_bytes",
 )
 """Columns that the machine decides, of which the median is taken: one seed measured beside other work would move a
@@ -39,25 +39,43 @@ _FIRST = ("int8_kind", "in_floats", "judged_batch", "uncounted", "left", "missed
 def summarise(cells: pd.DataFrame, spec: Spec) -> pd.DataFrame:
     """One row per network, chain and stage, and one per control, in the order of the plan."""
     lost = {tuple(chain.values()): failed(group) for chain, group in configurations(cells, _CHAIN)}
+    tested = list(configurations(_final(cells), c.CONFIGURATION))
+    own = {(key["arch"], key["data"]): group for key, group in tested if key["role"] == c.BASELINE}
+    bases = [own.get((key["arch"], key["data"]), _base_of(group)) for key, group in tested]
+    changes = corrected(
+        [
+            compared(base if key["role"] != c.BASELINE else None, group, ACCURACY)
+            for (key, group), base in zip(tested, bases, strict=True)
+        ]
+    )
     rows = []
-    for key, group in configurations(_final(cells), c.CONFIGURATION):
-        rows.append(_row(key, group) | {"failed": lost[tuple(key[name] for name in _CHAIN)]})
+    for (key, group), base, change in zip(tested, bases, changes, strict=True):
+        rows.append(_row(key, group, base, change) | {"failed": lost[tuple(key[name] for name in _CHAIN)]})
     present = {tuple(row[name] for name in _CHAIN) for row in rows}
     for chain, count in lost.items():
         if count and chain not in present:
             empty = dict(zip(_CHAIN, chain, strict=True)) | {"role": "chain", "stage": 0, "method": ""}
             rows.append(
-                empty | {"chain": empty["recipe"], "seeds": 0, "failed": count, "verdict": c.UNDECIDED, "noisy": False}
+                empty
+                | {
+                    "chain": empty["recipe"],
+                    "seeds": 0,
+                    "learned": 0,
+                    "failed": count,
+                    "verdict": c.UNDECIDED,
+                    "noisy": False,
+                }
             )
-    table = pd.DataFrame(rows)
-    if "mcnemar_p" in table:
-        table["mcnemar_p"] = holm(table["mcnemar_p"].astype(float).tolist())
-    return fit(table, c.SUMMARY)
+    return fit(pd.DataFrame(rows), c.SUMMARY)
 
 
 def per_cell(cells: pd.DataFrame, spec: Spec) -> pd.DataFrame:
     """One row per file and seed: its configuration, and the quantities by which runs are compared."""
-    return _final(cells)[[*c.CONFIGURATION, "seed", "accuracy", "bytes"]].reset_index(drop=True)
+    answers = [column.name for column in ANSWERS]
+    names = [*c.CONFIGURATION, "seed", *answers, *(quantity.name for quantity in c.QUANTITIES)]
+    table = _final(cells)[names].reset_index(drop=True)
+    steps = {f"step_of_{name}": table[name] / table["bytes"] for name in ("ratio", "ratio_onnx")}
+    return table.assign(step_of_bytes=1.0, step_of_params=1.0, **steps)
 
 
 def _final(cells: pd.DataFrame) -> pd.DataFrame:
@@ -65,12 +83,18 @@ def _final(cells: pd.DataFrame) -> pd.DataFrame:
     return cells[cells["accuracy"].notna()]
 
 
-def _row(key: dict[str, Any], rows: pd.DataFrame) -> dict[str, Any]:
+def _base_of(rows: pd.DataFrame) -> pd.DataFrame:
+    """The seeds of the network itself where it has no row, from what was counted beside each file."""
+    return rows.assign(accuracy=1 - rows["base_errors"] / rows["tested"], right="")
+
+
+def _row(key: dict[str, Any], rows: pd.DataFrame, base: pd.DataFrame, change: Comparison) -> dict[str, Any]:
     first = rows.iloc[0]
     chain = first["chain"] if rows["chain"].nunique() == 1 else key["recipe"]
-    drop = mean_interval(((rows["errors"] - rows["base_errors"]) / rows["tested"]).tolist())
-    lost, gained, tested = (int(rows[name].sum()) for name in ("lost", "gained", "tested"))
-    low, high = bootstrap(lost, gained, tested)
+    accuracies, gain = sample(rows, ACCURACY), change.difference
+    drop = Interval(-gain.mean, -gain.high, -gain.low, gain.n)
+    if key["role"] == c.BASELINE:
+        drop = Interval(0.0, 0.0, 0.0, len(rows))
     row = {
         **key,
         "stage": int(key["stage"]),
@@ -79,11 +103,13 @@ def _row(key: dict[str, Any], rows: pd.DataFrame) -> dict[str, Any]:
         "seeds": len(rows),
         **{name: float(rows[name].mean()) for name in _MEANS},
         **{name: float(rows[name].dropna().median()) for name in _MEDIANS},
-        **mean_share(rows["accuracy"].tolist()).named("accuracy"),
+        **geometric(sample(rows, c.SPEEDUP).interval).named("speedup"),
+        **geometric(sample(rows, c.SPEEDUP32).interval).named("speedup32"),
+        **learned(accuracies),
+        **accuracies.interval.named("accuracy"),
         **drop.named("accuracy_drop", "drop"),
-        "drop_examples_lo": low,
-        "drop_examples_hi": high,
-        "mcnemar_p": math.nan if key["role"] == "baseline" else mcnemar(lost, gained),
+        "visible": gain.visible,
+        "p": change.p,
         "errors_lo": float(rows["errors"].min()),
         "errors_hi": float(rows["errors"].max()),
         "tested": int(first["tested"]),
@@ -91,29 +117,12 @@ def _row(key: dict[str, Any], rows: pd.DataFrame) -> dict[str, Any]:
         "noisy": bool((rows["noisy"] == 1).any()),
         "diverged": int((rows["diverged"] == 1).sum()),
     }
-    return row | {"verdict": verdict(row, drop)}
+    return row | {"verdict": verdict(row, drop, fewer=row["learned"] < int(sample(base, ACCURACY).succeeded.sum()))}
 
 
-def bootstrap(lost: int, gained: int, tested: int) -> tuple[float, float]:
-    """Percentile interval of (lost - gained) / tested when the examples are drawn again (Efron 1979).
-
-    Only three kinds of example matter, so that a resample is one multinomial draw.
-    """
-    shares = [lost / tested, gained / tested, (tested - lost - gained) / tested]
-    drawn = stream(0, 0, "bootstrap").multinomial(tested, shares, _DRAWS)
-    low, high = np.quantile((drawn[:, 0] - drawn[:, 1]) / tested, [(1 - LEVEL) / 2, (1 + LEVEL) / 2])
-    return float(low), float(high)
-
-
-def mcnemar(lost: int, gained: int) -> float:
-    """Exact p-value of losing and gaining being as likely (McNemar 1947)."""
-    from scipy import stats  # takes long to import
-
-    return float(stats.binomtest(lost, lost + gained).pvalue) if lost + gained else 1.0
-
-
-def verdict(row: dict[str, Any], drop: Interval) -> str:
-    """Whether the file is smaller and shown to lose less than a point."""
+def verdict(row: dict[str, Any], drop: Interval, fewer: bool) -> str:
+    """Whether the file is smaller and shown to lose less than a point. Where ``fewer`` seeds of it than of the network
+    itself are better than guessing, it is not."""
     if row["role"] == "baseline":
         return c.BASELINE
     if mostly_diverged(row):
@@ -123,5 +132,5 @@ def verdict(row: dict[str, Any], drop: Interval) -> str:
     if row["ratio_onnx"] < _SMALLER:
         return c.NO_SMALLER
     if drop.high < POINT:
-        return c.HOLDS
+        return c.UNDECIDED if fewer else c.HOLDS
     return c.LOSES if drop.low > POINT else c.UNDECIDED

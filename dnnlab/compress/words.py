@@ -9,7 +9,7 @@ from dnnlab.compress import columns as c
 from dnnlab.compress.spec import Spec
 from dnnlab.compress.summary import POINT
 from dnnlab.errors import counted
-from dnnlab.runner.summary import uncounted
+from dnnlab.runner.summary import not_learned, uncounted
 
 _INT8 = (3.2, 4.8)
 """The range of ratios that counts as "about 4×"."""
@@ -32,6 +32,8 @@ def conclusions(summary: pd.DataFrame, spec: Spec) -> Sequence[str]:
             f"{better.iloc[0]['arch']} itself is less accurate than what was made of it: it was trained too little to "
             "judge by. Give it more --epochs; each stage recovers for --recover of them."
         )
+    sentences += _unseen(summary)
+    sentences += not_learned(summary, lambda row: f"{row['arch']}, {row['chain'] or row['method']}")
     sentences += _left_and_missed(summary[summary["seeds"] > 0])
     sentences += _claims(summary[summary["seeds"] > 0])
     if (summary["form"] == "coded").any():
@@ -51,6 +53,18 @@ def _chain(chain: pd.DataFrame, controls: pd.DataFrame) -> list[str]:
     beside = controls.to_dict("records")
     told += [f"Beside it, {row['method']}: {row['bytes']:,.0f} bytes, {_errors(row)}." for row in beside]
     return told
+
+
+def _unseen(summary: pd.DataFrame) -> list[str]:
+    """What so few seeds and examples cannot show."""
+    open_ = summary[(summary["verdict"] == c.UNDECIDED) & (summary["visible"] > POINT)]
+    if open_.empty:
+        return []
+    least, row = float(open_["visible"].min()), open_.iloc[0]
+    return [
+        f"On {row['tested']:,} test examples a change under {least * 100:.1f} points can hardly be told from none, so "
+        "that a loss of less than a point cannot be shown: take data with more test examples."
+    ]
 
 
 def _errors(row: Any) -> str:

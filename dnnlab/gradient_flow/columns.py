@@ -1,7 +1,22 @@
 """The columns of ``cells.csv`` and ``summary.csv``: names, types, meanings. The docs are made from here."""
 
-from dnnlab.report.columns import DIVERGED_SEEDS, ERROR, FAILED_SEEDS, SEED, SEEDS, Column, Schema, estimate, verdict
+from dnnlab.report.columns import (
+    ANSWERS,
+    DIVERGED_SEEDS,
+    ERROR,
+    EXACT,
+    FAILED_SEEDS,
+    LEARNED_SEEDS,
+    OVER_BOTH,
+    SEED,
+    SEEDS,
+    Column,
+    Schema,
+    estimate,
+    verdict,
+)
 from dnnlab.runner import configuration
+from dnnlab.statistics.quantity import ACCURACY, Quantity
 
 VANISHING, HEALTHY, EXPLODING, DEAD, UNDECIDED = "vanishing", "healthy", "exploding", "dead", "undecided"
 
@@ -45,6 +60,7 @@ CELLS = (
     Column("update_ratio", float, "norm of the step's change of the weights over their norm; near 0.001 is usual"),
     Column("loss", float, "network: cross-entropy of the measured batch, in nats"),
     Column("accuracy", float, "network: share of the validation split classified right (when trained)"),
+    *ANSWERS,
     Column("grad_norm", float, "network: mean global gradient norm of the steps since the last measurement"),
     Column("clipped_norm", float, "network: the same after clipping"),
     Column("clipped_share", float, "network: share of those steps whose gradient was clipped"),
@@ -80,7 +96,11 @@ SUMMARY = (
         interval="95 % band for this width, batch size and number of seeds",
     ),
     Column("z", float, "distance of measurement and theory, in standard errors of the band"),
-    Column("first_last_ratio", float, "norm of δ in the first hidden layer over the last", screen="first/last"),
+    *estimate(
+        "first_last_ratio",
+        "norm of δ in the first hidden layer over the last, geometric mean over seeds",
+        "first/last",
+    ),
     Column("no_gradient", str, "the layers of a model of one's own that received none; the rate leaves them out"),
     verdict("vanishing, healthy, exploding, dead or undecided"),
     Column("weight_term", float, "the rate's factor from the weights"),
@@ -89,22 +109,32 @@ SUMMARY = (
     Column("skip_term", float, "the rate's factor from the skip; the four multiply to the rate"),
     Column("saturation", float, "mean over hidden layers at initialisation"),
     Column("dead_fraction", float, "mean over hidden layers at initialisation"),
-    Column("zero_fraction", float, "mean over hidden layers at initialisation"),
+    *estimate("zero_fraction", "mean over hidden layers at initialisation"),
     Column(
         "max_depth",
         float,
         "6 ξ_c: the depth to which theory expects such a plain net to train; inf at the edge",
+        counted=True,
     ),
     Column("remedy", str, "what theory says would make the rate 1"),
     Column("steps", int, "training steps", screen="steps"),
     *estimate("rate_end", "the rate after training", "rate after"),
     Column("loss", float, "cross-entropy after training, mean over seeds"),
-    *estimate("accuracy", "validation accuracy after training, mean over seeds", "accuracy"),
+    *LEARNED_SEEDS,
+    *estimate(
+        "accuracy",
+        "validation accuracy after training, mean over the seeds that learned",
+        "accuracy",
+        interval=OVER_BOTH,
+    ),
     Column("clipped_share", float, "share of training steps whose gradient was clipped"),
     Column("jacobian_rms", float, "root mean square singular value of the input–output Jacobian, geometric mean"),
     Column("jacobian_spread", float, "its largest over its smallest singular value, geometric mean over seeds"),
     DIVERGED_SEEDS,
+    *estimate("diverged_share", "share of seeds whose loss became infinite or not a number", interval=EXACT),
     FAILED_SEEDS,
 )
 
-SCHEMA = Schema(CELLS, SUMMARY, TONES, CONFIGURATION, compared=("rate", "accuracy"))
+RATE = Quantity("rate", log=True)
+OTHERS = (Quantity("first_last_ratio", log=True), Quantity("zero_fraction", share=True))
+SCHEMA = Schema(CELLS, SUMMARY, TONES, CONFIGURATION, compared=(RATE, ACCURACY, *OTHERS))

@@ -21,7 +21,7 @@ from dnnlab.runner.journal import Rows
 from dnnlab.statistics.streams import stream, torch_seed
 from dnnlab.training import hyperparameters
 from dnnlab.training.batches import batch_order
-from dnnlab.training.evaluation import accuracy, as_written, check, logits
+from dnnlab.training.evaluation import as_written, check, logits, right, told_of_one
 from dnnlab.training.networks import PlainTraining
 
 _LAYER = (
@@ -73,7 +73,8 @@ def _measure_cell(cell: Cell, spec: Spec, data: Dataset, progress: Callable[[flo
     for step, following in zip(steps, [*steps[1:], steps[-1]], strict=True):
         layers, network = _pass(model, data, index)
         if spec.steps:
-            network["accuracy"] = float(accuracy(as_written(model, data), data, data.validation))
+            answered = right(as_written(model, data), data, data.validation)
+            network |= told_of_one(answered, data, data.validation)
         if norms:
             before, after = np.array(norms).T
             network |= {"grad_norm": before.mean(), "clipped_norm": after.mean()}

@@ -2,6 +2,7 @@
 
 import copy
 from collections.abc import Callable, Sequence
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -20,7 +21,8 @@ from dnnlab.runner.rows import LayerRows
 from dnnlab.statistics.streams import stream
 from dnnlab.training import hyperparameters
 from dnnlab.training.batches import batch_order
-from dnnlab.training.stacked import StackedStep, StackedTraining, accuracy, gather
+from dnnlab.training.evaluation import told
+from dnnlab.training.stacked import StackedStep, StackedTraining, gather, right
 
 JACOBIAN_INPUTS = 4
 """Inputs of the measured batch whose Jacobians are averaged."""
@@ -64,10 +66,13 @@ def _measure_stack(cells: Sequence[Cell], spec: Spec, data: Dataset, progress: C
     )
     steps = spec.measured_steps()
     since: list[StackedStep] = []
+    quantities: dict[str, Any]
     for step, following in zip(steps, [*steps[1:], steps[-1]], strict=True):
         progress(step / max(1, spec.steps))
-        quantities = _quantities(stack, probe, training, data, spec)
+        quantities = dict(_quantities(stack, probe, training, data, spec))
         quantities |= _clipping(since)
+        if spec.steps:
+            quantities |= told(right(stack, data, data.validation), data, data.validation)
         weights = {n: p.detach().clone() for n, p in stack.parameters.items() if n.startswith("weight.")}
         since = []
         for taken in range(following - step):
@@ -94,8 +99,6 @@ def _quantities(
     quantities["input_variance"] = probe.x.var(dim=1).mean(dim=1)
     quantities["input_features"] = torch.full_like(seen.loss, data.features)
     quantities["classes"] = torch.full_like(seen.loss, len(data.classes))
-    if spec.steps:
-        quantities["accuracy"] = accuracy(stack, data, data.validation)
     if spec.jacobian:
         values = singular_values(stack, probe.x)
         quantities["jacobian_max"] = values[..., 0].mean(1)

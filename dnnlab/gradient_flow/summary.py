@@ -27,8 +27,10 @@ from dnnlab.networks.activations import per_layer
 from dnnlab.networks.meanfield import critical
 from dnnlab.networks.shape import MLPShape, Skip, parse_skip
 from dnnlab.report.table import fit
-from dnnlab.runner.summary import Group, diverged, geometric, groups, mean
-from dnnlab.statistics.intervals import ENOUGH, Interval, mean_interval, mean_share
+from dnnlab.runner.summary import Group, diverged, geometric, groups, learned, mean
+from dnnlab.statistics.intervals import ENOUGH, Interval, mean_interval, mean_share, share_interval
+from dnnlab.statistics.quantity import ACCURACY
+from dnnlab.statistics.samples import sample
 from dnnlab.theory.gradients import (
     InputStatistics,
     Prediction,
@@ -82,6 +84,17 @@ class Measured:
             for seed in np.flatnonzero(~np.isfinite(rates)):
                 rates[seed] = _slope(logs[seed], self.layers["layer"][seed])
         return rates
+
+    def log_first_to_last(self) -> np.ndarray:
+        """The logarithm of δ in the first hidden layer over the last, of those that received a gradient, ``[seed]``;
+        nan where that is less than two."""
+        logs = _log(self.layers["delta_norm"])
+        known = [each[np.isfinite(each)] for each in logs]
+        return np.array([each[0] - each[-1] if len(each) > 1 else math.nan for each in known])
+
+    def by_seed(self, name: str) -> np.ndarray:
+        """The mean over layers ``[seed]``; nan where no layer has a value."""
+        return np.array([mean(each) for each in self.layers[name]])
 
     def vanished(self) -> np.ndarray:
         """``[seed]``, whether the gradient at every layer that reads the input is exactly zero, but not behind it."""
@@ -177,15 +190,22 @@ def _ends(rows: Group, spec: Spec) -> tuple[Measured | None, Measured | None]:
 
 
 def per_cell(cells: pd.DataFrame, spec: Spec) -> pd.DataFrame:
-    """One row per cell: configuration, seed, its rate at initialisation and its last accuracy."""
+    """One row per cell: configuration, seed, what is measured at initialisation, and its last accuracy."""
     rows = []
     for configuration, group in groups(cells, CONFIGURATION):
         first, last = _ends(group, spec)
         if first is None or last is None:
             continue
-        rates = np.exp(first.log_rates()).tolist()
-        for seed, rate, accuracy in zip(first.network["seed"], rates, last.network["accuracy"], strict=True):
-            rows.append({**configuration, "seed": int(seed), "rate": rate, "accuracy": float(accuracy)})
+        measured = {
+            "seed": first.network["seed"].tolist(),
+            "rate": np.exp(first.log_rates()).tolist(),
+            "first_last_ratio": np.exp(first.log_first_to_last()).tolist(),
+            "zero_fraction": first.by_seed("zero_fraction").tolist(),
+            **{name: last.network[name].tolist() for name in ("accuracy", "right", "guessing")},
+        }
+        rows += [
+            configuration | dict(zip(measured, values, strict=True)) for values in zip(*measured.values(), strict=True)
+        ]
     return pd.DataFrame(rows)
 
 
@@ -218,7 +238,7 @@ def _prepare(settings: Sequence[Setting | None]) -> None:
 
 
 def _unmeasured(configuration: dict[str, Any], spec: Spec) -> dict[str, Any]:
-    return configuration | {"steps": spec.steps, "seeds": 0, "verdict": UNDECIDED, "diverged": 0}
+    return configuration | {"steps": spec.steps, "seeds": 0, "verdict": UNDECIDED, "diverged": 0, "learned": 0}
 
 
 def _row(configuration: dict[str, Any], first: Measured, last: Measured, spec: Spec) -> dict[str, Any]:
@@ -226,12 +246,13 @@ def _row(configuration: dict[str, Any], first: Measured, last: Measured, spec: S
     rate = mean_interval(first.log_rates().tolist())
     row |= {"seeds": len(first.network)} | geometric(rate).named("rate")
     row["depth"] = configuration["depth"] or first.depth
-    row["first_last_ratio"] = _first_to_last(first)
+    row |= _first_to_last(first)
     row["no_gradient"] = ", ".join(first.without_gradient()) if configuration["model"] else ""
     row["verdict"] = verdict(first, rate)
     row |= {term: math.exp(value) for term, value in first.log_terms().items()}
-    for name in ("saturation", "dead_fraction", "zero_fraction"):
+    for name in ("saturation", "dead_fraction"):
         row[name] = mean(first.layers[name])
+    row |= mean_share(first.by_seed("zero_fraction")).named("zero_fraction")
     row |= _theory(configuration, first, rate)
     row |= _training(last, spec)
     for name, values in _jacobian(first.network).items():
@@ -239,13 +260,12 @@ def _row(configuration: dict[str, Any], first: Measured, last: Measured, spec: S
     return row
 
 
-def _first_to_last(seen: Measured) -> float:
-    """δ in the first hidden layer over the last, of those that received a gradient; the geometric mean over seeds."""
-    logs = _log(seen.layers["delta_norm"])
+def _first_to_last(seen: Measured) -> dict[str, float]:
+    """The columns of δ in the first hidden layer over the last, of those that received a gradient; the geometric mean
+    over seeds."""
     if seen.vanished().all():
-        return 0.0
-    ratios = [float(known[0] - known[-1]) for each in logs if len(known := each[np.isfinite(each)]) > 1]
-    return math.exp(mean(ratios))
+        return {"first_last_ratio": 0.0}
+    return geometric(mean_interval(seen.log_first_to_last())).named("first_last_ratio")
 
 
 def verdict(first: Measured, log_rate: Interval) -> str:
@@ -356,13 +376,16 @@ def _ways(network: Setting) -> list[tuple[str, Setting]]:
 def _training(last: Measured, spec: Spec) -> dict[str, Any]:
     if not spec.steps:
         return {}
-    network = last.network
+    network, accuracies = last.network, sample(last.network, ACCURACY)
+    lost = diverged(network["loss"])
     return {
         **geometric(mean_interval(last.log_rates().tolist())).named("rate_end"),
         "loss": mean(network["loss"]),
-        **mean_share(np.asarray(network["accuracy"], float).tolist()).named("accuracy"),
+        **learned(accuracies),
+        **accuracies.interval.named("accuracy"),
         "clipped_share": mean(network["clipped_share"]),
-        "diverged": diverged(network["loss"]),
+        "diverged": lost,
+        **share_interval(lost, len(network)).named("diverged_share"),
     }
 
 

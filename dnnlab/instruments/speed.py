@@ -1,20 +1,23 @@
 """How fast networks are: latency and throughput, taken in turns, beside what the machine can do."""
 
+import sys
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
-import torch
 
 from dnnlab.statistics.streams import stream
 
 ROUNDS = 15
+PROCESSES, ROUNDS_OF_MANY = 5, 5
+"""Where times are compared: the processes in which they are taken, and the rounds in each."""
 SHORTEST = 2e-3
 """The least seconds of one timing; faster calls are repeated."""
 WARM = 0.05
 """A call is warm when the medians of two runs of five calls differ by less than this share."""
-_LONGEST_WARM_UP = 50
+_LONGEST_WARM_UP, _WARM_UP_A_ROUND = 50, 3
+"""The most calls of a warm-up, and how many of them a round of timing is worth."""
 _PRODUCT = 1024
 """Side of the matrices whose product tells the machine's peak."""
 NOISE = 0.1
@@ -55,9 +58,9 @@ class Machine:
 
 
 def in_turns(
-    calls: Mapping[str, Call], device: str, progress: Callable[[float], None]
+    calls: Mapping[str, Call], device: str, progress: Callable[[float], None], rounds: int = 0
 ) -> tuple[dict[str, Timing], Machine]:
-    """Time several calls fairly: each of them once in each of 15 rounds, in an order that changes.
+    """Time several calls fairly: each of them once in each of some rounds, in an order that changes.
 
     So a machine that is slow for a while is slow for all of them. Before that, each is called until its time stands
     still. A quick call is repeated until it takes 2 ms, and counts as one.
@@ -66,6 +69,7 @@ def in_turns(
         calls: What to time, by name: functions without arguments.
         device: Where they compute, ``cpu``, ``cuda`` or ``mps``; it is waited for.
         progress: Is called with the share that is done, 0 to 1.
+        rounds: How many rounds there are; 15 where it is 0.
 
     A product of matrices takes longer if they are 30 times as large:
 
@@ -77,20 +81,21 @@ def in_turns(
     >>> timings["large"].median > timings["small"].median
     True
     """
-    product = _matrix_product(device)
+    product, rounds = _matrix_product(device), rounds or ROUNDS
     names = list(calls)
-    warm = {name: _warm_up(call, device) for name, call in calls.items()}
-    _warm_up(product, device)
+    longest = min(_LONGEST_WARM_UP, _WARM_UP_A_ROUND * rounds)
+    warm = {name: _warm_up(call, device, longest) for name, call in calls.items()}
+    _warm_up(product, device, longest)
     often, *each = (max(1, int(SHORTEST / max(_timed(call, 1, device), 1e-9))) for call in (product, *calls.values()))
     repeats = dict(zip(names, each, strict=True))
     seconds: dict[str, list[float]] = {name: [] for name in names}
     reference = []
     order = stream(0, 0, "order of timings")
-    for round_ in range(ROUNDS):
+    for round_ in range(rounds):
         reference.append(_timed(product, often, device))
         for i in order.permutation(len(names)):
             seconds[names[i]].append(_timed(calls[names[i]], repeats[names[i]], device))
-        progress((round_ + 1) / ROUNDS)
+        progress((round_ + 1) / rounds)
     timings = {name: Timing(tuple(seconds[name]), *_quantiles(seconds[name]), warm[name]) for name in names}
     median, _, spread = _quantiles(reference)
     return timings, Machine(_PRODUCT**3 / median, spread)
@@ -102,6 +107,11 @@ def _quantiles(seconds: Sequence[float]) -> tuple[float, float, float]:
 
 
 def _matrix_product(device: str) -> Call:
+    if "torch" not in sys.modules:  # a process without it need not load it for this
+        b = np.ones((_PRODUCT, _PRODUCT), dtype=np.float32)
+        return lambda: np.matmul(b, b)
+    import torch
+
     a = torch.ones(_PRODUCT, _PRODUCT, device=device)
     out = torch.empty_like(a)
     return lambda: torch.mm(a, a, out=out)
@@ -118,16 +128,17 @@ def _timed(call: Call, repeats: int, device: str) -> float:
 
 
 def _synchronise(device: str) -> None:
-    if device == "cuda":
-        torch.cuda.synchronize()
-    elif device == "mps":
-        torch.mps.synchronize()
+    if device == "cpu":
+        return
+    import torch
+
+    (torch.cuda if device == "cuda" else torch.mps).synchronize()
 
 
-def _warm_up(call: Call, device: str) -> int:
-    """Call until the time stands still; how often that was."""
+def _warm_up(call: Call, device: str, longest: int) -> int:
+    """Call until the time stands still, or about so often; how often that was."""
     before, calls = float("inf"), 0
-    while calls < _LONGEST_WARM_UP:
+    while calls < longest:
         median = float(np.median([_timed(call, 1, device) for _ in range(5)]))
         calls += 5
         if abs(median - before) < WARM * before:

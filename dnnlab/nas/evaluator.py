@@ -27,7 +27,7 @@ from dnnlab.runner.place import Place
 from dnnlab.statistics.streams import stream, torch_seed
 from dnnlab.training.batches import batch_order
 from dnnlab.training.checks import check_batch, check_numbers
-from dnnlab.training.evaluation import accuracy, check
+from dnnlab.training.evaluation import accuracy, check, right, told_of_one
 from dnnlab.training.hyperparameters import Hyperparameters
 from dnnlab.training.networks import inference, train_together
 from dnnlab.training.parts import part_of
@@ -292,9 +292,11 @@ class Evaluator:
         in layers that are not there."""
         return self.space.identity(training.code), f"{training.epochs:g}", training.tag
 
-    def test(self, training: Training) -> float:
-        """Test accuracy of a retrained network."""
-        return self._accuracy(self.trained_model(training), self.data.test)
+    def test(self, training: Training) -> dict[str, Any]:
+        """The columns of the test accuracy of a retrained network."""
+        answered = right(inference(self.trained_model(training)), self.data, self.data.test)
+        columns = told_of_one(answered, self.data, self.data.test)
+        return {"test": columns.pop("accuracy"), **columns}
 
     def _accuracy(self, model: nn.Module, index: Tensor) -> float:
         return float(accuracy(inference(model), self.data, index))
@@ -302,7 +304,7 @@ class Evaluator:
     def tested(self, training: Training, fact: dict[str, Any]) -> dict[str, Any]:
         """The columns of a retrained network with its test accuracy, beside those measured before; it costs nothing
         more."""
-        return fact | {"test": self.test(training), "epochs": 0.0, "macs": 0.0, "seconds": 0.0}
+        return fact | self.test(training) | {"epochs": 0.0, "macs": 0.0, "seconds": 0.0}
 
     def look_up(self, requests: Sequence[Score | Supernet | Inherit]) -> list[dict[str, Any]]:
         """The columns `columns.MEASURED` of requests that are cheaper than trainings."""

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from dnnlab.errors import listing
+from dnnlab.statistics.quantity import Quantity
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -31,6 +32,7 @@ class Column:
     screen: str = ""  # the heading on the screen; without one the column is only in the files and on the page
     low: str = ""
     high: str = ""
+    counted: bool = False  # whether it is arithmetic or counted, such as parameters, so that no chance is in it
 
     def __post_init__(self) -> None:
         if bool(self.low) != bool(self.high):
@@ -72,7 +74,28 @@ SEED = Column("seed", int, "number of the seed, above --seed")
 ERROR = Column("error", str, "why nothing was measured")
 """The last column of every ``cells.csv``."""
 
+ANSWERS = (
+    Column("right", str, "which of those examples it got right: their number, and a bit for each in base64"),
+    Column("guessing", float, "share of the most frequent class among them, which guessing reaches"),
+)
+"""What an accuracy in ``cells.csv`` was counted from."""
+
 SEEDS = Column("seeds", int, "seeds that were measured", screen="seeds")
+LEARNED_SEEDS = (
+    Column(
+        "learned",
+        int,
+        "seeds that learned: they are better than guessing, and not far below the others. The accuracy is that of "
+        "these; of all seeds where none learned",
+    ),
+    Column("learned_lo", float, "lower end of the exact 95 % interval of the share of seeds that learn"),
+    Column("learned_hi", float, "upper end"),
+)
+OVER_BOTH = "95 % interval over seeds and examples"
+EXACT = "exact 95 % interval over seeds"
+VISIBLE = Column(
+    "visible", float, "the smallest difference that so many seeds and examples would have shown with probability .8"
+)
 DIVERGED_SEEDS = Column("diverged", int, "seeds whose loss became infinite or not a number")
 FAILED_SEEDS = Column("failed", int, "seeds that failed; cells.csv says why")
 UNCOUNTED = Column(
@@ -92,8 +115,8 @@ class Schema:
     """The tone of each verdict: good, bad, warn or muted."""
     configuration: Sequence[str]
     """The columns of ``summary.csv`` that name a row."""
-    compared: Sequence[str]
-    """The quantities, one a cell, by which two runs are compared."""
+    compared: Sequence[Quantity]
+    """The quantities, one a cell, by which configurations and runs are compared, and on which claims are judged."""
     count: str = "seeds"
     """The column of ``summary.csv`` that counts the seeds or measurements of an estimate."""
     verdict: str = "verdict"
@@ -102,10 +125,18 @@ class Schema:
     """The column of the reason in words; `value` is that of the number behind it. Both are empty where a verdict has
     none."""
     value: str = ""
+    source: str = ""
+    """The column that says where a row's numbers come from, ``computed`` or ``reported`` by others; empty where all of
+    them are measured."""
 
     def __post_init__(self) -> None:
         names = [column.name for column in self.summary]
-        references = [self.count, self.verdict, *filter(None, (self.reason, self.value)), *self.configuration]
+        references = [
+            self.count,
+            self.verdict,
+            *filter(None, (self.reason, self.value, self.source)),
+            *self.configuration,
+        ]
         if missing := [name for name in references if name not in names]:
             raise ValueError(f"the summary lacks {listing(missing)}, which its schema names.")
 

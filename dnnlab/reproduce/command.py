@@ -93,5 +93,7 @@ def display(rows: Sequence[dict[str, Any]], page: Path, as_json: bool, quiet: bo
         show(table, LEDGER, "Claim by claim", TONES)
         tally = ledger.counts(rows, tuple(TONES))
         tell(", ".join(f"{count} {name}" for name, count in tally.items() if count) + ".")
+        if chance := ledger.by_chance(table):
+            tell(chance)
     sys.stdout.flush()
     say(f"page: {page}", quiet)

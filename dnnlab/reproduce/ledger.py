@@ -1,5 +1,6 @@
 """Runs recipes and writes down the verdict on each claim."""
 
+import math
 import shlex
 import time
 from collections.abc import Callable, Iterator, Sequence
@@ -9,12 +10,13 @@ from typing import Any
 
 import pandas as pd
 
-from dnnlab.errors import DnnlabError, UsageError, in_short
+from dnnlab.errors import DnnlabError, UsageError, counted, in_short
 from dnnlab.registry import find
-from dnnlab.report.table import fit
+from dnnlab.report.table import fit, number
 from dnnlab.reproduce import shipped
+from dnnlab.reproduce.bases import Bases
 from dnnlab.reproduce.columns import FAILED, LEDGER
-from dnnlab.reproduce.judge import NOT_RUN, check, judge
+from dnnlab.reproduce.judge import COMPUTED, HOLDS, HOLDS_IF, NOT_DECIDED, NOT_RUN, REFUTED, check, judge
 from dnnlab.runner import recipe as recipes
 from dnnlab.runner.journal import BusyError
 from dnnlab.runner.options import build
@@ -22,7 +24,13 @@ from dnnlab.runner.plan import require_size
 from dnnlab.runner.recipe import Claim, Recipe
 from dnnlab.runner.result import Run
 from dnnlab.runner.run_options import RunOptions
+from dnnlab.statistics.comparisons import false_discovery
 
+DECIDED = (HOLDS, HOLDS_IF, REFUTED)
+_SHOWN = 16
+"""The digits of a digest that the ledger has."""
+_FEW = 0.01
+"""The number of false verdicts below which it is not told."""
 _PAUSE = 1.0
 """Seconds between two checks whether another process has ended."""
 
@@ -35,8 +43,10 @@ class Task:
     claim: Claim
     spec: Any
     profile: str
+    digest: str
+    """The digest of what is asked and when it holds, of which the base of the seeds is made (`bases.Bases`)."""
     seed: int | None
-    """The base of the seeds, where it differs from the recipe's; else ``None``."""
+    """What was mixed into it for other seeds; else ``None``."""
 
     @property
     def part(self) -> str:
@@ -62,26 +72,32 @@ def tasks(paths: Sequence[Path], profile: str, seed: int | None) -> list[Task]:
         UsageError: a recipe does not read, its options are not its experiment's, its claim looks at columns that are
             not there, or there is none.
     """
-    every = [_task(recipes.read(file), profile, seed) for path in paths for file in shipped.recipes_of(path)]
+    bases = Bases(profile, seed)
+    every = [_task(recipes.read(file), bases) for path in paths for file in shipped.recipes_of(path)]
     claims = [task for task in every if task is not None]
     if not claims:
         raise UsageError(f"no recipe in {', '.join(map(str, paths))} states a claim; see docs/recipes.md.")
     return claims
 
 
-def _task(recipe: Recipe, profile: str, seed: int | None) -> Task | None:
-    claim = recipe.claim_for(profile)
+def _task(recipe: Recipe, bases: Bases) -> Task | None:
+    claim = recipe.claim_for(bases.profile)
     if claim is None:
         return None
-    options = recipe.options_for(profile)
+    options = recipe.options_for(bases.profile)
     experiment = find(recipe.experiment)
     with recipes.located(recipe):
         spec = build(experiment.spec.Spec, options)
         require_size(spec)
         check(claim, spec.question.schema.summary)
-        if seed is not None and _draws(spec):
-            spec = build(experiment.spec.Spec, {**options, "seed": seed})
-    return Task(recipe, claim, spec, profile, seed)
+        if "seed" in options:
+            raise UsageError(
+                "--seed is not an option of a recipe with a claim: the base of its seeds is a digest of what it asks; "
+                "leave it out."
+            )
+        if _draws(spec):
+            spec = build(experiment.spec.Spec, {**options, "seed": bases.base(recipe)})
+    return Task(recipe, claim, spec, bases.profile, bases.digest(recipe), bases.seed)
 
 
 def _draws(spec: Any) -> bool:
@@ -105,15 +121,17 @@ def run(task: Task, out: Path) -> dict[str, Any]:
         return row | {"verdict": FAILED, "circumstances": str(problem)}
     except Exception as problem:  # noqa: BLE001 - the ledger goes on past a recipe that fails
         return row | {"verdict": FAILED, "circumstances": in_short(problem)}
-    telling = judgement.telling
+    telling = judgement.telling.reading.interval
     return row | {
         "verdict": judgement.verdict,
         "circumstances": judgement.circumstances,
-        "measured": "; ".join(dict.fromkeys(finding.measured for finding in judgement.findings)),
-        "value": telling.value,
+        "source": judgement.sources,
+        "measured": "; ".join(dict.fromkeys(finding.reading.measured for finding in judgement.findings)),
+        "value": telling.mean,
         "low": telling.low,
         "high": telling.high,
         "n": telling.n,
+        "p": judgement.p,
     }
 
 
@@ -136,18 +154,40 @@ def not_run(task: Task) -> dict[str, Any]:
         "claim": claim.text,
         "verdict": NOT_RUN,
         "circumstances": "",
+        "source": "",
         "measured": "",
         "n": 0,
         "published": claim.published,
         "note": claim.note,
+        "digest": task.digest[:_SHOWN],
         "command": task.command,
         "run": "",
     }
 
 
 def table(rows: Sequence[dict[str, Any]]) -> pd.DataFrame:
-    """The rows of the ledger as a table."""
-    return fit(pd.DataFrame(rows), LEDGER)
+    """The rows of the ledger as a table, with the share of false verdicts that chance lets one expect."""
+    # What is not decided makes no false verdict, but it was asked.
+    ps = [row.get("p", math.nan) if row["verdict"] in DECIDED else _asked(row) for row in rows]
+    shares = false_discovery([math.nan if p is None else p for p in ps])
+    decided = [row["verdict"] in DECIDED for row in rows]
+    told = [share if counts else math.nan for share, counts in zip(shares, decided, strict=True)]
+    return fit(pd.DataFrame(rows).assign(false_discovery=told), LEDGER)
+
+
+def _asked(row: dict[str, Any]) -> float:
+    """The p-value of a claim that was measured and not decided; nan where nothing was measured."""
+    return math.nan if row["verdict"] != NOT_DECIDED or row.get("source") == COMPUTED else 1.0
+
+
+def by_chance(table: pd.DataFrame) -> str:
+    """How many verdicts of a ledger would be wrong by chance, in a sentence; empty where none rests on measurement."""
+    known = table["false_discovery"].dropna()
+    if known.empty:
+        return ""
+    expected, claims = float(known.max()) * len(known), counted(len(known), "claim")
+    how_many = f"about {number(expected)}" if expected >= _FEW else f"less than {_FEW}"
+    return f"Of the {claims} decided by measurement {how_many} would be wrong by chance at this level."
 
 
 def groups(rows: Sequence[dict[str, Any]]) -> Iterator[tuple[str, list[dict[str, Any]]]]:

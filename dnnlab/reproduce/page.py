@@ -1,5 +1,6 @@
 """The ledger as one page that opens offline: contents, filters by verdict, one figure per claim."""
 
+import math
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -13,7 +14,7 @@ from dnnlab.report.page import template
 from dnnlab.report.svg import Caption, themed
 from dnnlab.report.table import number
 from dnnlab.reproduce.columns import TONES
-from dnnlab.reproduce.ledger import counts, groups
+from dnnlab.reproduce.ledger import by_chance, counts, groups, table
 from dnnlab.runner import store
 
 _LARGEST = 100_000
@@ -40,6 +41,12 @@ class Entry:
     @property
     def slug(self) -> str:
         return slug(self.row["verdict"])
+
+    @property
+    def p(self) -> str:
+        """The p-value, empty where there is none."""
+        p = self.row.get("p")
+        return "" if p is None or math.isnan(p) else number(p)
 
     @property
     def time(self) -> str:
@@ -69,7 +76,13 @@ def write(
     parts = [(slug(part), title(part), [_entry(row, root) for row in group]) for part, group in groups(rows)]
     verdicts = [(slug(name), name, TONES[name], count) for name, count in counts(rows, tuple(TONES)).items() if count]
     page = template("reproduce/ledger").render(
-        heading=heading, parts=parts, verdicts=verdicts, count=len(rows), profile=profile, provenance=provenance
+        heading=heading,
+        parts=parts,
+        verdicts=verdicts,
+        count=len(rows),
+        chance=by_chance(table(rows)),
+        profile=profile,
+        provenance=provenance,
     )
     atomic.write(file, page.encode("utf-8", "backslashreplace"))
 

@@ -2,13 +2,16 @@
 
 import math
 
+import numpy as np
 import pandas as pd
 
 from dnnlab.errors import DnnlabError, UsageError
 from dnnlab.report.columns import Column, Schema
 from dnnlab.report.table import show, to_json
 from dnnlab.runner.result import Run
-from dnnlab.statistics.intervals import ENOUGH, SIGNIFICANT, Comparison, by_seed, holm, paired, unpaired
+from dnnlab.runner.summary import corrected
+from dnnlab.statistics.samples import compare as compare_paired
+from dnnlab.statistics.samples import compare_independent, sample
 from dnnlab.terminal import tell
 
 MOVED, SAME, UNDECIDED = "moved", "same", "undecided"
@@ -20,7 +23,12 @@ COLUMNS = (
     Column("before", float, "mean of the first run", screen="before"),
     Column("after", float, "mean of the second run", screen="after"),
     Column(
-        "change", float, "after - before, seed by seed where both have the seed", screen="change", low="lo", high="hi"
+        "change",
+        float,
+        "after - before, seed by seed where both have the seed; after / before of what multiplies, such as a rate",
+        screen="change",
+        low="lo",
+        high="hi",
     ),
     Column("lo", float, "lower end of its 95 % interval"),
     Column("hi", float, "upper end"),
@@ -57,37 +65,38 @@ def compare(before: Run, after: Run) -> pd.DataFrame:
     rows, comparisons = [], []
     for key in common:
         for quantity in schema.compared:
-            a, b = (by_seed(group[key], quantity) for group in groups)
-            if a.isna().all() and b.isna().all():
+            if not all(quantity.name in group[key] for group in groups):
                 continue
-            comparison = paired(*map(list, a.align(b, join="inner"))) if together else unpaired(list(a), list(b))
+            a, b = (sample(group[key], quantity) for group in groups)
+            if np.isnan(a.values).all() and np.isnan(b.values).all():
+                continue
+            comparison = compare_paired(a, b) if together else compare_independent(a, b)
             comparisons.append(comparison)
+            difference, told = comparison.difference, math.exp if quantity.log else float
             rows.append(
                 {
                     "row": ", ".join(str(key[i]) for i in varying),
-                    "quantity": quantity,
-                    "before": a.mean(),
-                    "after": b.mean(),
-                    "change": comparison.difference.mean,
-                    "lo": comparison.difference.low,
-                    "hi": comparison.difference.high,
-                    "n": comparison.difference.n,
+                    "quantity": f"{quantity.name}, as a factor" if quantity.log else quantity.name,
+                    "before": told(a.interval.mean),
+                    "after": told(b.interval.mean),
+                    "change": told(difference.mean),
+                    "lo": told(difference.low),
+                    "hi": told(difference.high),
+                    "n": difference.n,
                 }
             )
     table = pd.DataFrame(rows, columns=[c.name for c in COLUMNS if c.name not in ("p", "verdict")])
-    table["p"] = holm([c.p for c in comparisons])
-    table["verdict"] = [_verdict(c, p) for c, p in zip(comparisons, table["p"], strict=True)]
+    comparisons = corrected(comparisons)
+    table["p"] = [comparison.p for comparison in comparisons]
+    table["verdict"] = [_VERDICTS[comparison.direction] for comparison in comparisons]
     return table
 
 
 def _kind(schema: Schema) -> tuple[tuple[str, ...], tuple[str, ...]]:
-    return tuple(schema.configuration), tuple(schema.compared)
+    return tuple(schema.configuration), tuple(quantity.name for quantity in schema.compared)
 
 
-def _verdict(comparison: Comparison, p: float) -> str:
-    if comparison.difference.n < ENOUGH or math.isnan(p):
-        return UNDECIDED
-    return MOVED if p < SIGNIFICANT else SAME
+_VERDICTS = {None: UNDECIDED, 0: SAME, 1: MOVED, -1: MOVED}
 
 
 def show_diff(table: pd.DataFrame, as_json: bool) -> None:

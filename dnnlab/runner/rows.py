@@ -2,7 +2,7 @@
 
 import math
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from dnnlab.runner.journal import Rows
 
@@ -22,11 +22,12 @@ class LayerRows:
         self.more = {name: ["", *values] for name, values in more.items()}
         self.rows: Rows = {}
 
-    def add(self, step: int, quantities: "Mapping[str, Tensor]") -> None:
-        """Add one measured step of all members: values ``[member, layer]`` of layers, ``[member]`` of the network."""
+    def add(self, step: int, quantities: "Mapping[str, Tensor | list[Any]]") -> None:
+        """Add one measured step of all members: values ``[member, layer]`` of layers, ``[member]`` of the network,
+        which may be a list of what is no tensor."""
         count = len(self.names)
         absent = [math.nan]
-        numbers = {name: value.double().tolist() for name, value in quantities.items()}
+        numbers = {name: v if isinstance(v, list) else v.double().tolist() for name, v in quantities.items()}
         for member in range(self.members):
             columns: Rows = {
                 "cell": [member] * count,
@@ -38,7 +39,7 @@ class LayerRows:
                 **self.more,
             }
             for name, values in numbers.items():
-                whole = quantities[name].ndim == 1
+                whole = getattr(quantities[name], "ndim", 1) == 1
                 columns[name] = [values[member], *absent * (count - 1)] if whole else [*absent, *values[member]]
             self._extend(columns, count)
 

@@ -13,7 +13,10 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from dnnlab.statistics.intervals import Comparison, Interval, finite, holm, paired
+from dnnlab.statistics.comparisons import Comparison, holm
+from dnnlab.statistics.intervals import Interval, finite
+from dnnlab.statistics.quantity import Quantity
+from dnnlab.statistics.samples import Sample, compare, nothing, sample
 
 
 def configurations(rows: pd.DataFrame, names: Sequence[str]) -> Iterator[tuple[dict[str, Any], pd.DataFrame]]:
@@ -38,6 +41,9 @@ class Group:
 
     def __getitem__(self, column: str) -> np.ndarray:
         return self._columns[column][self._rows]
+
+    def __contains__(self, column: str) -> bool:
+        return column in self._columns
 
     def __len__(self) -> int:
         return len(self["error"])
@@ -115,20 +121,24 @@ def geometric(logs: Interval, exp: Callable[[float], float] = math.exp) -> Inter
     return Interval(exp(logs.mean), exp(logs.low), exp(logs.high), logs.n)
 
 
-def compared(reference: pd.DataFrame | None, other: pd.DataFrame | None, quantity: str) -> Comparison:
-    """The difference of ``other`` from ``reference`` in the column ``quantity``, on the seeds that both have.
+def learned(of: Sample) -> dict[str, Any]:
+    """The columns `report.columns.LEARNED_SEEDS` of a sample of accuracies."""
+    share = of.success
+    return {"learned": int(of.succeeded.sum()), "learned_lo": share.low, "learned_hi": share.high}
+
+
+def compared(reference: pd.DataFrame | None, other: pd.DataFrame | None, quantity: Quantity) -> Comparison:
+    """The difference of ``other`` from ``reference`` in a ``quantity``, on the seeds that both have.
 
     Args:
-        reference: One row per seed, whose number is in the column ``seed``; None, where there are no rows, compares
+        reference: One row per seed, with the columns that the quantity names; None, where there are no rows, compares
             nothing.
         other: The same of the other configuration.
-        quantity: A column of both. A seed where it is not finite is left out.
+        quantity: What is compared. A seed where it is not finite is left out.
     """
     if reference is None or other is None:
-        return paired([], [])
-    before, after = (rows.set_index("seed")[quantity] for rows in (reference, other))
-    before, after = before.align(after, join="inner")
-    return paired(before.tolist(), after.tolist())
+        return compare(nothing(quantity), nothing(quantity))
+    return compare(sample(reference, quantity), sample(other, quantity))
 
 
 def corrected(comparisons: Sequence[Comparison]) -> list[Comparison]:
@@ -137,7 +147,7 @@ def corrected(comparisons: Sequence[Comparison]) -> list[Comparison]:
     return [replace(comparison, p=p) for comparison, p in zip(comparisons, ps, strict=True)]
 
 
-def against(rows: Sequence[pd.DataFrame | None], quantity: str, reference: int = 0) -> list[Comparison]:
+def against(rows: Sequence[pd.DataFrame | None], quantity: Quantity, reference: int = 0) -> list[Comparison]:
     """Each of several configurations against the one at the position ``reference``, with p-values corrected (Holm).
 
     Args:
@@ -158,6 +168,19 @@ def named(intervals: Sequence[Interval], name: str, ends: str = "") -> dict[str,
         f"{ends}_lo": [interval.low for interval in intervals],
         f"{ends}_hi": [interval.high for interval in intervals],
     }
+
+
+def not_learned(summary: pd.DataFrame, name: Callable[[Any], str]) -> list[str]:
+    """A sentence for each row of which some seeds learned and others did not, with its ``name``."""
+    told = []
+    for row in summary[(summary["learned"] > 0) & (summary["learned"] < summary["seeds"])].to_dict("records"):
+        lost, seeds = int(row["seeds"] - row["learned"]), int(row["seeds"])
+        low, high = 1 - row["learned_hi"], 1 - row["learned_lo"]
+        told.append(
+            f"{name(row)}: {lost} of {seeds} seeds did not learn, a share between {low:.0%} and {high:.0%}; its "
+            "accuracy is that of the others."
+        )
+    return told
 
 
 def uncounted(summary: pd.DataFrame) -> list[str]:

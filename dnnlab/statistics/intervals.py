@@ -1,4 +1,4 @@
-"""Intervals and comparisons over seeds, on scipy.
+"""Intervals of 95 %: of a mean over seeds, of a share, of an accuracy over seeds and examples.
 
 The habit of the field that this follows: five seeds to explore, ten to claim, and under three no verdict.
 """
@@ -6,7 +6,7 @@ The habit of the field that this follows: five seeds to explore, ten to claim, a
 import functools
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -20,6 +20,8 @@ ENOUGH = 3
 """The number of seeds below which nothing is concluded."""
 SIGNIFICANT = 0.05
 """The corrected p-value below which a difference counts."""
+POWER = 0.8
+"""The probability with which a difference would have been shown that is called the smallest visible one."""
 
 
 @dataclass(frozen=True)
@@ -29,11 +31,19 @@ class Interval:
     mean: float
     """The mean, or the share."""
     low: float
-    """The lower end; nan under two values."""
+    """The lower end; nan where there is no interval, as under two values."""
     high: float
-    """The upper end; nan under two values."""
+    """The upper end; nan likewise."""
     n: int
     """How many values there were."""
+    error: float = math.nan
+    """The standard error of the mean; nan where the interval does not come from one."""
+    freedom: float = math.nan
+    """Degrees of freedom of that standard error."""
+    floor: float = 0.0
+    """The part of the standard error that more seeds do not make smaller: it is that of the examples."""
+    shift: float = 0.0
+    """How far the middle of the interval lies from the mean."""
 
     def named(self, name: str, ends: str = "") -> dict[str, float]:
         """The mean and the two ends as columns of a table: ``NAME``, ``NAME_lo`` and ``NAME_hi``, or with ``ends``
@@ -41,17 +51,51 @@ class Interval:
         ends = ends or name
         return {name: self.mean, f"{ends}_lo": self.low, f"{ends}_hi": self.high}
 
+    def p(self, value: float = 0.0) -> float:
+        """The two-sided p-value of the true mean being ``value``; nan without a standard error."""
+        if not self.error > 0:
+            return math.nan
+        return 2 * _beyond(abs(self.mean + self.shift - value) / self.error, self.freedom)
 
-@dataclass(frozen=True)
-class Comparison:
-    """The difference of B from A."""
+    @property
+    def visible(self) -> float:
+        """The smallest difference of the true mean from a value that would have been shown with probability .8."""
+        if not self.error > 0:
+            return math.nan
+        return (t_quantile(self.freedom) + t_quantile(self.freedom, POWER)) * self.error
 
-    difference: Interval
-    """The mean of B - A with its interval."""
-    p: float
-    """The p-value of no difference; nan where there are too few values."""
-    superiority: float
-    """The share of pairs in which B is larger, ties counting a half."""
+    def seeds_for(self, value: float) -> float:
+        """How many seeds would show with probability .8 that the true mean is not ``value``, if it is what was
+        measured; infinite where no number of seeds would, since the examples are too few."""
+        if not self.error > 0 or self.n < 2:
+            return math.nan
+        distance = abs(self.mean - value)
+        spread = max(self.error**2 - self.floor**2, 0.0) * self.n
+        for n in _COUNTS:
+            t = t_quantile(n - 1) + t_quantile(n - 1, POWER)
+            if t * math.sqrt(spread / n + self.floor**2) < distance:
+                return float(n)
+        return math.inf
+
+    def cut(self, low: float, high: float) -> "Interval":
+        """The same with ends no further than ``low`` and ``high``, which no true mean lies beyond."""
+        if math.isnan(self.low):
+            return self
+        return replace(self, low=max(low, self.low), high=min(high, self.high))
+
+    def exp(self) -> "Interval":
+        """The interval of the geometric mean, from that of logarithms; without a standard error."""
+        return Interval(math.exp(self.mean), math.exp(self.low), math.exp(self.high), self.n)
+
+
+_COUNTS = (*range(3, 30), *range(30, 100, 5), *range(100, 1001, 50))
+
+
+def around(mean: float, error: float, freedom: float, n: int, *, floor: float = 0.0, shift: float = 0.0) -> Interval:
+    """The interval of a mean with a standard ``error`` of so many degrees of ``freedom``, by Student's t; ``floor`` and
+    ``shift`` are those of `Interval`."""
+    half = error * t_quantile(freedom)
+    return Interval(mean, mean + shift - half, mean + shift + half, n, error, freedom, floor, shift)
 
 
 def finite(values: "Sequence[float] | np.ndarray | pd.Series[float]") -> np.ndarray:
@@ -60,11 +104,16 @@ def finite(values: "Sequence[float] | np.ndarray | pd.Series[float]") -> np.ndar
     return array[np.isfinite(array)]
 
 
-def mean_interval(values: Sequence[float]) -> Interval:
+def mean_interval(values: Sequence[float] | np.ndarray, step: float = 0.0) -> Interval:
     """The mean with its 95 % interval, by Student's t (Student 1908).
+
+    Equal values show no spread, and without spread there is no interval: its ends are nan. Where the quantity moves in
+    steps, such as a share of a hundred units, its spread is known to be half a step at least, which is that of a value
+    that falls on either side of a step by chance.
 
     Args:
         values: Those that are not finite are left out.
+        step: The smallest step in which the quantity can move; 0 where it can take any value.
 
     Of 1, 2 and 3 the standard error is 1/√3, and t at 97.5 % for two degrees of freedom is 4.303:
 
@@ -77,14 +126,19 @@ def mean_interval(values: Sequence[float]) -> Interval:
     mean = float(x.mean()) if len(x) else math.nan
     if len(x) < 2:
         return Interval(mean, math.nan, math.nan, len(x))
-    half = float(x.std(ddof=1) / len(x) ** 0.5 * _t_quantile(len(x) - 1))
-    return Interval(mean, mean - half, mean + half, len(x))
+    spread = max(float(x.std(ddof=1)), step / 2)
+    if spread <= _ROUNDING * abs(mean):
+        return Interval(mean, math.nan, math.nan, len(x))
+    return around(mean, spread / math.sqrt(len(x)), len(x) - 1, len(x))
 
 
-def mean_share(values: Sequence[float]) -> Interval:
+_ROUNDING = 1e-12
+"""The spread, as a share of the mean, that is but the rounding of sums."""
+
+
+def mean_share(values: Sequence[float] | np.ndarray, step: float = 0.0) -> Interval:
     """`mean_interval` of shares, cut off at 0 and 1."""
-    whole = mean_interval(values)
-    return Interval(whole.mean, max(0.0, whole.low), min(1.0, whole.high), whole.n) if whole.n > 1 else whole
+    return mean_interval(values, step).cut(0.0, 1.0)
 
 
 def share_interval(successes: int, n: int) -> Interval:
@@ -101,84 +155,20 @@ def share_interval(successes: int, n: int) -> Interval:
     >>> f"{interval.mean} [{interval.low}, {interval.high:.4f}]"
     '0.0 [0.0, 0.3085]'
     """
-    from scipy import stats  # takes longer to import than many a run
+    from scipy.special import betaincinv
 
-    result = stats.binomtest(successes, n).proportion_ci(LEVEL, method="exact")
-    return Interval(successes / n, float(result.low), float(result.high), n)
-
-
-def by_seed(rows: "pd.DataFrame", quantity: str) -> "pd.Series[float]":
-    """The ``quantity`` of each seed; the mean where a seed has several values, such as sizes of a task."""
-    return rows.groupby("seed")[quantity].mean().astype(float)
+    tail = (1 - LEVEL) / 2
+    low = float(betaincinv(successes, n - successes + 1, tail)) if successes else 0.0
+    high = float(betaincinv(successes + 1, n - successes, 1 - tail)) if successes < n else 1.0
+    return Interval(successes / n, low, high, n)
 
 
-def paired(a: Sequence[float], b: Sequence[float]) -> Comparison:
-    """Compare two configurations that were measured under the same seeds, seed by seed (paired t test).
+@functools.lru_cache(maxsize=4096)
+def t_quantile(freedom: float, level: float = (1 + LEVEL) / 2) -> float:
+    """The quantile of Student's t at ``level``; without one, what bounds an interval of 95 %."""
+    from scipy.special import stdtrit  # scipy.stats takes longer to import than many a run
 
-    Args:
-        a: Values of the first configuration.
-        b: Values of the second configuration, in the same order of seeds.
-
-    Of the differences 1, 2 and 1 the mean is 4/3 and the standard error 1/3, so that t = 4, and p = 1 - 4/√18:
-
-    >>> from dnnlab.statistics import paired
-    >>> comparison = paired([1, 2, 4], [2, 4, 5])
-    >>> f"{comparison.difference.mean:.3f} {comparison.p:.4f} {comparison.superiority}"
-    '1.333 0.0572 1.0'
-    """
-    left, right = np.asarray(a, float), np.asarray(b, float)
-    difference = finite(right - left)
-    interval = mean_interval(difference.tolist())
-    superiority = float((np.sign(difference) + 1).mean() / 2) if len(difference) else math.nan
-    return Comparison(interval, _p_of_t(interval), superiority)
-
-
-def unpaired(a: Sequence[float], b: Sequence[float]) -> Comparison:
-    """Compare two configurations that were measured under different seeds (Welch's t test; Mann–Whitney's P(B > A)).
-
-    Args:
-        a: Values of the first configuration; those that are not finite are left out.
-        b: Values of the second configuration, likewise; there may be another number of them.
-
-    Each mean has the variance 1/3, so that the difference of 3 has the standard error √(2/3), and t = 3.674:
-
-    >>> from dnnlab.statistics import unpaired
-    >>> comparison = unpaired([1, 2, 3], [4, 5, 6])
-    >>> f"{comparison.difference.mean} {comparison.p:.4f} {comparison.superiority}"
-    '3.0 0.0213 1.0'
-    """
-    left, right = finite(a), finite(b)
-    if min(len(left), len(right)) < 2:
-        mean = float(right.mean() - left.mean()) if len(left) and len(right) else math.nan
-        return Comparison(Interval(mean, math.nan, math.nan, min(len(left), len(right))), math.nan, math.nan)
-    mean = float(right.mean() - left.mean())
-    variances = np.array([left.var(ddof=1) / len(left), right.var(ddof=1) / len(right)])
-    error = math.sqrt(float(variances.sum()))
-    superiority = float((np.sign(right[:, None] - left[None, :]) + 1).mean() / 2)
-    if error == 0:
-        return Comparison(Interval(mean, mean, mean, min(len(left), len(right))), float(mean == 0), superiority)
-    freedom = float(variances.sum() ** 2 / (variances**2 / [len(left) - 1, len(right) - 1]).sum())
-    half = error * _t_quantile(freedom)
-    p = 2 * _beyond(abs(mean) / error, freedom)
-    return Comparison(Interval(mean, mean - half, mean + half, min(len(left), len(right))), p, superiority)
-
-
-def _p_of_t(interval: Interval) -> float:
-    if interval.n < 2:
-        return math.nan
-    half = interval.high - interval.mean
-    if half == 0:
-        return float(interval.mean == 0)
-    t = abs(interval.mean) / half * _t_quantile(interval.n - 1)
-    return 2 * _beyond(t, interval.n - 1)
-
-
-@functools.lru_cache(maxsize=1024)
-def _t_quantile(freedom: float) -> float:
-    """The quantile of Student's t that bounds an interval of `LEVEL`."""
-    from scipy.special import stdtrit
-
-    return float(stdtrit(freedom, (1 + LEVEL) / 2))
+    return float(stdtrit(freedom, level))
 
 
 def _beyond(t: float, freedom: float) -> float:
@@ -186,33 +176,3 @@ def _beyond(t: float, freedom: float) -> float:
     from scipy.special import stdtr
 
     return float(stdtr(freedom, -t))
-
-
-def direction(difference: Interval, p: float) -> int | None:
-    """1 or -1 where the difference is significant, 0 where it is not, ``None`` where there are too few seeds."""
-    if difference.n < ENOUGH or math.isnan(p):
-        return None
-    if p >= SIGNIFICANT:
-        return 0
-    return 1 if difference.mean > 0 else -1
-
-
-def holm(ps: Sequence[float]) -> list[float]:
-    """Correct p-values for their number, by Holm's step-down method (Holm 1979).
-
-    The smallest of n is multiplied by n, the next by n - 1, and so on; none becomes smaller than the one before it.
-
-    Args:
-        ps: The p-values, in any order. nan stays nan, and does not count.
-
-    >>> from dnnlab.statistics import holm
-    >>> holm([0.01, 0.04, 0.03])
-    [0.03, 0.06, 0.06]
-    """
-    p = np.asarray(ps, dtype=float)
-    order = [i for i in np.argsort(p) if not math.isnan(p[i])]
-    corrected, running = p.copy(), 0.0
-    for rank, i in enumerate(order):
-        running = max(running, min(1.0, float(p[i]) * (len(order) - rank)))
-        corrected[i] = running
-    return [float(x) for x in corrected]

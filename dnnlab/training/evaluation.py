@@ -1,6 +1,8 @@
 """Which examples a network classifies correctly, and the check that its outputs are logits."""
 
+import math
 from collections.abc import Callable
+from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -8,6 +10,7 @@ from torch import Tensor, nn
 from dnnlab.data.dataset import Dataset
 from dnnlab.errors import UsageError, of_users_code, users_code
 from dnnlab.networks import outputs
+from dnnlab.statistics.answers import packed
 
 Predict = Callable[[Tensor], Tensor]
 """Gives the logits ``[member?, batch, class]`` of standardised inputs ``[batch, *shape]``."""
@@ -24,6 +27,24 @@ def accuracy(predict: Predict, data: Dataset, index: Tensor, batch_size: int = 2
     """The share of the examples ``index`` that are classified correctly, float64 ``[member?]`` on the host; nan for no
     examples."""
     return right(predict, data, index, batch_size).sum(-1).cpu().double() / len(index)
+
+
+def told(right: Tensor, data: Dataset, index: Tensor) -> dict[str, list[Any]]:
+    """The columns of an accuracy, a value per member, from which of the examples ``index`` it got ``right``, bool
+    ``[member, example]``: ``accuracy``; ``right``, as text; and ``guessing``, the share of the most frequent class."""
+    labels = data.y[index]
+    most = float(labels.bincount().max()) / len(labels) if len(labels) else math.nan
+    answered = right.cpu().numpy()
+    return {
+        "accuracy": [float(each.mean()) if len(each) else math.nan for each in answered],
+        "right": [packed(each) for each in answered],
+        "guessing": [most] * len(answered),
+    }
+
+
+def told_of_one(right: Tensor, data: Dataset, index: Tensor) -> dict[str, Any]:
+    """The columns of `told` for one network, from ``right [example]``."""
+    return {name: value for name, (value,) in told(right[None], data, index).items()}
 
 
 def logits(model: nn.Module, x: Tensor, data: Dataset) -> Tensor:

@@ -112,8 +112,13 @@ class StackedTraining:
 
 def accuracy(stack: StackedMLP, data: Dataset, index: Tensor) -> Tensor:
     """The share ``[member]`` of the examples ``index`` that each member gets right, in evaluation mode."""
+    return right(stack, data, index).sum(-1).cpu().double() / len(index)
+
+
+def right(stack: StackedMLP, data: Dataset, index: Tensor) -> Tensor:
+    """Which of the examples ``index`` each member gets right in evaluation mode, bool ``[member, example]``."""
 
     def predict(x: Tensor) -> Tensor:
         return stack.forward(x.flatten(1).expand(stack.members, -1, -1))
 
-    return evaluation.accuracy(predict, data, index, batch_size=1024)
+    return evaluation.right(predict, data, index, batch_size=1024)

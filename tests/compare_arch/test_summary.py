@@ -2,9 +2,12 @@
 
 import math
 
+import numpy as np
 import pandas as pd
 import pytest
+from scipy import stats
 
+from dnnlab.compare_arch.blocks import summary as blocks
 from dnnlab.compare_arch.blocks.modules import make
 from dnnlab.compare_arch.blocks.plan import COMPARISONS
 from dnnlab.compare_arch.equal_budget import columns as c
@@ -102,8 +105,8 @@ def test_blocks_have_the_published_weights(place, weights):
 
 def test_every_block_is_what_its_comparison_says():
     macs = {}
-    for comparison, blocks in COMPARISONS.items():
-        for block in blocks:
+    for comparison, several in COMPARISONS.items():
+        for block in several:
             module, shape = make(comparison, block)
             macs[comparison, block] = count(module, shape).macs
     skip = "skip at equal MACs, 56 px"
@@ -164,3 +167,25 @@ def test_a_network_of_which_every_seed_failed_has_a_row_too():
     assert table.loc["deep", ["seeds", "failed", "verdict"]].tolist() == [0, 3, "undecided"]
     alone = growth.summarise(pd.DataFrame(growing("deep", ["killed"] * 3)), None)
     assert alone[["seeds", "failed", "verdict"]].iloc[0].tolist() == [0, 3, "undecided"]
+
+
+def test_times_are_compared_over_processes():
+    """In each of three processes the ratio stands for the median of its rounds: 2, 1.9 and 2.2 here."""
+    ratios = {0: [2.0, 2.0, 9.0], 1: [1.9, 1.8, 1.95], 2: [2.2, 2.1, 2.3]}
+    rows = [
+        {"comparison": "c", "block": block, "params": 1.0, "weights": 1.0, "macs": macs, "process": float(process),
+         "round": number, "forward_ms": 1.0, "training_ms": ratio if block == "other" else 1.0, "machine_spread": 0.0,
+         "error": ""}
+        for block, macs in (("first", 1.0), ("other", 2.0))
+        for process, each in ratios.items() for number, ratio in enumerate(each)
+    ]  # fmt: skip
+    first, other = blocks.summarise(pd.DataFrame(rows), None).to_dict("records")
+    logs = np.log([2.0, 1.9, 2.2])
+    half = stats.t.ppf(0.975, 2) * logs.std(ddof=1) / math.sqrt(3)
+    assert (other["time_ratio"], other["time_ratio_lo"]) == pytest.approx(
+        (math.exp(logs.mean()), math.exp(logs.mean() - half))
+    )
+    assert (first["n"], other["n"]) == (3, 3)
+    assert other["verdict"] == "as counted"
+    seeds = blocks.per_cell(pd.DataFrame(rows), None)
+    assert seeds.loc[seeds["block"] == "other", "training_ms"].tolist() == [2.0, 1.9, 2.2]

@@ -4,10 +4,12 @@ from types import SimpleNamespace
 
 import numpy as np
 import pytest
+import torch
 
 from dnnlab.compress import metrics
 from dnnlab.compress.container import Layer
 from dnnlab.data import load
+from dnnlab.statistics.answers import packed
 
 
 def logits(classes):
@@ -30,30 +32,37 @@ def test_a_network_that_gives_no_numbers_is_not_finite():
     assert not metrics.finite(lambda x: np.full((len(x), 10), np.nan, np.float32), data)
 
 
-def test_paired_counts():
+def test_answers_are_counted_beside_those_of_the_network_itself():
     ours, base = np.array([1, 1, 0, 0, 1], bool), np.array([1, 0, 1, 0, 0], bool)
+    data = SimpleNamespace(y=torch.tensor([7, 7, 7, 1, 2]), test=torch.arange(5))
     counts = {"tested": 5, "accuracy": 0.6, "errors": 2, "base_errors": 3, "gained": 2, "lost": 1}
-    assert metrics.paired(ours, base) == counts
+    assert metrics.judged(ours, base, data) == counts | {"right": packed(ours), "guessing": 0.6}
 
 
 def test_latencies_are_medians_beside_those_of_the_network_itself(monkeypatch):
-    """Times are given by hand here, in seconds."""
+    """Times are given by hand here, in seconds: the speed is the median of the ratios round by round."""
 
-    def timed(calls, device, progress):
-        seconds = {"base 1": 0.004, "base 32": 0.03, "ours 1": 0.002, "ours 32": 0.06}
-        timings = {
-            name: SimpleNamespace(median=seconds[name], rounds=(seconds[name], seconds[name] / 2), p95=0.1)
-            for name in calls
-        }
-        return timings, SimpleNamespace(noisy=True)
+    def timed(module, question):
+        rounds = {"0 1": [4, 8, 6], "0 32": [30, 30, 60], "1 1": [2, 1, 4], "1 32": [60, 40, 60]}
+        return {"rounds": {name: [x / 1000 for x in each] for name, each in rounds.items()}, "noisy": True}
 
-    monkeypatch.setattr(metrics, "Session", lambda content: lambda x: x)
-    monkeypatch.setattr(metrics, "in_turns", timed)
+    monkeypatch.setattr(metrics, "answer_of", timed)
     found = metrics.latency(b"base", b"ours", load("digits"))
-    wanted = {"latency_ms": 2, "latency_min_ms": 1, "latency_p95_ms": 100, "base_latency_ms": 4, "speedup": 2}
-    wanted |= {"latency32_ms": 60, "latency32_min_ms": 30, "latency32_p95_ms": 100, "base_latency32_ms": 30}
-    assert found == pytest.approx(wanted | {"speedup32": 0.5, "noisy": 1})
-    assert metrics.latency(b"base", b"base", load("digits"))["speedup"] == 1
+    wanted = {"latency_ms": 2, "latency_min_ms": 1, "latency_p95_ms": 3.8, "base_latency_ms": 6, "speedup": 2}
+    wanted |= {"latency32_ms": 60, "latency32_min_ms": 40, "latency32_p95_ms": 60, "base_latency32_ms": 30}
+    assert found == pytest.approx(wanted | {"speedup32": 0.75, "noisy": 1})
+
+
+def test_the_network_itself_is_as_fast_as_itself(monkeypatch):
+    seen = []
+
+    def timed(module, question):
+        seen.extend(question["files"])
+        return {"rounds": {"0 1": [4.0, 8.0], "0 32": [30.0, 31.0]}, "noisy": False}
+
+    monkeypatch.setattr(metrics, "answer_of", timed)
+    found = metrics.latency(b"base", b"base", load("digits"))
+    assert (found["speedup"], found["speedup32"], seen) == (1, 1, ["base.onnx"])
 
 
 def test_bits_are_those_of_all_layers_over_all_their_weights():

@@ -1,31 +1,18 @@
-"""Intervals, tests and verdicts, against closed forms."""
+"""Intervals and verdicts on files whose answers are known."""
 
 import math
 
+import numpy as np
 import pandas as pd
 import pytest
+from scipy import stats
 
 from dnnlab.compress import columns as c
 from dnnlab.compress import records
 from dnnlab.compress.spec import Spec
-from dnnlab.compress.summary import bootstrap, mcnemar, summarise
+from dnnlab.compress.summary import summarise
 from dnnlab.compress.words import conclusions
-
-
-def test_the_bootstrap_is_near_the_normal_interval_of_paired_counts():
-    lost, gained, n = 120, 80, 10_000
-    mean = (lost - gained) / n
-    half = 1.96 * math.sqrt(((lost + gained) / n - mean**2) / n)
-    low, high = bootstrap(lost, gained, n)
-    assert low == pytest.approx(mean - half, abs=0.05 * half + 1 / n)
-    assert high == pytest.approx(mean + half, abs=0.05 * half + 1 / n)
-    assert bootstrap(0, 0, 100) == (0, 0)
-
-
-def test_mcnemar_is_a_fair_coin():
-    assert mcnemar(0, 0) == 1
-    assert mcnemar(5, 0) == pytest.approx(2 * 0.5**5)
-    assert mcnemar(3, 1) == pytest.approx(2 * (1 + 4) / 16)
+from dnnlab.statistics.answers import packed
 
 
 def rows(drops, role="chain", method="prune:0.9", ratio=10.0, diverged=0.0, base=100, n=1000):
@@ -54,7 +41,7 @@ def rows(drops, role="chain", method="prune:0.9", ratio=10.0, diverged=0.0, base
         (rows([0.1, 3.0, -1.0]), c.UNDECIDED),
         (rows([0.1, 0.1]), c.UNDECIDED),
         (rows([0.1, 0.2, 0.1], ratio=0.98), c.NO_SMALLER),
-        (rows([50.0, 50.0, 50.0], diverged=1.0), c.DIVERGED),
+        (rows([50.0, 51.0, 50.0], diverged=1.0), c.DIVERGED),
         (rows([0.0, 0.0, 0.0], role="baseline", method="baseline"), c.BASELINE),
     ],
 )
@@ -99,3 +86,50 @@ def test_a_network_that_was_trained_too_little_is_said():
     said = " ".join(conclusions(summarise(rows([-50.0, -51.0, -52.0]), Spec()), Spec()))
     assert "trained too little" in said
     assert "trained too little" not in " ".join(conclusions(summarise(rows([-0.1, 0.2, 0.1]), Spec()), Spec()))
+
+
+def answered(lost, gained=0, seeds=5, n=1000, right=900, **more):
+    """The network itself, which gets the first examples right, and a file that loses and gains so many of them."""
+    base, ours = np.arange(n) < right, np.arange(n) < right
+    ours[:lost], ours[right : right + gained] = False, True
+    both = rows([0.0] * seeds, role="baseline", method="baseline", n=n).assign(recipe="", right=packed(base))
+    file = rows([(lost - gained) / n * 100] * seeds, n=n).assign(right=packed(ours), accuracy=ours.mean(), **more)
+    return pd.concat([both.assign(accuracy=base.mean()), file], ignore_index=True).assign(guessing=0.1)
+
+
+@pytest.mark.parametrize(
+    ("lost", "n", "verdict"),
+    [(0, 200, c.UNDECIDED), (0, 1000, c.HOLDS), (30, 1000, c.LOSES), (8, 1000, c.UNDECIDED)],
+)
+def test_a_loss_is_for_new_examples_too(lost, n, verdict):
+    """Five equal seeds are as good as one: what counts is how many examples there were."""
+    table = summarise(answered(lost, n=n, right=n * 9 // 10), Spec())
+    assert table["verdict"].tolist() == [c.BASELINE, verdict]
+    row = table.iloc[1]
+    assert row["drop_lo"] < row["accuracy_drop"] < row["drop_hi"]
+    assert row["accuracy_drop"] == pytest.approx(lost / n)
+    if not lost:
+        assert row["drop_hi"] == pytest.approx(stats.t.ppf(0.975, n + 1) * math.sqrt(2 / (n + 1) / (n + 2)))
+
+
+def test_what_cannot_be_shown_on_so_few_examples_is_said():
+    said = " ".join(conclusions(summarise(answered(0, n=200, right=180), Spec()), Spec()))
+    assert "On 200 test examples a change under" in said
+    assert "a loss of less than a point cannot be shown: take data with more test examples" in said
+
+
+def test_a_file_that_learns_nothing_in_some_seeds_does_not_hold():
+    cells = answered(0)
+    broken = (cells["role"] == "chain") & (cells["seed"] == 0)
+    cells.loc[broken, "right"] = packed(np.arange(1000) < 100)
+    cells.loc[broken, "accuracy"] = 0.1
+    row = summarise(cells, Spec()).iloc[1]
+    assert (row["verdict"], row["learned"], row["seeds"]) == (c.UNDECIDED, 4, 5)
+    assert any("1 of 5 seeds did not learn" in each for each in conclusions(summarise(cells, Spec()), Spec()))
+
+
+def test_the_speed_has_an_interval_over_seeds():
+    cells = answered(0).assign(speedup=[1.0] * 5 + [2.0, 2.2, 1.8, 2.1, 1.9])
+    row, logs = summarise(cells, Spec()).iloc[1], np.log([2.0, 2.2, 1.8, 2.1, 1.9])
+    half = stats.t.ppf(0.975, 4) * logs.std(ddof=1) / math.sqrt(5)
+    assert (row["speedup"], row["speedup_lo"]) == pytest.approx((math.exp(logs.mean()), math.exp(logs.mean() - half)))

@@ -19,6 +19,9 @@ DEPTH = 21
 """Twenty transitions: a rate is unhealthy beyond 100^(1/20) = 1.259."""
 
 
+NEAR_HALF = [0.5, 0.501, 0.499, 0.502, 0.5]
+
+
 def of_rates(rates, dead=(), infinite=()):
     """Seeds whose δ changes by exactly these factors from a layer to the one before it."""
     to_the_last = np.arange(DEPTH - 1, -1, -1)
@@ -33,17 +36,18 @@ def of_rates(rates, dead=(), infinite=()):
 @pytest.mark.parametrize(
     ("seen", "expected"),
     [
-        (of_rates([0.5] * 5), c.VANISHING),
-        (of_rates([2.0] * 5), c.EXPLODING),
+        (of_rates(NEAR_HALF), c.VANISHING),
+        (of_rates([2.0, 2.01, 1.99, 2.0, 2.02]), c.EXPLODING),
         (of_rates([1.0, 1.02, 0.98]), c.HEALTHY),
         (of_rates([1.25, 1.26, 1.27]), c.UNDECIDED),
-        (of_rates([0.5, 0.5]), c.UNDECIDED),
-        (of_rates([0.5] * 5, dead=[0, 1, 2]), c.DEAD),
-        (of_rates([0.5] * 5, dead=[0, 1]), c.VANISHING),
+        (of_rates(NEAR_HALF[:2]), c.UNDECIDED),
+        (of_rates([0.5] * 5), c.UNDECIDED),
+        (of_rates(NEAR_HALF, dead=[0, 1, 2]), c.DEAD),
+        (of_rates(NEAR_HALF, dead=[0, 1]), c.VANISHING),
         (of_rates([1.0] * 5, infinite=[0, 1, 2]), c.EXPLODING),
         (of_rates([0.0, 0.0, 0.0, 1.0, 1.0]), c.VANISHING),
         (of_rates([0.0, 1.0, 1.0, 1.0, 1.0]), c.UNDECIDED),
-        (of_rates([0.0, 0.5, 0.5, 0.5, 0.5]), c.VANISHING),
+        (of_rates([0.0, *NEAR_HALF[1:]]), c.VANISHING),
     ],
     ids=[
         "halves",
@@ -51,6 +55,7 @@ def of_rates(rates, dead=(), infinite=()):
         "level",
         "at the limit",
         "two seeds",
+        "without any spread",
         "most are dead",
         "some are dead",
         "no loss",

@@ -9,25 +9,36 @@ from scipy import stats
 
 from dnnlab.errors import DnnlabError, UsageError
 from dnnlab.report.columns import Column, Schema, estimate
-from dnnlab.reproduce.judge import HOLDS, HOLDS_IF, NOT_DECIDED, REFUTED, check, judge
+from dnnlab.reproduce.judge import COMPUTED, HOLDS, HOLDS_IF, MEASURED, NOT_DECIDED, REFUTED, REPORTED, check, judge
 from dnnlab.runner.recipe import Claim, Condition
+from dnnlab.statistics.answers import packed
+from dnnlab.statistics.quantity import ACCURACY, Quantity
 
 COLUMNS = (
     Column("act", str, ""),
     Column("seeds", int, ""),
     *estimate("rate", "", ""),
     *estimate("accuracy", "", ""),
-    Column("params", int, ""),
+    Column("params", int, "", counted=True),
+    Column("size", float, ""),
     Column("verdict", str, ""),
 )
-SCHEMA = Schema((), COLUMNS, {}, ("act",), ("accuracy",))
+SCHEMA = Schema((), COLUMNS, {}, ("act",), (Quantity("accuracy"),))
 
 
 def run(seeds=5, **accuracies):
     """A run with a row an activation: its rate is [0.9, 1.0, 1.1], its accuracies are given by seed."""
     same = {"seeds": seeds, "rate": 1.0, "rate_lo": 0.9, "rate_hi": 1.1, "verdict": "healthy"}
     rows = [
-        same | {"act": act, "params": 10 * n, "accuracy": np.mean(a), "accuracy_lo": min(a), "accuracy_hi": max(a)}
+        same
+        | {
+            "act": act,
+            "params": 10 * n,
+            "size": 10.0 * n,
+            "accuracy": np.mean(a),
+            "accuracy_lo": min(a),
+            "accuracy_hi": max(a),
+        }
         for n, (act, a) in enumerate(accuracies.items(), 1)
     ]
     cells = pd.DataFrame([{"act": k, "seed": i, "accuracy": a} for k, v in accuracies.items() for i, a in enumerate(v)])
@@ -38,7 +49,7 @@ def run(seeds=5, **accuracies):
 
 def test_a_schema_names_columns_that_are_there():
     with pytest.raises(ValueError, match="the summary lacks n, which its schema names"):
-        Schema((), COLUMNS, {}, ("act",), ("accuracy",), count="n")
+        Schema((), COLUMNS, {}, ("act",), (), count="n")
 
 
 def test_what_is_counted_is_what_the_schema_says():
@@ -83,12 +94,12 @@ def test_rows_are_compared_seed_by_seed():
     assert judgement.verdict == HOLDS
     differences = np.array([0.10, 0.09, 0.11, 0.09])
     half = stats.sem(differences) * stats.t.ppf(0.975, 3)
-    assert judgement.telling.low == pytest.approx(differences.mean() - half)
-    assert judgement.telling.n == 4
+    assert judgement.telling.reading.interval.low == pytest.approx(differences.mean() - half)
+    assert judgement.telling.reading.interval.n == 4
     assert verdict(Condition("accuracy", "below", {"act": "tanh"}, {"act": "relu"})).verdict == REFUTED
     assert verdict(Condition("accuracy", "above", {"act": "tanh"}, {"act": "relu"}, times=1.12)).verdict == NOT_DECIDED
     scaled = verdict(Condition("accuracy", "above", {"act": "tanh"}, {"act": "relu"}, times=0.9))
-    assert scaled.telling.measured.startswith("accuracy minus 0.9 × that of tanh: 0.")
+    assert scaled.telling.reading.measured.startswith("accuracy minus 0.9 × that of tanh: 0.")
 
 
 def test_what_has_no_seeds_is_compared_by_its_interval():
@@ -127,11 +138,15 @@ def with_lost(failed, diverged, seeds=5, **accuracies):
     return made
 
 
+EITHER = "so it may lie on either side"
+SEEDS_23 = "about 23 seeds would decide it, if it is as measured"
 OPEN = [
-    (Condition("rate", "below", 1.05), RUN, "the interval of rate holds 1.05, so it may lie on either side"),
-    (Condition("rate", "within", [0.95, 1.2]), RUN, "the interval of rate lies only partly within [0.95, 1.2]"),
+    (Condition("rate", "below", 1.05), RUN, f"the interval of rate holds 1.05, {EITHER}; {SEEDS_23}"),
+    (Condition("rate", "within", [0.95, 1.2]), RUN,
+     f"the interval of rate lies only partly within [0.95, 1.2]; {SEEDS_23}"),
     (Condition("accuracy", "above", {"act": "tanh"}, {"act": "relu"}, times=1.12), RUN,
-     "the interval of accuracy minus 1.12 × that of tanh holds 0, so it may lie on either side"),
+     "the interval of accuracy minus 1.12 × that of tanh holds 0, so it may lie on either side; about 40 seeds would "
+     "decide it, if it is as measured"),
     (Condition("rate", "below", 2.0), run(seeds=1, relu=[0.8]), "1 seed, and a verdict takes at least 3"),
     (Condition("rate", "below", 2.0), run(seeds=2, relu=[0.8, 0.9]), "2 seeds, and a verdict takes at least 3"),
     (Condition("accuracy", "above", {"act": "tanh"}, {"act": "relu"}),
@@ -177,3 +192,106 @@ def test_columns_that_are_not_there_are_said_beforehand(condition, message):
     with pytest.raises(UsageError, match=message):
         check(Claim("", "", (condition,)), COLUMNS)
     check(Claim("", "", (Condition("rate", "below", {"act": "tanh"}, {"act": "relu"}),)), COLUMNS)
+
+
+def measured(seeds=10, **rows):
+    """A run with a row an activation, whose accuracies are given by seed: all get the easiest of 500 examples right."""
+    difficulty, cells = np.random.default_rng(0).permutation(500), []
+    for act, shares in rows.items():
+        for seed, share in enumerate(shares):
+            right = difficulty < round(share * 500)
+            cells.append({"act": act, "seed": seed, "accuracy": right.mean(), "right": packed(right), "guessing": 0.1})
+    made = run(seeds, **rows)
+    made.cells = pd.DataFrame(cells)
+    made.schema = Schema((), COLUMNS, {}, ("act",), (ACCURACY,))
+    return made
+
+
+def test_the_interval_of_an_accuracy_is_over_seeds_and_examples():
+    """Ten seeds agree to a tenth of a point, but 500 examples do not tell .80 from .82."""
+    close = measured(relu=[0.80, 0.802] * 5)
+    found = verdict(Condition("accuracy", "below", 0.82, {"act": "relu"}), of=close)
+    assert found.verdict == NOT_DECIDED
+    assert found.circumstances.startswith("the interval of accuracy holds 0.82, so it may lie on either side")
+    assert found.circumstances.endswith("no number of seeds on these 500 examples would decide it, more may")
+    assert verdict(Condition("accuracy", "below", 0.86, {"act": "relu"}), of=close).verdict == HOLDS
+
+
+def test_seeds_of_two_kinds_need_most_to_learn():
+    """Of ten, one may fail, as at least .555 learn then; two may not."""
+    condition = Condition("accuracy", "above", 0.6, {"act": "relu"})
+    assert verdict(condition, of=measured(relu=[0.8] * 9 + [0.1])).verdict == HOLDS
+    found = verdict(condition, of=measured(relu=[0.8] * 8 + [0.1] * 2))
+    low, high = stats.binomtest(2, 10).proportion_ci(0.95, method="exact")
+    assert found.circumstances == f"2 of 10 seeds did not learn, a share between {low:.0%} and {high:.0%}"
+
+
+def test_what_is_better_but_learns_less_often_is_not_decided():
+    of = measured(relu=[0.9] * 9 + [0.1], tanh=[0.7] * 10)
+    found = verdict(Condition("accuracy", "above", {"act": "tanh"}, {"act": "relu"}), of=of)
+    assert (found.verdict, found.circumstances) == (
+        NOT_DECIDED,
+        "accuracy minus that of tanh speaks for one of the two, and how many of the seeds learned for the other",
+    )
+
+
+def test_several_conditions_are_corrected_for_their_number():
+    """A mean of five with t = 3 against the limit has p = .04: alone it decides, as one of two it does not."""
+    of = run(relu=[0.8], tanh=[0.8])
+    of.summary["rate_lo"], of.summary["rate_hi"] = 1 - 0.1, 1 + 0.1
+    error = 0.1 / stats.t.ppf(0.975, 4)
+    one, two = (Condition("rate", "below", 1 + 3 * error, {"act": act}, when=act) for act in ("relu", "tanh"))
+    alone = verdict(one, of=of)
+    assert alone.verdict == HOLDS
+    assert alone.p == pytest.approx(2 * stats.t.sf(3, 4))
+    both = verdict(one, two, of=of)
+    assert both.verdict == NOT_DECIDED
+    assert both.p == pytest.approx(4 * stats.t.sf(3, 4))
+    assert both.circumstances.startswith("p = 0.0399 is too large among so many conditions")
+
+
+def test_what_is_measured_without_an_interval_decides_nothing():
+    many = run(relu=[0.8, 0.9, 0.7, 0.8])
+    assert verdict(Condition("size", "below", 11.0), of=many).circumstances == "the interval of size is not known"
+    many.summary[["rate_lo", "rate_hi"]] = 1.0
+    assert verdict(Condition("rate", "below", 2.0), of=many).verdict == NOT_DECIDED
+
+
+def test_two_rows_of_which_intervals_are_known_are_compared_by_welch():
+    """Their intervals overlap; the difference is shown."""
+    of = run(relu=[0.8], tanh=[0.8])
+    of.summary["rate"], of.summary["rate_lo"], of.summary["rate_hi"] = [1.0, 1.18], [0.9, 1.08], [1.1, 1.28]
+    error = 0.1 / stats.t.ppf(0.975, 4)
+    found = verdict(Condition("rate", "below", {"act": "tanh"}, {"act": "relu"}), of=of)
+    assert found.verdict == HOLDS
+    assert found.p == pytest.approx(2 * stats.t.sf(0.18 / (error * 2**0.5), 8))
+    assert found.sources == MEASURED
+
+
+def test_a_geometric_mean_is_compared_on_its_own_scale():
+    """The interval [0.5, 8] of 2 is symmetric in logarithms, as factor 4."""
+    of = run(seeds=5, relu=[0.8])
+    of.summary["rate"], of.summary["rate_lo"], of.summary["rate_hi"] = 2.0, 0.5, 8.0
+    error = np.log(4) / stats.t.ppf(0.975, 4)
+    found = verdict(Condition("rate", "below", 20.0), of=of)
+    assert found.p == pytest.approx(2 * stats.t.sf(np.log(10) / error, 4))
+    assert verdict(Condition("rate", "above", -1.0), of=of).verdict == HOLDS
+
+
+def reported(*sources, verdicts=("holds", "holds")):
+    columns = (*COLUMNS, Column("source", str, ""))
+    made = run(relu=[0.8], tanh=[0.8])
+    made.schema = Schema((), columns, {}, ("act",), (), source="source")
+    made.summary = made.summary.assign(source=sources, verdict=verdicts)
+    return made
+
+
+def test_what_others_reported_decides_nothing_by_itself():
+    holds = Condition("verdict", "is", "holds")
+    found = verdict(holds, of=reported("reported", "computed"))
+    assert (found.verdict, found.sources) == (REPORTED, "reported by others and computed")
+    assert verdict(holds, of=reported("computed", "computed")).sources == COMPUTED
+    assert verdict(holds, of=reported("reported", "computed", verdicts=("holds", "refuted"))).verdict == REFUTED
+    against = verdict(holds, of=reported("reported", "computed", verdicts=("refuted", "holds")))
+    assert against.verdict == NOT_DECIDED
+    assert against.circumstances == "what others reported is against it, and decides nothing by itself"

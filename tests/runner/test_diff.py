@@ -8,6 +8,7 @@ from scipy import stats
 from dnnlab.errors import DnnlabError, UsageError
 from dnnlab.report.columns import Column, Schema
 from dnnlab.runner.diff import COLUMNS, MOVED, SAME, UNDECIDED, compare, show_diff
+from dnnlab.statistics.quantity import Quantity
 
 NOISE = np.random.default_rng(0).normal(0, 0.1, 8)
 
@@ -17,7 +18,7 @@ def schema(configuration, compared):
     return Schema((), [Column(name, dtype, "") for name, dtype in names.items()], {}, configuration, compared)
 
 
-SCHEMA = schema(("model", "act"), ("rate", "accuracy"))
+SCHEMA = schema(("model", "act"), (Quantity("rate"), Quantity("accuracy")))
 
 
 class FakeRun:
@@ -78,8 +79,8 @@ def test_a_seed_measured_several_times_is_one_number():
 @pytest.mark.parametrize(
     "other",
     [
-        schema(("comparison", "block"), ("rate", "accuracy")),
-        schema(("model", "act"), ("time",)),
+        schema(("comparison", "block"), (Quantity("rate"), Quantity("accuracy"))),
+        schema(("model", "act"), (Quantity("time"),)),
     ],
 )
 def test_runs_of_different_questions_are_refused(other):
@@ -95,6 +96,17 @@ def test_one_seed_is_undecided():
 def test_two_seeds_are_under_three_and_undecided():
     table = compare(FakeRun(cells(relu=[1.0, 1.0])), FakeRun(cells(relu=[2.0, 2.0])))
     assert table["verdict"].tolist() == [UNDECIDED]
+
+
+def test_what_multiplies_is_compared_as_a_factor():
+    rates = schema(("model", "act"), (Quantity("rate", log=True),))
+    before = FakeRun(cells(relu=np.exp(NOISE)), schema=rates)
+    after = FakeRun(cells(relu=3 * np.exp(NOISE[::-1])), schema=rates)
+    (row,) = compare(before, after).to_dict("records")
+    assert (row["quantity"], row["change"]) == ("rate, as a factor", pytest.approx(3))
+    assert row["before"] == pytest.approx(np.exp(NOISE.mean()))
+    low, high = stats.ttest_rel(np.log(3) + NOISE[::-1], NOISE).confidence_interval(0.95)
+    assert (row["lo"], row["hi"]) == pytest.approx((np.exp(low), np.exp(high)))
 
 
 def test_only_common_configurations_are_compared():

@@ -8,7 +8,8 @@ from torch import nn
 
 from dnnlab.data import load
 from dnnlab.errors import UsageError
-from dnnlab.training.evaluation import accuracy, as_written, check, logits, right
+from dnnlab.statistics.answers import unpacked
+from dnnlab.training.evaluation import accuracy, as_written, check, logits, right, told, told_of_one
 
 
 def always(*classes):
@@ -69,3 +70,15 @@ def test_logits_are_found_among_what_libraries_give():
 
     data = load("digits")
     assert torch.equal(logits(Model(), data.inputs(data.test[:2]), data), Output.logits)
+
+
+def test_an_accuracy_is_told_with_its_answers_and_what_guessing_reaches():
+    data = load("digits")
+    index = data.test[:9]
+    answered = torch.tensor([[True] * 6 + [False] * 3, [False] * 9])
+    columns = told(answered, data, index)
+    most = max(data.y[index].tolist().count(label) for label in range(10))
+    assert columns["accuracy"] == [pytest.approx(6 / 9), 0.0]
+    assert columns["guessing"] == [most / 9] * 2
+    assert [unpacked(text).tolist() for text in columns["right"]] == answered.tolist()
+    assert told_of_one(answered[0], data, index) == {name: values[0] for name, values in columns.items()}

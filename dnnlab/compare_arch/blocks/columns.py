@@ -1,6 +1,7 @@
 """The columns of ``--block``."""
 
 from dnnlab.report.columns import ERROR, FAILED_CELLS, Column, Schema, estimate, verdict
+from dnnlab.statistics.quantity import Quantity
 
 REFERENCE, AS_COUNTED, SLOWER, FASTER = "reference", "as counted", "slower than counted", "faster than counted"
 TONES = {REFERENCE: "muted", AS_COUNTED: "good", SLOWER: "warn", FASTER: "good"}
@@ -10,13 +11,14 @@ _BLOCK = (
     Column("block", str, "the block; the first of a comparison is the reference", screen="block"),
 )
 _COUNTS = (
-    Column("params", int, "trainable parameters", screen="params"),
-    Column("weights", int, "of those, weights of convolutions"),
-    Column("macs", int, "multiply–accumulates of one input forward", screen="MACs"),
+    Column("params", int, "trainable parameters", screen="params", counted=True),
+    Column("weights", int, "of those, weights of convolutions", counted=True),
+    Column("macs", int, "multiply–accumulates of one input forward", screen="MACs", counted=True),
 )
 CELLS = (
     *_BLOCK,
     *(Column(column.name, float, column.help) for column in _COUNTS),
+    Column("process", float, "times are taken in several processes, whose own drift is chance, too"),
     Column("round", int, "timings are taken in turns, each block once a round"),
     Column("forward_ms", float, "time of a batch of 16 images forward", unit="ms"),
     Column("training_ms", float, "time of the same batch forward and backward", unit="ms"),
@@ -26,17 +28,18 @@ CELLS = (
 SUMMARY = (
     *_BLOCK,
     *_COUNTS,
-    Column("params_ratio", float, "parameters over the reference's"),
-    Column("macs_ratio", float, "MACs over the reference's", screen="MACs ratio"),
+    Column("params_ratio", float, "parameters over the reference's", counted=True),
+    Column("macs_ratio", float, "MACs over the reference's", screen="MACs ratio", counted=True),
     Column("forward_ms", float, "time of a batch of 16 images forward, median", unit="ms", screen="forward"),
     Column("training_ms", float, "the same forward and backward, median", unit="ms", screen="training"),
     *estimate(
         "time_ratio",
-        "training time over the reference's, geometric mean of the ratios round by round",
+        "training time over the reference's: of each process the median of the ratios round by round, and of the "
+        "processes the geometric mean",
         "time ratio",
-        interval="95 % interval over rounds",
+        interval="95 % interval over processes",
     ),
-    Column("n", int, "rounds"),
+    Column("n", int, "processes in which times were taken"),
     Column("noisy", bool, "the machine's own speed varied by more than a tenth: measure again"),
     verdict(
         "whether time follows the MACs: as counted, within a quarter; slower or faster than counted, when the whole "
@@ -44,4 +47,6 @@ SUMMARY = (
     ),
     FAILED_CELLS,
 )
-SCHEMA = Schema(CELLS, SUMMARY, TONES, ("comparison", "block"), compared=("training_ms",), count="n")
+SCHEMA = Schema(
+    CELLS, SUMMARY, TONES, ("comparison", "block"), compared=(Quantity("training_ms", log=True),), count="n"
+)

@@ -27,8 +27,16 @@ def summarise(cells: pd.DataFrame, spec: Spec) -> pd.DataFrame:
 
 
 def per_cell(cells: pd.DataFrame, spec: Spec) -> pd.DataFrame:
-    """One row per block and round; the round takes the place of a seed."""
-    return cells[cells["training_ms"].notna()].rename(columns={"round": "seed"})
+    """One row per block and process, with the median of its rounds; the process takes the place of a seed."""
+    timed = cells[cells["training_ms"].notna()]
+    timed = timed.assign(seed=timed["process"].fillna(timed["round"]))  # earlier versions timed in one process
+    return timed.groupby(["comparison", "block", "seed"], sort=False)["training_ms"].median().reset_index()
+
+
+def ratios(rows: pd.DataFrame, first: pd.DataFrame) -> np.ndarray:
+    """How many times as long a step takes as that of the ``first`` block: of each process the median of its rounds."""
+    ratios = pd.Series(rows["training_ms"].to_numpy() / first["training_ms"].to_numpy())
+    return ratios.groupby(rows["process"].fillna(rows["round"]).to_numpy()).median().to_numpy()
 
 
 def _row(block: dict[str, Any], rows: pd.DataFrame, first: pd.DataFrame) -> dict[str, Any]:
@@ -42,14 +50,13 @@ def _row(block: dict[str, Any], rows: pd.DataFrame, first: pd.DataFrame) -> dict
         "macs_ratio": counts["macs"] / before["macs"] if before["macs"] else 1.0,
         "forward_ms": float(rows["forward_ms"].dropna().median()),
         "training_ms": float(rows["training_ms"].dropna().median()),
-        "n": len(rows),
+        "n": ratios(rows, rows).size,
         "noisy": bool((rows["machine_spread"] > NOISE).any()),
         "verdict": c.REFERENCE,
     }
     if rows is first:
         return row
-    logs = np.log(rows["training_ms"].to_numpy() / first["training_ms"].to_numpy())
-    ratio = geometric(mean_interval(logs.tolist()))
+    ratio = geometric(mean_interval(np.log(ratios(rows, first))))
     expected = row["macs_ratio"]
     verdict = c.SLOWER if ratio.low > expected * SLACK else c.FASTER if ratio.high < expected / SLACK else c.AS_COUNTED
     return row | ratio.named("time_ratio") | {"verdict": verdict}

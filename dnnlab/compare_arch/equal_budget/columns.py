@@ -1,7 +1,22 @@
 """The columns of the main question: names, types, meanings."""
 
 from dnnlab.compare_arch.trained_cell import CONFIGURATION, columns
-from dnnlab.report.columns import DIVERGED_SEEDS, ERROR, SEED, SEEDS, UNCOUNTED, Column, Schema, estimate, verdict
+from dnnlab.report.columns import (
+    ANSWERS,
+    DIVERGED_SEEDS,
+    ERROR,
+    LEARNED_SEEDS,
+    OVER_BOTH,
+    SEED,
+    SEEDS,
+    UNCOUNTED,
+    VISIBLE,
+    Column,
+    Schema,
+    estimate,
+    verdict,
+)
+from dnnlab.statistics.quantity import ACCURACY
 
 REFERENCE, BETTER, WORSE, SAME = "reference", "more accurate", "less accurate", "no difference"
 UNDECIDED, DIVERGED, OUT_OF_MEMORY, UNTRAINED = "undecided", "diverged", "out of memory", "not trained"
@@ -24,20 +39,31 @@ COSTS = ("params", "macs", "latency_ms")
 """The columns of the costs that Pareto fronts are drawn over."""
 
 COUNTS = (
-    Column("params", int, "trainable parameters that inference uses", screen="params"),
+    Column("params", int, "trainable parameters that inference uses", screen="params", counted=True),
     Column(
-        "auxiliary_params", int, "trainable parameters that inference does not use, such as those of auxiliary heads"
+        "auxiliary_params",
+        int,
+        "trainable parameters that inference does not use, such as those of auxiliary heads",
+        counted=True,
     ),
-    Column("buffers", int, "elements saved but not trained, such as statistics of batch normalisation"),
-    Column("macs", int, "multiply–accumulates of one input forward", screen="MACs"),
-    Column("training_macs", int, "multiply–accumulates of one input forward and backward, where a gradient is needed"),
-    Column("activations", int, "elements put out by products with a trained matrix or kernel for one input"),
+    Column("buffers", int, "elements saved but not trained, such as statistics of batch normalisation", counted=True),
+    Column("macs", int, "multiply–accumulates of one input forward", screen="MACs", counted=True),
+    Column(
+        "training_macs",
+        int,
+        "multiply–accumulates of one input forward and backward, where a gradient is needed",
+        counted=True,
+    ),
+    Column(
+        "activations", int, "elements put out by products with a trained matrix or kernel for one input", counted=True
+    ),
     Column(
         "peak_memory_bytes",
         int,
         "most memory in training at this batch, predicted from the shapes of a step",
         unit="B",
         screen="peak memory",
+        counted=True,
     ),
     Column(
         "measured_peak_bytes",
@@ -45,11 +71,11 @@ COUNTS = (
         "the same, measured; empty where it would take too long, and with --cost-only unless --measure-costs is given",
         unit="B",
     ),
-    Column("parameters_bytes", int, "part of the prediction: parameters", unit="B"),
-    Column("buffers_bytes", int, "part: buffers", unit="B"),
-    Column("gradients_bytes", int, "part: gradients", unit="B"),
-    Column("optimiser_bytes", int, "part: what the optimiser remembers", unit="B"),
-    Column("saved_bytes", int, "part: activations kept for the backward pass", unit="B"),
+    Column("parameters_bytes", int, "part of the prediction: parameters", unit="B", counted=True),
+    Column("buffers_bytes", int, "part: buffers", unit="B", counted=True),
+    Column("gradients_bytes", int, "part: gradients", unit="B", counted=True),
+    Column("optimiser_bytes", int, "part: what the optimiser remembers", unit="B", counted=True),
+    Column("saved_bytes", int, "part: activations kept for the backward pass", unit="B", counted=True),
 )
 SPEED = (
     Column(
@@ -78,6 +104,9 @@ def _optional(columns: tuple[Column, ...]) -> tuple[Column, ...]:
 
 _INPUT = Column("input", str, "the shape of one input at which the costs are counted", screen="input")
 
+JUDGED = ("accuracy", *(column.name for column in ANSWERS))
+"""The columns of a test accuracy."""
+
 CELLS = (
     Column("part", str, "cost, or training"),
     *columns(CONFIGURATION),
@@ -92,6 +121,7 @@ CELLS = (
     Column("validation_examples", float, "of so many: a fixed part of the split, or all of it after the last step"),
     Column("looking_seconds", float, "seconds until then that these looks took, beside the training", unit="s"),
     Column("accuracy", float, "after the last step: share of the test split classified right"),
+    *ANSWERS,
     Column("outcome", str, "diverged or out of memory; else empty"),
     Column("fitting_batch", float, "out of memory: the largest batch that would fit"),
     *_optional(COUNTS),
@@ -103,9 +133,26 @@ CELLS = (
 
 _ACCURACY = (
     SEEDS,
-    *estimate("accuracy", "test accuracy after the last step, mean over seeds", "accuracy"),
-    *estimate("difference", "accuracy less that of the reference, seed by seed", "difference"),
-    Column("p", float, "p-value of no difference, Holm-corrected for the rows compared"),
+    *LEARNED_SEEDS,
+    *estimate(
+        "accuracy",
+        "test accuracy after the last step, mean over the seeds that learned",
+        "accuracy",
+        interval=OVER_BOTH,
+    ),
+    *estimate(
+        "difference",
+        "accuracy less that of the reference, in the seeds that learned in both",
+        "difference",
+        interval=OVER_BOTH,
+    ),
+    VISIBLE,
+    Column(
+        "p",
+        float,
+        "p-value of no difference, in accuracy and where some seeds did not learn in how often they do; Holm-corrected "
+        "for the rows compared",
+    ),
     Column("superiority", float, "share of seeds in which it beats the reference, P(A > B); ties count half"),
     Column(
         "rank",
@@ -127,7 +174,8 @@ _ACCURACY = (
     Column("published_on", str, "what that was measured on", screen="on"),
     verdict(
         "more accurate, less accurate or no difference against the reference, which is the first row of its budget; "
-        "undecided under three seeds; diverged, out of memory, not trained"
+        "undecided under three seeds, and where one is more accurate but learns less often; diverged, out of memory, "
+        "not trained"
     ),
 )
 
@@ -153,4 +201,4 @@ SUMMARY = (
     ),
 )
 
-SCHEMA = Schema(CELLS, SUMMARY, TONES, CONFIGURATION, compared=("accuracy",))
+SCHEMA = Schema(CELLS, SUMMARY, TONES, CONFIGURATION, compared=(ACCURACY,))

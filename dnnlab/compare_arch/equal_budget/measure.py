@@ -25,7 +25,7 @@ from dnnlab.networks.named import build
 from dnnlab.runner.device import free_memory
 from dnnlab.runner.journal import Rows
 from dnnlab.training import budget, networks
-from dnnlab.training.evaluation import accuracy
+from dnnlab.training.evaluation import accuracy, right, told_of_one
 from dnnlab.training.layout import lay_out
 from dnnlab.training.optimisers import make_optimiser
 from dnnlab.training.parts import part_of, spread
@@ -207,7 +207,8 @@ def _training(cell: TrainedCell, spec: Any, device: str, progress: Callable[[flo
         last = looks(data, rows[-1]["step"] * passes).last
         if rows[-1].get("validation_examples", 0) < len(last):
             rows[-1] |= validated(last)
-    rows[-1]["accuracy"] = float(accuracy(networks.inference(training.evaluated), data, data.test))
+    answered = right(networks.inference(training.evaluated), data, data.test)
+    rows[-1] |= told_of_one(answered, data, data.test)
     rows[-1]["outcome"] = "" if finite else c.DIVERGED
     return {name: [row.get(name, math.nan) for row in rows] for name in rows[-1]}
 

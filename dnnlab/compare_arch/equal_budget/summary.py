@@ -21,11 +21,15 @@ from dnnlab.runner.summary import (
     corrected,
     failed,
     has_error,
+    learned,
     mean,
     mostly_diverged,
     named,
 )
-from dnnlab.statistics.intervals import ENOUGH, Comparison, direction, mean_share
+from dnnlab.statistics.comparisons import Comparison
+from dnnlab.statistics.intervals import ENOUGH
+from dnnlab.statistics.quantity import ACCURACY
+from dnnlab.statistics.samples import sample
 
 
 def summarise(cells: pd.DataFrame, spec: Spec) -> pd.DataFrame:
@@ -55,7 +59,7 @@ def _failed_costs(table: pd.DataFrame, costs: pd.DataFrame) -> list[int]:
 def per_cell(cells: pd.DataFrame, spec: Spec) -> pd.DataFrame:
     """One row per training that was completed: configuration, seed and test accuracy."""
     final = cells[cells["accuracy"].notna()]
-    return final[[*CONFIGURATION, "seed", "accuracy", "loss"]].reset_index(drop=True)
+    return final[[*CONFIGURATION, "seed", *c.JUDGED, "loss"]].reset_index(drop=True)
 
 
 def _costs_of(row: "pd.Series[Any]") -> dict[str, Any]:
@@ -78,6 +82,7 @@ def _head(arch: str) -> dict[str, Any]:
     accuracy, on = published(arch)
     return {
         "seeds": 0,
+        "learned": 0,
         "diverged": 0,
         "published_accuracy": accuracy,
         "published_on": on,
@@ -91,9 +96,11 @@ def _row(configuration: dict[str, Any], rows: pd.DataFrame, costs: pd.DataFrame)
     if key in costs.index:
         row |= _costs_of(costs.loc[key])
     final = rows[rows["accuracy"].notna()]
+    accuracies = sample(final, ACCURACY)
     row |= {
         "seeds": len(final),
-        **mean_share(final["accuracy"].tolist()).named("accuracy"),
+        **learned(accuracies),
+        **accuracies.interval.named("accuracy"),
         "steps": mean(final["step"]),
         "train_seconds": mean(final["seconds"]),
         "looking_seconds": mean(final["looking_seconds"]),
@@ -113,9 +120,10 @@ def _compared(group: pd.DataFrame, seeds: Mapping[Any, pd.DataFrame]) -> pd.Data
     trained = (group["accuracy"].notna() & ~mostly_diverged(group)).to_numpy()
     rows = [seeds.get(key) if counts else None for key, counts in zip(keys, trained, strict=True)]
     reference = int(trained.argmax())
-    comparisons = against(rows, "accuracy", reference)
+    comparisons = against(rows, ACCURACY, reference)
     group = group.assign(
         **named([x.difference for x in comparisons], "difference"),
+        visible=[x.difference.visible for x in comparisons],
         p=[x.p for x in comparisons],
         superiority=[x.superiority for x in comparisons],
     )
@@ -137,10 +145,10 @@ def _compared(group: pd.DataFrame, seeds: Mapping[Any, pd.DataFrame]) -> pd.Data
 def _beats(rows: Sequence[pd.DataFrame | None]) -> np.ndarray:
     """``[i, j]``: row i is shown to be more accurate than row j, Holm-corrected over all pairs."""
     pairs = list(itertools.combinations(range(len(rows)), 2))
-    comparisons = corrected([compared(rows[a], rows[b], "accuracy") for a, b in pairs])
+    comparisons = corrected([compared(rows[a], rows[b], ACCURACY) for a, b in pairs])
     beats = np.zeros((len(rows), len(rows)), dtype=bool)
     for (a, b), comparison in zip(pairs, comparisons, strict=True):
-        moved = direction(comparison.difference, comparison.p)
+        moved = comparison.direction
         if moved:
             beats[(b, a) if moved > 0 else (a, b)] = True
     return beats
@@ -165,4 +173,4 @@ _VERDICTS = {None: c.UNDECIDED, 0: c.SAME, 1: c.BETTER, -1: c.WORSE}
 def _verdict(row: dict[Any, Any], comparison: Comparison) -> str:
     if row["out_of_memory"] and not row["seeds"]:
         return c.OUT_OF_MEMORY
-    return c.DIVERGED if mostly_diverged(row) else _VERDICTS[direction(comparison.difference, comparison.p)]
+    return c.DIVERGED if mostly_diverged(row) else _VERDICTS[comparison.direction]

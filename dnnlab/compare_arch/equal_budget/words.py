@@ -10,7 +10,7 @@ from dnnlab.compare_arch.equal_budget import columns as c
 from dnnlab.compare_arch.spec import Spec
 from dnnlab.compare_arch.trained_cell import name
 from dnnlab.report.table import estimate
-from dnnlab.runner.summary import tally, uncounted
+from dnnlab.runner.summary import not_learned, tally, uncounted
 
 
 def conclusions(summary: pd.DataFrame, spec: Spec) -> Sequence[str]:
@@ -24,6 +24,7 @@ def conclusions(summary: pd.DataFrame, spec: Spec) -> Sequence[str]:
     sentences += _orders(groups)
     if spec.preset == "depth":
         sentences += _degradation(groups)
+    sentences += not_learned(summary, lambda row: name(row, summary))
     sentences += _looking(summary)
     sentences += uncounted(summary)
     if summary["noisy"].fillna(False).any():
@@ -76,6 +77,9 @@ def _group(rows: pd.DataFrame, place: str) -> str:
     first = rows[rows["verdict"] == c.REFERENCE].iloc[0]
     against = tally(rows["verdict"].drop(first.name))
     said = f" Against {name(first, rows)}: {against}." if against else ""
+    unseen = rows.loc[rows["verdict"] == c.SAME, "visible"].max()
+    if not math.isnan(unseen):
+        said += f" A difference of {unseen:.3f} would most likely have been shown, a smaller one may be there."
     alone = len(trained) == 1 or (pd.notna(best["rank_hi"]) and best["rank_hi"] == 1)  # one seed: no rank is shown
     how = "is the most accurate" if alone else "has the highest accuracy, but is not shown to be ahead of all others"
     return f"At {place}: {name(best, rows)} {how}, {shown}.{said}"

@@ -1,7 +1,8 @@
 """The columns of ``--preset separability``."""
 
 from dnnlab.compare_arch.trained_cell import CONFIGURATION, columns
-from dnnlab.report.columns import ERROR, SEED, SEEDS, Column, Schema, estimate, verdict
+from dnnlab.report.columns import ERROR, OVER_BOTH, SEED, SEEDS, VISIBLE, Column, Schema, estimate, verdict
+from dnnlab.statistics.quantity import Quantity
 
 INPUTS, MORE, LESS, SAME, UNDECIDED = "inputs", "more separable", "less separable", "no difference", "undecided"
 TONES = {INPUTS: "muted", MORE: "good", LESS: "bad", SAME: "warn", UNDECIDED: "muted"}
@@ -16,7 +17,9 @@ CELLS = (
     SEED,
     *_LAYER,
     Column("untrained", float, "test accuracy of a linear classifier on this layer before training"),
-    Column("trained", float, "the same after training"),
+    Column("untrained_right", str, "which of the test examples it gets right: their number, and a bit each in base64"),
+    Column("trained", float, "the same accuracy after training"),
+    Column("trained_right", str, "which it gets right then"),
     ERROR,
 )
 
@@ -25,11 +28,21 @@ SUMMARY = (
     *columns(CONFIGURATION),
     *_LAYER,
     SEEDS,
-    *estimate("untrained", "test accuracy of a linear classifier on this layer before training", "untrained"),
-    *estimate("trained", "the same after training", "trained"),
-    *estimate("gain", "trained, less the same classifier on the inputs, seed by seed", "over the inputs"),
+    *estimate(
+        "untrained",
+        "test accuracy of a linear classifier on this layer before training",
+        "untrained",
+        interval=OVER_BOTH,
+    ),
+    *estimate("trained", "the same after training", "trained", interval=OVER_BOTH),
+    *estimate(
+        "gain", "trained, less the same classifier on the inputs, seed by seed", "over the inputs", interval=OVER_BOTH
+    ),
+    VISIBLE,
     Column("p", float, "p-value of no gain, Holm-corrected for the layers of the network"),
     verdict("more or less separable than the inputs, no difference, undecided"),
     Column("failed", int, "seeds that failed, on the first row of their network and options; cells.csv says why"),
 )
-SCHEMA = Schema(CELLS, SUMMARY, TONES, (*CONFIGURATION, "layer", "name"), compared=("trained", "untrained"))
+QUANTITIES = tuple(Quantity(name, share=True, right=f"{name}_right") for name in ("trained", "untrained"))
+
+SCHEMA = Schema(CELLS, SUMMARY, TONES, (*CONFIGURATION, "layer", "name"), compared=QUANTITIES)

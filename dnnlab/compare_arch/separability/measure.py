@@ -3,6 +3,7 @@
 import math
 import warnings
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -20,6 +21,7 @@ from dnnlab.data import load
 from dnnlab.data.dataset import Dataset
 from dnnlab.instruments.traced import is_activation
 from dnnlab.runner.journal import Rows
+from dnnlab.statistics.answers import packed
 from dnnlab.training.parts import part_of, spread
 
 EXAMPLES = 1000
@@ -39,20 +41,33 @@ def measure(cells: Sequence[TrainedCell], spec: Any, device: str, progress: Call
     return {
         "cell": [0] * len(after),
         "layer": list(range(len(after))),
-        "name": [name for name, _, _ in after],
-        "features": [features for _, features, _ in after],
-        "untrained": [share for _, _, share in before],
-        "trained": [share for _, _, share in after],
+        "name": [layer.name for layer in after],
+        "features": [layer.features for layer in after],
+        "untrained": [layer.accuracy for layer in before],
+        "untrained_right": [layer.right for layer in before],
+        "trained": [layer.accuracy for layer in after],
+        "trained_right": [layer.right for layer in after],
     }
 
 
-def probed(model: nn.Module, data: Dataset) -> list[tuple[str, int, float]]:
-    """Name and number of features of each layer, and the test accuracy of a linear classifier on it: first of the
-    inputs, then of every activation."""
+@dataclass(frozen=True)
+class Layer:
+    """What a linear classifier makes of one layer."""
+
+    name: str
+    features: int
+    accuracy: float
+    """Of the test examples; nan where the layer's outputs are not finite."""
+    right: str
+    """Which of them it gets right (`dnnlab.statistics.answers.packed`); empty where its accuracy is nan."""
+
+
+def probed(model: nn.Module, data: Dataset) -> list[Layer]:
+    """What a linear classifier makes of each layer: first of the inputs, then of every activation."""
     train, test = spread(data.train, EXAMPLES), spread(data.test, EXAMPLES)
     train_features, test_features = features(model, data, train), features(model, data, test)
     y, z = data.y[train].cpu().numpy(), data.y[test].cpu().numpy()
-    return [(name, x.shape[1], _accuracy(x, y, test_features[name], z)) for name, x in train_features.items()]
+    return [Layer(name, x.shape[1], *_judged(x, y, test_features[name], z)) for name, x in train_features.items()]
 
 
 def features(model: nn.Module, data: Dataset, index: Tensor) -> dict[str, np.ndarray]:
@@ -89,11 +104,13 @@ def _flat(out: Tensor) -> np.ndarray:
     return flat
 
 
-def _accuracy(x: np.ndarray, y: np.ndarray, x_test: np.ndarray, y_test: np.ndarray) -> float:
-    """Test accuracy of a regularised logistic regression; nan where the layer's outputs are not finite."""
+def _judged(x: np.ndarray, y: np.ndarray, x_test: np.ndarray, y_test: np.ndarray) -> tuple[float, str]:
+    """Test accuracy of a regularised logistic regression, and which examples it gets right; nan and empty where the
+    layer's outputs are not finite."""
     if not (np.isfinite(x).all() and np.isfinite(x_test).all()):
-        return float("nan")
+        return math.nan, ""
     probe = make_pipeline(StandardScaler(), LogisticRegression(C=0.1, max_iter=100))
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", ConvergenceWarning)  # its accuracy does not change any more long before
-        return float(probe.fit(x, y).score(x_test, y_test))
+        right = probe.fit(x, y).predict(x_test) == y_test
+    return float(right.mean()), packed(right)

@@ -9,7 +9,7 @@ from dnnlab.compare_arch.spec import Spec
 from dnnlab.compare_arch.trained_cell import CONFIGURATION
 from dnnlab.report.table import fit
 from dnnlab.runner.summary import against, configurations, failed, measured
-from dnnlab.statistics.intervals import direction, mean_share
+from dnnlab.statistics.samples import sample
 
 
 def summarise(cells: pd.DataFrame, spec: Spec) -> pd.DataFrame:
@@ -30,13 +30,14 @@ def _rows(configuration: dict[str, Any], cells: pd.DataFrame) -> list[dict[str, 
     if not layers:
         return [configuration | {"layer": 0, "seeds": 0, "verdict": c.UNDECIDED, "failed": failed(cells)}]
     rows: list[dict[str, Any]] = []
-    for (layer, each), gain in zip(layers.items(), against(list(layers.values()), "trained"), strict=True):
+    for (layer, each), gain in zip(layers.items(), against(list(layers.values()), c.QUANTITIES[0]), strict=True):
         row = configuration | {"layer": layer, "name": each["name"].iloc[0], "features": int(each["features"].iloc[0])}
         row |= {"seeds": each["seed"].nunique(), "failed": 0 if rows else failed(cells)}
-        for quantity in ("untrained", "trained"):
-            row |= mean_share(each[quantity].tolist()).named(quantity)
-        verdict = _VERDICTS[direction(gain.difference, gain.p)] if layer else c.INPUTS
-        rows.append(row | gain.difference.named("gain") | {"p": gain.p, "verdict": verdict})
+        for quantity in c.QUANTITIES:
+            row |= sample(each, quantity).interval.named(quantity.name)
+        verdict = _VERDICTS[gain.direction] if layer else c.INPUTS
+        told = {"visible": gain.difference.visible, "p": gain.p, "verdict": verdict}
+        rows.append(row | gain.difference.named("gain") | told)
     return rows
 
 

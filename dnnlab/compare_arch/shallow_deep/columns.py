@@ -1,6 +1,7 @@
 """The columns of ``--preset shallow-deep``."""
 
 from dnnlab.report.columns import ERROR, FAILED_SEEDS, SEED, SEEDS, Column, Schema, estimate, verdict
+from dnnlab.statistics.quantity import Quantity
 
 AS_CLAIMED, SLOWER, FASTER, UNDECIDED = "as claimed", "slower than claimed", "faster than claimed", "undecided"
 TONES = {AS_CLAIMED: "good", SLOWER: "warn", FASTER: "warn", UNDECIDED: "muted"}
@@ -35,4 +36,4 @@ SUMMARY = (
     Column("censored", int, "seeds and sizes that no width tried solved; they count as twice the widest"),
     FAILED_SEEDS,
 )
-SCHEMA = Schema(CELLS, SUMMARY, TONES, ("task", "kind"), compared=("log2_units",))
+SCHEMA = Schema(CELLS, SUMMARY, TONES, ("task", "kind"), compared=(Quantity("log2_units"),))

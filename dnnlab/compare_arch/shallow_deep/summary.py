@@ -1,5 +1,6 @@
 """The summary: the units that each seed needs, and how they grow with the number of inputs."""
 
+import math
 from typing import Any
 
 import numpy as np
@@ -44,8 +45,9 @@ def _row(network: dict[str, Any], cells: pd.DataFrame, needed: pd.DataFrame | No
     if needed is None:
         return row | {"seeds": 0, "censored": 0, "verdict": c.UNDECIDED}
     exponential, power = _fits(needed, lambda n: n), _fits(needed, np.log2)
-    factor = mean_interval([slope for slope, _ in exponential])
-    exponent = mean_interval([slope for slope, _ in power])
+    sizes = np.unique(needed["inputs"].to_numpy(float))
+    factor = mean_interval([slope for slope, _ in exponential], _step(sizes))
+    exponent = mean_interval([slope for slope, _ in power], _step(np.log2(sizes)))
     medians = needed.groupby("inputs")["units"].quantile(0.5, interpolation="higher")
     known = {int(str(n)): sufficient(task, kind, int(str(n))) for n in medians.index}
     row |= {
@@ -71,6 +73,12 @@ def _fits(needed: pd.DataFrame, of: Any) -> list[tuple[float, float]]:
         slope, start = np.polyfit(x, y, 1)
         fits.append((float(slope), float(np.mean((y - slope * x - start) ** 2))))
     return fits
+
+
+def _step(x: np.ndarray) -> float:
+    """The step in which the slope of a line over ``x`` moves, as the widths that are tried are so far apart."""
+    apart = float(np.log2(WIDTHS[-1] / WIDTHS[0])) / (len(WIDTHS) - 1)
+    return apart / math.sqrt(float(((x - x.mean()) ** 2).sum()))
 
 
 def _by_inputs(units: dict[Any, Any]) -> str:

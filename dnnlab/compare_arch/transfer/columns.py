@@ -1,7 +1,20 @@
 """The columns of ``--preset transfer``."""
 
 from dnnlab.compare_arch.trained_cell import CONFIGURATION, columns
-from dnnlab.report.columns import ERROR, SEED, SEEDS, Column, Schema, estimate, verdict
+from dnnlab.report.columns import (
+    ANSWERS,
+    ERROR,
+    LEARNED_SEEDS,
+    OVER_BOTH,
+    SEED,
+    SEEDS,
+    VISIBLE,
+    Column,
+    Schema,
+    estimate,
+    verdict,
+)
+from dnnlab.statistics.quantity import ACCURACY
 
 SCRATCH, FROZEN, TUNED, RANDOM = "from scratch", "frozen but for the head", "fine-tuned", "random, frozen"
 TREATMENTS = (SCRATCH, FROZEN, TUNED, RANDOM)
@@ -18,9 +31,10 @@ CELLS = (
     *columns(CONFIGURATION),
     SEED,
     _TREATMENT,
-    Column("trained_parameters", float, "parameters that are trained on the new task"),
+    Column("trained_parameters", float, "parameters that are trained on the new task", counted=True),
     Column("source_accuracy", float, "test accuracy on the first half of the classes, after training there"),
     Column("accuracy", float, "test accuracy on the other half, after training there"),
+    *ANSWERS,
     ERROR,
 )
 
@@ -28,13 +42,15 @@ CELLS = (
 SUMMARY = (
     *columns(CONFIGURATION),
     _TREATMENT,
-    Column("trained_parameters", int, "parameters that are trained on the new task", screen="trained"),
+    Column("trained_parameters", int, "parameters that are trained on the new task", screen="trained", counted=True),
     SEEDS,
     Column("source_accuracy", float, "test accuracy on the first half of the classes, mean over seeds"),
-    *estimate("accuracy", "test accuracy on the other half of the classes", "accuracy"),
-    *estimate("difference", "accuracy less that from scratch, seed by seed", "difference"),
+    *LEARNED_SEEDS,
+    *estimate("accuracy", "test accuracy on the other half of the classes", "accuracy", interval=OVER_BOTH),
+    *estimate("difference", "accuracy less that from scratch, seed by seed", "difference", interval=OVER_BOTH),
+    VISIBLE,
     Column("p", float, "p-value of no difference, Holm-corrected for the treatments"),
     verdict("helps, harms or no difference against training from scratch; undecided"),
     Column("failed", int, "seeds that failed, on the first row of their network and options; cells.csv says why"),
 )
-SCHEMA = Schema(CELLS, SUMMARY, TONES, (*CONFIGURATION, "treatment"), compared=("accuracy",))
+SCHEMA = Schema(CELLS, SUMMARY, TONES, (*CONFIGURATION, "treatment"), compared=(ACCURACY,))

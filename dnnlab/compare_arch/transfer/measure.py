@@ -19,7 +19,7 @@ from dnnlab.networks.heads import freeze_body, head
 from dnnlab.runner.journal import Rows
 from dnnlab.training import networks
 from dnnlab.training.checks import check_batch
-from dnnlab.training.evaluation import accuracy
+from dnnlab.training.evaluation import right, told_of_one
 from dnnlab.training.parts import part_of
 
 
@@ -43,18 +43,17 @@ def measure(cells: Sequence[TrainedCell], spec: Any, device: str, progress: Call
         progress((trained + share) / (1 + len(c.TREATMENTS)))
         trained += share == 1
 
-    known = _trained(learned, source, cell, spec, step_on)
-    rows: dict[str, list[Any]] = {"cell": [], "treatment": [], "trained_parameters": [], "accuracy": []}
+    known = _trained(learned, source, cell, spec, step_on)["accuracy"]
+    rows: list[dict[str, Any]] = []
     for treatment in c.TREATMENTS:
         model = copy.deepcopy(fresh if treatment in (c.SCRATCH, c.RANDOM) else learned)
         _new_head(model, fresh)
         if treatment in _HEAD_ALONE:
             freeze_body(model)
-        rows["trained_parameters"].append(sum(p.numel() for p in model.parameters() if p.requires_grad))
-        rows["accuracy"].append(_trained(model, target, cell, spec, step_on))
-        rows["treatment"].append(treatment)
-        rows["cell"].append(0)
-    return rows | {"source_accuracy": [known] * len(c.TREATMENTS)}
+        parameters = sum(p.numel() for p in model.parameters() if p.requires_grad)
+        row = {"cell": 0, "treatment": treatment, "trained_parameters": parameters, "source_accuracy": known}
+        rows.append(row | _trained(model, target, cell, spec, step_on))
+    return {name: [row[name] for row in rows] for name in rows[0]}
 
 
 _HEAD_ALONE = (c.FROZEN, c.RANDOM)
@@ -112,9 +111,11 @@ def _new_head(model: nn.Module, fresh: nn.Module) -> None:
     head(model)[1].load_state_dict(head(fresh)[1].state_dict())
 
 
-def _trained(model: nn.Module, data: Dataset, cell: TrainedCell, spec: Any, progress: Callable[[float], None]) -> float:
-    """Test accuracy of ``model`` after it has spent the budget on ``data``."""
+def _trained(
+    model: nn.Module, data: Dataset, cell: TrainedCell, spec: Any, progress: Callable[[float], None]
+) -> dict[str, Any]:
+    """The columns of the test accuracy of ``model`` after it has spent the budget on ``data``."""
     training = prepare(model, data, cell, spec.seed)
     torch.manual_seed(cell.seed)  # independent of what dropout drew for the treatment before
     spend(training, cell, lambda step, seconds, loss: None, 1, progress)
-    return float(accuracy(networks.inference(training.evaluated), data, data.test))
+    return told_of_one(right(networks.inference(training.evaluated), data, data.test), data, data.test)

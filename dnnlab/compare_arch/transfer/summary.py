@@ -8,8 +8,9 @@ from dnnlab.compare_arch.spec import Spec
 from dnnlab.compare_arch.trained_cell import CONFIGURATION
 from dnnlab.compare_arch.transfer import columns as c
 from dnnlab.report.table import fit
-from dnnlab.runner.summary import against, configurations, failed, measured
-from dnnlab.statistics.intervals import direction, mean_share
+from dnnlab.runner.summary import against, configurations, failed, learned, measured
+from dnnlab.statistics.quantity import ACCURACY
+from dnnlab.statistics.samples import sample
 
 
 def summarise(cells: pd.DataFrame, spec: Spec) -> pd.DataFrame:
@@ -28,20 +29,24 @@ def per_cell(cells: pd.DataFrame, spec: Spec) -> pd.DataFrame:
 def _rows(configuration: dict[str, Any], cells: pd.DataFrame) -> list[dict[str, Any]]:
     treatments = dict(list(measured(cells).groupby("treatment", sort=False)))
     if not treatments:
-        return [configuration | {"treatment": c.SCRATCH, "seeds": 0, "verdict": c.UNDECIDED, "failed": failed(cells)}]
+        return [
+            configuration
+            | {"treatment": c.SCRATCH, "seeds": 0, "learned": 0, "verdict": c.UNDECIDED, "failed": failed(cells)}
+        ]
     rows: list[dict[str, Any]] = []
-    for (treatment, group), gain in zip(
-        treatments.items(), against(list(treatments.values()), "accuracy"), strict=True
-    ):
+    for (treatment, group), gain in zip(treatments.items(), against(list(treatments.values()), ACCURACY), strict=True):
+        accuracies = sample(group, ACCURACY)
         row = configuration | {
             "treatment": treatment,
             "trained_parameters": int(group["trained_parameters"].iloc[0]),
             "seeds": len(group),
             "source_accuracy": float(group["source_accuracy"].mean()),
-            **mean_share(group["accuracy"].tolist()).named("accuracy"),
+            **learned(accuracies),
+            **accuracies.interval.named("accuracy"),
             **gain.difference.named("difference"),
+            "visible": gain.difference.visible,
             "p": gain.p,
-            "verdict": c.REFERENCE if treatment == c.SCRATCH else _VERDICTS[direction(gain.difference, gain.p)],
+            "verdict": c.REFERENCE if treatment == c.SCRATCH else _VERDICTS[gain.direction],
             "failed": 0 if rows else failed(cells),
         }
         rows.append(row)

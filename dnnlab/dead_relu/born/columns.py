@@ -2,6 +2,7 @@
 
 from dnnlab.report.columns import ERROR, FAILED_CELLS, Column, Schema, estimate, verdict
 from dnnlab.runner import configuration
+from dnnlab.statistics.quantity import Quantity
 
 WITHIN, OUTSIDE, NO_BOUND = "within bounds", "outside bounds", "no bound"
 TONES = {WITHIN: "good", OUTSIDE: "bad", NO_BOUND: "muted"}
@@ -25,10 +26,14 @@ SUMMARY = (
         "born dead",
         interval="exact 95 % interval",
     ),
-    Column("lower_bound", float, "proven lower bound (Lu 2019); empty where none holds", screen="at least"),
-    Column("upper_bound", float, "proven upper bound (Rister & Rubin 2020, Lu 2019)", screen="at most"),
+    Column(
+        "lower_bound", float, "proven lower bound (Lu 2019); empty where none holds", screen="at least", counted=True
+    ),
+    Column("upper_bound", float, "proven upper bound (Rister & Rubin 2020, Lu 2019)", screen="at most", counted=True),
     verdict("within bounds, outside bounds, or no bound"),
     FAILED_CELLS,
 )
 
-SCHEMA = Schema(CELLS, SUMMARY, TONES, ("width", "depth", "init"), compared=("probability",), count="n")
+SCHEMA = Schema(
+    CELLS, SUMMARY, TONES, ("width", "depth", "init"), compared=(Quantity("probability", share=True),), count="n"
+)

@@ -1,7 +1,23 @@
 """The columns of ``cells.csv`` and ``summary.csv``: names, types, meanings. The docs are made from here."""
 
-from dnnlab.report.columns import DIVERGED_SEEDS, ERROR, FAILED_SEEDS, SEED, SEEDS, Column, Schema, estimate, verdict
+from dnnlab.report.columns import (
+    ANSWERS,
+    DIVERGED_SEEDS,
+    ERROR,
+    EXACT,
+    FAILED_SEEDS,
+    LEARNED_SEEDS,
+    OVER_BOTH,
+    SEED,
+    SEEDS,
+    Column,
+    Schema,
+    estimate,
+    verdict,
+)
 from dnnlab.runner import configuration
+from dnnlab.statistics.quantity import ACCURACY as ACCURACIES
+from dnnlab.statistics.quantity import Quantity
 
 HEALTHY, EXPECTED, DYING, COLLAPSED = "healthy", "expected", "dying", "collapsed"
 DIVERGED, UNDECIDED = "diverged", "undecided"
@@ -48,6 +64,7 @@ CELLS = (
     Column("delta_norm", float, "norm of the gradient at the layer's pre-activation, on the same"),
     Column("loss", float, "network: cross-entropy, in nats, on the same (own model: on all fixed inputs)"),
     Column("accuracy", float, "network: share of the validation split classified right"),
+    *ANSWERS,
     Column("grad_norm", float, "network: mean global gradient norm of the steps since the look before"),
     Column("clipped_norm", float, "network: the same after clipping"),
     Column("input_mean_square", float, "network: mean square of the fixed inputs"),
@@ -67,12 +84,21 @@ STATE = (
         "dead in the same network freshly drawn",
         screen="expected",
     ),
-    *estimate("dead", "share of units dead after training, mean over seeds", "dead"),
-    Column("died", float, "share of units that were alive before training and are dead after it"),
-    Column("revived", float, "share of units alive after training that were once dead", screen="revived"),
+    *estimate(
+        "dead",
+        "share of units dead after training, mean over the seeds that did not collapse; of all seeds where all did",
+        "dead",
+    ),
+    *estimate(
+        "collapsed",
+        "share of seeds that collapsed: all units of a layer are dead, or the loss is not a number",
+        interval=EXACT,
+    ),
+    *estimate("died", "share of units that were alive before training and are dead after it"),
+    *estimate("revived", "share of units alive after training that were once dead", "revived"),
     Column("certified_dead", float, "share of units proven zero on the whole box of the data", screen="certified"),
     Column("irreversible", float, "layer 1: share of units dead on all training data, which no gradient can reach"),
-    Column("inactive", float, "share of units whose activation never reads a value above zero"),
+    *estimate("inactive", "share of units whose activation never reads a value above zero"),
     Column("zero_fraction", float, "share of zero outputs after training", screen="zeros"),
 )
 END = (
@@ -83,7 +109,15 @@ END = (
 )
 
 
-ACCURACY = estimate("accuracy", "validation accuracy after training, mean over seeds", "accuracy")
+ACCURACY = (
+    *LEARNED_SEEDS,
+    *estimate(
+        "accuracy",
+        "validation accuracy after training, mean over the seeds that learned",
+        "accuracy",
+        interval=OVER_BOTH,
+    ),
+)
 
 SUMMARY = (
     *configuration.columns(CONFIGURATION),
@@ -92,8 +126,19 @@ SUMMARY = (
     verdict("healthy, expected, dying, collapsed, diverged or undecided"),
     Column("fatal_update", float, "largest step of units before they died, over their weights' norm; mean"),
     Column("survived_update", float, "the same of units that stayed alive; mean"),
-    Column("pushed_down", float, "share of deaths with a fall of the unit's mean pre-activation before it"),
+    *estimate("pushed_down", "share of deaths with a fall of the unit's mean pre-activation before it"),
     *END,
 )
 
-SCHEMA = Schema(CELLS, SUMMARY, TONES, CONFIGURATION, compared=("dead", "accuracy"))
+_SHARES = ("dead", "died", "revived", "inactive")
+QUANTITIES = (
+    *(
+        Quantity(name, share=True, less_is_better=name != "revived", failed="collapsed", step="step_of_share")
+        for name in _SHARES
+    ),
+    ACCURACIES,
+    Quantity("pushed_down", share=True, failed="collapsed"),
+)
+DEAD = QUANTITIES[0]
+
+SCHEMA = Schema(CELLS, SUMMARY, TONES, CONFIGURATION, compared=QUANTITIES)

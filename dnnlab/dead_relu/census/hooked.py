@@ -22,7 +22,7 @@ from dnnlab.runner.journal import Rows
 from dnnlab.statistics.streams import stream, torch_seed
 from dnnlab.training import hyperparameters
 from dnnlab.training.batches import batch_order
-from dnnlab.training.evaluation import accuracy, as_written, check
+from dnnlab.training.evaluation import as_written, check, right, told_of_one
 from dnnlab.training.networks import PlainTraining
 
 _BATCH = 256
@@ -147,14 +147,14 @@ class _Look:
         return {site.name: _share(site.dead) for site in certify(graph, *self.data.box())}
 
     @torch.no_grad()
-    def _network(self) -> dict[str, float]:
+    def _network(self) -> dict[str, Any]:
         predict, parts = as_written(self.model, self.data), self.inputs.split(_BATCH)
         losses = [
             F.cross_entropy(predict(self.data.inputs(part)), self.data.y[part], reduction="sum") for part in parts
         ]
         return {
             "loss": float(torch.stack(losses).sum()) / len(self.inputs),
-            "accuracy": float(accuracy(predict, self.data, self.data.validation)),
+            **told_of_one(right(predict, self.data, self.data.validation), self.data, self.data.validation),
         }
 
 

@@ -3,6 +3,7 @@
 import math
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
+from typing import Any
 
 import numpy as np
 import torch
@@ -23,7 +24,8 @@ from dnnlab.runner.rows import LayerRows
 from dnnlab.statistics.streams import stream
 from dnnlab.training import hyperparameters
 from dnnlab.training.batches import batch_order
-from dnnlab.training.stacked import StackedStep, StackedTraining, accuracy, examples
+from dnnlab.training.evaluation import told
+from dnnlab.training.stacked import StackedStep, StackedTraining, examples, right
 
 _PROBED = 128
 """The number of examples on which gradients are measured."""
@@ -138,7 +140,7 @@ class _Look:
         # Gradients are of the same examples at every step, the first of the fixed ones.
         self.probe = examples(self.data, self.inputs[:_PROBED].expand(self.stack.members, -1))
 
-    def __call__(self, largest: _LargestUpdates) -> dict[str, Tensor]:
+    def __call__(self, largest: _LargestUpdates) -> dict[str, Any]:
         """All that is measured now: of layers ``[member, depth]``, of the network ``[member]``."""
         stack, depth = self.stack, self.stack.shape.depth
         seen = take(stack, self.x)
@@ -161,7 +163,7 @@ class _Look:
         like = torch.ones_like(passed.loss)
         return layers | {
             "loss": passed.loss,
-            "accuracy": accuracy(stack, self.data, self.data.validation),
+            **told(right(stack, self.data, self.data.validation), self.data, self.data.validation),
             "input_mean_square": like * pair.square().mean(),
             "input_mean_product": like * products / self.data.features,
             "input_count": like * len(pair),

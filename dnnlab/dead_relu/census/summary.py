@@ -12,8 +12,10 @@ from dnnlab.dead_relu.spec import Spec
 from dnnlab.networks.activations import per_layer
 from dnnlab.networks.shape import MLPShape, parse_skip
 from dnnlab.report.table import fit
-from dnnlab.runner.summary import Group, diverged, groups, mean, mostly_diverged
-from dnnlab.statistics.intervals import ENOUGH, Interval, mean_share
+from dnnlab.runner.summary import Group, diverged, groups, learned, mean, mostly_diverged
+from dnnlab.statistics.intervals import ENOUGH, Interval, share_interval
+from dnnlab.statistics.quantity import ACCURACY
+from dnnlab.statistics.samples import sample
 from dnnlab.theory.death import Inputs, expected_dead
 
 FEW = 0.01
@@ -39,17 +41,48 @@ def rows_of(cells: pd.DataFrame, spec: Spec) -> pd.DataFrame:
 
 def per_cell(cells: pd.DataFrame, spec: Spec) -> pd.DataFrame:
     """One row per cell: configuration, seed, and at the end of training its shares of units and its accuracy."""
-    rows = []
+    parts = []
     for configuration, group in groups(cells, TREATED):
-        last = _measured_at(group, spec.training_steps)
-        seeds, shares = _shares(last.where(last["layer"] > 0))
-        network = last.where(last["layer"] == 0)
-        whole = {seed: place for place, seed in enumerate(network["seed"].tolist())}
-        for place, seed in enumerate(seeds.tolist()):
-            row = {"seed": int(seed), **{name: float(shares[name][place]) for name in _SHARES}}
-            row |= {name: float(network[name][whole[seed]]) for name in ("accuracy", "loss")}
-            rows.append(row | configuration)
-    return pd.DataFrame(rows)
+        seeds = _seeds(group, spec)
+        count = len(seeds["seed"])
+        parts.append(seeds | {name: np.full(count, value, object) for name, value in configuration.items()})
+    if not parts:
+        return pd.DataFrame()
+    table = pd.DataFrame({name: np.concatenate([part[name] for part in parts]) for name in parts[0]})
+    return table.infer_objects()
+
+
+def _seeds(rows: Group, spec: Spec) -> dict[str, np.ndarray]:
+    """What `columns.QUANTITIES` name of each seed of one configuration, ``[seed]``."""
+    last = _measured_at(rows, spec.training_steps)
+    layers, network = last.where(last["layer"] > 0), last.where(last["layer"] == 0)
+    seeds, shares = _shares(layers)
+    place = np.searchsorted(seeds, layers["seed"])
+    units = np.bincount(place, layers["units"].astype(float), len(seeds))
+    silent = np.bincount(place, layers["dead"].astype(float) == 1, len(seeds)) > 0
+    order = np.argsort(network["seed"])
+    whole = {name: network[name][order] for name in ("accuracy", "right", "guessing", "loss")}
+    return {
+        "seed": seeds,
+        **shares,
+        **whole,
+        "step_of_share": 1 / np.maximum(units, 1),
+        "collapsed": silent | ~np.isfinite(whole["loss"].astype(float)),
+        "pushed_down": _pushed_down(rows, seeds),
+    }
+
+
+def _pushed_down(rows: Group, seeds: np.ndarray) -> np.ndarray:
+    """Of each of the ``seeds`` the share of deaths with a fall of the unit's mean pre-activation before it, over all
+    measured steps, ``[seed]``; nan where nothing died."""
+    layers = rows.where(rows["layer"] > 0)
+    deaths = layers["newly_dead"].astype(float) * layers["units"].astype(float)
+    pushed = layers["pushed_down"].astype(float)
+    known = (deaths > 0) & ~np.isnan(pushed) & np.isin(layers["seed"], seeds)
+    place = np.searchsorted(seeds, layers["seed"][known])
+    total = np.bincount(place, deaths[known], len(seeds))
+    fell = np.bincount(place, deaths[known] * pushed[known], len(seeds))
+    return np.divide(fell, total, out=np.full(len(seeds), math.nan), where=total > 0)
 
 
 def _measured_at(rows: Group, step: int) -> Group:
@@ -71,26 +104,35 @@ def _shares(layers: Group) -> tuple[np.ndarray, dict[str, np.ndarray]]:
 
 
 def _row(configuration: dict[str, Any], rows: Group, spec: Spec) -> dict[str, Any]:
-    row = configuration | {"seeds": 0, "verdict": c.UNDECIDED, "diverged": 0, "steps": spec.training_steps}
+    row = configuration | {
+        "seeds": 0,
+        "learned": 0,
+        "verdict": c.UNDECIDED,
+        "diverged": 0,
+        "steps": spec.training_steps,
+    }
     row["failed"] = rows.failed
     last = _measured_at(rows, spec.training_steps)
     if not len(last):
         return row
     layers, network = last.where(last["layer"] > 0), last.where(last["layer"] == 0)
-    _, shares = _shares(layers)
+    seeds = _seeds(rows, spec)
     row["seeds"] = len(network)
     row["diverged"] = diverged(network["loss"])
     row["depth"] = configuration["depth"] or int(layers["layer"].max())
-    row |= {name: mean(shares[name]) for name in _SHARES}
+    row |= {name: mean(seeds[name]) for name in _SHARES}
+    samples = {quantity.name: sample(seeds, quantity) for quantity in c.QUANTITIES}
+    for name, each in samples.items():
+        row |= each.interval.named(name)
+    row |= learned(samples[ACCURACY.name])
+    row |= share_interval(int(seeds["collapsed"].sum()), len(seeds["seed"])).named("collapsed")
     first = _measured_at(rows, 0)
     row["born_dead"] = mean(_shares(first.where(first["layer"] > 0))[1]["dead"])
     row["irreversible"] = mean(layers["irreversible"])
     row["expected_dead"] = _expected(configuration, layers, network)
     row["loss"] = mean(network["loss"])
-    row |= (dead := mean_share(shares["dead"].tolist())).named("dead")
-    row |= mean_share(network["accuracy"].astype(float).tolist()).named("accuracy")
     row |= _causes(rows)
-    row["verdict"] = verdict(row, dead, _collapsed(layers))
+    row["verdict"] = verdict(row, samples[c.DEAD.name].interval, bool(seeds["collapsed"].mean() > 0.5))
     return row
 
 
@@ -119,11 +161,10 @@ def theory(configuration: dict[str, Any], network: Group) -> list[float]:
 
 
 def _causes(rows: Group) -> dict[str, float]:
-    """Columns of the updates that killed units and those that did not, and of whether the dying were pushed down; over
-    all measured steps."""
+    """Columns of the updates that killed units and those that did not, over all measured steps."""
     layers = rows.where(rows["layer"] > 0)
     deaths = layers["newly_dead"].astype(float) * layers["units"].astype(float)
-    fatal, pushed = layers["fatal_update"].astype(float), layers["pushed_down"].astype(float)
+    fatal = layers["fatal_update"].astype(float)
     known = ~np.isnan(fatal) & (deaths > 0)
     weight = deaths[known]
     total = float(weight.sum())
@@ -131,15 +172,8 @@ def _causes(rows: Group) -> dict[str, float]:
     survived = survived[~np.isnan(survived)]
     return {
         "fatal_update": float((fatal[known] * weight).sum() / total) if total else math.nan,
-        "pushed_down": float(np.nansum(pushed[known] * weight) / total) if total else math.nan,
         "survived_update": float(survived.mean()) if len(survived) else math.nan,
     }
-
-
-def _collapsed(layers: Group) -> bool:
-    """Whether most seeds have a layer without a living unit: nothing of the input gets past it."""
-    dead = set(layers["seed"][layers["dead"].astype(float) == 1].tolist())
-    return len(dead) > len(set(layers["seed"].tolist())) / 2
 
 
 def verdict(row: dict[str, Any], dead: Interval, collapsed: bool) -> str:

@@ -1,7 +1,7 @@
 """The columns of ``cells.csv`` and ``summary.csv`` for a comparison of remedies."""
 
 from dnnlab.dead_relu.census import columns as census
-from dnnlab.report.columns import Column, Schema, estimate, verdict
+from dnnlab.report.columns import OVER_BOTH, Column, Schema, estimate, verdict
 from dnnlab.runner import configuration
 
 CONFIGURATION = census.CONFIGURATION
@@ -24,11 +24,30 @@ SUMMARY = (
     *configuration.columns(CONFIGURATION),
     census.REMEDY,
     *census.STATE,
-    *estimate("dead_change", "change of the dead share against no remedy, seed by seed", "Δ dead"),
-    Column("dead_p", float, "p-value of no such change, Holm-corrected for all rows"),
+    *estimate(
+        "dead_change",
+        "change of the dead share against no remedy, in the seeds that collapsed neither with it nor without",
+        "Δ dead",
+    ),
+    Column(
+        "dead_p",
+        float,
+        "p-value of no such change, and where some seeds collapsed of none in how often they do; Holm-corrected for "
+        "all rows",
+    ),
     *census.ACCURACY,
-    *estimate("accuracy_change", "change of accuracy against no remedy, seed by seed", "Δ accuracy"),
-    Column("accuracy_p", float, "p-value of no such change, Holm-corrected for all rows"),
+    *estimate(
+        "accuracy_change",
+        "change of accuracy against no remedy, in the seeds that learned with it and without",
+        "Δ accuracy",
+        interval=OVER_BOTH,
+    ),
+    Column(
+        "accuracy_p",
+        float,
+        "p-value of no such change, and where some seeds did not learn of none in how often they do; Holm-corrected "
+        "for all rows",
+    ),
     verdict(
         "cures (more accurate, and no more dead than expected at birth), helps (more accurate and fewer dead), fewer "
         "dead (and no more accurate), costs accuracy (fewer dead but less accurate), no effect, harms, diverged, "
@@ -37,4 +56,6 @@ SUMMARY = (
     *census.END,
 )
 
-SCHEMA = Schema(census.CELLS, SUMMARY, TONES, (*CONFIGURATION, "remedy"), compared=("dead", "accuracy"))
+DEAD = census.DEAD
+
+SCHEMA = Schema(census.CELLS, SUMMARY, TONES, (*CONFIGURATION, "remedy"), compared=census.QUANTITIES)

@@ -2,7 +2,6 @@
 
 from typing import Any
 
-import numpy as np
 import pandas as pd
 
 from dnnlab.dead_relu.census.summary import SLACK, TREATED, per_cell, rows_of, usual
@@ -11,7 +10,8 @@ from dnnlab.dead_relu.remedy import NO_REMEDY
 from dnnlab.dead_relu.spec import Spec
 from dnnlab.report.table import fit
 from dnnlab.runner.summary import by_configuration, compared, corrected, mostly_diverged, named
-from dnnlab.statistics.intervals import ENOUGH, SIGNIFICANT
+from dnnlab.statistics.comparisons import Comparison
+from dnnlab.statistics.quantity import ACCURACY
 
 __all__ = ["per_cell", "remedy_verdict", "summarise"]
 
@@ -30,14 +30,18 @@ def _compared(table: pd.DataFrame, cells: pd.DataFrame) -> pd.DataFrame:
     keys = list(table[list(TREATED)].itertuples(index=False, name=None))
     bases = [seeds.get((*key[:-1], NO_REMEDY)) if key[-1] != NO_REMEDY else None for key in keys]
     changes = {
-        quantity: corrected([compared(base, seeds.get(key), quantity) for base, key in zip(bases, keys, strict=True)])
-        for quantity in ("dead", "accuracy")
+        quantity.name: corrected(
+            [compared(base, seeds.get(key), quantity) for base, key in zip(bases, keys, strict=True)]
+        )
+        for quantity in (c.DEAD, ACCURACY)
     }
     for quantity, comparison in changes.items():
         columns = named([x.difference for x in comparison], f"{quantity}_change")
         table = table.assign(**columns, **{f"{quantity}_p": [x.p for x in comparison]})
-    numbers = [x.difference.n for x in changes["dead"]]
-    table["verdict"] = [remedy_verdict(row, n) for (_, row), n in zip(table.iterrows(), numbers, strict=True)]
+    table["verdict"] = [
+        remedy_verdict(row, dead, accuracy)
+        for row, dead, accuracy in zip(table.to_dict("records"), changes["dead"], changes["accuracy"], strict=True)
+    ]
     order = [c.UNTREATED, c.CURES, c.HELPS, c.FEWER, c.COSTS, c.NO_EFFECT, c.UNDECIDED, c.HARMS, c.DIVERGED]
     ranked = table.assign(
         _base=table.groupby(list(c.CONFIGURATION), sort=False, dropna=False).ngroup(),
@@ -47,21 +51,17 @@ def _compared(table: pd.DataFrame, cells: pd.DataFrame) -> pd.DataFrame:
     return ranked.sort_values(["_base", "_rank", "_accuracy"], kind="stable", ignore_index=True)
 
 
-def remedy_verdict(row: Any, pairs: int) -> str:
+def remedy_verdict(row: Any, dead: Comparison, accuracy: Comparison) -> str:
     """The verdict on a remedy: its effect on the dead units and on accuracy, against the same seeds without it."""
     if row["remedy"] == NO_REMEDY:
         return c.UNTREATED
     if mostly_diverged(row):
         return c.DIVERGED
-    if pairs < ENOUGH:
+    fewer, better = dead.direction, accuracy.direction
+    if fewer is None or better is None:
         return c.UNDECIDED
-
-    def moved(quantity: str) -> float:
-        return np.sign(row[f"{quantity}_change"]) if row[f"{quantity}_p"] < SIGNIFICANT else 0.0
-
-    dead, accuracy = moved("dead"), moved("accuracy")
-    if dead < 0:
-        if accuracy <= 0:
-            return c.COSTS if accuracy < 0 else c.FEWER
+    if fewer < 0:
+        if better <= 0:
+            return c.COSTS if better < 0 else c.FEWER
         return c.CURES if row["dead_hi"] <= usual(row) + SLACK else c.HELPS
-    return c.HARMS if dead > 0 or accuracy < 0 else c.NO_EFFECT
+    return c.HARMS if fewer > 0 or better < 0 else c.NO_EFFECT

@@ -2,6 +2,7 @@
 
 from dnnlab.nas.search import columns as search
 from dnnlab.report.columns import SEEDS, Column, Schema, estimate, verdict
+from dnnlab.statistics.quantity import Quantity
 
 SUMMARY = (
     *search.REQUEST,
@@ -23,4 +24,5 @@ SUMMARY = (
     *search.MATTERS,
 )
 
-SCHEMA = Schema(search.CELLS, SUMMARY, search.TONES, search.CONFIGURATION, compared=("hypervolume", "test"))
+HYPERVOLUME = Quantity("hypervolume", share=True)
+SCHEMA = Schema(search.CELLS, SUMMARY, search.TONES, search.CONFIGURATION, compared=(HYPERVOLUME, search.TEST))

@@ -2,6 +2,7 @@
 
 from dnnlab.nas.proxy_names import PROXIES
 from dnnlab.report.columns import ERROR, FAILED_SEEDS, SEED, Column, Schema, estimate, verdict
+from dnnlab.statistics.quantity import Quantity
 
 UNDECIDED = "undecided"
 PREDICTS, AS_SIZE, USELESS, SIZE = "predicts", "no better than size", "useless", "size"
@@ -50,4 +51,4 @@ SUMMARY = (
     FAILED_SEEDS,
 )
 
-SCHEMA = Schema(CELLS, SUMMARY, TONES, ("space", "data", "score"), compared=("tau",), count="n")
+SCHEMA = Schema(CELLS, SUMMARY, TONES, ("space", "data", "score"), compared=(Quantity("tau"),), count="n")

@@ -3,7 +3,21 @@
 import math
 from typing import Any
 
-from dnnlab.report.columns import ERROR, FAILED_SEEDS, SEED, SEEDS, Column, Schema, estimate, verdict
+from dnnlab.report.columns import (
+    ANSWERS,
+    ERROR,
+    FAILED_SEEDS,
+    LEARNED_SEEDS,
+    OVER_BOTH,
+    SEED,
+    SEEDS,
+    VISIBLE,
+    Column,
+    Schema,
+    estimate,
+    verdict,
+)
+from dnnlab.statistics.quantity import Quantity
 
 BETTER, WORSE, NO_BETTER, BASELINE = "better", "worse", "no better", "baseline"
 COLLAPSED, UNDECIDED = "collapsed", "undecided"
@@ -44,6 +58,7 @@ CELLS = (
     Column("code", str, "of each dimension the number of its choice"),
     Column("validation", float, "validation accuracy after training"),
     Column("test", float, "test accuracy; read for what a search ended in alone"),
+    *ANSWERS,
     Column("score", float, "of a proxy, or validation accuracy under shared weights"),
     Column("skips", float, "share of operations that are mere skips, where a supernet ended"),
     Column("parameters", float, "trainable numbers"),
@@ -58,7 +73,10 @@ CELLS = (
 )
 MEASURED: dict[str, Any] = {
     "code": "",
-    **dict.fromkeys(("validation", "test", "score", "skips", "parameters", "net_macs", "bytes", "latency"), math.nan),
+    "right": "",
+    **dict.fromkeys(
+        ("validation", "test", "score", "skips", "parameters", "net_macs", "bytes", "latency", "guessing"), math.nan
+    ),
     **dict.fromkeys(("epochs", "macs", "seconds"), 0.0),
     "problem": "",
 }
@@ -92,6 +110,7 @@ MATTERS = (
     ),
 )
 
+OVER = f"{OVER_BOTH}; of a table, over seeds alone"
 P = Column("p", float, "p-value of no such gain, paired by seed, Holm-corrected for all rows", screen="p")
 VALIDATION = Column(
     "best_validation", float, "best validation accuracy in the search, mean over seeds", screen="validation"
@@ -101,10 +120,23 @@ SUMMARY = (
     *REQUEST,
     SEEDS,
     VALIDATION,
-    *estimate("test", "test accuracy of what a search ended in, retrained; mean over seeds", "test"),
-    *estimate("gain_over_random", "test accuracy against random search, seed by seed", "gain", ends="gain"),
+    *LEARNED_SEEDS,
+    *estimate("test", "test accuracy of what a search ended in, retrained", "test", interval=OVER),
+    *estimate(
+        "gain_over_random",
+        "test accuracy against random search, seed by seed",
+        "gain",
+        ends="gain",
+        interval=OVER,
+    ),
+    VISIBLE,
     P,
-    *estimate("gain_over_average", "test accuracy against the average architecture, seed by seed", "over average"),
+    *estimate(
+        "gain_over_average",
+        "test accuracy against the average architecture, seed by seed",
+        "over average",
+        interval=OVER,
+    ),
     verdict(
         "better, no better or worse than random search; collapsed: most supernets ended in more than half skips; "
         "baseline; undecided"
@@ -119,4 +151,5 @@ SUMMARY = (
     *MATTERS,
 )
 
-SCHEMA = Schema(CELLS, SUMMARY, TONES, CONFIGURATION, compared=("test", "best_validation"))
+TEST = Quantity("test", share=True, right="right", guessing="guessing")
+SCHEMA = Schema(CELLS, SUMMARY, TONES, CONFIGURATION, compared=(TEST, Quantity("best_validation", share=True)))

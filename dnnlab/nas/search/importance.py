@@ -11,7 +11,7 @@ from dnnlab.nas.spec import Spec
 from dnnlab.nas.strategies import RANDOM
 from dnnlab.networks import spaces
 from dnnlab.networks.spaces.space import Choices
-from dnnlab.statistics.intervals import Comparison, unpaired
+from dnnlab.statistics.comparisons import Comparison, unpaired
 
 ABSENT = "absent"
 """The value of a choice of a layer or stage that the network does not have."""

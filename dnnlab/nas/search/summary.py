@@ -14,9 +14,23 @@ from dnnlab.nas.strategies import AVERAGE, RANDOM
 from dnnlab.nas.strategies.oneshot import UNSELECTED
 from dnnlab.nas.strategies.prefilter import MEASURED
 from dnnlab.report.table import fit
-from dnnlab.runner.summary import by_configuration, compared, configurations, corrected, failed, mean, measured, named
-from dnnlab.statistics.intervals import ENOUGH, Comparison, direction, mean_share
+from dnnlab.runner.summary import (
+    by_configuration,
+    compared,
+    configurations,
+    corrected,
+    failed,
+    learned,
+    mean,
+    measured,
+    named,
+)
+from dnnlab.statistics.answers import joined
+from dnnlab.statistics.comparisons import Comparison
+from dnnlab.statistics.intervals import ENOUGH, mean_share
+from dnnlab.statistics.quantity import Quantity
 from dnnlab.statistics.rank import tau
+from dnnlab.statistics.samples import sample
 
 GUARD = 0.5
 """The share of skips above which the network that a supernet ended in counts as collapsed."""
@@ -28,7 +42,7 @@ def summarise(cells: pd.DataFrame, spec: Spec) -> pd.DataFrame:
     """One row per strategy and data set."""
     seeds = by_configuration(per_cell(cells, spec), c.CONFIGURATION)
     rows = [_row(key, group, seeds.get(_key(key)), spec) for key, group in configurations(cells, c.CONFIGURATION)]
-    table = _compared(pd.DataFrame(rows), seeds, "hypervolume" if spec.several else "test")
+    table = _compared(pd.DataFrame(rows), seeds, spec.question.schema.compared[0])
     table = pd.DataFrame([row | _matters(row, cells, spec) for row in table.to_dict("records")])
     return fit(table, spec.question.schema.summary)
 
@@ -56,6 +70,8 @@ def _search(rows: pd.DataFrame, spec: Spec) -> dict[str, Any]:
     ended = rows.loc[rows["phase"] == "supernet", "skips"].dropna()
     return {
         "test": float(final["test"].mean()),
+        "right": joined(list(final["right"])) if len(final) else "",
+        "guessing": float(final["guessing"].mean()),
         "best_validation": float(final["validation"].mean()) if math.isnan(best) and spec.table else best,
         "retrained": float(final["validation"].mean()),
         "found": network["architecture"] if network is not None else "",
@@ -99,12 +115,13 @@ def _unselected(trained: pd.DataFrame, scored: pd.DataFrame) -> pd.DataFrame:
 def _row(key: dict[str, Any], cells: pd.DataFrame, seeds: pd.DataFrame | None, spec: Spec) -> dict[str, Any]:
     """The row of a configuration; ``seeds`` has one row per seed that was measured."""
     row = key | {"objectives": ", ".join(spec.objectives), "seeds": 0, "verdict": c.UNDECIDED, "failures": 0}
-    row |= {"tau_n": 0, "failed": failed(cells)}
+    row |= {"tau_n": 0, "learned": 0, "failed": failed(cells)}
     if seeds is None:
         return row
     means = ("best_validation", "evaluations", "epochs", "macs", "seconds", "tau", "skips")
     row |= {name: mean(seeds[name]) for name in means}
-    row |= mean_share(seeds["test"].tolist()).named("test")
+    tests = sample(seeds, c.TEST)
+    row |= learned(tests) | tests.interval.named("test")
     if spec.several:
         row |= mean_share(seeds["hypervolume"].tolist()).named("hypervolume")
         row["front"] = float(seeds["front"].mean())
@@ -128,20 +145,21 @@ def _matters(row: dict[Any, Any], cells: pd.DataFrame, spec: Spec) -> dict[str, 
     return {"importance": ", ".join(text), **gain.named("mixed_gain")}
 
 
-def _compared(table: pd.DataFrame, seeds: Mapping[Any, pd.DataFrame], quantity: str) -> pd.DataFrame:
+def _compared(table: pd.DataFrame, seeds: Mapping[Any, pd.DataFrame], quantity: Quantity) -> pd.DataFrame:
     """The rows with their gains over random search and over the average architecture, seed by seed."""
     rows = table.to_dict("records")
     gains = corrected([_gain(row, RANDOM, seeds, quantity) for row in rows])
-    averages = [_gain(row, AVERAGE, seeds, "test") for row in rows]
+    averages = [_gain(row, AVERAGE, seeds, c.TEST) for row in rows]
     return table.assign(
         **named([gain.difference for gain in gains], "gain_over_random", "gain"),
         **named([gain.difference for gain in averages], "gain_over_average"),
+        visible=[gain.difference.visible for gain in gains],
         p=[gain.p for gain in gains],
         verdict=[verdict(row, gain) for row, gain in zip(rows, gains, strict=True)],
     )
 
 
-def _gain(row: dict[Any, Any], baseline: str, seeds: Mapping[Any, pd.DataFrame], quantity: str) -> Comparison:
+def _gain(row: dict[Any, Any], baseline: str, seeds: Mapping[Any, pd.DataFrame], quantity: Quantity) -> Comparison:
     base = None if row["strategy"] in (baseline, AVERAGE) else seeds.get(_key(row | {"strategy": baseline}))
     return compared(base, seeds.get(_key(row)), quantity)
 
@@ -152,7 +170,7 @@ def verdict(row: dict[Any, Any], gain: Comparison) -> str:
         return c.BASELINE
     if row["seeds"] >= ENOUGH and 2 * row.get("collapsed", 0) > row.get("supernets", 0):
         return c.COLLAPSED
-    return _VERDICTS[direction(gain.difference, gain.p)]
+    return _VERDICTS[gain.direction]
 
 
 _VERDICTS = {None: c.UNDECIDED, 0: c.NO_BETTER, 1: c.BETTER, -1: c.WORSE}

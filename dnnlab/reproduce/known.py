@@ -1,0 +1,116 @@
+"""What a run knows of one number of its summary: by seed where it has that, else by the interval in the table."""
+
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from dnnlab.report.columns import Column
+from dnnlab.runner.result import Run
+from dnnlab.statistics.comparisons import Comparison, welch
+from dnnlab.statistics.intervals import Interval, t_quantile
+from dnnlab.statistics.quantity import Quantity
+from dnnlab.statistics.samples import Sample, compare, sample
+
+
+@dataclass(frozen=True)
+class Known:
+    """What is known of a number of one row: its interval, also on the scale on which it is symmetric."""
+
+    shown: Interval
+    scaled: Interval
+    log: bool
+    sample: Sample | None = None
+    exact: bool = False
+    """Whether it is counted, so that there is no interval."""
+
+    def p(self, limit: float) -> float:
+        """The p-value of the true number being ``limit``."""
+        if self.log and limit <= 0:  # what has a logarithm cannot be that
+            return 0.0
+        return self.scaled.p(self._on_scale(limit))
+
+    def seeds_for(self, limit: float) -> float:
+        """`Interval.seeds_for` of a ``limit`` on the scale of what is shown."""
+        return math.nan if self.log and limit <= 0 else self.scaled.seeds_for(self._on_scale(limit))
+
+    def _on_scale(self, value: float) -> float:
+        return math.log(value) if self.log else value
+
+
+def known(run: Run, column: Column, row: Mapping[Any, Any]) -> Known:
+    """What is known of the number of ``column``: by seed where the run has that, else by its interval in the table."""
+    n = int(row[run.schema.count])
+    value = _number(row[column.name])
+    if column.counted:
+        exact = Interval(value, value, value, n)
+        return Known(exact, exact, log=False, exact=True)
+    quantity = next((each for each in run.schema.compared if each.name == column.name), None)
+    if quantity is not None and run.schema.count == "seeds":
+        own = _sample(run, quantity, row)
+        scaled = own.interval
+        shown = scaled.exp() if quantity.log else scaled
+        return Known(shown, scaled, quantity.log, own)
+    if not column.low:
+        unknown = Interval(value, math.nan, math.nan, n)
+        return Known(unknown, unknown, log=False)
+    shown = Interval(value, _number(row[column.low]), _number(row[column.high]), n)
+    log = _is_log(shown)
+    return Known(shown, _with_error(_log(shown) if log else shown), log)
+
+
+def _number(value: Any) -> float:
+    return math.nan if value is None or value is pd.NA else float(value)
+
+
+def _log(interval: Interval) -> Interval:
+    return Interval(math.log(interval.mean), math.log(interval.low), math.log(interval.high), interval.n)
+
+
+def _is_log(interval: Interval) -> bool:
+    """Whether an interval is symmetric in its logarithm and not in itself, as that of a geometric mean is."""
+    if not 0 < interval.low < interval.mean < interval.high:
+        return False
+    above, below = interval.high - interval.mean, interval.mean - interval.low
+    ratio = math.log(interval.high / interval.mean) / math.log(interval.mean / interval.low)
+    return abs(math.log(ratio)) < abs(math.log(above / below))
+
+
+def _with_error(interval: Interval) -> Interval:
+    """An interval that a table has, with the standard error that its ends say."""
+    if interval.n < 2 or not interval.high > interval.low:
+        return interval
+    half, freedom = (interval.high - interval.low) / 2, interval.n - 1
+    shift = (interval.high + interval.low) / 2 - interval.mean
+    error = half / t_quantile(freedom)
+    return Interval(interval.mean, interval.low, interval.high, interval.n, error, freedom, shift=shift)
+
+
+def _sample(run: Run, quantity: Quantity, row: Mapping[Any, Any]) -> Sample:
+    """The seeds of one row."""
+    cells = run.spec.question.summary.per_cell(run.cells, run.spec)
+    names = [name for name in run.schema.configuration if name in cells]
+    chosen = [all(_same(cell[name], row[name]) for name in names) for cell in cells[names].to_dict("records")]
+    return sample(cells[np.array(chosen, dtype=bool)], quantity)
+
+
+def _same(a: object, b: object) -> bool:
+    return a == b or (a != a and b != b)
+
+
+def difference(mine: Known, theirs: Known, times: float) -> Comparison:
+    """The difference of one number from ``times`` another, or of their logarithms: seed by seed, or where only the
+    intervals of the two are known by Welch's t test."""
+    if mine.sample is not None and theirs.sample is not None:
+        return compare(theirs.sample.scaled(times), mine.sample)
+    left, right, fewest = mine.scaled, theirs.scaled, min(mine.shown.n, theirs.shown.n)
+    scale, shift = (1.0, math.log(times)) if mine.log else (times, 0.0)
+    mean = left.mean - scale * right.mean - shift
+    if mine.log != theirs.log or not left.error > 0 or not right.error > 0:
+        return Comparison(Interval(mean, math.nan, math.nan, fewest), math.nan, math.nan, 0, fewest)
+    variances = [left.error**2, (scale * right.error) ** 2]
+    gap = welch(mean, variances, [left.freedom, right.freedom], fewest)
+    return Comparison(gap, gap.p(), math.nan, int(np.sign(mean)), fewest)
