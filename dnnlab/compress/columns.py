@@ -28,6 +28,8 @@ TONES = {
     DIVERGED: "bad",
 }
 
+ZSTD = "zstd-19"
+"""The control that is the network itself in fewer bytes."""
 CONFIGURATION = ("arch", "data", "recipe", "role", "stage", "method")
 """The columns that name a row of the summary."""
 

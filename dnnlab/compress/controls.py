@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterator, Sequence
 from torch import nn
 
 from dnnlab.compress import files, networks
+from dnnlab.compress.columns import ZSTD
 from dnnlab.compress.evaluator import CHAIN, CONTROL, Evaluator, Row
 from dnnlab.compress.stages import DENSE, Stage
 from dnnlab.networks import named
@@ -17,7 +18,7 @@ def zstd(evaluator: Evaluator, baseline: Row) -> Row:
     base = evaluator.base_file
     size = files.zstd_size(base.path.read_bytes())
     ratios = {"ratio": baseline["ratio"] * base.size / size, "ratio_onnx": base.size / size}
-    return baseline | {"role": CONTROL, "method": "zstd-19", "form": "", "bytes": size, **ratios, "file": ""}
+    return baseline | {"role": CONTROL, "method": ZSTD, "form": "", "bytes": size, **ratios, "file": ""}
 
 
 def beside(evaluator: Evaluator, stages: tuple[Stage, ...], rows: Sequence[Row]) -> Iterator[Callable[[], Row]]:

@@ -7,6 +7,7 @@ import numpy as np
 import pandas as pd
 from matplotlib.ticker import PercentFormatter
 
+from dnnlab.compress import columns as c
 from dnnlab.compress import records
 from dnnlab.compress.spec import Spec
 from dnnlab.report.figures import Picture, legend, line_style, log_axis, new_figure
@@ -29,7 +30,7 @@ def draw(cells: pd.DataFrame, summary: pd.DataFrame, spec: Spec) -> Sequence[Pic
 
 
 def _front(rows: pd.DataFrame, arch: str, data: str, number: int) -> Picture:
-    shown = rows[rows["method"] != "zstd-19"].head(_MOST)
+    shown = rows[rows["method"] != c.ZSTD].head(_MOST)
     known = records.of(arch, data)
     with new_figure(9.5, 4.6) as (figure, (axes,)):
         for i, row in enumerate(shown.to_dict("records")):
@@ -122,7 +123,7 @@ def _wide(ticks: Sequence[str]) -> float:
 
 
 def _latencies(rows: pd.DataFrame, number: int) -> Picture:
-    shown = rows[rows["method"] != "zstd-19"].head(_MOST)
+    shown = rows[rows["method"] != c.ZSTD].head(_MOST)
     places = np.arange(len(shown))[::-1]
     names = [_name(row) for row in shown.to_dict("records")]
     width = max(9.5, 5.5 + 0.08 * max(map(len, names)))

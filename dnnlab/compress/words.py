@@ -9,6 +9,7 @@ from dnnlab.compress import columns as c
 from dnnlab.compress.spec import Spec
 from dnnlab.compress.summary import POINT
 from dnnlab.errors import counted
+from dnnlab.report.table import estimate
 from dnnlab.runner.summary import not_learned, uncounted
 
 _INT8 = (3.2, 4.8)
@@ -53,6 +54,12 @@ def _chain(chain: pd.DataFrame, controls: pd.DataFrame) -> list[str]:
     beside = controls.to_dict("records")
     told += [f"Beside it, {row['method']}: {row['bytes']:,.0f} bytes, {_errors(row)}." for row in beside]
     return told
+
+
+def _times(row: Any, name: str) -> str:
+    """A speed relative to the network itself, with its interval: ``2.3× [2.1, 2.5]``."""
+    value, *ends = estimate(*(row[end] for end in (name, f"{name}_lo", f"{name}_hi"))).split(" ", 1)
+    return " ".join([f"{value}×", *ends])
 
 
 def _unseen(summary: pd.DataFrame) -> list[str]:
@@ -111,10 +118,10 @@ def _claims(summary: pd.DataFrame) -> list[str]:
         says = "holds" if low <= ratio <= high else "is exceeded" if ratio > high else "does not hold"
         told.append(
             f"INT8 at about 4× {says} for {row['arch']}, {row['chain']}: {ratio:.3g}× smaller in ONNX, "
-            f"{row['int8_share']:.0%} of its multiply–accumulates in eight bits, {row['speedup']:.3g}× as fast at one "
-            f"input and {row['speedup32']:.3g}× at 32."
+            f"{row['int8_share']:.0%} of its multiply–accumulates in eight bits, {_times(row, 'speedup')} as fast at "
+            f"one input and {_times(row, 'speedup32')} at 32."
         )
-        if min(row["speedup"], row["speedup32"]) < 1:
+        if min(row["speedup_hi"], row["speedup32_hi"]) < 1:
             told.append(f"Warning: {row['chain']} is slower in INT8 than in FP32 on this machine.")
         same = (summary["arch"] == row["arch"]) & (summary["data"] == row["data"])
         held = float(summary.loc[same & (summary["role"] == "baseline"), "memory_bytes"].mean())

@@ -71,10 +71,15 @@ def test_words_give_the_claim_its_verdict():
 
 
 def test_a_slow_int8_file_is_a_warning():
-    cells = rows([0.1, 0.2, 0.1], method="int8").assign(form="int8", chain="int8", ratio_onnx=3.9, speedup=0.5)
+    cells = rows([0.1, 0.2, 0.1], method="int8").assign(
+        form="int8", chain="int8", ratio_onnx=3.9, speedup=[0.5, 0.51, 0.52]
+    )
     said = " ".join(conclusions(summarise(cells, Spec()), Spec()))
     assert "INT8 at about 4× holds" in said
     assert "Warning: int8 is slower" in said
+    assert "0.510× [0.485, 0.536] as fast at one input and 1× at 32" in said
+    doubtful = cells.assign(speedup=[0.5, 0.9, 1.4])
+    assert "slower" not in " ".join(conclusions(summarise(doubtful, Spec()), Spec()))
 
 
 def test_records_are_of_mnist_alone():
