@@ -45,8 +45,8 @@ def crossed_difference(a: np.ndarray, b: np.ndarray) -> Interval:
         a: Whether each seed got each example right, bool ``[seed, example]``.
         b: The same of the other configuration.
 
-    Where B gets 5 of 100 examples right in every seed that A gets wrong, and loses none, it may still be no better. With
-    the examples that are added it is 5/102 ± 1.984 · √((7/102 - (5/102)²) / 101):
+    Where B gets 5 of 100 examples right in every seed that A gets wrong, and loses none, it may still be no better.
+    With the examples that are added it is 5/102 ± 1.984 · √((7/102 - (5/102)²) / 101):
 
     >>> import numpy as np
     >>> from dnnlab.statistics import crossed_difference
