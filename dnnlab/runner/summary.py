@@ -170,6 +170,14 @@ def named(intervals: Sequence[Interval], name: str, ends: str = "") -> dict[str,
     }
 
 
+def unseen(rows: pd.DataFrame, same: str) -> list[str]:
+    """Beside the verdict ``same``, that no difference was shown: which difference would have been, in a sentence."""
+    least = rows.loc[rows["verdict"] == same, "visible"].max()
+    if math.isnan(least):
+        return []
+    return [f"A difference of {least:.2g} would most likely have been shown; a smaller one may be there."]
+
+
 def not_learned(summary: pd.DataFrame, name: Callable[[Any], str]) -> list[str]:
     """A sentence for each row of which some seeds learned and others did not, with its ``name``."""
     told = []

@@ -10,7 +10,7 @@ from dnnlab.compare_arch.equal_budget import columns as c
 from dnnlab.compare_arch.spec import Spec
 from dnnlab.compare_arch.trained_cell import name
 from dnnlab.report.table import estimate
-from dnnlab.runner.summary import not_learned, tally, uncounted
+from dnnlab.runner.summary import not_learned, tally, uncounted, unseen
 
 
 def conclusions(summary: pd.DataFrame, spec: Spec) -> Sequence[str]:
@@ -77,9 +77,7 @@ def _group(rows: pd.DataFrame, place: str) -> str:
     first = rows[rows["verdict"] == c.REFERENCE].iloc[0]
     against = tally(rows["verdict"].drop(first.name))
     said = f" Against {name(first, rows)}: {against}." if against else ""
-    unseen = rows.loc[rows["verdict"] == c.SAME, "visible"].max()
-    if not math.isnan(unseen):
-        said += f" A difference of {unseen:.3f} would most likely have been shown, a smaller one may be there."
+    said = " ".join([said, *unseen(rows, c.SAME)])
     alone = len(trained) == 1 or (pd.notna(best["rank_hi"]) and best["rank_hi"] == 1)  # one seed: no rank is shown
     how = "is the most accurate" if alone else "has the highest accuracy, but is not shown to be ahead of all others"
     return f"At {place}: {name(best, rows)} {how}, {shown}.{said}"

@@ -8,6 +8,7 @@ from dnnlab.compare_arch.separability import columns as c
 from dnnlab.compare_arch.spec import Spec
 from dnnlab.compare_arch.trained_cell import CONFIGURATION, name
 from dnnlab.report.table import estimate
+from dnnlab.runner.summary import unseen
 
 
 def conclusions(summary: pd.DataFrame, spec: Spec) -> Sequence[str]:
@@ -25,4 +26,5 @@ def conclusions(summary: pd.DataFrame, spec: Spec) -> Sequence[str]:
             f"{best['trained']:.1%} on layer {best['layer']} ({gain}); {more} of {len(layers)} layers are more "
             f"separable than the inputs. Before training the same layer gave {best['untrained']:.1%}."
         )
+        sentences += unseen(rows, c.SAME)
     return sentences or ["Nothing was measured."]

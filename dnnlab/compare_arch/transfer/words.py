@@ -8,6 +8,7 @@ from dnnlab.compare_arch.spec import Spec
 from dnnlab.compare_arch.trained_cell import CONFIGURATION, name
 from dnnlab.compare_arch.transfer import columns as c
 from dnnlab.report.table import estimate
+from dnnlab.runner.summary import not_learned, unseen
 
 
 def conclusions(summary: pd.DataFrame, spec: Spec) -> Sequence[str]:
@@ -25,4 +26,6 @@ def conclusions(summary: pd.DataFrame, spec: Spec) -> Sequence[str]:
             f"{frozen['accuracy']:.1%} ({difference}: {frozen['verdict']}). Random frozen layers give "
             f"{by[c.RANDOM]['accuracy']:.1%}, fine-tuning {by[c.TUNED]['accuracy']:.1%}."
         )
+        sentences += unseen(rows, c.SAME)
+    sentences += not_learned(summary, lambda row: f"{name(row, summary)}, {row['treatment']}")
     return sentences or ["Nothing was measured."]

@@ -1,7 +1,7 @@
 """The columns of ``cells.csv`` and ``summary.csv`` for a search with several objectives."""
 
 from dnnlab.nas.search import columns as search
-from dnnlab.report.columns import SEEDS, Column, Schema, estimate, verdict
+from dnnlab.report.columns import LEARNED_SEEDS, SEEDS, VISIBLE, Column, Schema, estimate, verdict
 from dnnlab.statistics.quantity import Quantity
 
 SUMMARY = (
@@ -14,10 +14,12 @@ SUMMARY = (
         "hypervolume",
     ),
     *estimate("gain_over_random", "hypervolume against random search, seed by seed", "gain", ends="gain"),
+    VISIBLE,
     search.P,
     Column("front", float, "architectures on the front, mean over seeds", screen="front"),
     search.VALIDATION,
-    *estimate("test", "test accuracy of the most accurate on the front, retrained; mean over seeds", "test"),
+    *LEARNED_SEEDS,
+    *estimate("test", "test accuracy of the most accurate on the front, retrained", "test", interval=search.OVER),
     verdict("better, no better or worse than random search; baseline; undecided"),
     *search.RESULT,
     *search.SPENT,

@@ -4,9 +4,11 @@ import math
 
 import pandas as pd
 
+from dnnlab.nas.search import columns as c
 from dnnlab.nas.spec import Spec
 from dnnlab.nas.strategies import AVERAGE, RANDOM
 from dnnlab.report.table import estimate
+from dnnlab.runner.summary import unseen
 from dnnlab.statistics.intervals import ENOUGH
 
 _LOW = 0.3
@@ -35,6 +37,7 @@ def _strategies(rows: pd.DataFrame, spec: Spec) -> list[str]:
     if len(judged):
         counts = "; ".join(f"{row['strategy']} {row['verdict']}" for row in judged.to_dict("records"))
         sentences.append(f"Against random search on the same budget and seeds: {counts}.")
+        sentences += unseen(judged, c.NO_BETTER)
     average = rows[rows["strategy"] == AVERAGE]
     if not spec.several and len(average) and not math.isnan(average.iloc[0]["test"]):
         random = rows[rows["strategy"] == RANDOM].iloc[0]
