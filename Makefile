@@ -11,7 +11,7 @@ $(1)/bin/python -m pytest -m slow -W default tests/runner/test_executors.py # Ra
 endef
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test test-gpu test-faults test-all test-floor test-newest zoo zoo-all check format docs bench bench-gpu check-statistics clean part-1 part-2 part-3 part-4 gradient-flow dead-relu compare-arch compress nas check-claims search-table reproduce reference theory-table
+.PHONY: help setup demo test test-gpu test-faults test-all test-floor test-newest zoo zoo-all check format docs bench bench-gpu check-statistics remeasured clean part-1 part-2 part-3 part-4 gradient-flow dead-relu compare-arch compress nas check-claims search-table reproduce reference theory-table
 
 help: ## List the targets
 	@sed -n 's/^\([a-z0-9 -]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 16
@@ -79,6 +79,9 @@ docs: setup ## Write the references of the command line and of Python, the pages
 
 check-statistics: setup ## Whether intervals hold the truth and verdicts err as often as they say, by simulation: a quarter of an hour
 	$(PY) -m benchmarks.check_statistics
+
+remeasured: setup ## Five verdicts of the published ledger, measured again in plain PyTorch
+	$(PY) -m benchmarks.remeasured
 
 bench: setup ## Speed, side by side in one run
 	$(PY) -m benchmarks.gradient_flow
