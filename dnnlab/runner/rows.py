@@ -1,7 +1,7 @@
 """Rows of layered networks: one per member, measured step and layer; layer 0 has the values of the whole network."""
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING
 
 from dnnlab.runner.journal import Rows
@@ -48,3 +48,18 @@ class LayerRows:
             self.rows[name] = [math.nan] * length
         for name, column in self.rows.items():
             column.extend(columns.get(name, [math.nan] * count))
+
+
+def joined(tables: Iterable[Rows]) -> Rows:
+    """The rows of several tables below each other; nan where one lacks a column."""
+    tables = list(tables)
+    lengths = [len(table["cell"]) for table in tables]
+    names = dict.fromkeys(name for table in tables for name in table)
+    return {
+        name: [
+            value
+            for table, length in zip(tables, lengths, strict=True)
+            for value in table.get(name, [math.nan] * length)
+        ]
+        for name in names
+    }
