@@ -5,6 +5,7 @@ import math
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import asdict, replace
 
+import numpy as np
 import torch
 from torch import Tensor
 
@@ -23,7 +24,7 @@ from dnnlab.runner.rows import LayerRows, joined
 from dnnlab.statistics.streams import stream
 from dnnlab.training import hyperparameters
 from dnnlab.training.batches import batch_order
-from dnnlab.training.stacked import StackedStep, StackedTraining, accuracy, gather
+from dnnlab.training.stacked import StackedStep, StackedTraining, accuracy, dropout_masks, gather
 
 JACOBIAN_INPUTS = 4
 """Inputs of the measured batch whose Jacobians are averaged."""
@@ -45,8 +46,15 @@ def measure(cells: Sequence[Cell], spec: Spec, device: str, progress: Callable[[
 
 
 def _measure_stack(cells: Sequence[Cell], spec: Spec, data: Dataset, progress: Callable[[float], None]) -> Rows:
-    training, probe = _drawn(cells, spec, data)
-    stack, table = training.stack, _table(cells)
+    stack, probe = _drawn(cells, spec, data)
+    training = StackedTraining(
+        stack,
+        data,
+        [hyperparameters.of(cell) for cell in cells],
+        [_order(spec, cell, data, "batches") for cell in cells],
+        _noise(cells, spec),
+    )
+    table = _table(cells)
     treated: list[Rows] = []
     steps = spec.measured_steps()
     since: list[StackedStep] = []
@@ -67,7 +75,7 @@ def _measure_stack(cells: Sequence[Cell], spec: Spec, data: Dataset, progress: C
     return joined([table.rows | {"remedy": [""] * len(table.rows["cell"])}, *treated])
 
 
-def _drawn(cells: Sequence[Cell], spec: Spec, data: Dataset) -> tuple[StackedTraining, Batch]:
+def _drawn(cells: Sequence[Cell], spec: Spec, data: Dataset) -> tuple[StackedMLP, Batch]:
     """The networks of ``cells`` before their training, and the batch on which they are measured."""
     stack = StackedMLP.draw(
         cells[0].shape(data.features, len(data.classes)),
@@ -76,15 +84,11 @@ def _drawn(cells: Sequence[Cell], spec: Spec, data: Dataset) -> tuple[StackedTra
         device=str(data.x.device),
     )
     # The examples are the same at every step, so that only the network changes along training.
-    probe = gather(data, [next(_order(spec, cell, data, "probe")) for cell in cells])
-    training = StackedTraining(
-        stack,
-        data,
-        [hyperparameters.of(cell) for cell in cells],
-        [_order(spec, cell, data, "batches") for cell in cells],
-        [stream(spec.seed, cell.seed, "dropout") for cell in cells],
-    )
-    return training, probe
+    return stack, gather(data, [next(_order(spec, cell, data, "probe")) for cell in cells])
+
+
+def _noise(cells: Sequence[Cell], spec: Spec) -> list[np.random.Generator]:
+    return [stream(spec.seed, cell.seed, "dropout") for cell in cells]
 
 
 def _table(cells: Sequence[Cell]) -> LayerRows:
@@ -106,10 +110,11 @@ def _treated(cells: Sequence[Cell], spec: Spec, data: Dataset, untreated: dict[s
             members.setdefault(remedy, []).append(number)
     for remedy, numbers in members.items():
         changed = [replace(cells[number], **change(remedy)) for number in numbers]
-        training, probe = _drawn(changed, spec, data)
-        seen = layerwise.measure(training.stack, probe, training.masks(probe.y.shape[1]))
+        stack, probe = _drawn(changed, spec, data)
+        dropout = [cell.dropout for cell in changed]
+        seen = layerwise.measure(stack, probe, dropout_masks(stack, dropout, _noise(changed, spec), probe.y.shape[1]))
         table = _table(changed)
-        # What the verdict is made of, and no more: most remedies are looked at once.
+        # What the verdict is made of, and no more: this is not what the user asked about.
         table.add(0, {name: seen.layers[name] for name in ("delta_norm", "dead_fraction")} | {"loss": seen.loss})
         cell = [numbers[member] for member in table.rows["cell"]]
         yield table.rows | {"cell": cell, "remedy": [remedy] * len(cell)}
