@@ -51,15 +51,12 @@ class LayerRows:
 
 
 def joined(tables: Iterable[Rows]) -> Rows:
-    """The rows of several tables below each other; nan where one lacks a column."""
+    """The rows of several tables, cell by cell; nan where a table lacks a column."""
     tables = list(tables)
-    lengths = [len(table["cell"]) for table in tables]
-    names = dict.fromkeys(name for table in tables for name in table)
-    return {
-        name: [
-            value
-            for table, length in zip(tables, lengths, strict=True)
-            for value in table.get(name, [math.nan] * length)
-        ]
-        for name in names
-    }
+    cells = [cell for table in tables for cell in table["cell"]]
+    order = sorted(range(len(cells)), key=cells.__getitem__)
+    result: Rows = {}
+    for name in dict.fromkeys(name for table in tables for name in table):
+        values = [value for table in tables for value in table.get(name, [math.nan] * len(table["cell"]))]
+        result[name] = [values[row] for row in order]
+    return result
