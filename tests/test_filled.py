@@ -25,7 +25,6 @@ LAYERS = [
         "name": f"layer {layer}",
         "input_features": 64.0,
         "classes": 10.0,
-        "input_count": 512.0,
         "units": 8.0,
     }
     for step in (0, 4)
@@ -38,10 +37,22 @@ def looks(cell, rng):
     yield from LAYERS
 
 
+def ill_and_healed(cell, rng):
+    """Of a network whose gradient vanishes, and of a remedy under which it does not."""
+    for remedy, rate in (("", 1e-3), ("norm layer", 0.9)):
+        for row in LAYERS:
+            if not remedy or row["step"] == 0:
+                yield row | {"remedy": remedy, "delta_norm": rate ** (4 - row["layer"]) * (1 + rng.random() / 100)}
+
+
 def passes(cell, rng):
     """Of a network of one's own, at whose first layer no gradient arrived."""
     for row in LAYERS:
-        yield row | {"place": "hidden" if row["layer"] else ""} | ({"delta_norm": np.nan} if row["layer"] == 1 else {})
+        yield (
+            row
+            | {"remedy": "", "place": "hidden" if row["layer"] else ""}
+            | ({"delta_norm": np.nan} if row["layer"] == 1 else {})
+        )
 
 
 def points(cell, rng):
@@ -104,7 +115,7 @@ def statements(cell, rng):
 
 SMALL = {"seeds": 3}
 FULL = {
-    "dnnlab.gradient_flow": ({"act": ["relu"], "depth": [20], "steps": 4, "batch_size": [8], **SMALL}, looks),
+    "dnnlab.gradient_flow": ({"act": ["relu"], "depth": [20], "steps": 4, "batch_size": [8], **SMALL}, ill_and_healed),
     "dnnlab.dead_relu.census": ({"depth": [3], "steps": 4, **SMALL}, looks),
     "dnnlab.dead_relu.remedies": ({"depth": [3], "steps": 4, "remedies": True, **SMALL}, looks),
     "dnnlab.dead_relu.born": ({"born": True, "width": [2], "depth": [2]}, points),

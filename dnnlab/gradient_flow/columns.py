@@ -32,6 +32,12 @@ CONFIGURATION = (
 CELLS = (
     *configuration.columns(CONFIGURATION),
     SEED,
+    Column(
+        "remedy",
+        str,
+        "the option that is changed and its value, such as norm layer: measured at initialisation where the network "
+        "seems unhealthy; empty for the network itself",
+    ),
     Column("step", int, "training steps taken before this measurement"),
     Column("layer", int, "0 for the network as a whole, 1 … depth for hidden layers, depth + 1 for the output"),
     Column("name", str, "the layer by name; in a model of one's own after the parameter, with #2, #3 for later calls"),
@@ -116,7 +122,13 @@ SUMMARY = (
         "6 ξ_c: the depth to which theory expects such a plain net to train; inf at the edge",
         counted=True,
     ),
-    Column("remedy", str, "what theory says would make the rate 1"),
+    Column(
+        "remedy",
+        str,
+        "of an unhealthy network: options that were changed, one at a time, and measured at initialisation on the same "
+        "seeds and batches; with the rate and its interval where the network is healthy then, else with the verdict",
+    ),
+    Column("remedy_command", str, "the commands that apply those under which it is healthy, in the same order"),
     Column("steps", int, "training steps", screen="steps"),
     *estimate("rate_end", "the rate after training", "rate after"),
     Column("loss", float, "cross-entropy after training, mean over seeds"),

@@ -1,9 +1,12 @@
 """The measurement: one row per cell, measured step and layer."""
 
 import copy
-from collections.abc import Callable, Sequence
+import math
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import asdict, replace
 from typing import Any
 
+import numpy as np
 import torch
 from torch import Tensor
 
@@ -12,20 +15,24 @@ from dnnlab.data.dataset import Dataset
 from dnnlab.gradient_flow import hooked
 from dnnlab.gradient_flow.columns import FIRST, HIDDEN, OUTPUT
 from dnnlab.gradient_flow.plan import Cell
+from dnnlab.gradient_flow.remedy import change, remedies_for
 from dnnlab.gradient_flow.spec import Spec
 from dnnlab.instruments import layerwise
 from dnnlab.networks.activations import per_layer
 from dnnlab.networks.stacked import Batch, StackedMLP
 from dnnlab.runner.journal import Rows
-from dnnlab.runner.rows import LayerRows
+from dnnlab.runner.rows import LayerRows, joined
 from dnnlab.statistics.streams import stream
 from dnnlab.training import hyperparameters
 from dnnlab.training.batches import batch_order
 from dnnlab.training.evaluation import told
-from dnnlab.training.stacked import StackedStep, StackedTraining, gather, right
+from dnnlab.training.stacked import StackedStep, StackedTraining, dropout_masks, gather, right
 
 JACOBIAN_INPUTS = 4
 """Inputs of the measured batch whose Jacobians are averaged."""
+SUSPECT = math.log(10.0)
+"""Remedies are measured in the seeds whose rate, over all layers, makes an order of magnitude. That is half of what the
+verdict takes to be unhealthy, so that hardly a seed of an unhealthy configuration goes without."""
 
 
 def measure(cells: Sequence[Cell], spec: Spec, device: str, progress: Callable[[float], None]) -> Rows:
@@ -41,35 +48,24 @@ def measure(cells: Sequence[Cell], spec: Spec, device: str, progress: Callable[[
 
 
 def _measure_stack(cells: Sequence[Cell], spec: Spec, data: Dataset, progress: Callable[[float], None]) -> Rows:
-    stack = StackedMLP.draw(
-        cells[0].shape(data.features, len(data.classes)),
-        [cell.init for cell in cells],
-        [stream(spec.seed, cell.seed, "weights") for cell in cells],
-        device=str(data.x.device),
-    )
-    # The examples are the same at every step, so that only the network changes along training.
-    probe = gather(data, [next(_order(spec, cell, data, "probe")) for cell in cells])
+    stack, probe = _drawn(cells, spec, data)
     training = StackedTraining(
         stack,
         data,
         [hyperparameters.of(cell) for cell in cells],
         [_order(spec, cell, data, "batches") for cell in cells],
-        [stream(spec.seed, cell.seed, "dropout") for cell in cells],
+        _noise(cells, spec),
     )
-    depth = cells[0].depth
-    table = LayerRows(
-        len(cells),
-        [*(f"hidden {i}" for i in range(1, depth + 1)), "output"],
-        [*["hidden"] * depth, "output"],
-        [*per_layer(cells[0].act, depth), ""],
-        place=[FIRST, *[HIDDEN] * (depth - 1), OUTPUT],
-    )
+    table = _table(cells)
+    treated: list[Rows] = []
     steps = spec.measured_steps()
     since: list[StackedStep] = []
     quantities: dict[str, Any]
     for step, following in zip(steps, [*steps[1:], steps[-1]], strict=True):
         progress(step / max(1, spec.steps))
         quantities = dict(_quantities(stack, probe, training, data, spec))
+        if step == 0:
+            treated = list(_treated(cells, spec, data, quantities))
         quantities |= _clipping(since)
         if spec.steps:
             quantities |= told(right(stack, data, data.validation), data, data.validation)
@@ -81,7 +77,61 @@ def _measure_stack(cells: Sequence[Cell], spec: Spec, data: Dataset, progress: C
                 quantities["update_ratio"] = _update_ratio(stack, weights)
             progress((step + taken + 1) / spec.steps)
         table.add(step, quantities)
-    return table.rows
+    return joined([table.rows | {"remedy": [""] * len(table.rows["cell"])}, *treated])
+
+
+def _drawn(cells: Sequence[Cell], spec: Spec, data: Dataset) -> tuple[StackedMLP, Batch]:
+    """The networks of ``cells`` before their training, and the batch on which they are measured."""
+    stack = StackedMLP.draw(
+        cells[0].shape(data.features, len(data.classes)),
+        [cell.init for cell in cells],
+        [stream(spec.seed, cell.seed, "weights") for cell in cells],
+        device=str(data.x.device),
+    )
+    # The examples are the same at every step, so that only the network changes along training.
+    return stack, gather(data, [next(_order(spec, cell, data, "probe")) for cell in cells])
+
+
+def _noise(cells: Sequence[Cell], spec: Spec) -> list[np.random.Generator]:
+    return [stream(spec.seed, cell.seed, "dropout") for cell in cells]
+
+
+def _table(cells: Sequence[Cell]) -> LayerRows:
+    depth = cells[0].depth
+    return LayerRows(
+        len(cells),
+        [*(f"hidden {i}" for i in range(1, depth + 1)), "output"],
+        [*["hidden"] * depth, "output"],
+        [*per_layer(cells[0].act, depth), ""],
+        place=[FIRST, *[HIDDEN] * (depth - 1), OUTPUT],
+    )
+
+
+def _treated(cells: Sequence[Cell], spec: Spec, data: Dataset, untreated: dict[str, Tensor]) -> Iterator[Rows]:
+    """The rows of each remedy at initialisation, in the cells whose networks seem to need one."""
+    members: dict[str, list[int]] = {}
+    for number in _suspect(untreated).nonzero().flatten().tolist():
+        for remedy in remedies_for(asdict(cells[number])):
+            members.setdefault(remedy, []).append(number)
+    for remedy, numbers in members.items():
+        changed = [replace(cells[number], **change(remedy)) for number in numbers]
+        stack, probe = _drawn(changed, spec, data)
+        dropout = [cell.dropout for cell in changed]
+        seen = layerwise.measure(stack, probe, dropout_masks(stack, dropout, _noise(changed, spec), probe.y.shape[1]))
+        table = _table(changed)
+        # What the verdict is made of, and no more: this is not what the user asked about.
+        table.add(0, {name: seen.layers[name] for name in ("delta_norm", "dead_fraction")} | {"loss": seen.loss})
+        cell = [numbers[member] for member in table.rows["cell"]]
+        yield table.rows | {"cell": cell, "remedy": [remedy] * len(cell)}
+
+
+def _suspect(seen: dict[str, Tensor]) -> Tensor:
+    """The members ``[member]`` whose networks may be unhealthy."""
+    delta, dead = seen["delta_norm"][:, :-1], seen["dead_fraction"][:, :-1]
+    layers = torch.linspace(-0.5, 0.5, delta.shape[1], dtype=delta.dtype, device=delta.device)
+    over_all = delta.log() @ layers / layers.square().sum()  # the least-squares slope, times the number of steps
+    # Where a gradient is zero or infinite, that is no number, and not below the limit.
+    return ~((over_all.abs() < SUSPECT) & ~(dead == 1).any(1) & seen["loss"].isfinite())
 
 
 def _order(spec: Spec, cell: Cell, data: Dataset, purpose: str):  # type: ignore[no-untyped-def]

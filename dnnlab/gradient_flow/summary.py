@@ -2,8 +2,7 @@
 
 import itertools
 import math
-from collections.abc import Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
@@ -22,20 +21,18 @@ from dnnlab.gradient_flow.columns import (
     UNUSED,
     VANISHING,
 )
+from dnnlab.gradient_flow.remedy import command
 from dnnlab.gradient_flow.spec import Spec
 from dnnlab.networks.activations import per_layer
-from dnnlab.networks.meanfield import critical
-from dnnlab.networks.shape import MLPShape, Skip, parse_skip
-from dnnlab.report.table import fit
+from dnnlab.networks.shape import MLPShape, parse_skip
+from dnnlab.report.table import estimate, fit
 from dnnlab.runner.summary import Group, diverged, geometric, groups, learned, mean
 from dnnlab.statistics.intervals import ENOUGH, Interval, mean_interval, mean_share, share_interval
 from dnnlab.statistics.quantity import ACCURACY
 from dnnlab.statistics.samples import sample
 from dnnlab.theory.gradients import (
     InputStatistics,
-    Prediction,
     Setting,
-    log_rate,
     max_trainable_depth,
     predict,
     prepare,
@@ -44,6 +41,9 @@ from dnnlab.theory.gradients import (
 
 UNHEALTHY = math.log(100.0)
 """A network is vanishing or exploding when its rate, over all its layers, makes two orders of magnitude."""
+
+TOO_FEW = f"none is recommended under {ENOUGH} seeds"
+"""The column ``remedy`` of an unhealthy network with so few."""
 
 _FACTORS = {
     "weight_term": "weight_factor",
@@ -136,13 +136,14 @@ def _log(values: np.ndarray) -> np.ndarray:
     return np.where(np.isfinite(logs), logs, math.nan)
 
 
-def measured_at(rows: Group, step: int) -> Measured | None:
-    """The rows of one configuration at ``step``; ``None`` where all its seeds failed.
+def measured_at(rows: Group, step: int, remedy: str = "") -> Measured | None:
+    """The rows of one configuration at ``step``, under a ``remedy`` or as it was asked for; ``None`` where it has none
+    that was measured.
 
     Raises:
         ValueError: a seed has two rows of one layer.
     """
-    rows = rows.where(rows["step"] == step).measured
+    rows = rows.where((rows["step"] == step) & (rows["remedy"] == remedy)).measured
     if not len(rows):
         return None
     layer, place = rows["layer"], _places(rows)
@@ -214,9 +215,10 @@ def summarise(cells: pd.DataFrame, spec: Spec) -> pd.DataFrame:
     rows = []
     waiting = groups(cells, CONFIGURATION)
     while together := [(each, group, *_ends(group, spec)) for each, group in itertools.islice(waiting, _TOGETHER)]:
-        _prepare([setting(each, first) for each, _, first, _ in together if first is not None])
+        settings = [setting(each, first) for each, _, first, _ in together if first is not None]
+        prepare([each for each in settings if each is not None])
         rows += [
-            _row(each, first, last, spec) | {"failed": group.failed}
+            _row(each, first, last, spec) | _remedies(each, group, first, spec) | {"failed": group.failed}
             if first is not None and last is not None
             else _unmeasured(each, spec) | {"failed": group.failed}
             for each, group, first, last in together
@@ -226,15 +228,6 @@ def summarise(cells: pd.DataFrame, spec: Spec) -> pd.DataFrame:
 
 _TOGETHER = 256
 """Configurations whose theory is computed at once."""
-
-
-def _prepare(settings: Sequence[Setting | None]) -> None:
-    """Compute at once what theory needs for all of the ``settings``, and for the remedies of those that need one."""
-    known = [setting for setting in settings if setting is not None]
-    prepare(known)
-    expected = [(setting, predict(setting)) for setting in known]
-    ill = [setting for setting, prediction in expected if prediction and _is_ill(setting, prediction.log_rate)]
-    prepare((other for setting in ill for _, other in _ways(setting)), rates_alone=True)
 
 
 def _unmeasured(configuration: dict[str, Any], spec: Spec) -> dict[str, Any]:
@@ -296,6 +289,35 @@ def _by_rate(first: Measured, log_rate: Interval) -> str:
     return HEALTHY if low >= -UNHEALTHY and high <= UNHEALTHY else UNDECIDED
 
 
+def _remedies(configuration: dict[str, Any], rows: Group, first: Measured, spec: Spec) -> dict[str, str]:
+    """What was tried on an unhealthy network: first the remedies under which it is healthy, the nearest to 1 first."""
+    tried = dict.fromkeys(name for name in rows["remedy"].tolist() if name)
+    seeds = first.network["seed"].tolist()
+    if not tried or verdict(first, mean_interval(first.log_rates().tolist())) == HEALTHY:
+        return {}
+    if len(seeds) < ENOUGH:
+        return {"remedy": TOO_FEW}
+    rates: dict[str, Interval] = {}
+    others = []
+    for name in tried:
+        seen = measured_at(rows, 0, name)
+        if seen is None or seen.network["seed"].tolist() != seeds:
+            others.append(f"{name}: not measured in all seeds")
+            continue
+        log_rate = mean_interval(seen.log_rates().tolist())
+        word = verdict(seen, log_rate)
+        if word == HEALTHY:
+            rates[name] = log_rate
+        else:
+            others.append(f"{name}: {word}")
+    healthy = sorted(rates, key=lambda name: abs(rates[name].mean))
+    told = [(name, geometric(rates[name])) for name in healthy]
+    return {
+        "remedy": "; ".join([*(f"{name}: rate {estimate(r.mean, r.low, r.high)}" for name, r in told), *others]),
+        "remedy_command": "; ".join(command(spec, configuration, name) for name in healthy),
+    }
+
+
 def setting(configuration: dict[str, Any], first: Measured) -> Setting | None:
     """The configuration as theory describes it; ``None`` where no theory holds: a user's network, a tiny batch."""
     if configuration["model"] or (configuration["norm"] == "batch" and configuration["batch_size"] < 8):
@@ -333,44 +355,7 @@ def _theory(configuration: dict[str, Any], first: Measured, rate: Interval) -> d
         **geometric(band).named("rate_theory", "theory"),
         "z": (rate.mean - prediction.log_rate) / error,
         "max_depth": max_trainable_depth(chosen),
-        "remedy": remedy(chosen, prediction),
     }
-
-
-def remedy(network: Setting, prediction: Prediction) -> str:
-    """What would bring the rate near 1 by theory, in words; empty where the rate is near 1."""
-    if not _is_ill(network, prediction.log_rate):
-        return ""
-    cures = []
-    for name, other in _ways(network):
-        expected = log_rate(other)
-        if not math.isnan(expected) and not _is_ill(network, expected):
-            cures.append(f"{name}: rate {math.exp(expected):.3g}")
-    return "; ".join(cures) or "none of init, norm and skip alone"
-
-
-def _is_ill(network: Setting, log_rate: float) -> bool:
-    """Whether a rate of the ``network``, over all its layers, makes two orders of magnitude."""
-    return abs(log_rate) * (network.shape.depth - 1) > UNHEALTHY
-
-
-def _ways(network: Setting) -> list[tuple[str, Setting]]:
-    """The changes of ``network`` that may bring its rate near 1, each with its name."""
-    ways = []
-    shape = network.shape
-    if shape.norm == "none" and shape.skip.kind == "none" and len(set(shape.acts)) == 1:
-        point = critical(shape.acts[0])
-        if point is not None:
-            ways.append(
-                (
-                    f"init critical (σw {math.sqrt(point.weight):.3g}, σb {math.sqrt(point.bias):.3g})",
-                    replace(network, init="critical"),
-                )
-            )
-    scale = float(f"{1 / math.sqrt(shape.depth - 1):.2g}")
-    changes = [(f"norm {norm}", replace(shape, norm=norm)) for norm in ("layer", "batch") if norm != shape.norm]
-    changes.append((f"skip residual:{scale:g}", replace(shape, skip=Skip("residual", scale))))
-    return ways + [(name, replace(network, shape=other)) for name, other in changes]
 
 
 def _training(last: Measured, spec: Spec) -> dict[str, Any]:

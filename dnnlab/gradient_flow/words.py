@@ -6,6 +6,8 @@ import numpy as np
 import pandas as pd
 
 from dnnlab.errors import listing
+from dnnlab.gradient_flow.columns import CONFIGURATION
+from dnnlab.gradient_flow.remedy import command
 from dnnlab.gradient_flow.spec import Spec
 from dnnlab.runner.summary import tally
 
@@ -15,7 +17,7 @@ _NOT_FINITE = "at some layer the gradient is zero, infinite or not a number"
 
 
 def conclusions(summary: pd.DataFrame, spec: Spec) -> list[str]:
-    """The verdicts and the strongest effect, then one line per remedy that theory knows."""
+    """The verdicts and the strongest effect, then what was tried on each unhealthy network."""
     with np.errstate(divide="ignore"):
         strength = (np.log(summary["rate"]).abs() * summary["depth"]).replace(math.inf, math.nan).fillna(0)
     row = summary.iloc[int(strength.argmax())]
@@ -28,9 +30,27 @@ def conclusions(summary: pd.DataFrame, spec: Spec) -> list[str]:
         strongest = _without_rate(row)
     head = [f"{len(summary)} configurations: {tally(summary['verdict'])}."] if len(summary) > 1 else []
     ill = summary[summary["remedy"] != ""]
-    remedies = [f"Theory's remedy for {_name(row)}: {row['remedy']}." for _, row in ill.head(_MOST_REMEDIES).iterrows()]
-    rest = [f"summary.csv has {len(ill) - _MOST_REMEDIES} more remedies."] if len(ill) > _MOST_REMEDIES else []
+    remedies = [line for _, row in ill.head(_MOST_REMEDIES).iterrows() for line in _remedies(row, spec)]
+    rest = [f"summary.csv has the remedies of {len(ill) - _MOST_REMEDIES} more."] if len(ill) > _MOST_REMEDIES else []
     return [" ".join([*head, strongest]), *_left_out(summary), *remedies, *rest]
+
+
+def _remedies(row: pd.Series, spec: Spec) -> list[str]:
+    """What was tried on one unhealthy network: a line for each remedy under which it is healthy, with its command, and
+    one for the others."""
+    lines, others = [], []
+    configuration = {option: row[option] for option in CONFIGURATION}
+    for told in row["remedy"].split("; "):
+        name, healthy, rate = told.partition(": rate ")
+        if healthy:
+            lines.append(f"With {name} its rate is {rate}, healthy: `{command(spec, configuration, name)}`.")
+        else:
+            others.append(told)
+    head = f"{_name(row)} is {row['verdict']}"
+    if not lines:
+        return [f"{head}, and no remedy is shown to heal it: {'; '.join(others)}."]
+    rest = [f"Not so with {'; '.join(others)}."] if others else []
+    return [f"{head}. Remedies were measured at initialisation, on the same seeds and batches.", *lines, *rest]
 
 
 def _without_rate(row: pd.Series) -> str:

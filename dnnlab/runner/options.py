@@ -325,6 +325,20 @@ def non_default(spec: object) -> dict[str, Any]:
     }
 
 
+def arguments(spec: object) -> list[str]:
+    """The options of ``spec`` that differ from their defaults, as arguments of its command."""
+    typed: list[str] = []
+    for field in fields(type(spec)):
+        value = getattr(spec, field.name)
+        if value == field.default:
+            continue
+        if field.kind is bool:
+            typed.append(field.option)
+        for item in () if field.kind is bool else value if field.many else (value,):
+            typed += [field.option, str(item)]
+    return typed
+
+
 def every(spec: object) -> dict[str, Any]:
     """All options of ``spec`` as TOML values; those that are not set are left out."""
     values = {field.name: _plain(getattr(spec, field.name)) for field in fields(type(spec))}

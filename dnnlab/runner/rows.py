@@ -1,7 +1,7 @@
 """Rows of layered networks: one per member, measured step and layer; layer 0 has the values of the whole network."""
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from dnnlab.runner.journal import Rows
@@ -49,3 +49,15 @@ class LayerRows:
             self.rows[name] = [math.nan] * length
         for name, column in self.rows.items():
             column.extend(columns.get(name, [math.nan] * count))
+
+
+def joined(tables: Iterable[Rows]) -> Rows:
+    """The rows of several tables, cell by cell; nan where a table lacks a column."""
+    tables = list(tables)
+    cells = [cell for table in tables for cell in table["cell"]]
+    order = sorted(range(len(cells)), key=cells.__getitem__)
+    result: Rows = {}
+    for name in dict.fromkeys(name for table in tables for name in table):
+        values = [value for table in tables for value in table.get(name, [math.nan] * len(table["cell"]))]
+        result[name] = [values[row] for row in order]
+    return result

@@ -1,8 +1,9 @@
-"""Theory: what mean-field theory expects of wide random networks, before any training.
+"""Theory: what is expected of random networks, before any training.
 
 Of one activation: `moments`, the critical initialisation (`critical`), and how deep signals reach (`depth_scale`). Of
-a whole fully connected network: how its gradients change with depth (`predict_gradients`), and how many of its units
-are dead (`expected_dead`). `born_dead_bounds` is about narrow networks.
+a whole fully connected network: how its gradients change with depth (`predict_gradients`). These are of mean-field
+theory. How many units of a network are dead (`expected_dead`) is the mean over networks freshly drawn.
+`born_dead_bounds` is about narrow networks.
 
 σw² is fan_in · Var W, and σb² is Var b.
 """
@@ -13,13 +14,12 @@ from dnnlab.lazy import offers
 
 if TYPE_CHECKING:
     from dnnlab.networks.meanfield import critical, depth_scale, moments
-    from dnnlab.theory.death import Inputs, born_dead_bounds, expected_dead
+    from dnnlab.theory.death import born_dead_bounds, expected_dead
     from dnnlab.theory.gradients import InputStatistics, Setting
     from dnnlab.theory.gradients import predict as predict_gradients
 
 __all__ = [
     "InputStatistics",
-    "Inputs",
     "Setting",
     "born_dead_bounds",
     "critical",
@@ -33,7 +33,6 @@ __getattr__, __dir__ = offers(
     __name__,
     {
         "InputStatistics": ("dnnlab.theory.gradients", "InputStatistics"),
-        "Inputs": ("dnnlab.theory.death", "Inputs"),
         "Setting": ("dnnlab.theory.gradients", "Setting"),
         "born_dead_bounds": ("dnnlab.theory.death", "born_dead_bounds"),
         "critical": ("dnnlab.networks.meanfield", "critical"),

@@ -99,15 +99,25 @@ class StackedTraining:
         return loss.detach(), norm, clipped
 
     def masks(self, batch_size: int) -> list[Tensor]:
-        """One dropout mask ``[member, batch, width]`` per hidden layer, scaled by 1/(1 - p); none without dropout."""
-        if not any(self.dropout):
-            return []
-        shape, like = self.stack.shape, self.stack.parameters["weight.1"]
-        draws = [
-            (rng.random((shape.depth, batch_size, shape.width), dtype=np.float32) >= p) / (1 - p)
-            for rng, p in zip(self.noise, self.dropout, strict=True)
-        ]
-        return list(sent(torch.from_numpy(np.stack(draws, axis=1)).to(like.dtype), like.device))
+        """The next `dropout_masks` of its members."""
+        return dropout_masks(self.stack, self.dropout, self.noise, batch_size)
+
+
+def dropout_masks(
+    stack: StackedMLP, dropout: Sequence[float], noise: Sequence[np.random.Generator], batch_size: int
+) -> list[Tensor]:
+    """One dropout mask ``[member, batch, width]`` per hidden layer, scaled by 1/(1 - p); none without dropout.
+
+    Member m drops with probability ``dropout[m]``, by chance from ``noise[m]``.
+    """
+    if not any(dropout):
+        return []
+    shape, like = stack.shape, stack.parameters["weight.1"]
+    draws = [
+        (rng.random((shape.depth, batch_size, shape.width), dtype=np.float32) >= p) / (1 - p)
+        for rng, p in zip(noise, dropout, strict=True)
+    ]
+    return list(sent(torch.from_numpy(np.stack(draws, axis=1)).to(like.dtype), like.device))
 
 
 def accuracy(stack: StackedMLP, data: Dataset, index: Tensor) -> Tensor:

@@ -12,6 +12,7 @@ from dnnlab.dead_relu.spec import Spec
 from dnnlab.networks.mlp import MLP
 from dnnlab.networks.stacked import StackedMLP
 from dnnlab.statistics.streams import stream
+from dnnlab.theory.death import expected_dead
 from dnnlab.training.batches import batch_order
 from dnnlab.training.hyperparameters import Hyperparameters
 from dnnlab.training.networks import PlainTraining
@@ -22,6 +23,17 @@ def rows_of(spec):
     cells = spec.plan()
     table = pd.DataFrame(measure(cells, spec, "cpu", lambda share: None))
     return cells, table
+
+
+def test_each_layer_has_the_share_that_chance_leaves_dead_at_birth():
+    spec = Spec(init=("he", "torch"), width=(16,), depth=(3,), seeds=2, steps=1, inputs=50)
+    cells, table = rows_of(spec)
+    data = load("digits")
+    x = data.inputs(fixed_inputs(data, spec)).flatten(1)
+    for number, cell in enumerate(cells):
+        expected = expected_dead(cell.shape(data.features, len(data.classes)), cell.init, x)
+        own = table[(table["cell"] == number) & (table["layer"] > 0)]
+        assert own["expected_dead"].tolist() == expected * 2  # at both steps
 
 
 def test_dead_units_are_those_of_networks_trained_one_by_one():

@@ -8,6 +8,7 @@ import pytest
 
 from dnnlab.dead_relu.census import columns as c
 from dnnlab.dead_relu.census.summary import per_cell
+from dnnlab.dead_relu.census.words import conclusions
 from dnnlab.dead_relu.remedies import columns as r
 from dnnlab.dead_relu.spec import Spec
 from dnnlab.report.table import fit
@@ -20,7 +21,9 @@ def summarise(cells, **options):
     return spec.question.summary.summarise(cells, spec)
 
 
-def cells(dead, *, born=0.0, remedy="none", accuracy=0.9, loss=1.0, layers=2, steps=10, units=(50, 150)):
+def cells(
+    dead, *, born=0.0, expected=math.nan, remedy="none", accuracy=0.9, loss=1.0, layers=2, steps=10, units=(50, 150)
+):
     """Rows of one configuration: ``dead [seed][layer]`` at the end, ``born`` at the start."""
     rows = []
     for seed, shares in enumerate(dead):
@@ -31,7 +34,8 @@ def cells(dead, *, born=0.0, remedy="none", accuracy=0.9, loss=1.0, layers=2, st
             for layer in range(layers):
                 now = shares[layer] if step else born
                 rows.append({"seed": seed, "step": step, "layer": layer + 1, "dead": now, "units": units[layer],
-                             "born_dead": min(born, now), "died": max(0, now - born)})  # fmt: skip
+                             "born_dead": min(born, now), "died": max(0, now - born),
+                             "expected_dead": expected})  # fmt: skip
     table = pd.DataFrame(rows)
     fixed = {"remedy": remedy, "act": "relu", "init": "he", "norm": "none", "skip": "none", "depth": 2, "width": 64}
     fixed |= {"data": "digits", "batch_size": 8, "optimizer": "sgd", "lr": 0.1, "weight_decay": 0.0, "clip": 0.0}
@@ -61,6 +65,25 @@ def test_shares_are_of_units_not_of_layers():
 )
 def test_the_measure_is_what_was_dead_at_birth(dead, born, expected):
     assert verdict(cells(dead, born=born)) == expected
+
+
+@pytest.mark.parametrize(
+    ("dead", "expected", "word"), [(0.2, 0.2, c.EXPECTED), (0.205, 0.2, c.EXPECTED), (0.22, 0.2, c.DYING)]
+)
+def test_one_percent_more_than_chance_leaves_is_no_trouble(dead, expected, word):
+    row = summarise(cells([[dead, dead]] * 4, born=0.1, expected=expected)).iloc[0]
+    assert row["expected_dead"] == pytest.approx(expected)
+    assert row["verdict"] == word
+
+
+def test_where_the_expectation_is_not_known_it_is_said():
+    """As in runs of earlier versions, which measured none."""
+    spec = Spec(steps=10)
+    table = summarise(cells([[0.1, 0.1]] * 4, born=0.1))
+    assert math.isnan(table.iloc[0]["expected_dead"])
+    assert table.iloc[0]["verdict"] == c.EXPECTED
+    assert any("is not known for relu" in line for line in conclusions(table, spec))
+    assert not any("not known" in line for line in conclusions(summarise(cells([[0.1, 0.1]] * 4, expected=0.1)), spec))
 
 
 def test_a_diverged_network_is_said_to_be_one():

@@ -1,4 +1,4 @@
-"""Rates, verdicts and remedies from gradients whose rate is known."""
+"""Rates and verdicts from gradients whose rate is known."""
 
 import math
 
@@ -9,11 +9,9 @@ import pytest
 from dnnlab.gradient_flow import columns as c
 from dnnlab.gradient_flow import summary as gradient_flow_summary
 from dnnlab.gradient_flow.spec import Spec
-from dnnlab.gradient_flow.summary import Measured, measured_at, remedy, summarise, verdict
-from dnnlab.networks.shape import MLPShape
+from dnnlab.gradient_flow.summary import Measured, measured_at, summarise, verdict
 from dnnlab.runner.summary import groups
 from dnnlab.statistics.intervals import mean_interval
-from dnnlab.theory.gradients import InputStatistics, Setting, predict
 
 DEPTH = 21
 """Twenty transitions: a rate is unhealthy beyond 100^(1/20) = 1.259."""
@@ -85,28 +83,6 @@ def test_the_terms_multiply_to_the_rate():
     delta = np.concatenate([np.cumprod(ratios[:, ::-1], axis=1)[:, ::-1], np.ones((3, 1))], axis=1)
     seen = Measured({"delta_norm": delta, **factors}, pd.DataFrame(index=range(3)))
     assert sum(seen.log_terms().values()) == pytest.approx(float(np.mean(seen.log_rates())))
-
-
-def setting(act, depth, **more):
-    shape = MLPShape(64, 10, depth, 256, (act,) * depth, more.get("norm", "none"))
-    return Setting(shape, more.get("init", "torch"), InputStatistics(1.0, 1.0), 128, 0.0)
-
-
-def told(chosen):
-    return remedy(chosen, predict(chosen))
-
-
-def test_a_remedy_is_named_where_one_is_needed():
-    relu = told(setting("relu", DEPTH))
-    assert relu.startswith("init critical (σw 1.41, σb 0)")  # He 2015: σw² = 2
-    assert f"skip residual:{1 / math.sqrt(20):.2g}" in relu
-    assert told(setting("relu", DEPTH, init="he")) == ""
-
-
-def test_no_remedy_is_repeated_that_is_there_already():
-    normed = told(setting("sigmoid", 60, norm="batch"))
-    assert "norm batch" not in normed
-    assert "init critical" not in normed
 
 
 def rows(rates, error=("", "", "")):

@@ -22,6 +22,13 @@ ROW = {
     "no_gradient": "",
     "verdict": "vanishing",
     "remedy": "",
+    "width": 64,
+    "batch_size": 128,
+    "optimizer": "sgd",
+    "lr": 0.01,
+    "weight_decay": 0.0,
+    "dropout": 0.0,
+    "clip": 0.0,
 }
 
 
@@ -59,11 +66,28 @@ def test_without_a_finite_rate_that_is_said(rate):
     ]
 
 
-def test_remedies_are_told_up_to_six():
-    lines = told(*({"remedy": "norm batch: rate 1.1", "depth": depth} for depth in range(10, 18)))
-    assert lines[1] == "Theory's remedy for relu (init he, depth 10): norm batch: rate 1.1."
+def test_a_remedy_is_told_with_its_rate_and_its_command():
+    tried = "norm batch: rate 1.1 [1.0, 1.2]; skip residual:0.23: rate 1; init critical: exploding"
+    lines = told({"remedy": tried})
+    assert lines[1:] == [
+        "relu (init he, depth 20) is vanishing. Remedies were measured at initialisation, on the same seeds and "
+        "batches.",
+        "With norm batch its rate is 1.1 [1.0, 1.2], healthy: `dnnlab gradient-flow --init he --norm batch`.",
+        "With skip residual:0.23 its rate is 1, healthy: `dnnlab gradient-flow --init he --skip residual:0.23`.",
+        "Not so with init critical: exploding.",
+    ]
+
+
+@pytest.mark.parametrize("tried", ["norm layer: vanishing; norm batch: undecided", "none is recommended under 3 seeds"])
+def test_where_nothing_heals_that_is_said(tried):
+    lines = told({"remedy": tried})
+    assert lines[1:] == [f"relu (init he, depth 20) is vanishing, and no remedy is shown to heal it: {tried}."]
+
+
+def test_remedies_are_told_of_up_to_six_networks():
+    lines = told(*({"remedy": "norm batch: undecided", "depth": depth} for depth in range(10, 18)))
     assert len(lines) == 1 + 6 + 1
-    assert lines[-1] == "summary.csv has 2 more remedies."
+    assert lines[-1] == "summary.csv has the remedies of 2 more."
 
 
 def test_a_network_of_ones_own_is_called_by_its_name():

@@ -20,6 +20,7 @@ from dnnlab.runner.options import (
     CommandLineList,
     Help,
     OneOf,
+    arguments,
     build,
     command_signature,
     every,
@@ -220,3 +221,11 @@ def test_one_declaration_serves_a_value_a_list_and_another_help():
             build(Asks, {name: "2"})
         with pytest.raises(UsageError, match="is odd; give"):
             build(Asks, {name: "1"})
+
+
+def test_arguments_are_what_one_would_type():
+    assert arguments(Sample()) == []
+    called = Sample(names=("b", "c"), counts=(4,), rate=0.25, flag=True, some_place=Path("x y"))
+    assert arguments(called) == [
+        *("--names", "b", "--names", "c", "--counts", "4", "--rate", "0.25", "--flag", "--some-place", "x y"),
+    ]

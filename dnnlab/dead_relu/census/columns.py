@@ -56,7 +56,12 @@ CELLS = (
     Column("irreversible", float, "layer 1: share of units dead on all training data, which no gradient can reach"),
     Column("inactive", float, "share of units whose activation never reads a value above zero on those inputs"),
     Column("zero_fraction", float, "share of outputs that are zero: no sign of death, half of a healthy ReLU's are"),
-    Column("expected_dead", float, "own model with --weights: share dead in the same network freshly drawn"),
+    Column(
+        "expected_dead",
+        float,
+        "share of units that chance leaves dead at birth: the mean over many networks freshly drawn; of an own model "
+        "with --weights, the share dead in the same network freshly drawn",
+    ),
     Column("fatal_update", float, "largest step of units newly dead since the look before, over their weights' norm"),
     Column("survived_update", float, "the same of units that stayed alive"),
     Column("pushed_down", float, "share of newly dead units whose mean pre-activation fell since the look before"),
@@ -67,10 +72,6 @@ CELLS = (
     *ANSWERS,
     Column("grad_norm", float, "network: mean global gradient norm of the steps since the look before"),
     Column("clipped_norm", float, "network: the same after clipping"),
-    Column("input_mean_square", float, "network: mean square of the fixed inputs"),
-    Column("input_mean_product", float, "network: mean over features of the product of two of them, over all pairs"),
-    Column("input_count", float, "network: how many they are"),
-    Column("input_features", float, "network: features of an input"),
     ERROR,
 )
 
@@ -80,8 +81,8 @@ STATE = (
     Column(
         "expected_dead",
         float,
-        "share of units that theory expects dead at birth on these inputs; of an own model with --weights, the share "
-        "dead in the same network freshly drawn",
+        "share of units that chance leaves dead at birth on these inputs: the mean over many networks freshly drawn; "
+        "of an own model with --weights, the share dead in the same network freshly drawn",
         screen="expected",
     ),
     *estimate(

@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 from matplotlib.ticker import PercentFormatter
 
-from dnnlab.dead_relu.census.summary import TREATED, theory
+from dnnlab.dead_relu.census.summary import TREATED
 from dnnlab.dead_relu.spec import Spec
 from dnnlab.report.figures import THEORY, Picture, counting_axis, legend, line_style, new_figure
 from dnnlab.runner.summary import Group, groups, measured
@@ -29,8 +29,8 @@ def draw(cells: pd.DataFrame, summary: pd.DataFrame, spec: Spec) -> Sequence[Pic
     return pictures
 
 
-def _curves(cells: pd.DataFrame, spec: Spec) -> list[tuple[str, dict[str, Any], Group]]:
-    """Label, configuration and rows of each configuration and remedy of which something was measured."""
+def _curves(cells: pd.DataFrame, spec: Spec) -> list[tuple[str, Group]]:
+    """Label and rows of each configuration and remedy of which something was measured."""
     # A network that left the range of numbers has no units to draw.
     found = [
         (k, rows)
@@ -38,7 +38,7 @@ def _curves(cells: pd.DataFrame, spec: Spec) -> list[tuple[str, dict[str, Any], 
         if not np.isnan(rows["dead"][rows["step"] == spec.training_steps].astype(float)).all()
     ]
     varying = [name for name in TREATED if len({k[name] for k, _ in found}) > 1]
-    return [(label(k, varying), k, rows) for k, rows in found]
+    return [(label(k, varying), rows) for k, rows in found]
 
 
 def label(configuration: Mapping[Any, Any], varying: Sequence[str]) -> str:
@@ -64,12 +64,18 @@ def _intervals(rows: Group, by: str) -> tuple[np.ndarray, list[Interval]]:
     return keys, [mean_share(dead[rows[by] == key].tolist()) for key in keys]
 
 
-def _by_layer(curves: Sequence[tuple[str, dict[str, Any], Group]], spec: Spec) -> Picture:
+def _expected(rows: Group, layers: np.ndarray) -> np.ndarray:
+    """The share of units that chance leaves dead at birth, of each of the ``layers``; nan where it is not known."""
+    expected = rows["expected_dead"].astype(float)
+    return np.array([expected[rows["layer"] == layer].mean() for layer in layers])
+
+
+def _by_layer(curves: Sequence[tuple[str, Group]], spec: Spec) -> Picture:
     shown = _spread_out(curves, _MOST_LINES)
     told = []
     with new_figure(8.5, 4.6) as (figure, (axes,)):
         drawn = False
-        for i, (label, configuration, rows) in enumerate(shown):
+        for i, (label, rows) in enumerate(shown):
             last = rows.where(rows["step"] == spec.training_steps)
             layers, shares = _intervals(last.where(last["layer"] > 0), "layer")
             style = line_style(i)
@@ -78,8 +84,8 @@ def _by_layer(curves: Sequence[tuple[str, dict[str, Any], Group]], spec: Spec) -
             axes.fill_between(
                 layers, [s.low for s in shares], [s.high for s in shares], color=style["color"], alpha=0.2, linewidth=0
             )
-            expected = theory(configuration, last.where(last["layer"] == 0))
-            if expected and not np.isnan(expected).any() and np.any(expected):
+            expected = _expected(last.where(last["layer"] > 0), layers)
+            if not np.isnan(expected).any() and np.any(expected):
                 axes.plot(layers, expected, color=style["color"], linestyle="--", linewidth=1.2)
                 drawn = True
             told.append(f"{label}: {np.nanmax(means):.0%} at most")
@@ -102,12 +108,12 @@ def _by_layer(curves: Sequence[tuple[str, dict[str, Any], Group]], spec: Spec) -
     )
 
 
-def _along_training(curves: Sequence[tuple[str, dict[str, Any], Group]]) -> Picture:
+def _along_training(curves: Sequence[tuple[str, Group]]) -> Picture:
     shown = _spread_out(curves, _MOST_PANELS)
     across = min(3, len(shown))
     down = math.ceil(len(shown) / across)
     with new_figure(3.2 * across + 1.6, 2.8 * down + 0.4, down, across, sharey=True) as (figure, panels):
-        for axes, (label, _, rows) in zip(panels, shown, strict=False):
+        for axes, (label, rows) in zip(panels, shown, strict=False):
             layers = rows.where(rows["layer"] > 0)
             for i, layer in enumerate(_spread_out(np.unique(layers["layer"]).tolist(), 5)):
                 steps, shares = _intervals(layers.where(layers["layer"] == layer), "step")

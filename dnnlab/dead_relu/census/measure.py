@@ -22,6 +22,7 @@ from dnnlab.networks.stacked import StackedMLP
 from dnnlab.runner.journal import Rows
 from dnnlab.runner.rows import LayerRows
 from dnnlab.statistics.streams import stream
+from dnnlab.theory.death import expected_dead
 from dnnlab.training import hyperparameters
 from dnnlab.training.batches import batch_order
 from dnnlab.training.evaluation import told
@@ -70,7 +71,7 @@ def _measure_stack(
     )
     orders = [batch_order(len(data.train), cell.batch_size, stream(spec.seed, cell.seed, "batches")) for cell in cells]
     training = StackedTraining(stack, data, [hyperparameters.of(cell) for cell in cells], orders)
-    look = _Look(stack, data, inputs)
+    look = _Look(stack, data, inputs, [cell.init for cell in cells])
     depth = cells[0].depth
     names, acts = [f"hidden {i}" for i in range(1, depth + 1)], per_layer(cells[0].act, depth)
     table = LayerRows(len(cells), names, ["hidden"] * depth, acts)
@@ -132,10 +133,13 @@ class _Look:
     stack: StackedMLP
     data: Dataset
     inputs: Tensor
+    inits: Sequence[str]
     history: list[_History] = field(default_factory=list)
 
     def __post_init__(self) -> None:
         self.x = self.data.inputs(self.inputs).flatten(1)
+        expected = [expected_dead(self.stack.shape, init, self.x) for init in self.inits]
+        self.expected = torch.tensor(expected, dtype=torch.float64)
         self.low, self.high = (end.flatten() for end in self.data.box())
         # Gradients are of the same examples at every step, the first of the fixed ones.
         self.probe = examples(self.data, self.inputs[:_PROBED].expand(self.stack.members, -1))
@@ -158,17 +162,8 @@ class _Look:
         layers = {name: torch.where(finite[:, None], value, math.nan) for name, value in layers.items()}
         for name in ("weight_grad_norm", "delta_norm"):
             layers[name] = passed.layers[name][:, :depth]
-        pair = self.x.double()
-        products = (pair.sum(0).square().sum() - pair.square().sum()) / (len(pair) * (len(pair) - 1))
-        like = torch.ones_like(passed.loss)
-        return layers | {
-            "loss": passed.loss,
-            **told(right(stack, self.data, self.data.validation), self.data, self.data.validation),
-            "input_mean_square": like * pair.square().mean(),
-            "input_mean_product": like * products / self.data.features,
-            "input_count": like * len(pair),
-            "input_features": like * self.data.features,
-        }
+        answered = told(right(stack, self.data, self.data.validation), self.data, self.data.validation)
+        return layers | {"loss": passed.loss, **answered, "expected_dead": self.expected}
 
     def _layer(self, layer: int, census: Census, certified: Tensor, largest: _LargestUpdates) -> dict[str, Tensor]:
         past, dead = self.history[layer - 1], census.dead

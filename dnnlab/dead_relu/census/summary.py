@@ -7,21 +7,16 @@ import numpy as np
 import pandas as pd
 
 from dnnlab.dead_relu.census import columns as c
-from dnnlab.dead_relu.remedy import treat
 from dnnlab.dead_relu.spec import Spec
-from dnnlab.networks.activations import per_layer
-from dnnlab.networks.shape import MLPShape, parse_skip
 from dnnlab.report.table import fit
 from dnnlab.runner.summary import Group, diverged, groups, learned, mean, mostly_diverged
 from dnnlab.statistics.intervals import ENOUGH, Interval, share_interval
 from dnnlab.statistics.quantity import ACCURACY
 from dnnlab.statistics.samples import sample
-from dnnlab.theory.death import Inputs, expected_dead
 
 FEW = 0.01
-"""The share of dead units below which a network is healthy whatever was expected."""
-SLACK = 0.03
-"""How far above expectation a dead share may lie: theory of infinite width errs by as much at width 64."""
+"""The share of units whose death is no trouble: below it a network is healthy whatever was expected, and up to so much
+above the usual share it is as expected."""
 _SHARES = ("born_dead", "dead", "died", "revived", "certified_dead", "inactive", "zero_fraction")
 
 
@@ -129,35 +124,19 @@ def _row(configuration: dict[str, Any], rows: Group, spec: Spec) -> dict[str, An
     first = _measured_at(rows, 0)
     row["born_dead"] = mean(_shares(first.where(first["layer"] > 0))[1]["dead"])
     row["irreversible"] = mean(layers["irreversible"])
-    row["expected_dead"] = _expected(configuration, layers, network)
+    row["expected_dead"] = _expected(layers)
     row["loss"] = mean(network["loss"])
     row |= _causes(rows)
     row["verdict"] = verdict(row, samples[c.DEAD.name].interval, bool(seeds["collapsed"].mean() > 0.5))
     return row
 
 
-def _expected(configuration: dict[str, Any], layers: Group, network: Group) -> float:
-    if configuration["model"]:
-        units = layers["units"].astype(float)
-        weighted = layers["expected_dead"].astype(float) * units
-        return float(np.nansum(weighted) / units.sum()) if (~np.isnan(weighted)).any() else math.nan
-    fractions = theory(configuration, network)
-    return float(np.mean(fractions)) if fractions else math.nan
-
-
-def theory(configuration: dict[str, Any], network: Group) -> list[float]:
-    """The expected dead share of each hidden layer at birth, under the configuration's remedy."""
-    names = ("input_mean_square", "input_mean_product", "input_count", "input_features")
-    seen = {name: mean(network[name]) for name in names}
-    if configuration["model"] or any(map(math.isnan, seen.values())):
-        return []
-    treated = treat({k: v for k, v in configuration.items() if k != "remedy"}, configuration["remedy"])
-    depth = int(treated["depth"])
-    acts, skip = per_layer(treated["act"], depth), parse_skip(treated["skip"])
-    # Classes enter the fans of the output layer alone, which has no units that could die.
-    shape = MLPShape(int(seen["input_features"]), 10, depth, int(treated["width"]), acts, treated["norm"], skip)
-    inputs = Inputs(seen["input_mean_square"], seen["input_mean_product"], int(seen["input_count"]))
-    return expected_dead(shape, treated["init"], inputs)
+def _expected(layers: Group) -> float:
+    """The share of all units that chance leaves dead at birth; nan where it is not known, as in runs of earlier
+    versions."""
+    units = layers["units"].astype(float)
+    weighted = layers["expected_dead"].astype(float) * units
+    return float(np.nansum(weighted) / units.sum()) if (~np.isnan(weighted)).any() else math.nan
 
 
 def _causes(rows: Group) -> dict[str, float]:
@@ -179,7 +158,7 @@ def _causes(rows: Group) -> dict[str, float]:
 def verdict(row: dict[str, Any], dead: Interval, collapsed: bool) -> str:
     """Healthy, expected, dying, collapsed or diverged; undecided under three seeds or where the interval straddles.
 
-    The measure is not zero but what chance leaves dead at birth: by theory, and in the very networks measured.
+    The measure is not zero but what chance leaves dead at birth: in many networks, and in the very ones measured.
     """
     if row["seeds"] < ENOUGH:
         return c.UNDECIDED
@@ -191,14 +170,14 @@ def verdict(row: dict[str, Any], dead: Interval, collapsed: bool) -> str:
         return c.UNDECIDED
     if dead.high <= FEW:
         return c.HEALTHY
-    limit = usual(row) + SLACK
+    limit = usual(row) + FEW
     if dead.low > limit:
         return c.DYING
     return c.EXPECTED if dead.high <= limit else c.UNDECIDED
 
 
 def usual(row: Any) -> float:
-    """The dead share that is no sign of trouble: the larger of theory's and of that of the measured networks at
+    """The dead share that is no sign of trouble: the larger of the expected one and of that of the measured networks at
     birth."""
     if row["model"] and not math.isnan(row["expected_dead"]):
         return float(row["expected_dead"])

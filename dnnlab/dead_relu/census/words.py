@@ -37,6 +37,14 @@ def conclusions(summary: pd.DataFrame, spec: Spec) -> list[str]:
             f"{times:.2g} times that of units that lived; {worst['pushed_down']:.0%} of the dying had their mean "
             "pre-activation pushed down."
         )
+    unknown = summary[summary["expected_dead"].isna() & summary["born_dead"].notna() & (summary["model"] == "")]
+    if len(unknown):
+        more = f" and {len(unknown) - 1} more" if len(unknown) > 1 else ""
+        sentences.append(
+            f"What chance leaves dead at birth is not known for {name(unknown.iloc[0])}{more}: to draw enough networks "
+            "takes too long, their numbers leave the range of float32, or the run is of an earlier version. The "
+            "verdict takes the units that were dead before training instead."
+        )
     if worst["certified_dead"] > 0:
         sentences.append(f"{worst['certified_dead']:.1%} are proven dead on the whole box of the data.")
     return sentences

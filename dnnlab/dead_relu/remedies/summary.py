@@ -4,7 +4,7 @@ from typing import Any
 
 import pandas as pd
 
-from dnnlab.dead_relu.census.summary import SLACK, TREATED, per_cell, rows_of, usual
+from dnnlab.dead_relu.census.summary import FEW, TREATED, per_cell, rows_of, usual
 from dnnlab.dead_relu.remedies import columns as c
 from dnnlab.dead_relu.remedy import NO_REMEDY
 from dnnlab.dead_relu.spec import Spec
@@ -63,5 +63,5 @@ def remedy_verdict(row: Any, dead: Comparison, accuracy: Comparison) -> str:
     if fewer < 0:
         if better <= 0:
             return c.COSTS if better < 0 else c.FEWER
-        return c.CURES if row["dead_hi"] <= usual(row) + SLACK else c.HELPS
+        return c.CURES if row["dead_hi"] <= usual(row) + FEW else c.HELPS
     return c.HARMS if fewer > 0 or better < 0 else c.NO_EFFECT
