@@ -83,9 +83,9 @@ def _normal_density(z: np.ndarray) -> np.ndarray:
     return density
 
 
-def nodes(q: float) -> tuple[np.ndarray, np.ndarray]:
-    """Nodes z and weights of the integral of a function of √q z over the standard normal z, ``[node]`` each."""
-    z, weights = _panels(_KNOTS / math.sqrt(q), _LINE)
+def nodes(q: float, mean: float = 0.0) -> tuple[np.ndarray, np.ndarray]:
+    """Nodes z and weights of the integral of a function of ``mean + √q z`` over the standard normal z, ``[node]``."""
+    z, weights = _panels((_KNOTS - mean) / math.sqrt(q), _LINE)
     return z, weights * _normal_density(z)
 
 

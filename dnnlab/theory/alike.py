@@ -69,12 +69,12 @@ class Alike:
         if self.kind == "residual":
             return np.logaddexp(x, np.log(lift(self.scale, x.ndim)) + branch)
         if self.kind == "highway":
-            opened, carried, _ = self.gates(layer, x)
+            opened, carried, *_ = self.gates(layer, x)
             return np.logaddexp(opened + branch, carried + x)
         return branch
 
     def gates(self, layer: int, x: np.ndarray) -> np.ndarray:
-        """ln of E T², E (1 - T)² and E T'² of the gate of ``layer``, which reads the layer before."""
+        """ln of E T², E (1 - T)², E T'² and E T'⁴ of the gate of ``layer``, which reads the layer before."""
         return tables.gates()(np.log(lift(self.gate[:, layer - 1], x.ndim)) + x)
 
     def carried(self, layer: int, x: np.ndarray, following: np.ndarray) -> np.ndarray:

@@ -139,7 +139,7 @@ class _Backward:
             carried = alike.carried(layer + 1, row.x, following.x)
             tilt = 1 + carried * (self.tilt - 1)
             active = _faded(carried, row.series[:, 3]) * self.active
-        gain, kept, steer = self._gains(layer, row.x, phi2, slope2, tilt, last=following is None)
+        gain, kept, steer, peaked = self._gains(layer, row.x, phi2, slope2, tilt, last=following is None)
 
         g, k, t = gain[:, None], kept[:, None], steer[:, None]
         lost = self._once(first[:, 3] / slope2**2)
@@ -147,7 +147,7 @@ class _Backward:
         if alike.norm == "layer":
             fresh = fresh + 2 * (1 - alike.orthogonal[:, None]) * powers[:, :, 2]
         # Between the skip and the branch, where φ'² counts by the gradient that came through the skip.
-        mixed = 4 * k * (g * steep * (1 + active[:, None]) + t) + 8 * t**2
+        mixed = 4 * k * (g * steep * (1 + active[:, None]) + t) + (9 * peaked[:, None] - 1) * t**2
         fresh_total, frozen_total = (g**2 * fresh + mixed * rho**2) / n, g**2 * slopes / n
 
         common = np.maximum((self.plain * squares).sum(1), 0) / alike.width
@@ -201,21 +201,22 @@ class _Backward:
 
     def _gains(
         self, layer: int, x: np.ndarray, phi2: np.ndarray, slope2: np.ndarray, tilt: np.ndarray, last: bool
-    ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-        """The shares of ‖δ_l‖² that come through the branch, through the skip, and through the gate's logits."""
+    ) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
+        """The shares of ‖δ_l‖² that come through the branch, through the skip, and through the gate's logits; and
+        E T'⁴/(E T'²)² of the gate."""
         alike = self.alike
         nothing = np.zeros_like(x)
         if last or alike.kind not in ("residual", "highway"):
-            return np.ones_like(x), nothing, nothing
+            return np.ones_like(x), nothing, nothing, nothing
         gain = alike.weight[:, layer] * slope2 / alike.keep * np.exp(alike.normaliser(x))
         if alike.kind == "residual":
             gain = alike.scale * gain
-            return gain / (1 + gain), 1 / (1 + gain), nothing
-        opened, kept, turned = np.exp(alike.gates(layer + 1, x))
+            return gain / (1 + gain), 1 / (1 + gain), nothing, nothing
+        opened, kept, turned, fourth = np.exp(alike.gates(layer + 1, x))
         proposal = alike.weight[:, layer] * phi2 / alike.keep + alike.bias[:, layer]
         steer = turned * alike.gate[:, layer] * (proposal + tilt * np.exp(x))
         total = opened * gain + kept + steer
-        return opened * gain / total, kept / total, steer / total
+        return opened * gain / total, kept / total, steer / total, fourth / turned**2
 
     def _pass(self, g: np.ndarray, rest: np.ndarray, steep: np.ndarray, slopes: np.ndarray, grown: np.ndarray) -> None:
         """Carry weights and cosines of pairs to the layer before."""

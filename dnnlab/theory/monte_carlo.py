@@ -40,6 +40,8 @@ _REMEMBERED = 8
 """Distances of layers at which the correlation of steps is told apart."""
 _OF_SPREAD = 0.25
 """The standard error that comes from inputs which are not normal, in parts of the spread."""
+_OF_UNITS = 2.5
+"""And that which comes from fewer units, times 1/units."""
 _LARGEST = 3e38
 
 
@@ -254,7 +256,7 @@ class MonteCarlo:
         weights = slope_weights(self.shape.depth)
         entering = np.cumsum(weights)[:-1]
         spread2 = _variance_of_sum(entering * np.sqrt(variance), steps)
-        fewer = 1 / self.batch - 1 / self.setting.batch_size
+        fewer = 1 / self.batch - 1 / self.setting.batch_size + _OF_UNITS * (1 / self.units - 1 / self.shape.width)
         error = math.sqrt(spread2 * (1 / self.networks + _OF_SPREAD**2) + unsure + fewer**2)
         return Prediction(log_delta, float(weights @ log_delta), math.sqrt(spread2 * share), error)
 

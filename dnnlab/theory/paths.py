@@ -24,6 +24,8 @@ EXAMPLES = 8
 """Inputs of each that are followed."""
 _LARGEST = 2 * math.log(3e38 / 6)
 """ln q from which on some unit, six standard deviations out, leaves float32."""
+_WILDEST = 1.0
+"""The largest variance of ln‖δ_l‖² in one layer for which an expansion in 1/N serves."""
 
 # The standard error of theory itself, in parts of what it knows to first order alone.
 _OF_SPREAD = 0.25
@@ -109,7 +111,7 @@ class Paths:
                 case "residual":
                     deltas[i] = deltas[layer] + np.logaddexp(0, branch + np.log(lift(alike.scale, 3)))
                 case "highway":
-                    opened, carried, turned = alike.gates(layer + 1, self.xs[i])
+                    opened, carried, turned, _ = alike.gates(layer + 1, self.xs[i])
                     stream = self.xs[i] + np.log(lift(self.noise[i].tilt, 3))
                     steer = turned + np.log(lift(alike.gate[:, layer], 3)) + np.logaddexp(self.branches[i], stream)
                     deltas[i] = deltas[layer] + np.logaddexp(carried, np.logaddexp(opened + branch, steer))
@@ -158,13 +160,17 @@ class Paths:
             + (_OF_DENSE * rate * dense) ** 2
         )
         largest = np.array(self.xs).max(axis=(0, 2, 3))
+        wildest = (fresh + frozen).max(axis=1)
         log_delta.setflags(write=False)  # whoever asks next gets the same array
-        return [
-            Prediction(log_delta[s], float(rate[s]), float(spread[s]), float(error[s]))
-            if largest[s] < _LARGEST and np.isfinite([*log_delta[s], error[s]]).all()
-            else OUT_OF_RANGE
-            for s in range(len(rate))
-        ]
+        found: list[Prediction | str] = []
+        for s in range(len(rate)):
+            if not (largest[s] < _LARGEST and np.isfinite([*log_delta[s], error[s]]).all()):
+                found.append(OUT_OF_RANGE)
+            elif wildest[s] > _WILDEST:
+                found.append("gradients of layers so narrow fluctuate too much for theory to first order")
+            else:
+                found.append(Prediction(log_delta[s], float(rate[s]), float(spread[s]), float(error[s])))
+        return found
 
     def _remembered(self) -> np.ndarray:
         """The correlation between layers of what comes with units, ``[setting, layer, layer]``."""

@@ -75,15 +75,19 @@ def powers(act: str) -> Table:
 
 @cache
 def gates() -> Table:
-    """The logarithms of E T², E (1 - T)² and E T'² of a highway gate T = σ(t), over ln of the variance of t."""
-    nodes, weights = np.polynomial.hermite_e.hermegauss(80)
-    weights = weights / weights.sum()
+    """The logarithms of E T², E (1 - T)², E T'² and E T'⁴ of a highway gate T = σ(t), over ln of the variance of t."""
 
     def fill(ts: np.ndarray) -> np.ndarray:
-        t = expit(GATE_BIAS + np.exp(ts / 2)[:, None] * nodes)
-        return np.log(np.stack([t**2 @ weights, (1 - t) ** 2 @ weights, (t * (1 - t)) ** 2 @ weights], axis=1))
+        rows = []
+        for variance in np.exp(ts):
+            z, weights = meanfield.nodes(float(variance), GATE_BIAS)
+            t = GATE_BIAS + math.sqrt(variance) * z
+            opened, closed = expit(t), expit(-t)
+            turned = (opened * closed) ** 2
+            rows.append([weights @ opened**2, weights @ closed**2, weights @ turned, weights @ turned**2])
+        return np.log(rows)
 
-    return Table(fill, 3)
+    return Table(fill, 4)
 
 
 PRODUCTS = {"phi": (0, 0), "slope": (1, 1), "phi2": (2, 2), "slope2": (3, 3), "both": (2, 3)}
