@@ -13,7 +13,7 @@ import numpy as np
 from dnnlab.theory import tables
 from dnnlab.theory.alike import Alike, log
 from dnnlab.theory.softmax import Start, start
-from dnnlab.theory.tables import Series
+from dnnlab.theory.tables import BOTH, OF_PHI2, OF_SLOPE2, PHI, PHI2, SLOPE, SLOPE2, Series
 
 _NODES = (-math.sqrt(3), 0.0, math.sqrt(3))
 _SHARES = np.array([1 / 6, 2 / 3, 1 / 6])
@@ -82,9 +82,9 @@ def _forward(alike: Alike) -> tuple[list[_Row], list[list[Start]]]:
     for layer in range(1, alike.depth + 1):
         series = tables.series(alike.shape.acts[layer - 1])(alike.read(x))
         rows.append(_Row(x, c, series))
-        total = series[:, 0].sum(-1)
+        total = series[:, PHI].sum(-1)
         activated.append(np.log(total / alike.keep))
-        cosines.append(np.einsum("sk,sck->sc", series[:, 0], _powers(c)) / total[:, None] * alike.keep[:, None])
+        cosines.append(np.einsum("sk,sck->sc", series[:, PHI], _powers(c)) / total[:, None] * alike.keep[:, None])
         if alike.kind == "dense":
             shares = np.exp(np.array(activated) - np.logaddexp.reduce(activated, axis=0))
             cosine = (shares[..., None] * cosines).sum(0)
@@ -130,7 +130,7 @@ class _Backward:
     def _layer(self, layer: int, row: _Row, following: _Row | None) -> Fluctuation:
         alike, n, rho = self.alike, self.n, self.rho
         first = row.series.sum(-1)  # of one example, without dropout
-        phi2, slope2 = first[:, 0], first[:, 1]
+        phi2, slope2 = first[:, PHI], first[:, SLOPE]
         powers = _powers(np.concatenate([np.ones_like(n), np.repeat(row.c, 2, axis=1)], axis=1))
         squares, slopes, both, steep = self._relative(row.series, first, powers)
 
@@ -138,11 +138,11 @@ class _Backward:
         if following is not None:
             carried = alike.carried(layer + 1, row.x, following.x)
             tilt = 1 + carried * (self.tilt - 1)
-            active = _faded(carried, row.series[:, 3]) * self.active
+            active = _faded(carried, row.series[:, SLOPE2]) * self.active
         gain, kept, steer, peaked = self._gains(layer, row.x, phi2, slope2, tilt, last=following is None)
 
         g, k, t = gain[:, None], kept[:, None], steer[:, None]
-        lost = self._once(first[:, 3] / slope2**2)
+        lost = self._once(first[:, SLOPE2] / slope2**2)
         fresh = 2 * rho**2 * (slopes + 1 - alike.orthogonal[:, None]) + 3 * lost
         if alike.norm == "layer":
             fresh = fresh + 2 * (1 - alike.orthogonal[:, None]) * powers[:, :, 2]
@@ -163,16 +163,16 @@ class _Backward:
             fresh=np.maximum((self.weights * fresh_total).sum(1), 0),
             frozen=np.maximum((self.weights * frozen_total).sum(1) - (gain * tied) ** 2, 0),
             carried=carried,
-            slopes=_faded(carried, row.series[:, 3]),
-            squares=_faded(carried, row.series[:, 2]),
+            slopes=_faded(carried, row.series[:, SLOPE2]),
+            squares=_faded(carried, row.series[:, PHI2]),
             tilt=tilt,
             steered=steer * abs(tilt - 1),
             # Twice what one step gives, since the layers behind pull in the same direction.
             pulled=2 * kept * (1 - kept) * self.pull * _aligned(row.series, first) / alike.width,
             lost=self._normalised(row.series, first, carried, last=following is None),
         )
-        self.tilt = kept * tilt + gain * (1 + math.sqrt(2) * row.series[:, 6, 2] / slope2) + steer
-        self.active = kept * active + gain * (first[:, 3] / slope2**2 - 1)
+        self.tilt = kept * tilt + gain * (1 + math.sqrt(2) * row.series[:, OF_SLOPE2, 2] / slope2) + steer
+        self.active = kept * active + gain * (first[:, SLOPE2] / slope2**2 - 1)
         self._pass(g, k + t, steep, slopes, fresh_total + frozen_total)
         return found
 
@@ -186,16 +186,16 @@ class _Backward:
         """The covariances over pairs, ``[setting, class]``, of φ² and φ², of φ'² and φ'² without dropout, and of φ² and
         φ'², relative to their means; and the cosine of φ'."""
         alike = self.alike
-        phi2, slope2 = first[:, 0, None], first[:, 1, None]
+        phi2, slope2 = first[:, PHI, None], first[:, SLOPE, None]
         kept = np.ones((len(self.n), 1, tables.ORDERS + 1))
         if alike.norm == "layer":
             kept[..., 1:3] = 0  # a layer's units have mean 0 and mean square 1 exactly
         kept[..., 2] *= 1 - alike.orthogonal[:, None]  # and here the mean square that is expected
         values = np.einsum("spk,sck->spc", series * kept, powers)
-        squares = values[:, 2] / phi2**2 - 1 + self._once(first[:, 2] / first[:, 0] ** 2)
-        slopes = values[:, 3] / slope2**2 - 1
-        both = values[:, 4] / (phi2 * slope2) - 1 + self._once(first[:, 4] / (first[:, 0] * first[:, 1]))
-        steep = np.einsum("sk,sck->sc", series[:, 1], powers) / slope2
+        squares = values[:, PHI2] / phi2**2 - 1 + self._once(first[:, PHI2] / first[:, PHI] ** 2)
+        slopes = values[:, SLOPE2] / slope2**2 - 1
+        both = values[:, BOTH] / (phi2 * slope2) - 1 + self._once(first[:, BOTH] / (first[:, PHI] * first[:, SLOPE]))
+        steep = np.einsum("sk,sck->sc", series[:, SLOPE], powers) / slope2
         steep[:, 1:] *= alike.keep[:, None]
         return squares, slopes, both, steep
 
@@ -233,20 +233,22 @@ class _Backward:
         """δ loses its mean and its part along u. But δ of the layer behind has no part along y where there is no skip,
         so that the gradient that arrives here has none along φ(u): that is lost instead, and with it most of the rest.
         """
-        phi2, slope2 = first[:, 0], first[:, 1]
-        along = 1 + math.sqrt(2) * series[:, 6, 2] / slope2  # E u²φ'²/E φ'²
+        phi2, slope2 = first[:, PHI], first[:, SLOPE]
+        along = 1 + math.sqrt(2) * series[:, OF_SLOPE2, 2] / slope2  # E u²φ'²/E φ'²
         if last or self.alike.kind in ("residual", "highway"):
             return 1 + along
-        mean, mixed = series[:, 5, 1] / 2, series[:, 5, 2] / math.sqrt(2)  # E φφ', E uφφ'
+        mean, mixed = series[:, OF_PHI2, 1] / 2, series[:, OF_PHI2, 2] / math.sqrt(2)  # E φφ', E uφφ'
         apart = 1 - np.minimum(mean**2 / (slope2 * phi2), 1)
         rest = along * (1 - np.minimum(mixed**2 / (along * slope2 * phi2), 1))
-        lost: np.ndarray = first[:, 4] / (phi2 * slope2) / self.alike.keep + apart + rest
+        lost: np.ndarray = first[:, BOTH] / (phi2 * slope2) / self.alike.keep + apart + rest
         return lost
 
 
 def _aligned(series: np.ndarray, first: np.ndarray) -> np.ndarray:
     """How far the slopes of units keep a gradient along them: 1 without an activation, 2 for ReLU."""
-    kept: np.ndarray = first[:, 4] / (first[:, 0] * first[:, 1]) * series[:, 5, 2] / math.sqrt(2) / first[:, 0]
+    kept: np.ndarray = (
+        first[:, BOTH] / (first[:, PHI] * first[:, SLOPE]) * series[:, OF_PHI2, 2] / math.sqrt(2) / first[:, PHI]
+    )
     return kept
 
 

@@ -90,28 +90,29 @@ def gates() -> Table:
     return Table(fill, 4)
 
 
-PRODUCTS = {"phi": (0, 0), "slope": (1, 1), "phi2": (2, 2), "slope2": (3, 3), "both": (2, 3)}
-"""The pairs of functions, of φ, φ', φ² and φ'², whose product over two inputs is expanded."""
-_ROWS = len(PRODUCTS) + 2
+PHI, SLOPE, PHI2, SLOPE2, BOTH, OF_PHI2, OF_SLOPE2 = range(7)
+"""The rows of a `Series`: products over two inputs of φ and φ, φ' and φ', φ² and φ², φ'² and φ'², φ² and φ'²; and the
+Hermite coefficients of φ² and φ'² themselves."""
+_PRODUCTS = ((PHI, PHI), (SLOPE, SLOPE), (PHI2, PHI2), (SLOPE2, SLOPE2), (PHI2, SLOPE2))
 
 
 class Series:
-    """E f(u₁) g(u₂) of two inputs of variance q, as power series in their correlation c, for the `PRODUCTS`.
+    """E f(u₁) g(u₂) of two inputs of variance q, as power series in their correlation c.
 
     The coefficient of cᵏ is the product of the Hermite coefficients of f and g. What is beyond the last order, which a
-    kink leaves, counts as of twice that order. Two more rows are the coefficients of φ² and φ'² themselves.
+    kink leaves, counts as of twice that order.
     """
 
     exponents = np.array([*range(ORDERS), 2 * ORDERS])
 
     def __init__(self, act: str) -> None:
         self._act = act
-        self._values = np.zeros((_COUNT, _ROWS, ORDERS + 1))
+        self._values = np.zeros((_COUNT, OF_SLOPE2 + 1, ORDERS + 1))
         self._known = np.zeros(_COUNT, bool)
 
     def __call__(self, t: np.ndarray) -> np.ndarray:
         """Coefficients ``[*t.shape, product, power]`` at the nodes next to t = ln q."""
-        numbers = np.rint((np.clip(t, -_REACH, _REACH) + _REACH) / _STEP).astype(int)
+        numbers = np.rint((np.clip(np.nan_to_num(t), -_REACH, _REACH) + _REACH) / _STEP).astype(int)
         for number in np.unique(numbers[~self._known[numbers]]):
             self._values[number] = self._expanded(math.exp(number * _STEP - _REACH))
             self._known[number] = True
@@ -127,8 +128,8 @@ class Series:
             polynomials[k] = (z * polynomials[k - 1] - math.sqrt(k - 1) * polynomials[k - 2]) / math.sqrt(k)
         weighted = functions * weights
         coefficients, totals = weighted @ polynomials.T, weighted @ functions.T
-        terms = [coefficients[f] * coefficients[g] for f, g in PRODUCTS.values()]
-        rows = [[*row, totals[fg] - row.sum()] for row, fg in zip(terms, PRODUCTS.values(), strict=True)]
+        terms = [coefficients[f] * coefficients[g] for f, g in _PRODUCTS]
+        rows = [[*row, totals[fg] - row.sum()] for row, fg in zip(terms, _PRODUCTS, strict=True)]
         return np.array([*rows, *([*row, 0.0] for row in coefficients[2:])])
 
 
