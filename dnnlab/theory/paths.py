@@ -34,6 +34,7 @@ _OF_FORWARD = 0.5  # the spread that comes from the fluctuations of q
 _OF_PULL = 0.7
 _OF_STEERING = 0.12
 _OF_DENSE = 0.02  # of the log rate
+_ROUNDING = 1e-5  # what float32 leaves of a rate that does not fluctuate at all
 
 
 class Paths:
@@ -158,6 +159,7 @@ class Paths:
             + (_OF_PULL / 2 * (entering * pulled).sum(1)) ** 2
             + (_OF_STEERING * (abs(entering) * steered).sum(1)) ** 2
             + (_OF_DENSE * rate * dense) ** 2
+            + _ROUNDING**2
         )
         largest = np.array(self.xs).max(axis=(0, 2, 3))
         wildest = (fresh + frozen).max(axis=1)

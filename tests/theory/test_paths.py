@@ -59,3 +59,4 @@ def test_orthogonal_weights_without_an_activation_change_nothing():
     found = Paths([Setting(shape, "orthogonal", told, 32)]).predict()[0]
     assert found.log_rate == pytest.approx(0, abs=1e-9)
     assert found.spread == pytest.approx(0, abs=1e-9)
+    assert 0 < found.standard_error(5) < 1e-4  # z divides by it
