@@ -8,6 +8,8 @@ import math
 from collections.abc import Iterable
 from dataclasses import replace
 
+import numpy as np
+
 from dnnlab.errors import UsageError
 from dnnlab.networks import initialisers
 from dnnlab.networks.meanfield import depth_scale, fixed_point, moments
@@ -105,7 +107,8 @@ def prepare(settings: Iterable[Setting], *, rates_alone: bool = False) -> None:
     for several in by_form.values():
         for start in range(0, len(several), _TOGETHER):
             together = several[start : start + _TOGETHER]
-            _known.update(zip(together, Paths(together).predict(), strict=True))
+            with np.errstate(all="ignore"):  # what is not finite in the end has a reason instead
+                _known.update(zip(together, Paths(together).predict(), strict=True))
 
 
 def _monte_carlo(setting: Setting) -> Prediction | str:

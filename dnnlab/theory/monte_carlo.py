@@ -26,16 +26,14 @@ EXAMPLES = 256
 """Of a batch at most; a rate depends on them by some 1/batch."""
 _NUMBERS = 2**17
 """Of one layer, over networks, units and examples."""
-_FEWEST, _MOST = 4, 64
-"""Networks."""
+_FEWEST, _MOST = 4, 64  # networks
 _SETTLED = 40
-"""Layers after which a network without skips has settled, so that more of them are as those before."""
+"""Layers after which a network with normalisation and without skips has settled: more of them are as those before."""
 _EDGE = 8
 """Layers at each end that differ from those between."""
 _KEPT = 2**25
 """Numbers that all networks keep for the way back; four times as many where there are only a few networks."""
-_FEATURES = 1024
-"""Of an input at most."""
+_FEATURES = 1024  # of an input at most
 _REMEMBERED = 8
 """Distances of layers at which the correlation of steps is told apart."""
 _OF_SPREAD = 0.25
@@ -69,7 +67,7 @@ class MonteCarlo:
         self.setting, self.shape = setting, setting.shape
         self.batch, self.keep = min(setting.batch_size, EXAMPLES), 1 - setting.dropout
         self.depth = self.shape.depth
-        if self.shape.skip.kind == "none" and len(set(self.shape.acts)) == 1:
+        if self.shape.norm != "none" and self.shape.skip.kind == "none" and len(set(self.shape.acts)) == 1:
             self.depth = min(self.depth, _SETTLED)
         self.units = min(self.shape.width, UNITS)
         reads = self.depth / 2 if self.shape.skip.kind == "dense" else 1 + (self.shape.skip.kind == "highway")
@@ -231,7 +229,12 @@ class MonteCarlo:
         """What to expect of a network, or why nothing is."""
         if self.too_large:
             return "a Monte Carlo of so large a network takes too much memory"
-        logs = self.log_deltas()
+        threads = torch.get_num_threads()
+        torch.set_num_threads(1)  # the order of a sum, and with it its last bits, may depend on them
+        try:
+            logs = self.log_deltas()
+        finally:
+            torch.set_num_threads(threads)
         if logs is None or logs.isnan().any() or logs.isposinf().any():
             return OUT_OF_RANGE
         if logs.isneginf().any():

@@ -53,10 +53,8 @@ class Paths:
 
     def predict(self) -> list[Prediction | str]:
         """What to expect in each setting, or why nothing is."""
-        with np.errstate(all="ignore"):
-            self._forward()
-            deltas, shares = self._backward()
-            return self._summed(deltas, shares)
+        self._forward()
+        return self._summed(*self._backward())
 
     def _forward(self) -> None:
         alike = self.alike

@@ -2,6 +2,7 @@
 
 import itertools
 import math
+import warnings
 from dataclasses import replace
 
 import numpy as np
@@ -179,6 +180,13 @@ def test_theory_gives_up_rather_than_overflow():
 def test_it_says_why_it_is_silent(chosen, reason):
     assert predict(chosen) is None
     assert reason in silence(chosen)
+
+
+def test_what_becomes_exactly_zero_warns_nobody():
+    """x - tanh x is cubic at 0, so that it is less than float64 holds after a few layers."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        assert "range of numbers" in silence(setting("Tanhshrink", "orthogonal", width=16))
 
 
 def test_it_is_silent_where_an_earlier_version_measured_too_little():
