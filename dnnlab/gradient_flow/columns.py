@@ -72,6 +72,12 @@ CELLS = (
     Column("clipped_share", float, "network: share of those steps whose gradient was clipped"),
     Column("input_mean_square", float, "network: mean square of the inputs"),
     Column("input_variance", float, "network: variance of the inputs over the batch, mean over features"),
+    Column(
+        "input_square_spread", float, "network: standard deviation, over the inputs of the batch, of their mean squares"
+    ),
+    Column(
+        "input_product_spread", float, "network: standard deviation, over pairs of inputs, of the mean of their product"
+    ),
     Column("input_features", float, "network: features of an input"),
     Column("classes", float, "network: classes of the data"),
     Column(
@@ -96,12 +102,13 @@ SUMMARY = (
     ),
     *estimate(
         "rate_theory",
-        "the rate that mean-field theory predicts",
+        "the rate that mean-field theory predicts at this width",
         "theory",
         ends="theory",
         interval="95 % band for this width, batch size and number of seeds",
     ),
     Column("z", float, "distance of measurement and theory, in standard errors of the band"),
+    Column("no_theory", str, "why theory is silent"),
     *estimate(
         "first_last_ratio",
         "norm of δ in the first hidden layer over the last, geometric mean over seeds",
@@ -119,7 +126,8 @@ SUMMARY = (
     Column(
         "max_depth",
         float,
-        "6 ξ_c: the depth to which theory expects such a plain net to train; inf at the edge",
+        "6 times the shortest depth scale, of correlations or of gradients: the depth to which theory expects such a "
+        "plain network to train; empty where the mean square of pre-activations has no fixed point",
         counted=True,
     ),
     Column(

@@ -145,8 +145,7 @@ def _quantities(
     seen = layerwise.measure(stack, probe, training.masks(probe.y.shape[1]))
     quantities = dict(seen.layers)
     quantities["loss"] = seen.loss
-    quantities["input_mean_square"] = probe.x.square().mean(dim=(1, 2))
-    quantities["input_variance"] = probe.x.var(dim=1).mean(dim=1)
+    quantities |= inputs(probe.x)
     quantities["input_features"] = torch.full_like(seen.loss, data.features)
     quantities["classes"] = torch.full_like(seen.loss, len(data.classes))
     if spec.jacobian:
@@ -156,6 +155,29 @@ def _quantities(
         quantities["jacobian_min"] = values[..., -1].mean(1)
         quantities["jacobian_rms"] = values.square().mean(dim=(1, 2)).sqrt()
     return quantities
+
+
+def inputs(x: Tensor) -> dict[str, Tensor]:
+    """What theory asks of the inputs ``x [member, batch, feature]``: columns ``input_… [member]`` of the network.
+
+    The spreads are those of the diagonal and of the rest of the inputs' Gram matrix over the number of features.
+    """
+    x = x.double()
+    _, batch, features = x.shape
+    squares = x.square().mean(dim=2)
+    # The sum of squares is the same for the Gram matrix of inputs and that of features: take the smaller one.
+    grams = (each @ each.T if batch <= features else each.T @ each for each in x)
+    total = torch.stack([gram.square().sum() for gram in grams]) / features**2
+    nothing = torch.zeros_like(total)  # of one input alone
+    variance = x.var(dim=1).mean(dim=1) if batch > 1 else nothing
+    product = squares.mean(dim=1) - variance  # the mean over pairs, as the variance is unbiased
+    product2 = (total - squares.square().sum(dim=1)) / (batch * (batch - 1)) if batch > 1 else nothing
+    return {
+        "input_mean_square": squares.mean(dim=1),
+        "input_variance": variance,
+        "input_square_spread": squares.std(dim=1) if batch > 1 else nothing,
+        "input_product_spread": (product2 - product.square()).clamp(min=0).sqrt(),
+    }
 
 
 def singular_values(stack: StackedMLP, x: Tensor) -> Tensor:

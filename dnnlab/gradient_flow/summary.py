@@ -36,6 +36,7 @@ from dnnlab.theory.gradients import (
     max_trainable_depth,
     predict,
     prepare,
+    silence,
     slope_weights,
 )
 
@@ -319,11 +320,11 @@ def _remedies(configuration: dict[str, Any], rows: Group, first: Measured, spec:
 
 
 def setting(configuration: dict[str, Any], first: Measured) -> Setting | None:
-    """The configuration as theory describes it; ``None`` where no theory holds: a user's network, a tiny batch."""
-    if configuration["model"] or (configuration["norm"] == "batch" and configuration["batch_size"] < 8):
+    """The configuration as theory describes it; ``None`` where the network is a user's own or a published one."""
+    if configuration["model"]:
         return None
-    names = ("input_mean_square", "input_variance", "input_features", "classes")
-    network = {name: mean(first.network[name]) for name in names}
+    told = ("input_mean_square", "input_variance", "input_square_spread", "input_product_spread")
+    network = {name: mean(first.network[name]) for name in ("input_features", "classes", *told)}
     depth = int(configuration["depth"])
     shape = MLPShape(
         int(network["input_features"]),
@@ -334,21 +335,18 @@ def setting(configuration: dict[str, Any], first: Measured) -> Setting | None:
         configuration["norm"],
         parse_skip(configuration["skip"]),
     )
-    inputs = InputStatistics(float(network["input_mean_square"]), float(network["input_variance"]))
-    return Setting(
-        shape,
-        configuration["init"],
-        inputs,
-        int(configuration["batch_size"]),
-        float(configuration["dropout"]),
-    )
+    inputs = InputStatistics(*(network[name] for name in told))
+    batch_size, dropout = int(configuration["batch_size"]), float(configuration["dropout"])
+    return Setting(shape, configuration["init"], inputs, batch_size, dropout)
 
 
 def _theory(configuration: dict[str, Any], first: Measured, rate: Interval) -> dict[str, Any]:
     chosen = setting(configuration, first)
-    prediction = predict(chosen) if chosen is not None else None
-    if chosen is None or prediction is None:
-        return {}
+    if chosen is None:
+        return {"no_theory": "theory is about fully connected networks of dnnlab"}
+    prediction = predict(chosen)
+    if prediction is None:
+        return {"no_theory": silence(chosen)}
     error = prediction.standard_error(len(first.network))
     band = Interval(prediction.log_rate, prediction.log_rate - 1.96 * error, prediction.log_rate + 1.96 * error, 0)
     return {

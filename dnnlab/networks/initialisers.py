@@ -146,7 +146,7 @@ def _orthonormal(normal: "np.ndarray") -> "np.ndarray":
     return q if tall is normal else q.swapaxes(-2, -1)
 
 
-_RAI_STD = 0.6007
+RAI_STD = 0.6007
 """The σ at which randomised asymmetric layers keep the length of what passes through them (Lu 2019, section 4)."""
 
 
@@ -155,7 +155,7 @@ def _asymmetric(rng: "np.random.Generator", weights: tuple[int, ...]) -> "tuple[
     import numpy as np
 
     *lead, fan_in, fan_out = weights
-    values = rng.standard_normal((*lead, fan_in + 1, fan_out)) * (_RAI_STD / math.sqrt(fan_in))
+    values = rng.standard_normal((*lead, fan_in + 1, fan_out)) * (RAI_STD / math.sqrt(fan_in))
     one = rng.integers(fan_in + 1, size=(*lead, 1, fan_out))
     np.put_along_axis(values, one, rng.beta(2, 1, size=one.shape), axis=-2)
     return values[..., :-1, :], values[..., -1, :]

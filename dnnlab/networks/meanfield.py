@@ -57,10 +57,11 @@ class PairMoments:
 
 def curve(act: str, u: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """φ(u) and φ'(u) in float64, from the very module that the networks run."""
-    x = torch.from_numpy(np.ascontiguousarray(u)).requires_grad_()
-    # The identity hands its input back; a graph of its own lets autograd differentiate it like the others.
-    y = build(act).double()(x * 1.0)
-    (slope,) = torch.autograd.grad(y.sum(), x)
+    with torch.enable_grad():
+        x = torch.from_numpy(np.ascontiguousarray(u)).requires_grad_()
+        # The identity hands its input back; a graph of its own lets autograd differentiate it like the others.
+        y = build(act).double()(x * 1.0)
+        (slope,) = torch.autograd.grad(y.sum(), x)
     return y.detach().numpy(), slope.numpy()
 
 
@@ -80,6 +81,12 @@ def _panels(knots: np.ndarray, rule: tuple[np.ndarray, np.ndarray]) -> tuple[np.
 def _normal_density(z: np.ndarray) -> np.ndarray:
     density: np.ndarray = np.exp(-(z**2) / 2) / math.sqrt(2 * math.pi)
     return density
+
+
+def nodes(q: float, mean: float = 0.0) -> tuple[np.ndarray, np.ndarray]:
+    """Nodes z and weights of the integral of a function of ``mean + √q z`` over the standard normal z, ``[node]``."""
+    z, weights = _panels((_KNOTS - mean) / math.sqrt(q), _LINE)
+    return z, weights * _normal_density(z)
 
 
 _known: dict[tuple[str, float], Moments] = {}
@@ -237,16 +244,17 @@ def fixed_point(act: str, weight: float, bias: float, start: float = 1.0) -> flo
 
 
 @lru_cache(maxsize=65536)
-def depth_scale(act: str, weight: float, bias: float) -> float:
+def depth_scale(act: str, weight: float, bias: float, start: float = 1.0) -> float:
     """ξ_c, the number of layers over which the correlation of two inputs settles (Schoenholz 2017, arXiv:1611.01232).
 
-    A network without normalisation and skips trains up to a depth of about 6 ξ_c. It is ``inf`` at criticality, and
-    ``nan`` where the mean square of pre-activations has no fixed point.
+    A network without normalisation and skips trains up to a depth of about 6 ξ_c, where gradients live as long. It is
+    ``inf`` at criticality, and ``nan`` where the mean square of pre-activations has no fixed point.
 
     Args:
         act: One of `dnnlab.networks.ACTIVATIONS`, or a class of ``torch.nn``.
         weight: σw², which is fan_in · Var W.
         bias: σb², which is Var b.
+        start: The mean square of the pre-activations of the first layer.
 
     Raises:
         UsageError: Nobody knows the activation.
@@ -258,7 +266,7 @@ def depth_scale(act: str, weight: float, bias: float) -> float:
     >>> f"{depth_scale('linear', 0.5, 0.5):.4f}"
     '1.4427'
     """
-    q = fixed_point(act, weight, bias)
+    q = fixed_point(act, weight, bias, start)
     if math.isnan(q):
         return math.nan
     chi = weight * moments(act, q).slope2

@@ -15,8 +15,8 @@ from dnnlab.lazy import offers
 if TYPE_CHECKING:
     from dnnlab.networks.meanfield import critical, depth_scale, moments
     from dnnlab.theory.death import born_dead_bounds, expected_dead
-    from dnnlab.theory.gradients import InputStatistics, Setting
     from dnnlab.theory.gradients import predict as predict_gradients
+    from dnnlab.theory.setting import InputStatistics, Setting
 
 __all__ = [
     "InputStatistics",
@@ -32,8 +32,8 @@ __all__ = [
 __getattr__, __dir__ = offers(
     __name__,
     {
-        "InputStatistics": ("dnnlab.theory.gradients", "InputStatistics"),
-        "Setting": ("dnnlab.theory.gradients", "Setting"),
+        "InputStatistics": ("dnnlab.theory.setting", "InputStatistics"),
+        "Setting": ("dnnlab.theory.setting", "Setting"),
         "born_dead_bounds": ("dnnlab.theory.death", "born_dead_bounds"),
         "critical": ("dnnlab.networks.meanfield", "critical"),
         "depth_scale": ("dnnlab.networks.meanfield", "depth_scale"),

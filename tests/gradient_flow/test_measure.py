@@ -8,7 +8,7 @@ from torch.nn import functional as F
 
 from dnnlab.data import load
 from dnnlab.gradient_flow import figures, summary
-from dnnlab.gradient_flow.measure import measure, singular_values
+from dnnlab.gradient_flow.measure import inputs, measure, singular_values
 from dnnlab.gradient_flow.spec import Spec
 from dnnlab.networks.mlp import MLP
 from dnnlab.networks.shape import MLPShape
@@ -104,3 +104,21 @@ def test_the_figures_draw_what_the_cells_say(cells):
 def test_without_a_configuration_that_was_measured_there_is_no_figure(cells):
     failed = cells.assign(error="no")
     assert list(figures.draw(failed, summary.summarise(failed, SPEC), SPEC)) == []
+
+
+@pytest.mark.parametrize(("batch", "features"), [(7, 5), (5, 7)])
+def test_the_spreads_of_inputs_are_those_of_their_products(batch, features):
+    x = np.random.default_rng(0).normal(0.3, 1.0, size=(2, batch, features))
+    found = inputs(torch.from_numpy(x))
+    for member, each in enumerate(x):
+        products = each @ each.T / features
+        apart = products[~np.eye(batch, dtype=bool)]
+        assert float(found["input_square_spread"][member]) == pytest.approx(np.diag(products).std(ddof=1))
+        assert float(found["input_product_spread"][member]) == pytest.approx(apart.std())
+        mean_product = found["input_mean_square"][member] - found["input_variance"][member]
+        assert float(mean_product) == pytest.approx(apart.mean())
+
+
+def test_one_input_alone_does_not_spread():
+    found = inputs(torch.randn(3, 1, 4))
+    assert all((found[name] == 0).all() for name in ("input_variance", "input_square_spread", "input_product_spread"))

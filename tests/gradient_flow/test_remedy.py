@@ -115,7 +115,10 @@ ILL = rows([0.05, 0.05, 0.05])
 
 def test_what_heals_is_recommended_with_its_rate_and_what_does_not_is_said():
     remedy, line = told(
-        ILL, rows([30.0, 31.0, 29.0], "init critical"), rows([1.0, 1.1, 0.9], "norm layer"), rows([0.01, 1.0, 50], "norm batch")
+        ILL,
+        rows([30.0, 31.0, 29.0], "init critical"),
+        rows([1.0, 1.1, 0.9], "norm layer"),
+        rows([0.01, 1.0, 50], "norm batch"),
     )
     assert remedy.startswith("norm layer: rate 0.997 [0.7")
     assert remedy.endswith("]; init critical: exploding; norm batch: undecided")

@@ -144,12 +144,39 @@ def test_two_rows_of_one_layer_are_refused():
         measured_at(group, 0)
 
 
+OWN = {"model": "", "act": "tanh", "init": "he", "norm": "none", "skip": "none", "depth": 3, "width": 8}
+INPUTS = {"input_mean_square": 1.0, "input_variance": 0.9, "input_features": 64.0, "classes": 10.0}
+SPREADS = {"input_square_spread": 0.2, "input_product_spread": 0.1}
+
+
+def test_theory_stands_beside_the_rate():
+    row = summarise(rows([0.5, 2.0, 8.0]).assign(**OWN | INPUTS | SPREADS), Spec()).iloc[0]
+    assert row["theory_lo"] < row["rate_theory"] < row["theory_hi"]
+    assert row["max_depth"] > 0
+    assert row["no_theory"] == ""
+
+
+@pytest.mark.parametrize(
+    ("changes", "reason"),
+    [
+        (INPUTS, "earlier version"),
+        (INPUTS | SPREADS | {"width": 4}, "less than 8 units"),
+        (INPUTS | SPREADS | {"norm": "batch", "batch_size": 3}, "less than 4 examples"),
+        ({"model": "mine:net"}, "fully connected networks of dnnlab"),
+    ],
+)
+def test_where_theory_is_silent_the_row_says_why(changes, reason):
+    row = summarise(rows([0.5, 2.0, 8.0]).assign(**OWN | changes), Spec()).iloc[0]
+    assert math.isnan(row["rate_theory"])
+    assert math.isnan(row["z"])
+    assert reason in row["no_theory"]
+    assert row["rate"] == pytest.approx(2.0)
+
+
 def test_thousands_of_configurations_are_summarised_as_each_alone(monkeypatch):
     """What is computed at once for all of them changes no bit, wherever they are cut into parts."""
     monkeypatch.setattr(gradient_flow_summary, "_TOGETHER", 3)
-    own = {"model": "", "act": "tanh", "init": "he", "norm": "none", "skip": "none", "depth": 3, "width": 8}
-    inputs = {"input_mean_square": 1.0, "input_variance": 0.9, "input_features": 64.0, "classes": 10.0}
-    single = [rows([0.5, 2.0, 8.0]).assign(**own | {"width": width}, **inputs) for width in range(4, 12)]
+    single = [rows([0.5, 2.0, 8.0]).assign(**OWN | INPUTS | SPREADS | {"width": width}) for width in range(4, 12)]
     together = summarise(pd.concat(single, ignore_index=True), Spec())
     assert together["remedy"].notna().all()
     alone = pd.concat([summarise(table, Spec()) for table in single], ignore_index=True)

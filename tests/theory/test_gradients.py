@@ -2,6 +2,8 @@
 
 import itertools
 import math
+import warnings
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -14,26 +16,30 @@ from dnnlab.theory import gradients
 from dnnlab.theory.gradients import (
     InputStatistics,
     Setting,
-    log_rate,
     max_trainable_depth,
     predict,
     prepare,
+    silence,
     slope_weights,
 )
 
-UNIT = InputStatistics(1.0, 1.0)
+WIDE = 10**6
+"""Units from which on a finite width changes nothing that a test sees."""
 
 
-def setting(act, init, norm="none", skip="none", depth=20, width=400, batch=128, dropout=0.0):
-    shape = MLPShape(width, 10, depth, width, (act,) * depth, norm, parse_skip(skip))
-    return Setting(shape, init, UNIT, batch, dropout)
+def setting(act, init, norm="none", skip="none", depth=20, width=400, batch=128, dropout=0.0, inputs=400):
+    shape = MLPShape(inputs, 10, depth, width, (act,) * depth, norm, parse_skip(skip))
+    # Of standard normal inputs: the mean of n squares has the variance 2/n, that of n products 1/n.
+    told = InputStatistics(1.0, 1.0, math.sqrt(2 / inputs), math.sqrt(1 / inputs))
+    return Setting(shape, init, told, batch, dropout)
 
 
-def log_rates(chosen, seeds, masks=()):
+def log_rates(chosen, seeds, masks=(), first=0):
     """Measured log rates ``[seed]`` on standard normal inputs with labels by chance."""
     shape, batch = chosen.shape, chosen.batch_size
-    stack = StackedMLP.draw(shape, [chosen.init] * seeds, [np.random.default_rng(i) for i in range(seeds)])
-    rng = np.random.default_rng(1000)
+    rngs = [np.random.default_rng(i) for i in range(first, first + seeds)]
+    stack = StackedMLP.draw(shape, [chosen.init] * seeds, rngs)
+    rng = np.random.default_rng(1000 + first)
     x = torch.from_numpy(rng.standard_normal((seeds, batch, shape.inputs))).float()
     y = torch.from_numpy(rng.integers(shape.classes, size=(seeds, batch)))
     deltas = layerwise.measure(stack, Batch(x, y), masks).layers["delta_norm"][:, : shape.depth]
@@ -48,7 +54,12 @@ def rate(chosen):
     ("batch", "squared"), [(8, 1.788), (16, 1.590), (32, 1.522), (64, 1.493), (256, 1.473), (10**6, 1.4669)]
 )
 def test_batch_norm_with_relu_at_every_batch_size(batch, squared):
-    assert rate(setting("relu", "he", "batch", batch=batch, depth=200)) ** 2 == pytest.approx(squared, abs=2e-3)
+    """The closed form of the symmetric fixed point is of infinite width, the Monte Carlo of 512 units. With the
+    arc-cosine kernel J it is [(B-1+J'(c))/(1-J(c)) - 1]/(B-3)."""
+    predicted = predict(setting("relu", "he", "batch", batch=batch, depth=200, width=WIDE))
+    distance = predicted.log_rate - math.log(squared) / 2
+    assert abs(distance) < 2.5 * predicted.error
+    assert abs(distance) < 0.006
 
 
 @pytest.mark.parametrize(
@@ -72,7 +83,9 @@ def test_published_rates(chosen, expected, tolerance):
 def test_residual_he_relu_over_20_blocks(scale, ratio):
     """y + s·W φ(y): each block multiplies the squared norm by 1 + s²."""
     chosen = setting("relu", "he", skip=scale, depth=21)
-    assert math.exp(predict(chosen).log_rate * 20) == pytest.approx(ratio, rel=0.02)
+    wide = setting("relu", "he", skip=scale, depth=21, width=WIDE)
+    assert math.exp(predict(wide).log_rate * 20) == pytest.approx(ratio, rel=0.02)
+    assert math.exp(predict(chosen).log_rate * 20) == pytest.approx(ratio, rel=0.08)
     assert math.exp(log_rates(chosen, 6).mean() * 20) == pytest.approx(ratio, rel=0.08)
 
 
@@ -93,12 +106,13 @@ ACTS = ["sigmoid", "tanh", "relu", "leaky_relu", "prelu", "elu", "selu", "swish"
 @pytest.mark.parametrize("skip", ["none", "residual", "residual:0.3", "highway", "dense"])
 def test_measured_rates_lie_in_theorys_band(norm, skip):
     inside = []
-    for act, init in itertools.product(ACTS, ["torch", "xavier", "he"]):
-        chosen = setting(act, init, norm, skip, depth=8, width=96, batch=32)
+    for i, (act, init) in enumerate(itertools.product(ACTS, ["torch", "xavier", "he"])):
+        chosen = setting(act, init, norm, skip, depth=8, width=96, batch=32, inputs=96)
         predicted = predict(chosen)
-        distance = log_rates(chosen, 3).mean() - predicted.log_rate
+        # Networks of one stream would lie outside together.
+        distance = log_rates(chosen, 3, first=100 * i).mean() - predicted.log_rate
         inside.append(abs(distance) < 1.96 * predicted.standard_error(3))
-    assert np.mean(inside) >= 0.95
+    assert np.mean(inside) >= 0.88  # 24 of 27: a share of 95 % gives fewer in 1 % of all cases
 
 
 def test_the_band_is_no_wider_than_it_must_be():
@@ -121,14 +135,66 @@ def test_slope_weights_are_a_least_squares_fit():
     assert slope_weights(17) @ y == pytest.approx(-np.polyfit(np.arange(17), y, 1)[0])
 
 
-def test_max_trainable_depth():
-    assert max_trainable_depth(setting("relu", "he")) == math.inf
-    assert max_trainable_depth(setting("tanh", "torch")) < 20
+def test_a_networks_depth_ends_with_its_correlations_or_with_its_gradients():
+    """Tanh, σb² = 0: for σw² = 1/3, q falls to 0, which is no fixed point. For σw² > 1, χ > 1 and gradients explode."""
+    assert math.isnan(max_trainable_depth(setting("tanh", "lecun", width=WIDE)))
+    ordered = setting("tanh", "torch", width=300)  # σw² = 1/3, σb² = 1/900: q* ≈ σb²/(1 - σw²), so that χ ≈ 1/3
+    assert max_trainable_depth(ordered) == pytest.approx(6 / math.log(3), rel=0.02)
+    chaotic = setting("tanh", "normal:0.1", width=400)  # σw = 2
+    q = 4 * 0.5
+    for _ in range(200):
+        u = math.sqrt(q) * np.polynomial.hermite_e.hermegauss(80)[0]
+        p = np.polynomial.hermite_e.hermegauss(80)[1] / math.sqrt(2 * math.pi)
+        q = 4 * float(p @ np.tanh(u) ** 2)
+    chi = 4 * float(p @ (1 - np.tanh(u) ** 2) ** 2)
+    assert max_trainable_depth(chaotic) <= 6 / math.log(chi)
+
+
+@pytest.mark.parametrize("width", [16, 400])
+def test_at_the_edge_of_chaos_chance_ends_it(width):
+    """Hanin & Nica: ln‖δ‖² gains the variance 5/N a layer, so that its typical value loses 5/2N."""
+    assert max_trainable_depth(setting("relu", "he", width=width)) == pytest.approx(6 * 2 * width / 5)
+
+
+def test_where_there_are_no_depth_scales():
     assert math.isnan(max_trainable_depth(setting("relu", "he", "batch")))
+    assert math.isnan(max_trainable_depth(setting("relu", "normal:0.5")))  # q grows without end
+    assert math.isnan(max_trainable_depth(setting("gelu", "he")))  # q → 0
 
 
 def test_theory_gives_up_rather_than_overflow():
     assert predict(setting("selu", "normal:1e30")) is None
+
+
+@pytest.mark.parametrize(
+    ("chosen", "reason"),
+    [
+        (setting("relu", "he", width=4), "less than 8 units"),
+        (setting("relu", "he", "batch", batch=3), "less than 4 examples"),
+        (setting("selu", "normal:1e30"), "range of numbers"),
+        (setting("relu", "normal:1e200"), "range of numbers"),
+        (setting("relu", "he", "batch", "dense", depth=1000, width=512), "too much memory"),
+    ],
+)
+def test_it_says_why_it_is_silent(chosen, reason):
+    assert predict(chosen) is None
+    assert reason in silence(chosen)
+
+
+def test_what_becomes_exactly_zero_warns_nobody():
+    """x - tanh x is cubic at 0, so that it is less than float64 holds after a few layers."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        assert "range of numbers" in silence(setting("Tanhshrink", "orthogonal", width=16))
+
+
+def test_it_is_silent_where_an_earlier_version_measured_too_little():
+    told = replace(setting("relu", "he"), inputs=InputStatistics(1.0, 1.0, math.nan, math.nan))
+    assert "earlier version" in silence(told)
+
+
+def test_theory_that_speaks_gives_no_reason():
+    assert silence(setting("relu", "he")) == ""
 
 
 EACH = [
@@ -140,30 +206,38 @@ EACH = [
 ]
 
 
-def test_what_is_prepared_together_predicts_as_each_alone():
-    def predicted():
-        for cached in (predict, gradients._layers):
-            cached.cache_clear()
-        return [
-            None if (p := predict(each)) is None else (p.log_delta.tolist(), p.log_rate, p.spread, p.bias)
-            for each in EACH
-        ]
+def predicted(chosen):
+    found = predict(chosen)
+    return found and (found.log_delta.tolist(), found.log_rate, found.spread, found.error)
 
-    alone = predicted()
+
+def test_what_is_prepared_together_predicts_as_each_alone(monkeypatch):
+    alone = []
+    for each in EACH:
+        monkeypatch.setattr(gradients, "_known", {})
+        alone.append(predicted(each))
+    monkeypatch.setattr(gradients, "_known", {})
     prepare(EACH)
-    prepare(EACH, rates_alone=True)
-    assert predicted() == alone
+    assert [predicted(each) for each in EACH] == alone
 
 
-@pytest.mark.parametrize("chosen", [each for each in EACH if predict(each) is not None])
-def test_the_rate_alone_is_that_of_the_prediction(chosen):
-    assert log_rate(chosen) == predict(chosen).log_rate
+def test_batch_norm_has_the_rate_of_relu_under_wide_and_narrow_layers():
+    """Yang 2019: of a batch of 64 the square grows by 1.493 a layer."""
+    for init, width in (("he", 64), ("torch", 512)):
+        found = predict(setting("relu", init, "batch", width=width, batch=64, depth=30))
+        assert found.log_rate == pytest.approx(math.log(1.493) / 2, abs=0.02)
 
 
-def test_where_numbers_leave_their_range_there_is_no_rate():
-    assert math.isnan(log_rate(setting("relu", "normal:1e200", depth=20)))
+def test_an_initialiser_with_a_mean_is_measured_as_predicted():
+    """Lu 2019: one weight or bias of each unit is positive, so that no variance describes them."""
+    chosen = setting("relu", "rai", depth=10, width=64, batch=32, inputs=64)
+    found = predict(chosen)
+    assert abs(log_rates(chosen, 10).mean() - found.log_rate) < 3 * found.standard_error(10)
 
 
-def test_an_initialiser_without_a_variance_has_no_rate():
-    prepare([setting("relu", "rai")])
-    assert math.isnan(log_rate(setting("relu", "rai")))
+@pytest.mark.parametrize("act", ["Hardswish", "Softplus", "swish"])
+def test_batch_norm_where_the_symmetric_fixed_point_is_not_stable(act):
+    """Pairs of a batch are then not equally correlated (Yang 2019)."""
+    chosen = setting(act, "xavier", "batch", depth=25, width=128, batch=32, inputs=16)
+    found = predict(chosen)
+    assert abs(log_rates(chosen, 8).mean() - found.log_rate) < 3 * found.standard_error(8)
