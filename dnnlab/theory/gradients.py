@@ -20,7 +20,6 @@ __all__ = [
     "InputStatistics",
     "Prediction",
     "Setting",
-    "log_rate",
     "max_trainable_depth",
     "predict",
     "prepare",
