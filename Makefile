@@ -77,7 +77,7 @@ docs: setup ## Write the references of the command line and of Python, the pages
 	$(PY) -m docs.make_stub
 	$(PY) -m docs.make_api
 
-check-statistics: setup ## Whether intervals hold the truth and verdicts err as often as they say, by simulation: a quarter of an hour
+check-statistics: setup ## Whether intervals hold the truth and verdicts err as often as they say, by simulation: half an hour
 	$(PY) -m benchmarks.check_statistics
 
 remeasured: setup ## Five verdicts of the published ledger, measured again in plain PyTorch
