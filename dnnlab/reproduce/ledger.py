@@ -102,7 +102,7 @@ def _task(recipe: Recipe, bases: Bases) -> Task | None:
 
 def _draws(spec: Any) -> bool:
     """Whether seeds change anything, as they do not in arithmetic and in times of blocks."""
-    return any("seed" in cell.__dataclass_fields__ for cell in spec.plan())
+    return "seed" in spec.__dataclass_fields__ and spec.question.belongs("seed")
 
 
 def run(task: Task, out: Path) -> dict[str, Any]:

@@ -126,9 +126,28 @@ def test_the_lectures_recipes_are_found_and_read():
     assert len({claim.text for claim in claims if claim is not None}) == len([c for c in claims if c is not None])
 
 
-def test_the_lectures_recipes_take_another_base_of_the_seeds():
+def test_the_lectures_recipes_take_other_seeds():
     """Those that draw anything, that is; the others stay as they are."""
-    tasks = ledger.tasks([Path(__file__).parents[2] / "experiments"], "quick", 1000)
-    moved = {task.recipe.experiment for task in tasks if getattr(task.spec, "seed", 0) == 1000}
-    assert moved == {"gradient-flow", "dead-relu", "compare-arch", "compress", "nas"}
-    assert all(task.spec.block for task in tasks if task.recipe.experiment == "compare-arch" and not task.spec.seed)
+    folder = Path(__file__).parents[2] / "experiments"
+    own, other = (ledger.tasks([folder], "quick", seed) for seed in (None, 1000))
+    moved, same = [], []
+    for before, after in zip(own, other, strict=True):
+        (same if before.spec == after.spec else moved).append(before)
+    assert {task.recipe.experiment for task in moved} == {
+        "gradient-flow",
+        "dead-relu",
+        "compare-arch",
+        "compress",
+        "nas",
+    }
+    assert all(task.spec.seed for task in moved)
+    assert all(task.recipe.experiment == "check" or task.spec.block for task in same)
+
+
+def test_claims_on_the_same_run_share_its_seeds():
+    tasks = ledger.tasks([Path(__file__).parents[2] / "experiments"], "quick", None)
+    by_run = {}
+    for task in tasks:
+        asked = json.dumps([task.part, task.recipe.experiment, task.recipe.options_for("quick")])
+        by_run.setdefault(asked, set()).add(repr(task.spec))
+    assert all(len(specs) == 1 for specs in by_run.values())

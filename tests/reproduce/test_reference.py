@@ -8,6 +8,7 @@ import pytest
 from dnnlab.registry import find
 from dnnlab.report.table import read_csv
 from dnnlab.reproduce import shipped
+from dnnlab.reproduce.bases import Bases
 from dnnlab.reproduce.columns import LEDGER, TONES
 from dnnlab.runner import recipe
 from dnnlab.runner.options import build
@@ -40,6 +41,14 @@ def test_each_row_says_what_its_recipe_says(ledger, claims):
             claim.published,
             claim.note,
         )
+
+
+def test_each_row_was_measured_on_seeds_of_the_recipe_as_it_stands(ledger, claims):
+    """Whoever changes a condition after the numbers were seen has to measure anew, on other seeds."""
+    bases = Bases("quick", None)
+    for row in ledger.to_dict("records"):
+        assert bases.digest(claims[f"{row['part']}/{row['recipe']}"]).startswith(row["digest"])
+        assert len(row["digest"]) == 16
 
 
 def test_no_claim_failed_and_none_says_where_it_was_measured(ledger):
