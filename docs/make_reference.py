@@ -45,9 +45,14 @@ def _merged(old: list[Any], new: list[Any]) -> list[Any]:
 
 
 def _write_verdicts(ledger: Path, file: Path) -> None:
-    """A row a claim: its verdict, and a column each for the ledgers of other seeds beside it."""
+    """A row a claim: its verdict, and a column each for the ledgers of other seeds beside it. Without any, what an
+    earlier ledger said under other seeds is removed: it is not about this one."""
+    others = sorted(ledger.parent.glob(f"{ledger.name}-seed-*"))
+    if not others:
+        file.unlink(missing_ok=True)
+        return
     table = pd.read_csv(ledger / "ledger.csv")[[*KEY, "verdict"]]
-    for other in sorted(ledger.parent.glob(f"{ledger.name}-seed-*")):
+    for other in others:
         own = pd.read_csv(other / "ledger.csv")[[*KEY, "verdict"]]
         table = table.merge(own.rename(columns={"verdict": other.name.rpartition("quick-")[2]}), on=KEY, how="left")
     old = pd.read_csv(file).to_dict("records") if file.exists() else []
