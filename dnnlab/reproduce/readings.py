@@ -145,7 +145,7 @@ def _against_level(run: Run, condition: Condition, column: Column, row: Mapping[
         side,
         p=p,
         open=over.too_few(n) or _divided(found.sample) or over.unknown(p, what),
-        undecided=_undecided(p, why, found.seeds_for(nearest), found.sample),
+        undecided=_undecided(p, why, found.seeds_for(nearest), found.sample, row),
     )
 
 
@@ -173,11 +173,17 @@ def _divided(of: Sample | None) -> str:
     return f"{lost} of {len(of)} seeds {did}, a share between {low:.0%} and {high:.0%}"
 
 
-def _undecided(p: float, why: str, seeds: float, of: Sample | None) -> str:
-    """Why something is open whose p-value is too large: ``why``, or that it is so only among several conditions."""
+def _undecided(p: float, why: str, seeds: float, of: Sample | None, row: Mapping[Any, Any]) -> str:
+    """Why something is open whose p-value is too large: ``why``, or that it is so only among several conditions; and
+    what would decide it. Of an interval that only the table has, it is not known how much of it seeds make smaller."""
     why = why if not p < SIGNIFICANT else f"p = {number(p)} is too large among so many conditions"
+    if of is None:
+        visible = float(row.get("visible", math.nan))
+        if math.isnan(visible):
+            return why
+        return f"{why}; so many seeds and examples would most likely have shown a difference of {number(visible)}"
     if math.isinf(seeds):
-        if of is not None and of.right is not None:
+        if of.right is not None:
             return f"{why}; no number of seeds on these {of.right.shape[1]:,} examples would decide it, more may"
         return f"{why}; it would take more than a thousand seeds"
     return why if math.isnan(seeds) else f"{why}; about {seeds:.0f} seeds would decide it, if it is as measured"
@@ -210,5 +216,5 @@ def _against_row(
         (found.sign > 0) == (condition.relation == "above") if found.sign else None,
         p=found.p,
         open=open_ or over.unknown(found.p, what),
-        undecided=_undecided(found.p, why, found.difference.seeds_for(0.0), mine.sample),
+        undecided=_undecided(found.p, why, found.difference.seeds_for(0.0), mine.sample, {}),
     )
