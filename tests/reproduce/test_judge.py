@@ -297,7 +297,7 @@ def test_what_others_reported_decides_nothing_by_itself():
 
 
 def test_of_an_interval_that_only_the_table_has_no_number_of_seeds_is_told():
-    """It is not known how much of it is chance of the examples; what it could have shown is, where the table says so."""
+    """Nobody knows how much of it is chance of the examples; what it could have shown, the table may say."""
     of = run(relu=[0.8])
     of.summary["visible"] = 0.125
     found = verdict(Condition("rate", "below", 1.05), of=of)
