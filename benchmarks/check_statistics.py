@@ -296,12 +296,9 @@ def _claim(conditions: Callable[[float], Sequence[Condition]], beyond: float, ki
     def decided(rng: np.random.Generator, n: int) -> bool:
         difficulty = kind.difficulty(rng)
         names = ("a", "b", "c", "reference")
-        cells = pd.concat([pd.DataFrame(kind.rows(rng, n, difficulty)).assign(act=name) for name in names])
+        seeds = pd.concat([pd.DataFrame(kind.rows(rng, n, difficulty)).assign(act=name) for name in names])
         summary = pd.DataFrame([{"act": name, "seeds": n, "accuracy": math.nan, "verdict": ""} for name in names])
-        question = SimpleNamespace(summary=SimpleNamespace(per_cell=lambda cells, spec: cells))
-        run: Any = SimpleNamespace(
-            schema=_SCHEMA, summary=summary, cells=cells, spec=SimpleNamespace(question=question)
-        )
+        run: Any = SimpleNamespace(schema=_SCHEMA, summary=summary, seeds=seeds)
         claim = Claim("", "", tuple(conditions(kind.truth - beyond)))
         return judge(run, claim).verdict != NOT_DECIDED
 

@@ -4,7 +4,6 @@ from dnnlab.report.columns import (
     ANSWERS,
     ERROR,
     FAILED_SEEDS,
-    LEARNED_SEEDS,
     OVER_BOTH,
     SEED,
     SEEDS,
@@ -12,6 +11,7 @@ from dnnlab.report.columns import (
     VISIBLE,
     Column,
     Schema,
+    accuracy,
     estimate,
     verdict,
 )
@@ -136,13 +136,7 @@ SUMMARY = (
     _FORM,
     SEEDS,
     *_SIZES,
-    *LEARNED_SEEDS,
-    *estimate(
-        "accuracy",
-        "share of the test split that the file gets right, read back, mean over the seeds that learned",
-        "accuracy",
-        interval=OVER_BOTH,
-    ),
+    *accuracy("share of the test split that the file gets right, read back, mean over the seeds that learned"),
     *estimate(
         "accuracy_drop",
         "what that is below the network itself's, example by example, in the seeds in which both learned",

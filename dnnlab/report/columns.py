@@ -93,6 +93,13 @@ LEARNED_SEEDS = (
 )
 OVER_BOTH = "95 % interval over seeds and examples"
 EXACT = "exact 95 % interval over seeds"
+
+
+def accuracy(help: str, name: str = "accuracy", interval: str = OVER_BOTH) -> tuple[Column, ...]:
+    """The columns of an accuracy: how many seeds learned, and the estimate over them."""
+    return (*LEARNED_SEEDS, *estimate(name, help, name, interval=interval))
+
+
 VISIBLE = Column(
     "visible", float, "the smallest difference that so many seeds and examples would have shown with probability .8"
 )

@@ -10,6 +10,7 @@ import pandas as pd
 
 from dnnlab.report.columns import Column
 from dnnlab.runner.result import Run
+from dnnlab.runner.summary import geometric
 from dnnlab.statistics.comparisons import Comparison, welch
 from dnnlab.statistics.intervals import Interval, t_quantile
 from dnnlab.statistics.quantity import Quantity
@@ -52,7 +53,7 @@ def known(run: Run, column: Column, row: Mapping[Any, Any]) -> Known:
     if quantity is not None and run.schema.count == "seeds":
         own = _sample(run, quantity, row)
         scaled = own.interval
-        shown = scaled.exp() if quantity.log else scaled
+        shown = geometric(scaled) if quantity.log else scaled
         return Known(shown, scaled, quantity.log, own)
     if not column.low:
         unknown = Interval(value, math.nan, math.nan, n)
@@ -91,10 +92,9 @@ def _with_error(interval: Interval) -> Interval:
 
 def _sample(run: Run, quantity: Quantity, row: Mapping[Any, Any]) -> Sample:
     """The seeds of one row."""
-    cells = run.spec.question.summary.per_cell(run.cells, run.spec)
-    names = [name for name in run.schema.configuration if name in cells]
-    chosen = [all(_same(cell[name], row[name]) for name in names) for cell in cells[names].to_dict("records")]
-    return sample(cells[np.array(chosen, dtype=bool)], quantity)
+    names = [name for name in run.schema.configuration if name in run.seeds]
+    chosen = [all(_same(seed[name], row[name]) for name in names) for seed in run.seeds[names].to_dict("records")]
+    return sample(run.seeds[np.array(chosen, dtype=bool)], quantity)
 
 
 def _same(a: object, b: object) -> bool:

@@ -13,6 +13,7 @@ from dnnlab.report.table import estimate, number
 from dnnlab.reproduce.known import difference, known
 from dnnlab.runner.recipe import Condition, Row
 from dnnlab.runner.result import Run
+from dnnlab.runner.summary import geometric
 from dnnlab.statistics.intervals import ENOUGH, SIGNIFICANT, Interval
 from dnnlab.statistics.samples import Sample
 
@@ -203,7 +204,7 @@ def _against_row(
         return Reading(measured, mine.shown, side, counted=True, open=open_)
     what = f"{column.name} {'over' if mine.log else 'minus'} {times}that of {names}"
     over, found = _Counted.of(run.schema, row), difference(mine, theirs, condition.times)
-    shown, none = (found.difference, 0) if not mine.log else (found.difference.exp(), 1)
+    shown, none = (found.difference, 0) if not mine.log else (geometric(found.difference), 1)
     open_ = over.too_few(found.seeds)
     if not open_ and not found.p < SIGNIFICANT:
         open_ = over.too_few(found.difference.n)

@@ -54,7 +54,7 @@ def compare(before: Run, after: Run) -> pd.DataFrame:
             f"{before.path.name} and {after.path.name} answer different questions, so no row of one is a row of the "
             "other; give two runs of one question."
         )
-    tables = [run.spec.question.summary.per_cell(run.cells, run.spec) for run in (before, after)]
+    tables = [run.seeds for run in (before, after)]
     keys = list(schema.configuration)
     groups = [dict(list(table.groupby(keys, sort=False, dropna=False))) for table in tables]
     common = [key for key in groups[0] if key in groups[1]]

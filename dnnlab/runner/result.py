@@ -39,6 +39,11 @@ class Run:
         """The measurements, with one row per cell and layer, step or stage."""
         return _read(self.path / store.CELLS, self.schema.cells)
 
+    @cached_property
+    def seeds(self) -> pd.DataFrame:
+        """One row per cell, with the quantities by which configurations and runs are compared."""
+        return self.spec.question.summary.per_cell(self.cells, self.spec)
+
     @property
     def figures(self) -> list[Path]:
         """The figures as SVG files; a PNG lies beside each."""

@@ -83,10 +83,6 @@ class Interval:
             return self
         return replace(self, low=max(low, self.low), high=min(high, self.high))
 
-    def exp(self) -> "Interval":
-        """The interval of the geometric mean, from that of logarithms; without a standard error."""
-        return Interval(math.exp(self.mean), math.exp(self.low), math.exp(self.high), self.n)
-
 
 _COUNTS = (*range(3, 30), *range(30, 100, 5), *range(100, 1001, 50))
 

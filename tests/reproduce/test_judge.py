@@ -42,9 +42,7 @@ def run(seeds=5, **accuracies):
         for n, (act, a) in enumerate(accuracies.items(), 1)
     ]
     cells = pd.DataFrame([{"act": k, "seed": i, "accuracy": a} for k, v in accuracies.items() for i, a in enumerate(v)])
-    summary = SimpleNamespace(per_cell=lambda cells, spec: cells)
-    spec, experiment = SimpleNamespace(question=SimpleNamespace(summary=summary)), SimpleNamespace(name="made-up")
-    return SimpleNamespace(schema=SCHEMA, summary=pd.DataFrame(rows), cells=cells, spec=spec, experiment=experiment)
+    return SimpleNamespace(schema=SCHEMA, summary=pd.DataFrame(rows), seeds=cells)
 
 
 def test_a_schema_names_columns_that_are_there():
@@ -201,7 +199,7 @@ def measured(seeds=10, **rows):
             right = difficulty < round(share * 500)
             cells.append({"act": act, "seed": seed, "accuracy": right.mean(), "right": packed(right), "guessing": 0.1})
     made = run(seeds, **rows)
-    made.cells = pd.DataFrame(cells)
+    made.seeds = pd.DataFrame(cells)
     made.schema = Schema((), COLUMNS, {}, ("act",), (ACCURACY,))
     return made
 

@@ -25,9 +25,8 @@ class FakeRun:
     """A run whose cells are already one row each."""
 
     def __init__(self, cells, seed=0, schema=SCHEMA):
-        self.cells, self.path = cells, type("P", (), {"name": "fake"})
-        summary = type("Summary", (), {"per_cell": staticmethod(lambda cells, spec: cells)})
-        self.spec = type("S", (), {"seed": seed, "question": type("Q", (), {"summary": summary})})
+        self.seeds, self.path = cells, type("P", (), {"name": "fake"})
+        self.spec = type("S", (), {"seed": seed})
         self.schema = schema
 
 

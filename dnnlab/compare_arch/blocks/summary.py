@@ -29,14 +29,19 @@ def summarise(cells: pd.DataFrame, spec: Spec) -> pd.DataFrame:
 def per_cell(cells: pd.DataFrame, spec: Spec) -> pd.DataFrame:
     """One row per block and process, with the median of its rounds; the process takes the place of a seed."""
     timed = cells[cells["training_ms"].notna()]
-    timed = timed.assign(seed=timed["process"].fillna(timed["round"]))  # earlier versions timed in one process
+    timed = timed.assign(seed=_process(timed))
     return timed.groupby(["comparison", "block", "seed"], sort=False)["training_ms"].median().reset_index()
 
 
 def ratios(rows: pd.DataFrame, first: pd.DataFrame) -> np.ndarray:
     """How many times as long a step takes as that of the ``first`` block: of each process the median of its rounds."""
     ratios = pd.Series(rows["training_ms"].to_numpy() / first["training_ms"].to_numpy())
-    return ratios.groupby(rows["process"].fillna(rows["round"]).to_numpy()).median().to_numpy()
+    return ratios.groupby(_process(rows).to_numpy()).median().to_numpy()
+
+
+def _process(rows: pd.DataFrame) -> pd.Series:
+    """The process of each row; of earlier versions, which timed in one process, the round."""
+    return rows["process"].fillna(rows["round"])
 
 
 def _row(block: dict[str, Any], rows: pd.DataFrame, first: pd.DataFrame) -> dict[str, Any]:
@@ -50,7 +55,7 @@ def _row(block: dict[str, Any], rows: pd.DataFrame, first: pd.DataFrame) -> dict
         "macs_ratio": counts["macs"] / before["macs"] if before["macs"] else 1.0,
         "forward_ms": float(rows["forward_ms"].dropna().median()),
         "training_ms": float(rows["training_ms"].dropna().median()),
-        "n": ratios(rows, rows).size,
+        "n": _process(rows).nunique(),
         "noisy": bool((rows["machine_spread"] > NOISE).any()),
         "verdict": c.REFERENCE,
     }

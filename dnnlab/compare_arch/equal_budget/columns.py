@@ -5,7 +5,6 @@ from dnnlab.report.columns import (
     ANSWERS,
     DIVERGED_SEEDS,
     ERROR,
-    LEARNED_SEEDS,
     OVER_BOTH,
     SEED,
     SEEDS,
@@ -13,6 +12,7 @@ from dnnlab.report.columns import (
     VISIBLE,
     Column,
     Schema,
+    accuracy,
     estimate,
     verdict,
 )
@@ -133,13 +133,7 @@ CELLS = (
 
 _ACCURACY = (
     SEEDS,
-    *LEARNED_SEEDS,
-    *estimate(
-        "accuracy",
-        "test accuracy after the last step, mean over the seeds that learned",
-        "accuracy",
-        interval=OVER_BOTH,
-    ),
+    *accuracy("test accuracy after the last step, mean over the seeds that learned"),
     *estimate(
         "difference",
         "accuracy less that of the reference, in the seeds that learned in both",

@@ -16,7 +16,6 @@ from dnnlab.report.table import fit
 from dnnlab.runner.summary import (
     against,
     by_configuration,
-    compared,
     configurations,
     corrected,
     failed,
@@ -29,7 +28,7 @@ from dnnlab.runner.summary import (
 from dnnlab.statistics.comparisons import Comparison
 from dnnlab.statistics.intervals import ENOUGH
 from dnnlab.statistics.quantity import ACCURACY
-from dnnlab.statistics.samples import sample
+from dnnlab.statistics.samples import compare, nothing, sample
 
 
 def summarise(cells: pd.DataFrame, spec: Spec) -> pd.DataFrame:
@@ -145,7 +144,8 @@ def _compared(group: pd.DataFrame, seeds: Mapping[Any, pd.DataFrame]) -> pd.Data
 def _beats(rows: Sequence[pd.DataFrame | None]) -> np.ndarray:
     """``[i, j]``: row i is shown to be more accurate than row j, Holm-corrected over all pairs."""
     pairs = list(itertools.combinations(range(len(rows)), 2))
-    comparisons = corrected([compared(rows[a], rows[b], ACCURACY) for a, b in pairs])
+    samples = [nothing(ACCURACY) if each is None else sample(each, ACCURACY) for each in rows]
+    comparisons = corrected([compare(samples[a], samples[b]) for a, b in pairs])
     beats = np.zeros((len(rows), len(rows)), dtype=bool)
     for (a, b), comparison in zip(pairs, comparisons, strict=True):
         moved = comparison.direction

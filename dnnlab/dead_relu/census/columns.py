@@ -6,12 +6,11 @@ from dnnlab.report.columns import (
     ERROR,
     EXACT,
     FAILED_SEEDS,
-    LEARNED_SEEDS,
-    OVER_BOTH,
     SEED,
     SEEDS,
     Column,
     Schema,
+    accuracy,
     estimate,
     verdict,
 )
@@ -110,15 +109,7 @@ END = (
 )
 
 
-ACCURACY = (
-    *LEARNED_SEEDS,
-    *estimate(
-        "accuracy",
-        "validation accuracy after training, mean over the seeds that learned",
-        "accuracy",
-        interval=OVER_BOTH,
-    ),
-)
+ACCURACY = (*accuracy("validation accuracy after training, mean over the seeds that learned"),)
 
 SUMMARY = (
     *configuration.columns(CONFIGURATION),

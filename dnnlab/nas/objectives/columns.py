@@ -1,7 +1,7 @@
 """The columns of ``cells.csv`` and ``summary.csv`` for a search with several objectives."""
 
 from dnnlab.nas.search import columns as search
-from dnnlab.report.columns import LEARNED_SEEDS, SEEDS, VISIBLE, Column, Schema, estimate, verdict
+from dnnlab.report.columns import SEEDS, VISIBLE, Column, Schema, accuracy, estimate, verdict
 from dnnlab.statistics.quantity import Quantity
 
 SUMMARY = (
@@ -18,8 +18,7 @@ SUMMARY = (
     search.P,
     Column("front", float, "architectures on the front, mean over seeds", screen="front"),
     search.VALIDATION,
-    *LEARNED_SEEDS,
-    *estimate("test", "test accuracy of the most accurate on the front, retrained", "test", interval=search.OVER),
+    *accuracy("test accuracy of the most accurate on the front, retrained", "test", interval=search.OVER),
     verdict("better, no better or worse than random search; baseline; undecided"),
     *search.RESULT,
     *search.SPENT,
