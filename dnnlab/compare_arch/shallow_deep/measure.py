@@ -24,8 +24,8 @@ ENOUGH = {"parity": 1.0, "compositional": 0.9}
 not trained on. For nineteen of twenty, one layer of 512 units was still learning after 10,000 steps at 8 inputs."""
 _EVERY = 50
 """Training steps between two evaluations."""
-_PATIENCE = 4
-"""A training has come to rest when its loss was no lower than before for this part of all steps …"""
+_PATIENCE = 2000
+"""A training has come to rest when its loss was no lower than before for so many steps, however many may be taken …"""
 _LOWER = 0.99
 """… where lower means by a hundredth."""
 
@@ -48,7 +48,7 @@ class Attempt:
     def ended(self) -> bool:
         return not math.isnan(self.steps)
 
-    def see(self, step: int, loss: float, accuracy: float, enough: float, patience: float) -> None:
+    def see(self, step: int, loss: float, accuracy: float, enough: float) -> None:
         """Take in what an evaluation after ``step`` steps says."""
         if self.ended:
             return
@@ -56,7 +56,7 @@ class Attempt:
         if loss < _LOWER * self.lowest:
             self.lowest, self.since = loss, step
         self.solved = accuracy >= enough
-        if self.solved or step - self.since >= patience:
+        if self.solved or step - self.since >= _PATIENCE:
             self.steps = float(step)
 
 
@@ -132,7 +132,7 @@ def _attempts(
             continue
         shares = accuracy(stack, data, data.test).tolist()
         for attempt, share, mean in zip(attempts, shares, (loss / taken).tolist(), strict=True):
-            attempt.see(step, mean, share, ENOUGH[first.task], steps / _PATIENCE)
+            attempt.see(step, mean, share, ENOUGH[first.task])
         loss.zero_()
         taken = 0
         progress(step / steps)

@@ -42,12 +42,12 @@ def test_the_search_ends_at_the_widest():
 
 def test_a_training_ends_when_it_has_solved_the_task_or_come_to_rest():
     attempt = Attempt()
-    for step, loss, share in [(50, 0.7, 0.5), (100, 0.6, 0.9), (150, 0.596, 0.8), (200, 0.595, 0.8)]:
-        attempt.see(step, loss, share, enough=1.0, patience=150)
+    for step, loss, share in [(50, 0.7, 0.5), (100, 0.6, 0.9), (150, 0.596, 0.8), (2050, 0.595, 0.8)]:
+        attempt.see(step, loss, share, enough=1.0)
     assert not attempt.ended  # a fall of less than a hundredth is none, but it has not been at rest for long enough
-    attempt.see(250, 0.595, 0.8, enough=1.0, patience=150)
-    assert (attempt.ended, attempt.solved, attempt.steps, attempt.accuracy) == (True, False, 250.0, 0.9)
-    attempt.see(300, 0.1, 1.0, enough=1.0, patience=150)
+    attempt.see(2100, 0.595, 0.8, enough=1.0)
+    assert (attempt.ended, attempt.solved, attempt.steps, attempt.accuracy) == (True, False, 2100.0, 0.9)
+    attempt.see(2150, 0.1, 1.0, enough=1.0)
     assert not attempt.solved  # what comes after the end does not count: the others decide how long the stack goes on
 
 
@@ -66,6 +66,16 @@ def test_a_seed_needs_the_same_whoever_is_beside_it():
     # Exclusive or takes two units in one layer, and one is never enough: it is monotonic along one line.
     assert not any(solved for width, solved in zip(together["width"], together["solved"], strict=True) if width == 1)
     assert any(together["solved"])
+
+
+def test_half_of_the_steps_are_the_beginning_of_all():
+    spec = Spec(preset="shallow-deep", seed=900_001)
+    whole = measure(cells([0], steps=600), spec, "cpu", lambda share: None)
+    half = measure(cells([0], steps=300), spec, "cpu", lambda share: None)
+    early = {width: steps for width, steps in zip(whole["width"], whole["steps"], strict=True) if steps <= 300}
+    found = {width: steps for width, steps in zip(half["width"], half["steps"], strict=True) if steps <= 300}
+    assert early
+    assert all(found[width] == steps for width, steps in early.items() if width in found)
 
 
 def test_every_seed_has_a_row_for_each_width_and_says_where_steps_were_spent():
