@@ -23,8 +23,8 @@ EXAMPLES = 81_920
 """Of a compositional function. A tenth is set aside to judge by, and those of the training are far more than a network
 can learn by heart: what is found is what the function takes, not what its examples take."""
 LONGER = {"parity": 1, "compositional": 2}
-"""How many times the steps of the budget each task may take. A single layer learns the function of 8 inputs so slowly
-that within 8,000 steps it is the steps that decide, and not the units."""
+"""How many times the steps of the budget each task may take. A single layer learns the function of 8 inputs slowly, and
+with more steps fewer units are enough."""
 _USUAL = 64
 """The width at which most searches have ended, for an estimate of their cost."""
 

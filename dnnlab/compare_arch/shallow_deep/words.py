@@ -48,6 +48,6 @@ def _steps(row: dict[Any, Any]) -> str:
         return ""
     return (
         f"{row['task']}, {row['kind']}: training had not ended. With half of the steps it would be "
-        f"{number(row['half_factor'])} times with each input, or n to the {number(row['half_exponent'])}; more steps, "
-        "such as --budget steps=16000, may change it again."
+        f"{number(row['half_factor'])} times with each input, or n to the {number(row['half_exponent'])}; more steps "
+        "(--budget) may change it again."
     )
