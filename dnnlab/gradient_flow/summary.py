@@ -17,6 +17,7 @@ from dnnlab.gradient_flow.columns import (
     HIDDEN,
     OUTPUT,
     SUMMARY,
+    TRAINED,
     UNDECIDED,
     UNUSED,
     VANISHING,
@@ -43,9 +44,13 @@ from dnnlab.theory.gradients import (
 UNHEALTHY = math.log(100.0)
 """A network is vanishing or exploding when its rate, over all its layers, makes two orders of magnitude."""
 
+_RESOLUTION = 2.0**-23
+"""The relative distance of neighbouring numbers in float32: a weight that moves by less does not move."""
+
 TOO_FEW = f"none is recommended under {ENOUGH} seeds"
 """The column ``remedy`` of an unhealthy network with so few."""
 
+_LAYER = ("delta_norm", "saturation", "dead_fraction", "zero_fraction", "weight_change")
 _FACTORS = {
     "weight_term": "weight_factor",
     "act_term": "act_factor",
@@ -160,7 +165,7 @@ def measured_at(rows: Group, step: int, remedy: str = "") -> Measured | None:
         raise ValueError("a seed has two rows of one layer")
     layers = {}
     own = ["layer"] if rows["model"][0] else []
-    for name in ("delta_norm", "saturation", "dead_fraction", "zero_fraction", *_FACTORS.values(), *own):
+    for name in (*_LAYER, *_FACTORS.values(), *own):
         matrix = np.full(len(seeds) * len(names), math.nan)
         matrix[places] = hidden[name]
         layers[name] = matrix.reshape(len(seeds), len(names))
@@ -203,6 +208,7 @@ def per_cell(cells: pd.DataFrame, spec: Spec) -> pd.DataFrame:
             "rate": np.exp(first.log_rates()).tolist(),
             "first_last_ratio": np.exp(first.log_first_to_last()).tolist(),
             "zero_fraction": first.by_seed("zero_fraction").tolist(),
+            **{name: values.tolist() for name, values in _trained(last, spec).items()},
             **{name: last.network[name].tolist() for name in ("accuracy", "right", "guessing")},
         }
         rows += [
@@ -356,14 +362,29 @@ def _theory(configuration: dict[str, Any], first: Measured, rate: Interval) -> d
     }
 
 
+def _trained(last: Measured, spec: Spec) -> dict[str, np.ndarray]:
+    """What `columns.TRAINED` name of each seed, ``[seed]``: nan without training, and where it diverged."""
+    changes, loss = last.layers["weight_change"], np.asarray(last.network["loss"], float)
+    with np.errstate(divide="ignore", invalid="ignore"):
+        spread = changes.max(axis=1) / changes.min(axis=1)
+    found = {"rate_end": np.exp(last.log_rates()), "first_change": changes[:, 0], "change_spread": spread, "loss": loss}
+    known = np.isfinite(loss) & bool(spec.steps)
+    trained = {name: np.where(known, each, math.nan) for name, each in found.items()}
+    return trained | {"resolution": np.full(len(loss), _RESOLUTION)}
+
+
 def _training(last: Measured, spec: Spec) -> dict[str, Any]:
     if not spec.steps:
         return {}
     network, accuracies = last.network, sample(last.network, ACCURACY)
     lost = diverged(network["loss"])
+    seeds = {"seed": network["seed"], **_trained(last, spec)}
+    shown = {}
+    for quantity in TRAINED:
+        interval = sample(seeds, quantity).interval
+        shown |= (geometric(interval) if quantity.log else interval).named(quantity.name)
     return {
-        **geometric(mean_interval(last.log_rates().tolist())).named("rate_end"),
-        "loss": mean(network["loss"]),
+        **shown,
         **learned(accuracies),
         **accuracies.interval.named("accuracy"),
         "clipped_share": mean(network["clipped_share"]),

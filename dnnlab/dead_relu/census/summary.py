@@ -9,7 +9,7 @@ import pandas as pd
 from dnnlab.dead_relu.census import columns as c
 from dnnlab.dead_relu.spec import Spec
 from dnnlab.report.table import fit
-from dnnlab.runner.summary import Group, diverged, groups, learned, mean, mostly_diverged
+from dnnlab.runner.summary import Group, diverged, geometric, groups, learned, mean, mostly_diverged
 from dnnlab.statistics.intervals import ENOUGH, Interval, share_interval
 from dnnlab.statistics.quantity import ACCURACY
 from dnnlab.statistics.samples import sample
@@ -63,21 +63,38 @@ def _seeds(rows: Group, spec: Spec) -> dict[str, np.ndarray]:
         **whole,
         "step_of_share": 1 / np.maximum(units, 1),
         "collapsed": silent | ~np.isfinite(whole["loss"].astype(float)),
-        "pushed_down": _pushed_down(rows, seeds),
+        **_deaths(rows, seeds),
+        **_back("back_first", layers.where(layers["layer"] == 1), seeds),
+        **_back("back_deeper", layers.where(layers["layer"] > 1), seeds),
     }
 
 
-def _pushed_down(rows: Group, seeds: np.ndarray) -> np.ndarray:
-    """Of each of the ``seeds`` the share of deaths with a fall of the unit's mean pre-activation before it, over all
-    measured steps, ``[seed]``; nan where nothing died."""
-    layers = rows.where(rows["layer"] > 0)
+def _back(name: str, layers: Group, seeds: np.ndarray) -> dict[str, np.ndarray]:
+    """Of the units of these ``layers`` that were dead at some look the share that is alive, ``[seed]``; nan where none
+    was. With the smallest step in which it can move, a mean over seeds."""
+    place, units = np.searchsorted(seeds, layers["seed"]), layers["units"].astype(float)
+    alive = np.bincount(place, layers["revived"].astype(float) * units, len(seeds))
+    once = alive + np.bincount(place, layers["dead"].astype(float) * units, len(seeds))
+    with np.errstate(divide="ignore", invalid="ignore"):
+        return {name: alive / once, f"step_of_{name}": np.full(len(seeds), mean(1 / once))}
+
+
+def _deaths(rows: Group, seeds: np.ndarray) -> dict[str, np.ndarray]:
+    """What went before deaths, and what the units of the same layer that stayed alive did meanwhile: means over all
+    deaths of each of the ``seeds``, ``[seed]``; nan where nothing died, or nothing else lived."""
+    layers = rows.where((rows["layer"] > 0) & np.isin(rows["seed"], seeds))
     deaths = layers["newly_dead"].astype(float) * layers["units"].astype(float)
-    pushed = layers["pushed_down"].astype(float)
-    known = (deaths > 0) & ~np.isnan(pushed) & np.isin(layers["seed"], seeds)
-    place = np.searchsorted(seeds, layers["seed"][known])
-    total = np.bincount(place, deaths[known], len(seeds))
-    fell = np.bincount(place, deaths[known] * pushed[known], len(seeds))
-    return np.divide(fell, total, out=np.full(len(seeds), math.nan), where=total > 0)
+    place = np.searchsorted(seeds, layers["seed"])
+    with np.errstate(divide="ignore", invalid="ignore"):
+        ratio = np.log(layers["fatal_update"].astype(float) / layers["survived_update"].astype(float))
+
+    def over_deaths(values: np.ndarray) -> np.ndarray:
+        known = (deaths > 0) & np.isfinite(values)
+        total, count = (np.bincount(place[known], x[known], len(seeds)) for x in (deaths * values, deaths))
+        return np.divide(total, count, out=np.full(len(seeds), math.nan), where=count > 0)
+
+    shares = {name: over_deaths(layers[name].astype(float)) for name in ("pushed_down", "survivors_down")}
+    return shares | {"fatal_ratio": np.exp(over_deaths(ratio))}
 
 
 def _measured_at(rows: Group, step: int) -> Group:
@@ -118,7 +135,7 @@ def _row(configuration: dict[str, Any], rows: Group, spec: Spec) -> dict[str, An
     row |= {name: mean(seeds[name]) for name in _SHARES}
     samples = {quantity.name: sample(seeds, quantity) for quantity in c.QUANTITIES}
     for name, each in samples.items():
-        row |= each.interval.named(name)
+        row |= (geometric(each.interval) if each.quantity.log else each.interval).named(name)
     row |= learned(samples[ACCURACY.name])
     row |= share_interval(int(seeds["collapsed"].sum()), len(seeds["seed"])).named("collapsed")
     first = _measured_at(rows, 0)
