@@ -221,6 +221,7 @@ def compare_arch(
     schedule: str | Sequence[str] = ...,
     label_smoothing: float | Sequence[float] = ...,
     augment: str | Sequence[str] = ...,
+    tune: str | Sequence[str] = ...,
     ema: float | Sequence[float] = ...,
     device: str = ...,
     out: str | Path = ...,
@@ -238,6 +239,9 @@ def compare_arch(
 
     Depth with and without shortcuts: dnnlab compare-arch --arch plain20,resnet20,plain56,resnet56 --data cifar10
     --budget epochs=10 --seeds 5
+
+    Each at its own best learning rate: dnnlab compare-arch --arch plain20,resnet20 --lr 0.03,0.1,0.3 --tune
+    lr
 
     Does the order change with what is equal? dnnlab compare-arch --arch resnet20,mobilenet_v2 --budget
     epochs=5,macs=1e12,seconds=60
@@ -292,6 +296,9 @@ def compare_arch(
     schedule: Course of the learning rate: cosine, onecycle, constant.
     label_smoothing: Share of a label spread over all classes. (a number from 0 to 0.99)
     augment: Change images at random: none, flip, crop, crop+flip, crop+flip+cutout, shift.
+    tune: Compare each network at its own best values of these options, of the lists that they have:
+        batch_size, optimizer, lr, weight_decay, schedule, label_smoothing, augment, ema. A seed's are
+        chosen by the validation accuracy of the other seeds.
     ema: Judge the average of the weights that decays by this a step; 0 judges the weights themselves.
         (a number from 0 to 0.99999)
     device: auto, cpu, cuda or mps.

@@ -13,6 +13,8 @@ class DnnlabError(Exception):
     """Something went wrong that is worth one sentence and no traceback (exit code 1)."""
 
     exit_code = 1
+    of_missing_data = False
+    """Whether it says no more than that data are not there, which the user can get."""
 
 
 class UsageError(DnnlabError, ValueError):

@@ -55,6 +55,7 @@ WRONG = {
     "--augment": ["flop", "crop+"],
     "--ema": ["1", "-1", "x"],
     "--label-smoothing": ["1", "-0.1"],
+    "--tune": ["lrr", "", "lr"],
     "--strategy": ["evolutoin", "", "proxy:", "proxy:snap"],
     "--space": ["mpl", "", "mlp:", ":x", "no_such_module_here:f", "wrong_models:number", "wrong_models:missing",
                 "raises_on_import:f", "not_python:f"],

@@ -2,7 +2,7 @@
 
 from dnnlab.runner.experiment import Question
 
-_TRAINS_FRESH = frozenset({"cost_only", "measure_costs", "weights", "freeze"})
+_TRAINS_FRESH = frozenset({"cost_only", "measure_costs", "weights", "freeze", "tune"})
 _WHY = "which trains fresh networks"
 
 EQUAL_BUDGET = Question("dnnlab.compare_arch.equal_budget", autocasts=True)

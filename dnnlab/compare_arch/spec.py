@@ -10,7 +10,7 @@ from typer import Option
 from dnnlab import data as datasets
 from dnnlab.compare_arch.presets import PRESETS
 from dnnlab.compare_arch.questions import BLOCKS, EQUAL_BUDGET, QUESTIONS
-from dnnlab.compare_arch.trained_cell import BODY, FRESH
+from dnnlab.compare_arch.trained_cell import BODY, FRESH, TUNABLE
 from dnnlab.data.drawn import shape_of
 from dnnlab.errors import UsageError
 from dnnlab.networks import named
@@ -30,6 +30,9 @@ The first network, with the first training options, is what the others are compa
 
 Depth with and without shortcuts: [cyan]dnnlab compare-arch --arch plain20,resnet20,plain56,resnet56 --data cifar10
 --budget epochs=10 --seeds 5[/cyan]
+
+Each at its own best learning rate: [cyan]dnnlab compare-arch --arch plain20,resnet20 --lr 0.03,0.1,0.3 --tune
+lr[/cyan]
 
 Does the order change with what is equal? [cyan]dnnlab compare-arch --arch resnet20,mobilenet_v2 --budget
 epochs=5,macs=1e12,seconds=60[/cyan]
@@ -165,6 +168,15 @@ class Spec(experiment.Spec):
         Option(help="Share of a label spread over all classes.", min=0, max=0.99, rich_help_panel=ask.TRAIN),
     ] = (0.0,)
     augment: ask.Augment[tuple[str, ...]] = ("none",)
+    tune: Annotated[
+        tuple[str, ...],
+        Option(
+            help="Compare each network at its own best values of these options, of the lists that they have: "
+            f"{', '.join(TUNABLE)}. A seed's are chosen by the validation accuracy of the other seeds.",
+            rich_help_panel=ask.TRAIN,
+        ),
+        OneOf(TUNABLE),
+    ] = ()
     ema: Annotated[
         tuple[float, ...],
         Option(

@@ -17,6 +17,8 @@ if TYPE_CHECKING:
 
 FRESH, BODY = "fresh", "body"
 """Values of ``--weights`` and of ``--freeze``."""
+TUNABLE = ("batch_size", "optimizer", "lr", "weight_decay", "schedule", "label_smoothing", "augment", "ema")
+"""The options that can be chosen for each network, with ``--tune``."""
 
 
 @dataclass(frozen=True)

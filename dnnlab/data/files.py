@@ -84,7 +84,9 @@ class DataFile:
             with gzip.open(self.path) if packed else open(self.path, "rb") as stream:  # quicker than those of a Path
                 yield cast(BinaryIO, stream)
         except FileNotFoundError:
-            raise self.problem("is missing") from None
+            problem = self.problem("is missing")
+            problem.of_missing_data = True
+            raise problem from None
         except PermissionError:
             raise self.problem("may not be read by this user") from None
         except (gzip.BadGzipFile, EOFError, zlib.error) as error:

@@ -45,6 +45,7 @@ class Bases:
     def _conditions(self, those: Iterable[Recipe]) -> list[str]:
         claims = [claim for each in those if (claim := each.claim_for(self.profile)) is not None]
         conditions: list[dict[str, Any]] = [dataclasses.asdict(each) for claim in claims for each in claim.holds]
+        conditions += [{"control": dataclasses.asdict(each)} for claim in claims for each in claim.control]
         return sorted(json.dumps(condition, sort_keys=True, default=str) for condition in conditions)
 
     def _beside(self, recipe: Recipe) -> list[Recipe]:

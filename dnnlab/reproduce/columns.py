@@ -22,7 +22,7 @@ LEDGER = (
     Column(
         "verdict",
         str,
-        "holds, holds if …, refuted, reported by others, not decided, not run, or failed",
+        "holds, holds if …, refuted, reported, not decided, not run, or failed",
         screen="verdict",
     ),
     Column(

@@ -7,11 +7,13 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+from dnnlab.errors import DnnlabError, counted
 from dnnlab.registry import find
 from dnnlab.report.table import show, to_json
 from dnnlab.reproduce import ledger, shipped
 from dnnlab.reproduce.book import Book
 from dnnlab.reproduce.columns import FAILED, LEDGER, TONES
+from dnnlab.reproduce.judge import NOT_RUN
 from dnnlab.runner import plan as planning
 from dnnlab.runner import store
 from dnnlab.runner.device import choose
@@ -55,7 +57,7 @@ def reproduce(
                 rows.append(row)
                 message = f"{task.part}/{task.name}: {row['verdict']} ({time.monotonic() - begun:.1f} s)"
                 beat.say(f"[{len(rows)}/{len(tasks)}] {message}")
-                if row["verdict"] == FAILED:
+                if row["verdict"] in (FAILED, NOT_RUN):
                     say(f"dnnlab: {task.name}: {row['circumstances']}")
     finally:  # the page is written also where the user stopped the command
         book.publish()
@@ -68,20 +70,28 @@ def foresee(paths: Sequence[Path], profile: str, seed: int | None, out: Path) ->
     """Print what `reproduce` would run, and what is finished.
 
     Raises:
-        UsageError: a recipe does not read, there is none, or its data are missing.
+        UsageError: a recipe does not read, or there is none.
     """
-    seen, finished = set(), set()
+    seen, finished, lacking = set(), set(), 0
     tasks = ledger.tasks(paths or [shipped.folder()], profile, seed)
     for task in tasks:
         experiment = find(task.recipe.experiment)
-        plan = planning.make(experiment, task.spec, choose(task.spec.device).name)
+        try:
+            plan = planning.make(experiment, task.spec, choose(task.spec.device).name)
+        except DnnlabError as problem:
+            if not problem.of_missing_data:
+                raise
+            tell(f"{task.part}/{task.name}: {experiment.name}, {NOT_RUN}: {problem}")
+            lacking += 1
+            continue
         folder = store.locate(out, experiment.name, store.slug(non_default(task.spec)), plan.key, fresh=False)
         state = folder.read_provenance().get("state", "to be measured")
         shared = ", as another claim above" if plan.key in seen else ""
         seen.add(plan.key)
         finished |= {plan.key} if state == "finished" else set()
         tell(f"{task.part}/{task.name}: {experiment.name}, {len(plan.cells)} cells, {state}{shared}")
-    tell(f"{len(tasks)} claims on {len(seen)} runs, {len(finished)} of them finished")
+    missing = f"; the data of {counted(lacking, 'claim')} are missing" if lacking else ""
+    tell(f"{len(tasks)} claims on {len(seen)} runs, {len(finished)} of them finished{missing}")
 
 
 def display(rows: Sequence[dict[str, Any]], page: Path, as_json: bool, quiet: bool) -> None:

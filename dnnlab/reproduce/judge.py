@@ -1,5 +1,7 @@
 """From a finished run and a claim to a verdict: by intervals, and by p-values corrected for their number."""
 
+import dataclasses
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -43,6 +45,15 @@ class Judgement:
     """For *holds if …*: when it holds, when not, and when that is open. For *not decided*: why, and what would decide
     it."""
     findings: tuple[Finding, ...]
+    controls: tuple[Finding, ...] = ()
+    """What was found of the conditions without which the claim is not tested."""
+
+    @property
+    def measured(self) -> str:
+        """What was measured, in words: of the conditions, then of the controls."""
+        said = dict.fromkeys(finding.reading.measured for finding in self.findings)
+        control = dict.fromkeys(f"control: {finding.reading.measured}" for finding in self.controls)
+        return "; ".join([*said, *control])
 
     @property
     def telling(self) -> Finding:
@@ -60,13 +71,14 @@ class Judgement:
     def p(self) -> float:
         """The p-value of the verdict: the chance that it says what is not so is at most that, where all that was
         measured decides. The largest of the findings that it rests on, or for a refuted claim the smallest of those
-        against it; nan where nothing was measured."""
-        against = [f.p for f in self.findings if f.true is False and f.p == f.p]
+        against it, and not less than that of any control; nan where nothing was measured."""
+        known = [finding for finding in self.findings if finding.p == finding.p]
         if self.verdict == REFUTED:
-            return min(against, default=float("nan"))
-        if self.verdict == HOLDS_IF:
-            return max((f.p for f in self.findings if f.true is not None and f.p == f.p), default=float("nan"))
-        return max((f.p for f in self.findings if f.p == f.p), default=float("nan"))
+            rests = [min((f.p for f in known if f.true is False), default=math.nan)]
+        else:
+            rests = [f.p for f in known if f.true is not None or self.verdict != HOLDS_IF]
+        ps = [p for p in (*rests, *(control.p for control in self.controls)) if p == p]
+        return max(ps, default=math.nan)
 
 
 def check(claim: Claim, columns: Sequence[Column]) -> None:
@@ -76,7 +88,7 @@ def check(claim: Claim, columns: Sequence[Column]) -> None:
         UsageError: it does not.
     """
     names = [column.name for column in columns]
-    for condition in claim.holds:
+    for condition in (*claim.holds, *claim.control):
         other = condition.level if isinstance(condition.level, dict) else {}
         for name in (condition.metric, *condition.where, *other):
             if name not in names:
@@ -90,10 +102,26 @@ def judge(run: Run, claim: Claim) -> Judgement:
     corrected for all that the claim measures (Holm). A condition that is true in all of its rows is met, one that is
     false in any is not. All are met: holds. Some are, and each says when it is looked at: holds if. One is not:
     refuted. Else it is open; where nothing but what others reported is, and that is in favour, it is reported.
+    Whatever the conditions say, nothing is decided where a control of the claim is not met. Controls can only hold a
+    verdict back, so that they are not among what is corrected.
 
     Raises:
         DnnlabError: a condition names a row that the run does not have.
     """
+    controls = tuple(_found(each, each.p) for control in claim.control for each in readings_of(run, control))
+    judgement = dataclasses.replace(_judged(run, claim), controls=controls)
+    unmet = dict.fromkeys(_unmet(control) for control in controls if control.true is not True)
+    return dataclasses.replace(judgement, verdict=NOT_DECIDED, circumstances="; ".join(unmet)) if unmet else judgement
+
+
+def _unmet(control: Finding) -> str:
+    """Why a control keeps a claim from being decided."""
+    said = f"the control does not show what it must: {control.reading.measured}"
+    return said if control.true is False or not control.why else f"{said}; {control.why}"
+
+
+def _judged(run: Run, claim: Claim) -> Judgement:
+    """The verdict by the conditions alone."""
     read = [(condition, readings_of(run, condition)) for condition in claim.holds]
     every = [reading for _, readings in read for reading in readings]
     found = iter([_found(reading, p) for reading, p in zip(every, holm([reading.p for reading in every]), strict=True)])

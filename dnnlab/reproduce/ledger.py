@@ -106,7 +106,7 @@ def _draws(spec: Any) -> bool:
 
 
 def run(task: Task, out: Path) -> dict[str, Any]:
-    """The row of the ledger for one task; a failure is a row too."""
+    """The row of the ledger for one task; a failure is a row too, and so is a claim whose data are missing."""
     from dnnlab.runner.run import execute
 
     row = not_run(task)
@@ -118,7 +118,8 @@ def run(task: Task, out: Path) -> dict[str, Any]:
             return row | {"verdict": FAILED, "circumstances": done.failure}
         judgement = judge(done, task.claim)
     except DnnlabError as problem:
-        return row | {"verdict": FAILED, "circumstances": str(problem)}
+        # What needs data that are not there was not tested; that is no failure.
+        return row | {"verdict": NOT_RUN if problem.of_missing_data else FAILED, "circumstances": str(problem)}
     except Exception as problem:  # noqa: BLE001 - the ledger goes on past a recipe that fails
         return row | {"verdict": FAILED, "circumstances": in_short(problem)}
     telling = judgement.telling.reading.interval
@@ -126,7 +127,7 @@ def run(task: Task, out: Path) -> dict[str, Any]:
         "verdict": judgement.verdict,
         "circumstances": judgement.circumstances,
         "source": judgement.sources,
-        "measured": "; ".join(dict.fromkeys(finding.reading.measured for finding in judgement.findings)),
+        "measured": judgement.measured,
         "value": telling.mean,
         "low": telling.low,
         "high": telling.high,

@@ -18,7 +18,7 @@ PROFILES = ("quick", "full")
 """The profiles of a recipe: for two cores within minutes, and for a GPU."""
 _RELATIONS = ("below", "above", "within", "is")
 _CONDITION_KEYS = ("metric", "where", *_RELATIONS, "times", "when")
-_CLAIM_KEYS = ("text", "slide", "holds", "published", "note")
+_CLAIM_KEYS = ("text", "slide", "holds", "control", "published", "note")
 _KEYS = ("experiment", "options", "claim", *PROFILES)
 
 Row = Mapping[str, Any]
@@ -49,6 +49,9 @@ class Claim:
     text: str
     slide: str
     holds: tuple[Condition, ...]
+    control: tuple[Condition, ...] = ()
+    """What must be seen besides, for the conditions to test the claim at all: that a network learns without what is
+    said to spoil it, or is ill without its cure."""
     published: str = ""
     """The published result, with its source."""
     note: str = ""
@@ -155,22 +158,25 @@ class _Reader:
 
     def claim(self, table: dict[str, Any], name: str = "claim") -> Claim:
         self.refuse_unknown(table, _CLAIM_KEYS, f"[{name}]")
-        conditions = table.get("holds")
-        if not isinstance(conditions, list) or not conditions or not all(isinstance(each, dict) for each in conditions):
-            raise self.refuse("holds", f"one or more tables: [[{name}.holds]]")
         return Claim(
             self.text(table, "text", needed=True),
             self.text(table, "slide", needed=True),
-            tuple(self.condition(each, f"[[{name}.holds]]") for each in conditions),
+            self.conditions(table.get("holds"), "holds", name),
+            self.conditions(table["control"], "control", name) if "control" in table else (),
             self.text(table, "published"),
             self.text(table, "note"),
         )
 
-    def condition(self, table: dict[str, Any], name: str) -> Condition:
+    def conditions(self, tables: Any, key: str, name: str) -> tuple[Condition, ...]:
+        if not isinstance(tables, list) or not tables or not all(isinstance(each, dict) for each in tables):
+            raise self.refuse(key, f"one or more tables: [[{name}.{key}]]")
+        return tuple(self.condition(each, key, f"[[{name}.{key}]]") for each in tables)
+
+    def condition(self, table: dict[str, Any], key: str, name: str) -> Condition:
         self.refuse_unknown(table, _CONDITION_KEYS, name)
         given = [relation for relation in _RELATIONS if relation in table]
         if len(given) != 1:
-            raise UsageError(f"{self.where('holds')}: each {name} has one of {listing(_RELATIONS)}.")
+            raise UsageError(f"{self.where(key)}: each {name} has one of {listing(_RELATIONS)}.")
         (relation,) = given
         level, times = table[relation], table.get("times", 1.0)
         if relation in ("below", "above") and not _is_number(level) and not isinstance(level, dict):

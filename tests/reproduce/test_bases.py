@@ -53,7 +53,8 @@ def test_text_and_note_make_no_other_seeds(base):
     "change",
     [("below = 0.5", "below = 0.49"), ("below", "above"), ('where = { act = "tanh" }', 'where = { act = "relu" }'),
      ("depth = 4", "depth = 5"), ("seeds = 3", "seeds = 4"), ('metric = "rate"', 'metric = "zero_fraction"'),
-     ("below = 0.5", 'below = 0.5\nwhen = "for tanh"')],
+     ("below = 0.5", 'below = 0.5\nwhen = "for tanh"'),
+     ("below = 0.5", 'below = 0.5\n[[claim.control]]\nmetric = "rate"\nabove = 0.1')],
 )  # fmt: skip
 def test_whoever_changes_what_is_asked_or_when_it_holds_gets_other_seeds(base, change):
     assert base(TEXT.replace(*change)) != base(TEXT)

@@ -89,6 +89,28 @@ def test_a_failure_is_a_row_and_the_rest_goes_on(dnnlab, recipes):
     assert "no row with statement = 2=2" in done.err
 
 
+def test_what_needs_data_that_are_not_there_is_not_run(dnnlab, tmp_path, monkeypatch):
+    monkeypatch.setenv("DNNLAB_DATA", str(tmp_path / "nothing"))
+    claim = '[claim]\ntext = "It is {0}."\nslide = "A slide"\n[[claim.holds]]\nmetric = "{0}"\nabove = 0\n'
+    (tmp_path / "claims").mkdir()
+    (tmp_path / "claims" / "1.toml").write_text(
+        'experiment = "compare-arch"\n[options]\narch = "mlp1"\ndata = "mnist"\n' + claim.format("accuracy")
+    )
+    (tmp_path / "claims" / "2.toml").write_text(
+        'experiment = "nas"\n[options]\nspace = "cell"\nbudget = "9"\ntable = "none.csv"\n' + claim.format("test")
+    )
+    done = dnnlab("reproduce", "claims", "--json")
+    assert done.code == 0
+    rows = json.loads(done.out)["summary"]
+    assert [row["verdict"] for row in rows] == ["not run", "not run"]
+    assert "dnnlab data get mnist" in rows[0]["circumstances"]
+    assert "none.csv is missing; give the path of a CSV file" in rows[1]["circumstances"]
+    assert "is missing" in done.err
+    dry = dnnlab("reproduce", "claims", "--dry-run")
+    assert dry.code == 0, dry.err
+    assert dry.out.splitlines()[-1] == "2 claims on 0 runs, 0 of them finished; the data of 2 claims are missing"
+
+
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [(("nowhere",), "there is no recipe nowhere"), (("claims/2-counts/picture.toml",), "states a claim"),

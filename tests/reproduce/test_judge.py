@@ -130,6 +130,37 @@ def test_conditions_that_do_not_say_when_must_all_be_met():
     assert verdict(open_, not_met).verdict == REFUTED
 
 
+def with_control(control, *conditions):
+    return judge(RUN, Claim("", "", conditions, (control,)))
+
+
+def test_without_its_control_a_claim_is_not_decided():
+    met, not_met = Condition("rate", "below", 1.2), Condition("rate", "below", 0.8)
+    shown = Condition("accuracy", "above", {"act": "tanh"}, {"act": "relu"})
+    opposite = Condition("accuracy", "below", {"act": "tanh"}, {"act": "relu"})
+    assert with_control(shown, met).verdict == HOLDS
+    assert with_control(shown, not_met).verdict == REFUTED
+    for condition in (met, not_met):
+        judgement = with_control(opposite, condition)
+        assert judgement.verdict == NOT_DECIDED
+        assert judgement.circumstances.startswith("the control does not show what it must: accuracy minus that of tanh")
+        assert "; control: accuracy minus that of tanh" in judgement.measured
+    open_ = with_control(Condition("rate", "below", 1.05), met)
+    assert open_.verdict == NOT_DECIDED
+    assert open_.circumstances.endswith("the interval of rate holds 1.05, so it may lie on either side")
+
+
+def test_a_control_is_not_corrected_and_its_p_value_bounds_that_of_the_verdict():
+    """A control can hold a verdict back and never makes one: it takes no part in the correction."""
+    condition = Condition("accuracy", "above", 0.5, {"act": "tanh"})
+    alone = judge(RUN, Claim("", "", (condition,)))
+    control = Condition("accuracy", "above", {"act": "tanh"}, {"act": "relu"})
+    judgement = with_control(control, condition)
+    assert judgement.findings[0].p == alone.findings[0].p
+    assert judgement.controls[0].p == judge(RUN, Claim("", "", (control,))).p
+    assert judgement.p == max(judgement.findings[0].p, judgement.controls[0].p)
+
+
 def with_lost(failed, diverged, seeds=5, **accuracies):
     made = run(seeds, **accuracies)
     made.summary["failed"], made.summary["diverged"] = failed, diverged
@@ -188,6 +219,8 @@ def test_what_the_run_does_not_have_is_said(condition, message):
 def test_columns_that_are_not_there_are_said_beforehand(condition, message):
     with pytest.raises(UsageError, match=message):
         check(Claim("", "", (condition,)), COLUMNS)
+    with pytest.raises(UsageError, match=message):
+        check(Claim("", "", (Condition("rate", "below", 1),), (condition,)), COLUMNS)
     check(Claim("", "", (Condition("rate", "below", {"act": "tanh"}, {"act": "relu"}),)), COLUMNS)
 
 

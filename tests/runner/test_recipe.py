@@ -96,6 +96,19 @@ def test_an_error_points_to_the_line_and_says_what_would_be_right(tmp_path, old,
         recipe.read(written(tmp_path, CLAIM.replace(old, new)))
 
 
+CONTROL = '[[claim.control]]\nwhere = { act = "relu" }\nmetric = "rate"\nabove = 0.9\n'
+
+
+def test_a_control_has_the_keys_of_a_condition(tmp_path):
+    found = recipe.read(written(tmp_path, CLAIM + CONTROL))
+    assert found.claim.control == (Condition("rate", "above", 0.9, {"act": "relu"}),)
+    assert recipe.read(written(tmp_path, CLAIM)).claim.control == ()
+    with pytest.raises(UsageError, match=r"each \[\[claim.control\]\] has one of below, above, within and is"):
+        recipe.read(written(tmp_path, CLAIM + CONTROL + "below = 2\n"))
+    with pytest.raises(UsageError, match=r"control must be one or more tables: \[\[claim.control\]\]"):
+        recipe.read(written(tmp_path, CLAIM.replace('published = "p"', "control = 3")))
+
+
 @pytest.mark.parametrize(
     ("options", "message"),
     [("depth = 0", r"r\.toml:5: --depth must be"), ("deph = 3", r"r\.toml:5: unknown option 'deph'")],

@@ -74,12 +74,18 @@ def plan(spec: Spec) -> Sequence[CostCell | TrainedCell]:
 
 
 def validate(spec: Spec) -> None:
-    """Check that no weights are given where networks are only counted, and that it is not asked for what is measured
-    anyway.
+    """Check that no weights are given where networks are only counted, that it is not asked for what is measured
+    anyway, and that there is something to choose from where options are tuned.
 
     Raises:
-        UsageError: they were given, or it is.
+        UsageError: they were given, it is, or there is not.
     """
+    for option in spec.tune:
+        if len(set(getattr(spec, option))) < 2:
+            flag = f"--{option.replace('_', '-')}"
+            raise UsageError(f"--tune {option} chooses among several values of {flag}; give a list, as in {flag} A,B.")
+        if spec.cost_only:
+            raise UsageError("--tune is about training; leave out --cost-only.")
     if spec.measure_costs and not spec.cost_only:
         raise UsageError(
             "--measure-costs belongs to --cost-only; where networks are trained, their costs are measured anyway."

@@ -9,6 +9,7 @@ import numpy as np
 import pandas as pd
 
 from dnnlab.compare_arch.equal_budget import columns as c
+from dnnlab.compare_arch.equal_budget.tuning import CHOICE, tuned
 from dnnlab.compare_arch.spec import Spec
 from dnnlab.compare_arch.trained_cell import CONFIGURATION
 from dnnlab.networks.named import published
@@ -33,6 +34,7 @@ from dnnlab.statistics.samples import compare, nothing, sample
 
 def summarise(cells: pd.DataFrame, spec: Spec) -> pd.DataFrame:
     """One row per network, training options and budget; without training, one row per network."""
+    cells = tuned(cells, spec.tune)
     # Failed rows of costs have neither a part nor a budget.
     costs = cells[cells["part"].eq("cost") | (cells["part"].eq("") & cells["budget"].eq(""))]
     costs = costs.drop_duplicates(list(c.COSTED)).set_index(list(c.COSTED))
@@ -57,6 +59,7 @@ def _failed_costs(table: pd.DataFrame, costs: pd.DataFrame) -> list[int]:
 
 def per_cell(cells: pd.DataFrame, spec: Spec) -> pd.DataFrame:
     """One row per training that was completed: configuration, seed and test accuracy."""
+    cells = tuned(cells, spec.tune)
     final = cells[cells["accuracy"].notna()]
     return final[[*CONFIGURATION, "seed", *c.JUDGED, "loss"]].reset_index(drop=True)
 
@@ -98,6 +101,7 @@ def _row(configuration: dict[str, Any], rows: pd.DataFrame, costs: pd.DataFrame)
     accuracies = sample(final, ACCURACY)
     row |= {
         "seeds": len(final),
+        "chosen": _chosen(final),
         **learned(accuracies),
         **accuracies.interval.named("accuracy"),
         "steps": mean(final["step"]),
@@ -110,6 +114,11 @@ def _row(configuration: dict[str, Any], rows: pd.DataFrame, costs: pd.DataFrame)
         "failed": failed(rows),
     }
     return row
+
+
+def _chosen(final: pd.DataFrame) -> str:
+    """How often each value was chosen, such as ``0.1 in 4, 0.03 in 1``; empty where nothing was."""
+    return ", ".join(f"{value} in {count}" for value, count in final[CHOICE].value_counts().items() if value)
 
 
 def _compared(group: pd.DataFrame, seeds: Mapping[Any, pd.DataFrame]) -> pd.DataFrame:

@@ -9,6 +9,7 @@ import pandas as pd
 from dnnlab.compare_arch.equal_budget import columns as c
 from dnnlab.compare_arch.spec import Spec
 from dnnlab.compare_arch.trained_cell import name
+from dnnlab.errors import listing, some
 from dnnlab.report.table import estimate
 from dnnlab.runner.summary import not_learned, tally, uncounted, unseen
 
@@ -21,6 +22,7 @@ def conclusions(summary: pd.DataFrame, spec: Spec) -> Sequence[str]:
     groups = list(summary.groupby(list(c.COMPARED), sort=False, dropna=False))
     for place, (_, rows) in zip(_places(groups), groups, strict=True):
         sentences.append(_group(rows, place))
+    sentences += _tuned(summary, spec)
     sentences += _orders(groups)
     if spec.preset == "depth":
         sentences += _degradation(groups)
@@ -29,6 +31,26 @@ def conclusions(summary: pd.DataFrame, spec: Spec) -> Sequence[str]:
     sentences += uncounted(summary)
     if summary["noisy"].fillna(False).any():
         sentences.append("The machine's own speed varied by more than a tenth while times were taken: measure again.")
+    return sentences
+
+
+def _tuned(summary: pd.DataFrame, spec: Spec) -> list[str]:
+    """How options were chosen, and which networks do best at the end of what was tried."""
+    if not spec.tune:
+        return []
+    options = listing(option.replace("_", " ") for option in spec.tune)
+    sentences = [
+        f"Each network has its own best {options}; a seed's is chosen by the validation accuracy of the other seeds."
+    ]
+    for option in spec.tune:
+        values = [value for value in getattr(spec.settled, option) if isinstance(value, float)]
+        ends = {min(values), max(values)} - {0.0} if values else set()  # there is nothing to try below zero
+        there = [name(row, summary) for row in summary.to_dict("records") if row[option] in ends and row["seeds"]]
+        if there:
+            does = "does" if len(there) == 1 else "do"
+            sentences.append(
+                f"{some(there)} {does} best at an end of the values tried: one beyond may be better still."
+            )
     return sentences
 
 

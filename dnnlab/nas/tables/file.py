@@ -20,6 +20,7 @@ from dnnlab.networks.spaces.space import Code
 
 _LIMIT = 1 << 28
 """The most bytes of a table, unpacked; the published ones have a few millions."""
+_REMEDY = "give the path of a CSV file, gzipped or not, or its name in the folder DNNLAB_DATA"
 _COLUMN = re.compile(r"(val|test)_accuracy_(\d+)")
 
 
@@ -52,7 +53,7 @@ def read(file: str) -> Table:
     Raises:
         UsageError: it cannot be read, lacks columns or cells, or holds something else than accuracies.
     """
-    source = DataFile(Path(file), "give a CSV file, gzipped or not", UsageError, _LIMIT)
+    source = DataFile(Path(file), _REMEDY, UsageError, _LIMIT)
     content = b"".join(source.chunks())
     try:
         text = content.decode()
