@@ -66,7 +66,7 @@ CELLS = (
     Column(
         "weight_change",
         float,
-        "norm of the change of the weights since initialisation over their norm then (when trained)",
+        "when trained: norm of the weights' change since initialisation over their norm then",
     ),
     Column("loss", float, "network: cross-entropy of the measured batch, in nats"),
     Column("accuracy", float, "network: share of the validation split classified right (when trained)"),

@@ -75,8 +75,6 @@ def test_the_dying_are_compared_with_the_living_of_their_own_layer():
     at_end = (table["step"] == 10) & (table["layer"] > 0)
     known = {
         "newly_dead": {1: 0.2, 2: 0.2},
-        "fatal_update": {1: 0.4, 2: 0.9},
-        "survived_update": {1: 0.1, 2: 0.1},
         "pushed_down": {1: 1.0, 2: 0.8},
         "survivors_down": {1: 0.2, 2: 0.6},
     }
@@ -84,10 +82,7 @@ def test_the_dying_are_compared_with_the_living_of_their_own_layer():
     table.loc[(table["step"] == 0) & (table["layer"] > 0), "newly_dead"] = 0.0
     seed = per_cell(table, Spec(steps=10)).iloc[0]
     assert seed["pushed_down"] == pytest.approx((10 * 1.0 + 30 * 0.8) / 40)
-    assert seed["survivors_down"] == pytest.approx((10 * 0.2 + 30 * 0.6) / 40)
-    assert seed["fatal_ratio"] == pytest.approx((4.0**10 * 9.0**30) ** (1 / 40))
-    row = summarise(table).iloc[0]
-    assert row["fatal_ratio"] == pytest.approx(seed["fatal_ratio"])
+    assert seed["pushed_more"] == pytest.approx((10 * 0.8 + 30 * 0.2) / 40)
 
 
 @pytest.mark.parametrize(

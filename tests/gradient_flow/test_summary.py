@@ -8,8 +8,9 @@ import pytest
 
 from dnnlab.gradient_flow import columns as c
 from dnnlab.gradient_flow import summary as gradient_flow_summary
+from dnnlab.gradient_flow.layers import Measured, measured_at
 from dnnlab.gradient_flow.spec import Spec
-from dnnlab.gradient_flow.summary import Measured, measured_at, summarise, verdict
+from dnnlab.gradient_flow.summary import summarise, verdict
 from dnnlab.runner.summary import groups
 from dnnlab.statistics.intervals import mean_interval
 

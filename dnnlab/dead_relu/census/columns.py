@@ -121,14 +121,11 @@ SUMMARY = (
     verdict("healthy, expected, dying, collapsed, diverged or undecided"),
     Column("fatal_update", float, "largest step of units before they died, over their weights' norm; mean"),
     Column("survived_update", float, "the same of units that stayed alive; mean"),
-    *estimate(
-        "fatal_ratio",
-        "the largest step of a unit before it died, over that of the units of the same layer that stayed alive "
-        "meanwhile; geometric mean over deaths and seeds",
-    ),
     *estimate("pushed_down", "share of deaths with a fall of the unit's mean pre-activation before it"),
     *estimate(
-        "survivors_down", "the share with such a fall among the units of the same layer that stayed alive meanwhile"
+        "pushed_more",
+        "by how much this is above the share with such a fall among the units of the same layer that stayed alive "
+        "between the same two looks",
     ),
     *END,
 )
@@ -140,9 +137,8 @@ QUANTITIES = (
         for name in _SHARES
     ),
     ACCURACIES,
-    Quantity("fatal_ratio", log=True, failed="collapsed"),
     Quantity("pushed_down", share=True, failed="collapsed"),
-    Quantity("survivors_down", share=True, failed="collapsed"),
+    Quantity("pushed_more", failed="collapsed"),
     Quantity("back_first", share=True, failed="collapsed", step="step_of_back_first"),
     Quantity("back_deeper", share=True, failed="collapsed", step="step_of_back_deeper"),
 )

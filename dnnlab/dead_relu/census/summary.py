@@ -9,7 +9,7 @@ import pandas as pd
 from dnnlab.dead_relu.census import columns as c
 from dnnlab.dead_relu.spec import Spec
 from dnnlab.report.table import fit
-from dnnlab.runner.summary import Group, diverged, geometric, groups, learned, mean, mostly_diverged
+from dnnlab.runner.summary import Group, diverged, groups, learned, mean, mostly_diverged
 from dnnlab.statistics.intervals import ENOUGH, Interval, share_interval
 from dnnlab.statistics.quantity import ACCURACY
 from dnnlab.statistics.samples import sample
@@ -80,21 +80,19 @@ def _back(name: str, layers: Group, seeds: np.ndarray) -> dict[str, np.ndarray]:
 
 
 def _deaths(rows: Group, seeds: np.ndarray) -> dict[str, np.ndarray]:
-    """What went before deaths, and what the units of the same layer that stayed alive did meanwhile: means over all
-    deaths of each of the ``seeds``, ``[seed]``; nan where nothing died, or nothing else lived."""
+    """Of each of the ``seeds`` the share of deaths with a fall of the unit's mean pre-activation before it, over all
+    measured steps, and by how much it is above that of the living beside them, ``[seed]``; nan where nothing died."""
     layers = rows.where((rows["layer"] > 0) & np.isin(rows["seed"], seeds))
     deaths = layers["newly_dead"].astype(float) * layers["units"].astype(float)
     place = np.searchsorted(seeds, layers["seed"])
-    with np.errstate(divide="ignore", invalid="ignore"):
-        ratio = np.log(layers["fatal_update"].astype(float) / layers["survived_update"].astype(float))
+    pushed, beside = (layers[name].astype(float) for name in ("pushed_down", "survivors_down"))
 
     def over_deaths(values: np.ndarray) -> np.ndarray:
         known = (deaths > 0) & np.isfinite(values)
         total, count = (np.bincount(place[known], x[known], len(seeds)) for x in (deaths * values, deaths))
         return np.divide(total, count, out=np.full(len(seeds), math.nan), where=count > 0)
 
-    shares = {name: over_deaths(layers[name].astype(float)) for name in ("pushed_down", "survivors_down")}
-    return shares | {"fatal_ratio": np.exp(over_deaths(ratio))}
+    return {"pushed_down": over_deaths(pushed), "pushed_more": over_deaths(pushed - beside)}
 
 
 def _measured_at(rows: Group, step: int) -> Group:
@@ -135,7 +133,7 @@ def _row(configuration: dict[str, Any], rows: Group, spec: Spec) -> dict[str, An
     row |= {name: mean(seeds[name]) for name in _SHARES}
     samples = {quantity.name: sample(seeds, quantity) for quantity in c.QUANTITIES}
     for name, each in samples.items():
-        row |= (geometric(each.interval) if each.quantity.log else each.interval).named(name)
+        row |= each.interval.named(name)
     row |= learned(samples[ACCURACY.name])
     row |= share_interval(int(seeds["collapsed"].sum()), len(seeds["seed"])).named("collapsed")
     first = _measured_at(rows, 0)
