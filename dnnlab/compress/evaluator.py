@@ -51,7 +51,7 @@ class Evaluator:
 
     def __init__(self, cell: Cell, spec: Spec, device: str, place: Place) -> None:
         self.cell, self.spec, self.device, self.place = cell, spec, device, place
-        self.data = part_of(load(cell.data), spec.train_size, 0, spec.seed).to(device)
+        self.data = part_of(load(cell.data), spec.train_size, 0, spec.seed, cell.seed).to(device)
         self.host = self.data.to("cpu")
 
     # Networks

@@ -136,6 +136,6 @@ def per_layer(pattern: str, depth: int) -> tuple[str, ...]:
     total = sum(int(count or 1) for _, count in parts)
     if total != depth:
         raise UsageError(
-            f"activation {pattern!r} describes {total} layers, but --depth is {depth}; make the counts add up."
+            f"activation {pattern!r} describes {total} layers, but there are {depth}; make the counts add up."
         )
     return tuple(name for name, count in parts for _ in range(int(count or 1)))

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from dnnlab.errors import UsageError, listing, unknown
 from dnnlab.networks import spaces
-from dnnlab.networks.activations import activation
+from dnnlab.networks.activations import activation, per_layer
 from dnnlab.networks.family import FAMILIES, FREE, Family
 from dnnlab.networks.members import MEMBERS, Member
 
@@ -140,6 +140,9 @@ def _value(member: Member, family: Family, name: str, value: Any) -> Any:
             f"{member.name} has no option {name!r}; options of {family.name} are {listing(family.options)}."
         )
     values = family.options[name]
+    if name == "act" and family.layerwise:
+        acts = [activation(each).name for each in per_layer(str(value), member.arguments["depth"])]
+        return acts[0] if len(set(acts)) == 1 else "+".join(acts)
     if values == FREE:
         return activation(str(value)).name if name == "act" else _number(name, value)
     if str(value) not in values:

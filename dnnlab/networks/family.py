@@ -45,12 +45,20 @@ class Family:
     """Whether the class needs to know ``input_size``, as networks with position embeddings do."""
     every_pixel: bool = False
     """Whether it classes every pixel of an image, and not the image."""
+    layerwise: bool = False
+    """Whether ``act`` may be a sequence with an activation for each of the ``depth`` layers, as relu+gelu+tanh."""
 
 
 FAMILIES: dict[str, Family] = {
     family.name: family
     for family in (
-        Family("mlp", "FullyConnected", _EVERY | {"norm": tuple(shape.NORMS), "skip": _MLP_SKIPS}, sized=True),
+        Family(
+            "mlp",
+            "FullyConnected",
+            _EVERY | {"norm": tuple(shape.NORMS), "skip": _MLP_SKIPS},
+            sized=True,
+            layerwise=True,
+        ),
         Family("highway", "Highway", _EVERY | {"skip": ("highway", "none")}, sized=True),
         Family("rnn", "RNN", {"width": FREE, "dropout": FREE, "layers": ("1", "2", "3", "4")}, sized=True),
         Family("lenet", "LeNet", _EVERY, sized=True),

@@ -100,10 +100,10 @@ def judge(run: Run, claim: Claim) -> Judgement:
 
     What is measured decides a condition in a row where its p-value against the limit of the condition is below .05,
     corrected for all that the claim measures (Holm). A condition that is true in all of its rows is met, one that is
-    false in any is not. All are met: holds. Some are, and each says when it is looked at: holds if. One is not:
-    refuted. Else it is open; where nothing but what others reported is, and that is in favour, it is reported.
-    Whatever the conditions say, nothing is decided where a control of the claim is not met. Controls can only hold a
-    verdict back, so that they are not among what is corrected.
+    false in any is not; conditions that say the same ``when`` are one. All are met: holds. Some are, and each says when
+    it is looked at: holds if. One is not: refuted. Else it is open; where nothing but what others reported is, and that
+    is in favour, it is reported. Whatever the conditions say, nothing is decided where a control of the claim is not
+    met. Controls can only hold a verdict back, so that they are not among what is corrected.
 
     Raises:
         DnnlabError: a condition names a row that the run does not have.
@@ -125,20 +125,19 @@ def _judged(run: Run, claim: Claim) -> Judgement:
     read = [(condition, readings_of(run, condition)) for condition in claim.holds]
     every = [reading for _, readings in read for reading in readings]
     found = iter([_found(reading, p) for reading, p in zip(every, holm([reading.p for reading in every]), strict=True)])
-    outcomes = []
     findings: list[Finding] = []
+    truths: dict[str, list[bool | None]] = {}
     for condition, readings in read:
         here = [next(found) for _ in readings]
         findings += here
-        truths = [finding.true for finding in here]
-        outcomes.append((False if False in truths else None if None in truths else True, condition.when))
-    truths = [met for met, _ in outcomes]
-    if all(truths):
+        truths.setdefault(condition.when, []).extend(finding.true for finding in here)
+    outcomes = {when: False if False in each else None if None in each else True for when, each in truths.items()}
+    if all(outcomes.values()):
         return Judgement(HOLDS, "", tuple(findings))
-    if True in truths and all(when for _, when in outcomes):
-        words = (f"{'holds' if met else 'open' if met is None else 'not'} {when}" for met, when in outcomes)
+    if True in outcomes.values() and "" not in outcomes:
+        words = (f"{'holds' if met else 'open' if met is None else 'not'} {when}" for when, met in outcomes.items())
         return Judgement(HOLDS_IF, "; ".join(words), tuple(findings))
-    if False in truths:
+    if False in outcomes.values():
         return Judgement(REFUTED, "", tuple(findings))
     open_ = [finding for finding in findings if finding.true is None]
     if all(finding.reading.reported and finding.reading.side for finding in open_):

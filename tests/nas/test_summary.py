@@ -153,8 +153,23 @@ def test_several_activations_against_one():
     accuracy = np.array([0.1, 0.2, 0.3, 0.5, 0.6, 0.7, 0.9])
     found = mixed([*uniform, *several, *alone], accuracy, spec(space="mlp"))
     expected = stats.ttest_ind([0.5, 0.6, 0.7], [0.1, 0.2, 0.3], equal_var=False)
-    assert found.difference.mean == pytest.approx(0.4)
-    assert found.p == pytest.approx(expected.pvalue)
+    assert found.mean == pytest.approx(0.4)
+    assert found.p() == pytest.approx(expected.pvalue)
+    assert math.isnan(mixed(alone, accuracy[-1:], spec(space="mlp")).mean)
+
+
+def test_several_activations_are_compared_with_one_at_the_same_depth():
+    """Only depth matters here, and most mixtures are deep: over all depths together they would seem better."""
+    space, rng = spaces.find("mlp"), np.random.default_rng(3)
+    choices = [space.choices(tuple(int(rng.integers(size)) for size in space.sizes)) for _ in range(2000)]
+    choices += [each | {f"act.{i}": "relu" for i in range(1, 5)} for each in choices[:200]]
+    depth = np.array([each["depth"] for each in choices])
+    accuracy = 0.1 * depth + rng.normal(0, 0.05, len(choices))
+    several = np.array([len({each[f"act.{i}"] for i in range(1, each["depth"] + 1)}) > 1 for each in choices])
+    assert accuracy[several].mean() - accuracy[~several & (depth > 1)].mean() > 0.02
+    found = mixed(choices, accuracy, spec(space="mlp"))
+    assert found.low < 0 < found.high
+    assert found.high - found.low < 0.03
 
 
 def test_what_a_score_is_worth():

@@ -4,6 +4,7 @@ import pytest
 import torch
 from torch import nn
 
+from dnnlab.errors import UsageError
 from dnnlab.instruments.cost import cost
 from dnnlab.networks.catalogue import create_model
 from dnnlab.networks.families.highway import HighwayLayer
@@ -29,6 +30,27 @@ def test_an_mlp_drops_after_every_activation():
     order = [type(m) for m in model.modules() if isinstance(m, nn.ReLU | nn.Dropout)]
     assert order == [nn.ReLU, nn.Dropout] * 5
     assert all(m.p == 0.3 for m in model.modules() if isinstance(m, nn.Dropout))
+
+
+def test_each_layer_of_an_mlp_can_have_an_activation_of_its_own():
+    model = create_model("mlp3:act=tanh+relu*2,width=0.125", in_chans=1)
+    parameters = model.state_dict()
+    x = torch.randn(5, 1, 28, 28)
+    hidden = x.flatten(1)
+    for layer, act in zip(("first", "hidden.0", "hidden.1"), (torch.tanh, torch.relu, torch.relu), strict=True):
+        hidden = act(hidden @ parameters[f"{layer}.weight"].T + parameters[f"{layer}.bias"])
+    logits = hidden @ parameters["output.weight"].T + parameters["output.bias"]
+    assert torch.allclose(model(x), logits, atol=1e-5)
+
+
+@pytest.mark.parametrize(
+    ("name", "message"),
+    [("mlp3:act=tanh+relu", "describes 2 layers, but there are 3"), ("mlp3:act=relu+x+relu", "unknown activation 'x'"),
+     ("resnet20:act=tanh+relu", "unknown activation")],
+)  # fmt: skip
+def test_a_sequence_has_as_many_activations_as_layers_and_is_for_fully_connected_networks(name, message):
+    with pytest.raises(UsageError, match=message):
+        create_model(name)
 
 
 @pytest.mark.parametrize("name", ["mlp1", "highway10"])

@@ -1,5 +1,6 @@
 """Verdicts on made-up runs whose answers are known."""
 
+from dataclasses import replace
 from types import SimpleNamespace
 
 import numpy as np
@@ -120,6 +121,15 @@ def test_conditions_that_differ_make_it_hold_if():
     judgement = verdict(met, open_)
     assert (judgement.verdict, judgement.circumstances) == (HOLDS_IF, "holds for relu; open for the rate")
     assert verdict(not_met, open_).verdict == REFUTED
+
+
+def test_conditions_that_say_the_same_when_are_one():
+    met, not_met = Condition("params", "below", 15, {"act": "relu"}), Condition("params", "below", 15, {"act": "tanh"})
+    small, rate = (lambda each: replace(each, when="for size")), Condition("rate", "below", 1.2, when="for rate")
+    judgement = verdict(small(met), small(not_met), rate)
+    assert (judgement.verdict, judgement.circumstances) == (HOLDS_IF, "not for size; holds for rate")
+    assert verdict(small(met), small(met), rate).verdict == HOLDS
+    assert verdict(small(met), small(not_met)).verdict == REFUTED
 
 
 def test_conditions_that_do_not_say_when_must_all_be_met():

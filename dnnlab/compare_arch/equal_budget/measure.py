@@ -169,7 +169,7 @@ def _example(cell: CostCell, on: Input) -> Tensor:
 
 
 def _training(cell: TrainedCell, spec: Any, device: str, progress: Callable[[float], None]) -> Rows:
-    data = part_of(load(cell.data), cell.train_size, spec.settled.test_size, spec.seed).to(device)
+    data = part_of(load(cell.data), cell.train_size, spec.settled.test_size, spec.seed, cell.seed).to(device)
     macs = macs_a_step(cell, data)
     if (fits := largest_batch(cell, data, device)) < cell.batch_size:
         return _one({"part": cell.part, "outcome": c.OUT_OF_MEMORY, "fitting_batch": fits})

@@ -33,7 +33,7 @@ FEATURES = 2048
 def measure(cells: Sequence[TrainedCell], spec: Any, device: str, progress: Callable[[float], None]) -> Rows:
     """One row per layer."""
     (cell,) = cells
-    data = part_of(load(cell.data), cell.train_size, spec.settled.test_size, spec.seed).to(device)
+    data = part_of(load(cell.data), cell.train_size, spec.settled.test_size, spec.seed, cell.seed).to(device)
     training = prepare(initialised(cell, data, spec.seed), data, cell, spec.seed)
     before = probed(training.evaluated, data)
     spend(training, cell, lambda step, seconds, loss: None, 1, progress)

@@ -32,7 +32,7 @@ def measure(cells: Sequence[TrainedCell], spec: Any, device: str, progress: Call
     (cell,) = cells
     source, target = halves(load(cell.data))
     source = part_of(source, 0, spec.settled.test_size, spec.seed).to(device)
-    target = part_of(target, cell.train_size, spec.settled.test_size, spec.seed).to(device)
+    target = part_of(target, cell.train_size, spec.settled.test_size, spec.seed, cell.seed).to(device)
     fresh = initialised(cell, source, spec.seed)
     learned = copy.deepcopy(fresh)
 

@@ -105,7 +105,7 @@ MATTERS = (
     ),
     *estimate(
         "mixed_gain",
-        "random: validation accuracy of networks of several activations against those of one",
+        "random: validation accuracy of networks of several activations against those of one that are as deep",
         interval="95 % interval over architectures, Welch's",
     ),
 )

@@ -1,5 +1,6 @@
 """Which dimensions of a space matter, from architectures that are drawn at random."""
 
+import math
 from collections.abc import Sequence
 from typing import Any, NamedTuple
 
@@ -11,7 +12,8 @@ from dnnlab.nas.spec import Spec
 from dnnlab.nas.strategies import RANDOM
 from dnnlab.networks import spaces
 from dnnlab.networks.spaces.space import Choices
-from dnnlab.statistics.comparisons import Comparison, unpaired
+from dnnlab.statistics.comparisons import welch
+from dnnlab.statistics.intervals import Interval
 
 ABSENT = "absent"
 """The value of a choice of a layer or stage that the network does not have."""
@@ -65,14 +67,24 @@ def _effect(name: str, labels: list[str], accuracy: np.ndarray) -> Effect:
     return Effect(name, max(0.0, (between - free * error) / (total + error)), str(means.idxmax()))
 
 
-def mixed(choices: Sequence[Choices], accuracy: np.ndarray, spec: Spec) -> Comparison:
-    """The difference between networks of two or more activations and those of one, among those that have two or more
-    layers or stages."""
+def mixed(choices: Sequence[Choices], accuracy: np.ndarray, spec: Spec) -> Interval:
+    """The difference of networks of two or more activations from those of one that have as many layers or stages.
+
+    It is the mean of the differences at each depth, weighted by what each of them is worth: most mixtures are deep, so
+    that over all depths together, depth would be compared. A depth counts where both kinds were drawn twice or more.
+    """
     space = spaces.find(spec.space)
-    groups: dict[bool, list[float]] = {False: [], True: []}
+    depths: dict[int, dict[bool, list[float]]] = {}
     for each, value in zip(choices, accuracy.tolist(), strict=True):
         named: Any = space.canonical(each)
         acts = [choice for name, choice in named.items() if name.startswith("act.")] if isinstance(named, dict) else []
-        if len(acts) > 1:
-            groups[len(set(acts)) > 1].append(value)
-    return unpaired(groups[False], groups[True])
+        depths.setdefault(len(acts), {False: [], True: []})[len(set(acts)) > 1].append(value)
+    pairs = [(kinds[True], kinds[False]) for kinds in depths.values() if min(map(len, kinds.values())) > 1]
+    if not pairs:
+        return Interval(math.nan, math.nan, math.nan, 0)
+    worth = np.array([1 / (1 / len(a) + 1 / len(b)) for a, b in pairs])
+    weights = worth / worth.sum()
+    mean = sum(w * (np.mean(a) - np.mean(b)) for w, (a, b) in zip(weights, pairs, strict=True))
+    groups = [(w, each) for w, pair in zip(weights, pairs, strict=True) for each in pair]
+    variances = [w**2 * np.var(each, ddof=1) / len(each) for w, each in groups]
+    return welch(float(mean), variances, [len(each) - 1 for _, each in groups], sum(len(each) for _, each in groups))

@@ -141,7 +141,7 @@ def _matters(row: dict[Any, Any], cells: pd.DataFrame, spec: Spec) -> dict[str, 
         return {}
     choices, accuracy = architectures(cells, spec, row["data"])
     text = [f"{e.dimension} {e.share:.0%} ({e.best})" for e in effects(choices, accuracy, spec)[:_NAMED] if e.share > 0]
-    gain = mixed(choices, accuracy, spec).difference
+    gain = mixed(choices, accuracy, spec)
     return {"importance": ", ".join(text), **gain.named("mixed_gain")}
 
 

@@ -78,7 +78,7 @@ def _matters(random: pd.Series) -> list[str]:
     if not math.isnan(low):
         moved = "more" if low > 0 else "less" if high < 0 else "neither more nor less"
         sentences.append(
-            f"Networks of several activations are {moved} accurate than those of one: "
+            f"Networks of several activations are {moved} accurate than those of one that are as deep: "
             f"{random['mixed_gain']:+.4f} [{low:+.4f}, {high:+.4f}]."
         )
     return sentences

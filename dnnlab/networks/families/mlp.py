@@ -2,6 +2,7 @@
 
 from torch import nn
 
+from dnnlab.networks.activations import per_layer
 from dnnlab.networks.blocks import scaled
 from dnnlab.networks.mlp import MLP, Normed
 from dnnlab.networks.shape import MLPShape, parse_skip
@@ -10,8 +11,8 @@ from dnnlab.networks.shape import MLPShape, parse_skip
 class FullyConnected(MLP):
     """``depth`` hidden layers of ``units`` times ``width``, on ``input_size`` × ``input_size`` pixels, flattened.
 
-    It is the network of `MLPShape`, in which an activation belongs to the layer that reads it; ``dropout`` is after
-    every one.
+    It is the network of `MLPShape`, in which an activation belongs to the layer that reads it; ``act`` is one for all
+    layers, or a sequence such as ``relu+gelu*2``. ``dropout`` is after every one.
     """
 
     def __init__(
@@ -29,7 +30,9 @@ class FullyConnected(MLP):
         dropout: float = 0.0,
     ) -> None:
         inputs = in_chans * input_size**2
-        shape = MLPShape(inputs, num_classes, depth, scaled(units, width), (act,) * depth, norm, parse_skip(skip))
+        shape = MLPShape(
+            inputs, num_classes, depth, scaled(units, width), per_layer(act, depth), norm, parse_skip(skip)
+        )
         super().__init__(shape)
         for module in list(self.modules()):
             if isinstance(module, Normed):
