@@ -63,6 +63,11 @@ CELLS = (
     Column("dead_fraction", float, "share of units that are zero on every input of the measured batch"),
     Column("zero_fraction", float, "share of the activation's outputs that are zero"),
     Column("update_ratio", float, "norm of the step's change of the weights over their norm; near 0.001 is usual"),
+    Column(
+        "weight_change",
+        float,
+        "when trained: norm of the weights' change since initialisation over their norm then",
+    ),
     Column("loss", float, "network: cross-entropy of the measured batch, in nats"),
     Column("accuracy", float, "network: share of the validation split classified right (when trained)"),
     *ANSWERS,
@@ -138,7 +143,16 @@ SUMMARY = (
     Column("remedy_command", str, "the commands that apply those under which it is healthy, in the same order"),
     Column("steps", int, "training steps", screen="steps"),
     *estimate("rate_end", "the rate after training", "rate after"),
-    Column("loss", float, "cross-entropy after training, mean over seeds"),
+    *estimate(
+        "first_change",
+        "norm of the change of the first hidden layer's weights by training over their norm before it, mean over seeds",
+    ),
+    *estimate(
+        "change_spread",
+        "the largest such change of a hidden layer over the smallest, geometric mean over seeds: 1 where training "
+        "moves all layers alike",
+    ),
+    *estimate("loss", "cross-entropy of the measured batch after training, mean over the seeds that did not diverge"),
     *accuracy("validation accuracy after training, mean over the seeds that learned"),
     Column("clipped_share", float, "share of training steps whose gradient was clipped"),
     Column("jacobian_rms", float, "root mean square singular value of the input–output Jacobian, geometric mean"),
@@ -149,5 +163,13 @@ SUMMARY = (
 )
 
 RATE = Quantity("rate", log=True)
-OTHERS = (Quantity("first_last_ratio", log=True), Quantity("zero_fraction", share=True))
-SCHEMA = Schema(CELLS, SUMMARY, TONES, CONFIGURATION, compared=(RATE, ACCURACY, *OTHERS))
+FIRST_LAST = Quantity("first_last_ratio", log=True)
+ZEROS = Quantity("zero_fraction", share=True)
+TRAINED = (
+    Quantity("rate_end", log=True),
+    Quantity("first_change", step="resolution"),
+    Quantity("change_spread", log=True),
+    Quantity("loss", less_is_better=True),
+)
+"""What is known after training, beside the accuracy."""
+SCHEMA = Schema(CELLS, SUMMARY, TONES, CONFIGURATION, compared=(RATE, ACCURACY, FIRST_LAST, ZEROS, *TRAINED))

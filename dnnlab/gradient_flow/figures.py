@@ -11,8 +11,9 @@ import pandas as pd
 from matplotlib.axes import Axes
 
 from dnnlab.gradient_flow.columns import CONFIGURATION
+from dnnlab.gradient_flow.layers import Measured, measured_at
 from dnnlab.gradient_flow.spec import Spec
-from dnnlab.gradient_flow.summary import Measured, measured_at, setting
+from dnnlab.gradient_flow.summary import setting
 from dnnlab.report.figures import THEORY, Picture, counting_axis, ink_on, legend, line_style, log_axis, new_figure
 from dnnlab.runner.summary import Group, groups, measured
 from dnnlab.statistics.intervals import mean_interval

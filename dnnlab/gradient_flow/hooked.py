@@ -26,7 +26,7 @@ from dnnlab.training.networks import PlainTraining
 
 _LAYER = (
     *("weight_grad_norm", "delta_norm", "act_grad_norm"),
-    *("mean", "variance", "saturation", "dead_fraction", "zero_fraction", "update_ratio"),
+    *("mean", "variance", "saturation", "dead_fraction", "zero_fraction", "update_ratio", "weight_change"),
 )
 _NETWORK = (
     *("loss", "accuracy", "grad_norm", "clipped_norm", "clipped_share"),
@@ -68,6 +68,7 @@ def _measure_cell(cell: Cell, spec: Spec, data: Dataset, progress: Callable[[flo
     batches = _positions(spec, cell, data, "batches")
     training = PlainTraining(model, data, batches, hyperparameters.of(cell))
     rows: list[dict] = []
+    initial = {name: weight.detach().clone() for name, weight in model.named_parameters()} if spec.steps else {}
     steps = spec.measured_steps()
     norms: list[tuple[float, float]] = []
     for step, following in zip(steps, [*steps[1:], steps[-1]], strict=True):
@@ -75,6 +76,7 @@ def _measure_cell(cell: Cell, spec: Spec, data: Dataset, progress: Callable[[flo
         if spec.steps:
             answered = right(as_written(model, data), data, data.validation)
             network |= told_of_one(answered, data, data.validation)
+            _add_changes("weight_change", model, initial, layers)
         if norms:
             before, after = np.array(norms).T
             network |= {"grad_norm": before.mean(), "clipped_norm": after.mean()}
@@ -85,7 +87,7 @@ def _measure_cell(cell: Cell, spec: Spec, data: Dataset, progress: Callable[[flo
         for taken in range(following - step):
             norms.append(training.norms())
             if taken == 0:
-                _add_update_ratios(model, before_step, layers)
+                _add_changes("update_ratio", model, before_step, layers)
             progress((step + taken + 1) / spec.steps)
         rows.append(
             {"step": step, "layer": 0, "name": "network", "kind": "network", "place": "", "layer_act": "", **network}
@@ -118,10 +120,10 @@ def _pass(model: nn.Module, data: Dataset, index: torch.Tensor) -> tuple[list[di
     return rows, network
 
 
-def _add_update_ratios(model: nn.Module, before: dict[str, torch.Tensor], layers: list[dict]) -> None:
-    """Add to each layer by how much the step changed its matrices, relative to them."""
+def _add_changes(column: str, model: nn.Module, before: dict[str, torch.Tensor], layers: list[dict]) -> None:
+    """Add to each layer by how much its matrices have changed since ``before``, relative to them."""
     for row in layers:
         names = row["matrices"]
         change = math.hypot(*(float(norm(model.get_parameter(name).detach() - before[name])) for name in names))
         size = math.hypot(*(float(norm(before[name])) for name in names))
-        row["update_ratio"] = change / size if size else math.nan
+        row[column] = change / size if size else math.nan

@@ -60,6 +60,7 @@ def _measure_stack(cells: Sequence[Cell], spec: Spec, data: Dataset, progress: C
     treated: list[Rows] = []
     steps = spec.measured_steps()
     since: list[StackedStep] = []
+    initial = _weights(stack) if spec.steps else {}
     quantities: dict[str, Any]
     for step, following in zip(steps, [*steps[1:], steps[-1]], strict=True):
         progress(step / max(1, spec.steps))
@@ -69,12 +70,13 @@ def _measure_stack(cells: Sequence[Cell], spec: Spec, data: Dataset, progress: C
         quantities |= _clipping(since)
         if spec.steps:
             quantities |= told(right(stack, data, data.validation), data, data.validation)
-        weights = {n: p.detach().clone() for n, p in stack.parameters.items() if n.startswith("weight.")}
+            quantities["weight_change"] = _change(stack, initial)
+        weights = _weights(stack)
         since = []
         for taken in range(following - step):
             since.append(training.step())
             if taken == 0:
-                quantities["update_ratio"] = _update_ratio(stack, weights)
+                quantities["update_ratio"] = _change(stack, weights)
             progress((step + taken + 1) / spec.steps)
         table.add(step, quantities)
     return joined([table.rows | {"remedy": [""] * len(table.rows["cell"])}, *treated])
@@ -201,7 +203,12 @@ def singular_values(stack: StackedMLP, x: Tensor) -> Tensor:
     return torch.linalg.svdvals(torch.stack(jacobians, dim=1))
 
 
-def _update_ratio(stack: StackedMLP, before: dict[str, Tensor]) -> Tensor:
+def _weights(stack: StackedMLP) -> dict[str, Tensor]:
+    """A copy of each layer's weights, in the order of layers."""
+    return {name: p.detach().clone() for name, p in stack.parameters.items() if name.startswith("weight.")}
+
+
+def _change(stack: StackedMLP, before: dict[str, Tensor]) -> Tensor:
     """‖W' - W‖ / ‖W‖ of each layer's weights, ``[member, depth + 1]``."""
     ratios = [
         torch.linalg.vector_norm(stack.parameters[name].detach() - old, dim=(1, 2))

@@ -48,17 +48,21 @@ def test_dead_units_are_those_of_networks_trained_one_by_one():
         model = MLP.of_member(stack, 0)
         order = batch_order(len(data.train), 64, stream(0, cell.seed, "batches"))
         training = PlainTraining(model, data, order, Hyperparameters("sgd", cell.lr))
-        ever, born, before = None, None, None
+        ever, born, before, mean = None, None, None, None
         for step in (0, 20, 40, 60):
             with torch.no_grad():
                 y = model.first(x)
-                masks = []
+                masks, means = [], []
                 for block in model.hidden:
                     h = torch.relu(y)
+                    means.append(y.mean(0))
                     masks.append((h == 0).all(0))
                     y = torch.nn.functional.linear(h, block.weight, block.bias)
                 masks.append((torch.relu(y) == 0).all(0))
+                means.append(y.mean(0))
             now = torch.stack(masks)
+            fell = torch.zeros_like(now) if mean is None else torch.stack(means) < mean
+            mean = torch.stack(means)
             born = now if born is None else born
             ever = now if ever is None else ever
             before = now if before is None else before
@@ -68,6 +72,9 @@ def test_dead_units_are_those_of_networks_trained_one_by_one():
             for name, mask in oracle.items():
                 # One unit in 16 may sit so near the edge that the order of float32 sums decides.
                 np.testing.assert_allclose(own[name], mask.double().mean(1), atol=1 / 16 + 1e-9, err_msg=name)
+            living = ~now & ~before
+            expected = (fell & living).sum(1) / living.sum(1)
+            np.testing.assert_allclose(own["survivors_down"], expected, atol=0.15)  # one unit of those that live
             ever, before = ever | now, now
             for _ in range(20 if step < 60 else 0):
                 training.step()

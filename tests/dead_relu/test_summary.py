@@ -52,6 +52,39 @@ def test_shares_are_of_units_not_of_layers():
     assert summarise(table).iloc[0]["dead"] == pytest.approx(0.1)
 
 
+def test_units_that_came_back_are_counted_among_those_once_dead_layer_by_layer():
+    """Of 50 units in layer 1, and 150 in each of two others."""
+    table = cells([[0.2, 0.1, 0.3], [0.2, 0.0, 0.0], [0.0, 0.1, 0.3]], layers=3, units=(50, 150, 150))
+    end = table["step"] == 10
+    revived = {1: 0.0, 2: 0.1, 3: 0.0}
+    table = table.assign(revived=table["layer"].map(revived).where(end & (table["layer"] > 0)))
+    seeds = per_cell(table, Spec(steps=10))
+    assert seeds["back_first"].tolist()[:2] == [0, 0]
+    assert math.isnan(seeds["back_first"][2])  # none was ever dead
+    assert seeds["back_deeper"].tolist() == pytest.approx([15 / 75, 15 / 15, 15 / 75])
+    row = summarise(table).iloc[0]
+    # That all seeds say 0 of 10 units does not make it certain: half of a unit is the least spread.
+    assert row["back_first"] == 0
+    assert row["back_first_hi"] > 0
+    assert row["back_deeper"] == pytest.approx((0.2 + 1 + 0.2) / 3)
+
+
+def test_the_dying_are_compared_with_the_living_of_their_own_layer():
+    """Ten units of 50 die in layer 1, thirty of 150 in layer 2."""
+    table = cells([[0.2, 0.2]] * 3)
+    at_end = (table["step"] == 10) & (table["layer"] > 0)
+    known = {
+        "newly_dead": {1: 0.2, 2: 0.2},
+        "pushed_down": {1: 1.0, 2: 0.8},
+        "survivors_down": {1: 0.2, 2: 0.6},
+    }
+    table = table.assign(**{name: table["layer"].map(values).where(at_end) for name, values in known.items()})
+    table.loc[(table["step"] == 0) & (table["layer"] > 0), "newly_dead"] = 0.0
+    seed = per_cell(table, Spec(steps=10)).iloc[0]
+    assert seed["pushed_down"] == pytest.approx((10 * 1.0 + 30 * 0.8) / 40)
+    assert seed["pushed_more"] == pytest.approx((10 * 0.8 + 30 * 0.2) / 40)
+
+
 @pytest.mark.parametrize(
     ("dead", "born", "expected"),
     [

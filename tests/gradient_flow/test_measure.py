@@ -41,6 +41,7 @@ def test_along_training_it_is_what_pytorchs_own_loop_does(cells, seed):
     probe = data.train[torch.from_numpy(next(batch_order(len(data.train), 128, stream(0, seed, "probe"))))]
     own = cells[cells["seed"] == seed]
     norms = []
+    drawn = [module.weight.detach().clone() for module in (model.first, *model.hidden, model.output)]
     for step in range(5):
         if step % 2 == 0:
             network = own[(own["step"] == step) & (own["layer"] == 0)].iloc[0]
@@ -55,6 +56,12 @@ def test_along_training_it_is_what_pytorchs_own_loop_does(cells, seed):
                 assert network["clipped_norm"] == pytest.approx(after.mean(), rel=1e-4)
                 assert network["clipped_share"] == np.mean(after < before)
             norms = []
+            changed = [
+                float((module.weight.detach() - old).norm() / old.norm())
+                for module, old in zip((model.first, *model.hidden, model.output), drawn, strict=True)
+            ]
+            layers = own[(own["step"] == step) & (own["layer"] > 0)]
+            np.testing.assert_allclose(layers["weight_change"], changed, rtol=1e-3, atol=1e-9)
         index = data.train[torch.from_numpy(next(order))]
         optimiser.zero_grad()
         F.cross_entropy(model(data.inputs(index)), data.y[index]).backward()

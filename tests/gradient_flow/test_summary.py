@@ -8,8 +8,9 @@ import pytest
 
 from dnnlab.gradient_flow import columns as c
 from dnnlab.gradient_flow import summary as gradient_flow_summary
+from dnnlab.gradient_flow.layers import Measured, measured_at
 from dnnlab.gradient_flow.spec import Spec
-from dnnlab.gradient_flow.summary import Measured, measured_at, summarise, verdict
+from dnnlab.gradient_flow.summary import summarise, verdict
 from dnnlab.runner.summary import groups
 from dnnlab.statistics.intervals import mean_interval
 
@@ -112,6 +113,50 @@ def test_a_table_has_the_geometric_mean_of_the_seeds_that_were_measured():
     assert row["rate"] == pytest.approx(1.0)
     assert row["first_last_ratio"] == pytest.approx(1.0)
     assert row["saturation"] == pytest.approx(0.25)
+
+
+def trained(rates, first_changes, loss=2.0):
+    """Seeds that were measured before and after ten steps, in which layer k changed by k times what the first did."""
+    none = ("",) * len(rates)
+    before, after = rows([1.0] * len(rates), none), rows(rates, none).assign(step=10)
+    layer = after["layer"].to_numpy()
+    change = np.asarray(first_changes, float)[after["seed"]] * layer
+    losses = np.where(layer == 0, np.broadcast_to(loss, len(rates))[after["seed"]], math.nan)
+    after = after.assign(weight_change=np.where(layer > 0, change, math.nan), loss=losses, accuracy=0.5)
+    return pd.concat([before, after], ignore_index=True)
+
+
+def test_what_training_did_to_the_gradient_and_to_the_weights_is_told_with_intervals():
+    table = summarise(trained([0.5, 2.0, 8.0], [0.1, 0.2, 0.3]), Spec(steps=10))
+    row = table.iloc[0]
+    assert row["rate_end"] == pytest.approx(2.0)  # the geometric mean
+    assert row["first_change"] == pytest.approx(0.2)
+    half = 4.302653 * 0.1 / math.sqrt(3)  # Student's t of two degrees of freedom
+    assert (row["first_change_lo"], row["first_change_hi"]) == pytest.approx((0.2 - half, 0.2 + half), rel=1e-5)
+    assert row["change_spread"] == pytest.approx(3.0)  # hidden layer 3 over hidden layer 1; the output does not count
+    assert row["loss"] == pytest.approx(2.0)
+
+
+def test_a_seed_that_diverged_has_no_part_in_what_training_did():
+    table = trained([0.5, 0.5, 0.5, 9.0], [0.1, 0.2, 0.3, 1e9], loss=[2.0, 2.1, 1.9, math.inf])
+    row = summarise(table, Spec(steps=10)).iloc[0]
+    assert row["rate_end"] == pytest.approx(0.5)
+    assert row["first_change"] == pytest.approx(0.2)
+    assert row["loss"] == pytest.approx(2.0)
+    seeds = gradient_flow_summary.per_cell(table, Spec(steps=10))
+    assert seeds["loss"].isna().tolist() == [False, False, False, True]
+
+
+def test_weights_that_did_not_move_have_an_interval_as_wide_as_float32_can_tell():
+    row = summarise(trained([1.0] * 3, [0.0] * 3), Spec(steps=10)).iloc[0]
+    assert row["first_change"] == 0
+    assert 0 < row["first_change_hi"] < 1e-6
+    assert math.isnan(row["change_spread"])
+
+
+def test_without_training_nothing_is_said_of_its_end():
+    row = summarise(rows([0.5, 2.0, 8.0]), Spec()).iloc[0]
+    assert all(math.isnan(row[name]) for name in ("rate_end", "first_change", "change_spread", "loss"))
 
 
 def test_the_output_layer_does_not_count():

@@ -64,6 +64,7 @@ CELLS = (
     Column("fatal_update", float, "largest step of units newly dead since the look before, over their weights' norm"),
     Column("survived_update", float, "the same of units that stayed alive"),
     Column("pushed_down", float, "share of newly dead units whose mean pre-activation fell since the look before"),
+    Column("survivors_down", float, "the same of units that stayed alive"),
     Column("weight_grad_norm", float, "Frobenius norm of the gradient of the layer's weights, on 128 fixed examples"),
     Column("delta_norm", float, "norm of the gradient at the layer's pre-activation, on the same"),
     Column("loss", float, "network: cross-entropy, in nats, on the same (own model: on all fixed inputs)"),
@@ -96,6 +97,8 @@ STATE = (
     ),
     *estimate("died", "share of units that were alive before training and are dead after it"),
     *estimate("revived", "share of units alive after training that were once dead", "revived"),
+    *estimate("back_first", "of the units of layer 1 that were dead at some look, the share alive after training"),
+    *estimate("back_deeper", "the same of all later layers"),
     Column("certified_dead", float, "share of units proven zero on the whole box of the data", screen="certified"),
     Column("irreversible", float, "layer 1: share of units dead on all training data, which no gradient can reach"),
     *estimate("inactive", "share of units whose activation never reads a value above zero"),
@@ -119,6 +122,11 @@ SUMMARY = (
     Column("fatal_update", float, "largest step of units before they died, over their weights' norm; mean"),
     Column("survived_update", float, "the same of units that stayed alive; mean"),
     *estimate("pushed_down", "share of deaths with a fall of the unit's mean pre-activation before it"),
+    *estimate(
+        "pushed_more",
+        "by how much this is above the share with such a fall among the units of the same layer that stayed alive "
+        "between the same two looks",
+    ),
     *END,
 )
 
@@ -130,6 +138,9 @@ QUANTITIES = (
     ),
     ACCURACIES,
     Quantity("pushed_down", share=True, failed="collapsed"),
+    Quantity("pushed_more", failed="collapsed"),
+    Quantity("back_first", share=True, failed="collapsed", step="step_of_back_first"),
+    Quantity("back_deeper", share=True, failed="collapsed", step="step_of_back_deeper"),
 )
 DEAD = QUANTITIES[0]
 

@@ -184,7 +184,8 @@ class _Look:
         values["zero_fraction"] = census.zero_fraction
         values["fatal_update"] = _mean_where(update, fresh)
         values["survived_update"] = _mean_where(update, living)
-        values["pushed_down"] = _mean_where((census.mean < past.mean).double(), fresh)
+        fell = (census.mean < past.mean).double()
+        values["pushed_down"], values["survivors_down"] = _mean_where(fell, fresh), _mean_where(fell, living)
         self.history[layer - 1] = _History(past.born, dead, past.ever | dead, census.mean)
         return values
 

@@ -63,21 +63,36 @@ def _seeds(rows: Group, spec: Spec) -> dict[str, np.ndarray]:
         **whole,
         "step_of_share": 1 / np.maximum(units, 1),
         "collapsed": silent | ~np.isfinite(whole["loss"].astype(float)),
-        "pushed_down": _pushed_down(rows, seeds),
+        **_deaths(rows, seeds),
+        **_back("back_first", layers.where(layers["layer"] == 1), seeds),
+        **_back("back_deeper", layers.where(layers["layer"] > 1), seeds),
     }
 
 
-def _pushed_down(rows: Group, seeds: np.ndarray) -> np.ndarray:
+def _back(name: str, layers: Group, seeds: np.ndarray) -> dict[str, np.ndarray]:
+    """Of the units of these ``layers`` that were dead at some look the share that is alive, ``[seed]``; nan where none
+    was. With the smallest step in which it can move, a mean over seeds."""
+    place, units = np.searchsorted(seeds, layers["seed"]), layers["units"].astype(float)
+    alive = np.bincount(place, layers["revived"].astype(float) * units, len(seeds))
+    once = alive + np.bincount(place, layers["dead"].astype(float) * units, len(seeds))
+    with np.errstate(divide="ignore", invalid="ignore"):
+        return {name: alive / once, f"step_of_{name}": np.full(len(seeds), mean(1 / once))}
+
+
+def _deaths(rows: Group, seeds: np.ndarray) -> dict[str, np.ndarray]:
     """Of each of the ``seeds`` the share of deaths with a fall of the unit's mean pre-activation before it, over all
-    measured steps, ``[seed]``; nan where nothing died."""
-    layers = rows.where(rows["layer"] > 0)
+    measured steps, and by how much it is above that of the living beside them, ``[seed]``; nan where nothing died."""
+    layers = rows.where((rows["layer"] > 0) & np.isin(rows["seed"], seeds))
     deaths = layers["newly_dead"].astype(float) * layers["units"].astype(float)
-    pushed = layers["pushed_down"].astype(float)
-    known = (deaths > 0) & ~np.isnan(pushed) & np.isin(layers["seed"], seeds)
-    place = np.searchsorted(seeds, layers["seed"][known])
-    total = np.bincount(place, deaths[known], len(seeds))
-    fell = np.bincount(place, deaths[known] * pushed[known], len(seeds))
-    return np.divide(fell, total, out=np.full(len(seeds), math.nan), where=total > 0)
+    place = np.searchsorted(seeds, layers["seed"])
+    pushed, beside = (layers[name].astype(float) for name in ("pushed_down", "survivors_down"))
+
+    def over_deaths(values: np.ndarray) -> np.ndarray:
+        known = (deaths > 0) & np.isfinite(values)
+        total, count = (np.bincount(place[known], x[known], len(seeds)) for x in (deaths * values, deaths))
+        return np.divide(total, count, out=np.full(len(seeds), math.nan), where=count > 0)
+
+    return {"pushed_down": over_deaths(pushed), "pushed_more": over_deaths(pushed - beside)}
 
 
 def _measured_at(rows: Group, step: int) -> Group:

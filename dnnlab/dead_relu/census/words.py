@@ -32,10 +32,12 @@ def conclusions(summary: pd.DataFrame, spec: Spec) -> list[str]:
     ]
     if not math.isnan(worst["fatal_update"]) and not math.isnan(worst["survived_update"]):
         times = worst["fatal_update"] / worst["survived_update"] if worst["survived_update"] else math.inf
+        excess = worst["pushed_more"]
+        meanwhile = "" if math.isnan(excess) else f" ({excess:+.0%} against the units beside them that lived)"
         sentences.append(
             f"Before dying, a unit's weights had taken a largest step of {worst['fatal_update']:.2g} of their norm, "
             f"{times:.2g} times that of units that lived; {worst['pushed_down']:.0%} of the dying had their mean "
-            "pre-activation pushed down."
+            f"pre-activation pushed down{meanwhile}."
         )
     unknown = summary[summary["expected_dead"].isna() & summary["born_dead"].notna() & (summary["model"] == "")]
     if len(unknown):
