@@ -25,6 +25,7 @@ from dnnlab.runner.recipe import Claim, Condition
 from dnnlab.runner.summary import against
 from dnnlab.statistics import rank
 from dnnlab.statistics.answers import packed
+from dnnlab.statistics.censored import censored_line
 from dnnlab.statistics.intervals import Interval, mean_interval, share_interval
 from dnnlab.statistics.quantity import ACCURACY, Quantity
 from dnnlab.statistics.samples import compare, compare_independent, sample
@@ -141,6 +142,10 @@ def means() -> Iterator[tuple[str, Draw]]:
     yield "share of diverged seeds", lambda rng, n: (share_interval(int(rng.binomial(n, 0.3)), n), 0.3)
     yield "time ratio over n processes", _time_ratio
     yield "rank correlation of 10 n networks", _tau
+    yield "growth of units, six sizes", _growth((2, 4, 6, 8, 10, 12), 0.4, 0.4)
+    yield "growth of units, three sizes", _growth((2, 4, 8), 0.85, 0.3)
+    yield "growth of units, a fifth not solved", _growth((2, 4, 8), 0.85, 0.6, widest=64)
+    yield "growth of units, skewed", _growth((2, 4, 6, 8, 10, 12), 0.4, 0.4, skewed=True)
 
 
 def _time_ratio(rng: np.random.Generator, n: int) -> tuple[Interval, float]:
@@ -168,6 +173,21 @@ def _tau(rng: np.random.Generator, n: int) -> tuple[Interval, float]:
     y = correlation * x + math.sqrt(1 - correlation**2) * rng.normal(size=count)
     resampled = rank.bootstrap(x, y, rng)
     return rank.interval(rank.tau(x, y), resampled, count), 2 / math.pi * math.asin(correlation)
+
+
+def _growth(sizes: Sequence[int], slope: float, spread: float, widest: int = 4096, skewed: bool = False) -> Draw:
+    """Units that each seed needs at each size, of which is known between which of 1, 2, 3, 4, 6, 8, 12, … they lie."""
+    widths = np.log2(sorted({*(2**i for i in range(13)), *(3 * 2**i for i in range(11))}))
+    widths = widths[widths <= math.log2(widest)]
+    bounds = np.concatenate([[-math.inf], widths, [math.inf]])
+
+    def draw(rng: np.random.Generator, n: int) -> tuple[Interval, float]:
+        x = np.repeat(np.array(sizes, dtype=float), n)
+        noise = rng.exponential(1, len(x)) - 1 if skewed else rng.normal(0, 1, len(x))
+        place = np.searchsorted(widths, slope * x + 0.5 + spread * noise)
+        return censored_line(x, bounds[place], bounds[place + 1], n).slope, slope
+
+    return draw
 
 
 def differences() -> Iterator[tuple[str, Draw]]:

@@ -68,7 +68,8 @@ def rounds(cell, rng):
 
 
 def widths(cell, rng):
-    yield {"solved": float(cell.width > cell.inputs)}
+    for width in (1, 2, 4, 8, 16):
+        yield {"width": width, "solved": float(width > cell.inputs), "steps": 50.0, "ended": 1.0}
 
 
 def layers(cell, rng):

@@ -8,7 +8,7 @@ import torch
 from scipy.special import ndtr
 from torch import fx, nn
 
-from dnnlab.errors import UsageError
+from dnnlab.errors import UsageError, unknown
 from dnnlab.instruments import cost as costs
 from dnnlab.instruments.memory import predict
 from dnnlab.networks.activations import activation
@@ -68,6 +68,57 @@ def depth(name: str) -> int:
         weighted = node.op == "call_module" and isinstance(modules[node.target], _WEIGHTED)
         reached[node] = max((reached[other] for other in node.all_input_nodes), default=0) + weighted
     return max(reached.values())
+
+
+def inputs(name: str, module: str) -> int:
+    """The channels that the first convolution or linear layer of a module reads."""
+    first = _weighted(name, module)[0]
+    return first.in_channels if isinstance(first, nn.Conv2d) else first.in_features
+
+
+def outputs(name: str, module: str) -> int:
+    """The channels that the last convolution or linear layer of a module puts out."""
+    last = _weighted(name, module)[-1]
+    return last.out_channels if isinstance(last, nn.Conv2d) else last.out_features
+
+
+def _weighted(name: str, module: str) -> list[nn.Conv2d | nn.Linear]:
+    found = [part for part in _module(name, module).modules() if isinstance(part, _WEIGHTED)]
+    if not found:
+        raise UsageError(f"{module} of {name} has no convolution and no linear layer.")
+    return found
+
+
+def _module(name: str, module: str) -> nn.Module:
+    modules = _modules(name)
+    if module not in modules:
+        raise unknown(f"module of {name}", module, filter(None, modules))
+    return modules[module]
+
+
+@cache
+def _modules(name: str) -> dict[str, nn.Module]:
+    with Skeleton():
+        return dict(create_model(name).named_modules())
+
+
+class _Parts(fx.Tracer):
+    """Sees a module as its parts, and does not look into them."""
+
+    def is_leaf_module(self, m: nn.Module, module_qualified_name: str) -> bool:
+        return "." not in module_qualified_name
+
+
+def connections(name: str, block: str) -> int:
+    """How many tensors the parts of a module read, of its input and of what other parts put out: the traced graph is
+    followed back from each part to these."""
+    sources: dict[fx.Node, frozenset[fx.Node]] = {}
+    read = 0
+    for node in _Parts().trace(_module(name, block)).nodes:
+        reached = frozenset().union(*(sources[other] for other in node.all_input_nodes))
+        read += len(reached) if node.op == "call_module" else 0
+        sources[node] = frozenset({node}) if node.op in ("placeholder", "call_module") else reached
+    return read
 
 
 def top1(name: str) -> float:

@@ -5,6 +5,14 @@ HELP = {
     "macs": "macs(NAME): its multiply–accumulates of one forward pass, at its published input size",
     "memory": "memory(NAME, BATCH): bytes that a training step takes at most, predicted",
     "depth": "depth(NAME): its convolutions and linear layers along the longest path",
+    "inputs": 'inputs(NAME, "MODULE"): channels that the first convolution or linear layer of a module of it reads',
+    "outputs": 'outputs(NAME, "MODULE"): channels that the last one there puts out',
+    "connections": 'connections(NAME, "MODULE"): tensors that its parts read, of its input and of each other',
+    "sawtooth_pieces": "sawtooth_pieces(LAYERS, UNITS): linear pieces of the sawtooth that so many layers of so many "
+    "ReLUs fold",
+    "parity_errors": "parity_errors(BITS, LAYERS, UNITS): patterns, of all, of which the same network gets the parity "
+    "wrong",
+    "patterns": "patterns(FEATURES, PLACES): different conjunctions of two features, at 1 or 2 places",
     "top1": "top1(NAME): its published accuracy in %",
     "value": "value(ACT, X): the activation at a point",
     "slope": "slope(ACT, X): its derivative there",

@@ -24,7 +24,7 @@ PRESETS: dict[str, Preset] = {
     ),
     "shallow-deep": Preset(
         "hidden units that parity of n bits and a compositional function need, shallow and deep",
-        {"budget": ("steps=1000",), "optimizer": ("adam",), "lr": (0.01,)},
+        {"budget": ("steps=8000",), "optimizer": ("adam",), "lr": (0.01,)},
         SHALLOW_DEEP,
     ),
     "transfer": Preset(

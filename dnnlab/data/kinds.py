@@ -58,11 +58,15 @@ def _no_argument(text: str) -> tuple[()]:
     return ()
 
 
-def _inputs(text: str) -> tuple[int]:
-    count = number(text, 2, 64)
-    if count & (count - 1):
+def _composed(text: str) -> tuple[Any, ...]:
+    """The arguments of `synthetic.compositional`: the inputs, and where they are not as many as usual the examples."""
+    inputs, colon, option = text.partition(":")
+    count = number(inputs, 2, 64)
+    name, _, value = option.partition("=")
+    if count & (count - 1) or (colon and name != "examples"):
         raise ValueError
-    return (count,)
+    examples = number(value, *drawn.LIMITS["examples"]) if colon else drawn.EXAMPLES
+    return (count,) if examples == drawn.EXAMPLES else (count, f"examples={examples}")
 
 
 def _path(text: str) -> Path:
@@ -278,8 +282,10 @@ KINDS: dict[str, Kind] = {
     "compositional": Kind(
         form="compositional:INPUTS",
         about="8,192 normal inputs classified by a tree of two-input functions (Mhaskar & Poggio 2016)",
-        wants="compositional takes a power of two from 2 to 64, such as compositional:8",
-        read=lambda inputs: import_module("dnnlab.data.synthetic").compositional(inputs),
-        parse=_inputs,
+        wants="compositional takes a power of two from 2 to 64, such as compositional:8, and after another colon "
+        f"examples={drawn.LIMITS['examples'][0]:,} to {drawn.LIMITS['examples'][1]:,}, such as "
+        "compositional:8:examples=100000",
+        read=lambda *arguments: import_module("dnnlab.data.synthetic").compositional(*arguments),
+        parse=_composed,
     ),
 }

@@ -69,15 +69,25 @@ def parity(bits: int) -> Content:
     return Content(x, y, _split(len(x), stream), ("even", "odd"), standard=True)
 
 
-def compositional(inputs: int) -> Content:
+def compositional(inputs: int, option: str = "") -> Content:
     """Standard normal inputs ``[8192, inputs]``; the class is whether `tree` of them is above its median.
 
     Hierarchically local functions are the ones deep networks approximate with exponentially fewer units than
     shallow ones (Mhaskar & Poggio 2016, arXiv:1608.03287). The median is that of the training split.
+
+    Args:
+        inputs: A power of two.
+        option: ``examples=N`` for another number of examples.
+
+    Raises:
+        UsageError: the inputs take more memory than is left.
     """
-    stream = fixed_stream(f"compositional:{inputs}")
-    x = stream.standard_normal((EXAMPLES, inputs)).astype(np.float32)
-    split = _split(EXAMPLES, stream)
+    name = ":".join(filter(None, [f"compositional:{inputs}", option]))
+    examples = int(option.removeprefix("examples=") or EXAMPLES)
+    memory.require(16 * examples * inputs, f"{name} with {examples:,} examples")
+    stream = fixed_stream(name)
+    x = stream.standard_normal((examples, inputs)).astype(np.float32)
+    split = _split(examples, stream)
     # It is computed from the inputs after rounding to float32: the label is a function of nothing else.
     value = tree(x.astype(np.float64))
     y = (value > np.median(value[split.train])).astype(np.int64)

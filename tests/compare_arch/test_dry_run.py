@@ -15,11 +15,12 @@ def test_units_are_searched_for_all_steps():
     few, many = (Spec(preset="shallow-deep", budget=(f"steps={n}",), seeds=1).plan() for n in (100, 300))
     assert [cell.macs for cell in many] == pytest.approx([3 * cell.macs for cell in few])
     assert [cell.macs for cell in Spec(preset="shallow-deep", seeds=1).plan()] == pytest.approx(
-        [10 * cell.macs for cell in few]
+        [80 * cell.macs for cell in few]
     )
     first = few[0]
-    assert (first.inputs, first.width, first.kind) == (SIZES["parity"][0], 1, "shallow")
-    assert first.macs == 100 * 3 * 4 * 2  # of two bits there are four patterns
+    assert (first.inputs, first.kind) == (SIZES["parity"][0], "shallow")
+    # Of two bits there are four patterns; widths of 2, 4, 8, …, 64 units are 126 together.
+    assert first.macs == 100 * 3 * 4 * 2 * 126
 
 
 def transfer(**options):

@@ -1,4 +1,4 @@
-"""Ranks, fronts and verdicts on made-up accuracies whose answers are known; growth fits on exact laws."""
+"""Ranks, fronts and verdicts on made-up accuracies whose answers are known."""
 
 import math
 
@@ -15,7 +15,6 @@ from dnnlab.compare_arch.equal_budget.summary import summarise
 from dnnlab.compare_arch.equal_budget.words import conclusions
 from dnnlab.compare_arch.separability import columns as layers
 from dnnlab.compare_arch.separability import summary as separability
-from dnnlab.compare_arch.shallow_deep import summary as growth
 from dnnlab.compare_arch.spec import Spec
 from dnnlab.compare_arch.transfer import columns as treatments
 from dnnlab.compare_arch.transfer import summary as transfer
@@ -67,26 +66,6 @@ def test_noise_decides_nothing():
     assert "has the highest accuracy, but is not shown to be ahead of all others" in sentence
     assert list(table["rank_lo"]) == [1, 1, 1]
     assert list(table["rank_hi"]) == [3, 3, 3]
-
-
-@pytest.mark.parametrize(
-    ("law", "factor", "exponent", "verdict"),
-    [(lambda n: 2**n, 2.0, None, "as claimed"), (lambda n: n**2, None, 2.0, "slower than claimed")],
-)
-def test_growth_is_recovered(law, factor, exponent, verdict):
-    rows = [
-        {"task": "parity", "kind": "shallow", "inputs": n, "seed": seed, "depth": 1, "width": width, "steps": 1.0,
-         "accuracy": 1.0, "solved": float(width >= law(n)), "error": ""}
-        for n in (2, 4, 8) for seed in range(3) for width in (4, 16, 64, 256)
-    ]  # fmt: skip
-    (row,) = growth.summarise(pd.DataFrame(rows), None).to_dict("records")
-    assert row["verdict"] == verdict
-    if factor:
-        assert row["factor"] == pytest.approx(factor)
-        assert row["exponential_error"] == pytest.approx(0, abs=1e-20)
-    if exponent:
-        assert row["exponent"] == pytest.approx(exponent)
-        assert row["power_error"] == pytest.approx(0, abs=1e-20)
 
 
 PUBLISHED_WEIGHTS = {
@@ -145,28 +124,6 @@ def test_a_seed_counts_once_whatever_number_of_its_rows_have_an_error(module, co
     rows = [configuration | {"seed": seed, "error": error} for seed, error in errors.items() for _ in range(2)]
     (row, *_) = module.summarise(fit(pd.DataFrame(rows), columns.CELLS), None).to_dict("records")
     assert row["failed"] == 1
-
-
-def growing(kind, errors):
-    """A network of each kind, size and seed that solves its task at once, or has an error."""
-    return [
-        {"task": "parity", "kind": kind, "inputs": inputs, "seed": seed, "depth": 1, "width": 4, "solved": 1.0,
-         "error": error}
-        for seed, error in enumerate(errors) for inputs in (2, 4, 8)
-    ]  # fmt: skip
-
-
-def test_a_seed_that_failed_at_every_size_counts_once():
-    table = growth.summarise(pd.DataFrame(growing("shallow", ["", "", "", "killed", None])), None)
-    assert table[["seeds", "failed"]].iloc[0].tolist() == [4, 1]
-
-
-def test_a_network_of_which_every_seed_failed_has_a_row_too():
-    rows = growing("shallow", ["", "", ""]) + growing("deep", ["killed"] * 3)
-    table = growth.summarise(pd.DataFrame(rows), None).set_index("kind")
-    assert table.loc["deep", ["seeds", "failed", "verdict"]].tolist() == [0, 3, "undecided"]
-    alone = growth.summarise(pd.DataFrame(growing("deep", ["killed"] * 3)), None)
-    assert alone[["seeds", "failed", "verdict"]].iloc[0].tolist() == [0, 3, "undecided"]
 
 
 def test_times_are_compared_over_processes():

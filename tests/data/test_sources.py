@@ -33,6 +33,8 @@ from dnnlab.errors import DnnlabError, UsageError
         ("tokens:50x12:classes=2", "tokens:50x12:classes=2"),
         ("parity:08", "parity:8"),
         ("compositional:16", "compositional:16"),
+        ("compositional:016:examples=8192", "compositional:16"),
+        ("compositional:16:examples=00100", "compositional:16:examples=100"),
     ],
 )
 def test_every_form_has_one_canonical_name(text, name):
@@ -57,7 +59,8 @@ def test_the_last_colon_splits_off_the_target():
         "gaussian:3:classes=2.5", "tokens", "tokens:10", "tokens:10x", "tokens:1x10", "tokens:10x10x10", "tokens:10x0",
         "tokens:axb",
         "parity", "parity:1", "parity:21", "parity:²", "compositional", "compositional:12", "compositional:1",
-        "compositional:128",
+        "compositional:128", "compositional:8:", "compositional:8:examples", "compositional:8:examples=19",
+        "compositional:8:classes=3", "compositional:8:examples=100:examples=100",
     ],
 )  # fmt: skip
 def test_wrong_arguments_are_told_what_would_be_right(text):

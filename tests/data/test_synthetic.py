@@ -101,10 +101,11 @@ def test_the_tree_by_hand():
     assert node.var() == pytest.approx(1, abs=0.03)
 
 
-@pytest.mark.parametrize("inputs", [2, 8, 64])
-def test_compositional_labels_are_above_the_training_median(inputs):
-    data = load(f"compositional:{inputs}")
-    assert data.x.shape == (8192, inputs)
+@pytest.mark.parametrize(("inputs", "option", "examples"), [(2, "", 8192), (64, "", 8192), (8, ":examples=300", 300)])
+def test_compositional_labels_are_above_the_training_median(inputs, option, examples):
+    data = load(f"compositional:{inputs}{option}")
+    assert data.x.shape == (examples, inputs)
+    assert len(data.test) == examples // 10
     value = tree(data.x.double().numpy())
     assert np.isfinite(value).all()
     assert np.array_equal(data.y.numpy(), value > np.median(value[data.train.numpy()]))

@@ -1,6 +1,6 @@
 """The figure: units needed against the number of inputs."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 import numpy as np
 import pandas as pd
@@ -9,7 +9,6 @@ from dnnlab.compare_arch.shallow_deep.summary import per_cell
 from dnnlab.compare_arch.shallow_deep.theory import sufficient
 from dnnlab.compare_arch.spec import Spec
 from dnnlab.report.figures import THEORY, Picture, counting_axis, legend, line_style, log_axis, new_figure
-from dnnlab.statistics.intervals import mean_interval
 
 
 def draw(cells: pd.DataFrame, summary: pd.DataFrame, spec: Spec) -> Sequence[Picture]:
@@ -22,13 +21,12 @@ def draw(cells: pd.DataFrame, summary: pd.DataFrame, spec: Spec) -> Sequence[Pic
         for axes, task in zip(panels, tasks, strict=True):
             for i, (kind, group) in enumerate(needed[needed["task"] == task].groupby("kind", sort=False)):
                 sizes = sorted(group["inputs"].unique())
-                logs = [mean_interval(list(group.loc[group["inputs"] == n, "log2_units"])) for n in sizes]
                 style = line_style(i)
-                axes.plot(sizes, [2**x.mean for x in logs], label=str(kind), **style)
+                axes.plot(sizes, [_median(group, n) for n in sizes], label=str(kind), **style)
                 axes.fill_between(
                     sizes,
-                    [2**x.low for x in logs],
-                    [2**x.high for x in logs],
+                    [_end(group, n, "low", np.min) for n in sizes],
+                    [_end(group, n, "high", np.max) for n in sizes],
                     color=style["color"],
                     alpha=0.2,
                     linewidth=0,
@@ -36,8 +34,8 @@ def draw(cells: pd.DataFrame, summary: pd.DataFrame, spec: Spec) -> Sequence[Pic
             sizes = sorted(needed.loc[needed["task"] == task, "inputs"].unique())
             if task == "parity":
                 axes.plot(sizes, [2.0**n for n in sizes], label="2ⁿ (the lecture, shallow)", **THEORY)
-                known = [sufficient("parity", "shallow", int(n)) for n in sizes]
-                axes.plot(sizes, np.array(known, float), label="n + 1 suffice", **(THEORY | {"linestyle": ":"}))
+                known = [sufficient("parity", int(n), 1) for n in sizes]
+                axes.plot(sizes, np.array(known, float), label="n suffice", **(THEORY | {"linestyle": ":"}))
             log_axis(axes.yaxis)
             counting_axis(axes.xaxis)
             axes.set_title(task)
@@ -49,9 +47,21 @@ def draw(cells: pd.DataFrame, summary: pd.DataFrame, spec: Spec) -> Sequence[Pic
         Picture(
             name="units-needed",
             title="Hidden units needed, by the number of inputs",
-            see="On a log axis a straight line is exponential growth. Geometric means of what each seed needed; bands "
-            "are 95 % intervals.",
+            see="On a log axis a straight line is exponential growth. Lines: units that half of the seeds solve it "
+            "with. Bands: from the most units with which a seed failed to the fewest with which it solved the task, "
+            "over all seeds. There is no line and no band where the widest layers were not enough.",
             alt=f"Units needed against inputs, shallow and deep, a panel a task. {told}.",
             figure=figure,
         )
     ]
+
+
+def _median(group: pd.DataFrame, inputs: int) -> float:
+    units = group.loc[group["inputs"] == inputs, "units"].quantile(0.5, interpolation="higher")
+    return float(units) if np.isfinite(units) else np.nan
+
+
+def _end(group: pd.DataFrame, inputs: int, bound: str, of: Callable[[np.ndarray], float]) -> float:
+    """One end of the band; a seed that solved it with the narrowest layers needs one unit at least."""
+    found = float(of(group.loc[group["inputs"] == inputs, bound].to_numpy(float)))
+    return np.nan if np.isposinf(found) else 2 ** max(found, 0.0)

@@ -1,19 +1,16 @@
 """Units that are known to suffice, by construction, and the growth that the lecture claims."""
 
-import math
-
 CLAIMS = {"shallow": "2ⁿ", "deep": "n²"}
 
 
-def sufficient(task: str, kind: str, inputs: int) -> int | None:
-    """Hidden ReLU units of a network whose weights one can write down; ``None`` where none is known.
+def sufficient(task: str, inputs: int, depth: int) -> int | None:
+    """Hidden ReLU units of a network with ``depth`` layers of one width whose weights one can write down; None where
+    none is known.
 
-    Shallow parity: the number of ones is one linear function of the input, and a zigzag of it with n + 1 corners is
-    the parity, for which n + 1 hinges are enough. No 2ⁿ: that is what circuits of ANDs and ORs need (Håstad 1986).
-    Deep parity: a tree of n - 1 exclusive ors, |a - b| of two bits, each of two hinges; three layers hold 8 bits.
+    The parity of n bits is a zigzag of the number of ones, with n pieces. One layer of w units folds a line into w
+    pieces, and a layer behind it folds each of them again, so that there are w^depth (Telgarsky 2016). One layer of n
+    units does it: no 2ⁿ, which is what circuits of ANDs and ORs need (Håstad 1986).
     """
     if task != "parity":
         return None
-    if kind == "shallow":
-        return inputs + 1
-    return 2 * (inputs - 1) if math.ceil(math.log2(inputs)) <= 3 else None
+    return depth * next(width for width in range(1, inputs + 1) if width**depth >= inputs)

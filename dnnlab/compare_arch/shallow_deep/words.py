@@ -1,35 +1,53 @@
 """The result in sentences."""
 
+import math
 from collections.abc import Sequence
+from typing import Any
 
 import pandas as pd
 
 from dnnlab.compare_arch.shallow_deep import columns as c
 from dnnlab.compare_arch.spec import Spec
-from dnnlab.report.table import estimate
+from dnnlab.report.table import estimate, number
 
 
 def conclusions(summary: pd.DataFrame, spec: Spec) -> Sequence[str]:
-    """How units grow, and whether the lecture's 2ⁿ and n² hold."""
-    sentences = []
-    for row in summary.to_dict("records"):
-        if not row["seeds"]:
-            continue
-        better = "an exponential" if row["exponential_error"] < row["power_error"] else "a power law"
-        factor = estimate(row["factor"], row["factor_lo"], row["factor_hi"])
-        exponent = estimate(row["exponent"], row["exponent_lo"], row["exponent_hi"])
-        said = "" if row["verdict"] == c.UNDECIDED else f": {row['verdict']} ({row['claim']})"
+    """How units grow, whether the lecture's 2ⁿ and n² hold, and whether the answer hangs on the steps."""
+    rows = [row for row in summary.to_dict("records") if row["seeds"]]
+    sentences = [sentence for row in rows for sentence in (_growth(row), _steps(row)) if sentence]
+    unsolved = [f"{row['task']} {row['kind']} {row['censored']}" for row in rows if row["censored"]]
+    if unsolved:
         sentences.append(
-            f"{row['task']}, {row['kind']}: units needed grow {factor} times with each input, or as n to the "
-            f"{exponent}; {better} fits better{said}."
+            f"Never solved at any width, so that more than the widest is needed: {', '.join(unsolved)} seeds and sizes."
         )
-    unsolved = summary[summary["censored"].fillna(0) > 0]
-    if len(unsolved):
-        which = ", ".join(f"{row['task']} {row['kind']} {row['censored']}" for row in unsolved.to_dict("records"))
-        sentences.append(f"Never solved at any width, and counted as twice the widest: {which} seeds and sizes.")
-    if (summary["task"] == "parity").any():
+    if any(row["task"] == "parity" for row in rows):
         sentences.append(
-            "One hidden layer holds parity of n bits with n + 1 units, if they are the right ones: what is measured "
-            "is what training finds."
+            "One hidden layer holds parity of n bits with n units, if they are the right ones: what is measured is "
+            "what training finds."
         )
     return sentences
+
+
+def _growth(row: dict[Any, Any]) -> str:
+    name = f"{row['task']}, {row['kind']}"
+    if math.isnan(row["factor"]):
+        return f"{name}: how units grow is not known, since too little was solved."
+    better = "an exponential" if row["exponential_likelihood"] > row["power_likelihood"] else "a power law"
+    factor = estimate(row["factor"], row["factor_lo"], row["factor_hi"])
+    exponent = estimate(row["exponent"], row["exponent_lo"], row["exponent_hi"])
+    said = "" if row["verdict"] == c.UNDECIDED else f": {row['verdict']} ({row['claim']})"
+    return (
+        f"{name}: units needed grow {factor} times with each input, or as n to the {exponent}; {better} fits "
+        f"better{said}."
+    )
+
+
+def _steps(row: dict[Any, Any]) -> str:
+    """What half of the steps would have given, where that is something else."""
+    if row["training"] != c.NOT_ENDED:
+        return ""
+    return (
+        f"{row['task']}, {row['kind']}: training had not ended. With half of the steps it would be "
+        f"{number(row['half_factor'])} times with each input, or n to the {number(row['half_exponent'])}; more steps "
+        "(--budget) may change it again."
+    )
