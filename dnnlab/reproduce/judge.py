@@ -101,9 +101,10 @@ def judge(run: Run, claim: Claim) -> Judgement:
     What is measured decides a condition in a row where its p-value against the limit of the condition is below .05,
     corrected for all that the claim measures (Holm). A condition that is true in all of its rows is met, one that is
     false in any is not; conditions that say the same ``when`` are one. All are met: holds. Some are, and each says when
-    it is looked at: holds if. One is not: refuted. Else it is open; where nothing but what others reported is, and that
-    is in favour, it is reported. Whatever the conditions say, nothing is decided where a control of the claim is not
-    met. Controls can only hold a verdict back, so that they are not among what is corrected.
+    it is looked at: holds if. One is not, or where each says when, none is: refuted. Else it is open; where nothing but
+    what others reported is, and that is in favour, it is reported. Whatever the conditions say, nothing is decided
+    where a control of the claim is not met. Controls can only hold a verdict back, so that they are not among what is
+    corrected.
 
     Raises:
         DnnlabError: a condition names a row that the run does not have.
@@ -134,15 +135,18 @@ def _judged(run: Run, claim: Claim) -> Judgement:
     outcomes = {when: False if False in each else None if None in each else True for when, each in truths.items()}
     if all(outcomes.values()):
         return Judgement(HOLDS, "", tuple(findings))
+    said = [f"{'holds' if met else 'open' if met is None else 'not'} {when}" for when, met in outcomes.items()]
     if True in outcomes.values() and "" not in outcomes:
-        words = (f"{'holds' if met else 'open' if met is None else 'not'} {when}" for when, met in outcomes.items())
-        return Judgement(HOLDS_IF, "; ".join(words), tuple(findings))
-    if False in outcomes.values():
+        return Judgement(HOLDS_IF, "; ".join(said), tuple(findings))
+    # Where each says when, it may still hold in the circumstances that are open.
+    if False in outcomes.values() and ("" in outcomes or None not in outcomes.values()):
         return Judgement(REFUTED, "", tuple(findings))
     open_ = [finding for finding in findings if finding.true is None]
+    reasons = dict.fromkeys(finding.why for finding in open_ if finding.why)
+    if False in outcomes.values():
+        return Judgement(NOT_DECIDED, "; ".join([*said, *reasons]), tuple(findings))
     if all(finding.reading.reported and finding.reading.side for finding in open_):
         return Judgement(REPORTED, "others measured it, this run did not", tuple(findings))
-    reasons = dict.fromkeys(finding.why for finding in open_ if finding.why)
     return Judgement(NOT_DECIDED, "; ".join(reasons), tuple(findings))
 
 
