@@ -50,7 +50,7 @@ def known(run: Run, column: Column, row: Mapping[Any, Any]) -> Known:
         exact = Interval(value, value, value, n)
         return Known(exact, exact, log=False, exact=True)
     quantity = next((each for each in run.schema.compared if each.name == column.name), None)
-    if quantity is not None and run.schema.count == "seeds":
+    if quantity is not None and run.schema.count in ("seeds", "processes"):
         own = _sample(run, quantity, row)
         scaled = own.interval
         shown = geometric(scaled) if quantity.log else scaled

@@ -131,7 +131,8 @@ def test_times_are_compared_over_processes():
     ratios = {0: [2.0, 2.0, 9.0], 1: [1.9, 1.8, 1.95], 2: [2.2, 2.1, 2.3]}
     rows = [
         {"comparison": "c", "block": block, "params": 1.0, "weights": 1.0, "macs": macs, "process": float(process),
-         "round": number, "forward_ms": 1.0, "training_ms": ratio if block == "other" else 1.0, "machine_spread": 0.0,
+         "round": number, "forward_ms": ratio**2 if block == "other" else 1.0,
+         "training_ms": ratio if block == "other" else 1.0, "machine_spread": 0.0,
          "error": ""}
         for block, macs in (("first", 1.0), ("other", 2.0))
         for process, each in ratios.items() for number, ratio in enumerate(each)
@@ -142,7 +143,10 @@ def test_times_are_compared_over_processes():
     assert (other["time_ratio"], other["time_ratio_lo"]) == pytest.approx(
         (math.exp(logs.mean()), math.exp(logs.mean() - half))
     )
-    assert (first["n"], other["n"]) == (3, 3)
+    assert (first["processes"], other["processes"]) == (3, 3)
     assert other["verdict"] == "as counted"
     seeds = blocks.per_cell(pd.DataFrame(rows), None)
     assert seeds.loc[seeds["block"] == "other", "training_ms"].tolist() == [2.0, 1.9, 2.2]
+    assert seeds.loc[seeds["block"] == "other", "forward_ratio"].tolist() == pytest.approx([4.0, 3.61, 4.84])
+    assert set(seeds.loc[seeds["block"] == "first", "time_ratio"]) == {1.0}
+    assert other["forward_ratio"] == pytest.approx(math.exp(2 * logs.mean()))

@@ -39,7 +39,10 @@ SUMMARY = (
         "time ratio",
         interval="95 % interval over processes",
     ),
-    Column("n", int, "processes in which times were taken"),
+    *estimate(
+        "forward_ratio", "the same of the forward pass alone", "forward ratio", interval="95 % interval over processes"
+    ),
+    Column("processes", int, "processes in which times were taken"),
     Column("noisy", bool, "the machine's own speed varied by more than a tenth: measure again"),
     verdict(
         "whether time follows the MACs: as counted, within a quarter; slower or faster than counted, when the whole "
@@ -48,5 +51,10 @@ SUMMARY = (
     FAILED_CELLS,
 )
 SCHEMA = Schema(
-    CELLS, SUMMARY, TONES, ("comparison", "block"), compared=(Quantity("training_ms", log=True),), count="n"
+    CELLS,
+    SUMMARY,
+    TONES,
+    ("comparison", "block"),
+    compared=tuple(Quantity(name, log=True) for name in ("training_ms", "time_ratio", "forward_ratio")),
+    count="processes",
 )

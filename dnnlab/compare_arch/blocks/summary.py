@@ -10,7 +10,7 @@ from dnnlab.compare_arch.blocks import columns as c
 from dnnlab.compare_arch.spec import Spec
 from dnnlab.instruments.speed import NOISE
 from dnnlab.report.table import fit
-from dnnlab.runner.summary import configurations, geometric, has_error
+from dnnlab.runner.summary import by_configuration, configurations, geometric, has_error
 from dnnlab.statistics.intervals import mean_interval
 
 SLACK = 1.25
@@ -20,23 +20,31 @@ SLACK = 1.25
 def summarise(cells: pd.DataFrame, spec: Spec) -> pd.DataFrame:
     """One row per block."""
     rows = []
+    processes = by_configuration(per_cell(cells, spec), ("comparison", "block"))
     for _, group in cells.groupby("comparison", sort=False):
         blocks = list(configurations(group, ("comparison", "block")))
-        rows += [_row(block, timings, blocks[0][1]) for block, timings in blocks]
+        rows += [_row(block, timings, blocks[0][1], processes) for block, timings in blocks]
     return fit(pd.DataFrame(rows), c.SUMMARY)
 
 
 def per_cell(cells: pd.DataFrame, spec: Spec) -> pd.DataFrame:
-    """One row per block and process, with the median of its rounds; the process takes the place of a seed."""
+    """One row per block and process, with the median of its rounds, and of the ratios to the first block of its
+    comparison round by round; the process takes the place of a seed."""
     timed = cells[cells["training_ms"].notna()]
-    timed = timed.assign(seed=_process(timed))
-    return timed.groupby(["comparison", "block", "seed"], sort=False)["training_ms"].median().reset_index()
+    parts = []
+    for _, group in timed.groupby("comparison", sort=False):
+        blocks = list(configurations(group, ("comparison", "block")))
+        parts += [_by_process(block, rows, blocks[0][1]) for block, rows in blocks]
+    return pd.concat(parts, ignore_index=True) if parts else timed
 
 
-def ratios(rows: pd.DataFrame, first: pd.DataFrame) -> np.ndarray:
-    """How many times as long a step takes as that of the ``first`` block: of each process the median of its rounds."""
-    ratios = pd.Series(rows["training_ms"].to_numpy() / first["training_ms"].to_numpy())
-    return ratios.groupby(_process(rows).to_numpy()).median().to_numpy()
+_RATIOS = {"time_ratio": "training_ms", "forward_ratio": "forward_ms"}
+
+
+def _by_process(block: dict[str, Any], rows: pd.DataFrame, first: pd.DataFrame) -> pd.DataFrame:
+    ratios = {name: rows[ms].to_numpy() / first[ms].to_numpy() for name, ms in _RATIOS.items()}
+    times = pd.DataFrame({"seed": _process(rows).to_numpy(), "training_ms": rows["training_ms"].to_numpy(), **ratios})
+    return times.groupby("seed", sort=False).median().reset_index().assign(**block)
 
 
 def _process(rows: pd.DataFrame) -> pd.Series:
@@ -44,8 +52,8 @@ def _process(rows: pd.DataFrame) -> pd.Series:
     return rows["process"].fillna(rows["round"])
 
 
-def _row(block: dict[str, Any], rows: pd.DataFrame, first: pd.DataFrame) -> dict[str, Any]:
-    row: dict[str, Any] = block | {"n": 0, "failed": int(has_error(rows).any())}
+def _row(block: dict[str, Any], rows: pd.DataFrame, first: pd.DataFrame, processes: Any) -> dict[str, Any]:
+    row: dict[str, Any] = block | {"processes": 0, "failed": int(has_error(rows).any())}
     if rows["training_ms"].isna().all():
         return row | {"verdict": c.REFERENCE, "noisy": False}
     counts = {name: int(rows[name].iloc[0]) for name in ("params", "weights", "macs")}
@@ -55,13 +63,14 @@ def _row(block: dict[str, Any], rows: pd.DataFrame, first: pd.DataFrame) -> dict
         "macs_ratio": counts["macs"] / before["macs"] if before["macs"] else 1.0,
         "forward_ms": float(rows["forward_ms"].dropna().median()),
         "training_ms": float(rows["training_ms"].dropna().median()),
-        "n": _process(rows).nunique(),
+        "processes": _process(rows).nunique(),
         "noisy": bool((rows["machine_spread"] > NOISE).any()),
         "verdict": c.REFERENCE,
     }
     if rows is first:
         return row
-    ratio = geometric(mean_interval(np.log(ratios(rows, first))))
+    own = processes[tuple(block.values())]
+    ratio, forward = (geometric(mean_interval(np.log(own[name].to_numpy()))) for name in _RATIOS)
     expected = row["macs_ratio"]
     verdict = c.SLOWER if ratio.low > expected * SLACK else c.FASTER if ratio.high < expected / SLACK else c.AS_COUNTED
-    return row | ratio.named("time_ratio") | {"verdict": verdict}
+    return row | ratio.named("time_ratio") | forward.named("forward_ratio") | {"verdict": verdict}
