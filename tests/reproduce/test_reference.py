@@ -65,7 +65,7 @@ def test_each_table_is_of_the_recipes_own_options(ledger, claims):
         experiment = find(own.experiment)
         spec = build(experiment.spec.Spec, own.options_for("quick"))
         assert list(table) == [column.name for column in spec.question.schema.summary]
-        for condition in own.claim.holds:
+        for condition in (*own.claim.holds, *own.claim.control):
             assert condition.metric in table
             names = [name for name in condition.where if name in table]
             fitting = table[
