@@ -25,10 +25,12 @@ class Finding:
     reading: Reading
     true: bool | None
     p: float
-    """The p-value of what was read against the limit of the condition, corrected for all findings of the claim; nan
-    where nothing was measured, or the run's own verdict is what counts."""
+    """The p-value of what was read against the limit of the condition, corrected for all findings of the claim, of a
+    control not corrected; nan where nothing was measured, or the run's own verdict is what counts."""
     why: str
     """Why it is open; empty where it is not."""
+    when: str = ""
+    """The circumstances of the condition, in words."""
 
     @property
     def source(self) -> str:
@@ -70,11 +72,17 @@ class Judgement:
     @property
     def p(self) -> float:
         """The p-value of the verdict: the chance that it says what is not so is at most that, where all that was
-        measured decides. The largest of the findings that it rests on, or for a refuted claim the smallest of those
-        against it, and not less than that of any control; nan where nothing was measured."""
+        measured decides. The largest of the findings that it rests on. For a refuted claim it is the smallest of those
+        against it, and where each condition says ``when`` the largest of the smallest of each, since all are
+        contradicted. It is not less than that of any control; nan where nothing was measured."""
         known = [finding for finding in self.findings if finding.p == finding.p]
         if self.verdict == REFUTED:
-            rests = [min((f.p for f in known if f.true is False), default=math.nan)]
+            against: dict[str, float] = {}
+            for finding in known:
+                if finding.true is False:
+                    against[finding.when] = min(finding.p, against.get(finding.when, 1.0))
+            decisive = max if all(finding.when for finding in self.findings) else min
+            rests = [decisive(against.values(), default=math.nan)]
         else:
             rests = [f.p for f in known if f.true is not None or self.verdict != HOLDS_IF]
         ps = [p for p in (*rests, *(control.p for control in self.controls)) if p == p]
@@ -129,7 +137,7 @@ def _judged(run: Run, claim: Claim) -> Judgement:
     findings: list[Finding] = []
     truths: dict[str, list[bool | None]] = {}
     for condition, readings in read:
-        here = [next(found) for _ in readings]
+        here = [dataclasses.replace(next(found), when=condition.when) for _ in readings]
         findings += here
         truths.setdefault(condition.when, []).extend(finding.true for finding in here)
     outcomes = {when: False if False in each else None if None in each else True for when, each in truths.items()}

@@ -60,7 +60,9 @@ def known(run: Run, column: Column, row: Mapping[Any, Any]) -> Known:
         return Known(unknown, unknown, log=False)
     shown = Interval(value, _number(row[column.low]), _number(row[column.high]), n)
     log = _is_log(shown)
-    return Known(shown, _with_error(_log(shown) if log else shown), log)
+    # What is fitted to all seeds at once has more degrees of freedom than seeds.
+    freedom = _number(row["freedom"]) if "freedom" in row else n - 1
+    return Known(shown, _with_error(_log(shown) if log else shown, freedom), log)
 
 
 def _number(value: Any) -> float:
@@ -80,11 +82,11 @@ def _is_log(interval: Interval) -> bool:
     return abs(math.log(ratio)) < abs(math.log(above / below))
 
 
-def _with_error(interval: Interval) -> Interval:
-    """An interval that a table has, with the standard error that its ends say."""
-    if interval.n < 2 or not interval.high > interval.low:
+def _with_error(interval: Interval, freedom: float) -> Interval:
+    """An interval that a table has, by Student's t with so many degrees of ``freedom``, with its standard error."""
+    if not freedom > 0 or not interval.high > interval.low:
         return interval
-    half, freedom = (interval.high - interval.low) / 2, interval.n - 1
+    half = (interval.high - interval.low) / 2
     shift = (interval.high + interval.low) / 2 - interval.mean
     error = half / t_quantile(freedom)
     return Interval(interval.mean, interval.low, interval.high, interval.n, error, freedom, shift=shift)

@@ -20,9 +20,12 @@ class Line:
     """A fitted line."""
 
     slope: Interval
-    """The slope with its 95 % interval, by the profile of the likelihood; nan where the bounds say too little."""
+    """The slope with its 95 % interval, by the profile of the likelihood; nan where the bounds say too little. Of one
+    seed there is a slope without an interval."""
     likelihood: float
     """The logarithm of the largest likelihood, by which two laws of the same numbers compare."""
+    freedom: int = 0
+    """The degrees of freedom of the interval."""
 
 
 UNKNOWN = Line(Interval(math.nan, math.nan, math.nan, 0), math.nan)
@@ -64,7 +67,7 @@ def censored_line(
     left, right = (_crossing(numbers.profile, best, edge, top - fall) for edge in (-steepest, steepest))
     if math.isnan(left + right):
         return UNKNOWN
-    return Line(Interval(best, left, right, n) if n > 1 else Interval(best, math.nan, math.nan, n), top)
+    return Line(Interval(best, left, right, n) if n > 1 else Interval(best, math.nan, math.nan, n), top, freedom)
 
 
 class _Numbers:

@@ -135,6 +135,19 @@ def test_conditions_that_say_the_same_when_are_one():
     assert verdict(small(met), small(not_met)).verdict == REFUTED
 
 
+def test_all_circumstances_must_be_against_a_claim_that_is_refuted_in_each():
+    """Its p-value is that of the circumstance in which least speaks against it."""
+    far, near = (
+        Condition("accuracy", "above", level, {"act": "relu"}, when=f"above {level}") for level in (0.99, 0.95)
+    )
+    ps = [verdict(each).p for each in (far, near)]
+    both = verdict(far, near)
+    assert both.verdict == REFUTED
+    assert ps[0] < ps[1]
+    assert both.p == pytest.approx(max(2 * ps[0], ps[1]))  # Holm
+    assert verdict(replace(far, when=""), near).p == pytest.approx(2 * ps[0])
+
+
 def test_conditions_that_do_not_say_when_must_all_be_met():
     met, not_met = Condition("params", "below", 15, {"act": "relu"}), Condition("params", "below", 15, {"act": "tanh"})
     open_ = Condition("rate", "below", 1.0)

@@ -1,8 +1,8 @@
 """Each network at its own best training options, as ``--tune`` asks.
 
 What a seed's network is trained with is chosen by the validation accuracy of the other seeds, and the accuracy is that
-on the test split: neither the seed nor the examples that judge take part in the choice, so that the more values are
-tried the luckier nobody becomes.
+on the test split: neither the seed nor the examples that judge take part in the choice, so that trying more values
+makes nobody luckier. A single seed can only choose for itself.
 """
 
 import math
@@ -45,8 +45,8 @@ def _of_arm(rows: pd.DataFrame, names: list[str]) -> pd.DataFrame:
 
 
 def _scores(rows: pd.DataFrame, values: "pd.Series[Any]") -> dict[_Value, dict[int, float]]:
-    """For each value its validation accuracy by seed; one that was not reached, since the training diverged or there
-    was no memory for it, is none at all."""
+    """For each value its validation accuracy by seed. A training that diverged counts as 0; one for which there was no
+    memory, or that failed, is left out."""
     scores: dict[_Value, dict[int, float]] = {value: {} for value in values}
     ended = rows[rows["accuracy"].notna()]
     for value, seed, accuracy in zip(values[ended.index], ended["seed"], ended["validation_accuracy"], strict=True):
@@ -57,10 +57,10 @@ def _scores(rows: pd.DataFrame, values: "pd.Series[Any]") -> dict[_Value, dict[i
 def _best(scores: dict[_Value, dict[int, float]], judged: int | None = None) -> _Value:
     """The value with the highest mean over the seeds, without the one that is ``judged`` where there are others; of
     equal ones the first."""
+    alone = len({seed for by_seed in scores.values() for seed in by_seed}) < 2
 
     def mean(value: _Value) -> float:
-        by_seed = scores[value]
-        others = [score for seed, score in by_seed.items() if seed != judged] or list(by_seed.values())
+        others = [score for seed, score in scores[value].items() if alone or seed != judged]
         return sum(others) / len(others) if others else -math.inf
 
     return max(scores, key=mean)

@@ -39,11 +39,10 @@ def _tuned(summary: pd.DataFrame, spec: Spec) -> list[str]:
     if not spec.tune:
         return []
     options = listing(option.replace("_", " ") for option in spec.tune)
-    sentences = [
-        f"Each network has its own best {options}; a seed's is chosen by the validation accuracy of the other seeds."
-    ]
+    by = "the validation accuracy of the other seeds" if spec.seeds > 1 else "its own validation accuracy"
+    sentences = [f"Each network has its own best {options}; a seed's is chosen by {by}."]
     for option in spec.tune:
-        values = [value for value in getattr(spec.settled, option) if isinstance(value, float)]
+        values = [value for value in getattr(spec.settled, option) if isinstance(value, int | float)]
         ends = {min(values), max(values)} - {0.0} if values else set()  # there is nothing to try below zero
         there = [name(row, summary) for row in summary.to_dict("records") if row[option] in ends and row["seeds"]]
         if there:

@@ -32,6 +32,7 @@ SUMMARY = (
     Column("needed", str, "inputs: hidden units that half of the seeds solve it with, all layers", screen="units by n"),
     *estimate("factor", "factor by which the units needed grow with each input: units ∝ factorⁿ", "× an input"),
     *estimate("exponent", "exponent of the power law: units ∝ n^exponent", "n to the"),
+    Column("freedom", float, "degrees of freedom of both intervals"),
     Column("exponential_likelihood", float, "logarithm of the likelihood of the exponential law"),
     Column("power_likelihood", float, "the same of the power law; the larger one fits better"),
     Column("half_factor", float, "the factor of what was solved within half of the steps"),

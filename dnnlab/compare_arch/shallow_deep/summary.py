@@ -84,6 +84,7 @@ def _row(network: dict[str, Any], cells: pd.DataFrame, needed: pd.DataFrame | No
         "sufficient": _by_inputs({n: units for n, units in known.items() if units}),
         **geometric(factor, lambda x: 2**x).named("factor"),
         **exponent.named("exponent"),
+        "freedom": laws["exponential"].freedom or math.nan,
         **{f"{name}_likelihood": line.likelihood for name, line in laws.items()},
         "half_factor": 2 ** halves["exponential"],
         "half_exponent": halves["power"],
