@@ -18,7 +18,9 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from dnnlab.compare_arch.blocks.summary import ratios
+from dnnlab.compare_arch.blocks import summary as blocks
+from dnnlab.compare_arch.equal_budget.tuning import tuned
+from dnnlab.compare_arch.trained_cell import CHOOSING, CONFIGURATION
 from dnnlab.report.columns import Column, Schema, estimate
 from dnnlab.reproduce.judge import NOT_DECIDED, judge
 from dnnlab.runner.recipe import Claim, Condition
@@ -80,6 +82,17 @@ class Accuracies:
         }
 
 
+def tuned_rows(kind: Accuracies, rng: np.random.Generator, n: int, difficulty: np.ndarray) -> pd.DataFrame:
+    """Three learning rates that are equally good, of which some seeds choose the best for ``n`` others. The validation
+    accuracy is the test accuracy itself: nothing could make a choice luckier."""
+    rates = []
+    for rate in (0.03, 0.1, 0.3):
+        rows = pd.DataFrame(kind.rows(rng, CHOOSING + n, difficulty))
+        options = dict.fromkeys(CONFIGURATION, "") | {"lr": rate, "budget": "epochs=1", "error": ""}
+        rates.append(rows.assign(validation_accuracy=rows["accuracy"], **options))
+    return tuned(pd.concat(rates, ignore_index=True), ("lr",))
+
+
 def _sigmoid(x: np.ndarray) -> np.ndarray:
     return 1 / (1 + np.exp(-x))
 
@@ -128,6 +141,10 @@ def means() -> Iterator[tuple[str, Draw]]:
     yield "accuracy near 1, 269 examples", of(SURE.rows, ACCURACY, SURE.truth)
     yield "accuracy, 10 % fail at guessing", of(FAILING.rows, ACCURACY, FAILING.truth)
     yield "accuracy, 10 % fail at one half", of(HALF_FAILING.rows, ACCURACY, HALF_FAILING.truth)
+    yield (
+        "accuracy, tuned over 3 equal rates",
+        lambda rng, n: (sample(tuned_rows(MNIST, rng, n, MNIST.difficulty(rng)), ACCURACY).interval, MNIST.truth),
+    )
     yield "share of seeds that learn", lambda rng, n: (sample(FAILING.rows(rng, n), ACCURACY).success, 0.9)
     yield "dead share, 20 % collapse", of(lambda rng, n: dead_rows(rng, n, 0.3, 0.05, 0.2), DEAD, 0.3)
     yield (
@@ -158,12 +175,15 @@ def _time_ratio(rng: np.random.Generator, n: int) -> tuple[Interval, float]:
         for i in range(rounds):
             drift = 0.6 * drift + rng.normal(0, 0.016, n)
             rows[name][:, i] = np.exp(drift + (truth + own if name == "other" else 0))
-    process = np.repeat(np.arange(n), rounds)
-    first, other = (
-        pd.DataFrame({"process": process, "round": np.tile(np.arange(rounds), n), "training_ms": rows[name].ravel()})
-        for name in ("first", "other")
-    )
-    return mean_interval(np.log(ratios(other, first))), truth
+    process, number = np.repeat(np.arange(n), rounds), np.tile(np.arange(rounds), n)
+    timed = [
+        pd.DataFrame({"process": process, "round": number, "training_ms": times.ravel(), "forward_ms": 1.0}).assign(
+            comparison="c", block=name
+        )
+        for name, times in rows.items()
+    ]
+    ratios = blocks.per_cell(pd.concat(timed), None).query("block == 'other'")["time_ratio"]
+    return mean_interval(np.log(ratios.to_numpy())), truth
 
 
 def _tau(rng: np.random.Generator, n: int) -> tuple[Interval, float]:
@@ -209,8 +229,15 @@ def differences() -> Iterator[tuple[str, Draw]]:
     yield "difference near 1, 269 examples", accuracies(SURE, Accuracies(6.5, 269, seed=0.3, example=2.0))
     yield "difference, 10 % fail in both", accuracies(FAILING, Accuracies(2.6, 269, failing=0.1))
     yield "difference of other seeds", accuracies(DIGITS, better, independent=True)
+    yield "difference, each tuned over 3 equal rates", _tuned
     yield "drop of a file, 1 % of answers differ", _drop
     yield "difference of unequal spread (Welch)", _welch
+
+
+def _tuned(rng: np.random.Generator, n: int) -> tuple[Interval, float]:
+    better, difficulty = Accuracies(2.3, 10_000), MNIST.difficulty(rng)
+    one, other = (sample(tuned_rows(each, rng, n, difficulty), ACCURACY) for each in (MNIST, better))
+    return compare(one, other).difference, better.truth - MNIST.truth
 
 
 def _drop(rng: np.random.Generator, n: int) -> tuple[Interval, float]:

@@ -297,8 +297,8 @@ def compare_arch(
     label_smoothing: Share of a label spread over all classes. (a number from 0 to 0.99)
     augment: Change images at random: none, flip, crop, crop+flip, crop+flip+cutout, shift.
     tune: Compare each network at its own best values of these options, of the lists that they have:
-        batch_size, optimizer, lr, weight_decay, schedule, label_smoothing, augment, ema. A seed's are
-        chosen by the validation accuracy of the other seeds.
+        batch_size, optimizer, lr, weight_decay, schedule, label_smoothing, augment, ema. The first two
+        seeds choose, by validation accuracy; the others are judged.
     ema: Judge the average of the weights that decays by this a step; 0 judges the weights themselves.
         (a number from 0 to 0.99999)
     device: auto, cpu, cuda or mps.

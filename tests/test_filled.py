@@ -121,7 +121,7 @@ FULL = {
     "dnnlab.dead_relu.remedies": ({"depth": [3], "steps": 4, "remedies": True, **SMALL}, looks),
     "dnnlab.dead_relu.born": ({"born": True, "width": [2], "depth": [2]}, points),
     "dnnlab.compare_arch.equal_budget": (
-        {"arch": ["resnet20", "plain20"], "lr": [0.1, 0.2], "tune": ["lr"], **SMALL},
+        {"arch": ["resnet20", "plain20"], **SMALL},
         costs_and_trainings,
     ),
     "dnnlab.compare_arch.blocks": ({"block": True}, rounds),

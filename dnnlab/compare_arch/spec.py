@@ -172,7 +172,7 @@ class Spec(experiment.Spec):
         tuple[str, ...],
         Option(
             help="Compare each network at its own best values of these options, of the lists that they have: "
-            f"{', '.join(TUNABLE)}. A seed's are chosen by the validation accuracy of the other seeds.",
+            f"{', '.join(TUNABLE)}. The first two seeds choose, by validation accuracy; the others are judged.",
             rich_help_panel=ask.TRAIN,
         ),
         OneOf(TUNABLE),

@@ -19,6 +19,8 @@ FRESH, BODY = "fresh", "body"
 """Values of ``--weights`` and of ``--freeze``."""
 TUNABLE = ("batch_size", "optimizer", "lr", "weight_decay", "schedule", "label_smoothing", "augment", "ema")
 """The options that can be chosen for each network, with ``--tune``."""
+CHOOSING = 2
+"""How many seeds choose them, the first ones; the others are judged."""
 
 
 @dataclass(frozen=True)

@@ -19,8 +19,8 @@ def spread(index: Tensor, count: int) -> Tensor:
 def part_of(data: Dataset, train_size: int, test_size: int, base: int, seed: int = 0) -> Dataset:
     """``data`` with at most so many training and test examples, 0 for all: the same for every network.
 
-    Each ``seed`` has training examples of its own, so that what is found does not hang on which few were drawn, and its
-    interval knows of it. The test examples are the same for every seed.
+    Each ``seed`` has training examples of its own, so that what is found does not depend on which few were drawn, and
+    the interval includes that chance. The test examples are the same for every seed.
     """
 
     def part(index: Tensor, size: int, purpose: str, seed: int) -> Tensor:

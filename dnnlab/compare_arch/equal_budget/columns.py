@@ -133,13 +133,6 @@ CELLS = (
 
 _ACCURACY = (
     SEEDS,
-    Column(
-        "chosen",
-        str,
-        "with --tune: the values that were chosen, each seed's by the validation accuracy of the other seeds, and in "
-        "how many seeds; the columns of these options have the best over all seeds",
-        screen="chosen",
-    ),
     *accuracy("test accuracy after the last step, mean over the seeds that learned"),
     *estimate(
         "difference",

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from dnnlab import data as datasets
 from dnnlab.compare_arch.spec import Spec
-from dnnlab.compare_arch.trained_cell import FRESH, TrainedCell, check, trainings
+from dnnlab.compare_arch.trained_cell import CHOOSING, FRESH, TrainedCell, check, trainings
 from dnnlab.data.drawn import shape_of
 from dnnlab.errors import UsageError
 from dnnlab.networks import named, spaces
@@ -86,6 +86,9 @@ def validate(spec: Spec) -> None:
             raise UsageError(f"--tune {option} chooses among several values of {flag}; give a list, as in {flag} A,B.")
         if spec.cost_only:
             raise UsageError("--tune is about training; leave out --cost-only.")
+        if spec.seeds <= CHOOSING:
+            more = f"give more, such as --seeds {CHOOSING + 5}"
+            raise UsageError(f"--tune takes {CHOOSING} seeds to choose and others to judge; {more}.")
     if spec.measure_costs and not spec.cost_only:
         raise UsageError(
             "--measure-costs belongs to --cost-only; where networks are trained, their costs are measured anyway."

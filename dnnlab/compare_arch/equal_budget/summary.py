@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 
 from dnnlab.compare_arch.equal_budget import columns as c
-from dnnlab.compare_arch.equal_budget.tuning import CHOICE, tuned
+from dnnlab.compare_arch.equal_budget.tuning import tuned
 from dnnlab.compare_arch.spec import Spec
 from dnnlab.compare_arch.trained_cell import CONFIGURATION
 from dnnlab.networks.named import published
@@ -101,7 +101,6 @@ def _row(configuration: dict[str, Any], rows: pd.DataFrame, costs: pd.DataFrame)
     accuracies = sample(final, ACCURACY)
     row |= {
         "seeds": len(final),
-        "chosen": _chosen(final),
         **learned(accuracies),
         **accuracies.interval.named("accuracy"),
         "steps": mean(final["step"]),
@@ -114,11 +113,6 @@ def _row(configuration: dict[str, Any], rows: pd.DataFrame, costs: pd.DataFrame)
         "failed": failed(rows),
     }
     return row
-
-
-def _chosen(final: pd.DataFrame) -> str:
-    """How often each value was chosen, such as ``0.1 in 4, 0.03 in 1``; empty where nothing was."""
-    return ", ".join(f"{value} in {count}" for value, count in final[CHOICE].value_counts().items() if value)
 
 
 def _compared(group: pd.DataFrame, seeds: Mapping[Any, pd.DataFrame]) -> pd.DataFrame:

@@ -8,7 +8,7 @@ import pandas as pd
 
 from dnnlab.compare_arch.equal_budget import columns as c
 from dnnlab.compare_arch.spec import Spec
-from dnnlab.compare_arch.trained_cell import name
+from dnnlab.compare_arch.trained_cell import CHOOSING, name
 from dnnlab.errors import listing, some
 from dnnlab.report.table import estimate
 from dnnlab.runner.summary import not_learned, tally, uncounted, unseen
@@ -39,8 +39,8 @@ def _tuned(summary: pd.DataFrame, spec: Spec) -> list[str]:
     if not spec.tune:
         return []
     options = listing(option.replace("_", " ") for option in spec.tune)
-    by = "the validation accuracy of the other seeds" if spec.seeds > 1 else "its own validation accuracy"
-    sentences = [f"Each network has its own best {options}; a seed's is chosen by {by}."]
+    chosen = f"chosen by the validation accuracy of {CHOOSING} seeds; the others are judged"
+    sentences = [f"Each network has its own best {options}, {chosen}."]
     for option in spec.tune:
         values = [value for value in getattr(spec.settled, option) if isinstance(value, int | float)]
         ends = {min(values), max(values)} - {0.0} if values else set()  # there is nothing to try below zero
