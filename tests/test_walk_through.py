@@ -31,7 +31,7 @@ def apply(diff, text):
 def copy(tmp_path_factory):
     """The checkout, after all steps of the page."""
     folder = tmp_path_factory.mktemp("followed")
-    for name in ("dnnlab", "docs", "experiments", "tests"):
+    for name in ("dnnlab", "docs", "experiments", "tests", "benchmarks"):
         shutil.copytree(ROOT / name, folder / name, ignore=shutil.ignore_patterns("__pycache__", "images"))
     for name in ("ARCHITECTURE.md", "README.md", "pyproject.toml"):
         shutil.copy(ROOT / name, folder)
