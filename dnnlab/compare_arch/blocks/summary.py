@@ -23,7 +23,7 @@ def summarise(cells: pd.DataFrame, spec: Spec) -> pd.DataFrame:
     processes = by_configuration(per_cell(cells, spec), ("comparison", "block"))
     for _, group in cells.groupby("comparison", sort=False):
         blocks = list(configurations(group, ("comparison", "block")))
-        rows += [_row(block, timings, blocks[0][1], processes) for block, timings in blocks]
+        rows += [_row(block, timings, blocks[0][1], processes.get(tuple(block.values()))) for block, timings in blocks]
     return fit(pd.DataFrame(rows), c.SUMMARY)
 
 
@@ -52,9 +52,11 @@ def _process(rows: pd.DataFrame) -> pd.Series:
     return rows["process"].fillna(rows["round"])
 
 
-def _row(block: dict[str, Any], rows: pd.DataFrame, first: pd.DataFrame, processes: Any) -> dict[str, Any]:
+def _row(
+    block: dict[str, Any], rows: pd.DataFrame, first: pd.DataFrame, processes: pd.DataFrame | None
+) -> dict[str, Any]:
     row: dict[str, Any] = block | {"processes": 0, "failed": int(has_error(rows).any())}
-    if rows["training_ms"].isna().all():
+    if processes is None:
         return row | {"verdict": c.REFERENCE, "noisy": False}
     counts = {name: int(rows[name].iloc[0]) for name in ("params", "weights", "macs")}
     before = {name: int(first[name].iloc[0]) for name in counts}
@@ -63,14 +65,13 @@ def _row(block: dict[str, Any], rows: pd.DataFrame, first: pd.DataFrame, process
         "macs_ratio": counts["macs"] / before["macs"] if before["macs"] else 1.0,
         "forward_ms": float(rows["forward_ms"].dropna().median()),
         "training_ms": float(rows["training_ms"].dropna().median()),
-        "processes": _process(rows).nunique(),
+        "processes": len(processes),
         "noisy": bool((rows["machine_spread"] > NOISE).any()),
         "verdict": c.REFERENCE,
     }
     if rows is first:
         return row
-    own = processes[tuple(block.values())]
-    ratio, forward = (geometric(mean_interval(np.log(own[name].to_numpy()))) for name in _RATIOS)
+    ratio, forward = (geometric(mean_interval(np.log(processes[name].to_numpy()))) for name in _RATIOS)
     expected = row["macs_ratio"]
     verdict = c.SLOWER if ratio.low > expected * SLACK else c.FASTER if ratio.high < expected / SLACK else c.AS_COUNTED
     return row | ratio.named("time_ratio") | forward.named("forward_ratio") | {"verdict": verdict}

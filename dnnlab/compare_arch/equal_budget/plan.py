@@ -84,11 +84,11 @@ def validate(spec: Spec) -> None:
         if len(set(getattr(spec, option))) < 2:
             flag = f"--{option.replace('_', '-')}"
             raise UsageError(f"--tune {option} chooses among several values of {flag}; give a list, as in {flag} A,B.")
-        if spec.cost_only:
-            raise UsageError("--tune is about training; leave out --cost-only.")
-        if spec.seeds <= CHOOSING:
-            more = f"give more, such as --seeds {CHOOSING + 5}"
-            raise UsageError(f"--tune takes {CHOOSING} seeds to choose and others to judge; {more}.")
+    if spec.tune and spec.cost_only:
+        raise UsageError("--tune is about training; leave out --cost-only.")
+    if spec.tune and spec.seeds <= CHOOSING:
+        more = f"give more, such as --seeds {CHOOSING + 5}"
+        raise UsageError(f"--tune takes {CHOOSING} seeds to choose and others to judge; {more}.")
     if spec.measure_costs and not spec.cost_only:
         raise UsageError(
             "--measure-costs belongs to --cost-only; where networks are trained, their costs are measured anyway."

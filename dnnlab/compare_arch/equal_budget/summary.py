@@ -43,7 +43,7 @@ def summarise(cells: pd.DataFrame, spec: Spec) -> pd.DataFrame:
     if trained.empty:
         return fit(pd.DataFrame([_cost_row(key, row) for key, row in costs.iterrows()]), c.SUMMARY)
     rows = [_row(configuration, group, costs) for configuration, group in configurations(trained, CONFIGURATION)]
-    table, seeds = pd.DataFrame(rows), by_configuration(per_cell(cells, spec), CONFIGURATION)
+    table, seeds = pd.DataFrame(rows), by_configuration(_completed(cells), CONFIGURATION)
     parts = [_compared(group, seeds) for _, group in table.groupby(list(c.COMPARED), sort=False, dropna=False)]
     table = pd.concat(parts, ignore_index=True)
     table["failed"] += _failed_costs(table, costs)
@@ -58,8 +58,12 @@ def _failed_costs(table: pd.DataFrame, costs: pd.DataFrame) -> list[int]:
 
 
 def per_cell(cells: pd.DataFrame, spec: Spec) -> pd.DataFrame:
-    """One row per training that was completed: configuration, seed and test accuracy."""
-    cells = tuned(cells, spec.tune)
+    """One row per training that was completed, of those by which networks are judged: configuration, seed and test
+    accuracy."""
+    return _completed(tuned(cells, spec.tune))
+
+
+def _completed(cells: pd.DataFrame) -> pd.DataFrame:
     final = cells[cells["accuracy"].notna()]
     return final[[*CONFIGURATION, "seed", *c.JUDGED, "loss"]].reset_index(drop=True)
 

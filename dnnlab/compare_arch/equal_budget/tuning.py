@@ -12,6 +12,7 @@ from typing import Any
 import pandas as pd
 
 from dnnlab.compare_arch.trained_cell import CHOOSING, CONFIGURATION
+from dnnlab.runner.summary import has_error
 
 _Value = tuple[Any, ...]
 
@@ -33,9 +34,8 @@ def tuned(cells: pd.DataFrame, names: Sequence[str]) -> pd.DataFrame:
 def _of_arm(rows: pd.DataFrame, names: list[str]) -> pd.DataFrame:
     values = pd.Series(rows[names].itertuples(index=False, name=None), index=rows.index)
     choosing = rows["seed"] < CHOOSING
-    best = _best(rows[choosing], values[choosing]) if choosing.any() else values.iloc[0]
-    failed = rows["error"].fillna("") != ""
-    return rows[((values == best) & ~choosing) | failed].assign(**dict(zip(names, best, strict=True)))
+    best = _best(rows[choosing], values[choosing])
+    return rows[((values == best) & ~choosing) | has_error(rows)].assign(**dict(zip(names, best, strict=True)))
 
 
 def _best(rows: pd.DataFrame, values: "pd.Series[Any]") -> _Value:
