@@ -12,10 +12,11 @@ _FOLDED = frozenset({"sawtooth_pieces", "parity_errors", "patterns"})
 
 
 def _computed(name: str) -> Function:
-    module = "folded" if name in _FOLDED else "computed"
-
     def quantity(*arguments):  # type: ignore[no-untyped-def]
-        return getattr(importlib.import_module(f"dnnlab.check.{module}"), name)(*arguments)
+        # Each module's name is written out, so that a change of the pages does not change what was measured.
+        if name in _FOLDED:
+            return getattr(importlib.import_module("dnnlab.check.folded"), name)(*arguments)
+        return getattr(importlib.import_module("dnnlab.check.computed"), name)(*arguments)
 
     return quantity
 
