@@ -13,8 +13,9 @@ class DnnlabError(Exception):
     """Something went wrong that is worth one sentence and no traceback (exit code 1)."""
 
     exit_code = 1
-    of_missing_data = False
-    """Whether it says no more than that data are not there, which the user can get."""
+    lacking = False
+    """Whether it says no more than that something is not on this machine, data or a device, without which what was
+    asked cannot be measured."""
 
 
 class UsageError(DnnlabError, ValueError):

@@ -1,11 +1,13 @@
-"""Publishes a ledger: ``python -m docs.make_reference results/ledger-quick results/reference/cpu-quick``.
+"""Publishes ledgers: ``python -m docs.make_reference results/ledger-quick results/reference/cpu-quick``.
 
-Its tables, CSV and JSON, and the summary of each run go into the second folder, with what they were measured on.
+Its tables, CSV and JSON, and the summary of each run go into the last folder, with what they were measured on. Ledgers
+under other seeds, whose folders end in ``-seed-N``, are added to ``other-seeds.csv`` there.
 """
 
 import json
 import shutil
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -16,11 +18,21 @@ from dnnlab.reproduce.columns import LEDGER
 from dnnlab.runner.store import PROVENANCE, SUMMARY
 
 KEY = ["part", "recipe"]
+SAID = ["verdict", "circumstances", "measured", "p", "digest"]
+"""What is kept of a claim under other seeds."""
 
 
-def publish(ledger: Path, reference: Path) -> None:
-    """Copy what is worth keeping of ``ledger`` to ``reference``. Claims that are not in ``ledger`` stay as they are."""
+def publish(ledgers: Sequence[Path], reference: Path) -> None:
+    """Copy what is worth keeping of ``ledgers`` to ``reference``. Claims that are not in them stay as they are."""
     reference.mkdir(parents=True, exist_ok=True)
+    for ledger in ledgers:
+        if "-seed-" in ledger.name:
+            _add_seed(ledger, reference / "other-seeds.csv")
+        else:
+            _publish(ledger, reference)
+
+
+def _publish(ledger: Path, reference: Path) -> None:
     rows = json.loads((ledger / "ledger.json").read_text())
     kept = reference / "ledger.json"
     merged = _merged(json.loads(kept.read_text()) if kept.exists() else [], rows)
@@ -28,13 +40,14 @@ def publish(ledger: Path, reference: Path) -> None:
     to_csv(fit(pd.DataFrame(merged), LEDGER), LEDGER, reference / "ledger.csv")
     measured = {}
     for row in rows:
+        if not row["run"]:  # what was not run
+            continue
         run = ledger.parent / row["run"]
         table = reference / row["part"] / f"{row['recipe']}.csv"
         table.parent.mkdir(exist_ok=True)
         shutil.copyfile(run / SUMMARY, table)
         record = json.loads((run / PROVENANCE).read_text())
         measured = {name: record[name] for name in ("versions", "machine")}
-    _write_verdicts(ledger, reference / "other-seeds.csv")
     (reference / "provenance.json").write_text(json.dumps(measured, indent=2) + "\n")
 
 
@@ -44,20 +57,14 @@ def _merged(old: list[Any], new: list[Any]) -> list[Any]:
     return [rows[key] for key in sorted(rows)]
 
 
-def _write_verdicts(ledger: Path, file: Path) -> None:
-    """A row a claim: its verdict, and a column each for the ledgers of other seeds beside it. Without any, what an
-    earlier ledger said under other seeds is removed: it is not about this one."""
-    others = sorted(ledger.parent.glob(f"{ledger.name}-seed-*"))
-    if not others:
-        file.unlink(missing_ok=True)
-        return
-    table = pd.read_csv(ledger / "ledger.csv")[[*KEY, "verdict"]]
-    for other in others:
-        own = pd.read_csv(other / "ledger.csv")[[*KEY, "verdict"]]
-        table = table.merge(own.rename(columns={"verdict": other.name.rpartition("quick-")[2]}), on=KEY, how="left")
-    old = pd.read_csv(file).to_dict("records") if file.exists() else []
-    pd.DataFrame(_merged(old, table.to_dict("records"))).to_csv(file, index=False)
+def _add_seed(ledger: Path, file: Path) -> None:
+    """Enter what a ledger under other seeds says, in place of what it said there before."""
+    seed = int(ledger.name.rpartition("-")[2])
+    new = pd.read_csv(ledger / "ledger.csv")[[*KEY, *SAID]].assign(seed=seed)
+    old = pd.read_csv(file) if file.exists() else new.iloc[:0]
+    both = pd.concat([old[old["seed"] != seed], new]) if len(old) else new
+    both.sort_values(["seed", *KEY])[["seed", *KEY, *SAID]].to_csv(file, index=False)
 
 
 if __name__ == "__main__":
-    publish(Path(sys.argv[1]), Path(sys.argv[2]))
+    publish([Path(name) for name in sys.argv[1:-1]], Path(sys.argv[-1]))

@@ -11,6 +11,7 @@ import time
 from dataclasses import dataclass
 from pathlib import Path
 
+import numpy as np
 import platformdirs
 import pytest
 from hypothesis import HealthCheck, settings
@@ -197,3 +198,37 @@ def until():
             time.sleep(0.01)
 
     return wait
+
+
+@pytest.fixture(scope="session")
+def cifar_files():
+    """A small CIFAR-10, 5 × 1,010 to train on and 30 to test on, as the six published files."""
+    draw = np.random.default_rng(1)
+    files = {}
+    for name in (*(f"data_batch_{i}.bin" for i in range(1, 6)), "test_batch.bin"):
+        count = 30 if name == "test_batch.bin" else 1010
+        labels = draw.integers(10, size=(count, 1), dtype=np.uint8)
+        planes = draw.integers(256, size=(count, 3072), dtype=np.uint8)
+        files[name] = np.hstack([labels, planes]).tobytes()
+    return files
+
+
+@pytest.fixture
+def root(tmp_path, monkeypatch):
+    """An empty place for data, which DNNLAB_DATA names."""
+    folder = tmp_path / "data root"
+    monkeypatch.setenv("DNNLAB_DATA", str(folder))
+    return folder
+
+
+@pytest.fixture
+def put():
+    """Writes files into a folder, which is made."""
+
+    def write(folder, files):
+        folder.mkdir(parents=True, exist_ok=True)
+        for name, content in files.items():
+            (folder / name).write_bytes(content)
+        return folder
+
+    return write

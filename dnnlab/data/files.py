@@ -85,7 +85,7 @@ class DataFile:
                 yield cast(BinaryIO, stream)
         except FileNotFoundError:
             problem = self.problem("is missing")
-            problem.of_missing_data = True
+            problem.lacking = True
             raise problem from None
         except PermissionError:
             raise self.problem("may not be read by this user") from None

@@ -19,7 +19,8 @@ _KINDS = {int: "iu", float: "f", bool: "b"}
 
 @dataclass(frozen=True)
 class Column:
-    """One column of a file. An estimate names the columns that hold the two ends of its interval.
+    """One column of a file. An estimate names the columns that hold the two ends of its interval, and says whether it
+    is the logarithm that is estimated, as of a factor.
 
     Raises:
         ValueError: only one end of an interval is named.
@@ -32,6 +33,7 @@ class Column:
     screen: str = ""  # the heading on the screen; without one the column is only in the files and on the page
     low: str = ""
     high: str = ""
+    log: bool = False
     counted: bool = False  # whether it is arithmetic or counted, such as parameters, so that no chance is in it
 
     def __post_init__(self) -> None:
@@ -46,7 +48,13 @@ class Column:
 
 
 def estimate(
-    name: str, help: str, screen: str = "", *, ends: str = "", interval: str = "95 % interval over seeds"
+    name: str,
+    help: str,
+    screen: str = "",
+    *,
+    ends: str = "",
+    interval: str = "95 % interval over seeds",
+    log: bool = False,
 ) -> tuple[Column, Column, Column]:
     """An estimate and the two ends of its ``interval``: ``NAME``, ``NAME_lo`` and ``NAME_hi``.
 
@@ -56,10 +64,11 @@ def estimate(
         screen: Its heading on the screen, with the interval; without one it is only in the files and on the page.
         ends: What stands before ``_lo`` and ``_hi`` in the place of the name.
         interval: Its level, and what it is over.
+        log: Whether its logarithm is estimated, so that the interval is symmetric there.
     """
     low, high = f"{ends or name}_lo", f"{ends or name}_hi"
     return (
-        Column(name, float, help, screen=screen, low=low, high=high),
+        Column(name, float, help, screen=screen, low=low, high=high, log=log),
         Column(low, float, f"lower end of its {interval}"),
         Column(high, float, "upper end"),
     )

@@ -79,7 +79,7 @@ def foresee(paths: Sequence[Path], profile: str, seed: int | None, out: Path) ->
         try:
             plan = planning.make(experiment, task.spec, choose(task.spec.device).name)
         except DnnlabError as problem:
-            if not problem.of_missing_data:
+            if not problem.lacking:
                 raise
             tell(f"{task.part}/{task.name}: {experiment.name}, {NOT_RUN}: {problem}")
             lacking += 1
@@ -89,8 +89,8 @@ def foresee(paths: Sequence[Path], profile: str, seed: int | None, out: Path) ->
         shared = ", as another claim above" if plan.key in seen else ""
         seen.add(plan.key)
         finished |= {plan.key} if state == "finished" else set()
-        tell(f"{task.part}/{task.name}: {experiment.name}, {len(plan.cells)} cells, {state}{shared}")
-    missing = f"; the data of {counted(lacking, 'claim')} are missing" if lacking else ""
+        tell(f"{task.part}/{task.name}: {experiment.name}, {counted(len(plan.cells), 'cell')}, {state}{shared}")
+    missing = f"; {counted(lacking, 'claim')} cannot be run here" if lacking else ""
     tell(f"{len(tasks)} claims on {len(seen)} runs, {len(finished)} of them finished{missing}")
 
 

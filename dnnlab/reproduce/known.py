@@ -59,10 +59,9 @@ def known(run: Run, column: Column, row: Mapping[Any, Any]) -> Known:
         unknown = Interval(value, math.nan, math.nan, n)
         return Known(unknown, unknown, log=False)
     shown = Interval(value, _number(row[column.low]), _number(row[column.high]), n)
-    log = _is_log(shown)
     # What is fitted to all seeds at once has more degrees of freedom than seeds.
     freedom = _number(row["freedom"]) if "freedom" in row else n - 1
-    return Known(shown, _with_error(_log(shown) if log else shown, freedom), log)
+    return Known(shown, _with_error(_log(shown) if column.log else shown, freedom), column.log)
 
 
 def _number(value: Any) -> float:
@@ -70,16 +69,8 @@ def _number(value: Any) -> float:
 
 
 def _log(interval: Interval) -> Interval:
-    return Interval(math.log(interval.mean), math.log(interval.low), math.log(interval.high), interval.n)
-
-
-def _is_log(interval: Interval) -> bool:
-    """Whether an interval is symmetric in its logarithm and not in itself, as that of a geometric mean is."""
-    if not 0 < interval.low < interval.mean < interval.high:
-        return False
-    above, below = interval.high - interval.mean, interval.mean - interval.low
-    ratio = math.log(interval.high / interval.mean) / math.log(interval.mean / interval.low)
-    return abs(math.log(ratio)) < abs(math.log(above / below))
+    mean, low, high = (math.log(x) if x else -math.inf for x in (interval.mean, interval.low, interval.high))
+    return Interval(mean, low, high, interval.n)
 
 
 def _with_error(interval: Interval, freedom: float) -> Interval:
@@ -104,14 +95,14 @@ def _same(a: object, b: object) -> bool:
 
 
 def difference(mine: Known, theirs: Known, times: float) -> Comparison:
-    """The difference of one number from ``times`` another, or of their logarithms: seed by seed, or where only the
-    intervals of the two are known by Welch's t test."""
+    """The difference of one number from ``times`` another of the same column, or of their logarithms: seed by seed, or
+    where only the intervals of the two are known by Welch's t test."""
     if mine.sample is not None and theirs.sample is not None:
         return compare(theirs.sample.scaled(times), mine.sample)
     left, right, fewest = mine.scaled, theirs.scaled, min(mine.shown.n, theirs.shown.n)
     scale, shift = (1.0, math.log(times)) if mine.log else (times, 0.0)
     mean = left.mean - scale * right.mean - shift
-    if mine.log != theirs.log or not left.error > 0 or not right.error > 0:
+    if not left.error > 0 or not right.error > 0:
         return Comparison(Interval(mean, math.nan, math.nan, fewest), math.nan, math.nan, 0, fewest)
     variances = [left.error**2, (scale * right.error) ** 2]
     gap = welch(mean, variances, [left.freedom, right.freedom], fewest)

@@ -118,8 +118,8 @@ def run(task: Task, out: Path) -> dict[str, Any]:
             return row | {"verdict": FAILED, "circumstances": done.failure}
         judgement = judge(done, task.claim)
     except DnnlabError as problem:
-        # What needs data that are not there was not tested; that is no failure.
-        return row | {"verdict": NOT_RUN if problem.of_missing_data else FAILED, "circumstances": str(problem)}
+        # What needs data or a device that are not there was not tested; that is no failure.
+        return row | {"verdict": NOT_RUN if problem.lacking else FAILED, "circumstances": str(problem)}
     except Exception as problem:  # noqa: BLE001 - the ledger goes on past a recipe that fails
         return row | {"verdict": FAILED, "circumstances": in_short(problem)}
     telling = judgement.telling.reading.interval

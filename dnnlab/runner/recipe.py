@@ -15,7 +15,7 @@ from dnnlab import toml
 from dnnlab.errors import UsageError, listing, unknown
 
 PROFILES = ("quick", "full")
-"""The profiles of a recipe: for two cores within minutes, and for a GPU."""
+"""The profiles of a recipe: for two cores within minutes, and for as long as the claim takes, or for a GPU."""
 _RELATIONS = ("below", "above", "within", "is")
 _CONDITION_KEYS = ("metric", "where", *_RELATIONS, "times", "when")
 _CLAIM_KEYS = ("text", "slide", "holds", "control", "published", "note")

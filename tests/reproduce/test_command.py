@@ -108,7 +108,7 @@ def test_what_needs_data_that_are_not_there_is_not_run(dnnlab, tmp_path, monkeyp
     assert "is missing" in done.err
     dry = dnnlab("reproduce", "claims", "--dry-run")
     assert dry.code == 0, dry.err
-    assert dry.out.splitlines()[-1] == "2 claims on 0 runs, 0 of them finished; the data of 2 claims are missing"
+    assert dry.out.splitlines()[-1] == "2 claims on 0 runs, 0 of them finished; 2 claims cannot be run here"
 
 
 @pytest.mark.parametrize(

@@ -326,12 +326,19 @@ def test_two_rows_of_which_intervals_are_known_are_compared_by_welch():
 
 def test_a_geometric_mean_is_compared_on_its_own_scale():
     """The interval [0.5, 8] of 2 is symmetric in logarithms, as factor 4."""
-    of = run(seeds=5, relu=[0.8])
-    of.summary["rate"], of.summary["rate_lo"], of.summary["rate_hi"] = 2.0, 0.5, 8.0
-    error = np.log(4) / stats.t.ppf(0.975, 4)
-    found = verdict(Condition("rate", "below", 20.0), of=of)
+    columns = [replace(column, log=column.name == "rate") for column in COLUMNS]
+    of = run(seeds=5, relu=[0.8], tanh=[0.8])
+    of.schema = replace(SCHEMA, summary=columns)
+    of.summary["rate"], of.summary["rate_lo"], of.summary["rate_hi"] = [2.0, 30.0], [0.5, 10.0], [8.0, 90.0]
+    error, other = np.log(4) / stats.t.ppf(0.975, 4), np.log(3) / stats.t.ppf(0.975, 4)
+    found = verdict(Condition("rate", "below", 20.0, {"act": "relu"}), of=of)
     assert found.p == pytest.approx(2 * stats.t.sf(np.log(10) / error, 4))
     assert verdict(Condition("rate", "above", -1.0), of=of).verdict == HOLDS
+    against = verdict(Condition("rate", "below", {"act": "tanh"}, {"act": "relu"}), of=of)
+    gap, both = np.log(15), np.hypot(error, other)
+    freedom = both**4 / ((error**4 + other**4) / 4)
+    assert against.p == pytest.approx(2 * stats.t.sf(gap / both, freedom))
+    assert "rate over that of tanh: 0.0667" in against.measured
 
 
 def reported(*sources, verdicts=("holds", "holds")):

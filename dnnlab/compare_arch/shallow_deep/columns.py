@@ -30,7 +30,7 @@ SUMMARY = (
     Column("depth", int, "hidden layers"),
     SEEDS,
     Column("needed", str, "inputs: hidden units that half of the seeds solve it with, all layers", screen="units by n"),
-    *estimate("factor", "factor by which the units needed grow with each input: units ∝ factorⁿ", "× an input"),
+    *estimate("factor", "factor by which the units needed grow with each input: units ∝ factorⁿ", "× an input", log=True),
     *estimate("exponent", "exponent of the power law: units ∝ n^exponent", "n to the"),
     Column("freedom", float, "degrees of freedom of both intervals"),
     Column("exponential_likelihood", float, "logarithm of the likelihood of the exponential law"),
