@@ -4,6 +4,7 @@ import base64
 import csv
 import json
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from functools import cached_property
 from pathlib import Path
 
@@ -12,12 +13,13 @@ from rich.table import Table
 
 from dnnlab.errors import DnnlabError
 from dnnlab.report.columns import Column
-from dnnlab.report.table import read_csv, render, show, to_records
+from dnnlab.report.screen import render, show
+from dnnlab.report.table import read_csv, to_records
 from dnnlab.runner import store
 from dnnlab.runner.conclusions import conclusions
 from dnnlab.runner.experiment import Experiment, Spec
 from dnnlab.runner.journal import Journal
-from dnnlab.terminal import tell
+from dnnlab.terminal import tell_sentences
 
 
 class Run:
@@ -75,10 +77,21 @@ class Run:
     def title(self) -> str:
         return f"{self.experiment.name} · {self.path.name}"
 
-    def show(self) -> None:
-        """Print the table to stdout, then the conclusions in sentences."""
-        show(self.summary, self.schema.summary, self.title, self.schema.tones)
-        tell("\n".join(conclusions(self.summary, self.spec)))
+    def show(self, everything: bool = False) -> None:
+        """Print the table to stdout, with ``everything`` all of its columns, then the conclusions in sentences."""
+        columns, first = self.schema.summary, self.schema.first
+        if everything:
+            ends = {end for column in columns for end in (column.low, column.high)}
+            columns = [replace(c, screen=c.screen or c.name) for c in columns if c.name not in ends]
+            first = ()
+        show(self.summary, columns, self.title, self.schema.tones, self.schema.configuration, first)
+        tell_sentences(conclusions(self.summary, self.spec))
+
+    def written(self, form: str) -> str:
+        """The table in one of `run_options.FORMS`."""
+        from dnnlab.report.written import WRITTEN
+
+        return WRITTEN[form](self.summary, self.schema.summary)
 
     def to_json(self) -> str:
         """The summary as strict JSON: ``{"run": PATH, "summary": [rows]}``."""
