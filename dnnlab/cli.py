@@ -280,6 +280,9 @@ def show_tables(
             autocompletion=offers.forms,
         ),
     ] = None,
+    follow: Annotated[
+        bool, typer.Option("--follow", help="Show a run that is being measured until it is finished.")
+    ] = False,
 ) -> None:
     if form is not None and form not in FORMS:
         raise unknown("format", form, FORMS)
@@ -287,6 +290,8 @@ def show_tables(
         raise UsageError("--json prints one run; name one.")
     if form and (as_json or everything):
         raise UsageError("--format prints a table of its own kind; give it without --json and --all.")
+    if follow:
+        _follow(runs, out)
     for number, opened in enumerate([_open(run, out, newest=True) for run in runs]):
         if number:
             tell("")
@@ -294,6 +299,15 @@ def show_tables(
             tell(opened.written(form))
         else:
             _show(opened, as_json, quiet=False, everything=everything)
+
+
+def _follow(runs: list[str], out: Path) -> None:
+    from dnnlab.runner import following, reopening, store
+
+    if len(runs) > 1:
+        raise UsageError("--follow follows one run; name one.")
+    folder = store.find(runs[0], out, newest=True)
+    following.follow(find(reopening.experiment_of(folder)), folder)
 
 
 @app.command("open", help="Open the page of a run in the browser.", rich_help_panel=_RUNS)

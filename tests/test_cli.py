@@ -204,7 +204,8 @@ def test_several_runs_are_shown_and_written(dnnlab, blank_figures, monkeypatch, 
     assert done.out.strip().endswith("report.html")
     assert "no browser was found" in done.err
     for wrong in (["show", "same", "check", "--json"], ["show", "same", "--format", "doc"],
-                  ["show", "same", "--format", "csv", "--json"], ["runs", "--where", "act"],
+                  ["show", "same", "--format", "csv", "--json"], ["show", "same", "same-", "--follow"],
+                  ["runs", "--where", "act"],
                   ["runs", "--where", "act=relu", "--prune"], ["open", "nothing"]):  # fmt: skip
         assert dnnlab(*wrong).code == 2
 

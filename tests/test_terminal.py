@@ -15,7 +15,7 @@ from dnnlab import terminal
 ROOT = Path(package.__file__).parent
 OWN = {"terminal.py", "completion/answer.py"}
 """What prints: the one place, and what a shell reads, which leaves out names that would steer it."""
-RICH = {"terminal.py", "report/screen.py", "runner/progress.py", "data/download.py"}
+RICH = {"terminal.py", "report/screen.py", "runner/following.py", "runner/progress.py", "data/download.py"}
 """Where Rich draws; each writes text out first."""
 
 

@@ -1,5 +1,6 @@
 """A table on the screen."""
 
+import math
 import sys
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -64,30 +65,53 @@ def show(
         first: The columns that stay first where there is no room for all of them. Those that go are named below the
             table. Without any, all columns stay, and their cells are wrapped.
     """
-    shown, same = fold(frame, [column for column in columns if column.screen])
-    parts = _parts(frame, shown)
-    if not sys.stdout.isatty():
-        for line in _laid_out(parts, title, [one_line(same)], tones):
-            tell(line.plain)
-        return
+    piped = not sys.stdout.isatty()
     console = Console(file=sys.stdout)
-    kept = parts
-    if first and _room(parts) > console.width:
-        if len(frame) == 1:  # nothing tells it from others
-            same = " · ".join(" ".join(part.texts) for part in parts if part.column.name in names)
-            parts = [part for part in parts if part.column.name not in names]
-        kept = _most_telling(parts, names, first, console.width)
-    gone = ", ".join(part.column.heading for part in parts if part not in kept)
-    notes = [one_line(same), f"also measured: {gone} (--all shows everything)" if gone else ""]
-    if _room(kept) <= console.width:
+    kept, notes = _chosen(frame, columns, names, first, math.inf if piped else console.width)
+    if piped:
+        for line in _laid_out(kept, title, notes, tones):
+            tell(line.plain)
+    elif _room(kept) <= console.width:
         for line in _laid_out(kept, title, notes, tones):
             console.print(line)
-        return
-    table = _table(kept, title, "\n".join(filter(None, notes)), tones)
-    if _fit(table, console):
-        console.print(table)
     else:
-        _print_upright(table, console)
+        table = _table(kept, title, "\n".join(notes), tones)
+        if _fit(table, console):
+            console.print(table)
+        else:
+            _print_upright(table, console)
+
+
+def lines(
+    frame: pd.DataFrame,
+    columns: Sequence[Column],
+    title: str,
+    tones: Mapping[str, str],
+    names: Sequence[str],
+    first: Sequence[str],
+    room: int,
+) -> list[Text]:
+    """The lines of the table that `show` would print on a terminal of ``room`` characters; nothing is wrapped."""
+    kept, notes = _chosen(frame, columns, names, first, room)
+    return list(_laid_out(kept, title, notes, tones))
+
+
+def _chosen(
+    frame: pd.DataFrame, columns: Sequence[Column], names: Sequence[str], first: Sequence[str], room: float
+) -> tuple[list[_Part], list[str]]:
+    """The columns that are shown where there are ``room`` characters, and the notes below the table: what all rows
+    share, and which columns there was no room for."""
+    shown, same = fold(frame, [column for column in columns if column.screen])
+    parts = _parts(frame, shown)
+    if not first or _room(parts) <= room:
+        return parts, [one_line(same)] if same else []
+    if len(frame) == 1:  # nothing tells it from others
+        same = " · ".join(" ".join(part.texts) for part in parts if part.column.name in names)
+        parts = [part for part in parts if part.column.name not in names]
+    kept = _most_telling(parts, names, first, room)
+    gone = ", ".join(part.column.heading for part in parts if part not in kept)
+    said = [one_line(same), f"also measured: {gone} (--all shows everything)" if gone else ""]
+    return kept, [note for note in said if note]
 
 
 def _parts(frame: pd.DataFrame, columns: Sequence[Column]) -> list[_Part]:
@@ -99,7 +123,7 @@ def _room(parts: Sequence[_Part]) -> int:
     return sum(part.width + _GAP for part in parts) - _GAP
 
 
-def _most_telling(parts: Sequence[_Part], names: Sequence[str], first: Sequence[str], room: int) -> list[_Part]:
+def _most_telling(parts: Sequence[_Part], names: Sequence[str], first: Sequence[str], room: float) -> list[_Part]:
     """A few columns, in their order: those that tell the rows apart, the verdict, and of the others those ``first``
     ones that fit; one of them even where its cells must be wrapped."""
     kept = [part for part in parts if part.column.name in names or part.column.name == "verdict"]
@@ -151,7 +175,7 @@ def _laid_out(parts: Sequence[_Part], title: str, notes: Sequence[str], tones: M
         yield line
         if not number:
             yield Text("─" * line.cell_len)
-    for note in filter(None, notes):
+    for note in notes:
         yield Text(note, style="dim")
 
 

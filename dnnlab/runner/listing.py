@@ -86,7 +86,7 @@ def _row(folder: store.Folder, record: Mapping[str, Any] | None, names: Counter[
         said = [f"{n} {verdict}" for verdict, n in verdicts.most_common(_LONGEST)]
         word = ", ".join([*said, *([counted(others, "other")] if others > 0 else [])])
     if word in ("running", "interrupted"):
-        cells = f"{_measured(folder, record)}/{cells}"
+        cells = f"{measured(folder, record)}/{cells}"
     return [experiment, name, word, cells, ago(str(session["finished"] or session["started"]))]
 
 
@@ -108,7 +108,7 @@ def _verdicts(folder: store.Folder) -> Counter[str]:
         return Counter()
 
 
-def _measured(folder: store.Folder, record: Mapping[str, Any]) -> int:
+def measured(folder: store.Folder, record: Mapping[str, Any]) -> int:
     """The number of cells that are in the run's journal."""
     done = Journal(folder.path / store.JOURNAL).read()
     return sum(len(numbers) for key, numbers in record["stacks"] if key in done)

@@ -118,6 +118,7 @@ def _measure(
     missing = [stack for stack in plan.stacks if not stack.complete(done) or done[stack.key].error]
     there = len(plan.cells) - sum(len(stack.cells) for stack in missing)
     reopening.write_spec(folder, work.experiment, every(work.spec))
+    record["sessions"][-1]["there"] = there
     folder.write_provenance(record)
     say(f"measuring {counted(len(plan.cells), 'cell')} on {record['machine']['device']}, into {folder.path}", how.quiet)
     if there:
