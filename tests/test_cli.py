@@ -168,6 +168,8 @@ def test_recipe_command_and_python_are_one_run(dnnlab, blank_figures, tmp_path):
     assert (by_python.cells["remedy"] == "").sum() == 3 * 7
     assert by_python.figures
     assert "<table" in by_python._repr_html_()
+    assert "<p>tanh (init torch, depth 5)" in by_python._repr_html_()
+    assert "\ntanh (init torch, depth 5)" in repr(by_python)
     assert by_python.__rich__().row_count == 1
 
 

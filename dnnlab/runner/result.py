@@ -2,6 +2,7 @@
 
 import base64
 import csv
+import html
 import json
 from collections.abc import Callable, Sequence
 from dataclasses import replace
@@ -101,14 +102,16 @@ class Run:
         return render(self.summary, self.schema.summary, self.title, self.schema.tones)
 
     def __repr__(self) -> str:
-        return f"<{self.title}: {len(self.summary)} rows in {self.path}>"
+        head = f"<{self.title}: {len(self.summary)} rows in {self.path}>"
+        return "\n".join([head, *conclusions(self.summary, self.spec)])
 
     def _repr_html_(self) -> str:
         from dnnlab.report.page import html_table
 
+        said = "".join(f"<p>{html.escape(sentence)}</p>" for sentence in conclusions(self.summary, self.spec))
         table = html_table(self.summary, self.schema.summary, self.schema.tones)
         pictures = (base64.b64encode(figure.with_suffix(".png").read_bytes()).decode() for figure in self.figures)
-        return table + "".join(f'<img alt="" src="data:image/png;base64,{picture}">' for picture in pictures)
+        return said + table + "".join(f'<img alt="" src="data:image/png;base64,{picture}">' for picture in pictures)
 
 
 def _read(file: Path, columns: Sequence[Column]) -> pd.DataFrame:
