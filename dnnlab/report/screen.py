@@ -18,6 +18,7 @@ from dnnlab.report.table import cells, fold
 from dnnlab.terminal import one_line, tell
 
 _STYLES = {"good": "green", "bad": "bold red", "warn": "yellow", "muted": "dim"}
+ALL = "--all shows everything"
 _GAP = 2
 """Spaces between two columns."""
 _FEW = 6
@@ -53,6 +54,7 @@ def show(
     tones: Mapping[str, str],
     names: Sequence[str] = (),
     first: Sequence[str] = (),
+    rest: str = ALL,
 ) -> None:
     """Print the table to stdout: in full and uncoloured where that is no terminal, else as wide as the terminal.
 
@@ -64,10 +66,11 @@ def show(
         names: The columns that tell the rows apart.
         first: The columns that stay first where there is no room for all of them. Those that go are named below the
             table. Without any, all columns stay, and their cells are wrapped.
+        rest: What shows those that go, as a sentence.
     """
     piped = not sys.stdout.isatty()
     console = Console(file=sys.stdout)
-    kept, notes = _chosen(frame, columns, names, first, math.inf if piped else console.width)
+    kept, notes = _chosen(frame, columns, names, first, math.inf if piped else console.width, rest)
     if piped:
         for line in _laid_out(kept, title, notes, tones):
             tell(line.plain)
@@ -92,12 +95,12 @@ def lines(
     room: int,
 ) -> list[Text]:
     """The lines of the table that `show` would print on a terminal of ``room`` characters; nothing is wrapped."""
-    kept, notes = _chosen(frame, columns, names, first, room)
+    kept, notes = _chosen(frame, columns, names, first, room, ALL)
     return list(_laid_out(kept, title, notes, tones))
 
 
 def _chosen(
-    frame: pd.DataFrame, columns: Sequence[Column], names: Sequence[str], first: Sequence[str], room: float
+    frame: pd.DataFrame, columns: Sequence[Column], names: Sequence[str], first: Sequence[str], room: float, rest: str
 ) -> tuple[list[_Part], list[str]]:
     """The columns that are shown where there are ``room`` characters, and the notes below the table: what all rows
     share, and which columns there was no room for."""
@@ -110,7 +113,7 @@ def _chosen(
         parts = [part for part in parts if part.column.name not in names]
     kept = _most_telling(parts, names, first, room)
     gone = ", ".join(part.column.heading for part in parts if part not in kept)
-    said = [one_line(same), f"also measured: {gone} (--all shows everything)" if gone else ""]
+    said = [one_line(same), f"also there: {gone} ({rest})" if gone else ""]
     return kept, [note for note in said if note]
 
 

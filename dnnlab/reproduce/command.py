@@ -101,9 +101,9 @@ def display(rows: Sequence[dict[str, Any]], page: Path, as_json: bool, quiet: bo
     if as_json:
         tell(json.dumps({"ledger": str(page.parent), "summary": json.loads(to_json(table))}, indent=2))
     else:
-        show(table, LEDGER, "Claim by claim", TONES)
+        show(table, LEDGER, "Claim by claim", TONES, ("recipe",), ("claim",), "the page and ledger.csv have everything")
         tally = ledger.counts(rows, tuple(TONES))
-        tell(", ".join(f"{count} {name}" for name, count in tally.items() if count) + ".")
+        tell(", ".join(f"{count} {name}" for name, count in tally.items() if count))
         if chance := ledger.by_chance(table):
             tell(chance)
     sys.stdout.flush()

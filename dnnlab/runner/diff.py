@@ -105,4 +105,4 @@ def show_diff(table: pd.DataFrame, as_json: bool) -> None:
     if as_json:
         tell(to_json(table))
     else:
-        show(table, COLUMNS, "which rows moved", TONES)
+        show(table, COLUMNS, "which rows moved", TONES, ("row", "quantity"), ("change", "p"), "--json has everything")

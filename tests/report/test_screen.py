@@ -65,7 +65,7 @@ def test_what_tells_rows_apart_the_verdict_and_what_is_first_stay(lines):
     assert narrow[1].split() == ["act", "dead", "accuracy", "verdict"]  # in the order of the file
     assert max(map(len, narrow)) <= 60
     assert narrow[5] == "lr 0.01"
-    assert " ".join(map(str.strip, narrow[6:])) == "also measured: expected, revived, steps (--all shows everything)"
+    assert " ".join(map(str.strip, narrow[6:])) == "also there: expected, revived, steps (--all shows everything)"
     assert [row.split()[0] for row in narrow[3:5]] == ["relu", "tanh"]
 
 
@@ -77,7 +77,7 @@ def test_names_of_rows_stay_also_where_they_leave_no_room(lines):
     text = " ".join(lines(frame(["a" * 30, "b" * 30]), 40))
     assert "a" * 30 in text
     assert "accuracy" in text  # the first, at least
-    assert "also measured: expected, dead, revived, steps" in re.sub(r"\s+", " ", text)
+    assert "also there: expected, dead, revived, steps" in re.sub(r"\s+", " ", text)
 
 
 def test_one_row_has_its_configuration_below(lines):
@@ -89,4 +89,4 @@ def test_one_row_has_its_configuration_below(lines):
 def test_a_pipe_and_who_names_no_first_columns_get_everything(lines):
     piped = lines(frame(["relu", "tanh"]), 0)
     assert piped[1].split() == ["act", "expected", "dead", "revived", "steps", "accuracy", "verdict"]
-    assert not any("also measured" in line for line in [*piped, *lines(frame(["relu", "tanh"]), 60, first=())])
+    assert not any("also there" in line for line in [*piped, *lines(frame(["relu", "tanh"]), 60, first=())])
