@@ -8,6 +8,15 @@ from dnnlab.check import columns as c
 from dnnlab.check.spec import Spec
 
 
+def headline(summary: pd.DataFrame, spec: Spec) -> str:
+    """How many statements hold; of one, whether it does."""
+    holds = int((summary["verdict"] == c.HOLDS).sum())
+    if len(summary) == 1:
+        row = summary.iloc[0]
+        return f"{row['statement']}: {row['verdict']}"
+    return f"{holds} of {len(summary)} statements hold"
+
+
 def conclusions(summary: pd.DataFrame, spec: Spec) -> Sequence[str]:
     """How many statements hold, and the values of those that do not."""
     refuted = summary[summary["verdict"] == c.REFUTED]

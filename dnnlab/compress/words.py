@@ -20,6 +20,19 @@ _NEARLY_ALL = 0.99
 """The share of eight-bit products from which on the others are not named."""
 
 
+def headline(summary: pd.DataFrame, spec: Spec) -> str:
+    """The size and the loss at the end of the first chain, with its verdict."""
+    chains = summary[(summary["role"] == "chain") & (summary["seeds"] > 0)]
+    if chains.empty:
+        return "Nothing was compressed"
+    first = chains[chains["recipe"] == chains["recipe"].iloc[0]]
+    last = first[(first["arch"] == first["arch"].iloc[0]) & (first["data"] == first["data"].iloc[0])].iloc[-1]
+    return (
+        f"{last['arch']} is {last['ratio']:.3g} times smaller with {last['accuracy_drop'] * 100:+.2f} points of error: "
+        f"{last['verdict']}"
+    )
+
+
 def conclusions(summary: pd.DataFrame, spec: Spec) -> Sequence[str]:
     """The size and accuracy at the end of each chain, the results of its controls, and the lecture's claims."""
     sentences = []

@@ -6,14 +6,37 @@ import numpy as np
 import pandas as pd
 
 from dnnlab.errors import listing
+from dnnlab.gradient_flow import columns as c
 from dnnlab.gradient_flow.columns import CONFIGURATION
 from dnnlab.gradient_flow.remedy import command
 from dnnlab.gradient_flow.spec import Spec
-from dnnlab.runner.summary import tally
+from dnnlab.runner.summary import in_words, tally
 
 _MOST_REMEDIES = 6
 _MOST_LAYERS = 6
 _NOT_FINITE = "at some layer the gradient is zero, infinite or not a number"
+
+
+_SAYS = {
+    c.VANISHING: ("loses the gradient", "lose the gradient"),
+    c.HEALTHY: ("keeps the gradient", "keep the gradient"),
+    c.EXPLODING: ("lets the gradient explode", "let the gradient explode"),
+    c.DEAD: ("has no gradient at all", "have no gradient at all"),
+    c.UNDECIDED: ("is not decided", "are not decided"),
+}
+
+
+def headline(summary: pd.DataFrame, spec: Spec) -> str:
+    """The verdicts in a few words: ``20 sigmoid layers lose the gradient``."""
+    if len(summary) > 1:
+        return in_words(summary["verdict"], _SAYS)
+    row = summary.iloc[0]
+    if row["model"]:
+        return f"{row['model']} {_SAYS[row['verdict']][0]}"
+    several = row["depth"] != 1
+    layers = f"{row['depth']} {row['act']} {'layers' if several else 'layer'}"
+    beside = [f"{name} {row[name]}" for name in ("norm", "skip") if row[name] != "none"]
+    return f"{layers}{f' with {listing(beside)}' if beside else ''} {_SAYS[row['verdict']][int(several)]}"
 
 
 def conclusions(summary: pd.DataFrame, spec: Spec) -> list[str]:

@@ -14,15 +14,13 @@ from rich.table import Table
 from rich.text import Text
 
 from dnnlab.report.columns import Column
-from dnnlab.report.table import cells, fold
+from dnnlab.report.table import FEW, by_importance, cells, fold
 from dnnlab.terminal import one_line, tell
 
 _STYLES = {"good": "green", "bad": "bold red", "warn": "yellow", "muted": "dim"}
 ALL = "--all shows everything"
 _GAP = 2
 """Spaces between two columns."""
-_FEW = 6
-"""The most columns that a terminal gets that has no room for all of them, if more are not needed to tell rows apart."""
 
 
 @dataclass(frozen=True)
@@ -55,6 +53,7 @@ def show(
     names: Sequence[str] = (),
     first: Sequence[str] = (),
     rest: str = ALL,
+    about: str = "",
 ) -> None:
     """Print the table to stdout: in full and uncoloured where that is no terminal, else as wide as the terminal.
 
@@ -67,10 +66,12 @@ def show(
         first: The columns that stay first where there is no room for all of them. Those that go are named below the
             table. Without any, all columns stay, and their cells are wrapped.
         rest: What shows those that go, as a sentence.
+        about: What is shown, in the first line below the table.
     """
     piped = not sys.stdout.isatty()
     console = Console(file=sys.stdout)
     kept, notes = _chosen(frame, columns, names, first, math.inf if piped else console.width, rest)
+    notes = [one_line(about), *notes] if about else notes
     if piped:
         for line in _laid_out(kept, title, notes, tones):
             tell(line.plain)
@@ -129,12 +130,12 @@ def _room(parts: Sequence[_Part]) -> int:
 def _most_telling(parts: Sequence[_Part], names: Sequence[str], first: Sequence[str], room: float) -> list[_Part]:
     """A few columns, in their order: those that tell the rows apart, the verdict, and of the others those ``first``
     ones that fit; one of them even where its cells must be wrapped."""
-    kept = [part for part in parts if part.column.name in names or part.column.name == "verdict"]
-    others = [part for part in parts if part not in kept]
-    others.sort(key=lambda part: first.index(part.column.name) if part.column.name in first else len(first))
-    for part in others:
-        is_first = part is others[0]
-        if is_first or (len(kept) < _FEW and _room([*kept, part]) <= room):
+    by_name = {part.column.name: part for part in parts}
+    stay, others = by_importance([part.column for part in parts], names, first)
+    kept = [by_name[column.name] for column in stay]
+    for column in others:
+        part, is_first = by_name[column.name], column is others[0]
+        if is_first or (len(kept) < FEW and _room([*kept, part]) <= room):
             kept.append(part)
     return [part for part in parts if part in kept]
 

@@ -104,6 +104,20 @@ def fold(frame: pd.DataFrame, columns: Sequence[Column]) -> tuple[list[Column], 
     return shown, " · ".join(same)
 
 
+FEW = 6
+"""The most columns where there is no room for all, if more are not needed to tell rows apart."""
+
+
+def by_importance(
+    columns: Sequence[Column], names: Sequence[str], first: Sequence[str]
+) -> tuple[list[Column], list[Column]]:
+    """The columns that always stay, which are those of ``names``, by which rows are told apart, and the verdict; and
+    the others, the ``first`` ones before the rest."""
+    kept = [column for column in columns if column.name in names or column.name == "verdict"]
+    others = [column for column in columns if column not in kept]
+    return kept, sorted(others, key=lambda column: first.index(column.name) if column.name in first else len(first))
+
+
 def fit(frame: pd.DataFrame, columns: Sequence[Column]) -> pd.DataFrame:
     """``frame`` with just the columns of the schema, in its order and types.
 

@@ -12,14 +12,25 @@ if TYPE_CHECKING:
     import pandas as pd
 
 
+def headline(summary: "pd.DataFrame", spec: Spec) -> str:
+    """The finding in a few words."""
+    known = _known(summary, spec)
+    return "Nothing was measured" if known.empty else spec.question.words.headline(known, spec)
+
+
 def conclusions(summary: "pd.DataFrame", spec: Spec) -> list[str]:
     """The experiment's own conclusions from the rows in which something was measured, and whether an accuracy among
     them is one of random labels."""
-    measured = summary[spec.question.schema.count] > 0
-    known = summary[measured | (summary["failed"] == 0)]
+    known = _known(summary, spec)
     if known.empty:
         return ["Nothing was measured: every cell failed."]
     return [*spec.question.words.conclusions(known, spec), *_too_few_seeds(known, spec), *_random_labels(known, spec)]
+
+
+def _known(summary: "pd.DataFrame", spec: Spec) -> "pd.DataFrame":
+    """The rows in which something was measured."""
+    measured = summary[spec.question.schema.count] > 0
+    return summary[measured | (summary["failed"] == 0)]
 
 
 def _too_few_seeds(summary: "pd.DataFrame", spec: Spec) -> list[str]:

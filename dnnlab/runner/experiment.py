@@ -167,6 +167,9 @@ class SummaryModule(Protocol):
 class WordsModule(Protocol):
     """``words.py``: from a table to sentences, without torch."""
 
+    def headline(self, summary: "pd.DataFrame", spec: Spec) -> str:
+        """The finding in a few words, without a full stop: the title of the page and of the table on the screen."""
+
     def conclusions(self, summary: "pd.DataFrame", spec: Spec) -> Sequence[str]:
         """The result in sentences, which stand at the top of the page and below the table on the screen."""
 

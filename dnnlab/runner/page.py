@@ -8,7 +8,7 @@ import pandas as pd
 from dnnlab.report.page import Page
 from dnnlab.report.page import write_page as write_html
 from dnnlab.runner import store
-from dnnlab.runner.conclusions import conclusions
+from dnnlab.runner.conclusions import conclusions, headline
 from dnnlab.runner.experiment import Experiment, Spec
 
 
@@ -27,12 +27,15 @@ def write_page(
     schema = spec.question.schema
     failed = int((cells["error"].fillna("") != "").sum())
     page = Page(
-        title=f"{experiment.name}: {folder.path.name}",
-        lead=" ".join(conclusions(summary, spec)),
+        title=headline(summary, spec),
+        about=f"{experiment.name} · {folder.path.name} · {record['sessions'][0]['started'][:10]}",
+        sentences=conclusions(summary, spec),
         command=record["sessions"][0]["command"],
         frame=summary,
         columns=schema.summary,
         tones=schema.tones,
+        names=schema.configuration,
+        first=schema.first,
         pictures=saved,
         provenance=_flat(record),
         notes=[*record.get("notes", ()), *([f"{failed} cells failed; cells.csv says why."] if failed else [])],

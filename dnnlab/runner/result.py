@@ -17,7 +17,7 @@ from dnnlab.report.columns import Column
 from dnnlab.report.screen import render, show
 from dnnlab.report.table import read_csv, to_records
 from dnnlab.runner import store
-from dnnlab.runner.conclusions import conclusions
+from dnnlab.runner.conclusions import conclusions, headline
 from dnnlab.runner.experiment import Experiment, Spec
 from dnnlab.runner.journal import Journal
 from dnnlab.terminal import tell_sentences
@@ -78,6 +78,11 @@ class Run:
     def title(self) -> str:
         return f"{self.experiment.name} · {self.path.name}"
 
+    @property
+    def headline(self) -> str:
+        """The finding in a few words."""
+        return headline(self.summary, self.spec)
+
     def show(self, everything: bool = False) -> None:
         """Print the table to stdout, with ``everything`` all of its columns, then the conclusions in sentences."""
         columns, first = self.schema.summary, self.schema.first
@@ -85,7 +90,8 @@ class Run:
             ends = {end for column in columns for end in (column.low, column.high)}
             columns = [replace(c, screen=c.screen or c.name) for c in columns if c.name not in ends]
             first = ()
-        show(self.summary, columns, self.title, self.schema.tones, self.schema.configuration, first)
+        names = self.schema.configuration
+        show(self.summary, columns, self.headline, self.schema.tones, names, first, about=self.title)
         tell_sentences(conclusions(self.summary, self.spec))
 
     def written(self, form: str) -> str:

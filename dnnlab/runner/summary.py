@@ -200,6 +200,18 @@ def uncounted(summary: pd.DataFrame) -> list[str]:
     ]
 
 
+def in_words(verdicts: "pd.Series[str]", says: Mapping[str, tuple[str, str]], what: str = "networks") -> str:
+    """What holds of how many rows, by what each verdict ``says`` of one and of several: ``5 of 8 networks keep the
+    gradient, 3 lose it``."""
+    counts = verdicts.value_counts()
+    parts = [f"{count} {says[str(verdict)][int(count != 1)]}" for verdict, count in counts.items()]
+    if len(parts) == 1 and len(verdicts) > 1:
+        return f"All {len(verdicts)} {what} {says[str(verdicts.iloc[0])][1]}"
+    first, *others = parts
+    number, _, rest = first.partition(" ")
+    return ", ".join([f"{number} of {len(verdicts)} {what} {rest}", *others])
+
+
 def tally(verdicts: "pd.Series[str]") -> str:
     """The number of times that each verdict occurs, the most frequent first: ``2 vanishing, 1 healthy``."""
     return ", ".join(f"{count} {word}" for word, count in verdicts.value_counts().items())

@@ -1,6 +1,7 @@
 import re
 from html.parser import HTMLParser
 
+import pandas as pd
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -61,11 +62,14 @@ def written(tmp_path):
     to_csv(FRAME, COLUMNS, tmp_path / "summary.csv")
     page = Page(
         title=f"Title {NASTY}",
-        lead=f"Lead {NASTY}",
+        about=f"About {NASTY}",
+        sentences=[f"Lead {NASTY}", f"It heals: `dnnlab heal '{NASTY}'`."],
         command=f'dnnlab x --data "{NASTY}" \udc80',
         frame=read_csv(tmp_path / "summary.csv", COLUMNS),
         columns=[*COLUMNS[:-1], Column("remedy", str, f'Help "{NASTY}"', screen="remedy")],
         tones=TONES,
+        names=["act"],
+        first=["finite", "rate"],
         pictures=pictures,
         provenance={f"Key {NASTY}": f"Value {NASTY}"},
         notes=[f"Note {NASTY}"],
@@ -93,7 +97,7 @@ def test_structure(written):
     assert len(document.all("h1")) == len(document.all("main")) == 1
     assert all(header["scope"] == "col" for header in document.all("th"))
     assert len(document.all("th")) > 10
-    assert len(document.all("caption")) == len(document.all("table")) == 2
+    assert len(document.all("caption")) == len(document.all("table")) == 3  # few columns, all, their meaning
     assert len(document.all("figure")) == len(document.all("figcaption")) == len(document.all("svg")) == 2
     assert all(svg["role"] == "img" for svg in document.all("svg"))
     ids = [attributes["id"] for _, attributes in document.elements if "id" in attributes]
@@ -113,6 +117,34 @@ def test_the_whole_summary_and_every_column_is_there(written):
     assert "3 rows, all with data digits · width 64" in text
     for column in COLUMNS:
         assert f"<code>{column.name}</code>" in written
+
+
+def headings(html):
+    return [re.sub("<.*?>", "", heading) for heading in re.findall("<th .*?</th>", html)]
+
+
+def test_the_first_table_has_what_matters_and_the_second_everything(written):
+    few, every, _ = re.findall("<table>.*?</table>", written, re.DOTALL)
+    assert headings(few) == ["act", "rate", "time (s)", "finite", "verdict", "remedy"]
+    assert headings(every) == headings(few)
+    many = [*COLUMNS[:-1], *(Column(f"more{n}", str, "", screen=f"more{n}") for n in range(3)), COLUMNS[-1]]
+    frame = FRAME.assign(more0=["a", "b", "c"], more1=["a", "b", "c"], more2=["a", "b", "c"])
+    told = html_table(frame, many, TONES, ["act"], ["more2", "rate"])
+    assert headings(told) == ["act", "rate", "time (s)", "finite", "verdict", "more2"]
+    assert len(headings(html_table(frame, many, TONES))) == 9
+
+
+def test_a_command_in_a_sentence_is_a_line_to_copy(written):
+    assert re.search(r"<p>It heals: </p>\s*<pre .*?><code>dnnlab heal", written, re.DOTALL)
+
+
+def test_of_very_many_rows_the_file_has_all_columns(tmp_path, frame):
+    rows = pd.concat([frame] * 70)
+    page = Page("Title", "About", ["Lead."], "dnnlab x", rows, COLUMNS, TONES, ["act"], ["rate"], [], {}, [])
+    write_page(tmp_path / "report.html", page)
+    html = (tmp_path / "report.html").read_text("utf-8")
+    assert html.count("<table>") == 2
+    assert "summary.csv has all columns." in html
 
 
 @given(st.text(st.characters(exclude_categories=["Cs", "Cc"]), min_size=1))
@@ -153,7 +185,7 @@ def test_colours_meet_wcag_aa_in_light_dark_and_print(written):
 
 
 def test_a_page_without_figures_notes_or_provenance(tmp_path, frame):
-    page = Page("Title", "Lead.", "dnnlab x", frame, COLUMNS, TONES, [], {}, [])
+    page = Page("Title", "About", ["Lead."], "dnnlab x", frame, COLUMNS, TONES, [], [], [], {}, [])
     write_page(tmp_path / "report.html", page)
     document = Document((tmp_path / "report.html").read_text("utf-8"))
     assert not {"svg", "dl", "ul"} & {tag for tag, _ in document.elements}

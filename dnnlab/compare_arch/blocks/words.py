@@ -6,7 +6,20 @@ import pandas as pd
 
 from dnnlab.compare_arch.blocks import columns as c
 from dnnlab.compare_arch.spec import Spec
-from dnnlab.runner.summary import tally
+from dnnlab.runner.summary import in_words, tally
+
+_SAYS = {
+    c.REFERENCE: ("is the reference", "are the references"),
+    c.AS_COUNTED: ("takes the time of its operations", "take the time of their operations"),
+    c.SLOWER: ("is slower than its operations say", "are slower than their operations say"),
+    c.FASTER: ("is faster than its operations say", "are faster than their operations say"),
+}
+
+
+def headline(summary: pd.DataFrame, spec: Spec) -> str:
+    """How many blocks take the time of their operations."""
+    others = summary[(summary["verdict"] != c.REFERENCE) & summary["time_ratio"].notna()]
+    return in_words(others["verdict"], _SAYS, "blocks") if len(others) else "Nothing was measured"
 
 
 def conclusions(summary: pd.DataFrame, spec: Spec) -> Sequence[str]:

@@ -9,9 +9,25 @@ import pandas as pd
 from dnnlab.compare_arch.equal_budget import columns as c
 from dnnlab.compare_arch.spec import Spec
 from dnnlab.compare_arch.trained_cell import CHOOSING, name
-from dnnlab.errors import listing, some
+from dnnlab.errors import counted, listing, some
 from dnnlab.report.table import estimate
 from dnnlab.runner.summary import not_learned, tally, uncounted, unseen
+
+
+def headline(summary: pd.DataFrame, spec: Spec) -> str:
+    """The most accurate network under the first budget, if it is shown to be that."""
+    _, rows = next(iter(summary.groupby(list(c.COMPARED), sort=False, dropna=False)))
+    trained = rows[rows["rank"].notna()]
+    if (summary["verdict"] == c.UNTRAINED).all():
+        return f"What {counted(len(summary), 'network')} cost"
+    if trained.empty:
+        return "Nothing was trained to the end"
+    best = trained.iloc[int(trained["accuracy"].to_numpy().argmax())]
+    if len(rows) == 1:
+        return f"{name(best, summary)} reaches {best['accuracy']:.1%}"
+    if pd.notna(best["rank_hi"]) and best["rank_hi"] == 1:
+        return f"{name(best, rows)} is the most accurate of {len(rows)} networks"
+    return f"None of {len(rows)} networks is shown to be the most accurate"
 
 
 def conclusions(summary: pd.DataFrame, spec: Spec) -> Sequence[str]:

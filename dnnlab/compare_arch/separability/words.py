@@ -7,8 +7,16 @@ import pandas as pd
 from dnnlab.compare_arch.separability import columns as c
 from dnnlab.compare_arch.spec import Spec
 from dnnlab.compare_arch.trained_cell import CONFIGURATION, name
+from dnnlab.errors import counted
 from dnnlab.report.table import estimate
 from dnnlab.runner.summary import unseen
+
+
+def headline(summary: pd.DataFrame, spec: Spec) -> str:
+    """How many layers are more separable than the inputs."""
+    layers = summary[(summary["layer"] > 0) & summary["trained"].notna()]
+    more = int((layers["verdict"] == c.MORE).sum())
+    return f"{more} of {counted(len(layers), 'layer')} are more separable than the inputs"
 
 
 def conclusions(summary: pd.DataFrame, spec: Spec) -> Sequence[str]:

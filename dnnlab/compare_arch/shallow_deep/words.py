@@ -11,6 +11,12 @@ from dnnlab.compare_arch.spec import Spec
 from dnnlab.report.table import estimate, number
 
 
+def headline(summary: pd.DataFrame, spec: Spec) -> str:
+    """The verdict on each task and kind of network."""
+    said = [f"{row['task']} {row['kind']} {row['verdict']}" for row in summary.to_dict("records")]
+    return f"How the units that are needed grow: {', '.join(said)}"
+
+
 def conclusions(summary: pd.DataFrame, spec: Spec) -> Sequence[str]:
     """How units grow, whether the lecture's 2ⁿ and n² hold, and whether the answer hangs on the steps."""
     rows = [row for row in summary.to_dict("records") if row["seeds"]]

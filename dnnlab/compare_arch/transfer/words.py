@@ -11,6 +11,12 @@ from dnnlab.report.table import estimate
 from dnnlab.runner.summary import not_learned, unseen
 
 
+def headline(summary: pd.DataFrame, spec: Spec) -> str:
+    """The verdict on frozen layers, of the first network."""
+    frozen = summary[summary["treatment"] == c.FROZEN]
+    return f"Frozen layers that learned other classes, against training from scratch: {frozen['verdict'].iloc[0]}"
+
+
 def conclusions(summary: pd.DataFrame, spec: Spec) -> Sequence[str]:
     """Whether what was learned on one half of the classes helps on the other."""
     sentences = []

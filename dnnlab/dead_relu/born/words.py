@@ -11,6 +11,15 @@ _RARE = 0.01
 """The chance of a dead network that the design rule for width aims at."""
 
 
+def headline(summary: pd.DataFrame, spec: Spec) -> str:
+    """The share that is born dead at the first point."""
+    measured = summary[summary["n"] > 0]
+    if measured.empty:
+        return "No point was measured"
+    row = measured.iloc[0]
+    return f"{row['probability']:.1%} of networks {row['width']} wide and {row['depth']} deep are born dead"
+
+
 def conclusions(summary: pd.DataFrame, spec: Spec) -> list[str]:
     """The result at the first point, and the width that keeps dead networks rare."""
     measured = summary[summary["n"] > 0]

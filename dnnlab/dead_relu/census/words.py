@@ -4,8 +4,27 @@ import math
 
 import pandas as pd
 
+from dnnlab.dead_relu.census import columns as c
 from dnnlab.dead_relu.spec import Spec
-from dnnlab.runner.summary import tally
+from dnnlab.runner.summary import in_words, tally
+
+_SAYS = {
+    c.HEALTHY: ("keeps its units", "keep their units"),
+    c.EXPECTED: ("has the dead units of its birth", "have the dead units of their birth"),
+    c.DYING: ("has units that die", "have units that die"),
+    c.COLLAPSED: ("collapses", "collapse"),
+    c.DIVERGED: ("diverges", "diverge"),
+    c.UNDECIDED: ("is not decided", "are not decided"),
+}
+
+
+def headline(summary: pd.DataFrame, spec: Spec) -> str:
+    """The verdicts in a few words, of one network also the share of dead units."""
+    if len(summary) > 1:
+        return in_words(summary["verdict"], _SAYS)
+    row = summary.iloc[0]
+    share = "" if math.isnan(row["dead"]) else f": {row['dead']:.0%} are dead"
+    return f"{name(row)} {_SAYS[row['verdict']][0]}{share}"
 
 
 def conclusions(summary: pd.DataFrame, spec: Spec) -> list[str]:

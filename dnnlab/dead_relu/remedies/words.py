@@ -6,6 +6,19 @@ from dnnlab.dead_relu.census.words import name
 from dnnlab.dead_relu.remedies import columns as c
 from dnnlab.dead_relu.remedy import REMEDIES
 from dnnlab.dead_relu.spec import Spec
+from dnnlab.errors import some
+
+
+def headline(summary: pd.DataFrame, spec: Spec) -> str:
+    """The remedies that cure or help the first network."""
+    _, rows = next(iter(summary.groupby(list(c.CONFIGURATION), sort=False, dropna=False)))
+    good = rows[rows["verdict"].isin((c.CURES, c.HELPS))]
+    if good.empty:
+        return f"No remedy is shown to cure {name(rows.iloc[0])}"
+    cures = good[good["verdict"] == c.CURES]
+    chosen = cures if len(cures) else good
+    verb = ("cure" if len(cures) else "help") + "s" * (len(chosen) == 1)
+    return f"{some(chosen['remedy'].tolist())} {verb} {name(rows.iloc[0])}"
 
 
 def conclusions(summary: pd.DataFrame, spec: Spec) -> list[str]:

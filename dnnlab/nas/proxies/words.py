@@ -2,8 +2,17 @@
 
 import pandas as pd
 
+from dnnlab.errors import some
 from dnnlab.nas.proxies import columns as c
 from dnnlab.nas.spec import Spec
+
+
+def headline(summary: pd.DataFrame, spec: Spec) -> str:
+    """The scores that rank networks better than their size does."""
+    better = summary[summary["verdict"] == c.PREDICTS]["score"].unique().tolist()
+    if len(better):
+        return f"{some(better)} {'rank' if len(better) > 1 else 'ranks'} networks better than their size does"
+    return "No cheap score is shown to rank networks better than their size does"
 
 
 def conclusions(summary: pd.DataFrame, spec: Spec) -> list[str]:

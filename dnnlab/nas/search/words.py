@@ -4,6 +4,7 @@ import math
 
 import pandas as pd
 
+from dnnlab.errors import some
 from dnnlab.nas.search import columns as c
 from dnnlab.nas.spec import Spec
 from dnnlab.nas.strategies import AVERAGE, RANDOM
@@ -13,6 +14,15 @@ from dnnlab.statistics.intervals import ENOUGH
 
 _LOW = 0.3
 """Kendall's τ of shared weights below which their ranking says little (Yu 2020)."""
+
+
+def headline(summary: pd.DataFrame, spec: Spec) -> str:
+    """The strategies that are shown to be better than random search."""
+    judged = summary[~summary["strategy"].isin((RANDOM, AVERAGE))]
+    better = judged[judged["verdict"] == c.BETTER]["strategy"].unique().tolist()
+    if len(better):
+        return f"{some(better)} {'find' if len(better) > 1 else 'finds'} better networks than random search"
+    return "No strategy is shown to be better than random search"
 
 
 def conclusions(summary: pd.DataFrame, spec: Spec) -> list[str]:
