@@ -165,17 +165,13 @@ def _show(run: "Run", as_json: bool, quiet: bool) -> None:
         say(f"dnnlab: {run.failure}")
 
 
+_HOW = command_signature(RunOptions, ShowOptions, offers=offers.OFFERS).parameters.values()
+
+
 def _recipe_command() -> Callable[..., None]:
-    defaults = {field.name: field.default for cls in (RunOptions, ShowOptions) for field in fields(cls)}
-
     def command(recipe: Path, profile: str, **how: Any) -> None:
-        from dnnlab.runner import recipe as recipes
-
         _check_profile(profile)
-        content = recipes.read(recipe)
-        given = {name: value for name, value in how.items() if str(value) != str(defaults[name])}
-        with recipes.located(content):
-            _run(find(content.experiment), content.options_for(profile) | given)
+        _run_recipe(recipe, profile, how)
 
     argument = Annotated[
         Path,
@@ -186,8 +182,29 @@ def _recipe_command() -> Callable[..., None]:
         inspect.Parameter("recipe", kind, annotation=argument),
         inspect.Parameter("profile", kind, annotation=_Profile, default="quick"),
     ]
-    how = command_signature(RunOptions, ShowOptions, offers=offers.OFFERS).parameters.values()
-    command.__signature__ = inspect.Signature([*arguments, *how])  # type: ignore[attr-defined]
+    command.__signature__ = inspect.Signature([*arguments, *_HOW])  # type: ignore[attr-defined]
+    return command
+
+
+def _run_recipe(recipe: Path, profile: str, how: dict[str, Any]) -> None:
+    """Run the ``recipe``, which may be one of the lecture's; what is not a default in ``how`` wins over it."""
+    from dnnlab.reproduce import shipped
+    from dnnlab.runner import recipe as recipes
+
+    defaults = {field.name: field.default for cls in (RunOptions, ShowOptions) for field in fields(cls)}
+    content = recipes.read(shipped.found(recipe))
+    given = {name: value for name, value in how.items() if str(value) != str(defaults[name])}
+    with recipes.located(content):
+        _run(find(content.experiment), content.options_for(profile) | given)
+
+
+def _demo_command() -> Callable[..., None]:
+    def command(**how: Any) -> None:
+        from dnnlab.reproduce import shipped
+
+        _run_recipe(shipped.folder() / shipped.DEMO, "quick", how)
+
+    command.__signature__ = inspect.Signature([*_HOW])  # type: ignore[attr-defined]
     return command
 
 
@@ -196,6 +213,13 @@ def _check_profile(profile: str) -> None:
         raise unknown("profile", profile, PROFILES)
 
 
+app.command(
+    "demo",
+    help="Gradients through 20 sigmoid layers on real handwritten digits, and what cures them: the lecture's recipe "
+    "experiments/1-deep-networks/demo.toml, which comes with dnnlab.\n\n"
+    "Example: [cyan]dnnlab demo --out first-results[/cyan]",
+    rich_help_panel=_RECIPES,
+)(_demo_command())
 app.command(
     "run",
     help="Run a recipe, such as one that dnnlab init writes, or the spec.toml in the folder of any run. Options given "

@@ -17,6 +17,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from dnnlab import installation
 from dnnlab.errors import UsageError, unknown
 from dnnlab.runner.device import gpus
 from dnnlab.terminal import listen_to_warnings
@@ -141,7 +142,7 @@ def _ray(address: str, device: str) -> Pool:
     try:
         import ray
     except ImportError:
-        raise UsageError("--engine ray needs Ray; pip install 'dnnlab[ray]'.") from None
+        raise UsageError(f"--engine ray needs Ray; {installation.command_for('ray')}.") from None
     if not ray.is_initialized():
         try:
             ray.init(address=address or None, include_dashboard=False, log_to_driver=False, logging_level=logging.ERROR)
@@ -192,7 +193,7 @@ def _submitit(partition: str) -> Pool:
     try:
         import submitit
     except ImportError:
-        raise UsageError("--engine submitit needs submitit; pip install 'dnnlab[slurm]'.") from None
+        raise UsageError(f"--engine submitit needs submitit; {installation.command_for('slurm')}.") from None
 
     def open_(threads: int) -> Executor:
         executor = submitit.AutoExecutor(folder=Path.cwd() / ".submitit" / "%j")

@@ -14,6 +14,7 @@ import torch
 from safetensors.torch import load_file, save_file
 
 import dnnlab as package
+from dnnlab import installation
 from dnnlab.compress import columns as c
 from dnnlab.compress import measure
 from dnnlab.compress.figures import draw
@@ -248,7 +249,7 @@ def test_what_is_missing_is_one_sentence(dnnlab, monkeypatch):
     )
     done = dnnlab("compress")
     assert done.code == 2
-    assert "pip install 'dnnlab[compress]'" in done.err
+    assert f"needs onnxruntime; {installation.command_for('compress')}." in done.err
 
 
 @pytest.mark.parametrize(

@@ -367,7 +367,7 @@ def test_movement_scores_are_their_definition():
     ["structured:2x@1", "structured:1.5x:taylor@1", "structured:1.2x:bn@1", "lowrank:1.5x@1", "lowrank:1.5x:cp@1"],
 )
 def test_fewer_macs_and_the_state_alone_rebuilds_the_network(text, retraining):
-    pytest.importorskip("torch_pruning", reason="needs the extra: pip install 'dnnlab[compress]'")
+    pytest.importorskip("torch_pruning", reason="needs the extra: pip install 'dnnlab-experiments[compress]'")
     if "cp" in text:
         pytest.importorskip("tensorly", reason="needs tensorly: pip install tensorly")
     torch.manual_seed(0)
