@@ -24,6 +24,7 @@ LAYERS = (
     ("data",),
     ("code", "statistics", "tensor_file"),
     ("atomic", "installation", "lazy", "memory", "stops", "terminal", "toml"),
+    ("locks",),
     ("errors",),
 )
 """From the top: each imports from its own folder and from layers below."""

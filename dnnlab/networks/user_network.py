@@ -64,7 +64,7 @@ def imported(place: str, what: str) -> ModuleType:
         _imported_with.setdefault(place, frozenset(modules))
         return module
     except ImportError as problem:
-        dotted = place.removesuffix(".py").replace("/", ".")
+        dotted = place.removesuffix(".py").replace("\\", ".").replace("/", ".")
         hint = f"; write {dotted} in the place of {place}" if dotted != place else ""
         raise UsageError(f"{what} cannot be imported from {here}: {problem}{hint}.") from problem
     except (Exception, SystemExit) as problem:

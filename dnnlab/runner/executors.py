@@ -95,9 +95,26 @@ def _prepare_process(threads: int, folder: str, parent: int) -> None:
 
 
 def _end_with(parent: int) -> None:
-    while os.getppid() == parent:
-        time.sleep(0.5)
+    if sys.platform == "win32":  # where the number of a parent stays what it was when it has ended
+        import ctypes
+
+        wait_on_windows(ctypes.windll.kernel32, parent)
+    else:
+        while os.getppid() == parent:
+            time.sleep(0.5)
     os._exit(1)
+
+
+_SYNCHRONIZE, _INFINITE = 0x00100000, 0xFFFFFFFF  # of Windows' headers
+
+
+def wait_on_windows(kernel32: Any, process: int) -> None:
+    """Wait until the ``process`` has ended, by Windows' library ``kernel32``."""
+    from ctypes import c_void_p
+
+    kernel32.OpenProcess.restype = c_void_p  # a handle is as long as a pointer
+    if handle := kernel32.OpenProcess(_SYNCHRONIZE, False, process):  # none where it has ended already
+        kernel32.WaitForSingleObject(c_void_p(handle), _INFINITE)
 
 
 def _processes(count: int, device: str) -> Pool:

@@ -11,8 +11,10 @@ import pytest
 
 from dnnlab.completion import shells
 
-from . import served
-from .shell import Shell
+pytest.importorskip("pty", reason="POSIX alone has it")
+
+from . import served  # noqa: E402
+from .shell import Shell  # noqa: E402
 
 NAMES = [
     *("q1 it's", "q2$(touch pwned)", "q3`touch pwned`", 'q4"b"', "q5\\", "q6 * ~", "q7;touch pwned", "q8!!"),

@@ -79,6 +79,50 @@ def test_another_folder_called_experiments_is_not_the_lectures(dnnlab, recipes, 
     assert not shipped.is_shipped(tmp_path / "experiments" / "1-sums" / "right.toml")
 
 
+COUNTS = "experiments/3-architectures/01-resnet-parameters.toml"
+
+
+def test_the_lectures_recipes_have_the_same_name_in_every_folder(dnnlab, tmp_path):
+    done = dnnlab("reproduce", COUNTS, "experiments/2-activation-functions/01-relu-half-zero.toml", "--dry-run")
+    assert done.code == 0, done.err
+    first, second, _ = done.out.splitlines()
+    assert first.startswith("3-architectures/01-resnet-parameters: check, ")
+    assert second.startswith("2-activation-functions/01-relu-half-zero: ")
+    assert dnnlab("reproduce", COUNTS, "--quiet").code == 0
+    assert (tmp_path / "results" / "ledger-quick" / "ledger.csv").is_file(), "it is no recipe of the user's own"
+    assert "5 cells" in dnnlab("run", COUNTS, "--dry-run").out
+
+
+def test_a_recipe_that_is_there_wins_over_the_lectures_of_the_same_name(dnnlab, recipes, tmp_path):
+    own = tmp_path / COUNTS
+    own.parent.mkdir(parents=True)
+    own.write_text((recipes / "1-sums" / "wrong.toml").read_text())
+    done = dnnlab("reproduce", COUNTS, "--json")
+    (row,) = json.loads(done.out)["summary"]
+    assert "1 + 1 = 3" in row["claim"]
+
+
+@pytest.mark.parametrize(
+    "path", ["experiments/5-nothing", "experiments/../pyproject.toml", "elsewhere/1-deep-networks"]
+)
+def test_other_paths_that_are_not_there_are_refused(dnnlab, path):
+    for command in ("reproduce", "run"):
+        done = dnnlab(command, path)
+        assert done.code == 2
+        assert path in done.err
+
+
+def test_the_demo_is_the_lectures_wherever_it_is_run(dnnlab, recipes, tmp_path):
+    misleading = tmp_path / "experiments" / shipped.DEMO
+    misleading.parent.mkdir(parents=True)
+    misleading.write_text((recipes / "1-sums" / "wrong.toml").read_text())
+    done = dnnlab("demo", "--dry-run", "--json", "--out", "first")
+    assert done.code == 0, done.err
+    plan = json.loads(done.out)
+    assert plan["cells"] == 2 * 2 * 2 * 5
+    assert plan["folder"].startswith("first/gradient-flow/sigmoid-relu-torch-critical")
+
+
 def test_a_failure_is_a_row_and_the_rest_goes_on(dnnlab, recipes):
     bad = recipes / "1-sums" / "nowhere.toml"
     bad.write_text((recipes / "1-sums" / "right.toml").read_text() + 'where = { statement = "2=2" }\n')
