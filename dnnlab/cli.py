@@ -246,18 +246,29 @@ def reproduce_claims(
     ] = None,
     out: _Out = _DEFAULT_OUT,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="List what would be run; run nothing.")] = False,
+    published: Annotated[
+        bool,
+        typer.Option("--published", help="Show the verdicts that came with dnnlab, measured elsewhere; run nothing."),
+    ] = False,
     as_json: Annotated[bool, typer.Option("--json", help="Print the ledger as JSON on stdout, alone.")] = False,
     quiet: Annotated[bool, typer.Option("--quiet", help="No progress, no messages.")] = False,
 ) -> None:
+    from dnnlab.reproduce import command
     from dnnlab.reproduce.columns import FAILED
-    from dnnlab.reproduce.command import display, foresee, reproduce
 
     _check_profile(profile)
-    if dry_run:
-        foresee(paths or [], profile, seed, out)
+    if published:
+        if dry_run or seed is not None or out != _DEFAULT_OUT:
+            raise UsageError(
+                "--published runs nothing: --dry-run, --seed and --out mean nothing with it; leave them out."
+            )
+        command.display(*command.published(paths or [], profile, quiet), as_json, quiet)
         return
-    rows, page = reproduce(paths or [], profile, seed, out, quiet)
-    display(rows, page, as_json, quiet)
+    if dry_run:
+        command.foresee(paths or [], profile, seed, out)
+        return
+    rows, page = command.reproduce(paths or [], profile, seed, out, quiet)
+    command.display(rows, page, as_json, quiet)
     if any(row["verdict"] == FAILED for row in rows):
         raise typer.Exit(1)
 

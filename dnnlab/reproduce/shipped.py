@@ -1,5 +1,5 @@
-"""The place of the lecture's recipes, in a checkout or as they were installed, and the files of a folder that are
-recipes."""
+"""The places of the lecture's recipes and of the published ledgers, in a checkout or as they were installed; and the
+files of a folder that are recipes."""
 
 from collections.abc import Iterator
 from pathlib import Path
@@ -12,6 +12,7 @@ _RECIPES = "experiments"
 _PLACES = (_PACKAGE / _RECIPES, _PACKAGE.parent / _RECIPES)
 DEMO = Path("1-deep-networks") / "demo.toml"
 """The recipe of ``dnnlab demo`` in their `folder`."""
+_REFERENCES = (_PACKAGE / "reference", _PACKAGE.parent / "results" / "reference")
 
 
 def folder() -> Path:
@@ -35,6 +36,11 @@ def found(path: Path) -> Path:
         return path
     shipped = folder().joinpath(*path.parts[1:])
     return shipped if shipped.exists() else path
+
+
+def reference(profile: str) -> Path | None:
+    """The folder of the ledger of ``profile``, measured on a CPU, that came with dnnlab; None where none did."""
+    return next((folder for place in _REFERENCES if (folder := place / f"cpu-{profile}").is_dir()), None)
 
 
 def is_shipped(recipe: Path) -> bool:
