@@ -30,6 +30,7 @@ class Msvcrt:
         reads_only = fcntl.fcntl(descriptor, fcntl.F_GETFL) & os.O_ACCMODE == os.O_RDONLY
         kind = fcntl.F_UNLCK if how == self.LK_UNLCK else fcntl.F_RDLCK if reads_only else fcntl.F_WRLCK
         start = os.lseek(descriptor, 0, os.SEEK_CUR)
+        assert start >= os.fstat(descriptor).st_size, "Windows would keep others from reading what is locked"
         try:
             fcntl.fcntl(descriptor, fcntl.F_OFD_SETLK, struct.pack("hhqqi4x", kind, os.SEEK_SET, start, count, 0))
         except BlockingIOError:

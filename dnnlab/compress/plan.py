@@ -60,9 +60,9 @@ def fit(spec: Spec) -> Sequence[str]:
         if importlib.util.find_spec(package) is None:
             raise UsageError(f"compress needs {package}; {installation.command_for('compress')}.")
     for stage in spec.stages:
-        for package, sentence in stage.needs.items():
+        for package, (what, instead) in stage.needs.items():
             if importlib.util.find_spec(package) is None:
-                raise UsageError(sentence)
+                raise UsageError(f"{what} needs {package}; {installation.command(package)}, or take {instead}.")
     from dnnlab.compress.networks import check_fit
 
     return check_fit(spec)

@@ -64,8 +64,7 @@ def test_a_stage_trains_and_is_searched_as_it_is_written(text, trains, searchabl
 
 def test_a_stage_needs_a_package_for_one_of_its_words():
     assert chain.parse("lowrank:2x")[0].needs == {}
-    sentence = "lowrank:cp needs tensorly; pip install tensorly, or take tucker."
-    assert chain.parse("lowrank:2x:cp")[0].needs == {"tensorly": sentence}
+    assert chain.parse("lowrank:2x:cp")[0].needs == {"tensorly": ("lowrank:cp", "tucker")}
 
 
 def test_declarations_import_nothing_heavy():
