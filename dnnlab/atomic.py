@@ -102,7 +102,8 @@ def locked(file: Path, waiting: Callable[[], None] | None = None) -> Iterator[No
             lock.close()
         else:
             lock.close()
-            with suppress(PermissionError):  # another process has it open, and removes it in its turn
+            # Another process has it open, and removes it in its turn; one that only looked leaves a file, not a lock.
+            with suppress(PermissionError):
                 file.unlink(missing_ok=True)
 
 

@@ -49,11 +49,19 @@ no_stand_in = pytest.mark.skipif(not hasattr(fcntl, "F_OFD_SETLK"), reason="the 
 def system(request, monkeypatch):
     monkeypatch.setattr(locks, "SYSTEM", request.param)
     if not request.param.removes_open_files:
+        # To open a file and to remove one are each one step of the system, which removes it or does not.
+        monkeypatch.setattr(os, "open", open_in_one_step)
         monkeypatch.setattr(Path, "unlink", unlink_closed)
     return request.param
 
 
-unlink = Path.unlink
+unlink, open_file = Path.unlink, os.open
+one_step = threading.RLock()
+
+
+def open_in_one_step(*given, **more):
+    with one_step:
+        return open_file(*given, **more)
 
 
 def is_open(path):
@@ -67,9 +75,10 @@ def is_open(path):
 
 def unlink_closed(path, missing_ok=False):
     """Removes a file as Windows does, which refuses to where somebody has it open."""
-    if is_open(path):
-        raise PermissionError(errno.EACCES, "Permission denied", str(path))
-    unlink(path, missing_ok=missing_ok)
+    with one_step:
+        if is_open(path):
+            raise PermissionError(errno.EACCES, "Permission denied", str(path))
+        unlink(path, missing_ok=missing_ok)
 
 
 @pytest.fixture
