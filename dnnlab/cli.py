@@ -17,7 +17,7 @@ from dnnlab.errors import UsageError, unknown
 from dnnlab.registry import EXPERIMENTS, find
 from dnnlab.runner.options import CommandLineList, build, command_signature, fields, only
 from dnnlab.runner.recipe import PROFILES
-from dnnlab.runner.run_options import RunOptions, ShowOptions
+from dnnlab.runner.run_options import FORMS, RunOptions, ShowOptions
 from dnnlab.runner.streams import others_on_stderr
 from dnnlab.terminal import say, tell
 
@@ -115,8 +115,9 @@ for _experiment in EXPERIMENTS.values():
     )
 
 
-def _run(experiment: "Experiment", options: dict[str, Any]) -> None:
-    """Measure or plan what the options say, show it, and exit with the code that the outcome has."""
+def _run(experiment: "Experiment", options: dict[str, Any], called: str = "") -> None:
+    """Measure or plan what the options say, show it, and exit with the code that the outcome has. A new run without a
+    name is ``called`` so."""
     how, show = only(RunOptions, options), only(ShowOptions, options)
     spec = build(experiment.spec.Spec, {k: v for k, v in options.items() if k not in how and k not in show})
     to_run, to_show = build(RunOptions, how), build(ShowOptions, show)
@@ -130,14 +131,14 @@ def _run(experiment: "Experiment", options: dict[str, Any]) -> None:
         from dnnlab.runner.dry import foresee
 
         with others_on_stderr():
-            outlook = foresee(experiment, spec, to_run)
+            outlook = foresee(experiment, spec, to_run, called)
         tell(outlook.to_json() if to_show.json else outlook)
         return
     from dnnlab.runner.run import tabulate
 
     with others_on_stderr():
-        run = tabulate(experiment, spec, to_run, shlex.join(["dnnlab", *sys.argv[1:]]))
-    _show(run, to_show.json, to_run.quiet)
+        run = tabulate(experiment, spec, to_run, shlex.join(["dnnlab", *sys.argv[1:]]), called)
+    _show(run, to_show.json, to_run.quiet, to_show.all)
     others = [v for v in run.summary[run.schema.verdict] if to_show.expect is not None and v != to_show.expect]
     if others:
         say(f"dnnlab: {len(others)} of {len(run.summary)} rows are not {to_show.expect}.")
@@ -145,13 +146,13 @@ def _run(experiment: "Experiment", options: dict[str, Any]) -> None:
         raise typer.Exit(1)
 
 
-def _show(run: "Run", as_json: bool, quiet: bool) -> None:
+def _show(run: "Run", as_json: bool, quiet: bool, everything: bool) -> None:
     """Print the table, which does not wait for figures and page, then where those are."""
     try:
         if as_json:
             tell(run.to_json())
         else:
-            run.show()
+            run.show(everything)
         sys.stdout.flush()
     except (BrokenPipeError, SystemExit):  # the reader, such as head, has seen enough; Rich makes it a SystemExit
         run.draw()
@@ -190,12 +191,13 @@ def _run_recipe(recipe: Path, profile: str, how: dict[str, Any]) -> None:
     """Run the ``recipe``, which may be one of the lecture's; what is not a default in ``how`` wins over it."""
     from dnnlab.reproduce import shipped
     from dnnlab.runner import recipe as recipes
+    from dnnlab.runner import store
 
     defaults = {field.name: field.default for cls in (RunOptions, ShowOptions) for field in fields(cls)}
     content = recipes.read(shipped.found(recipe))
     given = {name: value for name, value in how.items() if str(value) != str(defaults[name])}
     with recipes.located(content):
-        _run(find(content.experiment), content.options_for(profile) | given)
+        _run(find(content.experiment), content.options_for(profile) | given, store.called(recipe))
 
 
 def _demo_command() -> Callable[..., None]:
@@ -290,28 +292,90 @@ def write_recipe(
     help="Show a run again; tables, figures and page that are missing or were changed are made again from its journal.",
     rich_help_panel=_RUNS,
 )
-def show_run(
-    run: Annotated[
-        str,
-        typer.Argument(help="A run's folder, or an unmistakable part of its name.", autocompletion=offers.runs),
+def show_tables(
+    runs: Annotated[
+        list[str],
+        typer.Argument(
+            metavar="RUN...",
+            help="A run's folder, or part of its name; of several that fit, the newest.",
+            autocompletion=offers.runs,
+        ),
     ],
     out: _Out = _DEFAULT_OUT,
     as_json: Annotated[bool, typer.Option("--json", help="Print the summary as JSON.")] = False,
+    everything: Annotated[
+        bool, typer.Option("--all", help="Print all columns of the summary, also those the screen leaves out.")
+    ] = False,
+    form: Annotated[
+        str | None,
+        typer.Option(
+            "--format",
+            metavar="FORM",
+            help=f"Print the table alone, as {', '.join(FORMS[:-1])} or {FORMS[-1]}.",
+            autocompletion=offers.forms,
+        ),
+    ] = None,
+    follow: Annotated[
+        bool, typer.Option("--follow", help="Show a run that is being measured until it is finished.")
+    ] = False,
 ) -> None:
-    _show(_open(run, out), as_json, quiet=False)
+    if form is not None and form not in FORMS:
+        raise unknown("format", form, FORMS)
+    if as_json and len(runs) > 1:
+        raise UsageError("--json prints one run; name one.")
+    if form and (as_json or everything):
+        raise UsageError("--format prints a table of its own kind; give it without --json and --all.")
+    if follow:
+        _follow(runs, out)
+    for number, opened in enumerate([_open(run, out, newest=True) for run in runs]):
+        if number:
+            tell("")
+        if form:
+            tell(opened.written(form))
+        else:
+            _show(opened, as_json, quiet=False, everything=everything)
 
 
-def _open(text: str, out: Path) -> "Run":
+def _follow(runs: list[str], out: Path) -> None:
+    from dnnlab.runner import following, reopening, store
+
+    if len(runs) > 1:
+        raise UsageError("--follow follows one run; name one.")
+    folder = store.find(runs[0], out, newest=True)
+    following.follow(find(reopening.experiment_of(folder)), folder)
+
+
+@app.command("open", help="Open the page of a run in the browser.", rich_help_panel=_RUNS)
+def open_page(
+    run: Annotated[
+        str,
+        typer.Argument(
+            help="A run's folder, or part of its name; of several that fit, the newest.", autocompletion=offers.runs
+        ),
+    ],
+    out: _Out = _DEFAULT_OUT,
+) -> None:
+    import webbrowser
+
+    opened = _open(run, out, newest=True)
+    with others_on_stderr():
+        opened.draw()
+    if not webbrowser.open(opened.page.absolute().as_uri()):
+        say("no browser was found here; open the page yourself:")
+    tell(opened.page)
+
+
+def _open(text: str, out: Path, newest: bool = False) -> "Run":
     from dnnlab.runner import reopening, store
 
-    folder = store.find(text, out)
+    folder = store.find(text, out, newest)
     with others_on_stderr():
         return reopening.reopen(find(reopening.experiment_of(folder)), folder)
 
 
 @app.command(
     "runs",
-    help="List all runs, the newest first; or remove some, and what no run needs any more.",
+    help="List all runs, the newest first, with their verdicts; or remove some, and what no run needs any more.",
     rich_help_panel=_RUNS,
 )
 def list_runs(
@@ -320,6 +384,13 @@ def list_runs(
         typer.Argument(metavar="[RUN]...", help="With --rm: the runs to remove.", autocompletion=offers.runs),
     ] = None,
     out: _Out = _DEFAULT_OUT,
+    where: Annotated[
+        list[str] | None,
+        typer.Option(
+            metavar="OPTION=VALUE",
+            help="Only runs with this value of an option, of experiment, state or verdict; may be repeated.",
+        ),
+    ] = None,
     rm: Annotated[bool, typer.Option("--rm", help="Remove the runs that are named, after showing their size.")] = False,
     prune: Annotated[
         bool,
@@ -334,8 +405,10 @@ def list_runs(
 
     if bool(names) != rm:
         raise UsageError("runs are named to remove them: dnnlab runs --rm RUN; without --rm all runs are listed.")
+    if where and (rm or prune):
+        raise UsageError("--where chooses what is listed; runs are removed by their names: dnnlab runs --rm RUN.")
     if not (rm or prune):
-        listing.show_runs(out)
+        listing.show_runs(out, where or ())
         return
     items = [*removal.runs(names or [], out), *(removal.leftovers(out) if prune else [])]
     removal.remove(items, yes)

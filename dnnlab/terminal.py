@@ -4,8 +4,12 @@ Names of files, tensors, runs and classes come from anywhere, and may hold contr
 modules to printing through this one. Importing it does not import Rich.
 """
 
+import re
+import shutil
 import sys
+import textwrap
 import warnings
+from collections.abc import Iterable
 from typing import TYPE_CHECKING, TextIO
 
 from dnnlab.errors import written_out
@@ -23,6 +27,9 @@ _JOINERS = "\u200c\u200d"
 """Characters among these that are needed to write names in several scripts, and emoji."""
 
 
+_COMMAND = re.compile("`(dnnlab [^`]+)`")
+
+
 def clean(text: str) -> str:
     """``text`` with all that could steer a terminal written out; its lines stay lines."""
     return "\n".join(map(one_line, text.split("\n")))
@@ -38,6 +45,21 @@ def one_line(text: str) -> str:
 def tell(text: object) -> None:
     """Print ``text`` to stdout: the output that the command was called for."""
     print(clean(str(text)))
+
+
+def tell_sentences(sentences: Iterable[str]) -> None:
+    """Print sentences to stdout, a paragraph each; on a terminal wrapped between words, and a command in backticks on a
+    line of its own, from which it can be copied."""
+    for sentence in map(clean, sentences):
+        if not sys.stdout.isatty():
+            print(sentence)
+            continue
+        width = shutil.get_terminal_size().columns
+        for number, part in enumerate(_COMMAND.split(sentence)):
+            if number % 2:
+                print(f"  {part}")
+            elif rest := part.lstrip(" .,;" if number else "").rstrip():
+                print(textwrap.fill(rest, width, break_long_words=False, break_on_hyphens=False))
 
 
 def say(message: str, quiet: bool = False) -> None:

@@ -168,7 +168,48 @@ def test_recipe_command_and_python_are_one_run(dnnlab, blank_figures, tmp_path):
     assert (by_python.cells["remedy"] == "").sum() == 3 * 7
     assert by_python.figures
     assert "<table" in by_python._repr_html_()
+    assert "<p>tanh (init torch, depth 5)" in by_python._repr_html_()
+    assert "\ntanh (init torch, depth 5)" in repr(by_python)
     assert by_python.__rich__().row_count == 1
+
+
+def test_a_run_of_a_recipe_has_its_name_and_reproduce_finds_it(dnnlab, blank_figures, tmp_path):
+    recipe = tmp_path / "the-claim.toml"
+    recipe.write_text(
+        'experiment = "check"\n[options]\nstatement = ["1 = 1"]\n[claim]\ntext = "T"\nslide = "S"\n'
+        '[[claim.holds]]\nmetric = "verdict"\nis = "holds"\n'
+    )
+    path = json.loads(dnnlab("run", recipe, "--json").out)["run"]
+    assert os.path.basename(path).startswith("the-claim-")
+    assert dnnlab("reproduce", recipe, "--quiet").code == 0
+    assert json.loads(dnnlab("check", "--statement", "1 = 1", "--json").out)["run"] == path
+    assert len(list((tmp_path / "results" / "check").iterdir())) == 1
+    assert "the-claim" in dnnlab("runs").out
+
+
+def test_several_runs_are_shown_and_written(dnnlab, blank_figures, monkeypatch, tmp_path):
+    for statement in ("1 = 1", "1 = 2"):
+        assert dnnlab("check", "--statement", statement, "--name", "same").code == 0
+    both = dnnlab("show", "same", "same-")
+    assert both.out.count("check · same-") == 2
+    assert both.err.count("this is the newest") == 2
+    assert dnnlab("show", "same", "--format", "markdown").out.startswith("| statement |")
+    assert dnnlab("show", "same", "--format", "csv").out.startswith("statement,")
+    assert "of which" not in dnnlab("show", "same").out
+    assert len(dnnlab("show", "same", "--all").out) > len(dnnlab("show", "same").out)
+    opened = []
+    monkeypatch.setattr("webbrowser.open", lambda address: bool(opened.append(address)))
+    done = dnnlab("open", "same")
+    assert done.code == 0
+    assert opened[0].startswith("file://")
+    assert opened[0].endswith("report.html")
+    assert done.out.strip().endswith("report.html")
+    assert "no browser was found" in done.err
+    for wrong in (["show", "same", "check", "--json"], ["show", "same", "--format", "doc"],
+                  ["show", "same", "--format", "csv", "--json"], ["show", "same", "same-", "--follow"],
+                  ["runs", "--where", "act"],
+                  ["runs", "--where", "act=relu", "--prune"], ["open", "nothing"]):  # fmt: skip
+        assert dnnlab(*wrong).code == 2
 
 
 def test_show_runs_and_diff(dnnlab, blank_figures, tmp_path):

@@ -190,10 +190,14 @@ def test_a_journal_is_removed_while_nobody_else_can_write_it_or_once_the_system_
         seen.append(is_open(journal.path))
         journal.path.unlink()
 
-    with pytest.raises(KeyError), journal.writing() as writer:
-        writer.remove(remove)
-        assert bool(seen) == system.removes_open_files
-        raise KeyError
+    def measure():
+        with journal.writing() as writer:
+            writer.remove(remove)
+            assert bool(seen) == system.removes_open_files
+            raise KeyError("what was asked does not go")
+
+    with pytest.raises(KeyError):
+        measure()
     assert seen == [system.removes_open_files]
     assert not journal.path.exists()
 

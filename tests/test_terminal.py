@@ -1,6 +1,8 @@
 """No text from a file or a name steers the terminal: all that is printed passes one place that cleans it."""
 
 import ast
+import io
+import sys
 from pathlib import Path
 
 import pytest
@@ -13,7 +15,7 @@ from dnnlab import terminal
 ROOT = Path(package.__file__).parent
 OWN = {"terminal.py", "completion/answer.py"}
 """What prints: the one place, and what a shell reads, which leaves out names that would steer it."""
-RICH = {"terminal.py", "report/table.py", "runner/progress.py", "data/download.py"}
+RICH = {"terminal.py", "report/screen.py", "runner/following.py", "runner/progress.py", "data/download.py"}
 """Where Rich draws; each writes text out first."""
 
 
@@ -76,3 +78,22 @@ def test_names_of_tensors_are_shown_written_out(dnnlab, tmp_path):
     assert done.code == 0, done.err
     assert "\x1b" not in done.out
     assert "w\\x1b[31m" in done.out
+
+
+def test_sentences_are_wrapped_between_words_and_commands_are_not(monkeypatch):
+    class Terminal(io.StringIO):
+        def isatty(self):
+            return True
+
+    sentence = f"{'a word ' * 20}heals it: `dnnlab gradient-flow {'--act relu ' * 12}--seeds 3`. See `left` for more."
+    monkeypatch.setattr(sys, "stdout", Terminal())
+    monkeypatch.setenv("COLUMNS", "50")
+    terminal.tell_sentences([sentence])
+    lines = sys.stdout.getvalue().splitlines()
+    (command,) = (line for line in lines if line.startswith("  "))
+    assert command == f"  dnnlab gradient-flow {'--act relu ' * 12}--seeds 3"
+    assert all(len(line) <= 50 for line in lines if line != command)
+    assert lines[-1] == "See `left` for more."
+    monkeypatch.setattr(sys, "stdout", io.StringIO())
+    terminal.tell_sentences([sentence])
+    assert sys.stdout.getvalue() == f"{sentence}\n"

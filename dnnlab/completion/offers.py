@@ -30,6 +30,7 @@ from dnnlab.networks.named import published_input
 from dnnlab.registry import EXPERIMENTS
 from dnnlab.runner import executors, recipe, store
 from dnnlab.runner.options import Offer
+from dnnlab.runner.run_options import FORMS
 from dnnlab.training import budget
 
 _LONGEST_HEADER = 1 << 20
@@ -70,6 +71,11 @@ def containers(incomplete: str) -> list[str]:
 def profiles(incomplete: str) -> list[str]:
     """The profiles of recipes."""
     return list(recipe.PROFILES)
+
+
+def forms(incomplete: str) -> list[str]:
+    """The forms of a table."""
+    return list(FORMS)
 
 
 def downloads(incomplete: str) -> list[str]:

@@ -174,4 +174,6 @@ QUANTITIES = (
     SPEEDUP32,
 )
 
-SCHEMA = Schema(CELLS, SUMMARY, TONES, CONFIGURATION, compared=QUANTITIES)
+SCHEMA = Schema(
+    CELLS, SUMMARY, TONES, CONFIGURATION, compared=QUANTITIES, first=("ratio", "accuracy_drop", "bytes", "speedup")
+)

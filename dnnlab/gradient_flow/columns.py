@@ -172,4 +172,11 @@ TRAINED = (
     Quantity("loss", less_is_better=True),
 )
 """What is known after training, beside the accuracy."""
-SCHEMA = Schema(CELLS, SUMMARY, TONES, CONFIGURATION, compared=(RATE, ACCURACY, FIRST_LAST, ZEROS, *TRAINED))
+SCHEMA = Schema(
+    CELLS,
+    SUMMARY,
+    TONES,
+    CONFIGURATION,
+    compared=(RATE, ACCURACY, FIRST_LAST, ZEROS, *TRAINED),
+    first=("rate", "accuracy", "rate_theory", "rate_end", "first_last_ratio"),
+)

@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+import shlex
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -24,13 +25,27 @@ def check(file: str) -> None:
         UsageError: it is none, its header does not describe it, or it does not fit into memory.
     """
     if not file.endswith(".safetensors"):
-        raise UsageError(f"--weights {file}: only .safetensors files are read, since a pickle can run code.")
+        raise UsageError(
+            f"--weights {file}: only .safetensors files are read, since a pickle can run code. If it holds a state "
+            f"dict, this converts it: {_conversion(file)}"
+        )
     if Path(file).exists() and not Path(file).is_file():
         raise UsageError(f"--weights {file} is no file; give a .safetensors file.")
     if Path(file).exists():
         if problem := _unlike_header(Path(file)):
             raise UsageError(f"--weights {file} is no whole safetensors file: {problem}.")
         memory.require(Path(file).stat().st_size, f"--weights {file}")
+
+
+def _conversion(file: str) -> str:
+    """The command that writes the state dict in ``file``, which PyTorch saved, as a safetensors file beside it."""
+    to = str(Path(file).with_suffix(".safetensors"))
+    code = (
+        "import torch; from safetensors.torch import save_file; "
+        f"d = torch.load({file!r}, map_location='cpu', weights_only=True); d = d.get('state_dict', d); "
+        f"save_file({{k: v.clone().contiguous() for k, v in d.items()}}, {to!r})"
+    )
+    return shlex.join(["python", "-c", code])
 
 
 def _unlike_header(file: Path) -> str:

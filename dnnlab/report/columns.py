@@ -133,6 +133,8 @@ class Schema:
     """The columns of ``summary.csv`` that name a row."""
     compared: Sequence[Quantity]
     """The quantities, one a cell, by which configurations and runs are compared, and on which claims are judged."""
+    first: Sequence[str] = ()
+    """What is measured, most important first: these columns stay on a screen that has no room for all."""
     count: str = "seeds"
     """The column of ``summary.csv`` that counts the seeds or measurements of an estimate."""
     verdict: str = "verdict"
@@ -151,6 +153,7 @@ class Schema:
             self.count,
             self.verdict,
             *filter(None, (self.reason, self.value, self.source)),
+            *self.first,
             *self.configuration,
         ]
         if missing := [name for name in references if name not in names]:

@@ -1,31 +1,21 @@
-"""The summary as a table on the screen, as CSV and as strict JSON."""
+"""The summary as text: numbers and intervals for a reader, CSV, and strict JSON."""
 
 import csv
 import json
 import math
-import sys
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
-from rich.box import SIMPLE_HEAD
-from rich.cells import cell_len
-from rich.console import Console
-from rich.measure import Measurement
-from rich.table import Table
-from rich.text import Text
 
 from dnnlab import atomic
 from dnnlab.errors import plain
 from dnnlab.report.columns import Column, check
-from dnnlab.terminal import one_line, tell
 
 Value = str | int | float | bool | None
 
 MISSING = "–"
-
-_STYLES = {"good": "green", "bad": "bold red", "warn": "yellow", "muted": "dim"}
 
 
 def number(value: float | None) -> str:
@@ -112,113 +102,6 @@ def fold(frame: pd.DataFrame, columns: Sequence[Column]) -> tuple[list[Column], 
             name, unit = column.screen or column.name, f" {column.unit}" if column.unit else ""
             same.append(f"{name} {cells(frame, column)[0]}{unit}")
     return shown, " · ".join(same)
-
-
-def render(frame: pd.DataFrame, columns: Sequence[Column], title: str, tones: Mapping[str, str]) -> Table:
-    """The table for the screen: the columns with a ``screen`` heading, what all rows share in the caption.
-
-    ``tones`` gives words in text cells a tone, "good", "bad", "warn" or "muted". The words stay: colour is
-    never the only signal.
-    """
-    shown, same = fold(frame, [column for column in columns if column.screen])
-    table = Table(
-        title=Text(one_line(title), style="bold"),
-        title_justify="left",
-        caption=Text(one_line(same), style="dim") if same else None,
-        caption_justify="left",
-        box=SIMPLE_HEAD,
-        show_edge=False,
-        pad_edge=False,
-        padding=(0, 1, 0, 0),
-    )
-    for column in shown:
-        table.add_column(Text(column.heading), justify="left" if column.dtype is str else "right", overflow="fold")
-    for row in zip(*(cells(frame, column) for column in shown), strict=True):
-        table.add_row(
-            *(
-                Text(one_line(cell), style=_STYLES[tones[cell]] if column.dtype is str and cell in tones else "")
-                for column, cell in zip(shown, row, strict=True)
-            )
-        )
-    return table
-
-
-def show(frame: pd.DataFrame, columns: Sequence[Column], title: str, tones: Mapping[str, str]) -> None:
-    """Print the table to stdout: as wide as the terminal, or without one in full and uncoloured."""
-    lines = list(_laid_out(frame, columns, title, tones))
-    if not sys.stdout.isatty():
-        for line in lines:
-            tell(line.plain)
-        return
-    console = Console(file=sys.stdout)
-    if all(line.cell_len <= console.width for line in lines[1:-1]):
-        for line in lines:
-            console.print(line)
-        return
-    table = render(frame, columns, title, tones)
-    if _fit(table, console):
-        console.print(table)
-    else:
-        _print_upright(table, console)
-
-
-def _laid_out(frame: pd.DataFrame, columns: Sequence[Column], title: str, tones: Mapping[str, str]) -> Iterator[Text]:
-    """The lines of the table that `render` makes, where there is room for all of it. Rich would lay out each cell by
-    itself, which takes a millisecond a row."""
-    shown, same = fold(frame, [column for column in columns if column.screen])
-    yield Text(one_line(title), style="bold")
-    texts = [[one_line(cell) for cell in (column.heading, *cells(frame, column))] for column in shown]
-    widths = [max(map(cell_len, column)) for column in texts]
-    for number, row in enumerate(zip(*texts, strict=True)):
-        line = Text(style="" if number else "bold")
-        for column, text, width in zip(shown, row, widths, strict=True):
-            room = " " * (width - cell_len(text))
-            style = _STYLES[tones[text]] if number and column.dtype is str and text in tones else ""
-            line.append("  " if line else "")
-            line.append(f"{text}{room}" if column.dtype is str else f"{room}{text}", style)
-        yield line
-        if not number:
-            yield Text("─" * line.cell_len)
-    if same:
-        yield Text(one_line(same), style="dim")
-
-
-def _print_upright(table: Table, console: Console) -> None:
-    """Print one block per row with one line per column, for a terminal that is too narrow for the table."""
-    console.print(table.title)
-    for row in zip(*(column.cells for column in table.columns), strict=True):
-        block = Table.grid(padding=(0, 2))
-        block.add_column()
-        block.add_column(overflow="fold")
-        for column, cell in zip(table.columns, row, strict=True):
-            block.add_row(column.header, cell)
-        console.print()
-        console.print(block)
-    if table.caption is not None:
-        console.print()
-        console.print(table.caption)
-    console.print()
-
-
-def _fit(table: Table, console: Console) -> bool:
-    """Set widths such that cells wrap between words, narrow columns last; whether the words fit at all.
-
-    Rich would narrow the widest column first, and break its words while others could still wrap.
-    """
-    ranges = []
-    for column in table.columns:
-        parts = [Measurement.get(console, console.options, part) for part in (column.header, *column.cells)]
-        ranges.append((max(part.minimum for part in parts), max(part.maximum for part in parts), column))
-    ranges.sort(key=lambda each: each[1] - each[0])
-    gaps = 2 * (len(ranges) - 1)
-    spare = console.width - gaps - sum(least for least, _, _ in ranges)
-    if spare < 0:
-        return False
-    for position, (least, most, column) in enumerate(ranges):
-        extra = min(most - least, spare // (len(ranges) - position))
-        column.width = least + extra
-        spare -= extra
-    return True
 
 
 def fit(frame: pd.DataFrame, columns: Sequence[Column]) -> pd.DataFrame:

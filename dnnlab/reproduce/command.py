@@ -9,7 +9,8 @@ from typing import Any
 
 from dnnlab.errors import DnnlabError, UsageError, counted, listing
 from dnnlab.registry import find
-from dnnlab.report.table import show, to_json
+from dnnlab.report.screen import show
+from dnnlab.report.table import to_json
 from dnnlab.reproduce import ledger, shipped
 from dnnlab.reproduce.book import LEDGER_JSON, LEDGER_PAGE, Book
 from dnnlab.reproduce.columns import FAILED, LEDGER, TONES
@@ -17,7 +18,6 @@ from dnnlab.reproduce.judge import NOT_RUN
 from dnnlab.runner import plan as planning
 from dnnlab.runner import store
 from dnnlab.runner.device import choose
-from dnnlab.runner.options import non_default
 from dnnlab.runner.progress import Heartbeat
 from dnnlab.runner.store import PROVENANCE
 from dnnlab.runner.streams import others_on_stderr
@@ -85,7 +85,8 @@ def foresee(paths: Sequence[Path], profile: str, seed: int | None, out: Path) ->
             tell(f"{task.part}/{task.name}: {experiment.name}, {NOT_RUN}: {problem}")
             lacking += 1
             continue
-        folder = store.locate(out, experiment.name, store.slug(non_default(task.spec)), plan.key, fresh=False)
+        name = store.name_of(out, experiment.name, plan.key, "", store.called(task.recipe.path))
+        folder = store.locate(out, experiment.name, name, plan.key, fresh=False)
         state = folder.read_provenance().get("state", "to be measured")
         shared = ", as another claim above" if plan.key in seen else ""
         seen.add(plan.key)
@@ -127,9 +128,9 @@ def display(rows: Sequence[dict[str, Any]], file: Path, as_json: bool, quiet: bo
     if as_json:
         tell(json.dumps({"ledger": str(file.parent), "summary": json.loads(to_json(table))}, indent=2))
     else:
-        show(table, LEDGER, "Claim by claim", TONES)
+        show(table, LEDGER, "Claim by claim", TONES, ("recipe",), ("claim",), "the page and ledger.csv have everything")
         tally = ledger.counts(rows, tuple(TONES))
-        tell(", ".join(f"{count} {name}" for name, count in tally.items() if count) + ".")
+        tell(", ".join(f"{count} {name}" for name, count in tally.items() if count))
         if chance := ledger.by_chance(table):
             tell(chance)
     sys.stdout.flush()

@@ -6,6 +6,7 @@ from dnnlab import data as datasets
 from dnnlab.data.kinds import KINDS
 from dnnlab.errors import listing
 from dnnlab.runner.experiment import Spec
+from dnnlab.statistics.intervals import ENOUGH
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -18,7 +19,16 @@ def conclusions(summary: "pd.DataFrame", spec: Spec) -> list[str]:
     known = summary[measured | (summary["failed"] == 0)]
     if known.empty:
         return ["Nothing was measured: every cell failed."]
-    return [*spec.question.words.conclusions(known, spec), *_random_labels(known, spec)]
+    return [*spec.question.words.conclusions(known, spec), *_too_few_seeds(known, spec), *_random_labels(known, spec)]
+
+
+def _too_few_seeds(summary: "pd.DataFrame", spec: Spec) -> list[str]:
+    """What is missing for a verdict, where it is seeds."""
+    schema = spec.question.schema
+    if schema.count != "seeds" or not spec.question.belongs("seeds"):
+        return []
+    few = summary[(summary["seeds"] > 0) & (summary["seeds"] < ENOUGH)]
+    return [f"A verdict takes at least {ENOUGH} seeds that measure something: --seeds {ENOUGH}."] if len(few) else []
 
 
 def _random_labels(summary: "pd.DataFrame", spec: Spec) -> list[str]:

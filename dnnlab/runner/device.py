@@ -42,7 +42,9 @@ def choose(name: str) -> Device:
     if name == "auto":
         return Device(next((kind for kind, here in available.items() if here), "cpu"))
     if not available[name]:
-        absent = UsageError(f"--device {name}: torch {torch.__version__} finds no such device here; take --device auto.")
+        absent = UsageError(
+            f"--device {name}: torch {torch.__version__} finds no such device here; take --device auto."
+        )
         absent.lacking = True
         raise absent
     return Device(name)

@@ -7,7 +7,8 @@ import pandas as pd
 
 from dnnlab.errors import DnnlabError, UsageError
 from dnnlab.report.columns import Column, Schema
-from dnnlab.report.table import show, to_json
+from dnnlab.report.screen import show
+from dnnlab.report.table import to_json
 from dnnlab.runner.result import Run
 from dnnlab.runner.summary import corrected
 from dnnlab.statistics.samples import compare as compare_paired
@@ -104,4 +105,4 @@ def show_diff(table: pd.DataFrame, as_json: bool) -> None:
     if as_json:
         tell(to_json(table))
     else:
-        show(table, COLUMNS, "which rows moved", TONES)
+        show(table, COLUMNS, "which rows moved", TONES, ("row", "quantity"), ("change", "p"), "--json has everything")

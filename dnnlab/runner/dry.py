@@ -58,15 +58,16 @@ class Outlook:
         return json.dumps(asdict(self) | {"macs": macs}, indent=2, allow_nan=False)
 
 
-def foresee(experiment: Experiment, spec: Spec, how: RunOptions) -> Outlook:
-    """The plan and its cost; the machine is measured for a second or two.
+def foresee(experiment: Experiment, spec: Spec, how: RunOptions, called: str = "") -> Outlook:
+    """The plan and its cost; the machine is measured for a second or two. ``called`` is as for `run.tabulate`.
 
     Raises:
         UsageError: the parts of the spec do not fit together, data are missing, or the plan is too large.
     """
     device = choose(spec.device)
     plan = planning.make(experiment, spec, device.name, how.large)
-    path = store.path_of(how.out, experiment.name, how.name or store.slug(non_default(spec)), plan.key)
+    name = store.name_of(how.out, experiment.name, plan.key, how.name, called or store.slug(non_default(spec)))
+    path = store.path_of(how.out, experiment.name, name, plan.key)
     work = Work(experiment, spec, device.name, Place(path.absolute()))
     missing = plan.stacks if how.fresh else _missing_stacks(experiment, spec, path, plan)
     with no_quitting(), Heartbeat(lambda: "measuring how long this will take", how.quiet):

@@ -1,31 +1,132 @@
 """Lists for the terminal: of runs, and of data sets."""
 
+import csv
+import datetime
+import sys
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
-from dnnlab.errors import DnnlabError
+from dnnlab.errors import DnnlabError, UsageError, counted, listing, unknown
 from dnnlab.runner import store
 from dnnlab.runner.journal import Journal
 from dnnlab.terminal import say, tell_rows
 
+_LONGEST = 2
+"""The most verdicts of a run that a terminal gets."""
 
-def show_runs(out: Path) -> None:
-    """All runs under ``out``: experiment, name, state, cells and when it began."""
-    rows = [_run(folder) for folder in store.every(out)]
-    if rows:
-        tell_rows(["experiment", "run", "state", "cells", "started"], rows)
+
+def show_runs(out: Path, where: Sequence[str] = ()) -> None:
+    """All runs under ``out``, or those ``where`` options have certain values, the newest first: what each is called,
+    its state or its verdicts, and how long ago that was.
+
+    Raises:
+        UsageError: an entry of ``where`` is no ``OPTION=VALUE``, or no run has such an option.
+    """
+    runs = [(folder, _record(folder)) for folder in store.every(out)]
+    for text in where:
+        runs = list(_filtered(runs, text))
+    if runs:
+        names = Counter((folder.path.parent.name, _short(folder, record)) for folder, record in runs)
+        rows = [_row(folder, record, names) for folder, record in runs]
+        tell_rows(["experiment", "run", "state", "cells", "when"], rows)
     else:
-        say(f"no runs under {out} yet")
+        say(f"no runs under {out} yet" if not where else f"no run under {out} has {listing(where)}")
 
 
-def _run(folder: store.Folder) -> list[str]:
-    experiment, run = folder.path.parent.name, folder.path.name
+def _record(folder: store.Folder) -> dict[str, Any] | None:
+    """The provenance; None where it is damaged, since one damaged run does not hide the others."""
     try:
-        record = folder.read_provenance()
-    except DnnlabError:  # one damaged run does not hide the others
-        return [experiment, run, "damaged", "", ""]
+        return folder.read_provenance()
+    except DnnlabError:
+        return None
+
+
+Runs = Sequence[tuple[store.Folder, dict[str, Any] | None]]
+
+
+def _filtered(runs: Runs, text: str) -> Iterator[tuple[store.Folder, dict[str, Any] | None]]:
+    """Those of ``runs`` that fit ``text``: ``OPTION=VALUE``, where an option with several values fits by each."""
+    name, equals, value = text.partition("=")
+    if not equals:
+        raise UsageError(f"--where {text!r} must be OPTION=VALUE, such as --where act=sigmoid.")
+    key = name.strip().removeprefix("--").replace("-", "_")
+    values = [(folder, record, _values(folder, record)) for folder, record in runs]
+    if runs and not any(key in known for _, _, known in values):
+        raise unknown("option for --where", name, sorted({each for _, _, known in values for each in known}))
+    yield from ((folder, record) for folder, record, known in values if value.strip() in known.get(key, []))
+
+
+def _values(folder: store.Folder, record: Mapping[str, Any] | None) -> dict[str, list[str]]:
+    """The values of a run by which it can be found: of its options, its experiment and its state, and its verdicts."""
     if not record:
-        return [experiment, run, "not begun", "", ""]
-    return [experiment, run, state(folder, record["state"]), str(record["cells"]), record["sessions"][0]["started"]]
+        return {}
+    options = {
+        name: [str(each) for each in (value if isinstance(value, list) else [value])]
+        for name, value in record.get("options", {}).items()
+    }
+    own = {
+        "experiment": [folder.path.parent.name],
+        "state": [state(folder, record["state"])],
+        "verdict": list(_verdicts(folder)),
+    }
+    return {**options, **own}
+
+
+def _row(folder: store.Folder, record: Mapping[str, Any] | None, names: Counter[tuple[str, str]]) -> list[str]:
+    experiment, full, short = folder.path.parent.name, folder.path.name, _short(folder, record)
+    # Whoever reads on, such as a program, gets the name of the folder.
+    name = short if sys.stdout.isatty() and names[experiment, short] == 1 else full
+    if not record:
+        return [experiment, name, "damaged" if record is None else "not begun", "", ""]
+    word, session, cells = state(folder, record["state"]), record["sessions"][-1], str(record["cells"])
+    if word == "finished" and (verdicts := _verdicts(folder)):
+        others = len(verdicts) - _LONGEST
+        said = [f"{n} {verdict}" for verdict, n in verdicts.most_common(_LONGEST)]
+        word = ", ".join([*said, *([counted(others, "other")] if others > 0 else [])])
+    if word in ("running", "interrupted"):
+        cells = f"{measured(folder, record)}/{cells}"
+    return [experiment, name, word, cells, ago(str(session["finished"] or session["started"]))]
+
+
+def _short(folder: store.Folder, record: Mapping[str, Any] | None) -> str:
+    """The name of a run without its key."""
+    return store.without_key(folder.path.name, record["key"]) if record else folder.path.name
+
+
+def _verdicts(folder: store.Folder) -> Counter[str]:
+    """How often each verdict stands in the run's summary; nothing where there is none yet, or it is damaged, which
+    whoever shows the run is told."""
+    file = folder.path / store.SUMMARY
+    if not file.is_file():
+        return Counter()
+    try:
+        with file.open(encoding="utf-8", newline="") as opened:
+            return Counter(row["verdict"] for row in csv.DictReader(opened) if row.get("verdict"))
+    except (OSError, ValueError, csv.Error):
+        return Counter()
+
+
+def measured(folder: store.Folder, record: Mapping[str, Any]) -> int:
+    """The number of cells that are in the run's journal."""
+    done = Journal(folder.path / store.JOURNAL).read()
+    return sum(len(numbers) for key, numbers in record["stacks"] if key in done)
+
+
+_UNITS = (("day", 86400), ("h", 3600), ("min", 60), ("s", 1))
+
+
+def ago(when: str) -> str:
+    """How long ago an ISO time was, in its largest unit: ``8 min ago``. What is no time stays as it is."""
+    try:
+        then = datetime.datetime.fromisoformat(when)
+        passed = max(0, int((datetime.datetime.now().astimezone() - then).total_seconds()))
+    except (ValueError, TypeError):  # a time that is not known, or has no zone
+        return when
+    name, seconds = next(((name, unit) for name, unit in _UNITS if passed >= unit), ("s", 1))
+    count = passed // seconds
+    return f"{counted(count, name) if name == 'day' else f'{count} {name}'} ago"
 
 
 def state(folder: store.Folder, noted: str) -> str:

@@ -9,6 +9,8 @@ import shlex
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+import pandas as pd
+
 from dnnlab.code import digests
 from dnnlab.errors import DnnlabError, UsageError, listing
 from dnnlab.runner import plan as planning
@@ -19,7 +21,7 @@ from dnnlab.runner.journal import Journal
 from dnnlab.runner.options import build, every
 from dnnlab.runner.place import ARTIFACTS
 from dnnlab.runner.result import Run
-from dnnlab.runner.tables import journal_of, write_tables
+from dnnlab.runner.tables import journal_of, summary_of, write_tables
 from dnnlab.terminal import say
 
 RECOVERED = "the provenance was damaged, missing or another run's"
@@ -115,6 +117,18 @@ def reopen(experiment: Experiment, folder: store.Folder, changed: Sequence[str] 
         say(f"{listing(changed)} of {folder.path} {verb} not as written; made again from the journal.")
     run = write_tables(experiment, spec, folder, plan, journal)
     return run if record["state"] == "running" else sealed(run, folder, record)
+
+
+def so_far(experiment: Experiment, folder: store.Folder) -> tuple[Spec, pd.DataFrame]:
+    """The options of a run, also of one that is being measured, and the summary of what is in its journal. Nothing is
+    written; the summary has no rows where nothing is measured yet.
+
+    Raises:
+        UsageError: the options are no longer ones.
+        DnnlabError: nothing says what is measured, or no table can be made of it.
+    """
+    spec, _, plan = _described(experiment, folder)
+    return spec, summary_of(spec, plan, journal_of(spec, folder, plan))
 
 
 def _is_artifact(name: str) -> bool:

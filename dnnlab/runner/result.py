@@ -2,8 +2,10 @@
 
 import base64
 import csv
+import html
 import json
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from functools import cached_property
 from pathlib import Path
 
@@ -12,12 +14,13 @@ from rich.table import Table
 
 from dnnlab.errors import DnnlabError
 from dnnlab.report.columns import Column
-from dnnlab.report.table import read_csv, render, show, to_records
+from dnnlab.report.screen import render, show
+from dnnlab.report.table import read_csv, to_records
 from dnnlab.runner import store
 from dnnlab.runner.conclusions import conclusions
 from dnnlab.runner.experiment import Experiment, Spec
 from dnnlab.runner.journal import Journal
-from dnnlab.terminal import tell
+from dnnlab.terminal import tell_sentences
 
 
 class Run:
@@ -75,10 +78,21 @@ class Run:
     def title(self) -> str:
         return f"{self.experiment.name} · {self.path.name}"
 
-    def show(self) -> None:
-        """Print the table to stdout, then the conclusions in sentences."""
-        show(self.summary, self.schema.summary, self.title, self.schema.tones)
-        tell("\n".join(conclusions(self.summary, self.spec)))
+    def show(self, everything: bool = False) -> None:
+        """Print the table to stdout, with ``everything`` all of its columns, then the conclusions in sentences."""
+        columns, first = self.schema.summary, self.schema.first
+        if everything:
+            ends = {end for column in columns for end in (column.low, column.high)}
+            columns = [replace(c, screen=c.screen or c.name) for c in columns if c.name not in ends]
+            first = ()
+        show(self.summary, columns, self.title, self.schema.tones, self.schema.configuration, first)
+        tell_sentences(conclusions(self.summary, self.spec))
+
+    def written(self, form: str) -> str:
+        """The table in one of `run_options.FORMS`."""
+        from dnnlab.report.written import WRITTEN
+
+        return WRITTEN[form](self.summary, self.schema.summary)
 
     def to_json(self) -> str:
         """The summary as strict JSON: ``{"run": PATH, "summary": [rows]}``."""
@@ -88,14 +102,16 @@ class Run:
         return render(self.summary, self.schema.summary, self.title, self.schema.tones)
 
     def __repr__(self) -> str:
-        return f"<{self.title}: {len(self.summary)} rows in {self.path}>"
+        head = f"<{self.title}: {len(self.summary)} rows in {self.path}>"
+        return "\n".join([head, *conclusions(self.summary, self.spec)])
 
     def _repr_html_(self) -> str:
         from dnnlab.report.page import html_table
 
+        said = "".join(f"<p>{html.escape(sentence)}</p>" for sentence in conclusions(self.summary, self.spec))
         table = html_table(self.summary, self.schema.summary, self.schema.tones)
         pictures = (base64.b64encode(figure.with_suffix(".png").read_bytes()).decode() for figure in self.figures)
-        return table + "".join(f'<img alt="" src="data:image/png;base64,{picture}">' for picture in pictures)
+        return said + table + "".join(f'<img alt="" src="data:image/png;base64,{picture}">' for picture in pictures)
 
 
 def _read(file: Path, columns: Sequence[Column]) -> pd.DataFrame:

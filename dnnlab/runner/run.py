@@ -24,28 +24,29 @@ from dnnlab.runner.tables import journal_of, write_tables
 from dnnlab.terminal import say
 
 
-def execute(experiment: Experiment, spec: Spec, how: RunOptions, command: str) -> Run:
+def execute(experiment: Experiment, spec: Spec, how: RunOptions, command: str, called: str = "") -> Run:
     """What `tabulate` gives, with figures and page.
 
     Raises:
         UsageError, DnnlabError: as `tabulate`.
     """
-    run = tabulate(experiment, spec, how, command)
+    run = tabulate(experiment, spec, how, command, called)
     run.draw()
     return run
 
 
-def tabulate(experiment: Experiment, spec: Spec, how: RunOptions, command: str) -> Run:
+def tabulate(experiment: Experiment, spec: Spec, how: RunOptions, command: str, called: str = "") -> Run:
     """The finished run of ``spec``: at once where it is there, else measured, from where it broke off; and the
     models that it asks for. Figures and page may be missing until `Run.draw`.
 
-    ``command`` is what the user typed or called, for the record.
+    ``command`` is what the user typed or called, for the record. A new run without a name is ``called`` so, as its
+    recipe is; else after its options.
 
     Raises:
         UsageError: the parts of the spec do not fit together, data are missing, the folder cannot be made.
         DnnlabError: another process measures the same run, or its journal makes no tables.
     """
-    run = _measured(experiment, spec, how, command)
+    run = _measured(experiment, spec, how, command, called)
     if experiment.artifacts is not None:
         with no_quitting():
             sentences = experiment.artifacts.write(spec)
@@ -54,10 +55,10 @@ def tabulate(experiment: Experiment, spec: Spec, how: RunOptions, command: str) 
     return run
 
 
-def _measured(experiment: Experiment, spec: Spec, how: RunOptions, command: str) -> Run:
+def _measured(experiment: Experiment, spec: Spec, how: RunOptions, command: str, called: str) -> Run:
     device = choose(spec.device)
     plan = planning.make(experiment, spec, device.name, how.large)
-    name = how.name or store.slug(non_default(spec))
+    name = store.name_of(how.out, experiment.name, plan.key, how.name, called or store.slug(non_default(spec)))
     folder = store.locate(how.out, experiment.name, name, plan.key, how.fresh)
     journal = journal_of(spec, folder, plan)
     record = reopening.record_of(folder, experiment, spec, plan, journal)
@@ -117,6 +118,7 @@ def _measure(
     missing = [stack for stack in plan.stacks if not stack.complete(done) or done[stack.key].error]
     there = len(plan.cells) - sum(len(stack.cells) for stack in missing)
     reopening.write_spec(folder, work.experiment, every(work.spec))
+    record["sessions"][-1]["there"] = there
     folder.write_provenance(record)
     say(f"measuring {counted(len(plan.cells), 'cell')} on {record['machine']['device']}, into {folder.path}", how.quiet)
     if there:

@@ -9,6 +9,8 @@ from typer import Option
 from dnnlab.runner import executors
 from dnnlab.runner.options import Check
 
+FORMS = ("markdown", "latex", "csv")
+"""The forms in which ``dnnlab show --format`` prints a table."""
 _PANEL = "Where and how"
 _LONGEST = 200
 
@@ -59,6 +61,9 @@ class ShowOptions:
     """The options of showing, which the command line alone has."""
 
     json: Annotated[bool, Option(help="Print the summary as JSON on stdout, alone.", rich_help_panel=_PANEL)] = False
+    all: Annotated[
+        bool, Option(help="Print all columns of the summary, also those the screen leaves out.", rich_help_panel=_PANEL)
+    ] = False
     dry_run: Annotated[
         bool,
         Option(

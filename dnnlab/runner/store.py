@@ -1,6 +1,7 @@
 """The folders of runs: their names, their content, and how one is found again."""
 
 import json
+import math
 import os
 import re
 import shutil
@@ -15,6 +16,7 @@ from dnnlab import atomic
 from dnnlab.errors import DnnlabError, UsageError, short, unknown
 from dnnlab.runner.place import ARTIFACTS
 from dnnlab.runner.provenance import digest
+from dnnlab.terminal import say
 
 SPEC, PROVENANCE, JOURNAL = "spec.toml", "provenance.json", "journal.jsonl"
 CELLS, SUMMARY, FIGURES, PAGE = "cells.csv", "summary.csv", "figures", "report.html"
@@ -150,11 +152,38 @@ def _is_provenance(record: Any) -> bool:
 
 
 def slug(options: Mapping[str, Any]) -> str:
-    """A folder's name made of the options that are not defaults: ``sigmoid-20``; a switch is there by its name."""
-    named = [name if value is True else value for name, value in options.items()]
-    values = [item for value in named for item in (value if isinstance(value, list) else [value])]
-    text = "-".join(str(value).lower() for value in values)
-    return re.sub(r"[^a-z0-9.+]+", "-", text)[:_SLUG_LENGTH].strip("-.") or "default"
+    """A folder's name made of the options that are not defaults: ``sigmoid-20``; a switch is there by its name, and a
+    list that would make it too long by the number of its values: ``4-lr``."""
+    text = _joined(options, longest=math.inf)
+    text = text if len(text) <= _SLUG_LENGTH else _joined(options, longest=2)
+    return text[:_SLUG_LENGTH].strip("-.") or "default"
+
+
+def _joined(options: Mapping[str, Any], longest: float) -> str:
+    words: list[str] = []
+    for name, value in options.items():
+        several = value if isinstance(value, list) else [name if value is True else value]
+        words += several if len(several) <= longest else [f"{len(several)}-{name}"]
+    return re.sub(r"[^a-z0-9.+]+", "-", "-".join(str(word).lower() for word in words)).strip("-.")
+
+
+def called(recipe: Path) -> str:
+    """The name of a run of a ``recipe``: that of its file. Empty for the ``spec.toml`` of another run."""
+    return "" if recipe.name == SPEC else slug({"recipe": recipe.stem})
+
+
+def name_of(out: Path, experiment: str, key: str, given: str, otherwise: str) -> str:
+    """The name of a run's folder, before its key: the one ``given``, else that of the newest run of this key, whatever
+    it is called, else ``otherwise``."""
+    if given:
+        return given
+    there = [path for path in (out / experiment).glob(f"*-{key}*") if without_key(path.name, key) != path.name]
+    return without_key(max(there, key=_age).name, key) if there else otherwise
+
+
+def without_key(name: str, key: str) -> str:
+    """The name of a run's folder without its ``key``, and without the number that a fresh run has behind it."""
+    return re.sub(rf"(?<=.)-{re.escape(key)}(-\d+)?$", "", name)
 
 
 def path_of(out: Path, experiment: str, name: str, key: str) -> Path:
@@ -204,12 +233,12 @@ def _age(path: Path) -> float:
     return times[0] if times else 0.0
 
 
-def find(text: str, out: Path) -> Folder:
+def find(text: str, out: Path, newest: bool = False) -> Folder:
     """The run that ``text`` names: its folder, also as ``EXPERIMENT/NAME`` or by the ``spec.toml`` in it, or an
-    unmistakable part of the folder's name.
+    unmistakable part of the folder's name. With ``newest``, of several that fit the newest, and that is said.
 
     Raises:
-        UsageError: none or several fit.
+        UsageError: none fits, or several and not the ``newest`` is meant.
     """
     if not text or len(text) > _LONGEST_PATH:
         raise UsageError(f"there is no run {short(text)!r}; dnnlab runs lists those under --out.")
@@ -219,6 +248,9 @@ def find(text: str, out: Path) -> Folder:
     runs = list(every(out))
     fitting = [run for run in runs if text == run.path.name] or [run for run in runs if text in run.path.name]
     if len(fitting) == 1:
+        return fitting[0]
+    if fitting and newest:
+        say(f"{text!r} fits {len(fitting)} runs; this is the newest, {fitting[0].path.name}")
         return fitting[0]
     if fitting:
         names = [*(run.path.name for run in fitting[:4]), *("…" for _ in fitting[4:5])]

@@ -50,6 +50,18 @@ def write_tables(
     return Run(folder.path, experiment, spec, draw)
 
 
+def summary_of(spec: Spec, plan: planning.Plan, journal: Journal) -> pd.DataFrame:
+    """The summary of what is in ``journal`` so far; nothing is written.
+
+    Raises:
+        DnnlabError: what the journal holds makes no table.
+    """
+    schema = spec.question.schema
+    with _explained(journal):
+        cells = cells_table(schema.cells, plan, journal.entries())
+        return fit(pd.DataFrame(), schema.summary) if cells.empty else spec.question.summary.summarise(cells, spec)
+
+
 @contextlib.contextmanager
 def _explained(journal: Journal) -> Iterator[None]:
     """What goes wrong where tables, figures and page are made of ``journal``, in one sentence."""

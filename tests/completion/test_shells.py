@@ -13,8 +13,8 @@ from dnnlab.completion import shells
 
 pytest.importorskip("pty", reason="POSIX alone has it")
 
-from . import served  # noqa: E402
-from .shell import Shell  # noqa: E402
+from . import served
+from .shell import Shell
 
 NAMES = [
     *("q1 it's", "q2$(touch pwned)", "q3`touch pwned`", 'q4"b"', "q5\\", "q6 * ~", "q7;touch pwned", "q8!!"),

@@ -179,3 +179,19 @@ def test_what_a_score_is_worth():
     assert proxy_verdict("naswot", below, over) == p.USELESS
     assert proxy_verdict("macs", above, over) == p.SIZE
     assert proxy_verdict("naswot", Interval(0.5, 0.3, 0.7, 19), over) == c.UNDECIDED
+
+
+@pytest.mark.parametrize(
+    ("tests", "said"),
+    [
+        ([0.95, 0.94, 0.96, 0.97, 0.99], "is that of darts, 0.962 [0.938, 0.986], better than random search."),
+        ([0.93, 0.92, 0.92, 0.92, 0.93], ", but it is not shown to be better than random search."),
+        (
+            [t - 0.02 for t in RANDOM],
+            "is that of random, 0.920 [0.900, 0.940]: no other strategy is shown to be better.",
+        ),
+        ([0.99, 0.99], "under too few seeds for a verdict."),
+    ],
+)
+def test_the_first_sentence_says_no_more_than_the_verdict(tests, said):
+    assert conclusions(table(tests).reset_index(), spec())[0].endswith(said)

@@ -15,7 +15,8 @@ from hypothesis import strategies as st
 from rich.console import Console
 
 from dnnlab.report.columns import Column
-from dnnlab.report.table import cells, estimate, fold, number, read_csv, render, show, to_csv, to_json
+from dnnlab.report.screen import render, show
+from dnnlab.report.table import cells, estimate, fold, number, read_csv, to_csv, to_json
 from dnnlab.terminal import one_line
 
 from .sample import COLUMNS, FRAME, TONES

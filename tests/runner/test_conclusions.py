@@ -5,7 +5,7 @@ import pytest
 
 from dnnlab.gradient_flow.spec import Spec as GradientFlow
 from dnnlab.registry import EXPERIMENTS
-from dnnlab.runner.conclusions import _random_labels
+from dnnlab.runner.conclusions import _random_labels, _too_few_seeds
 
 SENTENCE = (
     "are random: accuracies there are those of guessing, and only the fit to the training examples means something."
@@ -57,3 +57,10 @@ def test_it_stands_behind_the_experiments_own_sentences(dnnlab, blank_figures):
     assert SENTENCE not in dnnlab(*command).out  # no accuracy is told of what is not trained
     done = dnnlab(*command, "--steps", 1)
     assert done.out.splitlines()[-1] == f"The labels of gaussian:9:examples=400 {SENTENCE}"
+
+
+@pytest.mark.parametrize(("seeds", "told"), [([2, 5], True), ([1, 1], True), ([3, 5], False), ([0, 5], False)])
+def test_what_is_missing_for_a_verdict_is_told(seeds, told):
+    sentences = _too_few_seeds(pd.DataFrame({"seeds": seeds}), GradientFlow())
+    assert sentences == (["A verdict takes at least 3 seeds that measure something: --seeds 3."] if told else [])
+    assert _too_few_seeds(pd.DataFrame({"seeds": seeds}), EXPERIMENTS["check"].spec.Spec(statement=("1 = 1",))) == []

@@ -4,6 +4,7 @@ import inspect
 import json
 import pydoc
 from collections.abc import Sequence
+from html import escape
 
 import pandas as pd
 import pytest
@@ -41,7 +42,10 @@ def test_it_shows_itself_in_a_notebook_and_a_terminal(run):
     assert "<table" in html
     assert html.count("data:image/png;base64,") == len(run.figures)
     assert run.__rich__().row_count == 1
-    assert repr(run) == f"<{run.title}: 1 rows in {run.path}>"
+    head, *sentences = repr(run).splitlines()
+    assert head == f"<{run.title}: 1 rows in {run.path}>"
+    assert sentences
+    assert all(f"<p>{escape(sentence)}</p>" in html for sentence in sentences)
 
 
 def test_called_again_it_measures_nothing(run):

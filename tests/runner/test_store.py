@@ -77,6 +77,29 @@ def test_a_slug_says_what_was_chosen():
     assert store.slug({}) == "default"
 
 
+def test_long_lists_are_there_by_their_number_where_a_name_would_be_too_long():
+    acts, rates = ["relu", "tanh", "gelu", "elu", "selu"], [0.001, 0.01, 0.1]
+    assert store.slug({"act": acts, "depth": [20]}) == "relu-tanh-gelu-elu-selu-20"
+    assert store.slug({"act": acts, "init": ["he", "xavier"], "lr": rates}) == "5-act-he-xavier-3-lr"
+
+
+def test_a_run_keeps_its_name_whoever_asks_for_it(tmp_path):
+    ask = (tmp_path, "gradient-flow", "0123456789")
+    assert store.name_of(*ask, "", "relu-20") == "relu-20"
+    run(tmp_path, "demo-0123456789")
+    run(tmp_path, "other-0123456789x")
+    assert store.name_of(*ask, "", "relu-20") == "demo"
+    assert store.name_of(*ask, "mine", "relu-20") == "mine"
+    later = run(tmp_path, "mine-0123456789-2")
+    os.utime(later / "provenance.json", (10**10, 10**10))
+    assert store.name_of(*ask, "", "relu-20") == "mine"
+
+
+def test_a_run_of_a_recipe_is_called_after_it(tmp_path):
+    assert store.called(tmp_path / "My demo!.toml") == "my-demo"
+    assert store.called(tmp_path / "spec.toml") == ""
+
+
 def test_a_run_is_found_again_and_a_fresh_one_lies_beside_it(tmp_path):
     place = (tmp_path, "gradient-flow", "n", "key")
     first = store.locate(*place, fresh=False)
@@ -114,7 +137,7 @@ def test_runs_are_listed_the_newest_first(tmp_path):
     assert list(store.every(tmp_path / "nowhere")) == []
 
 
-def test_a_run_is_found_by_folder_or_by_part_of_its_name(tmp_path):
+def test_a_run_is_found_by_folder_or_by_part_of_its_name(tmp_path, capsys):
     long, short = run(tmp_path, "relu-20-abc"), run(tmp_path, "relu-2")
     run(tmp_path, "relu-20")
     assert store.find(str(long), tmp_path / "elsewhere").path == long
@@ -123,6 +146,9 @@ def test_a_run_is_found_by_folder_or_by_part_of_its_name(tmp_path):
     assert store.find("relu-2", tmp_path).path == short
     with pytest.raises(UsageError, match="fits 3 runs"):
         store.find("relu", tmp_path)
+    os.utime(short / "provenance.json", (10**10, 10**10))
+    assert store.find("relu", tmp_path, newest=True).path == short
+    assert capsys.readouterr().err == "'relu' fits 3 runs; this is the newest, relu-2\n"
     with pytest.raises(UsageError, match="unknown run 'tanh'"):
         store.find("tanh", tmp_path)
     with pytest.raises(UsageError, match="nothing has been run"):

@@ -56,5 +56,6 @@ SCHEMA = Schema(
     TONES,
     ("comparison", "block"),
     compared=tuple(Quantity(name, log=True) for name in ("training_ms", "time_ratio", "forward_ratio")),
+    first=("time_ratio", "macs_ratio", "forward_ratio"),
     count="processes",
 )

@@ -195,4 +195,11 @@ SUMMARY = (
     ),
 )
 
-SCHEMA = Schema(CELLS, SUMMARY, TONES, CONFIGURATION, compared=(ACCURACY,))
+SCHEMA = Schema(
+    CELLS,
+    SUMMARY,
+    TONES,
+    CONFIGURATION,
+    compared=(ACCURACY,),
+    first=("accuracy", "params", "macs", "difference", "peak_memory_bytes"),
+)

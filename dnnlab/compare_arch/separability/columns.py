@@ -45,4 +45,6 @@ SUMMARY = (
 )
 QUANTITIES = tuple(Quantity(name, share=True, right=f"{name}_right") for name in ("trained", "untrained"))
 
-SCHEMA = Schema(CELLS, SUMMARY, TONES, (*CONFIGURATION, "layer", "name"), compared=QUANTITIES)
+SCHEMA = Schema(
+    CELLS, SUMMARY, TONES, (*CONFIGURATION, "layer", "name"), compared=QUANTITIES, first=("trained", "gain")
+)

@@ -30,7 +30,9 @@ SUMMARY = (
     Column("depth", int, "hidden layers"),
     SEEDS,
     Column("needed", str, "inputs: hidden units that half of the seeds solve it with, all layers", screen="units by n"),
-    *estimate("factor", "factor by which the units needed grow with each input: units ∝ factorⁿ", "× an input", log=True),
+    *estimate(
+        "factor", "factor by which the units needed grow with each input: units ∝ factorⁿ", "× an input", log=True
+    ),
     *estimate("exponent", "exponent of the power law: units ∝ n^exponent", "n to the"),
     Column("freedom", float, "degrees of freedom of both intervals"),
     Column("exponential_likelihood", float, "logarithm of the likelihood of the exponential law"),
@@ -48,4 +50,6 @@ SUMMARY = (
     Column("censored", int, "seeds and sizes that no width tried solved: they need more than the widest"),
     FAILED_SEEDS,
 )  # fmt: skip
-SCHEMA = Schema(CELLS, SUMMARY, TONES, ("task", "kind"), compared=(Quantity("log2_units"),))
+SCHEMA = Schema(
+    CELLS, SUMMARY, TONES, ("task", "kind"), compared=(Quantity("log2_units"),), first=("factor", "training", "needed")
+)

@@ -52,4 +52,6 @@ SUMMARY = (
     verdict("helps, harms or no difference against training from scratch; undecided"),
     Column("failed", int, "seeds that failed, on the first row of their network and options; cells.csv says why"),
 )
-SCHEMA = Schema(CELLS, SUMMARY, TONES, (*CONFIGURATION, "treatment"), compared=(ACCURACY,))
+SCHEMA = Schema(
+    CELLS, SUMMARY, TONES, (*CONFIGURATION, "treatment"), compared=(ACCURACY,), first=("accuracy", "difference")
+)

@@ -58,4 +58,11 @@ SUMMARY = (
 
 DEAD = census.DEAD
 
-SCHEMA = Schema(census.CELLS, SUMMARY, TONES, (*CONFIGURATION, "remedy"), compared=census.QUANTITIES)
+SCHEMA = Schema(
+    census.CELLS,
+    SUMMARY,
+    TONES,
+    (*CONFIGURATION, "remedy"),
+    compared=census.QUANTITIES,
+    first=("dead", "accuracy", "accuracy_change"),
+)

@@ -26,4 +26,11 @@ SUMMARY = (
 )
 
 HYPERVOLUME = Quantity("hypervolume", share=True)
-SCHEMA = Schema(search.CELLS, SUMMARY, search.TONES, search.CONFIGURATION, compared=(HYPERVOLUME, search.TEST))
+SCHEMA = Schema(
+    search.CELLS,
+    SUMMARY,
+    search.TONES,
+    search.CONFIGURATION,
+    compared=(HYPERVOLUME, search.TEST),
+    first=("hypervolume", "gain_over_random"),
+)

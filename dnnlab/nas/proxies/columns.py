@@ -51,4 +51,12 @@ SUMMARY = (
     FAILED_SEEDS,
 )
 
-SCHEMA = Schema(CELLS, SUMMARY, TONES, ("space", "data", "score"), compared=(Quantity("tau"),), count="n")
+SCHEMA = Schema(
+    CELLS,
+    SUMMARY,
+    TONES,
+    ("space", "data", "score"),
+    compared=(Quantity("tau"),),
+    first=("tau", "over_size"),
+    count="n",
+)

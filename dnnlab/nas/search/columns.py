@@ -151,4 +151,11 @@ SUMMARY = (
 )
 
 TEST = Quantity("test", share=True, right="right", guessing="guessing")
-SCHEMA = Schema(CELLS, SUMMARY, TONES, CONFIGURATION, compared=(TEST, Quantity("best_validation", share=True)))
+SCHEMA = Schema(
+    CELLS,
+    SUMMARY,
+    TONES,
+    CONFIGURATION,
+    compared=(TEST, Quantity("best_validation", share=True)),
+    first=("test", "gain_over_random"),
+)

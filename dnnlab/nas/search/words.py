@@ -29,10 +29,10 @@ def _strategies(rows: pd.DataFrame, spec: Spec) -> list[str]:
     if searched[quantity].isna().all():
         return ["No search ended in a trained network; give it more --budget."]
     best = searched.sort_values(quantity, ascending=False, kind="stable").iloc[0]
-    what = "covers most with its front" if spec.several else "finds the most accurate network"
     value = estimate(best[quantity], best[f"{quantity}_lo"], best[f"{quantity}_hi"])
-    doubt = ", under too few seeds for a verdict" if best["seeds"] < ENOUGH else ""
-    sentences = [f"On {best['data']}, {best['strategy']} {what} for {best['budget']}: {quantity} {value}{doubt}."]
+    what = "largest hypervolume" if spec.several else "highest test accuracy"
+    named = f"On {best['data']}, the {what} for {best['budget']} is that of {best['strategy']}, {value}"
+    sentences = [f"{named}{_against_random(best)}."]
     judged = searched[searched["strategy"] != RANDOM]
     if len(judged):
         counts = "; ".join(f"{row['strategy']} {row['verdict']}" for row in judged.to_dict("records"))
@@ -47,6 +47,16 @@ def _strategies(rows: pd.DataFrame, spec: Spec) -> list[str]:
             f"{random['gain_over_average']:+.4f} over it{also}."
         )
     return sentences + _warnings(searched) + _matters(rows[rows["strategy"] == RANDOM].iloc[0]) + _network(best)
+
+
+def _against_random(best: pd.Series) -> str:
+    """What is shown of the strategy with the highest value, as the end of a sentence."""
+    if best["seeds"] < ENOUGH:
+        return ", under too few seeds for a verdict"
+    if best["strategy"] == RANDOM:
+        return ": no other strategy is shown to be better"
+    shown = best["verdict"] == c.BETTER
+    return ", better than random search" if shown else ", but it is not shown to be better than random search"
 
 
 def _warnings(rows: pd.DataFrame) -> list[str]:
