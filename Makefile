@@ -25,7 +25,7 @@ setup: .venv/.done ## Make .venv with the tested versions
 	touch $@
 
 demo: setup ## Gradients through 20 sigmoid layers on real digits, and what cures them
-	$(DNNLAB) run experiments/1-deep-networks/demo.toml
+	$(DNNLAB) demo
 
 test: setup ## The tests of every day
 	$(PY) -m pytest -m "not slow and not gpu" $(BESIDE)

@@ -1,11 +1,12 @@
 """Files that are there whole or not at all, and files that one process changes at a time."""
 
-import fcntl
 import hashlib
 import os
 from collections.abc import Callable, Iterable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
+
+from dnnlab import locks
 
 
 def write(path: Path, content: bytes) -> None:
@@ -29,12 +30,19 @@ def write_parts(path: Path, parts: Iterable[bytes]) -> None:
         os.replace(temporary, path)
     finally:
         temporary.unlink(missing_ok=True)
-    if os.name == "posix":  # the new name is safe only once its folder is; Windows opens no folders
-        folder = os.open(path.parent, os.O_RDONLY)
-        try:
-            os.fsync(folder)
-        finally:
-            os.close(folder)
+    sync_folder(path.parent)
+
+
+def sync_folder(folder: Path) -> None:
+    """Make the names in ``folder`` survive a power cut: that of a new file is safe only then. Windows opens no folders,
+    and leaves this to its file system."""
+    if os.name != "posix":
+        return
+    descriptor = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
 
 
 def aside(path: Path) -> Path:
@@ -75,14 +83,13 @@ def locked(file: Path, waiting: Callable[[], None] | None = None) -> Iterator[No
     """
     file.parent.mkdir(parents=True, exist_ok=True)
     while True:
-        # It is opened to read and write, so that not even a named pipe in its place makes this wait.
-        lock = os.fdopen(os.open(file, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC), "r+b", buffering=0)
-        try:
-            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
+        # It is opened to read and write, so that not even a named pipe in its place makes this wait. No process that
+        # this one starts inherits it: `os.open` sees to that.
+        lock = os.fdopen(os.open(file, os.O_RDWR | os.O_CREAT), "r+b", buffering=0)
+        if not locks.SYSTEM.take(lock.fileno()):
             if waiting is not None:
                 waiting()
-            fcntl.flock(lock, fcntl.LOCK_EX)
+            locks.SYSTEM.wait(lock.fileno())
         # The process that held it has removed this file; another process can hold a new one by now.
         if _is_at(lock.fileno(), file):
             break
@@ -90,20 +97,22 @@ def locked(file: Path, waiting: Callable[[], None] | None = None) -> Iterator[No
     try:
         yield
     finally:
-        file.unlink(missing_ok=True)
-        lock.close()
+        if locks.SYSTEM.removes_open_files:
+            file.unlink(missing_ok=True)
+            lock.close()
+        else:
+            lock.close()
+            # Another process has it open, and removes it in its turn; one that only looked leaves a file, not a lock.
+            with suppress(PermissionError):
+                file.unlink(missing_ok=True)
 
 
 def is_held(file: Path) -> bool:
-    """Whether a process holds the lock on ``file`` alone now. The look itself shares the lock for a moment."""
+    """Whether another process holds the lock on ``file`` alone now. The look itself takes the lock for a moment."""
     if not file.is_file():
         return False
     with file.open("rb") as opened:
-        try:
-            fcntl.flock(opened, fcntl.LOCK_SH | fcntl.LOCK_NB)
-        except BlockingIOError:
-            return True
-    return False
+        return locks.SYSTEM.is_held(opened.fileno())
 
 
 def _is_at(descriptor: int, path: Path) -> bool:

@@ -166,18 +166,13 @@ def _show(run: "Run", as_json: bool, quiet: bool, everything: bool) -> None:
         say(f"dnnlab: {run.failure}")
 
 
+_HOW = command_signature(RunOptions, ShowOptions, offers=offers.OFFERS).parameters.values()
+
+
 def _recipe_command() -> Callable[..., None]:
-    defaults = {field.name: field.default for cls in (RunOptions, ShowOptions) for field in fields(cls)}
-
     def command(recipe: Path, profile: str, **how: Any) -> None:
-        from dnnlab.runner import recipe as recipes
-        from dnnlab.runner import store
-
         _check_profile(profile)
-        content = recipes.read(recipe)
-        given = {name: value for name, value in how.items() if str(value) != str(defaults[name])}
-        with recipes.located(content):
-            _run(find(content.experiment), content.options_for(profile) | given, store.called(recipe))
+        _run_recipe(recipe, profile, how)
 
     argument = Annotated[
         Path,
@@ -188,8 +183,30 @@ def _recipe_command() -> Callable[..., None]:
         inspect.Parameter("recipe", kind, annotation=argument),
         inspect.Parameter("profile", kind, annotation=_Profile, default="quick"),
     ]
-    how = command_signature(RunOptions, ShowOptions, offers=offers.OFFERS).parameters.values()
-    command.__signature__ = inspect.Signature([*arguments, *how])  # type: ignore[attr-defined]
+    command.__signature__ = inspect.Signature([*arguments, *_HOW])  # type: ignore[attr-defined]
+    return command
+
+
+def _run_recipe(recipe: Path, profile: str, how: dict[str, Any]) -> None:
+    """Run the ``recipe``, which may be one of the lecture's; what is not a default in ``how`` wins over it."""
+    from dnnlab.reproduce import shipped
+    from dnnlab.runner import recipe as recipes
+    from dnnlab.runner import store
+
+    defaults = {field.name: field.default for cls in (RunOptions, ShowOptions) for field in fields(cls)}
+    content = recipes.read(shipped.found(recipe))
+    given = {name: value for name, value in how.items() if str(value) != str(defaults[name])}
+    with recipes.located(content):
+        _run(find(content.experiment), content.options_for(profile) | given, store.called(recipe))
+
+
+def _demo_command() -> Callable[..., None]:
+    def command(**how: Any) -> None:
+        from dnnlab.reproduce import shipped
+
+        _run_recipe(shipped.folder() / shipped.DEMO, "quick", how)
+
+    command.__signature__ = inspect.Signature([*_HOW])  # type: ignore[attr-defined]
     return command
 
 
@@ -198,6 +215,13 @@ def _check_profile(profile: str) -> None:
         raise unknown("profile", profile, PROFILES)
 
 
+app.command(
+    "demo",
+    help="Gradients through 20 sigmoid layers on real handwritten digits, and what cures them: the lecture's recipe "
+    "experiments/1-deep-networks/demo.toml, which comes with dnnlab.\n\n"
+    "Example: [cyan]dnnlab demo --out first-results[/cyan]",
+    rich_help_panel=_RECIPES,
+)(_demo_command())
 app.command(
     "run",
     help="Run a recipe, such as one that dnnlab init writes, or the spec.toml in the folder of any run. Options given "
@@ -224,18 +248,29 @@ def reproduce_claims(
     ] = None,
     out: _Out = _DEFAULT_OUT,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="List what would be run; run nothing.")] = False,
+    published: Annotated[
+        bool,
+        typer.Option("--published", help="Show the verdicts that came with dnnlab, measured elsewhere; run nothing."),
+    ] = False,
     as_json: Annotated[bool, typer.Option("--json", help="Print the ledger as JSON on stdout, alone.")] = False,
     quiet: Annotated[bool, typer.Option("--quiet", help="No progress, no messages.")] = False,
 ) -> None:
+    from dnnlab.reproduce import command
     from dnnlab.reproduce.columns import FAILED
-    from dnnlab.reproduce.command import display, foresee, reproduce
 
     _check_profile(profile)
-    if dry_run:
-        foresee(paths or [], profile, seed, out)
+    if published:
+        if dry_run or seed is not None or out != _DEFAULT_OUT:
+            raise UsageError(
+                "--published runs nothing: --dry-run, --seed and --out mean nothing with it; leave them out."
+            )
+        command.display(*command.published(paths or [], profile, quiet), as_json, quiet)
         return
-    rows, page = reproduce(paths or [], profile, seed, out, quiet)
-    display(rows, page, as_json, quiet)
+    if dry_run:
+        command.foresee(paths or [], profile, seed, out)
+        return
+    rows, page = command.reproduce(paths or [], profile, seed, out, quiet)
+    command.display(rows, page, as_json, quiet)
     if any(row["verdict"] == FAILED for row in rows):
         raise typer.Exit(1)
 

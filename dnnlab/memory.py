@@ -1,7 +1,9 @@
 """How much memory is left, asked before something large is read or built. Importing this module is light."""
 
 import os
+import sys
 from pathlib import Path
+from typing import Any
 
 from dnnlab.errors import UsageError
 
@@ -10,13 +12,42 @@ _NO_LIMIT = 2**63
 
 def available() -> int:
     """Bytes that a process may still take without swapping: what Linux says, within the limit of its control group;
-    elsewhere half of what the machine has."""
+    what Windows says; elsewhere half of what the machine has."""
+    if sys.platform == "win32":
+        import ctypes
+
+        return left_on_windows(ctypes.windll.kernel32)
     try:
         lines = Path("/proc/meminfo").read_text().splitlines()
     except FileNotFoundError:
         return os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE") // 2
     kibibytes = next(line.split()[1] for line in lines if line.startswith("MemAvailable:"))
     return min(int(kibibytes) * 1024, _left_in_group())
+
+
+def left_on_windows(kernel32: Any) -> int:
+    """Bytes of physical memory that Windows has left, as its library ``kernel32`` says.
+
+    Raises:
+        OSError: it does not say.
+    """
+    import ctypes  # for Windows alone
+
+    pages = ("total", "available", "total_page", "available_page", "total_virtual", "available_virtual", "extended")
+
+    class Status(ctypes.Structure):
+        """``MEMORYSTATUSEX``."""
+
+        _fields_ = (
+            ("length", ctypes.c_uint32),
+            ("load", ctypes.c_uint32),
+            *((name, ctypes.c_uint64) for name in pages),
+        )
+
+    status = Status(length=ctypes.sizeof(Status))
+    if not kernel32.GlobalMemoryStatusEx(ctypes.byref(status)):
+        raise OSError("Windows does not say how much memory is left")
+    return int(status.available)
 
 
 def _left_in_group() -> int:

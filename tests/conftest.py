@@ -70,25 +70,26 @@ def dnnlab(capsys, monkeypatch, tmp_path):
     return call
 
 
-FORKED = multiprocessing.get_context("forkserver")
+HAS_FORKS = "forkserver" in multiprocessing.get_all_start_methods()
+FORKED = multiprocessing.get_context("forkserver" if HAS_FORKS else None)
 """Its processes are copies of one that has imported everything: they start at once, and end as any process does."""
-FORKED.set_forkserver_preload(
-    [
-        "dnnlab.cli",
-        "dnnlab.runner.run",
-        # What PyTorch's first optimiser loads, and its first export.
-        "torch._dynamo",
-        "torch.export._trace",
-        "torch.onnx._internal.exporter._core",
-        "onnxscript.function_libs.torch_lib.ops",
-        *(
-            question.module_name(module)
-            for experiment in EXPERIMENTS.values()
-            for question in experiment.spec.QUESTIONS
-            for module in ("measure", "summary", "figures", "words")
-        ),
-    ]
-)
+PRELOADED = [
+    "dnnlab.cli",
+    "dnnlab.runner.run",
+    # What PyTorch's first optimiser loads, and its first export.
+    "torch._dynamo",
+    "torch.export._trace",
+    "torch.onnx._internal.exporter._core",
+    "onnxscript.function_libs.torch_lib.ops",
+    *(
+        question.module_name(module)
+        for experiment in EXPERIMENTS.values()
+        for question in experiment.spec.QUESTIONS
+        for module in ("measure", "summary", "figures", "words")
+    ),
+]
+if HAS_FORKS:
+    FORKED.set_forkserver_preload(PRELOADED)
 INSIDE = """
 import os, sys
 os.chdir(folder)
@@ -149,6 +150,8 @@ class Forked:
 @pytest.fixture
 def forked(tmp_path_factory, tmp_path):
     """Starts ``dnnlab ARGUMENTS`` in ``tmp_path`` as a process of its own, or other ``code``; ends it with the test."""
+    if not HAS_FORKS:
+        pytest.skip("this system makes no copies of processes, nor sends them signals")
     stem, processes = tmp_path_factory.mktemp("forked"), []
 
     def start(*arguments, code="from dnnlab.__main__ import main; main()"):

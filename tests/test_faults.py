@@ -105,7 +105,7 @@ def kill_and_finish(dnnlab, start, command, tmp_path, kills):
 
 @pytest.mark.parametrize("experiment", COMMANDS)
 def test_a_few_kills(experiment, dnnlab, forked, short_timings, blank_figures, tmp_path):
-    pytest.importorskip("constriction", reason="needs the extra: pip install 'dnnlab[compress]'")
+    pytest.importorskip("constriction", reason="needs the extra: pip install 'dnnlab-experiments[compress]'")
     start = functools.partial(forked, code=FORKED)
     kill_and_finish(dnnlab, start, FEW[experiment], tmp_path, 3 if experiment in ("gradient-flow", "dead-relu") else 1)
 

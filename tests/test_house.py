@@ -23,7 +23,8 @@ LAYERS = (
     ("networks",),
     ("data",),
     ("code", "statistics", "tensor_file"),
-    ("atomic", "lazy", "memory", "stops", "terminal", "toml"),
+    ("atomic", "installation", "lazy", "memory", "stops", "terminal", "toml"),
+    ("locks",),
     ("errors",),
 )
 """From the top: each imports from its own folder and from layers below."""

@@ -210,8 +210,10 @@ def _spec_of(finder: Any, name: str, place: Any) -> Any:
         return None
 
 
-_OTHERS = tuple(f"{place}{os.sep}" for place in (PACKAGE, sysconfig.get_path("stdlib")))
-"""The folders of dnnlab and of Python's library."""
+_OTHERS = tuple(
+    f"{path}{os.sep}" for place in (PACKAGE, sysconfig.get_path("stdlib")) for path in (place, os.path.realpath(place))
+)
+"""The folders of dnnlab and of Python's library, also as they are called without the links that lead there."""
 
 
 def _is_users(file: str) -> bool:

@@ -213,7 +213,7 @@ class Evaluator:
             **metrics.eight_bits(artefact, chains.form(stages), self.host),
             "memory_bytes": self._memory(artefact),
             **metrics.latency(base.onnx, artefact.onnx, self.host),
-            "file": str(artefact.path.relative_to(self.place.run)),
+            "file": artefact.path.relative_to(self.place.run).as_posix(),
         }
         row |= self._left_and_missed(stages, model, row)
         model_card.write(artefact, row, self.cell, self.host)

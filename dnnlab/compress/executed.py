@@ -54,7 +54,7 @@ def executed(content: bytes, x: NDArray[Any]) -> Executed:
         options.optimized_model_filepath = str(Path(folder) / "optimised.onnx")
         session = ort.InferenceSession(model.SerializeToString(), options, providers=PROVIDERS)
         session.run([OUTPUT], {INPUT: x})
-        events = json.loads(Path(session.end_profiling()).read_text())
+        events = json.loads(Path(session.end_profiling()).read_text(encoding="utf-8"))
         graph = onnx.load(options.optimized_model_filepath).graph
     weights = {tensor.name: tuple(tensor.dims) for tensor in graph.initializer}
     nodes = {node.name: node for node in graph.node}

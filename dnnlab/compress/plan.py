@@ -6,6 +6,7 @@ import math
 from collections.abc import Hashable, Sequence
 from dataclasses import dataclass
 
+from dnnlab import installation
 from dnnlab.compress.spec import NEEDED, Spec
 from dnnlab.errors import UsageError
 from dnnlab.runner.experiment import PROCESSES
@@ -57,11 +58,11 @@ def fit(spec: Spec) -> Sequence[str]:
     """
     for package in NEEDED:
         if importlib.util.find_spec(package) is None:
-            raise UsageError(f"compress needs {package}; pip install 'dnnlab[compress]'.")
+            raise UsageError(f"compress needs {package}; {installation.command_for('compress')}.")
     for stage in spec.stages:
-        for package, sentence in stage.needs.items():
+        for package, (what, instead) in stage.needs.items():
             if importlib.util.find_spec(package) is None:
-                raise UsageError(sentence)
+                raise UsageError(f"{what} needs {package}; {installation.command(package)}, or take {instead}.")
     from dnnlab.compress.networks import check_fit
 
     return check_fit(spec)

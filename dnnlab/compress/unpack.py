@@ -3,7 +3,7 @@
 import importlib.util
 from pathlib import Path
 
-from dnnlab import atomic, memory
+from dnnlab import atomic, installation, memory
 from dnnlab.compress import container
 from dnnlab.errors import UsageError
 from dnnlab.terminal import tell, tell_rows
@@ -20,7 +20,7 @@ def unpack(file: Path, to: Path | None) -> None:
     from safetensors.numpy import save
 
     if importlib.util.find_spec("constriction") is None:
-        raise UsageError("decompress needs constriction; pip install 'dnnlab[compress]'.")
+        raise UsageError(f"decompress needs constriction; {installation.command_for('compress')}.")
     if file.exists() and not file.is_file():
         raise UsageError(f"{file} is no file; give a .dnnz container.")
     try:

@@ -151,4 +151,4 @@ def _leads_back(folder: str, top: Path) -> bool:
         return False
     target = os.path.realpath(folder)
     parents = [parent for parent in Path(folder).parents if parent.is_relative_to(top)]
-    return any(os.path.commonpath([target, os.path.realpath(parent)]) == target for parent in parents)
+    return any(Path(os.path.realpath(parent)).is_relative_to(target) for parent in parents)

@@ -14,6 +14,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
+from dnnlab import installation
 from dnnlab.code.user_code import dependencies, watched_imports
 from dnnlab.code.values import digest as digest_of
 from dnnlab.code.values import parts_of
@@ -63,7 +64,7 @@ def imported(place: str, what: str) -> ModuleType:
         _imported_with.setdefault(place, frozenset(modules))
         return module
     except ImportError as problem:
-        dotted = place.removesuffix(".py").replace("/", ".")
+        dotted = place.removesuffix(".py").replace("\\", ".").replace("/", ".")
         hint = f"; write {dotted} in the place of {place}" if dotted != place else ""
         raise UsageError(f"{what} cannot be imported from {here}: {problem}{hint}.") from problem
     except (Exception, SystemExit) as problem:
@@ -88,7 +89,7 @@ def _from_library(library: str, name: str, classes: int) -> Callable[[], nn.Modu
     try:
         package = importlib.import_module("torchvision.models" if library == "torchvision" else library)
     except ImportError:
-        raise UsageError(f"model {library}:{name} needs {library}; pip install 'dnnlab[models]'.") from None
+        raise UsageError(f"model {library}:{name} needs {library}; {installation.command_for('models')}.") from None
     known = package.list_models()
     if name not in known:
         raise unknown(f"{library} model", name, known)

@@ -7,18 +7,19 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from dnnlab.errors import DnnlabError, counted
+from dnnlab.errors import DnnlabError, UsageError, counted, listing
 from dnnlab.registry import find
 from dnnlab.report.screen import show
 from dnnlab.report.table import to_json
 from dnnlab.reproduce import ledger, shipped
-from dnnlab.reproduce.book import Book
+from dnnlab.reproduce.book import LEDGER_JSON, LEDGER_PAGE, Book
 from dnnlab.reproduce.columns import FAILED, LEDGER, TONES
 from dnnlab.reproduce.judge import NOT_RUN
 from dnnlab.runner import plan as planning
 from dnnlab.runner import store
 from dnnlab.runner.device import choose
 from dnnlab.runner.progress import Heartbeat
+from dnnlab.runner.store import PROVENANCE
 from dnnlab.runner.streams import others_on_stderr
 from dnnlab.terminal import say, tell
 
@@ -95,11 +96,37 @@ def foresee(paths: Sequence[Path], profile: str, seed: int | None, out: Path) ->
     tell(f"{len(tasks)} claims on {len(seen)} runs, {len(finished)} of them finished{missing}")
 
 
-def display(rows: Sequence[dict[str, Any]], page: Path, as_json: bool, quiet: bool) -> None:
-    """Print the ledger to stdout, and where its page is to stderr."""
+def published(paths: Sequence[Path], profile: str, quiet: bool) -> tuple[list[dict[str, Any]], Path]:
+    """The rows on the claims in ``paths``, or on all of the lecture's, of the ledger that came with dnnlab, and its
+    file; prints where it was measured.
+
+    Raises:
+        UsageError: no ledger of ``profile`` was published, it has none of these claims, or a recipe does not read.
+    """
+    tasks = ledger.tasks(paths or [shipped.folder()], profile, None)
+    folder = shipped.reference(profile)
+    if folder is None:
+        raise UsageError(f"no ledger of the profile {profile} was published; leave out --published to measure it.")
+    file = folder / LEDGER_JSON
+    known = {(row["part"], row["recipe"]): row for row in json.loads(file.read_bytes())}
+    found = ((task, known.get((task.part, task.name))) for task in tasks)
+    # A verdict is that of a recipe as it stands: whoever changes what is asked has to measure.
+    rows = [row for task, row in found if row is not None and task.digest.startswith(row["digest"])]
+    if not rows:
+        raise UsageError("no verdict on these claims was published; leave out --published to measure them.")
+    if len(rows) < len(tasks):
+        say(f"dnnlab: {len(tasks) - len(rows)} of {len(tasks)} claims have no published verdict, or ask something else")
+    record = json.loads((folder / PROVENANCE).read_bytes())
+    versions = listing(f"{name} {record['versions'][name]}" for name in ("dnnlab", "torch"))
+    say(f"measured before, with {versions} on {record['machine']['platform']}; nothing is run here", quiet)
+    return rows, file
+
+
+def display(rows: Sequence[dict[str, Any]], file: Path, as_json: bool, quiet: bool) -> None:
+    """Print the ledger to stdout, and the ``file`` that has it, such as its page, to stderr."""
     table = ledger.table(rows)
     if as_json:
-        tell(json.dumps({"ledger": str(page.parent), "summary": json.loads(to_json(table))}, indent=2))
+        tell(json.dumps({"ledger": str(file.parent), "summary": json.loads(to_json(table))}, indent=2))
     else:
         show(table, LEDGER, "Claim by claim", TONES, ("recipe",), ("claim",), "the page and ledger.csv have everything")
         tally = ledger.counts(rows, tuple(TONES))
@@ -107,4 +134,4 @@ def display(rows: Sequence[dict[str, Any]], page: Path, as_json: bool, quiet: bo
         if chance := ledger.by_chance(table):
             tell(chance)
     sys.stdout.flush()
-    say(f"page: {page}", quiet)
+    say(f"{'page' if file.name == LEDGER_PAGE else 'ledger'}: {file}", quiet)

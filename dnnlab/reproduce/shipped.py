@@ -1,4 +1,5 @@
-"""The place of the lecture's recipes, and the files of a folder that are recipes."""
+"""The places of the lecture's recipes and of the published ledgers, in a checkout or as they were installed; and the
+files of a folder that are recipes."""
 
 from collections.abc import Iterator
 from pathlib import Path
@@ -7,7 +8,11 @@ import dnnlab
 from dnnlab.errors import UsageError
 
 _PACKAGE = Path(dnnlab.__file__).parent
-_PLACES = (_PACKAGE / "experiments", _PACKAGE.parent / "experiments")
+_RECIPES = "experiments"
+_PLACES = (_PACKAGE / _RECIPES, _PACKAGE.parent / _RECIPES)
+DEMO = Path("1-deep-networks") / "demo.toml"
+"""The recipe of ``dnnlab demo`` in their `folder`."""
+_REFERENCES = (_PACKAGE / "reference", _PACKAGE.parent / "results" / "reference")
 
 
 def folder() -> Path:
@@ -24,17 +29,32 @@ def folder() -> Path:
     raise UsageError("the recipes of the lecture are not here; name a recipe or a folder of recipes.")
 
 
+def found(path: Path) -> Path:
+    """``path``; where nothing lies there and it begins with ``experiments/``, what the lecture's recipes have under
+    that name, so that such a path means the same in every folder."""
+    if path.exists() or path.parts[:1] != (_RECIPES,) or ".." in path.parts:
+        return path
+    shipped = folder().joinpath(*path.parts[1:])
+    return shipped if shipped.exists() else path
+
+
+def reference(profile: str) -> Path | None:
+    """The folder of the ledger of ``profile``, measured on a CPU, that came with dnnlab; None where none did."""
+    return next((folder for place in _REFERENCES if (folder := place / f"cpu-{profile}").is_dir()), None)
+
+
 def is_shipped(recipe: Path) -> bool:
     """Whether ``recipe`` is one of the recipes that come with dnnlab."""
     return any(recipe.resolve().is_relative_to(place.resolve()) for place in _PLACES)
 
 
 def recipes_of(path: Path) -> Iterator[Path]:
-    """``path`` itself, or the recipes below it.
+    """The recipe that is `found` at ``path``, or the recipes below it.
 
     Raises:
         UsageError: there is nothing.
     """
+    path = found(path)
     if path.is_dir():
         yield from sorted(path.rglob("*.toml"))
     elif path.exists():

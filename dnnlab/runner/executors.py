@@ -17,6 +17,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from dnnlab import installation
 from dnnlab.errors import UsageError, unknown
 from dnnlab.runner.device import gpus
 from dnnlab.terminal import listen_to_warnings
@@ -94,9 +95,26 @@ def _prepare_process(threads: int, folder: str, parent: int) -> None:
 
 
 def _end_with(parent: int) -> None:
-    while os.getppid() == parent:
-        time.sleep(0.5)
+    if sys.platform == "win32":  # where the number of a parent stays what it was when it has ended
+        import ctypes
+
+        wait_on_windows(ctypes.windll.kernel32, parent)
+    else:
+        while os.getppid() == parent:
+            time.sleep(0.5)
     os._exit(1)
+
+
+_SYNCHRONIZE, _INFINITE = 0x00100000, 0xFFFFFFFF  # of Windows' headers
+
+
+def wait_on_windows(kernel32: Any, process: int) -> None:
+    """Wait until the ``process`` has ended, by Windows' library ``kernel32``."""
+    from ctypes import c_void_p
+
+    kernel32.OpenProcess.restype = c_void_p  # a handle is as long as a pointer
+    if handle := kernel32.OpenProcess(_SYNCHRONIZE, False, process):  # none where it has ended already
+        kernel32.WaitForSingleObject(c_void_p(handle), _INFINITE)
 
 
 def _processes(count: int, device: str) -> Pool:
@@ -141,7 +159,7 @@ def _ray(address: str, device: str) -> Pool:
     try:
         import ray
     except ImportError:
-        raise UsageError("--engine ray needs Ray; pip install 'dnnlab[ray]'.") from None
+        raise UsageError(f"--engine ray needs Ray; {installation.command_for('ray')}.") from None
     if not ray.is_initialized():
         try:
             ray.init(address=address or None, include_dashboard=False, log_to_driver=False, logging_level=logging.ERROR)
@@ -192,7 +210,7 @@ def _submitit(partition: str) -> Pool:
     try:
         import submitit
     except ImportError:
-        raise UsageError("--engine submitit needs submitit; pip install 'dnnlab[slurm]'.") from None
+        raise UsageError(f"--engine submitit needs submitit; {installation.command_for('slurm')}.") from None
 
     def open_(threads: int) -> Executor:
         executor = submitit.AutoExecutor(folder=Path.cwd() / ".submitit" / "%j")

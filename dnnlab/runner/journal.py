@@ -7,7 +7,6 @@ held is measured again, and all other lines count.
 """
 
 import dataclasses
-import fcntl
 import json
 import os
 import re
@@ -16,12 +15,12 @@ import time
 import warnings
 import zlib
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
-from dataclasses import dataclass
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from dnnlab import atomic, memory
+from dnnlab import atomic, locks, memory
 from dnnlab.errors import DnnlabError
 
 Rows = dict[str, list[Any]]
@@ -158,14 +157,17 @@ class Journal:
         if os.path.lexists(self.path) and not self._exists:
             # A link could lead to somebody else's file.
             raise DnnlabError(f"{self.path} is no file; put the journal itself there, or remove what lies there.")
-        with self.path.open("a+b") as file:
+        afterwards: list[Callable[[], None]] = []
+        with ExitStack() as stack:
+            stack.callback(lambda: [action() for action in afterwards])  # called when the file is closed
+            file = stack.enter_context(self.path.open("a+b"))
             if not _locked(file.fileno()):
                 raise BusyError(
                     f"another process is measuring {self.path.parent}; wait for it, or take --name or --out."
                 )
             file.truncate(sum(len(line) + 1 for line in self._whole_lines()))
-            sync_folder(self.path.parent)
-            yield Writer(file.fileno())
+            atomic.sync_folder(self.path.parent)
+            yield Writer(file.fileno(), afterwards)
 
 
 _PATIENCE = 1.0
@@ -175,15 +177,11 @@ _PATIENCE = 1.0
 def _locked(descriptor: int) -> bool:
     """Lock an open file, unless another process writes it."""
     end = time.monotonic() + _PATIENCE
-    while True:
-        try:
-            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            if time.monotonic() > end:
-                return False
-            time.sleep(0.02)
-        else:
-            return True
+    while not locks.SYSTEM.take(descriptor):
+        if time.monotonic() > end:
+            return False
+        time.sleep(0.02)
+    return True
 
 
 @dataclass(frozen=True)
@@ -191,6 +189,15 @@ class Writer:
     """Appends entries to an open journal."""
 
     descriptor: int
+    afterwards: list[Callable[[], None]] = field(default_factory=list)
+
+    def remove(self, action: Callable[[], None]) -> None:
+        """Call ``action``, which removes the journal with its folder, while no other process can write it. Where the
+        system removes no open file, it is called when the journal is closed, which others may open by then."""
+        if locks.SYSTEM.removes_open_files:
+            action()
+        else:
+            self.afterwards.append(action)
 
     def append(self, entry: Entry) -> None:
         """Write one entry, and return when it is on the disk."""
@@ -199,12 +206,3 @@ class Writer:
         while written < len(line):  # a signal or a nearly full disk can split the write
             written += os.write(self.descriptor, line[written:])
         os.fsync(self.descriptor)
-
-
-def sync_folder(folder: Path) -> None:
-    """Make the entries of ``folder`` survive a power cut."""
-    descriptor = os.open(folder, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)

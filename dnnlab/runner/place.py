@@ -34,7 +34,7 @@ class Place:
         """
         self.run.mkdir(parents=True, exist_ok=True)
         if checkpoint.name not in used(self.run):
-            with (self.run / USED).open("a") as file:
+            with (self.run / USED).open("a", encoding="utf-8") as file:
                 file.write(f"{checkpoint.name}\n")
 
 

@@ -167,8 +167,8 @@ def _remove(path: Path) -> None:
     elif not path.is_dir():
         path.unlink(missing_ok=True)
     elif (path / store.JOURNAL).is_file() and not (path / store.JOURNAL).is_symlink():
-        with Journal(path / store.JOURNAL).writing():
-            _remove_folder(path)
+        with Journal(path / store.JOURNAL).writing() as writer:
+            writer.remove(lambda: _remove_folder(path))
     else:
         _remove_folder(path)
 

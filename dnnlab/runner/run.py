@@ -98,7 +98,7 @@ def _measure_into(
             return _measure(work, plan, folder, _begin(record, work, plan, command), journal, writer, how, notes)
         except UsageError:
             if new and not journal.read():
-                folder.discard()
+                writer.remove(folder.discard)
             raise
 
 

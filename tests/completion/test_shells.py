@@ -11,6 +11,8 @@ import pytest
 
 from dnnlab.completion import shells
 
+pytest.importorskip("pty", reason="POSIX alone has it")
+
 from . import served
 from .shell import Shell
 

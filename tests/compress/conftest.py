@@ -11,7 +11,7 @@ missing = [package for package in NEEDED if importlib.util.find_spec(package) is
 def pytest_collection_modifyitems(items):
     """Without the extra these tests say why they do not run."""
     if missing:
-        mark = pytest.mark.skip(reason=f"needs {missing[0]}: pip install 'dnnlab[compress]'")
+        mark = pytest.mark.skip(reason=f"needs {missing[0]}: pip install 'dnnlab-experiments[compress]'")
         for item in items:
             if "tests/compress" in str(item.path):
                 item.add_marker(mark)

@@ -14,6 +14,7 @@ import torch
 from safetensors.torch import load_file, save_file
 
 import dnnlab as package
+from dnnlab import installation
 from dnnlab.compress import columns as c
 from dnnlab.compress import measure
 from dnnlab.compress.figures import draw
@@ -239,16 +240,21 @@ def test_a_damaged_container_is_one_sentence(damage, dnnlab, tmp_path):
     assert not file.with_suffix(".safetensors").exists()
 
 
-def test_what_is_missing_is_one_sentence(dnnlab, monkeypatch):
+@pytest.mark.parametrize(
+    ("package", "sentence"),
+    [
+        ("onnxruntime", f"compress needs onnxruntime; {installation.command_for('compress')}."),
+        ("tensorly", f"lowrank:cp needs tensorly; {installation.command('tensorly')}, or take tucker."),
+    ],
+)
+def test_what_is_missing_is_one_sentence(package, sentence, dnnlab, monkeypatch):
     import importlib.util
 
     found = importlib.util.find_spec
-    monkeypatch.setattr(
-        importlib.util, "find_spec", lambda name, *a: None if name == "onnxruntime" else found(name, *a)
-    )
-    done = dnnlab("compress")
+    monkeypatch.setattr(importlib.util, "find_spec", lambda name, *a: None if name == package else found(name, *a))
+    done = dnnlab("compress", "--chain", "lowrank:2x:cp")
     assert done.code == 2
-    assert "pip install 'dnnlab[compress]'" in done.err
+    assert done.err == f"dnnlab: {sentence}\n"
 
 
 @pytest.mark.parametrize(

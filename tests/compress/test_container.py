@@ -9,7 +9,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-pytest.importorskip("constriction", reason="needs the extra: pip install 'dnnlab[compress]'")
+pytest.importorskip("constriction", reason="needs the extra: pip install 'dnnlab-experiments[compress]'")
 
 from dnnlab.compress.container import RAW, SHARED, SPARSE, decode, encode
 from dnnlab.compress.container.planes import entropy

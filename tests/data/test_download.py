@@ -1,7 +1,6 @@
 import io
 import os
 import re
-import resource
 import shutil
 import socket
 import sys
@@ -14,6 +13,8 @@ from dnnlab.data import load, source, web
 from dnnlab.data.download import download
 from dnnlab.data.kinds import KINDS
 from dnnlab.errors import DnnlabError, UsageError
+
+resource = pytest.importorskip("resource", reason="POSIX alone has it")
 
 BINS = "cifar-10-batches-bin"
 ARCHIVE = "cifar-10-binary.tar.gz"

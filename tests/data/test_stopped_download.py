@@ -1,6 +1,5 @@
 """Stopped at any moment or beside another, `dnnlab data get` leaves whole files, and the next one mends the rest."""
 
-import fcntl
 import signal
 import threading
 
@@ -8,6 +7,8 @@ import pytest
 
 from dnnlab.data import web
 from dnnlab.data.download import download
+
+fcntl = pytest.importorskip("fcntl", reason="POSIX alone has it")
 
 IMAGES = "train-images-idx3-ubyte.gz"
 WAITING = "another process is downloading mnist; waiting for it.\n"

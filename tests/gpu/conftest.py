@@ -91,7 +91,7 @@ def run(dnnlab, device, short_timings, blank_figures):
 
     def call(*arguments, on=device):
         if arguments[0] == "compress" and (missing := [name for name in NEEDED if not importlib.util.find_spec(name)]):
-            pytest.skip(f"needs {missing[0]}: pip install 'dnnlab[compress]'")
+            pytest.skip(f"needs {missing[0]}: pip install 'dnnlab-experiments[compress]'")
         done = dnnlab(*arguments, "--device", on, "--json")
         assert done.code == 0, done.err
         measured = Measured(json.loads(done.out)["run"])

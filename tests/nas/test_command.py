@@ -8,6 +8,7 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
+from dnnlab import installation
 from dnnlab.nas.questions import QUESTIONS as NAS
 from dnnlab.nas.search import columns as c
 from dnnlab.report.figures import faults
@@ -145,4 +146,4 @@ def test_optuna_is_optional(dnnlab, monkeypatch):
     )
     done = dnnlab(*SMALL, "--strategy", "tpe")
     assert done.code == 2
-    assert "pip install 'dnnlab[nas]'" in done.err
+    assert f"needs optuna; {installation.command_for('nas')}." in done.err

@@ -89,12 +89,14 @@ def test_each_changed_ledger_is_kept(book, tmp_path):
 
 
 @pytest.mark.parametrize("name", ["ledger.csv", "ledger.json", "ledger.html", ".ledger.sha256", ".lock"])
-@pytest.mark.parametrize("make", [os.mkdir, os.mkfifo, lambda path: os.symlink("/dev/zero", path)])
+@pytest.mark.parametrize("make", [os.mkdir, getattr(os, "mkfifo", None), lambda path: os.symlink("/dev/zero", path)])
 def test_what_lies_in_the_place_of_the_ledger_is_moved_aside(book, tmp_path, name, make):
     if name == ".lock" and make is os.mkdir:
         pytest.skip("a folder cannot be opened as a lock; the system says so")
     book.enter(row("a"))
     (book.folder / name).unlink(missing_ok=True)
+    if make is None:
+        pytest.skip("this system has no named pipes among its files")
     make(book.folder / name)
     book.enter(row("b"))
     book.publish()

@@ -2,6 +2,7 @@
 
 import json
 import re
+import shutil
 from pathlib import Path
 
 import pandas as pd
@@ -77,6 +78,101 @@ def test_another_folder_called_experiments_is_not_the_lectures(dnnlab, recipes, 
     assert done.code == 0, done.err
     assert "1-sums" not in done.out
     assert not shipped.is_shipped(tmp_path / "experiments" / "1-sums" / "right.toml")
+
+
+COUNTS = "experiments/3-architectures/01-resnet-parameters.toml"
+
+
+def test_the_lectures_recipes_have_the_same_name_in_every_folder(dnnlab, tmp_path):
+    done = dnnlab("reproduce", COUNTS, "experiments/2-activation-functions/01-relu-half-zero.toml", "--dry-run")
+    assert done.code == 0, done.err
+    first, second, _ = done.out.splitlines()
+    assert first.startswith("3-architectures/01-resnet-parameters: check, ")
+    assert second.startswith("2-activation-functions/01-relu-half-zero: ")
+    assert dnnlab("reproduce", COUNTS, "--quiet").code == 0
+    assert (tmp_path / "results" / "ledger-quick" / "ledger.csv").is_file(), "it is no recipe of the user's own"
+    assert "5 cells" in dnnlab("run", COUNTS, "--dry-run").out
+
+
+def test_a_recipe_that_is_there_wins_over_the_lectures_of_the_same_name(dnnlab, recipes, tmp_path):
+    own = tmp_path / COUNTS
+    own.parent.mkdir(parents=True)
+    own.write_text((recipes / "1-sums" / "wrong.toml").read_text())
+    done = dnnlab("reproduce", COUNTS, "--json")
+    (row,) = json.loads(done.out)["summary"]
+    assert "1 + 1 = 3" in row["claim"]
+
+
+@pytest.mark.parametrize(
+    "path", ["experiments/5-nothing", "experiments/../pyproject.toml", "elsewhere/1-deep-networks"]
+)
+def test_other_paths_that_are_not_there_are_refused(dnnlab, path):
+    for command in ("reproduce", "run"):
+        done = dnnlab(command, path)
+        assert done.code == 2
+        assert path in done.err
+
+
+def test_the_demo_is_the_lectures_wherever_it_is_run(dnnlab, recipes, tmp_path):
+    misleading = tmp_path / "experiments" / shipped.DEMO
+    misleading.parent.mkdir(parents=True)
+    misleading.write_text((recipes / "1-sums" / "wrong.toml").read_text())
+    done = dnnlab("demo", "--dry-run", "--json", "--out", "first")
+    assert done.code == 0, done.err
+    plan = json.loads(done.out)
+    assert plan["cells"] == 2 * 2 * 2 * 5
+    assert plan["folder"].startswith("first/gradient-flow/")
+
+
+REFERENCE = Path(__file__).parents[2] / "results" / "reference" / "cpu-quick"
+
+
+def test_the_published_verdicts_are_shown_as_they_are_and_nothing_is_run(dnnlab, tmp_path):
+    kept = json.loads((REFERENCE / "ledger.json").read_text(encoding="utf-8"))
+    done = dnnlab("reproduce", "--published", "--json")
+    assert done.code == 0, done.err
+    assert json.loads(done.out) == {"ledger": str(REFERENCE), "summary": kept}
+    machine = json.loads((REFERENCE / "provenance.json").read_text(encoding="utf-8"))
+    assert f"on {machine['machine']['platform']}; nothing is run here" in done.err
+    part = dnnlab("reproduce", "experiments/4-compression", "--published")
+    assert part.code == 0, part.err
+    rows = [row for row in kept if row["part"] == "4-compression"]
+    tally = {verdict: sum(row["verdict"] == verdict for row in rows) for verdict in {row["verdict"] for row in rows}}
+    assert all(f"{count} {verdict}" in part.out for verdict, count in tally.items())
+    assert "3-architectures" not in part.out
+    assert part.err.splitlines()[-1] == f"ledger: {REFERENCE / 'ledger.json'}"
+    assert not (tmp_path / "results").exists()
+
+
+def test_a_verdict_is_not_shown_for_a_recipe_that_asks_something_else(dnnlab, tmp_path):
+    part = tmp_path / "experiments" / "3-architectures"
+    part.mkdir(parents=True)
+    for name in ("01-resnet-parameters", "02-resnet-layers"):
+        shutil.copy(REFERENCE.parents[2] / "experiments" / "3-architectures" / f"{name}.toml", part)
+    file = part / "01-resnet-parameters.toml"
+    text = file.read_text(encoding="utf-8")
+    file.write_text(text.replace("= 25.6", "= 25.7"), encoding="utf-8")
+    assert file.read_text(encoding="utf-8") != text
+    both = dnnlab("reproduce", "experiments/3-architectures", "--published", "--json")
+    assert [row["recipe"] for row in json.loads(both.out)["summary"]] == ["02-resnet-layers"]
+    assert "1 of 2 claims have no published verdict, or ask something else" in both.err
+    changed = dnnlab("reproduce", "experiments/3-architectures/01-resnet-parameters.toml", "--published")
+    assert changed.code == 2
+    assert "no verdict on these claims was published" in changed.err
+
+
+@pytest.mark.parametrize("more", [["--seed", 3], ["--dry-run"], ["--out", "elsewhere"]])
+def test_what_is_published_was_measured_already(dnnlab, more):
+    done = dnnlab("reproduce", "--published", *more)
+    assert done.code == 2
+    assert "--published runs nothing" in done.err
+
+
+def test_a_profile_without_a_published_ledger_is_refused(dnnlab, monkeypatch, tmp_path):
+    monkeypatch.setattr(shipped, "_REFERENCES", (tmp_path, REFERENCE.parent / "nowhere"))
+    done = dnnlab("reproduce", "--published", "--profile", "full")
+    assert done.code == 2
+    assert "no ledger of the profile full was published" in done.err
 
 
 def test_a_failure_is_a_row_and_the_rest_goes_on(dnnlab, recipes):

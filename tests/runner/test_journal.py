@@ -1,6 +1,5 @@
 """The journal: what goes in comes out bit for bit, what was torn is dropped, what was damaged is named."""
 
-import fcntl
 import json
 import math
 import os
@@ -16,6 +15,8 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from dnnlab.runner.journal import Entry, Journal, Writer
+
+fcntl = pytest.importorskip("fcntl", reason="POSIX alone has it")
 
 values = st.one_of(st.floats(), st.integers(-(2**70), 2**70), st.text(), st.none())
 lengths = st.integers(0, 5)

@@ -280,14 +280,12 @@ class Stage:
         return self.about.amount_at is not None and not (math.isnan(self.share) and math.isnan(self.factor))
 
     @property
-    def needs(self) -> Mapping[str, str]:
-        """The optional libraries that it needs, each with the sentence of the error where it is not installed."""
-        sentences = {}
-        for name, value in self.words:
-            if package := self.about.needs.get(value):
-                instead = self.about.words[name][0]
-                sentences[package] = f"{self.kind}:{value} needs {package}; pip install {package}, or take {instead}."
-        return sentences
+    def needs(self) -> Mapping[str, tuple[str, str]]:
+        """The optional libraries that it needs, each with what needs it, and what to take instead."""
+        named = [(self.about.needs.get(value), name, value) for name, value in self.words]
+        return {
+            package: (f"{self.kind}:{value}", self.about.words[name][0]) for package, name, value in named if package
+        }
 
     def __str__(self) -> str:
         parts = [self.kind, *([self.amount] if self.amount else [])]

@@ -10,6 +10,7 @@ import importlib.util
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, replace
 
+from dnnlab import installation
 from dnnlab.errors import UsageError, unknown
 from dnnlab.nas.problem import Problem, Search
 from dnnlab.nas.proxy_names import PROXIES
@@ -91,7 +92,7 @@ def require(name: str) -> None:
     """
     library = find(name).optional
     if library and importlib.util.find_spec(library) is None:
-        raise UsageError(f"--strategy {name} needs {library}; pip install 'dnnlab[nas]'.")
+        raise UsageError(f"--strategy {name} needs {library}; {installation.command_for('nas')}.")
 
 
 def versions(names: Iterable[str]) -> dict[str, str]:
