@@ -325,6 +325,8 @@ def show_tables(
         raise UsageError("--json prints one run; name one.")
     if form and (as_json or everything):
         raise UsageError("--format prints a table of its own kind; give it without --json and --all.")
+    if follow and (form or as_json):
+        raise UsageError("--follow shows a run to people; give it without --json and --format.")
     if follow:
         _follow(runs, out)
     for number, opened in enumerate([_open(run, out, newest=True) for run in runs]):
@@ -332,6 +334,8 @@ def show_tables(
             tell("")
         if form:
             tell(opened.written(form))
+            with others_on_stderr():
+                opened.draw()
         else:
             _show(opened, as_json, quiet=False, everything=everything)
 

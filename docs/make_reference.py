@@ -33,28 +33,40 @@ def publish(ledgers: Sequence[Path], reference: Path) -> None:
 
 
 def _publish(ledger: Path, reference: Path) -> None:
-    rows = json.loads((ledger / "ledger.json").read_text())
+    rows = [row for row in json.loads((ledger / "ledger.json").read_text()) if row["run"]]  # without what was not run
     kept = reference / "ledger.json"
-    merged = _merged(json.loads(kept.read_text()) if kept.exists() else [], rows)
+    before = json.loads(kept.read_text()) if kept.exists() else []
+    merged = _merged(before, rows)
+    _drop_seeds(reference / "other-seeds.csv", before, merged)
     kept.write_text(json.dumps(merged, indent=2) + "\n")
     to_csv(fit(pd.DataFrame(merged), LEDGER), LEDGER, reference / "ledger.csv")
     measured = {}
     for row in rows:
-        if not row["run"]:  # what was not run
-            continue
         run = ledger.parent / row["run"]
         table = reference / row["part"] / f"{row['recipe']}.csv"
         table.parent.mkdir(exist_ok=True)
         shutil.copyfile(run / SUMMARY, table)
         record = json.loads((run / PROVENANCE).read_text())
         measured = {name: record[name] for name in ("versions", "machine")}
-    (reference / "provenance.json").write_text(json.dumps(measured, indent=2) + "\n")
+    if measured:
+        (reference / "provenance.json").write_text(json.dumps(measured, indent=2) + "\n")
 
 
 def _merged(old: list[Any], new: list[Any]) -> list[Any]:
     """The rows of both by their claim; the new one where both have it."""
     rows = {tuple(row[name] for name in KEY): row for row in (*old, *new)}
     return [rows[key] for key in sorted(rows)]
+
+
+def _drop_seeds(file: Path, before: list[Any], after: list[Any]) -> None:
+    """Remove what was said under other seeds of claims that are no longer asked as they were."""
+    if file.exists():
+        digests = {(row["part"], row["recipe"]): row["digest"] for row in before}
+        changed = {key for row in after if digests.get(key := (row["part"], row["recipe"])) != row["digest"]}
+        table = pd.read_csv(file)
+        table[[key not in changed for key in zip(table["part"], table["recipe"], strict=True)]].to_csv(
+            file, index=False
+        )
 
 
 def _add_seed(ledger: Path, file: Path) -> None:

@@ -1,6 +1,7 @@
 """Files of weights: ``.safetensors``, which hold tensors and no code. Importing this module does not import torch."""
 
 import hashlib
+import itertools
 import json
 import shlex
 from pathlib import Path
@@ -25,10 +26,8 @@ def check(file: str) -> None:
         UsageError: it is none, its header does not describe it, or it does not fit into memory.
     """
     if not file.endswith(".safetensors"):
-        raise UsageError(
-            f"--weights {file}: only .safetensors files are read, since a pickle can run code. If it holds a state "
-            f"dict, this converts it: {_conversion(file)}"
-        )
+        hint = f" If it holds a state dict, this converts it: {_conversion(Path(file))}" if Path(file).is_file() else ""
+        raise UsageError(f"--weights {file}: only .safetensors files are read, since a pickle can run code.{hint}")
     if Path(file).exists() and not Path(file).is_file():
         raise UsageError(f"--weights {file} is no file; give a .safetensors file.")
     if Path(file).exists():
@@ -37,13 +36,14 @@ def check(file: str) -> None:
         memory.require(Path(file).stat().st_size, f"--weights {file}")
 
 
-def _conversion(file: str) -> str:
-    """The command that writes the state dict in ``file``, which PyTorch saved, as a safetensors file beside it."""
-    to = str(Path(file).with_suffix(".safetensors"))
+def _conversion(file: Path) -> str:
+    """The command that writes the state dict in ``file``, which PyTorch saved, as a new safetensors file beside it."""
+    endings = itertools.chain([""], (f"-{n}" for n in itertools.count(2)))
+    to = next(path for end in endings if not (path := file.with_name(f"{file.stem}{end}.safetensors")).exists())
     code = (
         "import torch; from safetensors.torch import save_file; "
-        f"d = torch.load({file!r}, map_location='cpu', weights_only=True); d = d.get('state_dict', d); "
-        f"save_file({{k: v.clone().contiguous() for k, v in d.items()}}, {to!r})"
+        f"d = torch.load({str(file)!r}, map_location='cpu', weights_only=True); d = d.get('state_dict', d); "
+        f"save_file({{k: v.clone().contiguous() for k, v in d.items()}}, {str(to)!r})"
     )
     return shlex.join(["python", "-c", code])
 

@@ -20,10 +20,19 @@ def markdown(frame: pd.DataFrame, columns: Sequence[Column]) -> str:
 def latex(frame: pd.DataFrame, columns: Sequence[Column]) -> str:
     """The table of the screen as a LaTeX ``tabular`` for ``booktabs``; a comment says what all rows share."""
     shown, same = fold(frame, [column for column in columns if column.screen])
-    table = pd.DataFrame({column.heading: cells(frame, column) for column in shown})
     sides = "".join("l" if column.dtype is str else "r" for column in shown)
-    text = table.style.format(escape="latex").format_index(escape="latex", axis=1).hide(axis=0)
-    return text.to_latex(column_format=sides, hrules=True).rstrip() + (f"\n% {' '.join(same.split())}" if same else "")
+    rows = map(list, zip(*(cells(frame, column) for column in shown), strict=True))
+    heading, *lines = (f"{' & '.join(map(_latex_cell, row))} \\\\" for row in ([c.heading for c in shown], *rows))
+    table = [
+        rf"\begin{{tabular}}{{{sides}}}",
+        r"\toprule",
+        heading,
+        r"\midrule",
+        *lines,
+        r"\bottomrule",
+        r"\end{tabular}",
+    ]
+    return "\n".join([*table, *([f"% {' '.join(same.split())}"] if same else [])])
 
 
 def comma_separated(frame: pd.DataFrame, columns: Sequence[Column]) -> str:
@@ -41,4 +50,18 @@ WRITTEN: dict[str, Callable[[pd.DataFrame, Sequence[Column]], str]] = {
 
 def _markdown_cell(text: str) -> str:
     """``text`` such that nothing in it is read as a mark."""
-    return "".join(f"\\{c}" if c in "\\|`*_<>[]" else c for c in " ".join(text.split()))
+    return "".join(f"\\{c}" if c in "\\|`*_<>[]&~$" else c for c in " ".join(text.split()))
+
+
+_LATEX = {
+    **{c: f"\\{c}" for c in "&%$#_{}"},
+    "\\": r"\textbackslash{}",
+    "~": r"\textasciitilde{}",
+    "^": r"\textasciicircum{}",
+    "[": "{[}",  # at the beginning of a row it would belong to the line before
+}
+
+
+def _latex_cell(text: str) -> str:
+    """``text`` such that LaTeX sets it as it is."""
+    return "".join(_LATEX.get(c, c) for c in " ".join(text.split()))

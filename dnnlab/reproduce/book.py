@@ -13,6 +13,7 @@ from dnnlab import atomic
 from dnnlab.report.table import csv_parts, read_csv, to_json
 from dnnlab.reproduce import ledger, page
 from dnnlab.reproduce.columns import LEDGER
+from dnnlab.reproduce.judge import NOT_RUN
 from dnnlab.runner import provenance
 from dnnlab.runner.device import choose
 from dnnlab.terminal import say
@@ -50,9 +51,12 @@ class Book:
             rows |= {**fresh, **others}
 
     def enter(self, row: Row) -> None:
-        """Write down a verdict; the page is written from time to time."""
+        """Write down a verdict; the page is written from time to time. *Not run* does not replace a verdict."""
         with self._open() as rows:
-            rows[self._key(row)] = row
+            known = rows.get(self._key(row))
+            # What cannot be run here, such as without a GPU, may have been decided elsewhere, on the same seeds.
+            if not (known and row["verdict"] == NOT_RUN and known["digest"] == row["digest"]):
+                rows[self._key(row)] = row
         if time.monotonic() - self.published > _EVERY:
             self.publish()
 

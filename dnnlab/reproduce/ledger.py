@@ -18,7 +18,6 @@ from dnnlab.reproduce.bases import Bases
 from dnnlab.reproduce.columns import FAILED, LEDGER
 from dnnlab.reproduce.judge import COMPUTED, HOLDS, HOLDS_IF, NOT_DECIDED, NOT_RUN, REFUTED, check, judge
 from dnnlab.runner import recipe as recipes
-from dnnlab.runner import store
 from dnnlab.runner.journal import BusyError
 from dnnlab.runner.options import build
 from dnnlab.runner.plan import require_size
@@ -111,11 +110,11 @@ def run(task: Task, out: Path) -> dict[str, Any]:
     from dnnlab.runner.run import execute
 
     row = not_run(task)
+    # It is called after its options, not the recipe, so that claims about the same run share it, also those of two
+    # commands at once.
     how = RunOptions(out=out, quiet=True)
     try:
-        done = _when_free(
-            lambda: execute(find(task.recipe.experiment), task.spec, how, task.command, store.called(task.recipe.path))
-        )
+        done = _when_free(lambda: execute(find(task.recipe.experiment), task.spec, how, task.command))
         row |= {"seconds": done.seconds, "run": done.path.relative_to(out.absolute()).as_posix()}
         if done.failed:
             return row | {"verdict": FAILED, "circumstances": done.failure}

@@ -24,7 +24,7 @@ def conclusions(summary: "pd.DataFrame", spec: Spec) -> list[str]:
     known = _known(summary, spec)
     if known.empty:
         return ["Nothing was measured: every cell failed."]
-    return [*spec.question.words.conclusions(known, spec), *_too_few_seeds(known, spec), *_random_labels(known, spec)]
+    return [*spec.question.words.conclusions(known, spec), *_too_few_seeds(spec), *_random_labels(known, spec)]
 
 
 def _known(summary: "pd.DataFrame", spec: Spec) -> "pd.DataFrame":
@@ -33,13 +33,11 @@ def _known(summary: "pd.DataFrame", spec: Spec) -> "pd.DataFrame":
     return summary[measured | (summary["failed"] == 0)]
 
 
-def _too_few_seeds(summary: "pd.DataFrame", spec: Spec) -> list[str]:
+def _too_few_seeds(spec: Spec) -> list[str]:
     """What is missing for a verdict, where it is seeds."""
     schema = spec.question.schema
-    if schema.count != "seeds" or not spec.question.belongs("seeds"):
-        return []
-    few = summary[(summary["seeds"] > 0) & (summary["seeds"] < ENOUGH)]
-    return [f"A verdict takes at least {ENOUGH} seeds that measure something: --seeds {ENOUGH}."] if len(few) else []
+    asked = getattr(spec, "seeds", ENOUGH) if schema.count == "seeds" and spec.question.belongs("seeds") else ENOUGH
+    return [f"A verdict takes at least {ENOUGH} seeds: --seeds {ENOUGH}."] if asked < ENOUGH else []
 
 
 def _random_labels(summary: "pd.DataFrame", spec: Spec) -> list[str]:

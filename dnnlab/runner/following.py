@@ -4,7 +4,7 @@ import datetime
 import sys
 import time
 import warnings
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 from rich.console import Console, Group
@@ -29,20 +29,25 @@ def follow(experiment: Experiment, folder: store.Folder) -> None:
     Raises:
         UsageError, DnnlabError: as `reopening.so_far`.
     """
-    on_terminal = sys.stdout.isatty()
+    if not sys.stdout.isatty():
+        for record, done in _looks(folder):
+            tell(progress(record, done))
+            sys.stdout.flush()
+        return
     console = Console(file=sys.stdout)
     with Live(console=console, auto_refresh=False, transient=True) as live:
-        seen = -1
-        while listing.state(folder, (record := folder.read_provenance()).get("state", "")) == "running":
-            with warnings.catch_warnings(action="ignore"):  # the last line may just be written
-                done = listing.measured(folder, record)
-            if on_terminal:
-                live.update(_picture(experiment, folder, progress(record, done), console.width), refresh=True)
-            elif done != seen:
-                tell(progress(record, done))
-                sys.stdout.flush()
-            seen = done
-            time.sleep(_PAUSE)
+        for record, done in _looks(folder):
+            live.update(_picture(experiment, folder, progress(record, done), console.width), refresh=True)
+
+
+def _looks(folder: store.Folder) -> Iterator[tuple[dict[str, Any], int]]:
+    """The provenance of a run and the number of its cells that are measured, whenever that is another."""
+    seen = -1
+    while listing.state(folder, (record := folder.read_provenance()).get("state", "")) == "running":
+        if (done := listing.measured(folder, record)) != seen:
+            yield record, done
+        seen = done
+        time.sleep(_PAUSE)
 
 
 def progress(record: Mapping[str, Any], done: int) -> str:
@@ -51,7 +56,7 @@ def progress(record: Mapping[str, Any], done: int) -> str:
     session, total = record["sessions"][-1], record["cells"]
     text = f"{done} of {total} cells"
     here = done - session.get("there", done)
-    if here <= 0:
+    if here <= 0 or done == total:
         return text
     begun = datetime.datetime.fromisoformat(session["started"])
     passed = (datetime.datetime.now().astimezone() - begun).total_seconds()

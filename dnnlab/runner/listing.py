@@ -3,6 +3,7 @@
 import csv
 import datetime
 import sys
+import warnings
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
@@ -25,8 +26,9 @@ def show_runs(out: Path, where: Sequence[str] = ()) -> None:
         UsageError: an entry of ``where`` is no ``OPTION=VALUE``, or no run has such an option.
     """
     runs = [(folder, _record(folder)) for folder in store.every(out)]
+    every = runs
     for text in where:
-        runs = list(_filtered(runs, text))
+        runs = list(_filtered(runs, every, text))
     if runs:
         names = Counter((folder.path.parent.name, _short(folder, record)) for folder, record in runs)
         rows = [_row(folder, record, names) for folder, record in runs]
@@ -46,16 +48,28 @@ def _record(folder: store.Folder) -> dict[str, Any] | None:
 Runs = Sequence[tuple[store.Folder, dict[str, Any] | None]]
 
 
-def _filtered(runs: Runs, text: str) -> Iterator[tuple[store.Folder, dict[str, Any] | None]]:
-    """Those of ``runs`` that fit ``text``: ``OPTION=VALUE``, where an option with several values fits by each."""
+def _filtered(runs: Runs, every: Runs, text: str) -> Iterator[tuple[store.Folder, dict[str, Any] | None]]:
+    """Those of ``runs`` that fit ``text``: ``OPTION=VALUE``, where an option with several values fits by each.
+
+    An option that none of ``every`` run has is refused."""
     name, equals, value = text.partition("=")
     if not equals:
         raise UsageError(f"--where {text!r} must be OPTION=VALUE, such as --where act=sigmoid.")
     key = name.strip().removeprefix("--").replace("-", "_")
-    values = [(folder, record, _values(folder, record)) for folder, record in runs]
-    if runs and not any(key in known for _, _, known in values):
-        raise unknown("option for --where", name, sorted({each for _, _, known in values for each in known}))
-    yield from ((folder, record) for folder, record, known in values if value.strip() in known.get(key, []))
+    names = {each for folder, record in every for each in _values(folder, record)}
+    if names and key not in names:
+        raise unknown("option for --where", name, sorted(names))
+    for folder, record in runs:
+        if any(_alike(value.strip(), each) for each in _values(folder, record).get(key, [])):
+            yield folder, record
+
+
+def _alike(text: str, value: str) -> bool:
+    """Whether ``text`` names ``value``: 1 is 1.0, and true is True."""
+    try:
+        return float(text) == float(value)
+    except ValueError:
+        return text.lower() == value.lower()
 
 
 def _values(folder: store.Folder, record: Mapping[str, Any] | None) -> dict[str, list[str]]:
@@ -81,13 +95,18 @@ def _row(folder: store.Folder, record: Mapping[str, Any] | None, names: Counter[
     if not record:
         return [experiment, name, "damaged" if record is None else "not begun", "", ""]
     word, session, cells = state(folder, record["state"]), record["sessions"][-1], str(record["cells"])
+    most = _LONGEST if sys.stdout.isatty() else None
     if word == "finished" and (verdicts := _verdicts(folder)):
-        others = len(verdicts) - _LONGEST
-        said = [f"{n} {verdict}" for verdict, n in verdicts.most_common(_LONGEST)]
-        word = ", ".join([*said, *([counted(others, "other")] if others > 0 else [])])
+        said = [f"{n} {verdict}" for verdict, n in verdicts.most_common(most)]
+        others = len(verdicts) - len(said)
+        word = ", ".join([*said, *([counted(others, "other")] if others else [])])
     if word in ("running", "interrupted"):
-        cells = f"{measured(folder, record)}/{cells}"
-    return [experiment, name, word, cells, ago(str(session["finished"] or session["started"]))]
+        try:
+            cells = f"{measured(folder, record)}/{cells}"
+        except DnnlabError:  # a journal that does not fit into memory
+            cells = f"?/{cells}"
+    when = str(session["finished"] or session["started"])
+    return [experiment, name, word, cells, ago(when) if sys.stdout.isatty() else when]
 
 
 def _short(folder: store.Folder, record: Mapping[str, Any] | None) -> str:
@@ -109,9 +128,10 @@ def _verdicts(folder: store.Folder) -> Counter[str]:
 
 
 def measured(folder: store.Folder, record: Mapping[str, Any]) -> int:
-    """The number of cells that are in the run's journal."""
-    done = Journal(folder.path / store.JOURNAL).read()
-    return sum(len(numbers) for key, numbers in record["stacks"] if key in done)
+    """The number of cells that are in the run's journal, without those that failed."""
+    with warnings.catch_warnings(action="ignore"):  # the last line may just be written
+        done = Journal(folder.path / store.JOURNAL).read()
+    return sum(len(numbers) for key, numbers in record["stacks"] if key in done and not done[key].error)
 
 
 _UNITS = (("day", 86400), ("h", 3600), ("min", 60), ("s", 1))

@@ -25,6 +25,8 @@ _LARGEST = 2**28
 _CHECKSUM = "checksum"
 """The entry of the provenance that holds the digest of all others."""
 _SLUG_LENGTH = 40
+_KEY = re.compile(r"-[0-9a-f]{10}(-\d+)?$")
+"""The end of a folder's name: the key of its run, and the number of a fresh one."""
 _LONGEST_PATH = 4096
 _PROVENANCE_KINDS = {
     **dict.fromkeys(("experiment", "key", "state"), str),
@@ -173,12 +175,31 @@ def called(recipe: Path) -> str:
 
 
 def name_of(out: Path, experiment: str, key: str, given: str, otherwise: str) -> str:
-    """The name of a run's folder, before its key: the one ``given``, else that of the newest run of this key, whatever
-    it is called, else ``otherwise``."""
+    """The name of a run's folder, before its key: the one ``given``; else that of a run of this key which is there,
+    whatever it is called; else ``otherwise``. A finished run comes before one that is not, then one that is called
+    ``otherwise``, then the newest."""
     if given:
         return given
-    there = [path for path in (out / experiment).glob(f"*-{key}*") if without_key(path.name, key) != path.name]
-    return without_key(max(there, key=_age).name, key) if there else otherwise
+    there = [path for path in (out / experiment).glob(f"[!.]*-{key}*") if _is_run(path, key)]
+    if not there:
+        return otherwise
+
+    def rank(path: Path) -> tuple[bool, bool, float]:
+        return _state(Folder(path)) == "finished", without_key(path.name, key) == otherwise, _age(path)
+
+    return without_key(max(there, key=rank).name, key)
+
+
+def _is_run(path: Path, key: str) -> bool:
+    return without_key(path.name, key) != path.name and any((path / name).is_file() for name in (JOURNAL, SPEC))
+
+
+def _state(folder: Folder) -> str:
+    """The state that the provenance notes; empty where there is none, or it is damaged."""
+    try:
+        return str(folder.read_provenance().get("state", ""))
+    except DnnlabError:
+        return ""
 
 
 def without_key(name: str, key: str) -> str:
@@ -198,11 +219,16 @@ def locate(out: Path, experiment: str, name: str, key: str, fresh: bool) -> Fold
     network of the user's may go.
     """
     first = path_of(out.absolute(), experiment, name, key)
-    newest, number = first, 1
-    while os.path.lexists(following := first if number == 1 else first.with_name(f"{first.name}-{number}")):
-        newest, number = following, number + 1
+    numbered = re.compile(rf"{re.escape(first.name)}-(\d+)")
+    numbers = [int(found[1]) for path in first.parent.glob("*") if (found := numbered.fullmatch(path.name))]
+    there = [*([1] if os.path.lexists(first) else []), *numbers]
+    newest, following = (_numbered(first, number) for number in (max(there, default=1), max(there, default=0) + 1))
     goes_on = newest != first and _goes_on(Folder(newest))
     return Folder(following if fresh and not goes_on else newest)
+
+
+def _numbered(first: Path, number: int) -> Path:
+    return first if number == 1 else first.with_name(f"{first.name}-{number}")
 
 
 def _goes_on(folder: Folder) -> bool:
@@ -228,8 +254,8 @@ def every(out: Path) -> Iterator[Folder]:
 
 
 def _age(path: Path) -> float:
-    """The time of the last write to the run in ``path``."""
-    times = [file.stat().st_mtime for name in (PROVENANCE, JOURNAL, SPEC) if (file := path / name).exists()]
+    """The time at which something of the run in ``path`` was last measured; what is shown again is no newer for it."""
+    times = [file.stat().st_mtime for name in (JOURNAL, PROVENANCE, SPEC) if (file := path / name).exists()]
     return times[0] if times else 0.0
 
 
@@ -246,7 +272,12 @@ def find(text: str, out: Path, newest: bool = False) -> Folder:
         if any(os.path.isfile(path / name) for name in (SPEC, JOURNAL)):
             return Folder(path)
     runs = list(every(out))
-    fitting = [run for run in runs if text == run.path.name] or [run for run in runs if text in run.path.name]
+    names = [(run, run.path.name, _KEY.sub("", run.path.name)) for run in runs]
+    fitting = (
+        [run for run, full, short in names if text in (full, short)]
+        or [run for run, _, short in names if text in short]
+        or [run for run, full, _ in names if text in full]
+    )
     if len(fitting) == 1:
         return fitting[0]
     if fitting and newest:

@@ -195,3 +195,8 @@ def test_what_a_score_is_worth():
 )
 def test_the_first_sentence_says_no_more_than_the_verdict(tests, said):
     assert conclusions(table(tests).reset_index(), spec())[0].endswith(said)
+
+
+def test_where_nothing_was_compared_with_random_search_nothing_is_said_of_it():
+    alone = summarise(cells(*[r for seed, test in enumerate(RANDOM) for r in search("random", seed, test)]), spec())
+    assert conclusions(alone, spec())[0].endswith("is that of random, 0.920 [0.900, 0.940].")

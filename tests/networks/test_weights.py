@@ -12,6 +12,21 @@ from dnnlab.errors import UsageError
 from dnnlab.networks import weights
 
 
+@pytest.mark.parametrize("file", [".", "/", "..", "nothing.pt", "folder/"])
+def test_what_is_no_file_gets_no_command(tmp_path, monkeypatch, file):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "folder").mkdir()
+    with pytest.raises(UsageError, match=r"since a pickle can run code\.$"):
+        weights.check(file)
+
+
+def test_a_file_that_is_there_is_not_overwritten(tmp_path):
+    for name in ("net.pt", "net.safetensors", "net-2.safetensors"):
+        (tmp_path / name).write_text("mine")
+    with pytest.raises(UsageError, match=r"net-3\.safetensors"):
+        weights.check(str(tmp_path / "net.pt"))
+
+
 @pytest.mark.parametrize("nested", [False, True])
 def test_the_command_that_the_error_gives_converts_what_pytorch_saved(tmp_path, monkeypatch, nested):
     monkeypatch.chdir(tmp_path)

@@ -79,6 +79,14 @@ def test_a_ledger_that_somebody_changed_is_not_believed_and_is_kept_beside(book,
     assert "it is kept as ledger.changed.csv" in capsys.readouterr().err
 
 
+def test_what_cannot_be_run_here_replaces_no_verdict_on_the_same_seeds(book, tmp_path):
+    book.enter(row("a") | {"digest": "0123"})
+    book.enter(row("a") | {"digest": "0123", "verdict": "not run"})
+    assert held(tmp_path) == {"a": "holds"}
+    book.enter(row("a") | {"digest": "4567", "verdict": "not run"})
+    assert held(tmp_path) == {"a": "not run"}
+
+
 def test_each_changed_ledger_is_kept(book, tmp_path):
     for name in ("a", "b"):
         book.enter(row(name))

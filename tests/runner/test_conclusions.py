@@ -59,8 +59,8 @@ def test_it_stands_behind_the_experiments_own_sentences(dnnlab, blank_figures):
     assert done.out.splitlines()[-1] == f"The labels of gaussian:9:examples=400 {SENTENCE}"
 
 
-@pytest.mark.parametrize(("seeds", "told"), [([2, 5], True), ([1, 1], True), ([3, 5], False), ([0, 5], False)])
+@pytest.mark.parametrize(("seeds", "told"), [(1, True), (2, True), (3, False), (5, False)])
 def test_what_is_missing_for_a_verdict_is_told(seeds, told):
-    sentences = _too_few_seeds(pd.DataFrame({"seeds": seeds}), GradientFlow())
-    assert sentences == (["A verdict takes at least 3 seeds that measure something: --seeds 3."] if told else [])
-    assert _too_few_seeds(pd.DataFrame({"seeds": seeds}), EXPERIMENTS["check"].spec.Spec(statement=("1 = 1",))) == []
+    sentences = _too_few_seeds(GradientFlow(seeds=seeds))
+    assert sentences == (["A verdict takes at least 3 seeds: --seeds 3."] if told else [])
+    assert _too_few_seeds(EXPERIMENTS["check"].spec.Spec(statement=("1 = 1",))) == []

@@ -13,12 +13,12 @@ from dnnlab.runner.listing import ago, show_runs
 
 from .test_store import run
 
-NOW = datetime.datetime.now().astimezone()
 KEY = "0123456789"
 
 
 def session(minutes, ended=True):
-    then = (NOW - datetime.timedelta(minutes=minutes)).isoformat(timespec="seconds")
+    now = datetime.datetime.now().astimezone()
+    then = (now - datetime.timedelta(minutes=minutes, seconds=20)).isoformat(timespec="seconds")
     return [{"command": "dnnlab", "started": then, "finished": then if ended else None}]
 
 
@@ -28,8 +28,8 @@ def out(tmp_path):
     (first / "summary.csv").write_text("act,verdict\nrelu,healthy\ntanh,vanishing\n" + "relu,healthy\n" * 2)
     second = run(tmp_path, f"stopped-{KEY}", state="running", sessions=session(90, False), options={"act": ["relu"]})
     (second / "journal.jsonl").write_text("")
-    for age, folder in enumerate((first, second)):
-        os.utime(folder / "provenance.json", (10**9 - age, 10**9 - age))
+    for age, file in enumerate((first / "provenance.json", second / "journal.jsonl")):
+        os.utime(file, (10**9 - age, 10**9 - age))
     (second / "summary.csv").write_bytes(b"\xff\x00verdict\n")
     damaged = run(tmp_path, "damaged")
     (damaged / "provenance.json").write_text(json.dumps({"state": "x"}))
@@ -42,12 +42,15 @@ def listed(capsys):
 
 
 def test_a_list_has_verdicts_what_is_done_and_ages(out, capsys):
+    """A program gets the names of folders and the times; a person is told how long ago that was."""
     show_runs(out)
+    times = [json.loads((folder / "provenance.json").read_text())["sessions"][0]["started"]
+             for folder in (out / "gradient-flow" / f"{name}-{KEY}" for name in ("demo", "stopped"))]  # fmt: skip
     heading, *rows = listed(capsys)
     assert heading == ["experiment", "run", "state", "cells", "when"]
     assert [" ".join(row) for row in rows] == [
-        f"gradient-flow demo-{KEY} 3 healthy, 1 vanishing 2 8 min ago",
-        f"gradient-flow stopped-{KEY} interrupted 0/2 1 h ago",
+        f"gradient-flow demo-{KEY} 3 healthy, 1 vanishing 2 {times[0]}",
+        f"gradient-flow stopped-{KEY} interrupted 0/2 {times[1]}",
         "gradient-flow damaged damaged",
     ]
 
@@ -64,6 +67,7 @@ def test_a_terminal_gets_names_without_keys_where_they_are_clear(out, monkeypatc
     text = sys.stdout.getvalue()
     assert f"demo-{KEY}-2" in text
     assert "stopped" in text
+    assert "8 min ago" in text
     assert f"stopped-{KEY}" not in text
 
 
@@ -71,6 +75,8 @@ def test_a_terminal_gets_names_without_keys_where_they_are_clear(out, monkeypatc
     ("where", "names"),
     [
         (["act=relu"], ["demo", "stopped"]),
+        (["depth=5.0"], ["demo"]),
+        (["act=RELU", "depth=5"], ["demo"]),
         (["act=tanh"], ["demo"]),
         (["act=relu", "state=interrupted"], ["stopped"]),
         (["verdict=vanishing"], ["demo"]),
@@ -96,9 +102,8 @@ def test_what_no_run_has_is_said(out, capsys):
 @pytest.mark.parametrize(
     ("seconds", "said"),
     [
-        (0, "0 s ago"),
-        (59, "59 s ago"),
-        (61, "1 min ago"),
+        (70, "1 min ago"),
+        (1830, "30 min ago"),
         (7300, "2 h ago"),
         (90000, "1 day ago"),
         (200000, "2 days ago"),

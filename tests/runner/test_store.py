@@ -2,6 +2,7 @@
 
 import json
 import os
+import shutil
 import tomllib
 
 import pytest
@@ -93,6 +94,42 @@ def test_a_run_keeps_its_name_whoever_asks_for_it(tmp_path):
     later = run(tmp_path, "mine-0123456789-2")
     os.utime(later / "provenance.json", (10**10, 10**10))
     assert store.name_of(*ask, "", "relu-20") == "mine"
+    assert store.name_of(*ask, "", "demo") == "demo"
+
+
+def test_a_finished_run_comes_before_others_of_its_key_and_what_is_no_run_is_none(tmp_path):
+    ask = (tmp_path, "gradient-flow", "0123456789")
+    run(tmp_path, "done-0123456789")
+    for name in ("relu-20-0123456789", "newer-0123456789"):
+        os.utime(run(tmp_path, name, state="running") / "provenance.json", (10**10, 10**10))
+    assert store.name_of(*ask, "", "relu-20") == "done"
+    shutil.rmtree(tmp_path / "gradient-flow" / "done-0123456789")
+    assert store.name_of(*ask, "", "relu-20") == "relu-20"
+    for name in ("relu-20-0123456789", "newer-0123456789"):
+        shutil.rmtree(tmp_path / "gradient-flow" / name)
+    (tmp_path / "gradient-flow" / "notes-0123456789").write_text("a file")
+    (tmp_path / "gradient-flow" / "empty-0123456789").mkdir()
+    (tmp_path / "gradient-flow" / ".trash-0123456789").mkdir()
+    (tmp_path / "gradient-flow" / ".trash-0123456789" / "spec.toml").write_text("")
+    assert store.name_of(*ask, "", "relu-20") == "relu-20"
+
+
+def test_a_fresh_run_is_found_when_the_first_is_gone(tmp_path):
+    fresh = run(tmp_path, "n-0123456789-3")
+    place = (tmp_path, "gradient-flow", "n", "0123456789")
+    assert store.locate(*place, fresh=False).path == fresh
+    assert store.locate(*place, fresh=True).path.name == "n-0123456789-4"
+
+
+def test_a_name_as_it_is_listed_comes_before_parts_of_names_and_those_before_keys(tmp_path, capsys):
+    one, other = run(tmp_path, "a-0123456789"), run(tmp_path, "a-b-0123456780")
+    assert store.find("a", tmp_path).path == one
+    assert store.find("a-b", tmp_path).path == other
+    assert store.find("012345678", tmp_path, newest=True)
+    assert store.find("6780", tmp_path).path == other
+    run(tmp_path, "depth-6780-0123456781")
+    assert store.find("6780", tmp_path).path.name == "depth-6780-0123456781"
+    capsys.readouterr()
 
 
 def test_a_run_of_a_recipe_is_called_after_it(tmp_path):

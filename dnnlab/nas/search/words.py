@@ -42,7 +42,7 @@ def _strategies(rows: pd.DataFrame, spec: Spec) -> list[str]:
     value = estimate(best[quantity], best[f"{quantity}_lo"], best[f"{quantity}_hi"])
     what = "largest hypervolume" if spec.several else "highest test accuracy"
     named = f"On {best['data']}, the {what} for {best['budget']} is that of {best['strategy']}, {value}"
-    sentences = [f"{named}{_against_random(best)}."]
+    sentences = [f"{named}{_against_random(best, searched[searched['strategy'] != RANDOM])}."]
     judged = searched[searched["strategy"] != RANDOM]
     if len(judged):
         counts = "; ".join(f"{row['strategy']} {row['verdict']}" for row in judged.to_dict("records"))
@@ -59,12 +59,14 @@ def _strategies(rows: pd.DataFrame, spec: Spec) -> list[str]:
     return sentences + _warnings(searched) + _matters(rows[rows["strategy"] == RANDOM].iloc[0]) + _network(best)
 
 
-def _against_random(best: pd.Series) -> str:
-    """What is shown of the strategy with the highest value, as the end of a sentence."""
+def _against_random(best: pd.Series, judged: pd.DataFrame) -> str:
+    """What is shown of the strategy with the highest value, as the end of a sentence; ``judged`` are those that were
+    compared with random search."""
     if best["seeds"] < ENOUGH:
         return ", under too few seeds for a verdict"
     if best["strategy"] == RANDOM:
-        return ": no other strategy is shown to be better"
+        nothing = len(judged) and not (judged["verdict"] == c.BETTER).any()
+        return ": no other strategy is shown to be better" if nothing else ""
     shown = best["verdict"] == c.BETTER
     return ", better than random search" if shown else ", but it is not shown to be better than random search"
 
