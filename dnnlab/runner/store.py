@@ -272,11 +272,11 @@ def find(text: str, out: Path, newest: bool = False) -> Folder:
         if any(os.path.isfile(path / name) for name in (SPEC, JOURNAL)):
             return Folder(path)
     runs = list(every(out))
-    names = [(run, run.path.name, _KEY.sub("", run.path.name)) for run in runs]
+    named = [(run, run.path.name, _KEY.sub("", run.path.name)) for run in runs]
     fitting = (
-        [run for run, full, short in names if text in (full, short)]
-        or [run for run, _, short in names if text in short]
-        or [run for run, full, _ in names if text in full]
+        [run for run, full, short in named if text in (full, short)]
+        or [run for run, _, short in named if text in short]
+        or [run for run, full, _ in named if text in full]
     )
     if len(fitting) == 1:
         return fitting[0]
