@@ -72,3 +72,28 @@ def test_each_table_is_of_the_recipes_own_options(ledger, claims):
                 [all(str(line[n]) == str(condition.where[n]) for n in names) for line in table.to_dict("records")]
             ]
             assert len(fitting), f"{row['recipe']} has no row {condition.where}"
+
+
+@pytest.fixture(scope="module")
+def others():
+    return pd.read_csv(REFERENCE / "other-seeds.csv", keep_default_na=False)
+
+
+def test_other_seeds_are_of_the_recipes_as_they_stand(others, claims):
+    for seed, rows in others.groupby("seed"):
+        assert sorted(rows["part"] + "/" + rows["recipe"]) == sorted(claims)
+        bases = Bases("quick", int(seed))
+        for row in rows.to_dict("records"):
+            assert bases.digest(claims[f"{row['part']}/{row['recipe']}"]).startswith(row["digest"])
+
+
+def test_the_page_on_verdicts_counts_what_other_seeds_said(others, ledger):
+    """The table in docs/verdicts.md: how many verdicts are the same, are open in one of the two, or contradict."""
+    both = others.merge(ledger[["part", "recipe", "verdict"]], on=["part", "recipe"], suffixes=("", "_published"))
+    text = (ROOT / "docs" / "verdicts.md").read_text()
+    for seed, rows in both.groupby("seed"):
+        pairs = [frozenset(pair) for pair in zip(rows["verdict"], rows["verdict_published"], strict=True)]
+        same = sum(len(pair) == 1 for pair in pairs)
+        open_ = sum(len(pair) == 2 and "not decided" in pair for pair in pairs)
+        against = sum(pair == {"holds", "refuted"} for pair in pairs)
+        assert f"| {seed} | {same} | {open_} | {len(pairs) - same - open_ - against} | {against} |" in text
