@@ -2,6 +2,7 @@
 
 import csv
 import datetime
+import io
 import sys
 import warnings
 from collections import Counter
@@ -9,11 +10,14 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from dnnlab import atomic
 from dnnlab.errors import DnnlabError, UsageError, counted, listing, unknown
 from dnnlab.runner import store
 from dnnlab.runner.journal import Journal
 from dnnlab.terminal import say, tell_rows
 
+_LARGEST = 2**26
+"""The most bytes of a summary of which the verdicts are counted."""
 _LONGEST = 2
 """The most verdicts of a run that a terminal gets."""
 
@@ -121,8 +125,8 @@ def _verdicts(folder: store.Folder) -> Counter[str]:
     if not file.is_file():
         return Counter()
     try:
-        with file.open(encoding="utf-8", newline="") as opened:
-            return Counter(row["verdict"] for row in csv.DictReader(opened) if row.get("verdict"))
+        text = atomic.read(file, _LARGEST).decode()
+        return Counter(row["verdict"] for row in csv.DictReader(io.StringIO(text, newline="")) if row.get("verdict"))
     except (OSError, ValueError, csv.Error):
         return Counter()
 
