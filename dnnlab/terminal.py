@@ -47,6 +47,13 @@ def tell(text: object) -> None:
     print(clean(str(text)))
 
 
+def commands_apart(sentence: str) -> list[str]:
+    """The parts of a sentence, in turn prose and a command that stands in backticks: a command has a line of its own,
+    without the mark that follows it."""
+    first, *rest = _COMMAND.split(sentence)
+    return [first, *(part if number % 2 == 0 else part.lstrip(" .,;") for number, part in enumerate(rest))]
+
+
 def tell_sentences(sentences: Iterable[str]) -> None:
     """Print sentences to stdout, a paragraph each; on a terminal wrapped between words, and a command in backticks on a
     line of its own, from which it can be copied."""
@@ -55,10 +62,10 @@ def tell_sentences(sentences: Iterable[str]) -> None:
             print(sentence)
             continue
         width = shutil.get_terminal_size().columns
-        for number, part in enumerate(_COMMAND.split(sentence)):
+        for number, part in enumerate(commands_apart(sentence)):
             if number % 2:
                 print(f"  {part}")
-            elif rest := part.lstrip(" .,;" if number else "").rstrip():
+            elif rest := part.rstrip():
                 print(textwrap.fill(rest, width, break_long_words=False, break_on_hyphens=False))
 
 

@@ -10,18 +10,23 @@ from dnnlab.check.spec import Spec
 
 def headline(summary: pd.DataFrame, spec: Spec) -> str:
     """How many statements hold; of one, whether it does."""
-    holds = int((summary["verdict"] == c.HOLDS).sum())
     if len(summary) == 1:
         row = summary.iloc[0]
         return f"{row['statement']}: {row['verdict']}"
-    return f"{holds} of {len(summary)} statements hold"
+    return _count(summary)
+
+
+def _count(summary: pd.DataFrame) -> str:
+    return f"{int((summary['verdict'] == c.HOLDS).sum())} of {len(summary)} statements hold"
 
 
 def conclusions(summary: pd.DataFrame, spec: Spec) -> Sequence[str]:
     """How many statements hold, and the values of those that do not."""
     refuted = summary[summary["verdict"] == c.REFUTED]
-    head = f"{int((summary['verdict'] == c.HOLDS).sum())} of {len(summary)} statements hold."
-    return [head, *(f"{row['statement']} does not hold{_come_to(row['derivation'])}." for _, row in refuted.iterrows())]
+    return [
+        f"{_count(summary)}.",
+        *(f"{row['statement']} does not hold{_come_to(row['derivation'])}." for _, row in refuted.iterrows()),
+    ]
 
 
 def _come_to(derivation: str) -> str:

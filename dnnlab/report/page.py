@@ -5,7 +5,6 @@ be made again without the run.
 """
 
 import functools
-import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -18,6 +17,7 @@ from dnnlab import atomic
 from dnnlab.report.columns import Column
 from dnnlab.report.svg import Caption, themed
 from dnnlab.report.table import FEW, by_importance, cells, fold
+from dnnlab.terminal import commands_apart
 
 
 @dataclass(frozen=True)
@@ -65,7 +65,6 @@ def html_table(
 
 _MOST = 200
 """The most rows of a page that has all of their columns; ``summary.csv`` has those of more."""
-_COMMAND = re.compile("`(dnnlab [^`]+)`[.]?")
 
 
 def write_page(path: Path, page: Page) -> None:
@@ -75,7 +74,7 @@ def write_page(path: Path, page: Page) -> None:
         OSError: a figure cannot be read, or ``path`` cannot be written; it is then as it was.
         xml.etree.ElementTree.ParseError: a figure is no SVG.
     """
-    said = [_COMMAND.split(sentence) for sentence in page.sentences]
+    said = [commands_apart(sentence) for sentence in page.sentences]
     figures = [(caption, Markup(themed(svg.read_text("utf-8"), caption))) for caption, svg in page.pictures]
     few = Markup(html_table(page.frame, page.columns, page.tones, page.names, page.first))
     every = Markup(html_table(page.frame, page.columns, page.tones)) if page.first and len(page.frame) <= _MOST else ""

@@ -10,19 +10,17 @@ from dnnlab.report.table import cells, csv_parts, fold
 
 def markdown(frame: pd.DataFrame, columns: Sequence[Column]) -> str:
     """The table of the screen in GitHub's Markdown, and below it what all rows share."""
-    shown, same = fold(frame, [column for column in columns if column.screen])
-    headings, sides = [c.heading for c in shown], ["---" if c.dtype is str else "---:" for c in shown]
-    rows = [headings, sides, *map(list, zip(*(cells(frame, column) for column in shown), strict=True))]
-    lines = ["| " + " | ".join(_markdown_cell(text) for text in row) + " |" for row in rows]
+    shown, (headings, *rows), same = _texts(frame, columns)
+    sides = ["---" if column.dtype is str else "---:" for column in shown]
+    lines = ["| " + " | ".join(map(_markdown_cell, row)) + " |" for row in (headings, sides, *rows)]
     return "\n".join([*lines, *(["", _markdown_cell(same)] if same else [])])
 
 
 def latex(frame: pd.DataFrame, columns: Sequence[Column]) -> str:
     """The table of the screen as a LaTeX ``tabular`` for ``booktabs``; a comment says what all rows share."""
-    shown, same = fold(frame, [column for column in columns if column.screen])
+    shown, rows, same = _texts(frame, columns)
     sides = "".join("l" if column.dtype is str else "r" for column in shown)
-    rows = map(list, zip(*(cells(frame, column) for column in shown), strict=True))
-    heading, *lines = (f"{' & '.join(map(_latex_cell, row))} \\\\" for row in ([c.heading for c in shown], *rows))
+    heading, *lines = (f"{' & '.join(map(_latex_cell, row))} \\\\" for row in rows)
     table = [
         rf"\begin{{tabular}}{{{sides}}}",
         r"\toprule",
@@ -46,6 +44,13 @@ WRITTEN: dict[str, Callable[[pd.DataFrame, Sequence[Column]], str]] = {
     "csv": comma_separated,
 }
 """The function for each of `run_options.FORMS`."""
+
+
+def _texts(frame: pd.DataFrame, columns: Sequence[Column]) -> tuple[list[Column], list[list[str]], str]:
+    """The columns of the screen, their headings and cells row by row, and what all rows share."""
+    shown, same = fold(frame, [column for column in columns if column.screen])
+    rows = zip(*(cells(frame, column) for column in shown), strict=True)
+    return shown, [[column.heading for column in shown], *map(list, rows)], same
 
 
 def _markdown_cell(text: str) -> str:

@@ -18,7 +18,6 @@ from dnnlab.reproduce.judge import NOT_RUN
 from dnnlab.runner import plan as planning
 from dnnlab.runner import store
 from dnnlab.runner.device import choose
-from dnnlab.runner.options import non_default
 from dnnlab.runner.progress import Heartbeat
 from dnnlab.runner.store import PROVENANCE
 from dnnlab.runner.streams import others_on_stderr
@@ -86,7 +85,7 @@ def foresee(paths: Sequence[Path], profile: str, seed: int | None, out: Path) ->
             tell(f"{task.part}/{task.name}: {experiment.name}, {NOT_RUN}: {problem}")
             lacking += 1
             continue
-        name = store.name_of(out, experiment.name, plan.key, "", store.slug(non_default(task.spec)))
+        name = store.name_for(out, experiment.name, plan.key, task.spec)
         folder = store.locate(out, experiment.name, name, plan.key, fresh=False)
         state = folder.read_provenance().get("state", "to be measured")
         shared = ", as another claim above" if plan.key in seen else ""

@@ -12,7 +12,6 @@ from dnnlab.runner import rehearsal, store
 from dnnlab.runner.device import choose
 from dnnlab.runner.engine import Work
 from dnnlab.runner.experiment import Experiment, Spec
-from dnnlab.runner.options import non_default
 from dnnlab.runner.place import Place
 from dnnlab.runner.progress import Heartbeat
 from dnnlab.runner.run_options import RunOptions
@@ -66,7 +65,7 @@ def foresee(experiment: Experiment, spec: Spec, how: RunOptions, called: str = "
     """
     device = choose(spec.device)
     plan = planning.make(experiment, spec, device.name, how.large)
-    name = store.name_of(how.out, experiment.name, plan.key, how.name, called or store.slug(non_default(spec)))
+    name = store.name_for(how.out, experiment.name, plan.key, spec, how.name, called)
     path = store.path_of(how.out, experiment.name, name, plan.key)
     work = Work(experiment, spec, device.name, Place(path.absolute()))
     missing = plan.stacks if how.fresh else _missing_stacks(experiment, spec, path, plan)

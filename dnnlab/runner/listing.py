@@ -6,7 +6,7 @@ import io
 import sys
 import warnings
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -22,6 +22,10 @@ _LONGEST = 2
 """The most verdicts of a run that a terminal gets."""
 
 
+Runs = Sequence[tuple[store.Folder, dict[str, Any] | None]]
+"""Runs with their provenance, which is None where it is damaged."""
+
+
 def show_runs(out: Path, where: Sequence[str] = ()) -> None:
     """All runs under ``out``, or those ``where`` options have certain values, the newest first: what each is called,
     its state or its verdicts, and how long ago that was.
@@ -29,10 +33,9 @@ def show_runs(out: Path, where: Sequence[str] = ()) -> None:
     Raises:
         UsageError: an entry of ``where`` is no ``OPTION=VALUE``, or no run has such an option.
     """
-    runs = [(folder, _record(folder)) for folder in store.every(out)]
-    every = runs
-    for text in where:
-        runs = list(_filtered(runs, every, text))
+    runs: Runs = [(folder, _record(folder)) for folder in store.every(out)]
+    if where:
+        runs = _that_have(runs, where)
     if runs:
         names = Counter((folder.path.parent.name, _short(folder, record)) for folder, record in runs)
         rows = [_row(folder, record, names) for folder, record in runs]
@@ -49,23 +52,27 @@ def _record(folder: store.Folder) -> dict[str, Any] | None:
         return None
 
 
-Runs = Sequence[tuple[store.Folder, dict[str, Any] | None]]
+def _that_have(runs: Runs, where: Sequence[str]) -> Runs:
+    """Those of ``runs`` that fit each ``OPTION=VALUE``; an option with several values fits by each."""
+    values = [_values(folder, record) for folder, record in runs]
+    names = {name for known in values for name in known}
+    wanted = [_wanted(text, names) for text in where]
+    return [
+        run
+        for run, known in zip(runs, values, strict=True)
+        if all(any(_alike(value, each) for each in known.get(name, [])) for name, value in wanted)
+    ]
 
 
-def _filtered(runs: Runs, every: Runs, text: str) -> Iterator[tuple[store.Folder, dict[str, Any] | None]]:
-    """Those of ``runs`` that fit ``text``: ``OPTION=VALUE``, where an option with several values fits by each.
-
-    An option that none of ``every`` run has is refused."""
+def _wanted(text: str, names: Collection[str]) -> tuple[str, str]:
+    """The option and the value in ``text``; an option that is not among ``names``, if there are any, is refused."""
     name, equals, value = text.partition("=")
     if not equals:
         raise UsageError(f"--where {text!r} must be OPTION=VALUE, such as --where act=sigmoid.")
     key = name.strip().removeprefix("--").replace("-", "_")
-    names = {each for folder, record in every for each in _values(folder, record)}
     if names and key not in names:
         raise unknown("option for --where", name, sorted(names))
-    for folder, record in runs:
-        if any(_alike(value.strip(), each) for each in _values(folder, record).get(key, [])):
-            yield folder, record
+    return key, value.strip()
 
 
 def _alike(text: str, value: str) -> bool:

@@ -15,7 +15,7 @@ from dnnlab.runner.device import Device, choose, keep_freed_memory
 from dnnlab.runner.engine import Work, entries, place_of, side_by_side
 from dnnlab.runner.experiment import PROCESSES, THREADS, Experiment, Spec
 from dnnlab.runner.journal import Journal, Writer
-from dnnlab.runner.options import every, non_default
+from dnnlab.runner.options import every
 from dnnlab.runner.place import Place
 from dnnlab.runner.progress import Heartbeat, meter
 from dnnlab.runner.result import Run
@@ -58,7 +58,7 @@ def tabulate(experiment: Experiment, spec: Spec, how: RunOptions, command: str, 
 def _measured(experiment: Experiment, spec: Spec, how: RunOptions, command: str, called: str) -> Run:
     device = choose(spec.device)
     plan = planning.make(experiment, spec, device.name, how.large)
-    name = store.name_of(how.out, experiment.name, plan.key, how.name, called or store.slug(non_default(spec)))
+    name = store.name_for(how.out, experiment.name, plan.key, spec, how.name, called)
     folder = store.locate(how.out, experiment.name, name, plan.key, how.fresh)
     journal = journal_of(spec, folder, plan)
     record = reopening.record_of(folder, experiment, spec, plan, journal)

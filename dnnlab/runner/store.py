@@ -1,5 +1,6 @@
 """The folders of runs: their names, their content, and how one is found again."""
 
+import glob
 import json
 import math
 import os
@@ -14,6 +15,7 @@ import tomli_w
 
 from dnnlab import atomic
 from dnnlab.errors import DnnlabError, UsageError, short, unknown
+from dnnlab.runner.options import non_default
 from dnnlab.runner.place import ARTIFACTS
 from dnnlab.runner.provenance import digest
 from dnnlab.terminal import say
@@ -174,6 +176,11 @@ def called(recipe: Path) -> str:
     return "" if recipe.name == SPEC else slug({"recipe": recipe.stem})
 
 
+def name_for(out: Path, experiment: str, key: str, spec: Any, given: str = "", called: str = "") -> str:
+    """`name_of` a run of ``spec``, which without a name is ``called`` so, or after its options."""
+    return name_of(out, experiment, key, given, called or slug(non_default(spec)))
+
+
 def name_of(out: Path, experiment: str, key: str, given: str, otherwise: str) -> str:
     """The name of a run's folder, before its key: the one ``given``; else that of a run of this key which is there,
     whatever it is called; else ``otherwise``. A finished run comes before one that is not, then one that is called
@@ -181,8 +188,9 @@ def name_of(out: Path, experiment: str, key: str, given: str, otherwise: str) ->
     if given:
         return given
     there = [path for path in (out / experiment).glob(f"[!.]*-{key}*") if _is_run(path, key)]
-    if not there:
-        return otherwise
+    names = {without_key(path.name, key) for path in there}
+    if len(names) < 2:
+        return next(iter(names), otherwise)
 
     def rank(path: Path) -> tuple[bool, bool, float]:
         return _state(Folder(path)) == "finished", without_key(path.name, key) == otherwise, _age(path)
@@ -220,7 +228,11 @@ def locate(out: Path, experiment: str, name: str, key: str, fresh: bool) -> Fold
     """
     first = path_of(out.absolute(), experiment, name, key)
     numbered = re.compile(rf"{re.escape(first.name)}-(\d+)")
-    numbers = [int(found[1]) for path in first.parent.glob("*") if (found := numbered.fullmatch(path.name))]
+    numbers = [
+        int(found[1])
+        for path in first.parent.glob(f"{glob.escape(first.name)}-*")
+        if (found := numbered.fullmatch(path.name))
+    ]
     there = [*([1] if os.path.lexists(first) else []), *numbers]
     newest, following = (_numbered(first, number) for number in (max(there, default=1), max(there, default=0) + 1))
     goes_on = newest != first and _goes_on(Folder(newest))

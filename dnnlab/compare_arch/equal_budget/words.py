@@ -16,18 +16,25 @@ from dnnlab.runner.summary import not_learned, tally, uncounted, unseen
 
 def headline(summary: pd.DataFrame, spec: Spec) -> str:
     """The most accurate network under the first budget, if it is shown to be that."""
-    _, rows = next(iter(summary.groupby(list(c.COMPARED), sort=False, dropna=False)))
-    trained = rows[rows["rank"].notna()]
     if (summary["verdict"] == c.UNTRAINED).all():
         return f"What {counted(len(summary), 'network')} cost"
+    _, rows = next(iter(summary.groupby(list(c.COMPARED), sort=False, dropna=False)))
+    trained = rows[rows["rank"].notna()]
     if trained.empty:
         return "Nothing was trained to the end"
-    best = trained.iloc[int(trained["accuracy"].to_numpy().argmax())]
+    best, alone = _best(trained)
     if len(rows) == 1:
         return f"{name(best, summary)} reaches {best['accuracy']:.1%}"
-    if pd.notna(best["rank_hi"]) and best["rank_hi"] == 1:
+    if alone:
         return f"{name(best, rows)} is the most accurate of {len(rows)} networks"
     return f"None of {len(rows)} networks is shown to be the most accurate"
+
+
+def _best(trained: pd.DataFrame) -> tuple[pd.Series, bool]:
+    """The row with the highest accuracy, and whether it is shown to be ahead of all others."""
+    best = trained.iloc[int(trained["accuracy"].to_numpy().argmax())]
+    # Of one seed no rank is shown.
+    return best, len(trained) == 1 or bool(pd.notna(best["rank_hi"]) and best["rank_hi"] == 1)
 
 
 def conclusions(summary: pd.DataFrame, spec: Spec) -> Sequence[str]:
@@ -107,7 +114,7 @@ def _group(rows: pd.DataFrame, place: str) -> str:
     trained = rows[rows["rank"].notna()]
     if trained.empty:
         return f"At {place}: nothing was trained to the end, or all of it diverged."
-    best = trained.iloc[int(trained["accuracy"].to_numpy().argmax())]
+    best, alone = _best(trained)
     shown = estimate(best["accuracy"], best["accuracy_lo"], best["accuracy_hi"])
     if len(rows) == 1:
         return f"At {place}: {name(best, rows)} reaches {shown}."
@@ -115,7 +122,6 @@ def _group(rows: pd.DataFrame, place: str) -> str:
     against = tally(rows["verdict"].drop(first.name))
     said = f" Against {name(first, rows)}: {against}." if against else ""
     said = " ".join([said, *unseen(rows, c.SAME)])
-    alone = len(trained) == 1 or (pd.notna(best["rank_hi"]) and best["rank_hi"] == 1)  # one seed: no rank is shown
     how = "is the most accurate" if alone else "has the highest accuracy, but is not shown to be ahead of all others"
     return f"At {place}: {name(best, rows)} {how}, {shown}.{said}"
 
