@@ -9,8 +9,8 @@ from dnnlab.reproduce.judge import Finding, Judgement
 
 WIDTH, HEIGHT = 160, 28
 """The size of a picture in pixels."""
-_MARGIN = 8
-"""The pixels left free beside what is furthest to the left and to the right."""
+_MARGIN = 20
+"""The pixels beside what is furthest to the left and to the right, so that it is seen on which side of it is shaded."""
 
 
 @dataclass(frozen=True)
