@@ -76,9 +76,12 @@ class Entry:
     def telling(self) -> Tested | None:
         """The condition that stands for the others on the claim's line: one that speaks for the verdict, if possible
         one with a picture."""
-        met = {REFUTED: False, NOT_DECIDED: None}.get(self.row["verdict"], True)
-        order = sorted(self.tested, key=lambda each: (each.control, each.met is not met, each.picture is None))
-        return order[0] if order else None
+        verdict = self.row["verdict"]
+        met = {REFUTED: False, NOT_DECIDED: None}.get(verdict, True)
+        # A control that is not met keeps a claim from being decided, whatever the conditions say.
+        unmet = [each for each in self.tested if each.control and each.met is not True and verdict == NOT_DECIDED]
+        speaking = [each for each in self.tested if not each.control and each.met is met]
+        return min(unmet or speaking or self.tested, key=lambda each: each.picture is None, default=None)
 
     @property
     def p(self) -> str:
@@ -96,7 +99,7 @@ class Entry:
 class _Figures:
     """The figures of the page. That of a run stands in the file once, however many claims rest on the run."""
 
-    left: int = _MOST
+    left: int
     """The bytes that are left for figures."""
     drawn: dict[Path, str | None] = field(default_factory=dict)
 
@@ -170,6 +173,14 @@ def typeset(text: str) -> str:
     return _NEGATIVE.sub("−", powers).replace(" 0 [0, 0]", " 0")
 
 
+_JOINT = re.compile(r"(?<=[:,=/_(.])(?=[A-Za-z'])")
+
+
+def breakable(text: str) -> Markup:
+    """``text`` that a browser may also break inside names such as ``mlp3:width=0.25,act=relu``, between their parts."""
+    return Markup("<wbr>").join(_JOINT.split(text))
+
+
 def write(
     file: Path, heading: str, rows: Sequence[dict[str, Any]], profile: str, provenance: Mapping[str, str]
 ) -> None:
@@ -200,6 +211,7 @@ def write(
         provenance=provenance,
         example=Tested("", True, "", False, 0.4, 0.3, 0.5, None, 0.6).picture,
         typeset=typeset,
+        breakable=breakable,
         size=(conditions.WIDTH, conditions.HEIGHT),
     )
     atomic.write(file, page.encode("utf-8", "backslashreplace"))
@@ -207,7 +219,7 @@ def write(
 
 def _entries(rows: Sequence[dict[str, Any]], parts: Sequence[str], root: Path) -> Iterable[Entry]:
     """The rows in the order of the page, by verdict."""
-    figures, ids, order = _Figures(), set[str](), list(MEANINGS)
+    figures, ids, order = _Figures(_MOST), set[str](), list(MEANINGS)
     for row in sorted(rows, key=lambda row: order.index(row["verdict"])):
         # Recipes of two folders may have the same name, and any characters in it.
         name = f"c-{slug(row['part'])}-{slug(row['recipe'])}"
@@ -215,7 +227,7 @@ def _entries(rows: Sequence[dict[str, Any]], parts: Sequence[str], root: Path) -
         ids.add(id_)
         run = root / row["run"] if row.get("run") else None
         there = run is not None and (run / store.PAGE).exists()
-        caption = Caption(f"f{id_}", row["claim"], "", typeset(row.get("measured") or ""))
+        caption = Caption(f"f{len(ids)}", row["claim"], "", typeset(row.get("measured") or ""))
         yield Entry(
             row,
             id_,
