@@ -62,4 +62,4 @@ CONDITIONS = Column(
     "and, where there is an interval, its numbers and the limits between which the claim wants them",
 )
 KEPT = (*LEDGER, CONDITIONS)
-"""The columns of ``ledger.csv``, of which the page is made. Version 0.1 did not have the last."""
+"""The columns of ``ledger.csv``, of which the page is made. Earlier versions wrote it without the last."""

@@ -66,8 +66,14 @@ class Entry:
         return slug(self.row["verdict"])
 
     @property
+    def circumstances(self) -> str:
+        """When it holds, or why it is not decided; where it has no verdict the text of an error, as it is."""
+        said = str(self.row["circumstances"])
+        return said if self.row["verdict"] in (NOT_RUN, FAILED) else typeset(said)
+
+    @property
     def said(self) -> list[str]:
-        """What was measured, number by number; a ledger of version 0.1 has it in one text."""
+        """What was measured, number by number; a ledger of an earlier version has it in one text."""
         if self.tested:
             return list(dict.fromkeys(each.said for each in self.tested))
         return [said for said in (self.row.get("measured") or "").split("; ") if said]
@@ -102,24 +108,25 @@ class _Figures:
     left: int
     """The bytes that are left for figures."""
     drawn: dict[Path, str | None] = field(default_factory=dict)
+    """The figure of each run, without words."""
 
     def of(self, run: Path, caption: Caption) -> Markup | None:
         """The first figure of ``run`` that is small enough; None where there is none, or no room is left."""
-        if run not in self.drawn:
-            self.drawn[run] = self._first(run, caption)
-            return Markup(self.drawn[run]) if self.drawn[run] else None
-        known = self.drawn[run]
-        return None if known is None else Markup(_again(known, caption))
-
-    def _first(self, run: Path, caption: Caption) -> str | None:
+        if run in self.drawn:
+            known = self.drawn[run]
+            return None if known is None else Markup(_again(known, caption))
+        self.drawn[run] = None
         small = (svg for svg in sorted((run / store.FIGURES).glob("*.svg")) if svg.stat().st_size <= _LARGEST)
-        file = next(small, None)
-        drawn = "" if file is None else themed(file.read_text("utf-8"), caption)
+        if (file := next(small, None)) is None:
+            return None
+        svg = file.read_text("utf-8")
+        drawn = themed(svg, caption)
         size = len(drawn.encode())
-        if not drawn or size > self.left:
+        if size > self.left:
             return None
         self.left -= size
-        return drawn
+        self.drawn[run] = themed(svg, Caption(caption.name, "", "", ""))
+        return Markup(drawn)
 
 
 def _again(drawn: str, caption: Caption) -> str:

@@ -210,6 +210,29 @@ def test_what_is_counted_and_what_an_earlier_version_wrote_has_no_picture(tmp_pa
         assert not [each for claim in having(of, "claim") for each in having(claim, "interval")]
 
 
+def contrast(one, other):
+    """The contrast of two colours by WCAG 2.2."""
+
+    def luminance(color):
+        channels = [int(color[start : start + 2], 16) / 255 for start in (1, 3, 5)]
+        linear = [c / 12.92 if c <= 0.04045 else ((c + 0.055) / 1.055) ** 2.4 for c in channels]
+        return 0.2126 * linear[0] + 0.7152 * linear[1] + 0.0722 * linear[2]
+
+    low, high = sorted(map(luminance, (one, other)))
+    return (high + 0.05) / (low + 0.05)
+
+
+def test_every_part_of_a_picture_can_be_told_from_its_ground_in_light_dark_and_print(tmp_path):
+    html = write([row("a")], tmp_path).read_text("utf-8")
+    blocks = re.findall(r":root \{(.*?)\}", html, re.DOTALL)
+    colors = [dict(re.findall(r"--(\w+): (#[0-9a-f]{6})", block)) for block in blocks]
+    assert ["shade" in each for each in colors] == [False] * 3 + [True] * 3
+    for palette, own in zip(colors[:3], colors[3:], strict=True):
+        for ground in (palette["paper"], own["shade"]):
+            for ink in ("ink", "soft", "good", "bad"):
+                assert contrast(palette[ink], ground) >= 3, (ink, ground)
+
+
 SHAPED = {"value": 1, "low": 0, "high": 2, "above": 1}
 
 
@@ -275,6 +298,13 @@ def test_what_opens_says_everything(tmp_path):
     assert "holds at 1; not at 2" in text(root.find(".//summary"))
 
 
+def test_an_error_is_told_as_it_is_with_a_command_to_copy(tmp_path):
+    why = "x is missing; dnnlab data get --lr -1e-5 brings it"
+    for verdict in ("not run", "failed"):
+        root = read([row("a", verdict, circumstances=why)], tmp_path)
+        assert why in text(having(root, "more")[0])
+
+
 def test_recipes_of_one_name_and_of_any_name_have_ids_of_their_own(tmp_path):
     rows = [row("x"), row("x"), row("Ж"), row("Щ"), row("a b#?")]
     root = read(rows, tmp_path)
@@ -298,6 +328,7 @@ def runs(tmp_path):
 def test_a_figure_that_two_claims_share_is_in_the_file_once(runs):
     names = ["one", "two", "one"]
     rows = [row(f"r{n}", run=f"check/{name} #1") for n, name in enumerate(names)]
+    rows[0]["claim"] += "\a"  # no XML may hold it
     root = read(rows, runs)
     first, second, again = (each.find("svg") for each in having(root, "scroll"))
     assert all(any(part.tag == "path" for part in svg.iter()) for svg in (first, second))
@@ -334,6 +365,18 @@ def test_figures_take_no_more_than_their_room(runs, monkeypatch):
     one = ET.tostring(having(read(rows, runs), "scroll")[0].find("svg"))
     monkeypatch.setattr(page, "_MOST", math.ceil(1.5 * len(one)))
     assert len(list(read(rows, runs).iter("figure"))) == 1
+
+
+def test_the_page_of_the_whole_lecture_is_under_two_megabytes(published, tmp_path):
+    """With as many figures as there is room for, and a picture for every number."""
+    shape = {"value": 1 / 3, "low": -1 / 3, "high": 2 / 3, "above": 1 / 7, "below": 1 / 6}
+    rows = [
+        each | {"conditions": json.dumps([condition(said, **shape) for said in each["measured"].split("; ")])}
+        for each in published[0]
+    ]
+    file = write(rows, tmp_path)
+    assert len(having(Tree(file.read_text("utf-8")).root, "interval")) > 400
+    assert file.stat().st_size + page._MOST < 2_000_000
 
 
 def test_nothing_is_fetched_and_nothing_runs(published, tmp_path):
