@@ -180,7 +180,7 @@ def typeset(text: str) -> str:
     return _NEGATIVE.sub("−", powers).replace(" 0 [0, 0]", " 0")
 
 
-_JOINT = re.compile(r"(?<=[:,=/_(.])(?=[A-Za-z'])")
+_JOINT = re.compile(r"(?<=[:,=/_.])(?=[A-Za-z'])")
 
 
 def breakable(text: str) -> Markup:

@@ -165,8 +165,9 @@ def numbers(value):
 def drawn(picture):
     """Where shade, limits, interval and estimate lie in a picture, in pixels."""
     rect, circle = picture.find("rect"), picture.find("circle")
-    *limits, interval = picture.findall("path")
+    side, *limits, interval = picture.findall("path")
     start, width = float(rect.get("x")), float(rect.get("width"))
+    assert numbers(side.get("d"))[::2] == [start, start + width]
     low, _, high, *_ = numbers(interval.get("d"))
     return {
         "shade": (start, start + width),
