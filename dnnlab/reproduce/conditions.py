@@ -88,12 +88,11 @@ class Picture:
 
 def _places(numbers: list[float]) -> list[float]:
     """The places of ``numbers`` on an axis from the smallest to the largest; in the middle where all are the same."""
-    least, most = min(numbers), max(numbers)
-    if least == most:
-        return [WIDTH / 2 for _ in numbers]
-    # Halved, the difference of two numbers is finite whatever they are.
-    span = most / 2 - least / 2
-    return [round(_MARGIN + (WIDTH - 2 * _MARGIN) * (each / 2 - least / 2) / span, 1) for each in numbers]
+    # Halved, the difference of any two numbers is finite.
+    halves = [each / 2 for each in numbers]
+    least, span = min(halves), max(halves) - min(halves)
+    shares = [(each - least) / span if span else 0.5 for each in halves]
+    return [round(_MARGIN + (WIDTH - 2 * _MARGIN) * share, 1) for share in shares]
 
 
 def written(judgement: Judgement) -> str:

@@ -187,6 +187,8 @@ PICTURES = [
     ({"value": 1, "low": 0.1, "high": 10, "below": 1000, "log": True}, (0, 140), [140], (20, 50, 80), "below 1000"),
     # Zero has no logarithm.
     ({"value": 0, "low": 0, "high": 3, "below": 6, "log": True}, (0, 140), [140], (20, 20, 80), "below 6"),
+    ({"value": 0, "low": -1.7e308, "high": 1.7e308, "above": 0}, (80, 160), [80], (20, 80, 140), "above 0"),
+    ({"value": 0, "low": 0, "high": 5e-324, "above": 0}, (80, 160), [80], (80, 80, 80), "above 0"),
     ({"value": 1, "low": 1, "high": 1, "above": 1}, (80, 160), [80], (80, 80, 80), "above 1"),
 ]  # fmt: skip
 
