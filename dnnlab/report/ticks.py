@@ -117,7 +117,9 @@ class PowersOfTen(Formatter):
         labels = [self(value) for value in values]
         if not any(label[-1] in _SUPERSCRIPTS for label in labels if label):
             return labels
-        return [label if value in (1, 10) else _power(*_parts(value)) for label, value in zip(labels, values, strict=True)]
+        return [
+            label if value in (1, 10) else _power(*_parts(value)) for label, value in zip(labels, values, strict=True)
+        ]
 
 
 class Times(PowersOfTen):
