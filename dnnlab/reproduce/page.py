@@ -24,7 +24,7 @@ from dnnlab.reproduce.judge import HOLDS, HOLDS_IF, NOT_DECIDED, NOT_RUN, REFUTE
 from dnnlab.reproduce.ledger import by_chance, counts, groups, table
 from dnnlab.runner import store
 
-_LARGEST = 55_000
+_LARGEST = 100_000
 """The most bytes of a figure on this page; a larger one is on the run's own page."""
 _MOST = 1_400_000
 """The most bytes of all figures together; the page itself takes half a million for a hundred claims."""
@@ -114,33 +114,43 @@ class _Figures:
         """The first figure of ``run`` that is small enough; None where there is none, or no room is left."""
         if run in self.drawn:
             known = self.drawn[run]
-            return None if known is None else Markup(_again(known, caption))
+            return None if known is None else _again(known, caption)
         self.drawn[run] = None
         small = (svg for svg in sorted((run / store.FIGURES).glob("*.svg")) if svg.stat().st_size <= _LARGEST)
         if (file := next(small, None)) is None:
             return None
-        svg = file.read_text("utf-8")
-        drawn = themed(svg, caption)
-        size = len(drawn.encode())
-        if size > self.left:
+        root = ET.fromstring(themed(file.read_text("utf-8"), Caption(caption.name, "", "", "")))
+        for place, child in enumerate(root):
+            if child.tag == "g" and "id" not in child.attrib:
+                child.set("id", f"{caption.name}-part{place}")
+        bare = ET.tostring(root, encoding="unicode")
+        if len(bare.encode()) > self.left:
             return None
-        self.left -= size
-        self.drawn[run] = themed(svg, Caption(caption.name, "", "", ""))
-        return Markup(drawn)
+        self.left -= len(bare.encode())
+        self.drawn[run] = bare
+        return _captioned(root, caption)
 
 
-def _again(drawn: str, caption: Caption) -> str:
+def _again(drawn: str, caption: Caption) -> Markup:
     """A figure that the page has already, under another ``caption``: it refers to what is drawn there."""
     root = ET.fromstring(drawn)
-    body = [child.attrib["id"] for child in root if child.tag == "g"]
+    parts = [child.attrib["id"] for child in root if child.tag == "g"]
     for child in list(root):
-        root.remove(child)
-    for tag, words in {"title": caption.title, "desc": caption.alt}.items():
-        ET.SubElement(root, tag, id=f"{caption.name}-{tag}").text = words
-    for id_ in body:
-        ET.SubElement(root, "use", href=f"#{id_}")
+        if child.tag not in ("title", "desc"):
+            root.remove(child)
+    for part in parts:
+        ET.SubElement(root, "use", href=f"#{part}")
+    return _captioned(root, caption)
+
+
+def _captioned(root: ET.Element, caption: Caption) -> Markup:
+    """A figure whose title and description are those of ``caption``."""
+    words = {"title": caption.title, "desc": caption.alt}
+    for child in root:
+        if child.tag in words:
+            child.text, child.attrib["id"] = words[child.tag], f"{caption.name}-{child.tag}"
     root.attrib |= {"aria-labelledby": f"{caption.name}-title", "aria-describedby": f"{caption.name}-desc"}
-    return ET.tostring(root, encoding="unicode")
+    return Markup(ET.tostring(root, encoding="unicode"))
 
 
 def slug(text: str) -> str:
@@ -164,7 +174,12 @@ def finding(tally: Mapping[str, int]) -> str:
         (open_, "is open", "are open"),
         (tally[FAILED], "failed", "failed"),
     ]
-    said = [f"{count} {one if count == 1 else several}" for count, one, several in told if count]
+    # The dots of "hold if …" do not begin a line.
+    said = [
+        f"{count} {one if count == 1 else several}".replace(" …", "\N{NO-BREAK SPACE}…")
+        for count, one, several in told
+        if count
+    ]
     return f"{counted(sum(tally.values()), 'claim')}: {listing(said or ['none was asked for'])}"
 
 

@@ -140,8 +140,8 @@ def test_verdicts_differ_in_shape_and_not_only_in_colour(tmp_path):
     assert len(used) == len(TONES)
     assert len({str(shapes[name]) for name in used}) == len(TONES)
     for line in having(root, "line"):
-        assert text(having(line, "chip")[0]) in TONES
-        assert next(having(line, "chip")[0].iter("use")).get("href")[1:] in shapes
+        assert text(having(line, "verdict")[0]) in TONES
+        assert next(having(line, "verdict")[0].iter("use")).get("href")[1:] in shapes
 
 
 def test_filters_name_claims_that_are_there_and_say_where_there_is_none(tmp_path):
