@@ -174,13 +174,11 @@ def finding(tally: Mapping[str, int]) -> str:
         (open_, "is open", "are open"),
         (tally[FAILED], "failed", "failed"),
     ]
-    # The dots of "hold if …" do not begin a line.
-    said = [
-        f"{count} {one if count == 1 else several}".replace(" …", "\N{NO-BREAK SPACE}…")
-        for count, one, several in told
-        if count
-    ]
-    return f"{counted(sum(tally.values()), 'claim')}: {listing(said or ['none was asked for'])}"
+    said = [f"{count} {one if count == 1 else several}" for count, one, several in told if count]
+    # The dots of "hold if …" begin no line.
+    return f"{counted(sum(tally.values()), 'claim')}: {listing(said or ['none was asked for'])}".replace(
+        " …", "\N{NO-BREAK SPACE}…"
+    )
 
 
 _POWER = re.compile(r"(?<![\w.])(-?\d+(?:\.\d+)?)e([+-]?\d+)(?![\w.])")
