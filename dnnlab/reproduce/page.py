@@ -175,10 +175,8 @@ def finding(tally: Mapping[str, int]) -> str:
         (tally[FAILED], "failed", "failed"),
     ]
     said = [f"{count} {one if count == 1 else several}" for count, one, several in told if count]
-    # The dots of "hold if …" begin no line.
-    return f"{counted(sum(tally.values()), 'claim')}: {listing(said or ['none was asked for'])}".replace(
-        " …", "\N{NO-BREAK SPACE}…"
-    )
+    words = f"{counted(sum(tally.values()), 'claim')}: {listing(said or ['none was asked for'])}"
+    return words.replace(" …", "\N{NO-BREAK SPACE}…")  # the dots of "hold if …" begin no line
 
 
 _POWER = re.compile(r"(?<![\w.])(-?\d+(?:\.\d+)?)e([+-]?\d+)(?![\w.])")
