@@ -35,7 +35,7 @@ from dnnlab.runner.summary import Group, groups, mean, measured
 from dnnlab.statistics.intervals import mean_interval
 from dnnlab.theory.gradients import predict
 
-_MOST_PANELS = 6
+_MOST_PANELS = 4
 _MOST_ROWS = 30
 _MOST_BOXES = 60
 _LETTERS = 20
@@ -292,7 +292,7 @@ def _along_training(curves: Sequence[_Curve], spec: Spec) -> Picture:
         alt="Small multiples, a panel for each network: norm of the gradient by layer at training steps "
         + ", ".join(map(str, steps))
         + ".",
-        figure=drawn(across=3),
+        figure=drawn(across=4),
         narrow=drawn(across=2),
     )
 
@@ -300,20 +300,18 @@ def _along_training(curves: Sequence[_Curve], spec: Spec) -> Picture:
 def _small_multiples(shown: Sequence[_Curve], steps: Sequence[int], across: int) -> Figure:
     columns = min(across, len(shown))
     rows = math.ceil(len(shown) / columns)
-    width = HALF if across < 3 else FULL
-    with new_figure(width, (2.7 if across > 2 else 2.2) * rows + 0.9, rows, columns, sharey=True) as (figure, panels):
+    width, height = (FULL, 3.0) if across > 2 else (HALF, 2.2)
+    with new_figure(width, height * rows + 0.9, rows, columns, sharey=True) as (figure, panels):
         for axes, curve in zip(panels, shown, strict=False):
             for i, step in enumerate(steps):
                 seen = measured_at(curve.rows, step)
                 if seen is None:
                     continue
                 heights = curve.profile(seen)[0][::-1]
-                axes.plot(
-                    np.arange(len(heights), 0, -1), heights, label=f"step {step}",
-                    markevery=max(1, len(heights) // 6), **line_style(i),
-                )  # fmt: skip
+                style = line_style(i) | {"marker": ""}
+                axes.plot(np.arange(len(heights), 0, -1), heights, label=f"step {step}", **style)
             log_axis(axes.yaxis)
-            axes.set_title(curve.label, fontsize=10)
+            axes.set_title(fill(curve.label, _LETTERS), fontsize=10)
             axes.set_xlabel("layer")
             if curve.first.depth > 1:
                 axes.set_xlim(curve.first.depth, 1)

@@ -91,7 +91,7 @@ def name_at_ends(axes: Axes, lines: Sequence[Line], chosen: Sequence[int], besid
             styles.append(line_style(number))
             names.append(lines[i].name)
     letters = SMALLEST * _GAP / (72 * _SHARE * axes.figure.get_figure(root=True).get_size_inches()[1])
-    places = _apart([height for _, height in ends], letters)
+    places = apart([height for _, height in ends], letters)
     for start, place, style, name in zip(ends, places, styles, names, strict=True):
         _write(axes, name, place, start, style["color"], "-")
     top = _largest_gap(places, letters * len(beside))
@@ -145,7 +145,7 @@ def _share(axes: Axes, point: tuple[float, float]) -> tuple[float, float]:
     return float(np.clip(x, 0, 1)), float(np.clip(y, 0, 1))
 
 
-def _apart(heights: Sequence[float], least: float) -> list[float]:
+def apart(heights: Sequence[float], least: float) -> list[float]:
     """The heights, moved as little as needed so that any two are ``least`` apart: neighbours that are too close stand
     evenly around their mean, and groups that then meet become one."""
     order = np.argsort(heights, kind="stable")

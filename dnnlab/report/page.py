@@ -21,7 +21,7 @@ from dnnlab import atomic
 from dnnlab.report.advice import Advice
 from dnnlab.report.columns import Column
 from dnnlab.report.svg import Caption, themed
-from dnnlab.report.table import FEW, by_importance, cells, fold, values
+from dnnlab.report.table import FEW, by_importance, cells, fold, values, written
 from dnnlab.terminal import commands_apart
 
 
@@ -74,15 +74,24 @@ def html_table(
     told = [column for column in columns if column.name not in ends and (column.screen or not first)]
     shown, same = fold(frame, sorted(told, key=lambda column: not column.screen))
     if first and len(shown) > FEW:
-        stay, others = by_importance(shown, names, first)
+        # One row need not be told apart from others: what it was measured on is said above the table.
+        stay, others = by_importance(shown, names if len(frame) > 1 else (), first)
         kept = [*stay, *others[: max(1, FEW - len(stay))]]
+        if len(frame) == 1:
+            same = written([column for column in shown if column not in kept and not column.low], frame)
         shown = [column for column in shown if column in kept]
+    more = "" if len(frame) <= _MOST_ROWS else f"The first {_MOST_ROWS} of {len(frame)} rows; summary.csv has all."
+    frame = frame.head(_MOST_ROWS)
     rows = zip(*(zip(cells(frame, c), values(frame[c.name]), strict=True) for c in shown), strict=True)
-    return template("report/table").render(columns=shown, rows=rows, same=same, tones=tones, count=len(frame))
+    return template("report/table").render(
+        columns=shown, rows=rows, same=same, tones=tones, count=len(frame), more=more
+    )
 
 
-_MOST = 200
-"""The most rows of a page that has all of their columns; ``summary.csv`` has those of more."""
+_MOST_ROWS = 400
+"""The most rows of a table on a page; ``summary.csv`` has all."""
+_MOST_CELLS = 3000
+"""The most cells of a table that has all columns; ``summary.csv`` has those of more."""
 
 
 def write_page(path: Path, page: Page) -> None:
@@ -93,7 +102,11 @@ def write_page(path: Path, page: Page) -> None:
         xml.etree.ElementTree.ParseError: a figure is no SVG.
     """
     few = Markup(html_table(page.frame, page.columns, page.tones, page.names, page.first))
-    every = Markup(html_table(page.frame, page.columns, page.tones)) if page.first and len(page.frame) <= _MOST else ""
+    every = (
+        Markup(html_table(page.frame, page.columns, page.tones))
+        if page.first and page.frame.size <= _MOST_CELLS
+        else ""
+    )
     script, digest = _script()
     html = template("report/page").render(
         page=page,

@@ -82,13 +82,25 @@ def _shorten(root: ET.Element) -> None:
             parent.text = None
             for child in parent:
                 child.tail = None
-        styles = {child.attrib.get("style") for child in parent}
-        if len(styles) == 1 and len(parent) > 1 and parent.tag == "g" and all(child.tag == "use" for child in parent):
-            style = styles.pop()
-            if style and "style" not in parent.attrib:
-                parent.set("style", style)
-                for child in parent:
-                    del child.attrib["style"]
+        if parent.tag == "g" and len(parent) > 1 and len({child.tag for child in parent} | {"path", "use"}) == 2:
+            _say_once(parent)
+
+
+def _say_once(group: ET.Element) -> None:
+    """Move to a group what all of its shapes say of how they are drawn."""
+    clips = {child.attrib.get("clip-path") for child in group}
+    if len(clips) == 1 and None not in clips and "clip-path" not in group.attrib:
+        group.set("clip-path", group[0].attrib["clip-path"])
+        for child in group:
+            del child.attrib["clip-path"]
+    styles = [child.attrib.get("style", "").split("; ") for child in group]
+    shared = [each for each in styles[0] if each and all(each in style for style in styles)]
+    if shared and "style" not in group.attrib:
+        group.set("style", "; ".join(shared))
+        for child, style in zip(group, styles, strict=True):
+            own = "; ".join(each for each in style if each not in shared)
+            child.attrib = {key: value for key, value in child.attrib.items() if key != "style"}
+            child.attrib |= {"style": own} if own else {}
 
 
 def _local(name: str) -> str:
