@@ -55,7 +55,9 @@ def _bars(shown: pd.DataFrame, names: Sequence[str], told: Sequence[str], *, wid
     """Bars of bytes from zero, the words about each beside it; on a narrow screen above it."""
     places = np.arange(len(shown))[::-1]
     size = shown["bytes"].to_numpy(float) / 1000
-    with new_figure(FULL if wide else HALF, 1.1 + (0.36 if wide else 0.62) * len(shown)) as (figure, (axes,)):
+    labels = [fill(name, 32) for name in names]
+    row = 0.16 + 0.2 * max(label.count("\n") + 1 for label in labels) if wide else 0.62
+    with new_figure(FULL if wide else HALF, 1.1 + row * len(shown)) as (figure, (axes,)):
         axes.barh(places, size, color=line_style(0)["color"], height=0.6 if wide else 0.35)
         for place, kilobytes, name, words in zip(places, size, names, told, strict=True):
             if wide:
@@ -63,8 +65,8 @@ def _bars(shown: pd.DataFrame, names: Sequence[str], told: Sequence[str], *, wid
                               fontsize=SMALLEST)  # fmt: skip
             else:
                 axes.text(0, place + 0.22, f"{fill(name, 44)}\n{words}", va="bottom", fontsize=SMALLEST)
-        axes.set_yticks(places if wide else [], names if wide else [])
-        axes.set_xlim(0, 1.45 * size.max() if wide else 1.05 * size.max())
+        axes.set_yticks(places if wide else [], labels if wide else [])
+        axes.set_xlim(0, 1.7 * size.max() if wide else 1.05 * size.max())
         axes.set_ylim(-0.6, len(shown) - (0.4 if wide else 0.1))
         axes.grid(visible=False, axis="y")
         axes.set_xlabel("file (kB)")

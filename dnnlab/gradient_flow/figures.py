@@ -229,7 +229,8 @@ def _mapped(
     count, depth = grid.shape
     told = labels if wide else [f"{fill(label, _LETTERS)}\n{end}" for label, end in zip(labels, ends, strict=True)]
     row = 0.34 if wide else 0.2 * max(label.count("\n") + 1 for label in told)
-    with new_figure(FULL if wide else HALF, 1.5 + (0.7 if names else 0) + row * count) as (figure, (axes,)):
+    height = 1.5 + (0.7 if names else 0) + row * count
+    with new_figure(FULL if wide else HALF, height) as (figure, (axes,)):
         image = axes.pcolormesh(
             np.arange(depth + 1) + 0.5, np.arange(count + 1) - 0.5, grid, cmap="RdBu_r", vmin=-reach, vmax=reach,
             edgecolors=PAPER, linewidth=1.5 if depth <= _MOST_BOXES else 0,
@@ -242,8 +243,8 @@ def _mapped(
         axes.grid(visible=False)
         for i, end in enumerate(ends if wide else ()):
             axes.text(1.015, i, end, transform=axes.get_yaxis_transform(), va="center", fontsize=SMALLEST)
-        bar = figure.colorbar(image, ax=axes, location="bottom", aspect=40, pad=0.02)
-        bar.set_label("power of ten of the gradient" + (", compared with the last layer" if wide else ""))
+        bar = figure.colorbar(image, ax=axes, location="bottom", aspect=40, fraction=0.3 / height, pad=0.1 / height)
+        bar.set_label("power of ten" + (" of the gradient, compared with the last layer" if wide else ""))
     return figure
 
 

@@ -27,14 +27,18 @@ def summary(stages, milliseconds=0.1, ratio=3.0):
     )  # fmt: skip
 
 
+def drawn(pictures):
+    return [figure for picture in pictures for figure in (picture.figure, picture.narrow) if figure is not None]
+
+
 @pytest.mark.parametrize("milliseconds", [1e-7, 3.4e-5, 2.5e-4, 0.0034, 0.1, 1.7, 420, 1e6])
 def test_latencies_of_any_size_can_be_read(milliseconds):
     pictures = draw(pd.DataFrame(), summary(STAGES[:3], milliseconds), None)
-    assert [fault for picture in pictures for fault in faults(picture.figure)] == []
+    assert [fault for figure in drawn(pictures) for fault in faults(figure)] == []
 
 
 @pytest.mark.parametrize("ratio", [1.001, 1.5, 30])
 @pytest.mark.parametrize("count", [1, 3, 6])
 def test_chains_of_any_length_can_be_read(count, ratio):
     pictures = draw(pd.DataFrame(), summary(STAGES[:count], ratio=ratio), None)
-    assert [fault for picture in pictures for fault in faults(picture.figure)] == []
+    assert [fault for figure in drawn(pictures) for fault in faults(figure)] == []

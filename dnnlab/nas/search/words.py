@@ -130,7 +130,7 @@ def advice(cells: pd.DataFrame, summary: pd.DataFrame, spec: Spec, folder: Path)
     return Advice(
         what=f"Take {best['found']}, found by {best['strategy']}. Before is the average network of the space, after "
         "what this strategy ends in.",
-        then="This trains it anew, beside another network.",
-        command=shlex.join(["dnnlab", "compare-arch", "--arch", f"{file},mlp2", "--data", str(best["data"])]),
+        then="This trains it anew; --arch takes others to compare it with, behind a comma.",
+        command=shlex.join(["dnnlab", "compare-arch", "--arch", str(file), "--data", str(best["data"])]),
         changes=[("test accuracy", before, after)],
     )
