@@ -10,9 +10,9 @@ from typing import Any
 from markupsafe import Markup
 
 from dnnlab import atomic
+from dnnlab.report.numbers import number
 from dnnlab.report.page import template
 from dnnlab.report.svg import Caption, themed
-from dnnlab.report.table import number
 from dnnlab.reproduce.columns import TONES
 from dnnlab.reproduce.ledger import by_chance, counts, groups, table
 from dnnlab.runner import store

@@ -9,7 +9,7 @@ import pandas as pd
 
 from dnnlab.errors import DnnlabError, counted, listing
 from dnnlab.report.columns import Column, Schema
-from dnnlab.report.table import estimate, number
+from dnnlab.report.numbers import estimate, number
 from dnnlab.reproduce.known import difference, known
 from dnnlab.runner.recipe import Condition, Row
 from dnnlab.runner.result import Run
