@@ -55,15 +55,15 @@ def one_line(text: str) -> str:
 
 
 def _in_reach(text: str) -> str:
-    """``text`` with other characters for what dnnlab writes beyond ASCII, where stdout or stderr cannot show it, so that
-    no "?" stands in a number: 7e-17 for 7·10⁻¹⁷, and x for ×."""
+    """``text`` with other characters for what dnnlab writes beyond ASCII, where stdout or stderr cannot show that: no
+    "?" stands in a number, but 7e-17 for 7·10⁻¹⁷, and x for ×."""
     if text.isascii():
         return text
     hidden = {c for c in {*text} & {*_PLAIN, *_RAISED} if not (_shows(sys.stdout, c) and _shows(sys.stderr, c))}
     if hidden & {*_RAISED}:
         text = _POWER_OF_TEN.sub(lambda power: f"{'' if power[0][0] == '·' else 1}e{_lowered(power[1])}", text)
         text = _RAISED_TEXT.sub(lambda raised: f"^{_lowered(raised[0])}", text)
-    return text.translate(str.maketrans({c: plain for c, plain in _PLAIN.items() if c in hidden}))
+    return text.translate({ord(c): plain for c, plain in _PLAIN.items() if c in hidden})
 
 
 def _lowered(raised: str) -> str:

@@ -175,11 +175,11 @@ class Schema:
         if missing := [name for name in references if name not in names]:
             raise ValueError(f"the summary lacks {listing(missing)}, which its schema names.")
 
-    def number(self, row: Mapping[Any, Any], name: str) -> str:
+    def number(self, row: "Mapping[Any, Any] | pd.Series", name: str) -> str:
         """The column ``name`` of a ``row`` of the summary for a sentence: as the table has it, without its interval."""
         return numbers.number(row[name], self._column(name).form)
 
-    def estimate(self, row: Mapping[Any, Any], name: str) -> str:
+    def estimate(self, row: "Mapping[Any, Any] | pd.Series", name: str) -> str:
         """The column ``name`` of a ``row`` of the summary for a sentence: as the table has it, with its interval."""
         column = self._column(name)
         return numbers.estimate(row[name], row[column.low], row[column.high], column.form)

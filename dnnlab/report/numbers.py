@@ -17,7 +17,9 @@ _GROUPED = 10_000
 """Whole numbers from here on have commas between thousands; 1024 units are written without."""
 _WHOLE = 1000
 """A count from here on is rounded to a whole number."""
-_PERCENT = " %"
+_PERCENT, _POINTS = " %", " points"
+_LEAST_OF = {_PERCENT: -9, _POINTS: -9}
+"""The power of ten down to which numbers of a unit are written out."""
 _PREFIXES = ("", "k", "M", "G", "T")
 _SUPERSCRIPT = str.maketrans("-0123456789", "⁻⁰¹²³⁴⁵⁶⁷⁸⁹")
 
@@ -43,13 +45,13 @@ def number(value: float | None, form: Form = Form.NUMBER) -> str:
     """
     if value is None or math.isnan(value):
         return MISSING
-    if form in (Form.NUMBER, Form.COUNT) and isinstance(value, Integral):
+    if form in (Form.NUMBER, Form.COUNT) and _is_whole(value):
         return _grouped(int(value))
     if form is Form.COUNT and (_WHOLE <= abs(value) < 1e15 or value == 0):
         return _grouped(round(value))
     factor, unit = _unit(form, value)
     exact = float(f"{value:.3g}") == value
-    return _signed(_written(value * factor, _digits(value * factor, unit), exact), form) + unit
+    return _signed(_written(value * factor, _digits(value * factor, unit), unit, exact), form) + unit
 
 
 def estimate(value: float | None, low: float | None, high: float | None, form: Form = Form.NUMBER) -> str:
@@ -60,7 +62,7 @@ def estimate(value: float | None, low: float | None, high: float | None, form: F
         return number(value, form)
     if _same(value, low) and _same(value, high):
         return number(value, form)
-    if all(isinstance(each, Integral) for each in (value, low, high)) and form in (Form.NUMBER, Form.COUNT):
+    if form in (Form.NUMBER, Form.COUNT) and all(map(_is_whole, (value, low, high))):
         middle, *ends = (number(each, form) for each in (value, low, high))
         return f"{middle} [{', '.join(ends)}]"
     factor, unit = _unit(form, value or max(abs(low), abs(high)))
@@ -72,6 +74,10 @@ def exactly(value: float) -> str:
     """The shortest text that is ``value`` and no other number, for what a user has chosen: ``0.01``, ``10⁻⁵``."""
     digits = next((digits for digits in range(1, 17) if float(f"{value:.{digits - 1}e}") == value), 17)
     return _written(value, digits, exact=True)
+
+
+def _is_whole(value: object) -> bool:
+    return isinstance(value, Integral)  # NumPy's whole numbers, too
 
 
 def _same(one: float, other: float) -> bool:
@@ -88,7 +94,7 @@ def _unit(form: Form, value: float) -> tuple[float, str]:
         case Form.SHARE:
             return (100, _PERCENT) if value == 0 or abs(value) >= _LEAST_SHARE else (1, "")
         case Form.POINTS | Form.CHANGE:
-            return 100, " points"
+            return 100, _POINTS
         case Form.FACTOR:
             return 1, "×"
         case Form.BYTES:
@@ -103,38 +109,44 @@ def _unit(form: Form, value: float) -> tuple[float, str]:
 def _digits(value: float, unit: str, ends: tuple[float, float] = (0, 0)) -> int:
     """The significant digits that tell the ends apart, and a share that is not all from 100 %."""
     for digits in range(3, _MOST_DIGITS):
-        alike = ends[0] != ends[1] and _written(ends[0], digits) == _written(ends[1], digits)
+        alike = ends[0] != ends[1] and _written(ends[0], digits, unit) == _written(ends[1], digits, unit)
         as_all = unit == _PERCENT and not _same(value, 100) and float(f"{value:.{digits - 1}e}") == 100
         if not alike and not as_all:
             return digits
     return _MOST_DIGITS
 
 
-def _written(value: float, digits: int, exact: bool = False) -> str:
-    """``value`` to so many significant digits; without trailing zeros where it is ``exact``. Powers of ten have one
-    digit less, unless they are exact."""
+def _written(value: float, digits: int, unit: str = "", exact: bool = False) -> str:
+    """``value`` to so many significant digits; without trailing zeros where it is ``exact``. From 10 000 on and under
+    0.001 it is a power of ten, and has one digit less unless it is exact; but nobody writes 2·10⁻⁴ %."""
     if math.isinf(value) or value == 0:
         return f"{abs(value) if value == 0 else value:g}"
     power = int(f"{value:.{digits - 1}e}".partition("e")[2])
-    if -3 <= power <= 3:
+    least = _LEAST_OF.get(unit, -3)
+    digits -= not exact and not -3 <= power <= 3
+    if least <= power <= 3:
         text = f"{value:.{max(0, digits - 1 - power)}f}"
-        return text.rstrip("0").rstrip(".") if exact and "." in text else text
-    mantissa, _, exponent = f"{value:.{digits - 1 if exact else digits - 2}e}".partition("e")
-    mantissa = mantissa.rstrip("0").rstrip(".") if exact and "." in mantissa else mantissa
-    sign = "-" * mantissa.startswith("-")
-    head = sign if exact and mantissa.removeprefix("-") == "1" else f"{mantissa}·"
+        return _short(text) if exact else text
+    mantissa, _, exponent = f"{value:.{digits - 1}e}".partition("e")
+    mantissa = _short(mantissa) if exact else mantissa
+    head = mantissa.removesuffix("1") if exact and mantissa in ("1", "-1") else f"{mantissa}·"
     return f"{head}10{str(int(exponent)).translate(_SUPERSCRIPT)}"
+
+
+def _short(text: str) -> str:
+    """A number without the zeros that end its decimals."""
+    return text.rstrip("0").rstrip(".") if "." in text else text
 
 
 def _together(value: float, low: float, high: float, unit: str) -> list[str]:
     """An estimate and its ends. Numbers of one magnitude have as many decimals as the estimate, so 1.00 [0.98, 1.02]
     and not 0.980. Where the interval holds zero, they have as many as its longer end, so -0.01 [-1.52, 1.49]."""
     digits = _digits(value, unit, (low, high))
-    middle = MISSING if math.isnan(value) else _written(value, digits)
-    ends = [_written(low, digits), _written(high, digits)]
+    middle = MISSING if math.isnan(value) else _written(value, digits, unit)
+    ends = [_written(low, digits, unit), _written(high, digits, unit)]
     if not all(map(math.isfinite, (value, low, high))) or value == 0:
         return [middle, *ends]
-    longer = ends[abs(high) > abs(low)]
+    longer = ends[1] if abs(high) > abs(low) else ends[0]
     if low < 0 < high and not _is_power(longer) and (_is_power(middle) or _decimals(longer) < _decimals(middle)):
         decimals = _decimals(longer)
         # An end that would read as zero keeps its digits: on which side of zero it lies matters.

@@ -112,7 +112,7 @@ def test_structure(written):
 
 def test_the_whole_summary_and_every_column_is_there(written):
     text = "".join(Document(written).text).replace("\xa0", " ")
-    for word in ("0.408 [0.401, 0.415]", "1.23e-5", "4322", "inf", "vanishes", FRAME["remedy"][0], r"\udc80"):
+    for word in ("0.408 [0.401, 0.415]", "1.23·10⁻⁵", "4322", "inf", "vanishes", FRAME["remedy"][0], r"\udc80"):
         assert word in text
     assert "3 rows, all with data digits · width 64" in text
     for column in COLUMNS:

@@ -21,6 +21,10 @@ def headline(summary: pd.DataFrame, spec: Spec) -> str:
     return f"{some(chosen['remedy'].tolist())} {verb} {name(rows.iloc[0])}"
 
 
+def _state(row: pd.Series) -> str:
+    return f"{c.SCHEMA.number(row, 'dead')} dead, accuracy {c.SCHEMA.number(row, 'accuracy')}"
+
+
 def conclusions(summary: pd.DataFrame, spec: Spec) -> list[str]:
     """For each configuration the best remedy, and the effect of the lecture's own."""
     sentences = []
@@ -29,15 +33,14 @@ def conclusions(summary: pd.DataFrame, spec: Spec) -> list[str]:
         if base.empty or tried.empty:
             continue
         untreated = base.iloc[0]
-        start = f"{name(untreated)}: {untreated['dead']:.1%} dead, accuracy {untreated['accuracy']:.3f}"
+        start = f"{name(untreated)}: {_state(untreated)}"
         good = tried[tried["verdict"].isin((c.CURES, c.HELPS, c.FEWER))]
         if good.empty:
             sentences.append(f"{start}; no remedy is shown to keep units alive.")
             continue
         best = good.iloc[0]
         sentences.append(
-            f"{start}. Take {best['remedy']}: {best['dead']:.1%} dead, accuracy {best['accuracy']:.3f} "
-            f"({best['accuracy_change']:+.3f} [{best['accuracy_change_lo']:+.3f}, {best['accuracy_change_hi']:+.3f}])."
+            f"{start}. Take {best['remedy']}: {_state(best)} ({c.SCHEMA.estimate(best, 'accuracy_change')})."
         )
         lecture = [remedy.name for remedy in REMEDIES if remedy.source == "lecture"]
         told = tried[tried["remedy"].isin(lecture)]
