@@ -16,7 +16,7 @@ from dnnlab.report.numbers import Form, estimate, exactly, number
 
 def read(text):
     """The number that a reader understands."""
-    mantissa, sign, power = re.fullmatch(r"(-?[\d.,]*)(·|)(?:(?<=·|-)|^|)(10[⁻⁰¹²³⁴⁵⁶⁷⁸⁹]+)?", text).groups()
+    mantissa, sign, power = re.fullmatch(r"(-?[\d.,]*)(·?)(10[⁻⁰¹²³⁴⁵⁶⁷⁸⁹]+)?", text).groups()
     mantissa = mantissa.replace(",", "")
     if power is None:
         return float(mantissa)
