@@ -29,7 +29,7 @@ def cells(frame: pd.DataFrame, column: Column) -> list[str]:
     """The texts of ``column``, row by row: estimates with intervals, a dash for missing values."""
     if column.low:
         rows = zip(*(values(frame[name]) for name in (column.name, column.low, column.high)), strict=True)
-        return [estimate(*row, form=column.form) for row in rows]
+        return [estimate(value, low, high, column.form) for value, low, high in rows]
     return [_cell(value, column.form) for value in values(frame[column.name])]
 
 
