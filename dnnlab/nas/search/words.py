@@ -54,11 +54,11 @@ def _strategies(rows: pd.DataFrame, spec: Spec) -> list[str]:
         also = (
             ""
             if best["strategy"] == RANDOM
-            else f", and {best['strategy']} {c.SCHEMA.number(best, 'gain_over_average')}"
+            else f", and {best['strategy']} {c.SCHEMA.estimate(best, 'gain_over_average')}"
         )
         sentences.append(
             f"The average architecture of the space has {c.SCHEMA.number(average.iloc[0], 'test')}; random search "
-            f"already gains {c.SCHEMA.number(random, 'gain_over_average')} over it{also}."
+            f"already gains {c.SCHEMA.estimate(random, 'gain_over_average')} over it{also}."
         )
     return sentences + _warnings(searched) + _matters(rows[rows["strategy"] == RANDOM].iloc[0]) + _network(best)
 
