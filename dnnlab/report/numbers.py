@@ -51,7 +51,8 @@ def number(value: float | None, form: Form = Form.NUMBER) -> str:
         return _grouped(round(value))
     factor, unit = _unit(form, value)
     exact = float(f"{value:.3g}") == value
-    return _signed(_written(value * factor, _digits(value * factor, unit), unit, exact), form) + unit
+    text = _written(value * factor, _digits(value * factor, unit), unit, exact)
+    return _signed(_rounded(text, unit), form) + unit
 
 
 def estimate(value: float | None, low: float | None, high: float | None, form: Form = Form.NUMBER) -> str:
@@ -66,7 +67,9 @@ def estimate(value: float | None, low: float | None, high: float | None, form: F
         middle, *ends = (number(each, form) for each in (value, low, high))
         return f"{middle} [{', '.join(ends)}]"
     factor, unit = _unit(form, value or max(abs(low), abs(high)))
-    middle, *ends = (_signed(text, form) for text in _together(value * factor, low * factor, high * factor, unit))
+    texts = _together(value * factor, low * factor, high * factor, unit)
+    rounded = [_rounded(text, unit) for text in texts]
+    middle, *ends = (_signed(text, form) for text in (rounded if rounded[1] != rounded[2] else texts))
     return f"{middle}{unit} [{', '.join(ends)}]"
 
 
@@ -146,7 +149,7 @@ def _together(value: float, low: float, high: float, unit: str) -> list[str]:
     ends = [_written(low, digits, unit), _written(high, digits, unit)]
     if not all(map(math.isfinite, (value, low, high))) or value == 0:
         return [middle, *ends]
-    longer = ends[1] if abs(high) > abs(low) else ends[0]
+    longer = _rounded(ends[1] if abs(high) > abs(low) else ends[0], unit)
     if low < 0 < high and not _is_power(longer) and (_is_power(middle) or _decimals(longer) < _decimals(middle)):
         decimals = _decimals(longer)
         # An end that would read as zero keeps its digits: on which side of zero it lies matters.
@@ -156,6 +159,14 @@ def _together(value: float, low: float, high: float, unit: str) -> list[str]:
     if not _is_power(middle) and all(abs(value) < 10 * abs(end) < 100 * abs(value) for end in (low, high)):
         ends = [_fixed(end, _decimals(middle)) for end in (low, high)]
     return [middle, *ends]
+
+
+def _rounded(text: str, unit: str) -> str:
+    """Points to two decimals at most, unless nothing would be left of them: few data sets have a hundredth of one."""
+    if unit != _POINTS or _is_power(text) or _decimals(text) <= 2:
+        return text
+    rounded = f"{float(text):.2f}"
+    return rounded if float(rounded) else text
 
 
 def _is_power(text: str) -> bool:

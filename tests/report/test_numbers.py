@@ -76,6 +76,7 @@ def test_number(value, text):
         (0.012, Form.POINTS, "1.2 points"),
         (-0.012, Form.POINTS, "-1.2 points"),
         (-5.3e-6, Form.POINTS, "-0.00053 points"),
+        (-0.00066, Form.POINTS, "-0.07 points"),
         (0.012, Form.CHANGE, "+1.2 points"),
         (-0.012, Form.CHANGE, "-1.2 points"),
         (0.0, Form.CHANGE, "0 points"),
@@ -190,6 +191,9 @@ def test_estimate(three, text):
         ((0.0981, 0.0635, 0.1313), Form.CHANGE, "+9.81 points [+6.35, +13.13]"),
         ((0.0001, -0.0152, 0.0154), Form.POINTS, "0.01 points [-1.52, 1.54]"),
         ((0.0, 0.0, 0.0), Form.CHANGE, "0 points"),
+        ((0.00006, -0.00079, 0.00091), Form.POINTS, "0.01 points [-0.08, 0.09]"),
+        ((-0.0011, -0.00219, -5.3e-6), Form.POINTS, "-0.11 points [-0.22, -0.00053]"),  # not zero
+        ((0.00012, 0.00011, 0.00014), Form.CHANGE, "+0.0120 points [+0.0110, +0.0140]"),  # else both ends read 0.01
     ],
 )
 def test_an_interval_shares_the_unit(three, form, text):
