@@ -1,6 +1,8 @@
 """The result in sentences. It needs the summary alone."""
 
+import shlex
 from collections.abc import Sequence
+from pathlib import Path
 from typing import Any
 
 import pandas as pd
@@ -9,6 +11,7 @@ from dnnlab.compress import columns as c
 from dnnlab.compress.spec import Spec
 from dnnlab.compress.summary import POINT
 from dnnlab.errors import counted
+from dnnlab.report.advice import Advice
 from dnnlab.report.numbers import Form, number
 from dnnlab.runner.summary import not_learned, uncounted
 
@@ -145,3 +148,31 @@ def _claims(summary: pd.DataFrame) -> list[str]:
                 f"{c.SCHEMA.number(row, 'memory_bytes')} against {number(held, Form.BYTES)}."
             )
     return told
+
+
+def advice(cells: pd.DataFrame, summary: pd.DataFrame, spec: Spec, folder: Path) -> Advice | None:
+    """The smallest file that is shown to be as accurate as the network itself, beside that network's own."""
+    chains = summary[(summary["role"] == "chain") & (summary["verdict"] == c.HOLDS)]
+    if chains.empty:
+        return None
+    row = chains.iloc[int(chains["bytes"].to_numpy().argmin())]
+    of = (cells["arch"] == row["arch"]) & (cells["data"] == row["data"])
+    made = cells[of & (cells["recipe"] == row["recipe"]) & (cells["stage"] == row["stage"]) & (cells["file"] != "")]
+    same = (summary["arch"] == row["arch"]) & (summary["data"] == row["data"])
+    base = summary[same & (summary["role"] == "baseline")]
+    if made.empty or base.empty:
+        return None
+    file = made.iloc[0]["file"]
+    coded = file.endswith(".dnnz")
+    before, after = base.iloc[0], row
+    accuracies = [c.SCHEMA.estimate(each, "accuracy") for each in (before, after)]
+    return Advice(
+        what=f"Take {file}, made by {row['chain']}: the smallest file here that is shown to be as accurate as "
+        f"{row['arch']} itself. It is that of the first seed; those of the others lie beside it.",
+        then="This writes its weights, exactly, as a .safetensors file." if coded else "",
+        command=shlex.join(["dnnlab", "decompress", str(folder / file)]) if coded else "",
+        changes=[
+            ("file", c.SCHEMA.number(before, "bytes"), c.SCHEMA.number(after, "bytes")),
+            ("accuracy", accuracies[0], accuracies[1]),
+        ],
+    )

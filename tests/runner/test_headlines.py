@@ -46,7 +46,7 @@ def test_what_holds_of_how_many(verdicts, said):
         (gradient_flow, rows("undecided", model="m:net"), "m:net is not decided"),
         (gradient_flow, rows("healthy", "dead"), "1 of 2 networks keeps the gradient, 1 has no gradient at all"),
         (dead_relu, rows("dying", dead=0.709, model="net"), "net on digits has units that die: 70.9 % are dead"),
-        (dead_relu, rows("healthy", "healthy", dead=0.0), "All 2 networks keep their units"),
+        (dead_relu, rows("healthy", "healthy", dead=0.0), "Both networks keep their units"),
         (check, pd.DataFrame({"statement": ["1 = 2"], "verdict": ["refuted"]}), "1 = 2: refuted"),
         (check, pd.DataFrame({"statement": ["a", "b"], "verdict": ["holds", "undecided"]}), "1 of 2 statements hold"),
         (nas, pd.DataFrame({"strategy": ["random", "evolution", "average"], "verdict": ["baseline", "no better", ""]}),
