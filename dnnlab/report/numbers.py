@@ -144,7 +144,14 @@ def _short(text: str) -> str:
 def _together(value: float, low: float, high: float, unit: str) -> list[str]:
     """An estimate and its ends. Numbers of one magnitude have as many decimals as the estimate, so 1.00 [0.98, 1.02]
     and not 0.980. Where the interval holds zero, they have as many as its longer end, so -0.01 [-1.52, 1.49]."""
-    digits = _digits(value, unit, (low, high))
+    for digits in range(_digits(value, unit, (low, high)), _MOST_DIGITS + 1):
+        texts = _with_digits(value, low, high, unit, digits)
+        if low == high or texts[1] != texts[2]:
+            break
+    return texts
+
+
+def _with_digits(value: float, low: float, high: float, unit: str, digits: int) -> list[str]:
     middle = MISSING if math.isnan(value) else _written(value, digits, unit)
     ends = [_written(low, digits, unit), _written(high, digits, unit)]
     if not all(map(math.isfinite, (value, low, high))) or value == 0:

@@ -163,6 +163,7 @@ def test_exactly(value, text):
         ((0.1 + 0.2, 0.3, 0.3), "0.300"),
         # what only reads the same is not
         ((1.00001, 1.000008, 1.000012), "1.000010 [1.000008, 1.000012]"),
+        ((1.0, 0.9962, 1.0038), "1.000 [0.996, 1.004]"),
         ((2, 1, 3), "2 [1, 3]"),
         ((61706, 61000, 62000), "61,706 [61,000, 62,000]"),
         # no estimate is finer than an interval around zero; an end near zero is not lost
