@@ -8,6 +8,7 @@ import re
 import shutil
 import sys
 import textwrap
+import unicodedata
 import warnings
 from collections.abc import Iterable
 from typing import TYPE_CHECKING, TextIO
@@ -28,6 +29,15 @@ _JOINERS = "\u200c\u200d"
 
 
 _COMMAND = re.compile("`(dnnlab [^`]+)`")
+_UNIT = re.compile(r"(?<=\d) (?=(?:%|points|[kMGT]?B)(?!\w))")
+
+_RAISED = "⁻⁰¹²³⁴⁵⁶⁷⁸⁹ⁿ"
+_RAISED_TEXT = re.compile(f"[{_RAISED}]+")
+_POWER_OF_TEN = re.compile(f"(?:(?<=[0-9])·|(?<![0-9.,·]))10([{_RAISED.removesuffix('ⁿ')}]+)")
+_PLAIN = {"×": "x", "·": "-", "–": "-", "−": "-", "─": "-", "…": "...", "≤": "<=", "≥": ">=", "→": "->", "∝": "~"}
+_PLAIN |= {"₂": "2", "τ": "tau", "δ": "delta", "Δ": "delta"}
+"""What dnnlab's own texts have beyond ASCII, besides raised numbers, and what stands in its place where it cannot be
+shown."""
 
 
 def clean(text: str) -> str:
@@ -36,10 +46,36 @@ def clean(text: str) -> str:
 
 
 def one_line(text: str) -> str:
-    """``text`` on one line, with all that could steer a terminal written out."""
+    """``text`` on one line, with all that could steer a terminal written out, and its numbers such that stdout and
+    stderr can show them."""
+    text = _in_reach(text)
     if text.isprintable():
         return text
     return "".join(c if c in _JOINERS else written_out(c, _STEERING) for c in text)
+
+
+def _in_reach(text: str) -> str:
+    """``text`` with other characters for what dnnlab writes beyond ASCII, where stdout or stderr cannot show that: no
+    "?" stands in a number, but 7e-17 for 7·10⁻¹⁷, and x for ×."""
+    if text.isascii():
+        return text
+    hidden = {c for c in {*text} & {*_PLAIN, *_RAISED} if not (_shows(sys.stdout, c) and _shows(sys.stderr, c))}
+    if hidden & {*_RAISED}:
+        text = _POWER_OF_TEN.sub(lambda power: f"{'' if power[0][0] == '·' else 1}e{_lowered(power[1])}", text)
+        text = _RAISED_TEXT.sub(lambda raised: f"^{_lowered(raised[0])}", text)
+    return text.translate({ord(c): plain for c, plain in _PLAIN.items() if c in hidden})
+
+
+def _lowered(raised: str) -> str:
+    return unicodedata.normalize("NFKC", raised).replace("−", "-")
+
+
+def _shows(stream: TextIO | None, character: str) -> bool:
+    try:
+        character.encode(getattr(stream, "encoding", None) or "utf-8")
+    except UnicodeEncodeError:
+        return False
+    return True
 
 
 def tell(text: object) -> None:
@@ -66,7 +102,9 @@ def tell_sentences(sentences: Iterable[str]) -> None:
             if number % 2:
                 print(f"  {part}")
             elif rest := part.rstrip():
-                print(textwrap.fill(rest, width, break_long_words=False, break_on_hyphens=False))
+                tied = _UNIT.sub("\N{NO-BREAK SPACE}", rest)  # a number and its unit stay on one line
+                lines = textwrap.fill(tied, width, break_long_words=False, break_on_hyphens=False)
+                print(lines.replace("\N{NO-BREAK SPACE}", " "))
 
 
 def say(message: str, quiet: bool = False) -> None:

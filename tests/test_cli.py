@@ -407,7 +407,7 @@ def stopped_at_its_figures(tmp_path, *how):
 def test_the_table_does_not_wait_for_figures_and_a_stop_loses_nothing(again, dnnlab, tmp_path):
     stopped = stopped_at_its_figures(tmp_path)
     assert (stopped.returncode, stopped.stderr.endswith(SENTENCE)) == (130, True)
-    assert "relu (init torch, depth 5) changes the gradient" in stopped.stdout
+    assert "relu (init torch, depth 5): on average a layer passes on" in stopped.stdout
     (folder,) = tmp_path.glob("gradient-flow/*")
     kept = {name: (folder / name).read_bytes() for name in ("journal.jsonl", "cells.csv", "summary.csv")}
     assert not (folder / "report.html").exists()

@@ -2,6 +2,9 @@
 
 import ast
 import io
+import os
+import re
+import subprocess
 import sys
 from pathlib import Path
 
@@ -97,3 +100,48 @@ def test_sentences_are_wrapped_between_words_and_commands_are_not(monkeypatch):
     monkeypatch.setattr(sys, "stdout", io.StringIO())
     terminal.tell_sentences([sentence])
     assert sys.stdout.getvalue() == f"{sentence}\n"
+
+
+@pytest.mark.parametrize(
+    ("encoding", "text"),
+    [
+        ("ascii", "7e-17 [1e-16, 3e12] -1e-4 36.7x 14.1 % - n^2 2^n 110^4 log2 tau a - b ---"),
+        ("latin-1", "7e-17 [1e-16, 3e12] -1e-4 36.7× 14.1 % - n^2 2^n 110^4 log2 tau a · b ---"),
+        ("cp1252", "7e-17 [1e-16, 3e12] -1e-4 36.7× 14.1 % – n^2 2^n 110^4 log2 tau a · b ---"),
+        ("utf-8", "7·10⁻¹⁷ [10⁻¹⁶, 3·10¹²] -10⁻⁴ 36.7× 14.1 % – n² 2ⁿ 110⁴ log₂ τ a · b ───"),
+    ],
+)
+@pytest.mark.parametrize("narrow", ["stdout", "stderr"])
+def test_numbers_stay_numbers_where_a_stream_shows_few_characters(encoding, text, narrow, monkeypatch):
+    for name in ("stdout", "stderr"):
+        stream = io.TextIOWrapper(io.BytesIO(), encoding=encoding if name == narrow else "utf-8")
+        monkeypatch.setattr(sys, name, stream)
+    terminal.tell("7·10⁻¹⁷ [10⁻¹⁶, 3·10¹²] -10⁻⁴ 36.7× 14.1 % – n² 2ⁿ 110⁴ log₂ τ a · b ───")
+    sys.stdout.flush()
+    assert sys.stdout.buffer.getvalue().decode(sys.stdout.encoding) == f"{text}\n"
+
+
+@pytest.mark.parametrize("encoding", ["ascii", "cp1252"])
+def test_a_run_is_shown_without_a_question_mark_in_ascii(encoding, tmp_path):
+    command = [sys.executable, "-m", "dnnlab", "gradient-flow", "--act", "sigmoid", "--seeds", "3", "--width", "16"]
+    environment = os.environ | {"PYTHONIOENCODING": encoding, "PYTHONUTF8": "0"}
+    done = subprocess.run([*command, "--out", str(tmp_path)], capture_output=True, env=environment, check=True)
+    out = done.stdout.decode(encoding)
+    assert "?" not in out
+    assert re.search(r"the first receives [0-9.]+e-1[0-9] of what the last does", out)
+    assert re.search(r"[0-9.]+e-1[0-9] \[[0-9.]+e-1[0-9], [0-9.]+e-1[0-9]\]", out)  # in the table
+
+
+def test_a_number_and_its_unit_stay_on_one_line(monkeypatch):
+    class Terminal(io.StringIO):
+        def isatty(self):
+            return True
+
+    for width in range(20, 40):
+        monkeypatch.setattr(sys, "stdout", Terminal())
+        monkeypatch.setenv("COLUMNS", str(width))
+        terminal.tell_sentences(["It has 14.1 % of the gradient, 5.5 kB and 1.2 points less than 3 % in all of them."])
+        lines = sys.stdout.getvalue().splitlines()
+        assert all(len(line) <= width for line in lines)
+        assert not any(line.startswith(("%", "kB", "points")) for line in lines)
+        assert "\N{NO-BREAK SPACE}" not in sys.stdout.getvalue()

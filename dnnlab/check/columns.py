@@ -1,6 +1,7 @@
 """The columns of ``cells.csv`` and ``summary.csv``."""
 
 from dnnlab.report.columns import FAILED_CELLS, Column, Schema, verdict
+from dnnlab.report.numbers import Form
 from dnnlab.statistics.quantity import Quantity
 
 HOLDS, REFUTED, UNDECIDED = "holds", "refuted", "undecided"
@@ -9,8 +10,8 @@ TONES = {HOLDS: "good", REFUTED: "bad", UNDECIDED: "muted"}
 
 _STATEMENT = Column("statement", str, "what is claimed", screen="statement")
 _SIDES = (
-    Column("left", float, "what its left side comes to", screen="left", counted=True),
-    Column("right", float, "its right side", screen="right", counted=True),
+    Column("left", float, "what its left side comes to", screen="left", counted=True, form=Form.COUNT),
+    Column("right", float, "its right side", screen="right", counted=True, form=Form.COUNT),
 )
 _DERIVATION = Column("derivation", str, "how both sides come about", screen="derivation")
 

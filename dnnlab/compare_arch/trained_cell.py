@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from dnnlab.networks.named import short
 from dnnlab.report.columns import Column
+from dnnlab.report.numbers import exactly
 from dnnlab.runner import configuration
 from dnnlab.runner.experiment import PROCESSES
 
@@ -87,7 +88,7 @@ def name(row: Any, rows: "pd.DataFrame") -> str:
 
 
 def _option(option: str, value: Any) -> str:
-    shown = f"{value:g}" if isinstance(value, float) else str(value)
+    shown = exactly(value) if isinstance(value, float) else str(value)
     return shown if option in _PLAIN else f"{option.replace('_', ' ')} {shown}"
 
 

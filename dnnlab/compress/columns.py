@@ -15,6 +15,7 @@ from dnnlab.report.columns import (
     estimate,
     verdict,
 )
+from dnnlab.report.numbers import Form
 from dnnlab.statistics.quantity import ACCURACY, Quantity
 
 BASELINE, HOLDS, LOSES, NO_SMALLER = "baseline", "holds", "loses", "no smaller"
@@ -45,13 +46,28 @@ _CHAIN = Column("chain", str, "the stages until here, with what a search chose",
 _FORM = Column("form", str, "dense, sparse, shared, coded or int8; empty under zstd")
 
 _SIZES = (
-    Column("params", float, "parameters that inference uses, zeros included"),
-    Column("nonzeros", float, "parameters that are not zero", screen="non-zeros"),
-    Column("macs", float, "multiply–accumulates of one input, zeros included", counted=True),
+    Column("params", float, "parameters that inference uses, zeros included", form=Form.COUNT),
+    Column("nonzeros", float, "parameters that are not zero", screen="non-zeros", form=Form.COUNT),
+    Column("macs", float, "multiply–accumulates of one input, zeros included", counted=True, form=Form.COUNT),
     UNCOUNTED,
-    Column("bytes", float, "bytes of the file, with all that it takes to read it back", unit="B", screen="bytes"),
-    Column("ratio", float, "4 bytes for each parameter that the network itself uses, over those bytes", screen="ratio"),
-    Column("ratio_onnx", float, "bytes of the network's own FP32 ONNX file, stripped, over those bytes"),
+    Column(
+        "bytes",
+        float,
+        "bytes of the file, with all that it takes to read it back",
+        unit="B",
+        screen="bytes",
+        form=Form.BYTES,
+    ),
+    Column(
+        "ratio",
+        float,
+        "4 bytes for each parameter that the network itself uses, over those bytes",
+        screen="ratio",
+        form=Form.FACTOR,
+    ),
+    Column(
+        "ratio_onnx", float, "bytes of the network's own FP32 ONNX file, stripped, over those bytes", form=Form.FACTOR
+    ),
     Column("bits_per_weight", float, "in a container: bits an entry, indices included"),
     Column("entropy_bound", float, "the same by the entropy of its numbers, each on its own", unit="bit"),
 )
@@ -60,25 +76,36 @@ _TIMES = (
     Column("latency_min_ms", float, "the least", unit="ms"),
     Column("latency_p95_ms", float, "95th percentile", unit="ms"),
     Column("base_latency_ms", float, "the network itself, timed in turns with it", unit="ms"),
-    Column("speedup", float, "that over this: above 1 is faster", screen="speedup"),
+    Column("speedup", float, "that over this: above 1 is faster", screen="speedup", form=Form.FACTOR),
     Column("latency32_ms", float, "32 inputs at once, median", unit="ms"),
     Column("latency32_min_ms", float, "the least", unit="ms"),
     Column("latency32_p95_ms", float, "95th percentile", unit="ms"),
     Column("base_latency32_ms", float, "the network itself, timed in turns with it", unit="ms"),
-    Column("speedup32", float, "that over this"),
+    Column("speedup32", float, "that over this", form=Form.FACTOR),
 )
 _OVER_PROCESSES = "95 % interval over seeds, each timed in a process of its own"
 _SUMMARY_TIMES = tuple(
     part
     for column in _TIMES
     for part in (
-        estimate(column.name, f"{column.help}; geometric mean over seeds", column.screen, interval=_OVER_PROCESSES)
+        estimate(
+            column.name,
+            f"{column.help}; geometric mean over seeds",
+            column.screen,
+            interval=_OVER_PROCESSES,
+            form=column.form,
+        )
         if column.name.startswith("speedup")
         else (column,)
     )
 )
 _INT8 = (
-    Column("int8_share", float, "share of the multiply–accumulates that ONNX Runtime executes in eight bits"),
+    Column(
+        "int8_share",
+        float,
+        "share of the multiply–accumulates that ONNX Runtime executes in eight bits",
+        form=Form.SHARE,
+    ),
     Column("int8_kind", str, "signs of activations and weights, U8S8 or S8S8, where quantised ahead"),
     Column("in_floats", str, "of an eight-bit file: operators that multiply floats, each with its share"),
     Column("judged_batch", float, "inputs a call at which accuracy was judged, where those of one call share a range"),
@@ -89,6 +116,7 @@ _MEMORY = Column(
     "resident memory that ONNX Runtime takes more in a process of its own, with the file loaded and one input run; "
     "measured on Linux alone",
     unit="B",
+    form=Form.BYTES,
 )
 _TOLD = (
     Column("left", str, "layers that the last stage left as they were, each with the reason"),
@@ -143,13 +171,14 @@ SUMMARY = (
         "drop",
         ends="drop",
         interval=OVER_BOTH,
+        form=Form.POINTS,
     ),
     VISIBLE,
     Column("p", float, "p-value of no change of accuracy, Holm-corrected for all rows"),
-    Column("errors", float, "test examples wrong, mean over seeds", screen="errors"),
-    Column("errors_lo", float, "the fewest of a seed"),
-    Column("errors_hi", float, "the most"),
-    Column("base_errors", float, "wrong by the network itself, mean over seeds"),
+    Column("errors", float, "test examples wrong, mean over seeds", screen="errors", form=Form.COUNT),
+    Column("errors_lo", float, "the fewest of a seed", form=Form.COUNT),
+    Column("errors_hi", float, "the most", form=Form.COUNT),
+    Column("base_errors", float, "wrong by the network itself, mean over seeds", form=Form.COUNT),
     Column("tested", int, "test examples", screen="of"),
     *_SUMMARY_TIMES,
     *_INT8,

@@ -12,7 +12,7 @@ from dnnlab.compress.spec import Spec
 from dnnlab.compress.summary import POINT
 from dnnlab.errors import counted
 from dnnlab.report.advice import Advice
-from dnnlab.report.table import estimate
+from dnnlab.report.numbers import Form, number
 from dnnlab.runner.summary import not_learned, uncounted
 
 _INT8 = (3.2, 4.8)
@@ -30,10 +30,7 @@ def headline(summary: pd.DataFrame, spec: Spec) -> str:
         return "Nothing was compressed"
     first = chains[chains["recipe"] == chains["recipe"].iloc[0]]
     last = first[(first["arch"] == first["arch"].iloc[0]) & (first["data"] == first["data"].iloc[0])].iloc[-1]
-    return (
-        f"{last['arch']} is {last['ratio']:.3g} times smaller with {last['accuracy_drop'] * 100:+.2f} points of error: "
-        f"{last['verdict']}"
-    )
+    return f"{last['arch']} is {c.SCHEMA.number(last, 'ratio')} smaller with {_more_errors(last)}: {last['verdict']}"
 
 
 def conclusions(summary: pd.DataFrame, spec: Spec) -> Sequence[str]:
@@ -64,18 +61,13 @@ def conclusions(summary: pd.DataFrame, spec: Spec) -> Sequence[str]:
 def _chain(chain: pd.DataFrame, controls: pd.DataFrame) -> list[str]:
     last = chain.iloc[-1]
     told = [
-        f"{last['arch']} on {last['data']}, {last['chain']}: {last['bytes']:,.0f} bytes, {last['ratio']:.3g}× fewer "
-        f"than 4 a parameter, {_errors(last)} ({last['accuracy_drop'] * 100:+.2f} points of error): {last['verdict']}."
+        f"{last['arch']} on {last['data']}, {last['chain']}: {c.SCHEMA.number(last, 'bytes')}, "
+        f"{c.SCHEMA.number(last, 'ratio')} less than 4 bytes a parameter, {_errors(last)} ({_more_errors(last)}): "
+        f"{last['verdict']}."
     ]
     beside = controls.to_dict("records")
-    told += [f"Beside it, {row['method']}: {row['bytes']:,.0f} bytes, {_errors(row)}." for row in beside]
+    told += [f"Beside it, {row['method']}: {c.SCHEMA.number(row, 'bytes')}, {_errors(row)}." for row in beside]
     return told
-
-
-def _times(row: Any, name: str) -> str:
-    """A speed relative to the network itself, with its interval: ``2.3× [2.1, 2.5]``."""
-    value, *ends = estimate(*(row[end] for end in (name, f"{name}_lo", f"{name}_hi"))).split(" ", 1)
-    return " ".join([f"{value}×", *ends])
 
 
 def _unseen(summary: pd.DataFrame) -> list[str]:
@@ -85,13 +77,19 @@ def _unseen(summary: pd.DataFrame) -> list[str]:
         return []
     least, row = float(open_["visible"].min()), open_.iloc[0]
     return [
-        f"On {row['tested']:,} test examples a change under {least * 100:.1f} points can hardly be told from none, so "
-        "that a loss of less than a point cannot be shown: take data with more test examples."
+        f"On {c.SCHEMA.number(row, 'tested')} test examples a change under {number(least, Form.POINTS)} can hardly be "
+        "told from none, so that a loss of less than a point cannot be shown: take data with more test examples."
     ]
 
 
 def _errors(row: Any) -> str:
-    return f"{row['errors']:.4g} errors of {row['tested']:,} ({row['errors'] / row['tested']:.2%})"
+    errors, tested = c.SCHEMA.number(row, "errors"), c.SCHEMA.number(row, "tested")
+    return f"{errors} errors of {tested} ({number(row['errors'] / row['tested'], Form.SHARE)})"
+
+
+def _more_errors(row: Any) -> str:
+    """The loss of accuracy in a few words: ``+0.3 points of error``."""
+    return f"{number(row['accuracy_drop'], Form.CHANGE)} of error"
 
 
 def _left_and_missed(summary: pd.DataFrame) -> list[str]:
@@ -123,19 +121,22 @@ def _claims(summary: pd.DataFrame) -> list[str]:
     if not good.empty:
         best = good.iloc[int(good["ratio"].to_numpy().argmax())]
         told.append(
-            f"The lecture's 5–10× at under {POINT:.0%} lost holds: {best['ratio']:.3g}× with at most "
-            f"{best['drop_hi'] * 100:.2f} points lost."
+            f"The lecture's 5–10× at under {number(POINT, Form.SHARE)} lost holds: {c.SCHEMA.number(best, 'ratio')} "
+            f"with at most {c.SCHEMA.number(best, 'drop_hi')} lost."
         )
     elif not judged.empty:
-        told.append(f"The lecture's 5–10× at under {POINT:.0%} lost does not hold here: every such chain loses more.")
+        told.append(
+            f"The lecture's 5–10× at under {number(POINT, Form.SHARE)} lost does not hold here: every such chain loses "
+            "more."
+        )
     for row in chains[chains["form"] == "int8"].to_dict("records"):
         low, high = _INT8
         ratio = row["ratio_onnx"]
         says = "holds" if low <= ratio <= high else "is exceeded" if ratio > high else "does not hold"
         told.append(
-            f"INT8 at about 4× {says} for {row['arch']}, {row['chain']}: {ratio:.3g}× smaller in ONNX, "
-            f"{row['int8_share']:.0%} of its multiply–accumulates in eight bits, {_times(row, 'speedup')} as fast at "
-            f"one input and {_times(row, 'speedup32')} at 32."
+            f"INT8 at about 4× {says} for {row['arch']}, {row['chain']}: {c.SCHEMA.number(row, 'ratio_onnx')} smaller "
+            f"in ONNX, {c.SCHEMA.number(row, 'int8_share')} of its multiply–accumulates in eight bits, "
+            f"{c.SCHEMA.estimate(row, 'speedup')} as fast at one input and {c.SCHEMA.estimate(row, 'speedup32')} at 32."
         )
         if min(row["speedup_hi"], row["speedup32_hi"]) < 1:
             told.append(f"Warning: {row['chain']} is slower in INT8 than in FP32 on this machine.")
@@ -144,7 +145,7 @@ def _claims(summary: pd.DataFrame) -> list[str]:
         if row["memory_bytes"] > _CLEARLY * held:
             told.append(
                 f"Warning: {row['chain']} takes more memory in ONNX Runtime than FP32: "
-                f"{row['memory_bytes'] / 1e6:.3g} MB against {held / 1e6:.3g} MB."
+                f"{c.SCHEMA.number(row, 'memory_bytes')} against {number(held, Form.BYTES)}."
             )
     return told
 
@@ -164,14 +165,14 @@ def advice(cells: pd.DataFrame, summary: pd.DataFrame, spec: Spec, folder: Path)
     file = made.iloc[0]["file"]
     coded = file.endswith(".dnnz")
     before, after = base.iloc[0], row
-    accuracies = [estimate(each["accuracy"], each["accuracy_lo"], each["accuracy_hi"]) for each in (before, after)]
+    accuracies = [c.SCHEMA.estimate(each, "accuracy") for each in (before, after)]
     return Advice(
         what=f"Take {file}, made by {row['chain']}: the smallest file here that is shown to be as accurate as "
         f"{row['arch']} itself. It is that of the first seed; those of the others lie beside it.",
         then="This writes its weights, exactly, as a .safetensors file." if coded else "",
         command=shlex.join(["dnnlab", "decompress", str(folder / file)]) if coded else "",
         changes=[
-            ("file", f"{before['bytes'] / 1000:.3g} kB", f"{after['bytes'] / 1000:.3g} kB"),
+            ("file", c.SCHEMA.number(before, "bytes"), c.SCHEMA.number(after, "bytes")),
             ("accuracy", accuracies[0], accuracies[1]),
         ],
     )

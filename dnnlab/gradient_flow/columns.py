@@ -14,6 +14,7 @@ from dnnlab.report.columns import (
     estimate,
     verdict,
 )
+from dnnlab.report.numbers import Form
 from dnnlab.runner import configuration
 from dnnlab.statistics.quantity import ACCURACY, Quantity
 
@@ -124,9 +125,9 @@ SUMMARY = (
     Column("act_term", float, "the rate's factor from the activation's slope"),
     Column("norm_term", float, "the rate's factor from normalisation"),
     Column("skip_term", float, "the rate's factor from the skip; the four multiply to the rate"),
-    Column("saturation", float, "mean over hidden layers at initialisation"),
-    Column("dead_fraction", float, "mean over hidden layers at initialisation"),
-    *estimate("zero_fraction", "mean over hidden layers at initialisation"),
+    Column("saturation", float, "mean over hidden layers at initialisation", form=Form.SHARE),
+    Column("dead_fraction", float, "mean over hidden layers at initialisation", form=Form.SHARE),
+    *estimate("zero_fraction", "mean over hidden layers at initialisation", form=Form.SHARE),
     Column(
         "max_depth",
         float,
@@ -146,19 +147,28 @@ SUMMARY = (
     *estimate(
         "first_change",
         "norm of the change of the first hidden layer's weights by training over their norm before it, mean over seeds",
+        form=Form.SHARE,
     ),
     *estimate(
         "change_spread",
         "the largest such change of a hidden layer over the smallest, geometric mean over seeds: 1 where training "
         "moves all layers alike",
+        form=Form.FACTOR,
     ),
     *estimate("loss", "cross-entropy of the measured batch after training, mean over the seeds that did not diverge"),
     *accuracy("validation accuracy after training, mean over the seeds that learned"),
-    Column("clipped_share", float, "share of training steps whose gradient was clipped"),
+    Column("clipped_share", float, "share of training steps whose gradient was clipped", form=Form.SHARE),
     Column("jacobian_rms", float, "root mean square singular value of the input–output Jacobian, geometric mean"),
-    Column("jacobian_spread", float, "its largest over its smallest singular value, geometric mean over seeds"),
+    Column(
+        "jacobian_spread",
+        float,
+        "its largest over its smallest singular value, geometric mean over seeds",
+        form=Form.FACTOR,
+    ),
     DIVERGED_SEEDS,
-    *estimate("diverged_share", "share of seeds whose loss became infinite or not a number", interval=EXACT),
+    *estimate(
+        "diverged_share", "share of seeds whose loss became infinite or not a number", interval=EXACT, form=Form.SHARE
+    ),
     FAILED_SEEDS,
 )
 

@@ -22,7 +22,8 @@ from dnnlab.gradient_flow.remedy import command
 from dnnlab.gradient_flow.spec import Spec
 from dnnlab.networks.activations import per_layer
 from dnnlab.networks.shape import MLPShape, parse_skip
-from dnnlab.report.table import estimate, fit
+from dnnlab.report.numbers import estimate
+from dnnlab.report.table import fit
 from dnnlab.runner.summary import Group, diverged, geometric, groups, learned, mean
 from dnnlab.statistics.intervals import ENOUGH, Interval, mean_interval, mean_share, share_interval
 from dnnlab.statistics.quantity import ACCURACY

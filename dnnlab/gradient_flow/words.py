@@ -12,11 +12,14 @@ from dnnlab.gradient_flow.columns import CONFIGURATION
 from dnnlab.gradient_flow.remedy import command
 from dnnlab.gradient_flow.spec import Spec
 from dnnlab.report.advice import Advice
-from dnnlab.report.table import estimate
+from dnnlab.report.numbers import Form, number
 from dnnlab.runner.summary import in_words, tally
 
 _MOST_REMEDIES = 6
 _MOST_LAYERS = 6
+_LITTLE, _NEXT_TO_NOTHING = 0.01, 1e-4
+"""Shares of the gradient at the last layer that arrive at the first."""
+_ALL_DEAD = "In most seeds all units of some layer are dead, and such a layer learns nothing."
 _NOT_FINITE = "at some layer the gradient is zero, infinite or not a number"
 
 
@@ -43,15 +46,12 @@ def headline(summary: pd.DataFrame, spec: Spec) -> str:
 
 
 def conclusions(summary: pd.DataFrame, spec: Spec) -> list[str]:
-    """The verdicts and the strongest effect, then what was tried on each unhealthy network."""
+    """The verdicts; of the strongest effect what happens and why it matters; then what was tried on each unhealthy
+    network."""
     row = summary.iloc[int(_strength(summary).to_numpy().argmax())]
-    theory = f", where theory expects {row['rate_theory']:.3g}" if np.isfinite(row["rate_theory"]) else ""
-    strongest = (
-        f"{_name(row)} changes the gradient by a factor of {row['rate']:.3g} a layer{theory}: of {row['depth']} "
-        f"layers, the first receives {row['first_last_ratio']:.2g} times what the last does."
-    )
-    if not np.isfinite(row["rate"]):
-        strongest = _without_rate(row)
+    strongest = _without_rate(row)
+    if np.isfinite(row["rate"]):
+        strongest = " ".join([_happens(row), *([_matters(row)] if np.isfinite(row["first_last_ratio"]) else [])])
     head = [f"{len(summary)} configurations: {tally(summary['verdict'])}."] if len(summary) > 1 else []
     ill = summary[summary["remedy"] != ""]
     remedies = [line for _, row in ill.head(_MOST_REMEDIES).iterrows() for line in _remedies(row, spec)]
@@ -63,6 +63,44 @@ def _strength(summary: pd.DataFrame) -> "pd.Series[float]":
     """By how many e-folds the gradient of each network changes over all its layers."""
     with np.errstate(divide="ignore"):
         return (np.log(summary["rate"]).abs() * summary["depth"]).replace(math.inf, math.nan).fillna(0)
+
+
+def _happens(row: pd.Series) -> str:
+    """What a layer does to the gradient, and what theory expects."""
+    rate, theory = row["rate"], row["rate_theory"]
+    passes_on = rate <= 1
+    form = Form.SHARE if passes_on else Form.FACTOR
+    does = (
+        f"passes on {number(rate, form)} of the gradient"
+        if passes_on
+        else f"makes the gradient {number(rate, form)} as large"
+    )
+    expected = f", where theory expects {number(theory, form)}" if np.isfinite(theory) else ""
+    return f"{_name(row)}: on average a layer {does}{expected}."
+
+
+def _matters(row: pd.Series) -> str:
+    """What that comes to over all layers, and what it means for learning where the verdict and the layers agree."""
+    verdict, ratio = row["verdict"], row["first_last_ratio"]
+    if verdict == c.DEAD:
+        return _ALL_DEAD
+    if verdict == c.EXPLODING and row["rate"] <= 1:
+        return "In most seeds its loss is infinite or not a number, so that there is nothing to learn from."
+    means = "."
+    if verdict == c.VANISHING and ratio < _LITTLE:
+        means = f": it has {'next to nothing' if ratio < _NEXT_TO_NOTHING else 'little'} to learn from."
+    elif verdict == c.EXPLODING and ratio > 1 / _LITTLE:
+        means = ": a step that suits the last layer is far too large for it."
+    elif verdict == c.HEALTHY and _LITTLE <= ratio <= 1 / _LITTLE:
+        means = ": on the way the gradient neither vanishes nor explodes."
+    elif verdict == c.UNDECIDED:
+        means = f": whether that is too {'little' if ratio < 1 else 'much'} is not decided."
+    return f"Of {row['depth']} layers the first receives {_part(ratio)} what the last does{means}"
+
+
+def _part(ratio: float) -> str:
+    """A ratio before what it is of: ``12 % of``, ``3·10⁵×``."""
+    return f"{number(ratio, Form.SHARE)} of" if ratio <= 1 else number(ratio, Form.FACTOR)
 
 
 def _remedies(row: pd.Series, spec: Spec) -> list[str]:
@@ -85,9 +123,13 @@ def _remedies(row: pd.Series, spec: Spec) -> list[str]:
 
 def _without_rate(row: pd.Series) -> str:
     if row["first_last_ratio"] == 0:
-        return f"{_name(row)}: the gradient is exactly zero at every layer that reads the input."
+        said = f"{_name(row)}: the gradient is exactly zero at every layer that reads the input"
+        return f"{said}. {_ALL_DEAD}" if row["verdict"] == c.DEAD else f"{said}, so that these layers learn nothing."
     why = "less than two of its hidden layers received a gradient" if row["no_gradient"] else _NOT_FINITE
-    return f"{_name(row)} gave no finite rate: {why}."
+    if row["depth"] == 1:
+        why = "it has one hidden layer, and a rate is that from one to another"
+    said = f"{_name(row)} gave no finite rate: {why}."
+    return f"{said} {_ALL_DEAD}" if row["verdict"] == c.DEAD else said
 
 
 def _left_out(summary: pd.DataFrame) -> list[str]:
@@ -118,7 +160,7 @@ def advice(cells: pd.DataFrame, summary: pd.DataFrame, spec: Spec, folder: Path)
     row = healed.iloc[int(_strength(healed).to_numpy().argmax())]
     name, _, rate = row["remedy"].partition("; ")[0].partition(": rate ")
     option, _, value = name.partition(" ")
-    before = estimate(row["rate"], row["rate_lo"], row["rate_hi"])
+    before = c.SCHEMA.estimate(row, "rate")
     return Advice(
         what=f"{_DO[option].format(value.partition(':')[2] or value)}. Of what was tried on {_name(row)}, at "
         "initialisation and on the same seeds and batches, this keeps its gradient most level.",

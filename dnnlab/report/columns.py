@@ -5,9 +5,11 @@ Importing this module does not import pandas.
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from dnnlab.errors import listing
+from dnnlab.report import numbers
+from dnnlab.report.numbers import Form
 from dnnlab.statistics.quantity import Quantity
 
 if TYPE_CHECKING:
@@ -20,7 +22,8 @@ _KINDS = {int: "iu", float: "f", bool: "b"}
 @dataclass(frozen=True)
 class Column:
     """One column of a file. An estimate names the columns that hold the two ends of its interval, and says whether it
-    is the logarithm that is estimated, as of a factor.
+    is the logarithm that is estimated, as of a factor. The file has the numbers in its ``unit`` and in full precision;
+    ``form`` says how a reader sees them.
 
     Raises:
         ValueError: only one end of an interval is named.
@@ -35,6 +38,7 @@ class Column:
     high: str = ""
     log: bool = False
     counted: bool = False  # whether it is arithmetic or counted, such as parameters, so that no chance is in it
+    form: Form = Form.NUMBER
 
     def __post_init__(self) -> None:
         if bool(self.low) != bool(self.high):
@@ -44,7 +48,12 @@ class Column:
     def heading(self) -> str:
         """The heading above the column, with its unit in brackets."""
         name = self.screen or self.name
-        return f"{name} ({self.unit})" if self.unit else name
+        return f"{name} ({self.unit_beside})" if self.unit_beside else name
+
+    @property
+    def unit_beside(self) -> str:
+        """The unit that is written once for all numbers; bytes have theirs behind each."""
+        return "" if self.form is Form.BYTES else self.unit
 
 
 def estimate(
@@ -55,6 +64,7 @@ def estimate(
     ends: str = "",
     interval: str = "95 % interval over seeds",
     log: bool = False,
+    form: Form = Form.NUMBER,
 ) -> tuple[Column, Column, Column]:
     """An estimate and the two ends of its ``interval``: ``NAME``, ``NAME_lo`` and ``NAME_hi``.
 
@@ -65,12 +75,13 @@ def estimate(
         ends: What stands before ``_lo`` and ``_hi`` in the place of the name.
         interval: Its level, and what it is over.
         log: Whether its logarithm is estimated, so that the interval is symmetric there.
+        form: How a reader sees it.
     """
     low, high = f"{ends or name}_lo", f"{ends or name}_hi"
     return (
-        Column(name, float, help, screen=screen, low=low, high=high, log=log),
-        Column(low, float, f"lower end of its {interval}"),
-        Column(high, float, "upper end"),
+        Column(name, float, help, screen=screen, low=low, high=high, log=log, form=form),
+        Column(low, float, f"lower end of its {interval}", form=form),
+        Column(high, float, "upper end", form=form),
     )
 
 
@@ -97,8 +108,10 @@ LEARNED_SEEDS = (
         "seeds that learned: they are better than guessing, and not far below the others. The accuracy is that of "
         "these; of all seeds where none learned",
     ),
-    Column("learned_lo", float, "lower end of the exact 95 % interval of the share of seeds that learn"),
-    Column("learned_hi", float, "upper end"),
+    Column(
+        "learned_lo", float, "lower end of the exact 95 % interval of the share of seeds that learn", form=Form.SHARE
+    ),
+    Column("learned_hi", float, "upper end", form=Form.SHARE),
 )
 OVER_BOTH = "95 % interval over seeds and examples"
 EXACT = "exact 95 % interval over seeds"
@@ -106,11 +119,14 @@ EXACT = "exact 95 % interval over seeds"
 
 def accuracy(help: str, name: str = "accuracy", interval: str = OVER_BOTH) -> tuple[Column, ...]:
     """The columns of an accuracy: how many seeds learned, and the estimate over them."""
-    return (*LEARNED_SEEDS, *estimate(name, help, name, interval=interval))
+    return (*LEARNED_SEEDS, *estimate(name, help, name, interval=interval, form=Form.SHARE))
 
 
 VISIBLE = Column(
-    "visible", float, "the smallest difference that so many seeds and examples would have shown with probability .8"
+    "visible",
+    float,
+    "the smallest difference that so many seeds and examples would have shown with probability .8",
+    form=Form.POINTS,
 )
 DIVERGED_SEEDS = Column("diverged", int, "seeds whose loss became infinite or not a number")
 FAILED_SEEDS = Column("failed", int, "seeds that failed; cells.csv says why")
@@ -158,6 +174,18 @@ class Schema:
         ]
         if missing := [name for name in references if name not in names]:
             raise ValueError(f"the summary lacks {listing(missing)}, which its schema names.")
+
+    def number(self, row: "Mapping[Any, Any] | pd.Series", name: str) -> str:
+        """The column ``name`` of a ``row`` of the summary for a sentence: as the table has it, without its interval."""
+        return numbers.number(row[name], self._column(name).form)
+
+    def estimate(self, row: "Mapping[Any, Any] | pd.Series", name: str) -> str:
+        """The column ``name`` of a ``row`` of the summary for a sentence: as the table has it, with its interval."""
+        column = self._column(name)
+        return numbers.estimate(row[name], row[column.low], row[column.high], column.form)
+
+    def _column(self, name: str) -> Column:
+        return next(column for column in self.summary if column.name == name)
 
 
 def check(frame: "pd.DataFrame", columns: Sequence[Column]) -> None:

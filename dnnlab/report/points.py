@@ -11,7 +11,7 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from matplotlib.ticker import FixedFormatter, PercentFormatter
 
-from dnnlab.report.table import number
+from dnnlab.report.numbers import Form, number
 
 _MOST = 4000
 """The most points of a figure: with more a page would be large, and nobody can point at one of them."""
@@ -97,7 +97,7 @@ def _written(axis: Axis, values: Sequence[float] | np.ndarray) -> list[str]:
     """The values as a reader sees them: as percentages or by the names on the axis, where it has such."""
     formatter = axis.get_major_formatter()
     if isinstance(formatter, PercentFormatter):
-        return [f"{number(100 * float(value))} %" for value in values]
+        return [number(float(value), Form.SHARE) for value in values]
     if isinstance(formatter, FixedFormatter):
         names = dict(zip(map(float, axis.get_ticklocs()), formatter.seq, strict=False))
         return [names.get(float(value), number(float(value))) for value in values]

@@ -1,4 +1,4 @@
-"""The summary as text: numbers and intervals for a reader, CSV, and strict JSON."""
+"""The summary as text: cells for a reader, CSV, and strict JSON."""
 
 import csv
 import json
@@ -12,53 +12,9 @@ import pandas as pd
 from dnnlab import atomic
 from dnnlab.errors import plain
 from dnnlab.report.columns import Column, check
+from dnnlab.report.numbers import MISSING, Form, estimate, number
 
 Value = str | int | float | bool | None
-
-MISSING = "–"
-
-
-def number(value: float | None) -> str:
-    """``value`` for a reader: whole numbers in full, others to 3 significant digits.
-
-    Trailing zeros tell a rounded number from an exact one: 0.5 is one half, 0.500 is near it. Numbers under
-    0.001 or from 10 000 on are scientific, such as 1.20e-5. NaN and None are a dash.
-    """
-    if value is None or math.isnan(value):
-        return MISSING
-    if isinstance(value, int):
-        return str(value)
-    if 1e-3 <= abs(value) < 1e4 and float(f"{value:.3g}") == value:
-        return f"{value:.4g}"
-    return _rounded(value, 3)
-
-
-def _rounded(value: float, digits: int) -> str:
-    if math.isinf(value) or value == 0:
-        return f"{value:g}"
-    scientific = f"{value:.{digits - 1}e}"
-    mantissa, exponent = scientific.split("e")
-    power = int(exponent)
-    if not -3 <= power <= 3:
-        return f"{mantissa}e{power}"
-    return f"{value:.{max(0, digits - 1 - power)}f}"
-
-
-def estimate(value: float | None, low: float | None, high: float | None) -> str:
-    """An estimate with its interval: ``0.408 [0.401, 0.415]``. It has four digits where three make both ends the same,
-    and no bracket without ends."""
-    if value is None or low is None or high is None or math.isnan(low) or math.isnan(high):
-        return number(value)
-    if all(isinstance(each, int) for each in (value, low, high)):  # places and counts are exact
-        return f"{value} [{low}, {high}]"
-    digits = 4 if low != high and _rounded(low, 3) == _rounded(high, 3) else 3
-    middle = _rounded(value, digits) if not math.isnan(value) else MISSING
-    ends = [_rounded(end, digits) for end in (low, high)]
-    if "e" not in middle and all(abs(value) < 10 * abs(end) < 100 * abs(value) for end in (low, high)):
-        # Numbers of one magnitude have as many decimals as the estimate, so 1.00 [0.98, 1.02] and not 0.980.
-        decimals = len(middle.partition(".")[2])
-        ends = [f"{end:.{decimals}f}" for end in (low, high)]
-    return f"{middle} [{', '.join(ends)}]"
 
 
 def values(series: pd.Series) -> list[Value]:
@@ -73,16 +29,16 @@ def cells(frame: pd.DataFrame, column: Column) -> list[str]:
     """The texts of ``column``, row by row: estimates with intervals, a dash for missing values."""
     if column.low:
         rows = zip(*(values(frame[name]) for name in (column.name, column.low, column.high)), strict=True)
-        return [estimate(*row) for row in rows]
-    return [_cell(value) for value in values(frame[column.name])]
+        return [estimate(value, low, high, column.form) for value, low, high in rows]
+    return [_cell(value, column.form) for value in values(frame[column.name])]
 
 
-def _cell(value: Value) -> str:
+def _cell(value: Value, form: Form) -> str:
     if isinstance(value, bool):
         return "yes" if value else "no"
     if isinstance(value, str):
         return plain(value) if value.strip() else MISSING
-    return number(value)
+    return number(value, form)
 
 
 def fold(frame: pd.DataFrame, columns: Sequence[Column]) -> tuple[list[Column], str]:
@@ -106,8 +62,7 @@ def fold(frame: pd.DataFrame, columns: Sequence[Column]) -> tuple[list[Column], 
 def written(columns: Sequence[Column], frame: pd.DataFrame) -> str:
     """The values of ``columns`` in the first row, in one line."""
     return " · ".join(
-        f"{column.screen or column.name} {cells(frame, column)[0]}{f' {column.unit}' if column.unit else ''}"
-        for column in columns
+        f"{column.screen or column.name} {cells(frame, column)[0]} {column.unit_beside}".rstrip() for column in columns
     )
 
 

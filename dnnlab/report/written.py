@@ -1,5 +1,7 @@
 """A table as text for other documents: Markdown, LaTeX, or CSV in full precision."""
 
+import re
+import unicodedata
 from collections.abc import Callable, Sequence
 
 import pandas as pd
@@ -64,9 +66,17 @@ _LATEX = {
     "~": r"\textasciitilde{}",
     "^": r"\textasciicircum{}",
     "[": "{[}",  # at the beginning of a row it would belong to the line before
+    "×": r"$\times$",
+    "·": r"$\cdot$",
 }
+_POWER = re.compile("10([⁻⁰¹²³⁴⁵⁶⁷⁸⁹]+)")
 
 
 def _latex_cell(text: str) -> str:
     """``text`` such that LaTeX sets it as it is."""
-    return "".join(_LATEX.get(c, c) for c in " ".join(text.split()))
+    escaped = "".join(_LATEX.get(c, c) for c in " ".join(text.split()))
+    return _POWER.sub(_latex_power, escaped).replace("$$", " ")  # what of it is mathematics side by side is one formula
+
+
+def _latex_power(power: re.Match[str]) -> str:
+    return f"$10^{{{unicodedata.normalize('NFKC', power[1])}}}$".replace("\N{MINUS SIGN}", "-")

@@ -4,7 +4,7 @@ import json
 import math
 from dataclasses import asdict, dataclass, replace
 
-from dnnlab.report.table import number
+from dnnlab.report.numbers import number
 from dnnlab.reproduce.judge import Finding, Judgement
 
 WIDTH, HEIGHT = 160, 28

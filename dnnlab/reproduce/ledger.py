@@ -13,7 +13,8 @@ import pandas as pd
 from dnnlab.errors import DnnlabError, UsageError, counted, in_short
 from dnnlab.registry import find
 from dnnlab.report.columns import Column
-from dnnlab.report.table import fit, number
+from dnnlab.report.numbers import number
+from dnnlab.report.table import fit
 from dnnlab.reproduce import conditions, shipped
 from dnnlab.reproduce.bases import Bases
 from dnnlab.reproduce.columns import FAILED, LEDGER

@@ -14,9 +14,9 @@ from markupsafe import Markup
 
 from dnnlab import atomic
 from dnnlab.errors import counted, listing
+from dnnlab.report.numbers import number
 from dnnlab.report.page import template
 from dnnlab.report.svg import Caption, themed
-from dnnlab.report.table import number
 from dnnlab.reproduce import conditions
 from dnnlab.reproduce.columns import FAILED, TONES
 from dnnlab.reproduce.conditions import Tested

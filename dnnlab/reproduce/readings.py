@@ -9,7 +9,7 @@ import pandas as pd
 
 from dnnlab.errors import DnnlabError, counted, listing
 from dnnlab.report.columns import Column, Schema
-from dnnlab.report.table import estimate, number
+from dnnlab.report.numbers import Form, estimate, number
 from dnnlab.reproduce.known import difference, known
 from dnnlab.runner.recipe import Condition, Row
 from dnnlab.runner.result import Run
@@ -134,7 +134,7 @@ def _against_level(run: Run, condition: Condition, column: Column, row: Mapping[
     side = _side(condition.relation, shown.mean, condition.level)
     if found.exact:
         open_ = f"{what} is not known" if side is None else ""
-        return Reading(f"{what} {estimate(shown.mean, None, None)}", shown, side, wanted, counted=True, open=open_)
+        return Reading(f"{what} {number(shown.mean, column.form)}", shown, side, wanted, counted=True, open=open_)
     limits = [float(limit) for limit in (condition.level if condition.relation == "within" else [condition.level])]
     nearest = min(limits, key=lambda limit: abs(shown.mean - limit))
     # Of a value between two limits both must be excluded.
@@ -143,9 +143,9 @@ def _against_level(run: Run, condition: Condition, column: Column, row: Mapping[
     if condition.relation == "within":
         why = f"the interval of {what} lies only partly within {list(condition.level)}"
     else:
-        why = f"the interval of {what} holds {number(nearest)}, so it may lie on either side"
+        why = f"the interval of {what} holds {number(nearest, column.form)}, so it may lie on either side"
     return Reading(
-        f"{what} {estimate(shown.mean, shown.low, shown.high)}",
+        f"{what} {estimate(shown.mean, shown.low, shown.high, column.form)}",
         shown,
         side,
         wanted,
@@ -186,9 +186,9 @@ def _divided(of: Sample | None) -> str:
     if of is None or not of.of_two_kinds or of.success.low > _MOST:
         return ""
     lost = len(of) - int(of.succeeded.sum())
-    low, high = 1 - of.success.high, 1 - of.success.low
+    low, high = (number(1 - end, Form.SHARE) for end in (of.success.high, of.success.low))
     did = "did not learn" if of.quantity.guessing else "collapsed or diverged"
-    return f"{lost} of {len(of)} seeds {did}, a share between {low:.0%} and {high:.0%}"
+    return f"{lost} of {len(of)} seeds {did}, a share between {low} and {high}"
 
 
 def _undecided(p: float, why: str, seeds: float, of: Sample | None, row: Mapping[Any, Any]) -> str:
@@ -199,12 +199,20 @@ def _undecided(p: float, why: str, seeds: float, of: Sample | None, row: Mapping
         visible = float(row.get("visible", math.nan))
         if math.isnan(visible):
             return why
-        return f"{why}; so many seeds and examples would most likely have shown a difference of {number(visible)}"
+        least = number(visible, Form.POINTS)
+        return f"{why}; so many seeds and examples would most likely have shown a difference of {least}"
     if math.isinf(seeds):
         if of.right is not None:
             return f"{why}; no number of seeds on these {of.right.shape[1]:,} examples would decide it, more may"
         return f"{why}; it would take more than a thousand seeds"
     return why if math.isnan(seeds) else f"{why}; about {seeds:.0f} seeds would decide it, if it is as measured"
+
+
+def _of_difference(form: Form, log: bool) -> Form:
+    """How the difference of two numbers of one form is written, or of their logarithms, which is a factor."""
+    if log:
+        return Form.FACTOR
+    return {Form.SHARE: Form.CHANGE, Form.POINTS: Form.CHANGE, Form.FACTOR: Form.NUMBER}.get(form, form)
 
 
 def _against_row(
@@ -216,7 +224,8 @@ def _against_row(
     if mine.exact:
         limit = condition.times * theirs.shown.mean
         side, wanted = _side(condition.relation, mine.shown.mean - limit, 0.0), _wanted(condition.relation, limit)
-        measured = f"{column.name} {number(mine.shown.mean)} against {times}{number(theirs.shown.mean)}"
+        here, there = (number(each.shown.mean, column.form) for each in (mine, theirs))
+        measured = f"{column.name} {here} against {times}{there}"
         open_ = f"{column.name} is not known" if side is None else ""
         return Reading(measured, mine.shown, side, wanted, counted=True, open=open_)
     what = f"{column.name} {'over' if mine.log else 'minus'} {times}that of {names}"
@@ -229,7 +238,7 @@ def _against_row(
         open_ = f"{what} speaks for one of the two, and how many of the seeds learned for the other"
     why = f"the interval of {what} holds {none}, so it may lie on either side"
     return Reading(
-        f"{what}: {estimate(shown.mean, shown.low, shown.high)}",
+        f"{what}: {estimate(shown.mean, shown.low, shown.high, _of_difference(column.form, mine.log))}",
         shown,
         (found.sign > 0) == (condition.relation == "above") if found.sign else None,
         _wanted(condition.relation, none),

@@ -7,6 +7,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 
 from dnnlab.errors import counted, no_quitting
+from dnnlab.report.numbers import number
 from dnnlab.runner import plan as planning
 from dnnlab.runner import rehearsal, store
 from dnnlab.runner.device import choose
@@ -45,7 +46,7 @@ class Outlook:
             f"{counted(self.cells, 'cell')} in {counted(len(self.stacks), 'stack')} on {self.device}",
             *(f"  {stack['first']}: {counted(int(stack['cells']), 'cell')}" for stack in self.stacks[:_LISTED]),
             *([f"  and {more:,} stacks more"] if more > 0 else []),
-            *([f"cost: {self.macs:.3g} multiply–accumulates"] if known else []),
+            *([f"cost: {number(self.macs)} multiply–accumulates"] if known else []),
             f"time: {time}",
             f"folder: {self.folder}{' (there already)' if self.exists else ''}",
         ]

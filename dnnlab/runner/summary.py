@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from dnnlab.report.numbers import Form, number
 from dnnlab.statistics.comparisons import Comparison, holm
 from dnnlab.statistics.intervals import Interval, finite
 from dnnlab.statistics.quantity import Quantity
@@ -175,7 +176,9 @@ def unseen(rows: pd.DataFrame, same: str) -> list[str]:
     least = rows.loc[rows["verdict"] == same, "visible"].max()
     if math.isnan(least):
         return []
-    return [f"A difference of {least:.2g} would most likely have been shown; a smaller one may be there."]
+    return [
+        f"A difference of {number(least, Form.POINTS)} would most likely have been shown; a smaller one may be there."
+    ]
 
 
 def not_learned(summary: pd.DataFrame, name: Callable[[Any], str]) -> list[str]:
@@ -183,9 +186,9 @@ def not_learned(summary: pd.DataFrame, name: Callable[[Any], str]) -> list[str]:
     told = []
     for row in summary[(summary["learned"] > 0) & (summary["learned"] < summary["seeds"])].to_dict("records"):
         lost, seeds = int(row["seeds"] - row["learned"]), int(row["seeds"])
-        low, high = 1 - row["learned_hi"], 1 - row["learned_lo"]
+        low, high = (number(1 - row[end], Form.SHARE) for end in ("learned_hi", "learned_lo"))
         told.append(
-            f"{name(row)}: {lost} of {seeds} seeds did not learn, a share between {low:.0%} and {high:.0%}; its "
+            f"{name(row)}: {lost} of {seeds} seeds did not learn, a share between {low} and {high}; its "
             "accuracy is that of the others."
         )
     return told

@@ -55,7 +55,7 @@ def test_the_share_of_time_that_looks_took_is_said():
     table = cells(SPEC, lambda cell: 0.8)  # a second of steps each
     table.loc[table["part"] == "training", "looking_seconds"] = 0.25
     assert conclusions(summarise(table, SPEC), SPEC)[-1] == (
-        "Looks at the validation split took 20.0% of the time of all trainings."
+        "Looks at the validation split took 20 % of the time of all trainings."
     )
 
 

@@ -38,9 +38,64 @@ def told(*rows):
 
 def test_one_configuration_is_said_with_its_theory():
     assert told({}) == [
-        "relu (init he, depth 20) changes the gradient by a factor of 0.5 a layer, where theory expects 0.48: of 20 "
-        "layers, the first receives 1.9e-06 times what the last does."
+        "relu (init he, depth 20): on average a layer passes on 50 % of the gradient, where theory expects 48 %. Of 20 "
+        "layers the first receives 1.9·10⁻⁶ of what the last does: it has next to nothing to learn from."
     ]
+
+
+@pytest.mark.parametrize(
+    ("row", "happens", "matters"),
+    [
+        (
+            {"rate": 0.77, "first_last_ratio": 0.0071, "rate_theory": math.nan},
+            "on average a layer passes on 77 % of the gradient.",
+            "Of 20 layers the first receives 0.71 % of what the last does: it has little to learn from.",
+        ),
+        (
+            {"verdict": "healthy", "rate": 0.97, "rate_theory": 1.01, "first_last_ratio": 0.56},
+            "on average a layer passes on 97 % of the gradient, where theory expects 101 %.",
+            "Of 20 layers the first receives 56 % of what the last does: on the way the gradient neither vanishes nor "
+            "explodes.",
+        ),
+        (
+            {"verdict": "exploding", "rate": 2.01, "rate_theory": 1.99, "first_last_ratio": 5.44e5},
+            "on average a layer makes the gradient 2.01× as large, where theory expects 1.99×.",
+            "Of 20 layers the first receives 5.44·10⁵× what the last does: a step that suits the last layer is far too "
+            "large for it.",
+        ),
+        (
+            {"verdict": "exploding", "rate": 0.9, "rate_theory": math.nan},  # by its loss, not by its rate
+            "on average a layer passes on 90 % of the gradient.",
+            "In most seeds its loss is infinite or not a number, so that there is nothing to learn from.",
+        ),
+        (
+            {"verdict": "dead", "rate": 0.9, "rate_theory": math.nan, "skip": "residual"},
+            "on average a layer passes on 90 % of the gradient.",
+            "In most seeds all units of some layer are dead, and such a layer learns nothing.",
+        ),
+        (
+            {"verdict": "undecided", "rate": 0.8, "rate_theory": math.nan, "first_last_ratio": 0.012},
+            "on average a layer passes on 80 % of the gradient.",
+            "Of 20 layers the first receives 1.2 % of what the last does: whether that is too little is not decided.",
+        ),
+        (
+            {"verdict": "undecided", "rate": 1.2, "rate_theory": math.nan, "first_last_ratio": 80.0},
+            "on average a layer makes the gradient 1.2× as large.",
+            "Of 20 layers the first receives 80× what the last does: whether that is too much is not decided.",
+        ),
+        (
+            # where the two ends are not what the rate over all layers says, nothing is made of them
+            {"verdict": "vanishing", "rate": 0.7, "rate_theory": math.nan, "first_last_ratio": 0.5},
+            "on average a layer passes on 70 % of the gradient.",
+            "Of 20 layers the first receives 50 % of what the last does.",
+        ),
+    ],
+)
+def test_what_happens_and_why_it_matters_is_said_of_every_verdict(row, happens, matters):
+    said = happens + " " + matters
+    name = "relu (init he, depth 20, skip residual)" if "skip" in row else "relu (init he, depth 20)"
+    assert told(row) == [f"{name}: {said}"]
+    assert told(row | {"model": "mine:net"}) == [f"mine:net on digits: {said}"]
 
 
 def test_of_several_the_strongest_is_said_and_all_are_counted():
@@ -50,7 +105,7 @@ def test_of_several_the_strongest_is_said_and_all_are_counted():
 
 def test_a_small_rate_over_many_layers_is_stronger_than_a_large_one_over_few():
     (text,) = told({"rate": 0.9, "depth": 200}, {"rate": 0.5, "depth": 5})
-    assert "of 200 layers" in text
+    assert "Of 200 layers" in text
 
 
 def test_where_theory_is_silent_nothing_is_said_of_it():
@@ -64,6 +119,21 @@ def test_without_a_finite_rate_that_is_said(rate):
     assert told({"rate": rate}) == [
         "relu (init he, depth 20) gave no finite rate: at some layer the gradient is zero, infinite or not a number."
     ]
+
+
+def test_where_no_gradient_comes_through_that_is_said():
+    (text,) = told({"rate": math.nan, "first_last_ratio": 0.0})
+    assert text == (
+        "relu (init he, depth 20): the gradient is exactly zero at every layer that reads the input, so that these "
+        "layers learn nothing."
+    )
+    (text,) = told({"rate": math.nan, "first_last_ratio": math.nan, "verdict": "dead"})
+    assert text.endswith("In most seeds all units of some layer are dead, and such a layer learns nothing.")
+
+
+def test_one_hidden_layer_has_no_rate():
+    (text,) = told({"rate": math.nan, "depth": 1})
+    assert text.endswith("gave no finite rate: it has one hidden layer, and a rate is that from one to another.")
 
 
 def test_a_remedy_is_told_with_its_rate_and_its_command():
@@ -92,4 +162,4 @@ def test_remedies_are_told_of_up_to_six_networks():
 
 def test_a_network_of_ones_own_is_called_by_its_name():
     (text,) = told({"model": "mine:net"})
-    assert text.startswith("mine:net on digits changes")
+    assert text.startswith("mine:net on digits: on average a layer passes on")

@@ -184,11 +184,11 @@ def test_what_a_score_is_worth():
 @pytest.mark.parametrize(
     ("tests", "said"),
     [
-        ([0.95, 0.94, 0.96, 0.97, 0.99], "is that of darts, 0.962 [0.938, 0.986], better than random search."),
+        ([0.95, 0.94, 0.96, 0.97, 0.99], "is that of darts, 96.2 % [93.8, 98.6], better than random search."),
         ([0.93, 0.92, 0.92, 0.92, 0.93], ", but it is not shown to be better than random search."),
         (
             [t - 0.02 for t in RANDOM],
-            "is that of random, 0.920 [0.900, 0.940]: no other strategy is shown to be better.",
+            "is that of random, 92.0 % [90.0, 94.0]: no other strategy is shown to be better.",
         ),
         ([0.99, 0.99], "under too few seeds for a verdict."),
     ],
@@ -199,4 +199,4 @@ def test_the_first_sentence_says_no_more_than_the_verdict(tests, said):
 
 def test_where_nothing_was_compared_with_random_search_nothing_is_said_of_it():
     alone = summarise(cells(*[r for seed, test in enumerate(RANDOM) for r in search("random", seed, test)]), spec())
-    assert conclusions(alone, spec())[0].endswith("is that of random, 0.920 [0.900, 0.940].")
+    assert conclusions(alone, spec())[0].endswith("is that of random, 92.0 % [90.0, 94.0].")

@@ -15,6 +15,7 @@ from dnnlab.report import page as page_module
 from dnnlab.report.advice import Advice
 from dnnlab.report.columns import Column
 from dnnlab.report.figures import new_figure, save
+from dnnlab.report.numbers import Form
 from dnnlab.report.page import Drawing, Page, html_table, write_page
 from dnnlab.report.points import points
 from dnnlab.report.svg import Caption
@@ -168,7 +169,7 @@ def test_structure(written):
 
 def test_the_whole_summary_and_every_column_is_there(written):
     text = "".join(Document(written).text).replace("\xa0", " ")
-    for word in ("0.408 [0.401, 0.415]", "1.23e-5", "4322", "inf", "vanishes", FRAME["remedy"][0], r"\udc80"):
+    for word in ("0.408 [0.401, 0.415]", "1.23·10⁻⁵", "4322", "inf", "vanishes", FRAME["remedy"][0], r"\udc80"):
         assert word in text
     assert "3 rows, all with data digits · width 64" in text
     for column in COLUMNS:
@@ -262,3 +263,10 @@ def test_a_page_from_the_finding_to_the_table(written):
     places = [written.index(each) for each in order]
     assert places == sorted(places)
     assert "<summary>2 more</summary>" in written  # of five sentences beside the first, three are open
+
+
+def test_a_number_stays_with_its_unit_and_its_ends_together():
+    ends = (Column("share_lo", float, ""), Column("share_hi", float, ""))
+    columns = [Column("share", float, "", low="share_lo", high="share_hi", form=Form.SHARE), *ends]
+    table = html_table(pd.DataFrame({"share": [0.141], "share_lo": [0.14], "share_hi": [0.143]}), columns, {})
+    assert "14.1\N{NO-BREAK SPACE}% [14.0,\N{NO-BREAK SPACE}14.3]" in table

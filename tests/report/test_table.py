@@ -15,8 +15,9 @@ from hypothesis import strategies as st
 from rich.console import Console
 
 from dnnlab.report.columns import Column
+from dnnlab.report.numbers import Form, number
 from dnnlab.report.screen import render, show
-from dnnlab.report.table import cells, estimate, fold, number, read_csv, to_csv, to_json
+from dnnlab.report.table import cells, fold, read_csv, to_csv, to_json
 from dnnlab.terminal import one_line
 
 from .sample import COLUMNS, FRAME, TONES
@@ -26,61 +27,6 @@ PAIR = [
     Column("number", float, "Any number.", screen="number"),
 ]
 texts = st.text(st.characters(exclude_categories=["Cs"]))
-
-
-@pytest.mark.parametrize(
-    ("value", "text"),
-    [
-        (0.4081, "0.408"),
-        (0.40004, "0.400"),
-        (0.5, "0.5"),
-        (0.0, "0"),
-        (-0.00123456, "-0.00123"),
-        (999.7, "1000"),
-        (1234.5, "1234"),
-        (0.00012345, "1.23e-4"),
-        (12345.6, "1.23e4"),
-        (1e300, "1.00e300"),
-        (math.inf, "inf"),
-        (-math.inf, "-inf"),
-        (math.nan, "–"),
-        (None, "–"),
-        (1234567, "1234567"),
-    ],
-)
-def test_number(value, text):
-    assert number(value) == text
-
-
-@given(st.floats(allow_nan=False, allow_infinity=False).filter(lambda x: 1e-300 < abs(x) < 1e308))
-def test_a_number_is_short_and_near(value):
-    text = number(value)
-    digits = text.lstrip("-").partition("e")[0].replace(".", "").lstrip("0")
-    assert len(digits) <= 4
-    assert float(text) == pytest.approx(value, rel=0.0051)
-
-
-@pytest.mark.parametrize(
-    ("three", "text"),
-    [
-        ((0.408123, 0.4012, 0.4153), "0.408 [0.401, 0.415]"),
-        ((1.0, 0.98, 1.02), "1.00 [0.98, 1.02]"),
-        ((0.999132, 0.999051, 0.999211), "0.9991 [0.9991, 0.9992]"),
-        ((3.2e-10, 1e-10, 6.123e-10), "3.20e-10 [1.00e-10, 6.12e-10]"),
-        ((0.0, -0.5, 0.5), "0 [-0.500, 0.500]"),
-        ((0.408, math.nan, math.nan), "0.408"),
-        ((math.nan, math.nan, math.nan), "–"),
-        ((math.inf, 1.0, math.inf), "inf [1.00, inf]"),
-        ((None, None, None), "–"),
-    ],
-)
-def test_estimate(three, text):
-    assert estimate(*three) == text
-
-
-@given(*[st.floats()] * 3)
-def test_any_three_floats_are_an_estimate(value, low, high):
-    assert estimate(value, low, high)
 
 
 def test_what_all_rows_share_goes_to_the_caption(frame):
@@ -93,7 +39,7 @@ def test_estimates_verdicts_and_a_single_row_stay_in_the_table(frame):
     frame = frame.iloc[[0, 0]]
     shown, same = fold(frame, [column for column in COLUMNS if column.screen])
     assert [column.name for column in shown] == ["rate", "verdict"]
-    assert "time 1.23e-5 s" in same
+    assert "time 1.23·10⁻⁵ s" in same
     assert fold(frame.iloc[:1], COLUMNS) == (COLUMNS, "")
 
 
@@ -103,6 +49,20 @@ def test_what_nobody_has_is_not_shown(frame):
     assert not {"remedy", "time"} & {column.name for column in shown}
     assert "remedy" not in same
     assert "time" not in same
+
+
+def test_a_column_says_how_its_numbers_are_written():
+    columns = [
+        Column("share", float, "", screen="share", form=Form.SHARE, low="lo", high="hi"),
+        Column("size", int, "", unit="B", screen="size", form=Form.BYTES),
+        Column("time", float, "", unit="ms", screen="time"),
+    ]
+    frame = pd.DataFrame(
+        {"share": [0.141, 1.0], "lo": [0.14, 1.0], "hi": [0.143, 1.0], "size": [5500, 5500], "time": [2.5, 2.5]}
+    )
+    assert cells(frame, columns[0]) == ["14.1 % [14.0, 14.3]", "100 %"]
+    assert [column.heading for column in columns] == ["share", "size", "time (ms)"]  # bytes have a unit each
+    assert fold(frame, columns)[1] == "size 5.5 kB · time 2.5 ms"
 
 
 def printed(frame, columns, capsys):

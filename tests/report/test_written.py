@@ -9,6 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from dnnlab.report.columns import Column
+from dnnlab.report.numbers import Form
 from dnnlab.report.table import cells, fold
 from dnnlab.report.written import WRITTEN
 from dnnlab.runner.run_options import FORMS
@@ -59,6 +60,21 @@ def test_latex_has_a_line_a_row_and_no_mark_of_its_own_in_a_text():
     shown = fold(FRAME.assign(remedy="x"), _columns())[0]
     assert {len(re.findall(r"(?<!\\)&", line)) for line in body} == {len(shown) - 1}
     assert lines[-1] == r"% data digits · width 64 · remedy 50 % of a_b & c$"
+
+
+@pytest.mark.parametrize(
+    ("column", "value", "text"),
+    [
+        (Column("x", float, "", screen="x", form=Form.SHARE), 0.141, r"14.1 \%"),
+        (Column("x", float, "", screen="x", form=Form.FACTOR), 36.66, r"36.7$\times$"),
+        (Column("x", float, "", screen="x"), 6.6e-17, r"6.6$\cdot 10^{-17}$"),
+        (Column("x", float, "", screen="x"), -1e-16, r"-$10^{-16}$"),
+        (Column("x", str, "", screen="x"), "$$ 10⁴", r"\$\$ $10^{4}$"),
+    ],
+)
+def test_latex_sets_numbers_as_formulas(column, value, text):
+    lines = WRITTEN["latex"](pd.DataFrame({"x": [value]}), [column]).splitlines()
+    assert lines[lines.index(r"\midrule") + 1] == rf"{text} \\"
 
 
 def test_comma_separated_is_the_summary_itself():

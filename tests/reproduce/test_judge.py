@@ -281,7 +281,9 @@ def test_seeds_of_two_kinds_need_most_to_learn():
     assert verdict(condition, of=measured(relu=[0.8] * 9 + [0.1])).verdict == HOLDS
     found = verdict(condition, of=measured(relu=[0.8] * 8 + [0.1] * 2))
     low, high = stats.binomtest(2, 10).proportion_ci(0.95, method="exact")
-    assert found.circumstances == f"2 of 10 seeds did not learn, a share between {low:.0%} and {high:.0%}"
+    assert (
+        found.circumstances == f"2 of 10 seeds did not learn, a share between {100 * low:.3g} % and {100 * high:.3g} %"
+    )
 
 
 def test_what_is_better_but_learns_less_often_is_not_decided():
@@ -369,7 +371,7 @@ def test_of_an_interval_that_only_the_table_has_no_number_of_seeds_is_told():
     found = verdict(Condition("rate", "below", 1.05), of=of)
     assert found.circumstances == (
         "the interval of rate holds 1.05, so it may lie on either side; so many seeds and examples would most likely "
-        "have shown a difference of 0.125"
+        "have shown a difference of 12.5 points"
     )
 
 

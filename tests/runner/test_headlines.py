@@ -45,7 +45,7 @@ def test_what_holds_of_how_many(verdicts, said):
          "20 sigmoid layers with norm batch and skip residual keep the gradient"),
         (gradient_flow, rows("undecided", model="m:net"), "m:net is not decided"),
         (gradient_flow, rows("healthy", "dead"), "1 of 2 networks keeps the gradient, 1 has no gradient at all"),
-        (dead_relu, rows("dying", dead=0.709, model="net"), "net on digits has units that die: 71% are dead"),
+        (dead_relu, rows("dying", dead=0.709, model="net"), "net on digits has units that die: 70.9 % are dead"),
         (dead_relu, rows("healthy", "healthy", dead=0.0), "Both networks keep their units"),
         (check, pd.DataFrame({"statement": ["1 = 2"], "verdict": ["refuted"]}), "1 = 2: refuted"),
         (check, pd.DataFrame({"statement": ["a", "b"], "verdict": ["holds", "undecided"]}), "1 of 2 statements hold"),
@@ -95,7 +95,7 @@ def test_of_a_chain_its_end_counts():
          "accuracy_drop": drop, "verdict": verdict}
         for ratio, drop, verdict in ((10.0, 0.001, "undecided"), (36.7, -0.0012, "holds"))
     ]  # fmt: skip
-    said = "lenet300 is 36.7 times smaller with -0.12 points of error: holds"
+    said = "lenet300 is 36.7× smaller with -0.12 points of error: holds"
     assert compress(pd.DataFrame(stages), None) == said
     assert compress(pd.DataFrame(stages).assign(seeds=0), None) == "Nothing was compressed"
 

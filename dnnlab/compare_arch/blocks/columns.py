@@ -1,6 +1,7 @@
 """The columns of ``--block``."""
 
 from dnnlab.report.columns import ERROR, FAILED_CELLS, Column, Schema, estimate, verdict
+from dnnlab.report.numbers import Form
 from dnnlab.statistics.quantity import Quantity
 
 REFERENCE, AS_COUNTED, SLOWER, FASTER = "reference", "as counted", "slower than counted", "faster than counted"
@@ -28,8 +29,8 @@ CELLS = (
 SUMMARY = (
     *_BLOCK,
     *_COUNTS,
-    Column("params_ratio", float, "parameters over the reference's", counted=True),
-    Column("macs_ratio", float, "MACs over the reference's", screen="MACs ratio", counted=True),
+    Column("params_ratio", float, "parameters over the reference's", counted=True, form=Form.FACTOR),
+    Column("macs_ratio", float, "MACs over the reference's", screen="MACs ratio", counted=True, form=Form.FACTOR),
     Column("forward_ms", float, "time of a batch of 16 images forward, median", unit="ms", screen="forward"),
     Column("training_ms", float, "the same forward and backward, median", unit="ms", screen="training"),
     *estimate(
@@ -38,9 +39,14 @@ SUMMARY = (
         "processes the geometric mean",
         "time ratio",
         interval="95 % interval over processes",
+        form=Form.FACTOR,
     ),
     *estimate(
-        "forward_ratio", "the same of the forward pass alone", "forward ratio", interval="95 % interval over processes"
+        "forward_ratio",
+        "the same of the forward pass alone",
+        "forward ratio",
+        interval="95 % interval over processes",
+        form=Form.FACTOR,
     ),
     Column("processes", int, "processes in which times were taken"),
     Column("noisy", bool, "the machine's own speed varied by more than a tenth: measure again"),

@@ -6,6 +6,7 @@ import pandas as pd
 
 from dnnlab.compare_arch.blocks import columns as c
 from dnnlab.compare_arch.spec import Spec
+from dnnlab.report.numbers import Form, number
 from dnnlab.runner.summary import in_words, tally
 
 _SAYS = {
@@ -32,9 +33,10 @@ def conclusions(summary: pd.DataFrame, spec: Spec) -> Sequence[str]:
     if len(fewer):
         gap = fewer["time_ratio"] / fewer["macs_ratio"]
         worst = fewer.iloc[int(gap.to_numpy().argmax())]
+        fewer_macs, less_time = (number(1 / worst[ratio], Form.FACTOR) for ratio in ("macs_ratio", "time_ratio"))
         sentences.append(
-            f"The widest gap: {worst['block']} ({worst['comparison']}) has {1 / worst['macs_ratio']:.2f} times fewer "
-            f"MACs and takes {1 / worst['time_ratio']:.2f} times less time."
+            f"The widest gap: {worst['block']} ({worst['comparison']}) has {fewer_macs} fewer MACs and takes "
+            f"{less_time} less time."
         )
     if summary["noisy"].any():
         sentences.append("The machine's own speed varied by more than a tenth while times were taken: measure again.")

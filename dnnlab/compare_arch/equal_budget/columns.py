@@ -16,6 +16,7 @@ from dnnlab.report.columns import (
     estimate,
     verdict,
 )
+from dnnlab.report.numbers import Form
 from dnnlab.statistics.quantity import ACCURACY
 
 REFERENCE, BETTER, WORSE, SAME = "reference", "more accurate", "less accurate", "no difference"
@@ -64,18 +65,20 @@ COUNTS = (
         unit="B",
         screen="peak memory",
         counted=True,
+        form=Form.BYTES,
     ),
     Column(
         "measured_peak_bytes",
         float,
         "the same, measured; empty where it would take too long, and with --cost-only unless --measure-costs is given",
         unit="B",
+        form=Form.BYTES,
     ),
-    Column("parameters_bytes", int, "part of the prediction: parameters", unit="B", counted=True),
-    Column("buffers_bytes", int, "part: buffers", unit="B", counted=True),
-    Column("gradients_bytes", int, "part: gradients", unit="B", counted=True),
-    Column("optimiser_bytes", int, "part: what the optimiser remembers", unit="B", counted=True),
-    Column("saved_bytes", int, "part: activations kept for the backward pass", unit="B", counted=True),
+    Column("parameters_bytes", int, "part of the prediction: parameters", unit="B", counted=True, form=Form.BYTES),
+    Column("buffers_bytes", int, "part: buffers", unit="B", counted=True, form=Form.BYTES),
+    Column("gradients_bytes", int, "part: gradients", unit="B", counted=True, form=Form.BYTES),
+    Column("optimiser_bytes", int, "part: what the optimiser remembers", unit="B", counted=True, form=Form.BYTES),
+    Column("saved_bytes", int, "part: activations kept for the backward pass", unit="B", counted=True, form=Form.BYTES),
 )
 SPEED = (
     Column(
@@ -87,12 +90,17 @@ SPEED = (
         screen="latency",
     ),
     Column("latency_p95_ms", float, "its 95th percentile", unit="ms"),
-    Column("latency_spread", float, "difference of its quartiles over the median"),
+    Column("latency_spread", float, "difference of its quartiles over the median", form=Form.SHARE),
     Column("warm_up_calls", int, "calls until the time stood still"),
-    Column("throughput", float, "inputs a second at the batch size", unit="1/s", screen="throughput"),
-    Column("peak_share", float, "multiply–accumulates a second at that batch over those of a large matrix product"),
+    Column("throughput", float, "inputs a second at the batch size", unit="1/s", screen="throughput", form=Form.COUNT),
+    Column(
+        "peak_share",
+        float,
+        "multiply–accumulates a second at that batch over those of a large matrix product",
+        form=Form.SHARE,
+    ),
     Column("machine_macs_a_second", float, "the same product's, measured between the timings"),
-    Column("machine_spread", float, "difference of its quartiles over the median"),
+    Column("machine_spread", float, "difference of its quartiles over the median", form=Form.SHARE),
 )
 
 
@@ -139,6 +147,7 @@ _ACCURACY = (
         "accuracy less that of the reference, in the seeds that learned in both",
         "difference",
         interval=OVER_BOTH,
+        form=Form.CHANGE,
     ),
     VISIBLE,
     Column(
@@ -147,7 +156,12 @@ _ACCURACY = (
         "p-value of no difference, in accuracy and where some seeds did not learn in how often they do; Holm-corrected "
         "for the rows compared",
     ),
-    Column("superiority", float, "share of seeds in which it beats the reference, P(A > B); ties count half"),
+    Column(
+        "superiority",
+        float,
+        "share of seeds in which it beats the reference, P(A > B); ties count half",
+        form=Form.SHARE,
+    ),
     Column(
         "rank",
         int,
@@ -164,7 +178,9 @@ _ACCURACY = (
         "the costs at which nothing as cheap is shown to be more accurate: the Pareto front, with its intervals",
         screen="on the front of",
     ),
-    Column("published_accuracy", float, "published, in its own recipe: not comparable", screen="published"),
+    Column(
+        "published_accuracy", float, "published, in its own recipe: not comparable", screen="published", form=Form.SHARE
+    ),
     Column("published_on", str, "what that was measured on", screen="on"),
     verdict(
         "more accurate, less accurate or no difference against the reference, which is the first row of its budget; "
@@ -179,15 +195,20 @@ SUMMARY = (
     *COUNTS,
     UNCOUNTED,
     *SPEED,
-    Column("time_over_macs", float, "time per multiply–accumulate at the batch size, over that of the reference"),
+    Column(
+        "time_over_macs",
+        float,
+        "time per multiply–accumulate at the batch size, over that of the reference",
+        form=Form.FACTOR,
+    ),
     Column("noisy", bool, "the machine's own speed varied by more than a tenth: measure again"),
     *_ACCURACY,
-    Column("steps", float, "training steps, mean over seeds"),
+    Column("steps", float, "training steps, mean over seeds", form=Form.COUNT),
     Column("train_seconds", float, "seconds of training, mean over seeds", unit="s"),
     Column("looking_seconds", float, "seconds of looks at the validation split beside it, mean over seeds", unit="s"),
     Column("loss", float, "training loss at the end, mean over seeds", unit="nats"),
     DIVERGED_SEEDS,
-    Column("fitting_batch", float, "out of memory: the largest batch that would fit"),
+    Column("fitting_batch", float, "out of memory: the largest batch that would fit", form=Form.COUNT),
     Column(
         "failed",
         int,

@@ -10,7 +10,7 @@ from dnnlab.compare_arch.equal_budget import columns as c
 from dnnlab.compare_arch.spec import Spec
 from dnnlab.compare_arch.trained_cell import CHOOSING, name
 from dnnlab.errors import counted, listing, some
-from dnnlab.report.table import estimate
+from dnnlab.report.numbers import Form, number
 from dnnlab.runner.summary import not_learned, tally, uncounted, unseen
 
 
@@ -24,7 +24,7 @@ def headline(summary: pd.DataFrame, spec: Spec) -> str:
         return "Nothing was trained to the end"
     best, alone = _best(trained)
     if len(rows) == 1:
-        return f"{name(best, summary)} reaches {best['accuracy']:.1%}"
+        return f"{name(best, summary)} reaches {c.SCHEMA.number(best, 'accuracy')}"
     if alone:
         return f"{name(best, rows)} is the most accurate of {len(rows)} networks"
     return f"None of {len(rows)} networks is shown to be the most accurate"
@@ -81,8 +81,8 @@ def _looking(summary: pd.DataFrame) -> list[str]:
     seconds = summary[["looking_seconds", "train_seconds"]].mul(summary["seeds"], axis=0).sum()
     if not seconds["looking_seconds"] > 0:
         return []
-    share = seconds["looking_seconds"] / seconds.sum()
-    return [f"Looks at the validation split took {share:.1%} of the time of all trainings."]
+    share = number(seconds["looking_seconds"] / seconds.sum(), Form.SHARE)
+    return [f"Looks at the validation split took {share} of the time of all trainings."]
 
 
 def _places(groups: Sequence[tuple[Any, pd.DataFrame]]) -> list[str]:
@@ -103,11 +103,12 @@ def _costs(summary: pd.DataFrame) -> str:
     few = summary.iloc[int(summary["macs"].astype(float).to_numpy().argmin())]
     inputs = summary["input"].unique()  # runs of earlier versions have none
     where = f" at {inputs[0]}" if len(inputs) == 1 and inputs[0] else ", each at its own input" if inputs[0] else ""
-    least = f"{len(summary)} networks: {few['arch']} takes the fewest multiply–accumulates ({few['macs']:.3g}{where})"
+    macs = c.SCHEMA.number(few, "macs")
+    least = f"{len(summary)} networks: {few['arch']} takes the fewest multiply–accumulates ({macs}{where})"
     if summary["latency_ms"].isna().all():  # nothing was timed
         return f"{least}."
     quick = summary.iloc[int(summary["latency_ms"].fillna(math.inf).to_numpy().argmin())]
-    return f"{least}, {quick['arch']} the least time ({quick['latency_ms']:.3g} ms for one input)."
+    return f"{least}, {quick['arch']} the least time ({c.SCHEMA.number(quick, 'latency_ms')} ms for one input)."
 
 
 def _group(rows: pd.DataFrame, place: str) -> str:
@@ -115,7 +116,7 @@ def _group(rows: pd.DataFrame, place: str) -> str:
     if trained.empty:
         return f"At {place}: nothing was trained to the end, or all of it diverged."
     best, alone = _best(trained)
-    shown = estimate(best["accuracy"], best["accuracy_lo"], best["accuracy_hi"])
+    shown = c.SCHEMA.estimate(best, "accuracy")
     if len(rows) == 1:
         return f"At {place}: {name(best, rows)} reaches {shown}."
     first = rows[rows["verdict"] == c.REFERENCE].iloc[0]
@@ -159,7 +160,8 @@ def _degradation(groups: Sequence[tuple[Any, pd.DataFrame]]) -> list[str]:
             if len(depths) > 1:
                 low, high = (by_name[f"{kind}{depth}"]["accuracy"] for depth in (depths[0], depths[-1]))
                 if not math.isnan(low) and not math.isnan(high):
-                    told.append(f"{kind} networks {'lose' if high < low else 'gain'} {abs(high - low):.3f}")
+                    moved = number(abs(high - low), Form.POINTS)
+                    told.append(f"{kind} networks {'lose' if high < low else 'gain'} {moved}")
         if told:
             sentences.append(f"From the shallowest to the deepest, at {place}: {', '.join(told)}.")
     return sentences

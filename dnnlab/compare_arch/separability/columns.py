@@ -2,6 +2,7 @@
 
 from dnnlab.compare_arch.trained_cell import CONFIGURATION, columns
 from dnnlab.report.columns import ERROR, OVER_BOTH, SEED, SEEDS, VISIBLE, Column, Schema, estimate, verdict
+from dnnlab.report.numbers import Form
 from dnnlab.statistics.quantity import Quantity
 
 INPUTS, MORE, LESS, SAME, UNDECIDED = "inputs", "more separable", "less separable", "no difference", "undecided"
@@ -33,10 +34,15 @@ SUMMARY = (
         "test accuracy of a linear classifier on this layer before training",
         "untrained",
         interval=OVER_BOTH,
+        form=Form.SHARE,
     ),
-    *estimate("trained", "the same after training", "trained", interval=OVER_BOTH),
+    *estimate("trained", "the same after training", "trained", interval=OVER_BOTH, form=Form.SHARE),
     *estimate(
-        "gain", "trained, less the same classifier on the inputs, seed by seed", "over the inputs", interval=OVER_BOTH
+        "gain",
+        "trained, less the same classifier on the inputs, seed by seed",
+        "over the inputs",
+        interval=OVER_BOTH,
+        form=Form.CHANGE,
     ),
     VISIBLE,
     Column("p", float, "p-value of no gain, Holm-corrected for the layers of the network"),

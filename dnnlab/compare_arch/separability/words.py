@@ -8,7 +8,6 @@ from dnnlab.compare_arch.separability import columns as c
 from dnnlab.compare_arch.spec import Spec
 from dnnlab.compare_arch.trained_cell import CONFIGURATION, name
 from dnnlab.errors import counted
-from dnnlab.report.table import estimate
 from dnnlab.runner.summary import unseen
 
 
@@ -27,12 +26,12 @@ def conclusions(summary: pd.DataFrame, spec: Spec) -> Sequence[str]:
         if layers.empty:
             continue
         inputs, best = rows.iloc[0], layers.iloc[int(layers["trained"].to_numpy().argmax())]
-        gain = estimate(best["gain"], best["gain_lo"], best["gain_hi"])
         more = int((layers["verdict"] == c.MORE).sum())
         sentences.append(
-            f"{name(rows.iloc[0], summary)}: a linear classifier gets {inputs['trained']:.1%} of the inputs right, and "
-            f"{best['trained']:.1%} on layer {best['layer']} ({gain}); {more} of {len(layers)} layers are more "
-            f"separable than the inputs. Before training the same layer gave {best['untrained']:.1%}."
+            f"{name(rows.iloc[0], summary)}: a linear classifier gets {c.SCHEMA.number(inputs, 'trained')} of the "
+            f"inputs right, and {c.SCHEMA.number(best, 'trained')} on layer {best['layer']} "
+            f"({c.SCHEMA.estimate(best, 'gain')}); {more} of {len(layers)} layers are more separable than the inputs. "
+            f"Before training the same layer gave {c.SCHEMA.number(best, 'untrained')}."
         )
         sentences += unseen(rows, c.SAME)
     return sentences or ["Nothing was measured."]

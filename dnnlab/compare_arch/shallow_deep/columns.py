@@ -1,6 +1,7 @@
 """The columns of ``--preset shallow-deep``."""
 
 from dnnlab.report.columns import ERROR, FAILED_SEEDS, SEED, SEEDS, Column, Schema, estimate, verdict
+from dnnlab.report.numbers import Form
 from dnnlab.statistics.quantity import Quantity
 
 AS_CLAIMED, SLOWER, FASTER, UNDECIDED = "as claimed", "slower than claimed", "faster than claimed", "undecided"
@@ -31,13 +32,14 @@ SUMMARY = (
     SEEDS,
     Column("needed", str, "inputs: hidden units that half of the seeds solve it with, all layers", screen="units by n"),
     *estimate(
-        "factor", "factor by which the units needed grow with each input: units ∝ factorⁿ", "× an input", log=True
+        "factor", "factor by which the units needed grow with each input: units ∝ factorⁿ", "with each input",
+        log=True, form=Form.FACTOR,
     ),
     *estimate("exponent", "exponent of the power law: units ∝ n^exponent", "n to the"),
     Column("freedom", float, "degrees of freedom of both intervals"),
     Column("exponential_likelihood", float, "logarithm of the likelihood of the exponential law"),
     Column("power_likelihood", float, "the same of the power law; the larger one fits better"),
-    Column("half_factor", float, "the factor of what was solved within half of the steps"),
+    Column("half_factor", float, "the factor of what was solved within half of the steps", form=Form.FACTOR),
     Column("half_exponent", float, "the same of the exponent"),
     Column("training", str, "ended, where half of the steps give a factor and an exponent inside the intervals; else "
            "not ended, and more steps may change them; undecided where there are no intervals", screen="training"),

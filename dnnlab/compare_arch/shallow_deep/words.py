@@ -8,7 +8,6 @@ import pandas as pd
 
 from dnnlab.compare_arch.shallow_deep import columns as c
 from dnnlab.compare_arch.spec import Spec
-from dnnlab.report.table import estimate, number
 
 
 def headline(summary: pd.DataFrame, spec: Spec) -> str:
@@ -39,13 +38,9 @@ def _growth(row: dict[Any, Any]) -> str:
     if math.isnan(row["factor"]):
         return f"{name}: how units grow is not known, since too little was solved."
     better = "an exponential" if row["exponential_likelihood"] > row["power_likelihood"] else "a power law"
-    factor = estimate(row["factor"], row["factor_lo"], row["factor_hi"])
-    exponent = estimate(row["exponent"], row["exponent_lo"], row["exponent_hi"])
+    factor, exponent = c.SCHEMA.estimate(row, "factor"), c.SCHEMA.estimate(row, "exponent")
     said = "" if row["verdict"] == c.UNDECIDED else f": {row['verdict']} ({row['claim']})"
-    return (
-        f"{name}: units needed grow {factor} times with each input, or as n to the {exponent}; {better} fits "
-        f"better{said}."
-    )
+    return f"{name}: units needed grow {factor} with each input, or as n to the {exponent}; {better} fits better{said}."
 
 
 def _steps(row: dict[Any, Any]) -> str:
@@ -54,6 +49,6 @@ def _steps(row: dict[Any, Any]) -> str:
         return ""
     return (
         f"{row['task']}, {row['kind']}: training had not ended. With half of the steps it would be "
-        f"{number(row['half_factor'])} times with each input, or n to the {number(row['half_exponent'])}; more steps "
-        "(--budget) may change it again."
+        f"{c.SCHEMA.number(row, 'half_factor')} with each input, or n to the "
+        f"{c.SCHEMA.number(row, 'half_exponent')}; more steps (--budget) may change it again."
     )

@@ -14,6 +14,7 @@ from dnnlab.report.columns import (
     estimate,
     verdict,
 )
+from dnnlab.report.numbers import Form
 from dnnlab.statistics.quantity import ACCURACY
 
 SCRATCH, FROZEN, TUNED, RANDOM = "from scratch", "frozen but for the head", "fine-tuned", "random, frozen"
@@ -44,9 +45,17 @@ SUMMARY = (
     _TREATMENT,
     Column("trained_parameters", int, "parameters that are trained on the new task", screen="trained", counted=True),
     SEEDS,
-    Column("source_accuracy", float, "test accuracy on the first half of the classes, mean over seeds"),
+    Column(
+        "source_accuracy", float, "test accuracy on the first half of the classes, mean over seeds", form=Form.SHARE
+    ),
     *accuracy("test accuracy on the other half of the classes"),
-    *estimate("difference", "accuracy less that from scratch, seed by seed", "difference", interval=OVER_BOTH),
+    *estimate(
+        "difference",
+        "accuracy less that from scratch, seed by seed",
+        "difference",
+        interval=OVER_BOTH,
+        form=Form.CHANGE,
+    ),
     VISIBLE,
     Column("p", float, "p-value of no difference, Holm-corrected for the treatments"),
     verdict("helps, harms or no difference against training from scratch; undecided"),

@@ -7,7 +7,6 @@ import pandas as pd
 from dnnlab.compare_arch.spec import Spec
 from dnnlab.compare_arch.trained_cell import CONFIGURATION, name
 from dnnlab.compare_arch.transfer import columns as c
-from dnnlab.report.table import estimate
 from dnnlab.runner.summary import not_learned, unseen
 
 
@@ -24,13 +23,13 @@ def conclusions(summary: pd.DataFrame, spec: Spec) -> Sequence[str]:
         by = {row["treatment"]: row for row in rows.to_dict("records")}
         if c.FROZEN not in by:
             continue
-        frozen, scratch = by[c.FROZEN], by[c.SCRATCH]
-        difference = estimate(frozen["difference"], frozen["difference_lo"], frozen["difference_hi"])
+        frozen = by[c.FROZEN]
+        accuracy = {treatment: c.SCHEMA.number(row, "accuracy") for treatment, row in by.items()}
         sentences.append(
-            f"{name(rows.iloc[0], summary)}: from scratch {scratch['accuracy']:.1%} on the new classes; with frozen "
-            f"layers of the old ones and {frozen['trained_parameters']} trained parameters "
-            f"{frozen['accuracy']:.1%} ({difference}: {frozen['verdict']}). Random frozen layers give "
-            f"{by[c.RANDOM]['accuracy']:.1%}, fine-tuning {by[c.TUNED]['accuracy']:.1%}."
+            f"{name(rows.iloc[0], summary)}: from scratch {accuracy[c.SCRATCH]} on the new classes; with frozen "
+            f"layers of the old ones and {c.SCHEMA.number(frozen, 'trained_parameters')} trained parameters "
+            f"{accuracy[c.FROZEN]} ({c.SCHEMA.estimate(frozen, 'difference')}: {frozen['verdict']}). Random frozen "
+            f"layers give {accuracy[c.RANDOM]}, fine-tuning {accuracy[c.TUNED]}."
         )
         sentences += unseen(rows, c.SAME)
     sentences += not_learned(summary, lambda row: f"{name(row, summary)}, {row['treatment']}")

@@ -1,6 +1,7 @@
 """The columns of ``cells.csv`` and ``summary.csv`` for networks born dead."""
 
 from dnnlab.report.columns import ERROR, FAILED_CELLS, Column, Schema, estimate, verdict
+from dnnlab.report.numbers import Form
 from dnnlab.runner import configuration
 from dnnlab.statistics.quantity import Quantity
 
@@ -25,11 +26,24 @@ SUMMARY = (
         "share of networks that are constant from birth",
         "born dead",
         interval="exact 95 % interval",
+        form=Form.SHARE,
     ),
     Column(
-        "lower_bound", float, "proven lower bound (Lu 2019); empty where none holds", screen="at least", counted=True
+        "lower_bound",
+        float,
+        "proven lower bound (Lu 2019); empty where none holds",
+        screen="at least",
+        counted=True,
+        form=Form.SHARE,
     ),
-    Column("upper_bound", float, "proven upper bound (Rister & Rubin 2020, Lu 2019)", screen="at most", counted=True),
+    Column(
+        "upper_bound",
+        float,
+        "proven upper bound (Rister & Rubin 2020, Lu 2019)",
+        screen="at most",
+        counted=True,
+        form=Form.SHARE,
+    ),
     verdict("within bounds, outside bounds, or no bound"),
     FAILED_CELLS,
 )

@@ -6,6 +6,7 @@ import pandas as pd
 
 from dnnlab.dead_relu.born import columns as c
 from dnnlab.dead_relu.spec import Spec
+from dnnlab.report.numbers import Form, number
 
 _RARE = 0.01
 """The chance of a dead network that the design rule for width aims at."""
@@ -17,7 +18,8 @@ def headline(summary: pd.DataFrame, spec: Spec) -> str:
     if measured.empty:
         return "No point was measured"
     row = measured.iloc[0]
-    return f"{row['probability']:.1%} of networks {row['width']} wide and {row['depth']} deep are born dead"
+    share = c.SCHEMA.number(row, "probability")
+    return f"{share} of networks {row['width']} wide and {row['depth']} deep are born dead"
 
 
 def conclusions(summary: pd.DataFrame, spec: Spec) -> list[str]:
@@ -30,8 +32,8 @@ def conclusions(summary: pd.DataFrame, spec: Spec) -> list[str]:
     first = measured.iloc[0]
     deepest = int(measured["depth"].max())
     return [
-        f"Of {first['n']} networks of width {first['width']} and {first['depth']} hidden layers, "
-        f"{first['probability']:.1%} are constant from birth; {bounds}.",
-        f"A width of {math.ceil(math.log2(deepest / _RARE))} keeps that under {_RARE:.0%} at {deepest} hidden layers: "
-        "width ≥ log₂(depth / probability).",
+        f"Of {c.SCHEMA.number(first, 'n')} networks of width {first['width']} and {first['depth']} hidden layers, "
+        f"{c.SCHEMA.estimate(first, 'probability')} are constant from birth; {bounds}.",
+        f"A width of {math.ceil(math.log2(deepest / _RARE))} keeps that under {number(_RARE, Form.SHARE)} at {deepest} "
+        "hidden layers: width ≥ log₂(depth / probability).",
     ]

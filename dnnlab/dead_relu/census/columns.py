@@ -14,6 +14,7 @@ from dnnlab.report.columns import (
     estimate,
     verdict,
 )
+from dnnlab.report.numbers import Form
 from dnnlab.runner import configuration
 from dnnlab.statistics.quantity import ACCURACY as ACCURACIES
 from dnnlab.statistics.quantity import Quantity
@@ -77,32 +78,52 @@ CELLS = (
 
 STATE = (
     SEEDS,
-    Column("born_dead", float, "share of units dead before training, mean over seeds", screen="born dead"),
+    Column(
+        "born_dead", float, "share of units dead before training, mean over seeds", screen="born dead", form=Form.SHARE
+    ),
     Column(
         "expected_dead",
         float,
         "share of units that chance leaves dead at birth on these inputs: the mean over many networks freshly drawn; "
         "of an own model with --weights, the share dead in the same network freshly drawn",
         screen="expected",
+        form=Form.SHARE,
     ),
     *estimate(
         "dead",
         "share of units dead after training, mean over the seeds that did not collapse; of all seeds where all did",
         "dead",
+        form=Form.SHARE,
     ),
     *estimate(
         "collapsed",
         "share of seeds that collapsed: all units of a layer are dead, or the loss is not a number",
         interval=EXACT,
+        form=Form.SHARE,
     ),
-    *estimate("died", "share of units that were alive before training and are dead after it"),
-    *estimate("revived", "share of units alive after training that were once dead", "revived"),
-    *estimate("back_first", "of the units of layer 1 that were dead at some look, the share alive after training"),
-    *estimate("back_deeper", "the same of all later layers"),
-    Column("certified_dead", float, "share of units proven zero on the whole box of the data", screen="certified"),
-    Column("irreversible", float, "layer 1: share of units dead on all training data, which no gradient can reach"),
-    *estimate("inactive", "share of units whose activation never reads a value above zero"),
-    Column("zero_fraction", float, "share of zero outputs after training", screen="zeros"),
+    *estimate("died", "share of units that were alive before training and are dead after it", form=Form.SHARE),
+    *estimate("revived", "share of units alive after training that were once dead", "revived", form=Form.SHARE),
+    *estimate(
+        "back_first",
+        "of the units of layer 1 that were dead at some look, the share alive after training",
+        form=Form.SHARE,
+    ),
+    *estimate("back_deeper", "the same of all later layers", form=Form.SHARE),
+    Column(
+        "certified_dead",
+        float,
+        "share of units proven zero on the whole box of the data",
+        screen="certified",
+        form=Form.SHARE,
+    ),
+    Column(
+        "irreversible",
+        float,
+        "layer 1: share of units dead on all training data, which no gradient can reach",
+        form=Form.SHARE,
+    ),
+    *estimate("inactive", "share of units whose activation never reads a value above zero", form=Form.SHARE),
+    Column("zero_fraction", float, "share of zero outputs after training", screen="zeros", form=Form.SHARE),
 )
 END = (
     Column("loss", float, "cross-entropy after training, mean over seeds"),
@@ -119,13 +140,18 @@ SUMMARY = (
     *STATE,
     *ACCURACY,
     verdict("healthy, expected, dying, collapsed, diverged or undecided"),
-    Column("fatal_update", float, "largest step of units before they died, over their weights' norm; mean"),
-    Column("survived_update", float, "the same of units that stayed alive; mean"),
-    *estimate("pushed_down", "share of deaths with a fall of the unit's mean pre-activation before it"),
+    Column(
+        "fatal_update", float, "largest step of units before they died, over their weights' norm; mean", form=Form.SHARE
+    ),
+    Column("survived_update", float, "the same of units that stayed alive; mean", form=Form.SHARE),
+    *estimate(
+        "pushed_down", "share of deaths with a fall of the unit's mean pre-activation before it", form=Form.SHARE
+    ),
     *estimate(
         "pushed_more",
         "by how much this is above the share with such a fall among the units of the same layer that stayed alive "
         "between the same two looks",
+        form=Form.CHANGE,
     ),
     *END,
 )

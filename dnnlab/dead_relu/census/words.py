@@ -6,6 +6,7 @@ import pandas as pd
 
 from dnnlab.dead_relu.census import columns as c
 from dnnlab.dead_relu.spec import Spec
+from dnnlab.report.numbers import Form, exactly, number
 from dnnlab.runner.summary import in_words, tally
 
 _SAYS = {
@@ -23,7 +24,7 @@ def headline(summary: pd.DataFrame, spec: Spec) -> str:
     if len(summary) > 1:
         return in_words(summary["verdict"], _SAYS)
     row = summary.iloc[0]
-    share = "" if math.isnan(row["dead"]) else f": {row['dead']:.0%} are dead"
+    share = "" if math.isnan(row["dead"]) else f": {c.SCHEMA.number(row, 'dead')} are dead"
     return f"{name(row)} {_SAYS[row['verdict']][0]}{share}"
 
 
@@ -33,12 +34,12 @@ def conclusions(summary: pd.DataFrame, spec: Spec) -> list[str]:
     head = f"{len(summary)} configurations: {tally(summary['verdict'])}. " if len(summary) > 1 else ""
     if math.isnan(worst["dead"]):
         return [f"{head}No network stayed within the range of numbers."]
-    expected = worst["expected_dead"]
-    against = f", where {expected:.1%} are expected at birth" if not math.isnan(expected) else ""
-    fate = (
-        f": {worst['born_dead']:.1%} were dead before training, {worst['died']:.1%} died in it, "
-        f"{worst['revived']:.1%} revived"
+    shares = ("expected_dead", "born_dead", "died", "revived", "zero_fraction", "pushed_down", "certified_dead")
+    share = {name: c.SCHEMA.number(worst, name) for name in shares}
+    against = (
+        f", where {share['expected_dead']} are expected at birth" if not math.isnan(worst["expected_dead"]) else ""
     )
+    fate = f": {share['born_dead']} were dead before training, {share['died']} died in it, {share['revived']} revived"
     diverged = summary[summary["diverged"] > 0]
     sentences = [
         f"In {row['diverged']} of {row['seeds']} seeds the loss of {name(row)} is no number: what its units do there "
@@ -46,17 +47,19 @@ def conclusions(summary: pd.DataFrame, spec: Spec) -> list[str]:
         for _, row in diverged.head(1).iterrows()
     ]
     sentences += [
-        f"{head}{name(worst)} has {worst['dead']:.1%} dead units{against}{fate if spec.training_steps else ''}. Zero "
-        f"outputs are {worst['zero_fraction']:.0%}, which by itself says nothing of death."
+        f"{head}{name(worst)} has {c.SCHEMA.estimate(worst, 'dead')} dead units{against}"
+        f"{fate if spec.training_steps else ''}. Zero outputs are {share['zero_fraction']}, which by itself says "
+        "nothing of death."
     ]
     if not math.isnan(worst["fatal_update"]) and not math.isnan(worst["survived_update"]):
         times = worst["fatal_update"] / worst["survived_update"] if worst["survived_update"] else math.inf
         excess = worst["pushed_more"]
-        meanwhile = "" if math.isnan(excess) else f" ({excess:+.0%} against the units beside them that lived)"
+        meanwhile = f" ({c.SCHEMA.number(worst, 'pushed_more')} against the units beside them that lived)"
+        meanwhile = "" if math.isnan(excess) else meanwhile
         sentences.append(
-            f"Before dying, a unit's weights had taken a largest step of {worst['fatal_update']:.2g} of their norm, "
-            f"{times:.2g} times that of units that lived; {worst['pushed_down']:.0%} of the dying had their mean "
-            f"pre-activation pushed down{meanwhile}."
+            f"Before dying, a unit's weights had taken a largest step of {c.SCHEMA.number(worst, 'fatal_update')} "
+            f"of their norm, {number(times, Form.FACTOR)} that of units that lived; {share['pushed_down']} of the "
+            f"dying had their mean pre-activation pushed down{meanwhile}."
         )
     unknown = summary[summary["expected_dead"].isna() & summary["born_dead"].notna() & (summary["model"] == "")]
     if len(unknown):
@@ -67,13 +70,13 @@ def conclusions(summary: pd.DataFrame, spec: Spec) -> list[str]:
             "verdict takes the units that were dead before training instead."
         )
     if worst["certified_dead"] > 0:
-        sentences.append(f"{worst['certified_dead']:.1%} are proven dead on the whole box of the data.")
+        sentences.append(f"{share['certified_dead']} are proven dead on the whole box of the data.")
     return sentences
 
 
 def name(row: pd.Series) -> str:
     if row["model"]:
         return f"{row['model']} on {row['data']}"
-    parts = [f"init {row['init']}", f"lr {row['lr']:g}", f"depth {row['depth']}"]
+    parts = [f"init {row['init']}", f"lr {exactly(row['lr'])}", f"depth {row['depth']}"]
     parts += [f"{name} {row[name]}" for name in ("norm", "skip") if row[name] != "none"]
     return f"{row['act']} ({', '.join(parts)})"

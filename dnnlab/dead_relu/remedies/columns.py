@@ -2,6 +2,7 @@
 
 from dnnlab.dead_relu.census import columns as census
 from dnnlab.report.columns import OVER_BOTH, Column, Schema, estimate, verdict
+from dnnlab.report.numbers import Form
 from dnnlab.runner import configuration
 
 CONFIGURATION = census.CONFIGURATION
@@ -28,6 +29,7 @@ SUMMARY = (
         "dead_change",
         "change of the dead share against no remedy, in the seeds that collapsed neither with it nor without",
         "Δ dead",
+        form=Form.CHANGE,
     ),
     Column(
         "dead_p",
@@ -41,6 +43,7 @@ SUMMARY = (
         "change of accuracy against no remedy, in the seeds that learned with it and without",
         "Δ accuracy",
         interval=OVER_BOTH,
+        form=Form.CHANGE,
     ),
     Column(
         "accuracy_p",

@@ -14,7 +14,6 @@ from dnnlab.dead_relu.remedy import REMEDIES, treat
 from dnnlab.dead_relu.spec import Spec
 from dnnlab.errors import some
 from dnnlab.report.advice import Advice
-from dnnlab.report.table import estimate
 from dnnlab.runner.options import arguments
 
 
@@ -30,6 +29,10 @@ def headline(summary: pd.DataFrame, spec: Spec) -> str:
     return f"{some(chosen['remedy'].tolist())} {verb} {name(rows.iloc[0])}"
 
 
+def _state(row: pd.Series) -> str:
+    return f"{c.SCHEMA.number(row, 'dead')} dead, accuracy {c.SCHEMA.number(row, 'accuracy')}"
+
+
 def conclusions(summary: pd.DataFrame, spec: Spec) -> list[str]:
     """For each configuration the best remedy, and the effect of the lecture's own."""
     sentences = []
@@ -38,7 +41,7 @@ def conclusions(summary: pd.DataFrame, spec: Spec) -> list[str]:
         if base.empty or tried.empty:
             continue
         untreated = base.iloc[0]
-        start = f"{name(untreated)}: {untreated['dead']:.1%} dead, accuracy {untreated['accuracy']:.3f}"
+        start = f"{name(untreated)}: {_state(untreated)}"
         good = tried[tried["verdict"].isin((c.CURES, c.HELPS, c.FEWER))]
         open_ = tried[tried["verdict"] == c.UNDECIDED]
         if good.empty:
@@ -46,8 +49,7 @@ def conclusions(summary: pd.DataFrame, spec: Spec) -> list[str]:
             continue
         best = good.iloc[0]
         sentences.append(
-            f"{start}. Take {best['remedy']}: {best['dead']:.1%} dead, accuracy {best['accuracy']:.3f} "
-            f"({best['accuracy_change']:+.3f} [{best['accuracy_change_lo']:+.3f}, {best['accuracy_change_hi']:+.3f}])."
+            f"{start}. Take {best['remedy']}: {_state(best)} ({c.SCHEMA.estimate(best, 'accuracy_change')})."
         )
         lecture = [remedy.name for remedy in REMEDIES if remedy.source == "lecture"]
         told = tried[tried["remedy"].isin(lecture)]
@@ -77,10 +79,7 @@ def advice(cells: pd.DataFrame, summary: pd.DataFrame, spec: Spec, folder: Path)
     if base.empty or good.empty:
         return None
     before, after = base.iloc[0], good.iloc[0]  # the rows are in order of their verdict and accuracy
-    dead, accuracy = (
-        [estimate(row[what], row[f"{what}_lo"], row[f"{what}_hi"]) for row in (before, after)]
-        for what in ("dead", "accuracy")
-    )
+    dead, accuracy = ([c.SCHEMA.estimate(row, what) for row in (before, after)] for what in ("dead", "accuracy"))
     return Advice(
         what=f"Take {after['remedy']}: of all that was tried on {name(before)}, on the same seeds, it "
         f"{after['verdict']} and ends most accurate.",

@@ -2,6 +2,7 @@
 
 from dnnlab.nas.search import columns as search
 from dnnlab.report.columns import SEEDS, VISIBLE, Column, Schema, accuracy, estimate, verdict
+from dnnlab.report.numbers import Form
 from dnnlab.statistics.quantity import Quantity
 
 SUMMARY = (
@@ -12,8 +13,11 @@ SUMMARY = (
         "hypervolume",
         "share of the box between the worst and the best that anybody found which the front covers; mean over seeds",
         "hypervolume",
+        form=Form.SHARE,
     ),
-    *estimate("gain_over_random", "hypervolume against random search, seed by seed", "gain", ends="gain"),
+    *estimate(
+        "gain_over_random", "hypervolume against random search, seed by seed", "gain", ends="gain", form=Form.CHANGE
+    ),
     VISIBLE,
     search.P,
     Column("front", float, "architectures on the front, mean over seeds", screen="front"),

@@ -21,7 +21,7 @@ def conclusions(summary: pd.DataFrame, spec: Spec) -> list[str]:
         count = int(rows["n"].max())
         trusted = rows[rows["verdict"] == c.PREDICTS]
         sizes = rows[rows["verdict"] == c.SIZE]
-        size = ", ".join(f"{row['score']} τ {row['tau']:.2f}" for row in sizes.to_dict("records"))
+        size = ", ".join(f"{row['score']} τ {c.SCHEMA.number(row, 'tau')}" for row in sizes.to_dict("records"))
         if rows["verdict"].eq(c.UNDECIDED).all():
             sentences.append(f"{count} architectures of {space} on {data} are too few to say which score ranks them.")
             continue
@@ -30,6 +30,6 @@ def conclusions(summary: pd.DataFrame, spec: Spec) -> list[str]:
                 f"On {data}, no cheap score ranks {count} architectures of {space} better than size: {size}."
             )
             continue
-        told = ", ".join(f"{row['score']} (τ {row['tau']:.2f})" for row in trusted.to_dict("records"))
+        told = ", ".join(f"{row['score']} (τ {c.SCHEMA.number(row, 'tau')})" for row in trusted.to_dict("records"))
         sentences.append(f"On {data}, {told} rank {count} architectures of {space} better than size does: {size}.")
     return sentences

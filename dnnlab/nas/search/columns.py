@@ -17,6 +17,7 @@ from dnnlab.report.columns import (
     estimate,
     verdict,
 )
+from dnnlab.report.numbers import Form
 from dnnlab.statistics.quantity import Quantity
 
 BETTER, WORSE, NO_BETTER, BASELINE = "better", "worse", "no better", "baseline"
@@ -83,7 +84,13 @@ MEASURED: dict[str, Any] = {
 """The columns that a row measures, and their values where it does not."""
 
 SPENT = (
-    Column("evaluations", float, "architectures trained from scratch in the search, mean over seeds", screen="trained"),
+    Column(
+        "evaluations",
+        float,
+        "architectures trained from scratch in the search, mean over seeds",
+        screen="trained",
+        form=Form.COUNT,
+    ),
     Column("epochs", float, "passes over the training data, proxies, supernets and retraining included; mean"),
     Column("macs", float, "multiply–accumulates of the same; mean"),
     Column("seconds", float, "time of the same; mean", screen="seconds", unit="s"),
@@ -93,8 +100,8 @@ SPENT = (
 RESULT = (
     Column("found", str, "what the seed with the best retrained validation accuracy ended in"),
     Column("found_seed", int, "that seed"),
-    Column("found_parameters", float, "trainable numbers of it"),
-    Column("found_macs", float, "multiply–accumulates of its forward pass"),
+    Column("found_parameters", float, "trainable numbers of it", form=Form.COUNT),
+    Column("found_macs", float, "multiply–accumulates of its forward pass", form=Form.COUNT),
 )
 MATTERS = (
     Column(
@@ -107,13 +114,18 @@ MATTERS = (
         "mixed_gain",
         "random: validation accuracy of networks of several activations against those of one that are as deep",
         interval="95 % interval over architectures, Welch's",
+        form=Form.CHANGE,
     ),
 )
 
 OVER = f"{OVER_BOTH}; of a table, over seeds alone"
 P = Column("p", float, "p-value of no such gain, paired by seed, Holm-corrected for all rows", screen="p")
 VALIDATION = Column(
-    "best_validation", float, "best validation accuracy in the search, mean over seeds", screen="validation"
+    "best_validation",
+    float,
+    "best validation accuracy in the search, mean over seeds",
+    screen="validation",
+    form=Form.SHARE,
 )
 
 SUMMARY = (
@@ -127,6 +139,7 @@ SUMMARY = (
         "gain",
         ends="gain",
         interval=OVER,
+        form=Form.CHANGE,
     ),
     VISIBLE,
     P,
@@ -135,6 +148,7 @@ SUMMARY = (
         "test accuracy against the average architecture, seed by seed",
         "over average",
         interval=OVER,
+        form=Form.CHANGE,
     ),
     verdict(
         "better, no better or worse than random search; collapsed: most supernets ended in more than half skips; "
@@ -142,7 +156,7 @@ SUMMARY = (
     ),
     Column("tau", float, "Kendall's τ of the strategy's cheap scores with trainings, mean over seeds", screen="τ"),
     Column("tau_n", int, "architectures that had both, and that no proxy or shared weights chose; in all seeds"),
-    Column("skips", float, "share of skips that supernets ended in, mean", screen="skips"),
+    Column("skips", float, "share of skips that supernets ended in, mean", screen="skips", form=Form.SHARE),
     Column("supernets", int, "supernets that ended in an architecture"),
     Column("collapsed", int, "of these, those that ended in more than half skips"),
     *RESULT,

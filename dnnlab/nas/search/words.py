@@ -11,7 +11,7 @@ from dnnlab.nas.search import columns as c
 from dnnlab.nas.spec import Spec
 from dnnlab.nas.strategies import AVERAGE, RANDOM
 from dnnlab.report.advice import Advice
-from dnnlab.report.table import estimate
+from dnnlab.report.numbers import Form, estimate, number
 from dnnlab.runner.summary import unseen
 from dnnlab.statistics.intervals import ENOUGH
 
@@ -42,7 +42,7 @@ def _strategies(rows: pd.DataFrame, spec: Spec) -> list[str]:
     if searched[quantity].isna().all():
         return ["No search ended in a trained network; give it more --budget."]
     best = searched.sort_values(quantity, ascending=False, kind="stable").iloc[0]
-    value = estimate(best[quantity], best[f"{quantity}_lo"], best[f"{quantity}_hi"])
+    value = estimate(best[quantity], best[f"{quantity}_lo"], best[f"{quantity}_hi"], Form.SHARE)
     what = "largest hypervolume" if spec.several else "highest test accuracy"
     named = f"On {best['data']}, the {what} for {best['budget']} is that of {best['strategy']}, {value}"
     sentences = [f"{named}{_against_random(best, searched[searched['strategy'] != RANDOM])}."]
@@ -54,10 +54,14 @@ def _strategies(rows: pd.DataFrame, spec: Spec) -> list[str]:
     average = rows[rows["strategy"] == AVERAGE]
     if not spec.several and len(average) and not math.isnan(average.iloc[0]["test"]):
         random = rows[rows["strategy"] == RANDOM].iloc[0]
-        also = "" if best["strategy"] == RANDOM else f", and {best['strategy']} {best['gain_over_average']:+.4f}"
+        also = (
+            ""
+            if best["strategy"] == RANDOM
+            else f", and {best['strategy']} {c.SCHEMA.estimate(best, 'gain_over_average')}"
+        )
         sentences.append(
-            f"The average architecture of the space has {average.iloc[0]['test']:.4f}; random search already gains "
-            f"{random['gain_over_average']:+.4f} over it{also}."
+            f"The average architecture of the space has {c.SCHEMA.number(average.iloc[0], 'test')}; random search "
+            f"already gains {c.SCHEMA.estimate(random, 'gain_over_average')} over it{also}."
         )
     return sentences + _warnings(searched) + _matters(rows[rows["strategy"] == RANDOM].iloc[0]) + _network(best)
 
@@ -80,14 +84,14 @@ def _warnings(rows: pd.DataFrame) -> list[str]:
     for _, row in rows[skips.notna()].iterrows():
         sentences.append(
             f"Of {row['supernets']} supernets of {row['strategy']} {row['collapsed']} collapsed, that is ended in more "
-            f"than half skips; the average is {row['skips']:.0%}."
+            f"than half skips; the average is {c.SCHEMA.number(row, 'skips')}."
         )
     taus = rows["tau"] if "tau" in rows else pd.Series(math.nan, index=rows.index)
     for _, row in rows[taus.notna()].iterrows():
         low = ", too low to be trusted" if row["tau"] < _LOW else ""
         sentences.append(
-            f"The cheap scores of {row['strategy']} rank as full trainings do with Kendall's τ {row['tau']:.2f} "
-            f"({row['tau_n']} architectures){low}."
+            f"The cheap scores of {row['strategy']} rank as full trainings do with Kendall's τ "
+            f"{c.SCHEMA.number(row, 'tau')} ({row['tau_n']} architectures){low}."
         )
     return sentences
 
@@ -104,7 +108,7 @@ def _matters(random: pd.Series) -> list[str]:
         moved = "more" if low > 0 else "less" if high < 0 else "neither more nor less"
         sentences.append(
             f"Networks of several activations are {moved} accurate than those of one that are as deep: "
-            f"{random['mixed_gain']:+.4f} [{low:+.4f}, {high:+.4f}]."
+            f"{c.SCHEMA.estimate(random, 'mixed_gain')}."
         )
     return sentences
 
@@ -112,7 +116,11 @@ def _matters(random: pd.Series) -> list[str]:
 def _network(best: pd.Series) -> list[str]:
     if not isinstance(best["found"], str) or not best["found"]:
         return []
-    size = f", {best['found_parameters']:,.0f} parameters" if not math.isnan(best["found_parameters"]) else ""
+    size = (
+        f", {number(best['found_parameters'], Form.COUNT)} parameters"
+        if not math.isnan(best["found_parameters"])
+        else ""
+    )
     return [f"Found by {best['strategy']}, seed {best['found_seed']}: {best['found']}{size}; artifacts/ has its spec."]
 
 
@@ -126,7 +134,7 @@ def advice(cells: pd.DataFrame, summary: pd.DataFrame, spec: Spec, folder: Path)
     file = folder / "artifacts" / f"{best['strategy']}-seed{best['found_seed']}.toml"
     if not file.exists():
         return None
-    before, after = (estimate(row["test"], row["test_lo"], row["test_hi"]) for row in (average.iloc[0], best))
+    before, after = (c.SCHEMA.estimate(row, "test") for row in (average.iloc[0], best))
     return Advice(
         what=f"Take {best['found']}, found by {best['strategy']}. Before is the average network of the space, after "
         "what this strategy ends in.",
