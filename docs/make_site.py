@@ -265,9 +265,13 @@ def _fence(renderer: Rule, tokens: list[Token], index: int, options: Any, env: M
     language = token.info.strip()
     if not language:
         return f'<pre class="output" tabindex="0" role="region" aria-label="Output"><code>{escape(token.content)}</code></pre>\n'
-    label = "Command" if language == "sh" else "Code"
     code = pygments.highlight(token.content, get_lexer_by_name(language), HtmlFormatter(nowrap=True))
-    return f'<pre tabindex="0" role="region" aria-label="{label}"><code>{code}</code></pre>\n'
+    if language != "sh":
+        return f'<pre tabindex="0" role="region" aria-label="Code"><code>{code}</code></pre>\n'
+    # A long command is wrapped between words, and where it goes on it is set in.
+    lines = "".join(f'<span class="line">{line}\n</span>' for line in code.splitlines())
+    whole = re.sub(r"(?<![\w-])(--?[a-z][\w-]*)", r'<span class="word">\1</span>', lines)
+    return f'<pre class="commands" tabindex="0" role="region" aria-label="Command"><code>{whole}</code></pre>\n'
 
 
 def _image(renderer: Rule, tokens: list[Token], index: int, options: Any, env: Mapping[str, Any]) -> str:
