@@ -128,5 +128,5 @@ theory-table: setup ## Measured rates against theory: 9 activations x 3 initiali
 search-table: setup ## 500 searches by each strategy of the NAS-Bench-201 table, which must be in $DNNLAB_DATA
 	$(DNNLAB) run experiments/3-architectures/search-table.toml
 
-clean: ## Remove .venv, caches and site/; runs in results/ stay
-	rm -rf .venv .venv-floor .venv-newest .venv-zoo .mypy_cache .ruff_cache .pytest_cache .hypothesis build dist site
+clean: ## Remove .venv and caches; runs in results/ stay
+	rm -rf .venv .venv-floor .venv-newest .venv-zoo .mypy_cache .ruff_cache .pytest_cache .hypothesis build dist

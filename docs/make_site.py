@@ -1,10 +1,11 @@
 """Writes the documentation as a site of static files that opens offline: ``python -m docs.make_site [FOLDER]``.
 
-Its pages are the Markdown documents of the repository, each at its own path, with ``.html`` for ``.md``; and the published
-ledger. Pictures are in the pages themselves, so that a page requests nothing.
+Its pages are the Markdown documents of the repository, each at its own path, with ``.html`` for ``.md``; and the
+published ledger. Pictures are in the pages themselves, so that a page requests nothing.
 """
 
 import base64
+import itertools
 import json
 import os.path
 import re
@@ -201,11 +202,10 @@ def _ledger() -> str:
         file.parent.mkdir()
         ledger_page.write(file, "The lecture, claim by claim", rows, "quick", provenance)
         html = file.read_text("utf-8")
-    for mark, part in (("<body>", "top"), ("</body>", "bottom")):
+    for part, mark in (("style", "</head>"), ("top", "<header>"), ("bottom", "</body>")):
         if html.count(mark) != 1:
             raise ValueError(f"the page of the ledger has {mark} more than once, or not at all")
-        added = _template("around").render(part=part, **_around(LEDGER))
-        html = html.replace(mark, f"{mark}\n{added}" if part == "top" else f"{added}\n{mark}")
+        html = html.replace(mark, _template("around").render(part=part, **_around(LEDGER)) + mark)
     return html
 
 
@@ -224,7 +224,7 @@ def _relative(path: str, page: str) -> str:
 
 
 def _pairs(tokens: list[Token]) -> Iterator[tuple[Token, Token]]:
-    return zip(tokens, tokens[1:], strict=False)
+    return itertools.pairwise(tokens)
 
 
 def _said(inline: Token) -> str:
@@ -264,23 +264,27 @@ def _fence(renderer: Rule, tokens: list[Token], index: int, options: Any, env: M
     token = tokens[index]
     language = token.info.strip()
     if not language:
-        return f'<pre class="output" tabindex="0" role="region" aria-label="Output"><code>{escape(token.content)}</code></pre>\n'
+        return _block("output", "Output", escape(token.content))
     code = pygments.highlight(token.content, get_lexer_by_name(language), HtmlFormatter(nowrap=True))
     if language != "sh":
-        return f'<pre tabindex="0" role="region" aria-label="Code"><code>{code}</code></pre>\n'
+        return _block("code", "Code", code)
     # A long command is wrapped between words, and where it goes on it is set in.
     lines = "".join(f'<span class="line">{line}\n</span>' for line in code.splitlines())
     whole = re.sub(r"(?<![\w-])(--?[a-z][\w-]*)", r'<span class="word">\1</span>', lines)
-    return f'<pre class="commands" tabindex="0" role="region" aria-label="Command"><code>{whole}</code></pre>\n'
+    return _block("commands", "Command", whole)
+
+
+def _block(kind: str, label: str, html: str) -> str:
+    return f'<pre class="{kind}" tabindex="0" role="region" aria-label="{label}"><code>{html}</code></pre>\n'
 
 
 def _image(renderer: Rule, tokens: list[Token], index: int, options: Any, env: Mapping[str, Any]) -> str:
-    token = tokens[index]
-    file = (ROOT / env["source"]).parent / str(token.attrs["src"])
-    if file.suffix != ".png" or not file.exists() or not token.content.strip():
-        raise ValueError(f"{env['source']} shows {token.attrs['src']}, which is no PNG, is not there, or is not described")
+    target, told = tokens[index].attrs["src"], tokens[index].content
+    file = (ROOT / env["source"]).parent / str(target)
+    if file.suffix != ".png" or not file.exists() or not told.strip():
+        raise ValueError(f"{env['source']} shows {target}, which is no PNG, is not there, or has no words")
     data = base64.b64encode(file.read_bytes()).decode()
-    return f'<img src="data:image/png;base64,{data}" alt="{escape(renderer.renderInlineAsText(token.children, options, env))}">'
+    return f'<img src="data:image/png;base64,{data}" alt="{escape(told)}">'
 
 
 def _link_open(renderer: Rule, tokens: list[Token], index: int, options: Any, env: Mapping[str, Any]) -> str:
