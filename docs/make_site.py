@@ -270,8 +270,16 @@ def _fence(renderer: Rule, tokens: list[Token], index: int, options: Any, env: M
         return _block("code", "Code", code)
     # A long command is wrapped between words, and where it goes on it is set in.
     lines = "".join(f'<span class="line">{line}\n</span>' for line in code.splitlines())
-    whole = re.sub(r"(?<![\w-])(--?[a-z][\w-]*)", r'<span class="word">\1</span>', lines)
-    return _block("commands", "Command", whole)
+    return _block("commands", "Command", _whole(lines))
+
+
+def _code_inline(renderer: Rule, tokens: list[Token], index: int, options: Any, env: Mapping[str, Any]) -> str:
+    return f"<code>{_whole(str(escape(tokens[index].content)))}</code>"
+
+
+def _whole(html: str) -> str:
+    """``html`` with the options of a command, such as ``--arch``, kept on one line each."""
+    return re.sub(r"(?<![\w-])(--?[a-z][\w-]*)", r'<span class="word">\1</span>', html)
 
 
 def _block(kind: str, label: str, html: str) -> str:
@@ -284,7 +292,8 @@ def _image(renderer: Rule, tokens: list[Token], index: int, options: Any, env: M
     if file.suffix != ".png" or not file.exists() or not told.strip():
         raise ValueError(f"{env['source']} shows {target}, which is no PNG, is not there, or has no words")
     data = base64.b64encode(file.read_bytes()).decode()
-    return f'<img src="data:image/png;base64,{data}" alt="{escape(told)}">'
+    picture = f'<img src="data:image/png;base64,{data}" alt="{escape(told)}">'
+    return f'<span class="picture" tabindex="0" role="group" aria-label="Picture">{picture}</span>'
 
 
 def _link_open(renderer: Rule, tokens: list[Token], index: int, options: Any, env: Mapping[str, Any]) -> str:
@@ -311,6 +320,7 @@ def _table_close(renderer: Rule, tokens: list[Token], index: int, options: Any, 
 
 _RULES = {
     "fence": _fence,
+    "code_inline": _code_inline,
     "image": _image,
     "link_open": _link_open,
     "heading_close": _heading_close,

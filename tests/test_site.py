@@ -19,6 +19,9 @@ ENDS_A_PARAGRAPH = {"p", "pre", "ul", "ol", "table", "div", "section", "figure",
 """What ends an open paragraph without saying so, and so may not stand in one."""
 
 
+FIVE = [name for name in EXPERIMENTS if name != "check"]
+
+
 class Reader(HTMLParser):
     """An HTML page: its elements in order with their places, its ids and links; raises where elements do not nest."""
 
@@ -142,9 +145,19 @@ def test_no_page_requests_anything(pages):
 
 def test_every_picture_has_words(pages):
     shown = [(path, a) for path, page in pages.items() for a in page.all("img")]
-    assert len(shown) == 6  # README and five experiments
+    assert len(shown) == 1 + len(FIVE)  # README and the experiments that draw
     for path, attributes in shown:
         assert len(attributes["alt"].split()) > 10, f"a picture in {path.name} is not described"
+
+
+def test_no_mark_is_shown_as_text(pages):
+    for path, page in pages.items():
+        code = page.text.get("code", "") + page.text.get("span", "")
+        assert not re.search(r"</?(span|code|a)\b", code), f"{path.name} shows a mark of HTML"
+        prose = "".join(
+            page.text.get(tag, "") for tag in ("p", "li", "td", "th", "h1", "h2", "h3", "strong", "em", "a")
+        )
+        assert not re.search(r"</?\w+>|\]\(|\*\*|`", prose), f"{path.name} shows a mark"
 
 
 def test_every_page_has_one_title(pages):
@@ -153,9 +166,6 @@ def test_every_page_has_one_title(pages):
     assert len(set(titles)) == len(titles)
     for path, page in pages.items():
         assert len(page.all("h1")) == 1, path.name
-
-
-FIVE = [name for name in EXPERIMENTS if name != "check"]
 
 
 @pytest.mark.parametrize("name", FIVE)
