@@ -1,6 +1,8 @@
 """The result in sentences. It needs the summary alone."""
 
+import shlex
 from collections.abc import Sequence
+from pathlib import Path
 from typing import Any
 
 import pandas as pd
@@ -9,6 +11,7 @@ from dnnlab.compress import columns as c
 from dnnlab.compress.spec import Spec
 from dnnlab.compress.summary import POINT
 from dnnlab.errors import counted
+from dnnlab.report.advice import Advice
 from dnnlab.report.table import estimate
 from dnnlab.runner.summary import not_learned, uncounted
 
@@ -144,3 +147,31 @@ def _claims(summary: pd.DataFrame) -> list[str]:
                 f"{row['memory_bytes'] / 1e6:.3g} MB against {held / 1e6:.3g} MB."
             )
     return told
+
+
+def advice(cells: pd.DataFrame, summary: pd.DataFrame, spec: Spec, folder: Path) -> Advice | None:
+    """The smallest file that is shown to be as accurate as the network itself, beside that network's own."""
+    chains = summary[(summary["role"] == "chain") & (summary["verdict"] == c.HOLDS)]
+    if chains.empty:
+        return None
+    row = chains.iloc[int(chains["bytes"].to_numpy().argmin())]
+    of = (cells["arch"] == row["arch"]) & (cells["data"] == row["data"])
+    made = cells[of & (cells["recipe"] == row["recipe"]) & (cells["stage"] == row["stage"]) & (cells["file"] != "")]
+    same = (summary["arch"] == row["arch"]) & (summary["data"] == row["data"])
+    base = summary[same & (summary["role"] == "baseline")]
+    if made.empty or base.empty:
+        return None
+    file = made.iloc[0]["file"]
+    coded = file.endswith(".dnnz")
+    before, after = base.iloc[0], row
+    accuracies = [estimate(each["accuracy"], each["accuracy_lo"], each["accuracy_hi"]) for each in (before, after)]
+    return Advice(
+        what=f"Take {file}, made by {row['chain']}: the smallest file here that is shown to be as accurate as "
+        f"{row['arch']} itself. It is that of the first seed; those of the others lie beside it.",
+        then="This writes its weights, exactly, as a .safetensors file." if coded else "",
+        command=shlex.join(["dnnlab", "decompress", str(folder / file)]) if coded else "",
+        changes=[
+            ("file", f"{before['bytes'] / 1000:.3g} kB", f"{after['bytes'] / 1000:.3g} kB"),
+            ("accuracy", accuracies[0], accuracies[1]),
+        ],
+    )

@@ -3,27 +3,44 @@
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cached_property, partial
+from textwrap import fill
 from typing import Any
 
 import numpy as np
 import pandas as pd
-from matplotlib.axes import Axes
+from matplotlib.figure import Figure
 
 from dnnlab.gradient_flow.columns import CONFIGURATION
 from dnnlab.gradient_flow.layers import Measured, measured_at
 from dnnlab.gradient_flow.spec import Spec
-from dnnlab.gradient_flow.summary import setting
-from dnnlab.report.figures import THEORY, Picture, counting_axis, ink_on, legend, line_style, log_axis, new_figure
-from dnnlab.runner.summary import Group, groups, measured
+from dnnlab.gradient_flow.summary import UNHEALTHY, setting
+from dnnlab.report.figures import (
+    FULL,
+    HALF,
+    SMALLEST,
+    Picture,
+    counting_axis,
+    layer_axis,
+    legend,
+    line_style,
+    log_axis,
+    new_figure,
+)
+from dnnlab.report.lines import Line, draw_lines, most_telling, name_above, name_at_ends, others
+from dnnlab.report.points import Along
+from dnnlab.report.svg import PAPER
+from dnnlab.report.ticks import Times
+from dnnlab.runner.summary import Group, groups, mean, measured
 from dnnlab.statistics.intervals import mean_interval
 from dnnlab.theory.gradients import predict
 
-_MOST_LINES = 10
-_MOST_PANELS = 6
+_MOST_PANELS = 4
 _MOST_ROWS = 30
-SIGMOID_BOUND = 0.25
-"""The lecture's factor per sigmoid layer: the largest slope of the sigmoid, with weights of 1."""
+_MOST_BOXES = 60
+_LETTERS = 20
+_HEALTHY = round(math.exp(UNHEALTHY))
+_BAND = "#3ea370"
 
 
 @dataclass(frozen=True)
@@ -61,10 +78,10 @@ def draw(cells: pd.DataFrame, summary: pd.DataFrame, spec: Spec) -> Sequence[Pic
     ]
     if not curves:
         return []
-    pictures = [_by_layer(curves), _map(curves)]
+    pictures = [_by_layer(curves, spec)]
     if spec.steps:
-        pictures.append(_along_training(curves, spec))
-    return pictures
+        pictures += [_loss(curves, spec), _along_training(curves, spec)]
+    return [*pictures, _map(curves)]
 
 
 def _label(configuration: dict[str, Any], varying: Sequence[str]) -> str:
@@ -96,51 +113,86 @@ def _only(shown: Sequence[_Curve], curves: Sequence[_Curve]) -> str:
     return f" Of {len(curves)} configurations {len(shown)} are drawn{more}."
 
 
-def _by_layer(curves: Sequence[_Curve]) -> Picture:
-    shown = _spread_out(curves, _MOST_LINES)
-    with new_figure(8.5, 4.8) as (figure, (axes,)):
-        theory = bound = False
-        for i, curve in enumerate(shown):
-            style = line_style(i)
-            mean, low, high = curve.profile(curve.first)
-            layers = np.arange(1, len(mean) + 1)
-            axes.plot(layers, mean, label=curve.label, markevery=max(1, len(mean) // 10), **style)
-            axes.fill_between(layers, low, high, color=style["color"], alpha=0.2, linewidth=0)
-            chosen = setting(curve.configuration, curve.first)
-            predicted = predict(chosen) if chosen is not None else None
-            if predicted is not None:
-                expected = np.exp(predicted.log_delta - predicted.log_delta[-1])
-                axes.plot(layers, expected, color=style["color"], linestyle="--", linewidth=1.2)
-                theory = True
-            if curve.configuration["act"] == "sigmoid" and not bound:
-                drop = SIGMOID_BOUND ** (len(mean) - layers.astype(float))
-                axes.plot(layers, drop, color="#8a8a8a", linestyle=":", label="lecture: 0.25 a sigmoid layer")
-                bound = True
-        if theory:
-            axes.plot([], [], label="theory, in the colour of its line", **THEORY)
-        _layer_axes(axes)
-        legend(figure)
+def _by_layer(curves: Sequence[_Curve], spec: Spec) -> Picture:
+    lines = [_line(curve) for curve in curves]
+    chosen = most_telling([_logarithm(line.end[1]) for line in lines])
+    drawn = partial(_drawn, curves, lines, chosen)
     rates = "; ".join(
-        f"{c.label}: {math.exp(np.nanmean(c.first.log_rates())):.3g}"
-        for c in shown
-        if np.isfinite(c.first.log_rates()).any()
+        f"{curves[i].label}: {math.exp(np.nanmean(curves[i].first.log_rates())):.3g}"
+        for i in chosen
+        if np.isfinite(curves[i].first.log_rates()).any()
     )
+    theory = " Dashes are theory." if any(lines[i].theory is not None for i in chosen) else ""
+    along = _along(curves, spec) if spec.steps else None
     return Picture(
         name="gradient-by-layer",
-        title="Gradient norm by layer, at initialisation",
-        see="A line that falls towards layer 1 is a gradient that vanishes on its way down, one that rises explodes; "
-        "bands are 95 % intervals over seeds, dashes are theory." + _only(shown, curves),
+        title="The gradient on its way from the last layer back to the first",
+        see="A line that leaves the shaded band has lost or gained a factor of more than 100 before it reaches the "
+        f"first layer. The band around a line is the 95 % interval over seeds.{theory}{others(lines, chosen)}",
         alt=f"Norm of the gradient by layer over that at the last hidden layer, on a log axis. Rate a layer: {rates}.",
-        figure=figure,
+        figure=drawn(wide=True, along=along),
+        narrow=drawn(wide=False, along=along),
+        along=along,
     )
 
 
-def _layer_axes(axes: Axes) -> None:
-    log_axis(axes.yaxis)
-    counting_axis(axes.xaxis)
-    axes.set_xlabel("layer (1 is next to the inputs)")
-    axes.set_ylabel("‖δ‖ relative to the last layer")
-    axes.axhline(1.0, linewidth=0.8, color="#8a8a8a")
+def _line(curve: _Curve) -> Line:
+    """The gradient of one configuration at each layer, from the last back to the first."""
+    mean, low, high = (values[::-1] for values in curve.profile(curve.first))
+    chosen = setting(curve.configuration, curve.first)
+    predicted = predict(chosen) if chosen is not None else None
+    theory = None if predicted is None else np.exp(predicted.log_delta - predicted.log_delta[-1])[::-1]
+    return Line(curve.label, np.arange(len(mean), 0, -1), mean, low, high, theory)
+
+
+def _logarithm(value: float) -> float:
+    return math.log(value) if value > 0 else math.nan
+
+
+def _along(curves: Sequence[_Curve], spec: Spec) -> Along | None:
+    """The same lines at each step at which all of them were measured."""
+    heights: dict[int, dict[str, np.ndarray]] = {}
+    for step in spec.measured_steps():
+        seen = [measured_at(curve.rows, step) for curve in curves]
+        if all(each is not None and each.depth == curve.first.depth for each, curve in zip(seen, curves, strict=True)):
+            heights[step] = {c.label: c.profile(m)[0][::-1] for c, m in zip(curves, seen, strict=True) if m is not None}
+    return Along("training step", heights, 0) if len(heights) > 1 and 0 in heights else None
+
+
+def _drawn(
+    curves: Sequence[_Curve], lines: Sequence[Line], chosen: Sequence[int], *, wide: bool, along: Along | None
+) -> Figure:
+    depth = max(len(line.x) for line in lines)
+    names = {curve.first.names for curve in curves if curve.configuration["model"]}
+    with new_figure(*((FULL, 4.8) if wide else (HALF, 5.2))) as (figure, (axes,)):
+        axes.axhspan(1 / _HEALTHY, _HEALTHY, color=_BAND, alpha=0.12, linewidth=0)
+        named = draw_lines(axes, lines, chosen)
+        beside = ["theory"] if any(lines[i].theory is not None for i in chosen) else []
+        log_axis(axes.yaxis)
+        axes.yaxis.set_major_formatter(Times())
+        axes.set_ylim(*_limits([line.y for line in lines], along))
+        if depth > 1:
+            axes.set_xlim(depth, 1)
+        layer_axis(axes.xaxis, depth, next(iter(names)) if wide and len(names) == 1 == len(curves) else ())
+        axes.set_xlabel("layer: from the last back to the first, which is next to the input")
+        axes.set_ylabel("gradient, compared with the last layer")
+        axes.text(0.012, _HEALTHY * 0.75, "healthy: within 100×", transform=axes.get_yaxis_transform(), va="top",
+                  fontsize=SMALLEST)  # fmt: skip
+        if wide:
+            name_at_ends(axes, lines, chosen, beside)
+        else:
+            axes.set_xlabel("layer, from the last back to the first")
+            name_above(figure, axes, named, beside)
+    return figure
+
+
+def _limits(heights: Sequence[np.ndarray], along: Along | None) -> tuple[float, float]:
+    """The limits of the vertical axis: the healthy band is always in the picture, so that a healthy network does not
+    look like one that collapses; and so are all heights, at every moment."""
+    every = [*heights, *(y for moment in (along.y.values() if along else ()) for y in moment.values())]
+    known = np.concatenate([y[np.isfinite(y) & (y > 0)] for y in every] or [np.ones(1)])
+    low, high = float(known.min(initial=1.0)), float(known.max(initial=1.0))
+    return min(low / 3, 1 / (5 * _HEALTHY)), max(high * 3, 5 * _HEALTHY)
 
 
 def _map(curves: Sequence[_Curve]) -> Picture:
@@ -153,73 +205,120 @@ def _map(curves: Sequence[_Curve]) -> Picture:
             row[: len(mean)] = np.log10(mean)
     grid[~np.isfinite(grid)] = math.nan
     reach = max(2.0, min(12.0, float(np.nanmax(np.abs(grid), initial=0.0))))
-    with new_figure(8.5, 1.6 + 0.32 * len(shown)) as (figure, (axes,)):
-        image = axes.imshow(
-            grid,
-            aspect="auto",
-            cmap="RdBu_r",
-            vmin=-reach,
-            vmax=reach,
-            extent=(0.5, depth + 0.5, len(shown) - 0.5, -0.5),
-            interpolation="nearest",
-        )
-        axes.set_yticks(range(len(shown)), [curve.label for curve in shown])
-        counting_axis(axes.xaxis)
-        axes.set_xlabel("layer (1 is next to the inputs; a shorter net ends earlier)")
-        axes.grid(visible=False)
-        colours = image.get_cmap()(image.norm(np.nan_to_num(grid[:, 0])))
-        for i, (value, colour) in enumerate(zip(grid[:, 0], colours, strict=True)):
-            if np.isfinite(value):
-                axes.text(0.75, i, f"{value:+.1f}", va="center", ha="left", fontsize=9, color=ink_on(tuple(colour)))
-        figure.colorbar(image, ax=axes, label="log₁₀ ‖δ‖ relative to the last layer")
+    ends = ["" if math.isnan(value) else Times()(float(f"{10**value:.2g}")) for value in grid[:, 0]]
+    alone = shown[0] if len(curves) == 1 else None
+    labels = [curve.label for curve in shown]
+    names = alone.first.names if alone and alone.configuration["model"] else ()
+    title = "The network, its layers coloured by the gradient" if alone else "All networks at a glance"
     return Picture(
         name="gradient-map",
-        title="All configurations at a glance",
+        title=title,
         see="Blue is a gradient that has shrunk, red one that has grown, on its way from the last layer to the first; "
-        "the number is the power of ten at layer 1." + _only(shown, curves),
-        alt="Heat map of the logarithm of the gradient norm, a row a configuration and a column a layer. At layer 1: "
-        + "; ".join(f"{c.label} {v:+.1f}" for c, v in zip(shown, grid[:, 0], strict=True))
-        + ".",
+        "what is left at the first layer stands beside it." + _only(shown, curves),
+        alt="Heat map of the logarithm of the gradient norm, with a row for each network and a column for each layer. "
+        "At layer 1: " + "; ".join(f"{c.label} {v}" for c, v in zip(shown, ends, strict=True)) + ".",
+        figure=_mapped(grid, reach, labels, names, ends, wide=True),
+        narrow=_mapped(grid, reach, labels, (), ends, wide=False),
+    )
+
+
+def _mapped(
+    grid: np.ndarray, reach: float, labels: Sequence[str], names: Sequence[str], ends: Sequence[str], *, wide: bool
+) -> Figure:
+    """``grid [network, layer]`` as boxes; on a narrow screen what is left at the first layer stands below the name."""
+    count, depth = grid.shape
+    told = labels if wide else [f"{fill(label, _LETTERS)}\n{end}" for label, end in zip(labels, ends, strict=True)]
+    row = 0.34 if wide else 0.2 * max(label.count("\n") + 1 for label in told)
+    with new_figure(FULL if wide else HALF, 1.5 + (0.7 if names else 0) + row * count) as (figure, (axes,)):
+        image = axes.pcolormesh(
+            np.arange(depth + 1) + 0.5, np.arange(count + 1) - 0.5, grid, cmap="RdBu_r", vmin=-reach, vmax=reach,
+            edgecolors=PAPER, linewidth=1.5 if depth <= _MOST_BOXES else 0,
+        )  # fmt: skip
+        axes.set_xlim(depth + 0.5, 0.5)
+        axes.set_ylim(count - 0.5, -0.5)
+        axes.set_yticks(range(count), told)
+        layer_axis(axes.xaxis, depth, names)
+        axes.set_xlabel("layer, from the last back to the first")
+        axes.grid(visible=False)
+        for i, end in enumerate(ends if wide else ()):
+            axes.text(1.015, i, end, transform=axes.get_yaxis_transform(), va="center", fontsize=SMALLEST)
+        bar = figure.colorbar(image, ax=axes, location="bottom", aspect=40, pad=0.02)
+        bar.set_label("power of ten of the gradient" + (", compared with the last layer" if wide else ""))
+    return figure
+
+
+def _loss(curves: Sequence[_Curve], spec: Spec) -> Picture:
+    """Whether a network learns, beside whether its first layers receive a gradient."""
+    losses, ratios = [], []
+    for curve in curves:
+        seen = {step: m for step in spec.measured_steps() if (m := measured_at(curve.rows, step)) is not None}
+        steps = np.array(list(seen))
+        loss = np.array([mean(np.asarray(m.network["loss"], float)) for m in seen.values()])
+        first = np.array([math.exp(mean(m.log_first_to_last())) for m in seen.values()])
+        losses.append(Line(curve.label, steps, loss))
+        ratios.append(Line(curve.label, steps, first))
+    chosen = most_telling([line.end[1] for line in losses])
+    with new_figure(HALF, 5.4, 2, 1) as (figure, (left, right)):
+        for axes, lines, label in ((left, losses, "loss (nats)"), (right, ratios, "gradient, first layer to last")):
+            for name, style in draw_lines(axes, lines, chosen):
+                axes.plot([], [], label=name, **style)
+            axes.set_xlabel("training step")
+            axes.set_ylabel(label)
+            counting_axis(axes.xaxis)
+        log_axis(right.yaxis)
+        legend(figure, above=True)
+    told = "; ".join(f"{losses[i].name}: {losses[i].end[1]:.3g}" for i in chosen)
+    return Picture(
+        name="loss",
+        title="The loss beside the gradient, along training",
+        see="A loss that stays where it began, beside a gradient far below 1, is a network whose first layers cannot "
+        "learn. Both are means over seeds.",
+        alt=f"Loss and ratio of the gradients by training step, a line for each network. Loss at the end: {told}.",
         figure=figure,
     )
 
 
 def _along_training(curves: Sequence[_Curve], spec: Spec) -> Picture:
     shown = _spread_out(curves, _MOST_PANELS)
-    columns = min(3, len(shown))
-    rows = math.ceil(len(shown) / columns)
     steps = sorted(
         {spec.measured_steps()[i] for i in np.linspace(0, len(spec.measured_steps()) - 1, 5).round().astype(int)}
     )
-    with new_figure(3.2 * columns + 1.6, 2.9 * rows + 0.4, rows, columns, sharey=True) as (figure, panels):
+    drawn = partial(_small_multiples, shown, steps)
+    return Picture(
+        name="gradient-along-training",
+        title="The gradient by layer, along training",
+        see="Lines of later steps that lie flatter than step 0 belong to networks that training has mended."
+        + _only(shown, curves),
+        alt="Small multiples, a panel for each network: norm of the gradient by layer at training steps "
+        + ", ".join(map(str, steps))
+        + ".",
+        figure=drawn(across=4),
+        narrow=drawn(across=2),
+    )
+
+
+def _small_multiples(shown: Sequence[_Curve], steps: Sequence[int], across: int) -> Figure:
+    columns = min(across, len(shown))
+    rows = math.ceil(len(shown) / columns)
+    width, height = (FULL, 3.0) if across > 2 else (HALF, 2.2)
+    with new_figure(width, height * rows + 0.9, rows, columns, sharey=True) as (figure, panels):
         for axes, curve in zip(panels, shown, strict=False):
             for i, step in enumerate(steps):
                 seen = measured_at(curve.rows, step)
                 if seen is None:
                     continue
-                mean, _, _ = curve.profile(seen)
-                axes.plot(
-                    np.arange(1, len(mean) + 1),
-                    mean,
-                    label=f"step {step}",
-                    markevery=max(1, len(mean) // 6),
-                    **line_style(i),
-                )
+                heights = curve.profile(seen)[0][::-1]
+                style = line_style(i) | {"marker": ""}
+                axes.plot(np.arange(len(heights), 0, -1), heights, label=f"step {step}", **style)
             log_axis(axes.yaxis)
-            axes.set_title(curve.label, fontsize=10)
+            axes.set_title(fill(curve.label, _LETTERS), fontsize=10)
             axes.set_xlabel("layer")
+            if curve.first.depth > 1:
+                axes.set_xlim(curve.first.depth, 1)
+            layer_axis(axes.xaxis, curve.first.depth)
         for axes in panels[::columns]:
-            axes.set_ylabel("‖δ‖ relative to the last layer")
+            axes.set_ylabel("gradient, compared\nwith the last layer")
         for axes in panels[len(shown) :]:
             axes.set_axis_off()
-        legend(figure)
-    return Picture(
-        name="gradient-along-training",
-        title="The same along training",
-        see="Lines of later steps that lie flatter than step 0 belong to nets that training has mended."
-        + _only(shown, curves),
-        alt="Small multiples, a panel a configuration: norm of the gradient by layer at training steps "
-        + ", ".join(map(str, steps))
-        + ".",
-        figure=figure,
-    )
+        legend(figure, above=True)
+    return figure

@@ -1,6 +1,7 @@
 """The result in sentences. It needs the summary alone, so that a finished run is shown without torch."""
 
 import math
+from pathlib import Path
 
 import numpy as np
 import pandas as pd
@@ -10,6 +11,8 @@ from dnnlab.gradient_flow import columns as c
 from dnnlab.gradient_flow.columns import CONFIGURATION
 from dnnlab.gradient_flow.remedy import command
 from dnnlab.gradient_flow.spec import Spec
+from dnnlab.report.advice import Advice
+from dnnlab.report.table import estimate
 from dnnlab.runner.summary import in_words, tally
 
 _MOST_REMEDIES = 6
@@ -41,9 +44,7 @@ def headline(summary: pd.DataFrame, spec: Spec) -> str:
 
 def conclusions(summary: pd.DataFrame, spec: Spec) -> list[str]:
     """The verdicts and the strongest effect, then what was tried on each unhealthy network."""
-    with np.errstate(divide="ignore"):
-        strength = (np.log(summary["rate"]).abs() * summary["depth"]).replace(math.inf, math.nan).fillna(0)
-    row = summary.iloc[int(strength.argmax())]
+    row = summary.iloc[int(_strength(summary).to_numpy().argmax())]
     theory = f", where theory expects {row['rate_theory']:.3g}" if np.isfinite(row["rate_theory"]) else ""
     strongest = (
         f"{_name(row)} changes the gradient by a factor of {row['rate']:.3g} a layer{theory}: of {row['depth']} "
@@ -56,6 +57,12 @@ def conclusions(summary: pd.DataFrame, spec: Spec) -> list[str]:
     remedies = [line for _, row in ill.head(_MOST_REMEDIES).iterrows() for line in _remedies(row, spec)]
     rest = [f"summary.csv has the remedies of {len(ill) - _MOST_REMEDIES} more."] if len(ill) > _MOST_REMEDIES else []
     return [" ".join([*head, strongest]), *_left_out(summary), *remedies, *rest]
+
+
+def _strength(summary: pd.DataFrame) -> "pd.Series[float]":
+    """By how many e-folds the gradient of each network changes over all its layers."""
+    with np.errstate(divide="ignore"):
+        return (np.log(summary["rate"]).abs() * summary["depth"]).replace(math.inf, math.nan).fillna(0)
 
 
 def _remedies(row: pd.Series, spec: Spec) -> list[str]:
@@ -101,3 +108,28 @@ def _name(row: pd.Series) -> str:
     parts = [f"init {row['init']}", f"depth {row['depth']}"]
     parts += [f"{name} {row[name]}" for name in ("norm", "skip") if row[name] != "none"]
     return f"{row['act']} ({', '.join(parts)})"
+
+
+def advice(cells: pd.DataFrame, summary: pd.DataFrame, spec: Spec, folder: Path) -> Advice | None:
+    """The remedy under which the sickest network is healthy, and nearest to keeping its gradient level."""
+    healed = summary[summary["remedy"].str.contains(": rate ", regex=False)]
+    if healed.empty:
+        return None
+    row = healed.iloc[int(_strength(healed).to_numpy().argmax())]
+    name, _, rate = row["remedy"].partition("; ")[0].partition(": rate ")
+    option, _, value = name.partition(" ")
+    before = estimate(row["rate"], row["rate_lo"], row["rate_hi"])
+    return Advice(
+        what=f"{_DO[option].format(value.partition(':')[2] or value)}. Of what was tried on {_name(row)}, at "
+        "initialisation and on the same seeds and batches, this keeps its gradient most level.",
+        command=command(spec, {each: row[each] for each in CONFIGURATION}, name),
+        changes=[("factor a layer", before, rate), ("verdict", row["verdict"], c.HEALTHY)],
+    )
+
+
+_DO = {
+    "init": "Initialise the weights by {}: just so large that neither signal nor gradient grows or fades",
+    "norm": "Add {} normalisation to each hidden layer",
+    "skip": "Add shortcuts around the layers, whose branches count {} times",
+}
+"""What each kind of remedy does, with its value."""

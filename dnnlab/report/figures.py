@@ -10,7 +10,7 @@ save(figure, folder / "norms")
 
 import contextlib
 import io
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TypedDict
@@ -24,22 +24,30 @@ from matplotlib.backends.backend_agg import RendererAgg
 from matplotlib.colors import to_rgb
 from matplotlib.figure import Figure
 from matplotlib.font_manager import FontProperties
-from matplotlib.ticker import NullFormatter
+from matplotlib.ticker import FixedLocator, NullFormatter
 from matplotlib.transforms import Bbox
 
 from dnnlab import atomic
+from dnnlab.report.points import Along, name_lines
 from dnnlab.report.svg import INK, PAPER, Caption
-from dnnlab.report.ticks import EvenTicks, LogTicks, PowersOfTen
+from dnnlab.report.ticks import EvenTicks, LogTicks, PowersOfTen, ends_and_between
 
 PALETTE = ("#e07000", "#439bd0", "#b42d81", "#3ea370", "#7929ff", "#d60036", "#6e7ff7")
 """At least 3:1 against white and near-black; any two at least 27 apart (CIELAB) as seen by protanopes and
 deuteranopes (Machado 2009), found by search."""
+
+FULL, HALF = 9.5, 4.8
+"""Widths in inches: of a figure that takes the whole page, and of one beside which there is room for another. The
+second is also what the screen of a phone shows without scrolling."""
 
 _MARKERS = ("o", "s", "^", "D", "v", "P", "X", "*")
 _DASHES: tuple[str | tuple[int, tuple[float, ...]], ...] = ("-", "-.", ":", (0, (6, 1, 1, 1, 1, 1)))
 
 SMALLEST = 9.0
 """The size of the smallest text of a figure, in points."""
+
+GREY = "#8a8a8a"
+"""What is only there to compare with: lines that are not the point, the line of no change."""
 
 
 class LineStyle(TypedDict):
@@ -102,6 +110,8 @@ class Picture(Caption):
     """A figure and its words. ``name`` is the stem of its files."""
 
     figure: Figure
+    narrow: Figure | None = None  # the same for a screen as narrow as a phone's; the page has both
+    along: Along | None = None  # the same lines at other moments, which a page can show in turn
 
 
 @contextlib.contextmanager
@@ -169,14 +179,30 @@ def counting_axis(axis: Axis) -> None:
     axis.set_major_locator(EvenTicks(SMALLEST, integer=True))
 
 
-def legend(figure: Figure) -> None:
-    """One legend for all axes of ``figure``, right of them, each label once, in the order of drawing."""
+_MOST_NAMES = 24
+"""The most layers whose names have room on an axis."""
+_LETTERS = 18
+"""The most letters of a layer's name on an axis."""
+
+
+def layer_axis(axis: Axis, layers: int, names: Sequence[str] = ()) -> None:
+    """Ticks of a horizontal ``axis`` at the first and the last of ``layers`` and at round numbers between them; at
+    every layer, with its name, where there are ``names`` and room for them."""
+    if names and layers <= _MOST_NAMES:
+        short = [name if len(name) <= _LETTERS else f"{name[:8]}…{name[1 - _LETTERS + 8 :]}" for name in names]
+        axis.axes.set_xticks(range(1, layers + 1), short, rotation=55, ha="right", rotation_mode="anchor")
+    else:
+        axis.set_major_locator(FixedLocator(ends_and_between(1, layers)))
+
+
+def legend(figure: Figure, above: bool = False) -> None:
+    """One legend for all axes of ``figure``, right of them or ``above``, each label once, in the order of drawing."""
     handles: dict[str, Artist] = {}
     for axes in figure.axes:
         for handle, label in zip(*axes.get_legend_handles_labels(), strict=True):
             handles.pop(label, None)  # what is drawn beside every line, such as theory, comes last
             handles[label] = handle
-    figure.legend(list(handles.values()), list(handles), loc="outside right upper")
+    figure.legend(list(handles.values()), list(handles), loc="outside upper left" if above else "outside right upper")
 
 
 def save(figure: Figure, stem: Path) -> tuple[Path, Path]:
@@ -188,22 +214,35 @@ def save(figure: Figure, stem: Path) -> tuple[Path, Path]:
         OSError: they cannot be written.
     """
     paths = []
+    for ending, content in (("svg", svg(figure)), ("png", _written(figure, "png"))):
+        paths.append(stem.with_name(f"{stem.name}.{ending}"))
+        atomic.write(paths[-1], content)
+    return paths[0], paths[1]
+
+
+def svg(figure: Figure) -> bytes:
+    """The figure as an SVG file. From now on nothing in it moves, and each line that has a name has an id."""
     with _style():
         layout = figure.get_layout_engine()
         if layout is not None:
             for _ in range(2):  # it moves a little after its first time
                 layout.execute(figure)
-            figure.set_layout_engine("none")  # it is the same for both files
-    for ending, options in (
-        ("svg", {"metadata": {"Date": None, "Creator": None}}),
-        ("png", {"dpi": 150, "facecolor": "white", "metadata": {"Software": None}}),
-    ):
-        buffer = io.BytesIO()
-        with _style():
-            figure.savefig(buffer, format=ending, **options)
-        paths.append(stem.with_name(f"{stem.name}.{ending}"))
-        atomic.write(paths[-1], buffer.getvalue())
-    return paths[0], paths[1]
+            figure.set_layout_engine("none")  # it is the same for all files
+    name_lines(figure)
+    return _written(figure, "svg")
+
+
+_OPTIONS: dict[str, Any] = {
+    "svg": {"metadata": {"Date": None, "Creator": None}},
+    "png": {"dpi": 150, "facecolor": "white", "metadata": {"Software": None}},
+}
+
+
+def _written(figure: Figure, form: str) -> bytes:
+    buffer = io.BytesIO()
+    with _style():
+        figure.savefig(buffer, format=form, **_OPTIONS[form])
+    return buffer.getvalue()
 
 
 class _Texts(RendererAgg):

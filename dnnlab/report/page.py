@@ -4,20 +4,36 @@ It is made from files (``summary.csv`` by :func:`dnnlab.report.table.read_csv`, 
 be made again without the run.
 """
 
+import base64
 import functools
+import hashlib
+import json
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any
 
 import jinja2
 import pandas as pd
 from markupsafe import Markup
 
 from dnnlab import atomic
+from dnnlab.report.advice import Advice
 from dnnlab.report.columns import Column
 from dnnlab.report.svg import Caption, themed
-from dnnlab.report.table import FEW, by_importance, cells, fold
+from dnnlab.report.table import FEW, by_importance, cells, fold, values, written
 from dnnlab.terminal import commands_apart
+
+
+@dataclass(frozen=True)
+class Drawing:
+    """A figure as the page shows it. ``points`` are those of its lines (`dnnlab.report.points`)."""
+
+    caption: Caption
+    svg: str
+    points: Sequence[Mapping[str, Any]] = ()
+    narrow: "Drawing | None" = None  # for the screen of a phone
+    along: tuple[str, Sequence[int], int] | None = None  # what counts the moments of the points, its values, that shown
 
 
 @dataclass(frozen=True)
@@ -26,14 +42,16 @@ class Page:
 
     title: str  # the finding in a few words
     about: str  # what was measured, and when
-    sentences: Sequence[str]  # what came out; a command stands in backticks
+    sentences: Sequence[str]  # what came out, the most important one first; a command stands in backticks
+    advice: Advice | None
     command: str  # what reproduces the run
     frame: pd.DataFrame
     columns: Sequence[Column]
     tones: Mapping[str, str]  # see dnnlab.report.screen.render
     names: Sequence[str]  # the columns that tell rows apart
     first: Sequence[str]  # the columns that matter most; without any, all are shown at once
-    pictures: Sequence[tuple[Caption, Path]]  # a Picture is a Caption; the path is its SVG
+    drawings: Sequence[Drawing]  # the most important one first
+    files: Mapping[str, str]  # what lies beside the page: the path of each, and what it is
     provenance: Mapping[str, str]
     notes: Sequence[str]  # warnings, and what a reader should know before believing the numbers
 
@@ -56,15 +74,24 @@ def html_table(
     told = [column for column in columns if column.name not in ends and (column.screen or not first)]
     shown, same = fold(frame, sorted(told, key=lambda column: not column.screen))
     if first and len(shown) > FEW:
-        stay, others = by_importance(shown, names, first)
+        # One row need not be told apart from others: what it was measured on is said above the table.
+        stay, others = by_importance(shown, names if len(frame) > 1 else (), first)
         kept = [*stay, *others[: max(1, FEW - len(stay))]]
+        if len(frame) == 1:
+            same = written([column for column in shown if column not in kept and not column.low], frame)
         shown = [column for column in shown if column in kept]
-    rows = zip(*(cells(frame, column) for column in shown), strict=True)
-    return template("report/table").render(columns=shown, rows=rows, same=same, tones=tones, count=len(frame))
+    more = "" if len(frame) <= _MOST_ROWS else f"The first {_MOST_ROWS} of {len(frame)} rows; summary.csv has all."
+    frame = frame.head(_MOST_ROWS)
+    rows = zip(*(zip(cells(frame, c), values(frame[c.name]), strict=True) for c in shown), strict=True)
+    return template("report/table").render(
+        columns=shown, rows=rows, same=same, tones=tones, count=len(frame), more=more
+    )
 
 
-_MOST = 200
-"""The most rows of a page that has all of their columns; ``summary.csv`` has those of more."""
+_MOST_ROWS = 400
+"""The most rows of a table on a page; ``summary.csv`` has all."""
+_MOST_CELLS = 3000
+"""The most cells of a table that has all columns; ``summary.csv`` has those of more."""
 
 
 def write_page(path: Path, page: Page) -> None:
@@ -74,13 +101,62 @@ def write_page(path: Path, page: Page) -> None:
         OSError: a figure cannot be read, or ``path`` cannot be written; it is then as it was.
         xml.etree.ElementTree.ParseError: a figure is no SVG.
     """
-    said = [commands_apart(sentence) for sentence in page.sentences]
-    figures = [(caption, Markup(themed(svg.read_text("utf-8"), caption))) for caption, svg in page.pictures]
     few = Markup(html_table(page.frame, page.columns, page.tones, page.names, page.first))
-    every = Markup(html_table(page.frame, page.columns, page.tones)) if page.first and len(page.frame) <= _MOST else ""
-    html = template("report/page").render(page=page, said=said, figures=figures, few=few, every=every)
+    every = (
+        Markup(html_table(page.frame, page.columns, page.tones))
+        if page.first and page.frame.size <= _MOST_CELLS
+        else ""
+    )
+    script, digest = _script()
+    html = template("report/page").render(
+        page=page,
+        said=[commands_apart(sentence) for sentence in page.sentences],
+        figures=[_shown(drawing, f"f{number}") for number, drawing in enumerate(page.drawings)],
+        few=few,
+        every=every,
+        script=script,
+        digest=digest,
+    )
     # A command line may hold a file name that is no UTF-8, which Python keeps as lone surrogates.
     atomic.write(path, html.encode("utf-8", "backslashreplace"))
+
+
+@dataclass(frozen=True)
+class _Figure:
+    """A figure in the page's own HTML."""
+
+    caption: Caption
+    views: Sequence[tuple[str, Markup, Markup]]
+    """For each size of screen its class, the SVG, and what the page's script must know, as JSON."""
+
+
+def _shown(drawing: Drawing, prefix: str) -> _Figure:
+    views = [_view(drawing, "wide" if drawing.narrow else "any", prefix)]
+    if drawing.narrow:
+        views.append(_view(replace(drawing.narrow, along=drawing.along), "narrow", f"{prefix}n"))
+    return _Figure(drawing.caption, views)
+
+
+def _view(drawing: Drawing, screen: str, prefix: str) -> tuple[str, Markup, Markup]:
+    what, moments, shown = drawing.along or ("", (), 0)
+    told = {"what": what, "moments": list(moments), "shown": shown}
+    known = {"prefix": f"{prefix}-", "panels": drawing.points} | (told if what else {})
+    island = _island(known) if drawing.points else Markup("")
+    return screen, Markup(themed(drawing.svg, drawing.caption, prefix)), island
+
+
+def _island(content: Mapping[str, Any]) -> Markup:
+    """``content`` as JSON inside a ``<script>`` that is data: nothing in it ends the element."""
+    text = json.dumps(content, ensure_ascii=False, allow_nan=False, separators=(",", ":"))
+    return Markup(text.replace("<", "\\u003c"))
+
+
+@functools.cache
+def _script() -> tuple[Markup, str]:
+    """The page's script, and its hash as a content security policy names it."""
+    text = (Path(__file__).parent / "page.js").read_text("utf-8")
+    digest = base64.b64encode(hashlib.sha256(text.encode()).digest()).decode()
+    return Markup(text), f"'sha256-{digest}'"
 
 
 @functools.cache

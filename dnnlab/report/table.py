@@ -99,9 +99,16 @@ def fold(frame: pd.DataFrame, columns: Sequence[Column]) -> tuple[list[Column], 
         if told or len(frame) < 2 or frame[column.name].nunique(dropna=False) > 1:
             shown.append(column)
         else:
-            name, unit = column.screen or column.name, f" {column.unit}" if column.unit else ""
-            same.append(f"{name} {cells(frame, column)[0]}{unit}")
-    return shown, " · ".join(same)
+            same.append(column)
+    return shown, written(same, frame)
+
+
+def written(columns: Sequence[Column], frame: pd.DataFrame) -> str:
+    """The values of ``columns`` in the first row, in one line."""
+    return " · ".join(
+        f"{column.screen or column.name} {cells(frame, column)[0]}{f' {column.unit}' if column.unit else ''}"
+        for column in columns
+    )
 
 
 FEW = 6

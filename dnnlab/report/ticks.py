@@ -106,13 +106,53 @@ class PowersOfTen(Formatter):
     are set smaller than can be read."""
 
     def __call__(self, x: float, pos: int | None = None) -> str:
-        written = next(text for digits in range(16) if math.isclose(float(text := f"{x:.{digits}e}"), x, rel_tol=1e-12))
-        mantissa, exponent = written.split("e")
-        power = int(exponent)
+        mantissa, power = _parts(x)
         if -3 <= power < 4:
             decimals = max(0, len(mantissa.partition(".")[2]) - power)
             return f"{x:.{decimals}f}"
-        return ("" if mantissa == "1" else f"{mantissa}·") + "10" + str(power).translate(_SUPERSCRIPT)
+        return _power(mantissa, power)
+
+    def format_ticks(self, values: Sequence[float]) -> list[str]:
+        """The labels of one axis: where one needs a power of ten, all are written so, save 1 and 10."""
+        labels = [self(value) for value in values]
+        if not any(label[-1] in _SUPERSCRIPTS for label in labels if label):
+            return labels
+        return [
+            label if value in (1, 10) else _power(*_parts(value)) for label, value in zip(labels, values, strict=True)
+        ]
 
 
-_SUPERSCRIPT = str.maketrans("-0123456789", "⁻⁰¹²³⁴⁵⁶⁷⁸⁹")
+class Times(PowersOfTen):
+    """10⁶× smaller, the same, 100× larger: of a ratio, to two digits, for who does not think in powers below one."""
+
+    def __call__(self, x: float, pos: int | None = None) -> str:
+        if math.isclose(x, 1):
+            return "the same"
+        times = float(f"{x if x > 1 else 1 / x:.2g}")
+        return f"{super().__call__(times)}× {'larger' if x > 1 else 'smaller'}"
+
+    def format_ticks(self, values: Sequence[float]) -> list[str]:
+        return [self(value) for value in values]
+
+
+def _parts(x: float) -> tuple[str, int]:
+    """Mantissa and power of ten of ``x``, with as few digits as say it exactly."""
+    written = next(text for digits in range(16) if math.isclose(float(text := f"{x:.{digits}e}"), x, rel_tol=1e-12))
+    mantissa, exponent = written.split("e")
+    return mantissa, int(exponent)
+
+
+def _power(mantissa: str, power: int) -> str:
+    return ("" if mantissa == "1" else f"{mantissa}·") + "10" + str(power).translate(_SUPERSCRIPT)
+
+
+def ends_and_between(first: int, last: int, most: int = 9) -> list[int]:
+    """Whole numbers to label from ``first`` to ``last``: both ends, and round ones between them."""
+    stride = next(s for power in range(9) for s in (10**power, 2 * 10**power, 5 * 10**power) if last - first < most * s)
+    between = range(-(-first // stride) * stride, last + 1, stride)
+    apart = 0.6 * stride
+    return [first, *(i for i in between if first + apart <= i <= last - apart), *([last] if last > first else [])]
+
+
+_SUPERSCRIPTS = "⁻⁰¹²³⁴⁵⁶⁷⁸⁹"
+_SUPERSCRIPT = str.maketrans("-0123456789", _SUPERSCRIPTS)

@@ -1,10 +1,12 @@
 """The result of a run in sentences."""
 
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from dnnlab import data as datasets
 from dnnlab.data.kinds import KINDS
 from dnnlab.errors import listing
+from dnnlab.report.advice import Advice
 from dnnlab.runner.experiment import Spec
 from dnnlab.statistics.intervals import ENOUGH
 
@@ -25,6 +27,14 @@ def conclusions(summary: "pd.DataFrame", spec: Spec) -> list[str]:
     if known.empty:
         return ["Nothing was measured: every cell failed."]
     return [*spec.question.words.conclusions(known, spec), *_too_few_seeds(spec), *_random_labels(known, spec)]
+
+
+def advice(cells: "pd.DataFrame", summary: "pd.DataFrame", spec: Spec, folder: Path) -> Advice | None:
+    """What to do, of a question that has such advice and if what was measured says so; ``folder`` is that of the
+    run."""
+    known = _known(summary, spec)
+    function = getattr(spec.question.words, "advice", None)
+    return None if known.empty or function is None else function(cells, known, spec, folder)
 
 
 def _known(summary: "pd.DataFrame", spec: Spec) -> "pd.DataFrame":

@@ -165,7 +165,11 @@ class SummaryModule(Protocol):
 
 
 class WordsModule(Protocol):
-    """``words.py``: from a table to sentences, without torch."""
+    """``words.py``: from a table to sentences, without torch.
+
+    A question whose runs show what helps also has ``advice(cells, summary, spec, folder) -> Advice | None``: the best
+    that was measured in the run in ``folder``, which the page shows first; None where nothing is shown to help.
+    """
 
     def headline(self, summary: "pd.DataFrame", spec: Spec) -> str:
         """The finding in a few words, without a full stop: the title of the page and of the table on the screen."""

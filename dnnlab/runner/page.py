@@ -1,15 +1,19 @@
 """Writes the figures and the page of a run from its tables and provenance."""
 
 import json
-from typing import Any
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 
-from dnnlab.report.page import Page
+from dnnlab.report.page import Drawing, Page
 from dnnlab.report.page import write_page as write_html
 from dnnlab.runner import store
-from dnnlab.runner.conclusions import conclusions, headline
+from dnnlab.runner.conclusions import advice, conclusions, headline
 from dnnlab.runner.experiment import Experiment, Spec
+
+if TYPE_CHECKING:
+    from dnnlab.report.figures import Picture
 
 
 def write_page(
@@ -18,29 +22,58 @@ def write_page(
     """Draw and save the figures under ``figures/``, and the page that holds them as ``report.html``."""
     pictures = spec.question.figures.draw(cells, summary, spec)
     (folder.path / store.FIGURES).mkdir(exist_ok=True)  # it seems to be missing without figures
-    saved = []
-    if pictures:
-        from dnnlab.report.figures import save  # imports matplotlib, which takes longer than many a run
-
-        saved = [(picture, save(picture.figure, folder.path / store.FIGURES / picture.name)[0]) for picture in pictures]
+    # Drawing imports matplotlib, which takes longer than many a run.
+    drawings = [_saved(picture, folder.path / store.FIGURES) for picture in pictures]
     record = folder.read_provenance()
     schema = spec.question.schema
     failed = int((cells["error"].fillna("") != "").sum())
     page = Page(
         title=headline(summary, spec),
-        about=f"{experiment.name} · {folder.path.name} · {record['sessions'][0]['started'][:10]}",
+        about=_about(experiment, spec, folder, record["sessions"][0]["started"][:10]),
         sentences=conclusions(summary, spec),
+        advice=advice(cells, summary, spec, folder.path),
         command=record["sessions"][0]["command"],
         frame=summary,
         columns=schema.summary,
         tones=schema.tones,
         names=schema.configuration,
         first=schema.first,
-        pictures=saved,
+        drawings=drawings,
+        files={path: what for path, what in _FILES.items() if (folder.path / path).exists()},
         provenance=_flat(record),
         notes=[*record.get("notes", ()), *([f"{failed} cells failed; cells.csv says why."] if failed else [])],
     )
     write_html(folder.path / store.PAGE, page)
+
+
+_FILES = {
+    store.SUMMARY: "the table, with all columns in full precision",
+    store.CELLS: "every measurement",
+    store.SPEC: "the options, as a recipe that dnnlab run takes",
+    f"{store.FIGURES}/": "the figures as SVG and PNG",
+    "artifacts/": "the networks that came out",
+}
+
+
+def _about(experiment: Experiment, spec: Spec, folder: store.Folder, day: str) -> str:
+    """The experiment, the name of the run, on how many seeds, and when."""
+    seeds = getattr(spec, "seeds", None)
+    count = [f"{seeds} seed{'s' if seeds != 1 else ''}"] if isinstance(seeds, int) and seeds else []
+    return " · ".join([experiment.name, folder.path.name, *count, day])
+
+
+def _saved(picture: "Picture", folder: Path) -> Drawing:
+    """Write the files of a figure, and give it as the page shows it."""
+    from dnnlab.report.figures import save, svg
+    from dnnlab.report.points import points
+
+    file, _ = save(picture.figure, folder / picture.name)
+    along = picture.along
+    narrow = None
+    if picture.narrow is not None:
+        narrow = Drawing(picture, svg(picture.narrow).decode(), points(picture.narrow, along))
+    moments = (along.what, list(along.y), along.drawn) if along else None
+    return Drawing(picture, file.read_text("utf-8"), points(picture.figure, along), narrow, moments)
 
 
 def _flat(record: dict[str, Any]) -> dict[str, str]:

@@ -206,7 +206,8 @@ def in_words(verdicts: "pd.Series[str]", says: Mapping[str, tuple[str, str]], wh
     counts = verdicts.value_counts()
     parts = [f"{count} {says[str(verdict)][int(count != 1)]}" for verdict, count in counts.items()]
     if len(parts) == 1 and len(verdicts) > 1:
-        return f"All {len(verdicts)} {what} {says[str(verdicts.iloc[0])][1]}"
+        number = "Both" if len(verdicts) == 2 else f"All {len(verdicts)}"
+        return f"{number} {what} {says[str(verdicts.iloc[0])][1]}"
     first, *others = parts
     number, _, rest = first.partition(" ")
     return ", ".join([f"{number} of {len(verdicts)} {what} {rest}", *others])

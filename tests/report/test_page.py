@@ -1,14 +1,22 @@
+import base64
+import hashlib
+import json
 import re
+from dataclasses import replace
 from html.parser import HTMLParser
+from pathlib import Path
 
 import pandas as pd
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from dnnlab.report import page as page_module
+from dnnlab.report.advice import Advice
 from dnnlab.report.columns import Column
 from dnnlab.report.figures import new_figure, save
-from dnnlab.report.page import Page, html_table, write_page
+from dnnlab.report.page import Drawing, Page, html_table, write_page
+from dnnlab.report.points import points
 from dnnlab.report.svg import Caption
 from dnnlab.report.table import read_csv, to_csv
 
@@ -49,56 +57,104 @@ class Document(HTMLParser):
         return [attributes for name, attributes in self.elements if name == tag]
 
 
+def drawing(name, label, folder):
+    with new_figure(6, 3) as (figure, (axes,)):
+        axes.plot([1, 2], [1, 2], label=label)
+        axes.set_title(NASTY)
+    words = Caption(name, f"Figure {name} {NASTY}", f"See {NASTY}", NASTY)
+    return Drawing(words, save(figure, folder / name)[0].read_text("utf-8"), points(figure))
+
+
+def page(**changes):
+    """A page with as little on it as there can be."""
+    least = {
+        "title": "Title", "about": "About", "sentences": ["Lead."], "advice": None, "command": "dnnlab x",
+        "frame": FRAME, "columns": COLUMNS, "tones": TONES, "names": [], "first": [], "drawings": [], "files": {},
+        "provenance": {}, "notes": [],
+    }  # fmt: skip
+    return Page(**least | changes)
+
+
 @pytest.fixture
 def written(tmp_path):
     """A page made from files alone, as a rebuilt one is."""
-    with new_figure(6, 3) as (figure, (axes,)):
-        axes.plot([1, 2], [1, 2], label="line")
-        axes.set_title(NASTY)
-    pictures = [
-        (Caption(name, f"Figure {name} {NASTY}", f"See {NASTY}", NASTY), save(figure, tmp_path / name)[0])
-        for name in ("one", "two")
-    ]
+    one, two, phone = (drawing(name, NASTY, tmp_path) for name in ("one", "two", "phone"))
     to_csv(FRAME, COLUMNS, tmp_path / "summary.csv")
-    page = Page(
+    everything = page(
         title=f"Title {NASTY}",
         about=f"About {NASTY}",
-        sentences=[f"Lead {NASTY}", f"It heals: `dnnlab heal '{NASTY}'`."],
+        sentences=[
+            f"Lead {NASTY}",
+            f"It heals: `dnnlab heal '{NASTY}'`.",
+            *(f"Sentence {i} {NASTY}" for i in range(4)),
+        ],
+        advice=Advice(f"Do {NASTY}", f"dnnlab cure '{NASTY}'", f"Then {NASTY}", [("verdict", "vanishes", "healthy")]),
         command=f'dnnlab x --data "{NASTY}" \udc80',
         frame=read_csv(tmp_path / "summary.csv", COLUMNS),
         columns=[*COLUMNS[:-1], Column("remedy", str, f'Help "{NASTY}"', screen="remedy")],
-        tones=TONES,
         names=["act"],
         first=["finite", "rate"],
-        pictures=pictures,
+        drawings=[replace(one, narrow=phone, along=("step", [0, 10], 10)), two],
+        files={"summary.csv": f"Table {NASTY}"},
         provenance={f"Key {NASTY}": f"Value {NASTY}"},
         notes=[f"Note {NASTY}"],
     )
-    write_page(tmp_path / "report.html", page)
+    write_page(tmp_path / "report.html", everything)
     return (tmp_path / "report.html").read_text("utf-8")
+
+
+SCRIPT = Path(page_module.__file__).with_name("page.js").read_text("utf-8")
 
 
 def test_everything_is_text_and_nothing_is_fetched(written):
     document = Document(written)
     tags = {tag for tag, _ in document.elements}
-    assert not tags & {"script", "link", "img", "iframe", "object", "base"}
-    assert not re.search(r"https?://|@import|url\((?!#)", written)
-    assert "".join(document.text).count(NASTY) >= 12
-    policy = next(meta for meta in document.all("meta") if "http-equiv" in meta)
-    assert policy["content"] == "default-src 'none'; style-src 'unsafe-inline'; img-src data:"
+    assert not tags & {"link", "img", "iframe", "object", "base"}
+    assert re.findall(r"https?://[^\"]*", written) == ["http://www.w3.org/2000/svg"]  # the name of a language
+    assert not re.search(r"@import|url\((?!#)", written)
+    assert "".join(document.text).count(NASTY) >= 20
     for _, attributes in document.elements:
         assert not [name for name in attributes if name.startswith("on") or name == "src"]
-        assert attributes.get("href", "#").startswith("#")
+        assert re.match("#|summary.csv$", attributes.get("href", "#"))
+
+
+def test_only_the_pages_own_script_can_run(written):
+    """What a browser would let run, worked out from the text of the page: see W3C, Content Security Policy, 6.7.3."""
+    scripts = re.findall(r"<script([^>]*)>(.*?)</script>", written, re.DOTALL)
+    code = [text for attributes, text in scripts if "json" not in attributes]
+    assert code == [SCRIPT]
+    digest = base64.b64encode(hashlib.sha256(code[0].encode()).digest()).decode()
+    policy = next(meta for meta in Document(written).all("meta") if "http-equiv" in meta)
+    assert policy["content"] == (
+        f"default-src 'none'; style-src 'unsafe-inline'; img-src data:; script-src 'sha256-{digest}'"
+    )
+    assert len(SCRIPT.encode()) < 30_000
+    assert not re.search(
+        r"innerHTML|outerHTML|insertAdjacentHTML|document\.write|eval|Function\(|fetch|import|src", SCRIPT
+    )
+
+
+def test_what_the_script_knows_is_data(written):
+    islands = [
+        json.loads(text) for text in re.findall(r'<script type="application/json">(.*?)</script>', written, re.S)
+    ]
+    assert [island["prefix"] for island in islands] == ["f0-", "f0n-", "f1-"]
+    assert [island.get("moments") for island in islands] == [[0, 10], [0, 10], None]
+    for island in islands:
+        (line,) = island["panels"][0]["lines"]
+        assert line["name"] == NASTY
+        assert f'id="{island["prefix"]}{line["id"]}"' in written
 
 
 def test_structure(written):
     document = Document(written)
     assert document.all("html") == [{"lang": "en"}]
     assert len(document.all("h1")) == len(document.all("main")) == 1
-    assert all(header["scope"] == "col" for header in document.all("th"))
+    assert {header["scope"] for header in document.all("th")} == {"col", "row"}
     assert len(document.all("th")) > 10
-    assert len(document.all("caption")) == len(document.all("table")) == 3  # few columns, all, their meaning
-    assert len(document.all("figure")) == len(document.all("figcaption")) == len(document.all("svg")) == 2
+    assert len(document.all("table")) == 3  # before and after, few columns, all
+    assert len(document.all("figure")) == len(document.all("figcaption")) == 2
+    assert len(document.all("svg")) == 3  # the first also for a phone
     assert all(svg["role"] == "img" for svg in document.all("svg"))
     ids = [attributes["id"] for _, attributes in document.elements if "id" in attributes]
     assert len(ids) == len(set(ids))
@@ -124,7 +180,7 @@ def headings(html):
 
 
 def test_the_first_table_has_what_matters_and_the_second_everything(written):
-    few, every, _ = re.findall("<table>.*?</table>", written, re.DOTALL)
+    _, few, every = re.findall("<table>.*?</table>", written, re.DOTALL)
     assert headings(few) == ["act", "rate", "time (s)", "finite", "verdict", "remedy"]
     assert headings(every) == headings(few)
     many = [*COLUMNS[:-1], *(Column(f"more{n}", str, "", screen=f"more{n}") for n in range(3)), COLUMNS[-1]]
@@ -139,12 +195,13 @@ def test_a_command_in_a_sentence_is_a_line_to_copy(written):
 
 
 def test_of_very_many_rows_the_file_has_all_columns(tmp_path, frame):
-    rows = pd.concat([frame] * 70)
-    page = Page("Title", "About", ["Lead."], "dnnlab x", rows, COLUMNS, TONES, ["act"], ["rate"], [], {}, [])
-    write_page(tmp_path / "report.html", page)
+    rows = pd.concat([frame] * 200)
+    write_page(tmp_path / "report.html", page(frame=rows, names=["act"], first=["rate"]))
     html = (tmp_path / "report.html").read_text("utf-8")
-    assert html.count("<table>") == 2
+    assert html.count("<table>") == 1
     assert "summary.csv has all columns." in html
+    assert html.count("<tr>") == 401  # with the headings
+    assert f"The first 400 of {len(rows)} rows; summary.csv has all." in html
 
 
 @given(st.text(st.characters(exclude_categories=["Cs", "Cc"]), min_size=1))
@@ -185,8 +242,23 @@ def test_colours_meet_wcag_aa_in_light_dark_and_print(written):
 
 
 def test_a_page_without_figures_notes_or_provenance(tmp_path, frame):
-    page = Page("Title", "About", ["Lead."], "dnnlab x", frame, COLUMNS, TONES, [], [], [], {}, [])
-    write_page(tmp_path / "report.html", page)
+    write_page(tmp_path / "report.html", page())
     document = Document((tmp_path / "report.html").read_text("utf-8"))
-    assert not {"svg", "dl", "ul"} & {tag for tag, _ in document.elements}
-    assert (tmp_path / "report.html").stat().st_size < 20_000
+    assert not {"svg", "ul", "figure"} & {tag for tag, _ in document.elements}
+    assert (tmp_path / "report.html").stat().st_size < 40_000
+
+
+def test_of_one_row_what_it_was_measured_on_stands_above_the_table():
+    columns = [*COLUMNS[:-1], *(Column(f"more{n}", str, "", screen=f"more{n}") for n in range(3)), COLUMNS[-1]]
+    frame = FRAME.iloc[:1].assign(more0="a", more1="b", more2="c")
+    html = html_table(frame, columns, TONES, ["act", "more0", "more1"], ["rate"])
+    assert len(headings(html)) <= 6
+    assert re.search(r"<caption>1 row, with .*more1 b · more2 c", html)
+
+
+def test_a_page_from_the_finding_to_the_table(written):
+    """What one wants to know first stands first."""
+    order = ["<h1>Title", "Lead", "Do this", "Figure one", "What else was found", "Figure two", "<caption>", "dnnlab x"]
+    places = [written.index(each) for each in order]
+    assert places == sorted(places)
+    assert "<summary>2 more</summary>" in written  # of five sentences beside the first, three are open

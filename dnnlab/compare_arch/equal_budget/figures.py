@@ -1,16 +1,18 @@
 """The figures: accuracy against each cost, training curves, parameters and MACs beside time."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from textwrap import fill
 
 import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
+from matplotlib.figure import Figure
 from matplotlib.ticker import EngFormatter, PercentFormatter
 
 from dnnlab.compare_arch.equal_budget import columns as c
 from dnnlab.compare_arch.spec import Spec
 from dnnlab.compare_arch.trained_cell import CONFIGURATION, name
-from dnnlab.report.figures import Picture, legend, line_style, log_axis, new_figure
+from dnnlab.report.figures import FULL, HALF, Picture, legend, line_style, log_axis, new_figure
 from dnnlab.statistics.intervals import mean_share
 
 _MOST_LINES = 10
@@ -37,21 +39,6 @@ def _where(rows: pd.DataFrame) -> str:
 
 def _fronts(rows: pd.DataFrame, number: int) -> Picture:
     shown = rows[rows["accuracy"].notna()].head(_MOST_LINES)
-    with new_figure(9.5, 4.2, 1, len(_AXES), sharey=True) as (figure, panels):
-        for axes, (cost, label) in zip(panels, _AXES.items(), strict=True):
-            for i, row in enumerate(shown.to_dict("records")):
-                style = line_style(i)
-                axes.vlines(row[cost], row["accuracy_lo"], row["accuracy_hi"], color=style["color"], linewidth=2)
-                axes.plot(
-                    [row[cost]], [row["accuracy"]], linestyle="", marker=style["marker"], color=style["color"],
-                    label=name(row, shown),
-                )  # fmt: skip
-            log_axis(axes.xaxis)
-            axes.margins(x=0.15)
-            axes.set_xlabel(label)
-            axes.yaxis.set_major_formatter(PercentFormatter(1.0))
-        panels[0].set_ylabel("test accuracy")
-        legend(figure)
     told = "; ".join(f"{name(row, shown)} {row['accuracy']:.1%}" for row in shown.to_dict("records"))
     more = f" Of {len(rows)} rows {len(shown)} are drawn." if len(shown) < len(rows) else ""
     return Picture(
@@ -59,14 +46,37 @@ def _fronts(rows: pd.DataFrame, number: int) -> Picture:
         title=f"Accuracy against cost: {_where(rows)}",
         see="Up and to the left is better; bars are 95 % intervals over seeds. Costs are on log axes." + more,
         alt=f"Test accuracy against parameters, MACs and latency. {told}.",
-        figure=figure,
+        figure=_drawn_fronts(shown, wide=True),
+        narrow=_drawn_fronts(shown, wide=False),
     )
+
+
+def _drawn_fronts(shown: pd.DataFrame, *, wide: bool) -> Figure:
+    names = [name(row, shown) for row in shown.to_dict("records")]
+    size = (FULL, 3.8 + 0.1 * len(names)) if wide else (HALF, 7.0 + 0.2 * len(names))
+    shape = (1, len(_AXES)) if wide else (len(_AXES), 1)
+    with new_figure(*size, *shape, sharey=True) as (figure, panels):
+        for axes, (cost, label) in zip(panels, _AXES.items(), strict=True):
+            for i, (row, told) in enumerate(zip(shown.to_dict("records"), names, strict=True)):
+                style = line_style(i)
+                axes.vlines(row[cost], row["accuracy_lo"], row["accuracy_hi"], color=style["color"], linewidth=2)
+                axes.plot(
+                    [row[cost]], [row["accuracy"]], linestyle="", marker=style["marker"], color=style["color"],
+                    label=fill(told, 48),
+                )  # fmt: skip
+            log_axis(axes.xaxis)
+            axes.margins(x=0.15)
+            axes.set_xlabel(label)
+            axes.yaxis.set_major_formatter(PercentFormatter(1.0))
+        panels[0 if wide else 1].set_ylabel("test accuracy")
+        legend(figure, above=True)
+    return figure
 
 
 def _curves(rows: pd.DataFrame, cells: pd.DataFrame, number: int) -> Picture:
     looks = cells[cells["macs_spent"].notna()]
     shown = rows[rows["accuracy"].notna()].head(_MOST_LINES)
-    with new_figure(9.5, 4.2, 1, 2) as (figure, panels):
+    with new_figure(HALF, 5.6 + 0.18 * len(shown), 2, 1) as (figure, panels):
         for i, row in enumerate(shown.to_dict("records")):
             curve = looks
             for column in CONFIGURATION:
@@ -80,10 +90,10 @@ def _curves(rows: pd.DataFrame, cells: pd.DataFrame, number: int) -> Picture:
                 at = curve["macs_spent"].groupby(place).mean()
                 values = [list(v) for _, v in curve[quantity].groupby(place)]
                 if quantity == "loss":
-                    axes.plot(at, [np.mean(v) for v in values], label=name(row, shown), **style)
+                    axes.plot(at, [np.mean(v) for v in values], label=fill(name(row, shown), 48), **style)
                     continue
                 bands = [mean_share(v) for v in values]
-                axes.plot(at, [b.mean for b in bands], label=name(row, shown), **style)
+                axes.plot(at, [b.mean for b in bands], label=fill(name(row, shown), 48), **style)
                 axes.fill_between(
                     at, [b.low for b in bands], [b.high for b in bands], color=style["color"], alpha=0.2, linewidth=0
                 )
@@ -92,7 +102,7 @@ def _curves(rows: pd.DataFrame, cells: pd.DataFrame, number: int) -> Picture:
             _large_numbers(axes)
             axes.set_ylabel(label)
         panels[1].yaxis.set_major_formatter(PercentFormatter(1.0))
-        legend(figure)
+        legend(figure, above=True)
     return Picture(
         name=f"training-{number + 1}",
         title=f"Along training: {_where(rows)}",
@@ -111,18 +121,12 @@ def _large_numbers(axes: Axes) -> None:
 def _bars(summary: pd.DataFrame) -> Picture:
     costed = summary[summary["macs"].notna()].drop_duplicates(list(c.COSTED))
     rows = costed.head(_MOST_BARS)
-    places = np.arange(len(rows))[::-1]
     columns = {"parameters": rows["params"], "MACs of one input": rows["macs"]}
     timed = rows["throughput"].notna().any()
     if timed:
         columns["ms an input, in batches"] = 1e3 / rows["throughput"].astype(float)
-    with new_figure(9.5, 1.4 + 0.32 * len(rows), 1, len(columns), sharey=True) as (figure, panels):
-        for i, (axes, (label, values)) in enumerate(zip(panels, columns.items(), strict=True)):
-            axes.barh(places, values.astype(float), color=line_style(i)["color"], height=0.7)
-            axes.set_xlabel(label)
-            if label in ("parameters", "MACs of one input"):
-                _large_numbers(axes)
-        panels[0].set_yticks(places, [name(row, rows) for row in rows.to_dict("records")])
+    names = [name(row, rows) for row in rows.to_dict("records")]
+    figure, narrow = (_drawn_bars(columns, names, wide=wide) for wide in (True, False))
     more = f" Of {len(costed)} networks {len(rows)} are drawn." if len(rows) < len(costed) else ""
     if not timed:
         return Picture(
@@ -131,6 +135,7 @@ def _bars(summary: pd.DataFrame) -> Picture:
             see="Where the two panels differ in shape, networks use the same weights more or less often." + more,
             alt="Bars of parameters and multiply–accumulates, one row for each network.",
             figure=figure,
+            narrow=narrow,
         )
     return Picture(
         name="cost",
@@ -139,4 +144,23 @@ def _bars(summary: pd.DataFrame) -> Picture:
         "small operations do." + more,
         alt="Bars of parameters, multiply–accumulates and measured time an input, one row for each network.",
         figure=figure,
+        narrow=narrow,
     )
+
+
+def _drawn_bars(columns: Mapping[str, "pd.Series[float]"], names: Sequence[str], *, wide: bool) -> Figure:
+    places = np.arange(len(names))[::-1]
+    told = [fill(each, 40 if wide else 22) for each in names]
+    row = 0.12 + 0.2 * max(each.count("\n") + 1 for each in told)
+    size, shape = ((FULL, 1.4 + row * len(names)), (1, len(columns)))
+    if not wide:
+        size, shape = (HALF, len(columns) * (0.8 + row * len(names))), (len(columns), 1)
+    with new_figure(*size, *shape, sharey=True) as (figure, panels):
+        for i, (axes, (label, values)) in enumerate(zip(panels, columns.items(), strict=True)):
+            axes.barh(places, values.astype(float), color=line_style(i)["color"], height=0.7)
+            axes.set_xlabel(label)
+            axes.set_ylim(-0.6, len(names) - 0.4)
+            axes.set_yticks(places, told)
+            if label in ("parameters", "MACs of one input"):
+                _large_numbers(axes)
+    return figure

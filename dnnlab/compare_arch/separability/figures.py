@@ -3,13 +3,15 @@
 from collections.abc import Sequence
 
 import pandas as pd
+from matplotlib.figure import Figure
 from matplotlib.ticker import PercentFormatter
 
 from dnnlab.compare_arch.spec import Spec
 from dnnlab.compare_arch.trained_cell import CONFIGURATION, name
-from dnnlab.report.figures import Picture, counting_axis, legend, line_style, new_figure
+from dnnlab.report.figures import FULL, HALF, Picture, counting_axis, new_figure
+from dnnlab.report.lines import Line, draw_lines, name_above, name_at_ends
 
-_MOST = 4
+_MOST = 3
 
 
 def draw(cells: pd.DataFrame, summary: pd.DataFrame, spec: Spec) -> Sequence[Picture]:
@@ -18,20 +20,14 @@ def draw(cells: pd.DataFrame, summary: pd.DataFrame, spec: Spec) -> Sequence[Pic
     shown = [rows for rows in groups if rows["trained"].notna().any()][:_MOST]
     if not shown:
         return []
-    with new_figure(8.5, 4.4) as (figure, (axes,)):
-        for i, rows in enumerate(shown):
-            for j, quantity in enumerate(("untrained", "trained")):
-                style = line_style(2 * i + j)
-                axes.plot(rows["layer"], rows[quantity], label=f"{name(rows.iloc[0], summary)}, {quantity}", **style)
-                axes.fill_between(
-                    rows["layer"].astype(int), rows[f"{quantity}_lo"], rows[f"{quantity}_hi"],
-                    color=style["color"], alpha=0.2, linewidth=0,
-                )  # fmt: skip
-        counting_axis(axes.xaxis)
-        axes.yaxis.set_major_formatter(PercentFormatter(1.0))
-        axes.set_xlabel("layer (0 is the inputs)")
-        axes.set_ylabel("test accuracy of a linear classifier")
-        legend(figure)
+    lines = [
+        Line(
+            f"{name(rows.iloc[0], summary)}, {quantity}",
+            *(rows[column].to_numpy(float) for column in ("layer", quantity, f"{quantity}_lo", f"{quantity}_hi")),
+        )
+        for rows in shown
+        for quantity in ("untrained", "trained")
+    ]
     more = f" Of {len(groups)} networks {len(shown)} are drawn." if len(shown) < len(groups) else ""
     told = "; ".join(
         f"{name(rows.iloc[0], summary)}: {rows['trained'].iloc[0]:.1%} to {rows['trained'].max():.1%}" for rows in shown
@@ -43,6 +39,24 @@ def draw(cells: pd.DataFrame, summary: pd.DataFrame, spec: Spec) -> Sequence[Pic
             see="A line that climbs is a network that unfolds its classes layer by layer; untrained layers show how "
             "much of that chance does. Bands are 95 % intervals over seeds." + more,
             alt=f"Accuracy of a linear classifier on each layer, before and after training. {told}.",
-            figure=figure,
+            figure=_drawn(lines, wide=True),
+            narrow=_drawn(lines, wide=False),
         )
     ]
+
+
+def _drawn(lines: Sequence[Line], *, wide: bool) -> Figure:
+    chosen = range(len(lines))
+    with new_figure(*((FULL, 4.6) if wide else (HALF, 4.6 + 0.2 * len(lines)))) as (figure, (axes,)):
+        named = draw_lines(axes, lines, chosen)
+        counting_axis(axes.xaxis)
+        axes.yaxis.set_major_formatter(PercentFormatter(1.0))
+        axes.set_xlabel("layer: 0 is the input")
+        axes.set_ylabel("test accuracy of a linear classifier" if wide else "test accuracy, linear classifier")
+        axes.set_xlim(right=max(float(line.x.max()) for line in lines))
+        axes.set_ylim(*axes.get_ylim())
+        if wide:
+            name_at_ends(axes, lines, chosen)
+        else:
+            name_above(figure, axes, named)
+    return figure

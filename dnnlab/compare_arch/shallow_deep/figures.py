@@ -4,11 +4,12 @@ from collections.abc import Callable, Sequence
 
 import numpy as np
 import pandas as pd
+from matplotlib.figure import Figure
 
 from dnnlab.compare_arch.shallow_deep.summary import per_cell
 from dnnlab.compare_arch.shallow_deep.theory import sufficient
 from dnnlab.compare_arch.spec import Spec
-from dnnlab.report.figures import THEORY, Picture, counting_axis, legend, line_style, log_axis, new_figure
+from dnnlab.report.figures import FULL, HALF, THEORY, Picture, counting_axis, legend, line_style, log_axis, new_figure
 
 
 def draw(cells: pd.DataFrame, summary: pd.DataFrame, spec: Spec) -> Sequence[Picture]:
@@ -17,7 +18,24 @@ def draw(cells: pd.DataFrame, summary: pd.DataFrame, spec: Spec) -> Sequence[Pic
     if needed.empty:
         return []
     tasks = list(needed["task"].unique())
-    with new_figure(9.0, 4.2, 1, len(tasks), sharey=True) as (figure, panels):
+    told = "; ".join(f"{row['task']}, {row['kind']}: {row['needed']}" for row in summary.to_dict("records"))
+    return [
+        Picture(
+            name="units-needed",
+            title="Hidden units needed, by the number of inputs",
+            see="On a log axis a straight line is exponential growth. Lines: units that half of the seeds solve it "
+            "with. Bands: from the most units with which a seed failed to the fewest with which it solved the task, "
+            "over all seeds. There is no line and no band where the widest layers were not enough.",
+            alt=f"Units needed against inputs, shallow and deep, a panel a task. {told}.",
+            figure=_drawn(needed, tasks, wide=True),
+            narrow=_drawn(needed, tasks, wide=False),
+        )
+    ]
+
+
+def _drawn(needed: pd.DataFrame, tasks: Sequence[str], *, wide: bool) -> Figure:
+    size, shape = ((FULL, 4.6), (1, len(tasks))) if wide else ((HALF, 1.0 + 3.2 * len(tasks)), (len(tasks), 1))
+    with new_figure(*size, *shape, sharey=True) as (figure, panels):
         for axes, task in zip(panels, tasks, strict=True):
             for i, (kind, group) in enumerate(needed[needed["task"] == task].groupby("kind", sort=False)):
                 sizes = sorted(group["inputs"].unique())
@@ -41,19 +59,8 @@ def draw(cells: pd.DataFrame, summary: pd.DataFrame, spec: Spec) -> Sequence[Pic
             axes.set_title(task)
             axes.set_xlabel("inputs")
         panels[0].set_ylabel("hidden units needed")
-        legend(figure)
-    told = "; ".join(f"{row['task']}, {row['kind']}: {row['needed']}" for row in summary.to_dict("records"))
-    return [
-        Picture(
-            name="units-needed",
-            title="Hidden units needed, by the number of inputs",
-            see="On a log axis a straight line is exponential growth. Lines: units that half of the seeds solve it "
-            "with. Bands: from the most units with which a seed failed to the fewest with which it solved the task, "
-            "over all seeds. There is no line and no band where the widest layers were not enough.",
-            alt=f"Units needed against inputs, shallow and deep, a panel a task. {told}.",
-            figure=figure,
-        )
-    ]
+        legend(figure, above=True)
+    return figure
 
 
 def _median(group: pd.DataFrame, inputs: int) -> float:

@@ -1,13 +1,17 @@
 """The figure: the share of networks born dead by width."""
 
+import math
 from collections.abc import Sequence
 
+import numpy as np
 import pandas as pd
+from matplotlib.figure import Figure
 
 from dnnlab.dead_relu.spec import Spec
-from dnnlab.report.figures import Picture, counting_axis, legend, line_style, log_axis, new_figure
+from dnnlab.report.figures import FULL, HALF, Picture, counting_axis, log_axis, new_figure
+from dnnlab.report.lines import Line, draw_lines, most_telling, name_above, name_at_ends, others
 
-_BOUNDS = "proven bounds (dashed)"
+_BOUNDS = "proven bounds"
 
 
 def draw(cells: pd.DataFrame, summary: pd.DataFrame, spec: Spec) -> Sequence[Picture]:
@@ -17,37 +21,48 @@ def draw(cells: pd.DataFrame, summary: pd.DataFrame, spec: Spec) -> Sequence[Pic
 
 def _curve(summary: pd.DataFrame) -> Picture:
     measured = summary[summary["n"] > 0]
-    with new_figure(8.5, 4.6) as (figure, (axes,)):
-        told = []
-        for i, ((init, depth), rows) in enumerate(measured.groupby(["init", "depth"], sort=False)):
-            style = line_style(i)
-            ordered = rows.sort_values("width")
-            width, p = ordered["width"], ordered["probability"].where(ordered["probability"] > 0)
-            label = f"{init}, depth {depth}"
-            axes.plot(width, p, label=label, **style)
-            axes.fill_between(
-                width,
-                ordered["probability_lo"].clip(lower=1e-9),
-                ordered["probability_hi"],
-                color=style["color"],
-                alpha=0.2,
-                linewidth=0,
-            )
-            for bound in ("lower_bound", "upper_bound"):
-                axes.plot(width, ordered[bound], color=style["color"], linestyle="--", linewidth=1.2, label=_BOUNDS)
-            told.append(f"{label}: {ordered['probability'].iloc[0]:.3g} to {ordered['probability'].iloc[-1]:.3g}")
-        log_axis(axes.yaxis)
-        low = float(measured["probability"].where(measured["probability"] > 0).min())
-        axes.set_ylim(max(low / 20, 1e-7) if low == low else 1e-7, 1.5)
-        counting_axis(axes.xaxis)
-        axes.set_xlabel("width")
-        axes.set_ylabel("networks born dead")
-        legend(figure)
+    rows = [(f"{init}, depth {depth}", group.sort_values("width"))
+            for (init, depth), group in measured.groupby(["init", "depth"], sort=False)]  # fmt: skip
+    lines = [_line(label, group) for label, group in rows]
+    chosen = most_telling([math.log(p) if (p := line.end[1]) > 0 else math.nan for line in lines])
+    told = [f"{n}: {g['probability'].iloc[0]:.3g} to {g['probability'].iloc[-1]:.3g}" for n, g in rows]
+    none = int((measured["probability"] == 0).sum())
+    missing = f" At {none} widths no network was born dead: there is no point." if none else ""
     return Picture(
         name="born-dead",
         title="How often a whole network is born dead",
         see="Each unit of width about halves the chance that a layer is silent from birth; measured points lie between "
-        "the dashed bounds.",
+        f"the dashed bounds.{missing}{others(lines, chosen)}",
         alt=f"Share of networks that are constant from birth, by width, on a log axis. {'; '.join(told)}.",
-        figure=figure,
+        figure=_drawn(rows, lines, chosen, wide=True),
+        narrow=_drawn(rows, lines, chosen, wide=False),
     )
+
+
+def _line(label: str, rows: pd.DataFrame) -> Line:
+    p = rows["probability"].where(rows["probability"] > 0)
+    low, high = rows["probability_lo"].clip(lower=1e-9), rows["probability_hi"]
+    return Line(label, *(values.to_numpy(float) for values in (rows["width"], p, low, high)))
+
+
+def _drawn(
+    rows: Sequence[tuple[str, pd.DataFrame]], lines: Sequence[Line], chosen: Sequence[int], *, wide: bool
+) -> Figure:
+    with new_figure(*((FULL, 4.6) if wide else (HALF, 5.0))) as (figure, (axes,)):
+        named = draw_lines(axes, lines, chosen)
+        for (_, style), i in zip(named, chosen, strict=True):
+            for bound in ("lower_bound", "upper_bound"):
+                axes.plot(rows[i][1]["width"], rows[i][1][bound], color=style["color"], linestyle="--", linewidth=1.2)
+        log_axis(axes.yaxis)
+        every = np.concatenate([line.y for line in lines])
+        low = float(np.nanmin(every)) if np.isfinite(every).any() else 1e-6
+        axes.set_ylim(max(low / 20, 1e-7), 1.5)
+        counting_axis(axes.xaxis)
+        axes.set_xlabel("width")
+        axes.set_ylabel("networks born dead")
+        axes.set_xlim(right=max(float(line.x.max()) for line in lines))
+        if wide:
+            name_at_ends(axes, lines, chosen, [_BOUNDS])
+        else:
+            name_above(figure, axes, named, [_BOUNDS])
+    return figure

@@ -2,20 +2,24 @@
 
 import math
 from collections.abc import Mapping, Sequence, Sized
+from functools import partial
+from textwrap import fill
 from typing import Any
 
 import numpy as np
 import pandas as pd
+from matplotlib.figure import Figure
 from matplotlib.ticker import PercentFormatter
 
 from dnnlab.dead_relu.census.summary import TREATED
 from dnnlab.dead_relu.spec import Spec
-from dnnlab.report.figures import THEORY, Picture, counting_axis, legend, line_style, new_figure
+from dnnlab.report.figures import FULL, HALF, Picture, counting_axis, layer_axis, legend, line_style, new_figure
+from dnnlab.report.lines import Line, draw_lines, most_telling, name_above, name_at_ends, others
+from dnnlab.report.points import Along
 from dnnlab.runner.summary import Group, groups, measured
 from dnnlab.statistics.intervals import Interval, mean_share
 
 _MOST_PANELS = 6
-_MOST_LINES = 8
 
 
 def draw(cells: pd.DataFrame, summary: pd.DataFrame, spec: Spec) -> Sequence[Picture]:
@@ -71,48 +75,84 @@ def _expected(rows: Group, layers: np.ndarray) -> np.ndarray:
 
 
 def _by_layer(curves: Sequence[tuple[str, Group]], spec: Spec) -> Picture:
-    shown = _spread_out(curves, _MOST_LINES)
-    told = []
-    with new_figure(8.5, 4.6) as (figure, (axes,)):
-        drawn = False
-        for i, (label, rows) in enumerate(shown):
-            last = rows.where(rows["step"] == spec.training_steps)
-            layers, shares = _intervals(last.where(last["layer"] > 0), "layer")
-            style = line_style(i)
-            means = np.array([s.mean for s in shares])
-            axes.plot(layers, means, label=label, **style)
-            axes.fill_between(
-                layers, [s.low for s in shares], [s.high for s in shares], color=style["color"], alpha=0.2, linewidth=0
-            )
-            expected = _expected(last.where(last["layer"] > 0), layers)
-            if not np.isnan(expected).any() and np.any(expected):
-                axes.plot(layers, expected, color=style["color"], linestyle="--", linewidth=1.2)
-                drawn = True
-            told.append(f"{label}: {np.nanmax(means):.0%} at most")
-        if drawn:
-            axes.plot([], [], label="expected at birth, in the colour of its line", **THEORY)
-        axes.set_ylim(-0.03, 1.03)
-        axes.yaxis.set_major_formatter(PercentFormatter(1.0))
-        counting_axis(axes.xaxis)
-        axes.set_xlabel("layer (1 is next to the inputs)")
-        axes.set_ylabel("dead units")
-        legend(figure)
+    lines = [_line(label, rows, spec.training_steps) for label, rows in curves]
+    chosen = most_telling([float(np.nanmax(line.y)) for line in lines])
+    along = _along(curves, lines, spec.training_steps)
+    drawn = partial(_drawn, lines, chosen)
     when = "after training" if spec.training_steps else "as the network is"
+    expected = any(lines[i].theory is not None for i in chosen)
+    above = "Above its dashed line, which is what chance leaves dead at birth, a layer has lost units to training. "
     return Picture(
         name="dead-by-layer",
         title=f"Dead units by layer, {when}",
-        see="Above its dashed line, which is what chance leaves dead at birth, a layer has lost units to training; "
-        "bands are 95 % intervals over seeds." + only(shown, curves),
-        alt=f"Share of dead units by layer. {'; '.join(told)}.",
-        figure=figure,
+        see=f"{above * expected}The band around a line is the 95 % interval over seeds.{others(lines, chosen)}",
+        alt="Share of dead units by layer. "
+        + "; ".join(f"{lines[i].name}: {np.nanmax(lines[i].y):.0%} at most" for i in chosen)
+        + ".",
+        figure=drawn(wide=True),
+        narrow=drawn(wide=False),
+        along=along,
     )
+
+
+def _line(label: str, rows: Group, step: int) -> Line:
+    """The dead share of each layer at one step, with what is expected at birth."""
+    last = rows.where((rows["step"] == step) & (rows["layer"] > 0))
+    layers, shares = _intervals(last, "layer")
+    expected = _expected(last, layers)
+    known = not np.isnan(expected).any() and bool(np.any(expected))
+    mean, low, high = (np.array([getattr(share, end) for share in shares]) for end in ("mean", "low", "high"))
+    return Line(label, layers, mean, low, high, expected if known else None)
+
+
+def _along(curves: Sequence[tuple[str, Group]], lines: Sequence[Line], last: int) -> Along | None:
+    """The same lines at each step that was looked at in all networks."""
+    steps = sorted(set.intersection(*(set(rows["step"].tolist()) for _, rows in curves)))
+    moments: dict[int, dict[str, np.ndarray]] = {}
+    for step in steps:
+        heights = {label: _line(label, rows, step).y for label, rows in curves}
+        if all(len(heights[line.name]) == len(line.x) for line in lines):
+            moments[int(step)] = heights
+    return Along("training step", moments, last) if len(moments) > 1 and last in moments else None
+
+
+def _drawn(lines: Sequence[Line], chosen: Sequence[int], *, wide: bool) -> Figure:
+    with new_figure(*((FULL, 4.6) if wide else (HALF, 5.0))) as (figure, (axes,)):
+        named = draw_lines(axes, lines, chosen)
+        beside = ["expected at birth"] if any(lines[i].theory is not None for i in chosen) else []
+        axes.set_ylim(-0.03, 1.03)
+        axes.yaxis.set_major_formatter(PercentFormatter(1.0))
+        layers = int(max(line.x.max() for line in lines))
+        axes.set_xlim(1 - 0.02 * layers, layers)
+        layer_axis(axes.xaxis, layers)
+        axes.set_xlabel("layer: 1 is next to the input")
+        axes.set_ylabel("dead units")
+        if wide:
+            name_at_ends(axes, lines, chosen, beside)
+        else:
+            name_above(figure, axes, named, beside)
+    return figure
 
 
 def _along_training(curves: Sequence[tuple[str, Group]]) -> Picture:
     shown = _spread_out(curves, _MOST_PANELS)
-    across = min(3, len(shown))
-    down = math.ceil(len(shown) / across)
-    with new_figure(3.2 * across + 1.6, 2.8 * down + 0.4, down, across, sharey=True) as (figure, panels):
+    return Picture(
+        name="dead-along-training",
+        title="Dead units along training",
+        see="A line that climbs is a layer whose units die; one that falls again has units revived by the layers "
+        "below. Bands are 95 % intervals over seeds." + only(shown, curves),
+        alt="Small multiples: a panel for each network, and in it a line for each layer; the share of dead units by "
+        "training step.",
+        figure=_small_multiples(shown, across=3),
+        narrow=_small_multiples(shown, across=2),
+    )
+
+
+def _small_multiples(shown: Sequence[tuple[str, Group]], across: int) -> Figure:
+    columns = min(across, len(shown))
+    down = math.ceil(len(shown) / columns)
+    width, height = (FULL, 2.6) if across > 2 else (HALF, 2.2)
+    with new_figure(width, height * down + 0.7, down, columns, sharey=True) as (figure, panels):
         for axes, (label, rows) in zip(panels, shown, strict=False):
             layers = rows.where(rows["layer"] > 0)
             for i, layer in enumerate(_spread_out(np.unique(layers["layer"]).tolist(), 5)):
@@ -120,22 +160,15 @@ def _along_training(curves: Sequence[tuple[str, Group]]) -> Picture:
                 style = line_style(i)
                 axes.plot(steps, [s.mean for s in shares], label=f"layer {layer}", **style)
                 low, high = [s.low for s in shares], [s.high for s in shares]
-                axes.fill_between(steps, low, high, color=style["color"], alpha=0.2, linewidth=0)
+                axes.fill_between(steps, low, high, color=style["color"], alpha=0.15, linewidth=0)
             axes.set_ylim(-0.03, 1.03)
             axes.yaxis.set_major_formatter(PercentFormatter(1.0))
             counting_axis(axes.xaxis)
-            axes.set_title(label, fontsize=10)
+            axes.set_title(fill(label, 24), fontsize=10)
             axes.set_xlabel("step")
-        for axes in panels[::across]:
+        for axes in panels[::columns]:
             axes.set_ylabel("dead units")
         for axes in panels[len(shown) :]:
             axes.set_axis_off()
-        legend(figure)
-    return Picture(
-        name="dead-along-training",
-        title="Dead units along training",
-        see="A line that climbs is a layer whose units die; one that falls again has units revived by the layers "
-        "below. Bands are 95 % intervals over seeds." + only(shown, curves),
-        alt="Small multiples, a panel a configuration: share of dead units by training step, a line a layer.",
-        figure=figure,
-    )
+        legend(figure, above=True)
+    return figure

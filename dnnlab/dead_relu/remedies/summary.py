@@ -11,6 +11,7 @@ from dnnlab.dead_relu.spec import Spec
 from dnnlab.report.table import fit
 from dnnlab.runner.summary import by_configuration, compared, corrected, mostly_diverged, named
 from dnnlab.statistics.comparisons import Comparison
+from dnnlab.statistics.intervals import ENOUGH
 from dnnlab.statistics.quantity import ACCURACY
 
 __all__ = ["per_cell", "remedy_verdict", "summarise"]
@@ -64,4 +65,7 @@ def remedy_verdict(row: Any, dead: Comparison, accuracy: Comparison) -> str:
         if better <= 0:
             return c.COSTS if better < 0 else c.FEWER
         return c.CURES if row["dead_hi"] <= usual(row) + FEW else c.HELPS
-    return c.HARMS if fewer > 0 or better < 0 else c.NO_EFFECT
+    if fewer > 0 or better < 0:
+        return c.HARMS
+    # Where most seeds collapsed with it or without, so few can be compared that no effect could have been seen.
+    return c.NO_EFFECT if min(dead.difference.n, accuracy.difference.n) >= ENOUGH else c.UNDECIDED

@@ -1,12 +1,21 @@
 """The best remedy, in sentences."""
 
+import math
+import shlex
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
 import pandas as pd
 
 from dnnlab.dead_relu.census.words import name
 from dnnlab.dead_relu.remedies import columns as c
-from dnnlab.dead_relu.remedy import REMEDIES
+from dnnlab.dead_relu.remedy import REMEDIES, treat
 from dnnlab.dead_relu.spec import Spec
 from dnnlab.errors import some
+from dnnlab.report.advice import Advice
+from dnnlab.report.table import estimate
+from dnnlab.runner.options import arguments
 
 
 def headline(summary: pd.DataFrame, spec: Spec) -> str:
@@ -31,8 +40,9 @@ def conclusions(summary: pd.DataFrame, spec: Spec) -> list[str]:
         untreated = base.iloc[0]
         start = f"{name(untreated)}: {untreated['dead']:.1%} dead, accuracy {untreated['accuracy']:.3f}"
         good = tried[tried["verdict"].isin((c.CURES, c.HELPS, c.FEWER))]
+        open_ = tried[tried["verdict"] == c.UNDECIDED]
         if good.empty:
-            sentences.append(f"{start}; no remedy is shown to keep units alive.")
+            sentences += [f"{start}; no remedy is shown to keep units alive.", *_would_decide(open_, len(tried))]
             continue
         best = good.iloc[0]
         sentences.append(
@@ -44,3 +54,45 @@ def conclusions(summary: pd.DataFrame, spec: Spec) -> list[str]:
         words = "; ".join(f"{row['remedy']}: {row['verdict']}" for _, row in told.iterrows())
         sentences.append(f"Of the lecture's own: {words}.")
     return sentences
+
+
+def _would_decide(open_: pd.DataFrame, tried: int) -> list[str]:
+    """How many seeds it takes for a verdict on remedies that are not decided: those for which an exact test of how many
+    seeds collapse can reach 5 % among all that were ``tried``, if all seeds agree."""
+    needed = math.ceil(math.log2(4 * tried / 0.05))
+    if open_.empty or open_["seeds"].max() >= needed:
+        return []
+    one = len(open_) == 1
+    return [
+        f"{some(open_['remedy'].tolist())} {'is' if one else 'are'} not decided: most seeds collapse without "
+        f"{'it' if one else 'them'}, and the others are too few to compare. Where all seeds agree, {needed} are "
+        f"enough: --seeds {needed}."
+    ]
+
+
+def advice(cells: pd.DataFrame, summary: pd.DataFrame, spec: Spec, folder: Path) -> Advice | None:
+    """The best remedy that is shown to cure or help the first network, with what it changed."""
+    _, rows = next(iter(summary.groupby(list(c.CONFIGURATION), sort=False, dropna=False)))
+    base, good = rows[rows["verdict"] == c.UNTREATED], rows[rows["verdict"].isin((c.CURES, c.HELPS))]
+    if base.empty or good.empty:
+        return None
+    before, after = base.iloc[0], good.iloc[0]  # the rows are in order of their verdict and accuracy
+    dead, accuracy = (
+        [estimate(row[what], row[f"{what}_lo"], row[f"{what}_hi"]) for row in (before, after)]
+        for what in ("dead", "accuracy")
+    )
+    return Advice(
+        what=f"Take {after['remedy']}: of all that was tried on {name(before)}, on the same seeds, it "
+        f"{after['verdict']} and ends most accurate.",
+        command=_command(spec, {each: before[each] for each in c.CONFIGURATION}, after["remedy"]),
+        changes=[("dead units", dead[0], dead[1]), ("accuracy", accuracy[0], accuracy[1])],
+    )
+
+
+def _command(spec: Spec, configuration: dict[str, Any], remedy: str) -> str:
+    """The command that measures one configuration under a remedy, with all other options of ``spec``."""
+    treated = treat(configuration, remedy)
+    alone: dict[str, Any] = {
+        option: (value,) for option, value in treated.items() if option != "model" and hasattr(spec, option)
+    }
+    return shlex.join(["dnnlab", "dead-relu", *arguments(replace(spec, **alone, remedies=False))])

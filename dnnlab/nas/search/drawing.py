@@ -13,7 +13,7 @@ from dnnlab.networks import spaces
 from dnnlab.networks.spaces.cell import DIMENSIONS, EDGES, NODES, OPERATIONS
 from dnnlab.networks.spaces.space import Choices
 from dnnlab.report.figures import Picture, legend, line_style, new_figure
-from dnnlab.report.svg import INK, PAPER
+from dnnlab.report.svg import INK, SHEET
 
 _MOST_LETTERS = 24
 
@@ -61,7 +61,7 @@ def _cell(choices: Choices, name: str, title: str) -> Picture:
             )
             axes.plot([], [], color=style["color"], linestyle=style["linestyle"], label=operation)
         for node in range(NODES):
-            axes.plot(node, 0, marker="o", markersize=26, color=PAPER, markeredgecolor=INK)
+            axes.plot(node, 0, marker="o", markersize=26, color=SHEET, markeredgecolor=INK)
             axes.text(node, 0, str(node), ha="center", va="center")
         axes.set_xlim(-0.4, NODES - 0.6)
         axes.set_ylim(-1, 1)
@@ -81,7 +81,7 @@ def _boxes(line: str, name: str, title: str) -> Picture:
         axes.set_axis_off()
         for i, text in enumerate(boxes):
             colour = INK if i in (0, len(boxes) - 1) else line_style(0)["color"]
-            frame = {"boxstyle": "round,pad=0.5", "facecolor": PAPER, "edgecolor": colour, "linewidth": 1.6}
+            frame = {"boxstyle": "round,pad=0.5", "facecolor": SHEET, "edgecolor": colour, "linewidth": 1.6}
             axes.text(i, 0, text, ha="center", va="center", bbox=frame, zorder=3)
         axes.plot([0, len(boxes) - 1], [0, 0], color=INK, linewidth=1, zorder=2)
         axes.set_xlim(-0.6, len(boxes) - 0.4)

@@ -1,10 +1,11 @@
 """The figures: how each strategy gets better, its result, which dimensions matter, and the network it ended in."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
 import pandas as pd
+from matplotlib.figure import Figure
 
 from dnnlab.nas.pareto import front
 from dnnlab.nas.search.curves import Band, bands
@@ -13,11 +14,10 @@ from dnnlab.nas.search.fronts import points, scaled
 from dnnlab.nas.search.importance import architectures, effects
 from dnnlab.nas.spec import Spec
 from dnnlab.nas.strategies import AVERAGE, RANDOM
-from dnnlab.report.figures import Picture, legend, line_style, log_axis, new_figure
+from dnnlab.report.figures import FULL, GREY, HALF, Picture, legend, line_style, log_axis, new_figure
 from dnnlab.runner.summary import measured
 
 _MOST_BARS = 16
-_GREY = "#8a8a8a"
 
 
 def draw(cells: pd.DataFrame, summary: pd.DataFrame, spec: Spec) -> Sequence[Picture]:
@@ -40,27 +40,32 @@ def draw(cells: pd.DataFrame, summary: pd.DataFrame, spec: Spec) -> Sequence[Pic
 def _anytime(rows: pd.DataFrame, spec: Spec, name: str, data: str) -> Picture:
     quantity = "hypervolume" if spec.several else "test accuracy" if spec.table else "validation accuracy"
     axes_of = ("trainings",) if spec.table else ("trainings", "seconds")
-    told = []
-    with new_figure(4.6 * len(axes_of) + 2.2, 4.4, 1, len(axes_of), sharey=True) as (figure, panels):
-        for axes, by in zip(panels, axes_of, strict=True):
-            drawn = bands(rows, spec, by)
-            for i, (strategy, band) in enumerate(drawn.items()):
-                _draw_band(axes, band, strategy, i)
-                if by == "trainings":
-                    told.append(f"{strategy}: {band.mean[-1]:.4g}")
-            if by == "trainings" and drawn:
-                axes.set_ylim(*_limits(list(drawn.values())))
-            axes.set_xlabel("full trainings spent" if by == "trainings" else "seconds spent")
-        panels[0].set_ylabel(f"{quantity} of the best so far" if quantity != "hypervolume" else quantity)
-        legend(figure)
+    drawn = {by: bands(rows, spec, by) for by in axes_of}
+    told = [f"{strategy}: {band.mean[-1]:.4g}" for strategy, band in drawn["trainings"].items()]
     return Picture(
         name=name,
         title=f"How good the best so far is, on {data}",
         see="A line that is higher further left is a better search; bands are 95 % intervals over seeds. Proxies and "
         "supernets count, and what stands before anything was trained is left out.",
         alt=f"Curves of {quantity} against the budget spent. At the end {'; '.join(told)}.",
-        figure=figure,
+        figure=_drawn_anytime(drawn, quantity, wide=True),
+        narrow=_drawn_anytime(drawn, quantity, wide=False),
     )
+
+
+def _drawn_anytime(drawn: Mapping[str, Mapping[str, Band]], quantity: str, *, wide: bool) -> Figure:
+    count = len(drawn)
+    size, shape = ((FULL, 4.4), (1, count)) if wide else ((HALF, 1.2 + 3.2 * count), (count, 1))
+    with new_figure(*size, *shape, sharey=True) as (figure, panels):
+        for axes, (by, curves) in zip(panels, drawn.items(), strict=True):
+            for i, (strategy, band) in enumerate(curves.items()):
+                _draw_band(axes, band, strategy, i)
+            if by == "trainings" and curves:
+                axes.set_ylim(*_limits(list(curves.values())))
+            axes.set_xlabel("full trainings spent" if by == "trainings" else "seconds spent")
+        panels[0].set_ylabel(f"{quantity} of the best so far" if quantity != "hypervolume" else quantity)
+        legend(figure, above=True)
+    return figure
 
 
 def _limits(bands: Sequence[Band]) -> tuple[float, float]:
@@ -82,14 +87,15 @@ def _tests(table: pd.DataFrame, name: str, data: str) -> Picture:
     average = table.loc[table["strategy"] == AVERAGE, "test"].max()
     rows = table[table["test"].notna() & (table["strategy"] != AVERAGE)]
     places = np.arange(len(rows))[::-1]
-    with new_figure(8.5, 1.3 + 0.4 * len(rows)) as (figure, (axes,)):
+    with new_figure(HALF, 1.3 + 0.4 * len(rows)) as (figure, (axes,)):
         for i, (place, row) in enumerate(zip(places, rows.to_dict("records"), strict=True)):
             style = line_style(i)
             axes.hlines(place, row["test_lo"], row["test_hi"], color=style["color"], linewidth=2.5)
             axes.plot(row["test"], place, linestyle="", marker=style["marker"], color=style["color"])
         for value in rows.loc[rows["strategy"] == RANDOM, "test"]:
-            axes.axvline(value, color=_GREY, linewidth=1, linestyle=":")
+            axes.axvline(value, color=GREY, linewidth=1, linestyle=":")
         axes.set_yticks(places, rows["strategy"].tolist())
+        axes.set_ylim(-0.6, len(rows) - 0.4)
         axes.set_xlabel("test accuracy")
     told = "; ".join(f"{row['strategy']} {row['test']:.4f}, {row['verdict']}" for row in rows.to_dict("records"))
     return Picture(
@@ -105,9 +111,9 @@ def _tests(table: pd.DataFrame, name: str, data: str) -> Picture:
 def _importance(importance: Sequence[Any], name: str, data: str) -> Picture:
     shown = list(importance)[:_MOST_BARS]
     places = np.arange(len(shown))[::-1]
-    with new_figure(8.5, 1.3 + 0.32 * len(shown)) as (figure, (axes,)):
+    with new_figure(HALF, 1.3 + 0.42 * len(shown)) as (figure, (axes,)):
         axes.barh(places, [effect.share for effect in shown], color=line_style(0)["color"])
-        axes.set_yticks(places, [f"{effect.dimension} (best: {effect.best})" for effect in shown])
+        axes.set_yticks(places, [f"{effect.dimension}\n(best: {effect.best})" for effect in shown])
         axes.set_xlabel("share of the variance of validation accuracy")
         axes.set_xlim(0, max(0.05, 1.1 * max(effect.share for effect in shown)))
     told = "; ".join(f"{effect.dimension} {effect.share:.0%}" for effect in shown[:5])
@@ -125,7 +131,7 @@ def _fronts(rows: pd.DataFrame, spec: Spec, name: str, data: str) -> Picture:
     """For each strategy the front of all its seeds together, in accuracy and the second objective."""
     trained = scaled(rows, spec)
     told = []
-    with new_figure(8.5, 4.6) as (figure, (axes,)):
+    with new_figure(HALF, 5.0) as (figure, (axes,)):
         for i, (strategy, searches) in enumerate(trained.groupby("strategy", sort=False)):
             values = points(searches, spec)[:, :2]
             best = values[front(values.tolist())]
@@ -136,7 +142,7 @@ def _fronts(rows: pd.DataFrame, spec: Spec, name: str, data: str) -> Picture:
         unit = " (ms)" if spec.objectives[1] == "latency" else ""
         axes.set_xlabel(spec.objectives[1] + unit)
         axes.set_ylabel("validation accuracy")
-        legend(figure)
+        legend(figure, above=True)
     return Picture(
         name=name,
         title=f"What is not beaten in both, on {data}",

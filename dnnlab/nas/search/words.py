@@ -1,6 +1,8 @@
 """The result in sentences. It needs the summary alone, so that a finished run is shown without torch."""
 
 import math
+import shlex
+from pathlib import Path
 
 import pandas as pd
 
@@ -8,6 +10,7 @@ from dnnlab.errors import some
 from dnnlab.nas.search import columns as c
 from dnnlab.nas.spec import Spec
 from dnnlab.nas.strategies import AVERAGE, RANDOM
+from dnnlab.report.advice import Advice
 from dnnlab.report.table import estimate
 from dnnlab.runner.summary import unseen
 from dnnlab.statistics.intervals import ENOUGH
@@ -111,3 +114,23 @@ def _network(best: pd.Series) -> list[str]:
         return []
     size = f", {best['found_parameters']:,.0f} parameters" if not math.isnan(best["found_parameters"]) else ""
     return [f"Found by {best['strategy']}, seed {best['found_seed']}: {best['found']}{size}; artifacts/ has its spec."]
+
+
+def advice(cells: pd.DataFrame, summary: pd.DataFrame, spec: Spec, folder: Path) -> Advice | None:
+    """The network that the best search ended in, beside the average one of its space."""
+    _, rows = next(iter(summary.groupby("data", sort=False)))
+    searched, average = rows[rows["strategy"] != AVERAGE], rows[rows["strategy"] == AVERAGE]
+    if spec.table or spec.several or searched["test"].isna().all() or average.empty:
+        return None
+    best = searched.sort_values("test", ascending=False, kind="stable").iloc[0]
+    file = folder / "artifacts" / f"{best['strategy']}-seed{best['found_seed']}.toml"
+    if not file.exists():
+        return None
+    before, after = (estimate(row["test"], row["test_lo"], row["test_hi"]) for row in (average.iloc[0], best))
+    return Advice(
+        what=f"Take {best['found']}, found by {best['strategy']}. Before is the average network of the space, after "
+        "what this strategy ends in.",
+        then="This trains it anew, beside another network.",
+        command=shlex.join(["dnnlab", "compare-arch", "--arch", f"{file},mlp2", "--data", str(best["data"])]),
+        changes=[("test accuracy", before, after)],
+    )

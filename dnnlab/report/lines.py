@@ -1,0 +1,171 @@
+"""Curves in one panel: the most telling ones in colour, each with its name at its end, and all others in grey."""
+
+import itertools
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from matplotlib.artist import Artist
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+
+from dnnlab.report.figures import GREY, SMALLEST, THEORY, LineStyle, legend, line_style
+from dnnlab.report.svg import INK
+
+HIGHLIGHTED = 5
+"""The most curves in colour: of more a reader no longer knows which is which."""
+BESIDE = "beside"
+"""With this begin the ids, in the SVG, of what belongs to the lines as they are drawn, and not at other moments."""
+_GAP = 1.35
+"""Between the middles of two names, in heights of their letters."""
+_SHARE = 0.8
+"""The share of a figure's height that is its panel's, about: the rest is the axis below."""
+
+
+@dataclass(frozen=True)
+class Line:
+    """A curve: ``y [point]`` over ``x [point]``, with the ends of its interval and what theory expects, where they are
+    known."""
+
+    name: str
+    x: np.ndarray
+    y: np.ndarray
+    low: np.ndarray | None = None
+    high: np.ndarray | None = None
+    theory: np.ndarray | None = None
+
+    @property
+    def end(self) -> tuple[float, float]:
+        """The last point that can be drawn; nan where there is none."""
+        known = np.flatnonzero(np.isfinite(self.y))
+        return (float(self.x[known[-1]]), float(self.y[known[-1]])) if len(known) else (math.nan, math.nan)
+
+
+def most_telling(values: Sequence[float], most: int = HIGHLIGHTED) -> list[int]:
+    """The positions of at most ``most`` values that show how they spread: the smallest, the largest, and then in turn
+    the one that lies farthest from those. What is not a number is left out as long as there are others."""
+    known = [i for i, value in enumerate(values) if math.isfinite(value)] or list(range(len(values)))
+    chosen: list[int] = []
+    if len(known) > most:
+        chosen = [min(known, key=lambda i: values[i]), max(known, key=lambda i: values[i])]
+        while len(chosen) < most:
+            others = [i for i in known if i not in chosen]
+            chosen.append(max(others, key=lambda i: min(abs(values[i] - values[j]) for j in chosen)))
+    return sorted(chosen or known[:most])
+
+
+def draw_lines(axes: Axes, lines: Sequence[Line], chosen: Sequence[int]) -> list[tuple[str, LineStyle]]:
+    """Draw ``lines``, those at the positions ``chosen`` in colour. Gives the names and styles of these, for a legend.
+
+    Every line is called by its name in the figure, so that whoever shows the figure knows which is which.
+    """
+    named = []
+    for number, i in enumerate(chosen):
+        line, style = lines[i], line_style(number)
+        axes.plot(line.x, line.y, label=f"_{line.name}", markevery=max(1, len(line.x) // 10), zorder=3, **style)
+        if line.low is not None and line.high is not None:
+            band = axes.fill_between(line.x, line.low, line.high, color=style["color"], alpha=0.15, linewidth=0)
+            _belongs_here(axes, band)
+        if line.theory is not None:
+            (dashes,) = axes.plot(line.x, line.theory, color=style["color"], linestyle="--", linewidth=1.2)
+            _belongs_here(axes, dashes)
+        named.append((line.name, style))
+    for i, line in enumerate(lines):
+        if i not in chosen:
+            axes.plot(line.x, line.y, color=GREY, linewidth=1, alpha=0.6, label=f"_{line.name}", zorder=1.5)
+    return named
+
+
+def name_at_ends(axes: Axes, lines: Sequence[Line], chosen: Sequence[int], beside: Sequence[str] = ()) -> None:
+    """Write the name of each chosen line right of the panel, at the height of its end; names that would overlap are
+    moved apart, with a stroke in the line's colour from each end to its name. Where there is room stand the names of
+    what is drawn in dashes ``beside`` the lines.
+
+    The limits of the axes must be settled.
+    """
+    ends, styles, names = [], [], []
+    for number, i in enumerate(chosen):
+        if math.isfinite(lines[i].end[1]):
+            ends.append(_share(axes, lines[i].end))
+            styles.append(line_style(number))
+            names.append(lines[i].name)
+    letters = SMALLEST * _GAP / (72 * _SHARE * axes.figure.get_figure(root=True).get_size_inches()[1])
+    places = apart([height for _, height in ends], letters)
+    for start, place, style, name in zip(ends, places, styles, names, strict=True):
+        _write(axes, name, place, start, style["color"], "-")
+    top = _largest_gap(places, letters * len(beside))
+    for number, name in enumerate(beside):
+        place = top - (number + 0.5) * letters
+        _write(axes, name, place, (1.0, place), INK, "--")
+
+
+def name_above(figure: Figure, axes: Axes, named: Sequence[tuple[str, LineStyle]], beside: Sequence[str] = ()) -> None:
+    """Write the names of the chosen lines, as `draw_lines` gives them, and of what is drawn in dashes ``beside`` them
+    above the panel: where it is narrow there is no room at their ends."""
+    for name, style in named:
+        axes.plot([], [], label=name, **style)
+    for name in beside:
+        axes.plot([], [], label=name, **THEORY)
+    legend(figure, above=True)
+
+
+def others(lines: Sequence[Line], chosen: Sequence[int]) -> str:
+    """What the caption says of the lines in grey; empty where there are none."""
+    return f" Grey lines are the other {len(lines) - len(chosen)}." if len(chosen) < len(lines) else ""
+
+
+def _write(axes: Axes, name: str, height: float, start: tuple[float, float], colour: str, dashes: str) -> None:
+    """Write ``name`` right of the panel, with a stroke to it."""
+    (stroke,) = axes.plot(
+        [start[0], max(start[0], 1.0) + 0.03], [start[1], height], color=colour, linestyle=dashes, linewidth=1.3,
+        transform=axes.transAxes, clip_on=False, zorder=2,
+    )  # fmt: skip
+    text = axes.text(1.04, height, name, transform=axes.transAxes, va="center", ha="left", fontsize=SMALLEST)
+    _belongs_here(axes, stroke)
+    _belongs_here(axes, text)
+
+
+def _belongs_here(axes: Axes, artist: Artist) -> None:
+    """Mark what belongs to the lines as they are drawn, and not to the same lines at other moments."""
+    panel = axes.figure.axes.index(axes)
+    artist.set_gid(f"{BESIDE}-{panel}-{len(axes.get_children())}")
+
+
+def _largest_gap(places: Sequence[float], needed: float) -> float:
+    """The top of a block of the height ``needed`` in the middle of the largest gap between ``places``."""
+    ends = sorted([0.0, *places, 1.0])
+    low, high = max(itertools.pairwise(ends), key=lambda gap: gap[1] - gap[0])
+    return (low + high + needed) / 2
+
+
+def _share(axes: Axes, point: tuple[float, float]) -> tuple[float, float]:
+    """The place of a point of the data in the panel, from 0 to 1 in both directions."""
+    x, y = axes.transAxes.inverted().transform(axes.transData.transform(point))
+    return float(np.clip(x, 0, 1)), float(np.clip(y, 0, 1))
+
+
+def apart(heights: Sequence[float], least: float) -> list[float]:
+    """The heights, moved as little as needed so that any two are ``least`` apart: neighbours that are too close stand
+    evenly around their mean, and groups that then meet become one."""
+    order = np.argsort(heights, kind="stable")
+    groups: list[list[int]] = []
+    for i in order:
+        groups.append([int(i)])
+        while len(groups) > 1 and _bottom(groups[-1], heights, least) < _top(groups[-2], heights, least) + least:
+            last = groups.pop()
+            groups[-1] += last
+    placed = list(heights)
+    for group in groups:
+        for position, i in enumerate(group):
+            placed[i] = _bottom(group, heights, least) + position * least
+    return placed
+
+
+def _bottom(group: Sequence[int], heights: Sequence[float], least: float) -> float:
+    middle = float(np.mean([heights[i] for i in group]))
+    return max(middle - (len(group) - 1) * least / 2, 0.0)
+
+
+def _top(group: Sequence[int], heights: Sequence[float], least: float) -> float:
+    return _bottom(group, heights, least) + (len(group) - 1) * least
