@@ -221,6 +221,17 @@ def test_the_readme_has_under_600_words():
     assert 300 < len(words("README.md")) < 600
 
 
+def test_every_entry_of_the_glossary_is_short_and_leads_to_a_page():
+    text = (ROOT / "docs/glossary.md").read_text("utf-8").partition("## The words of verdicts")[0]
+    entries = re.split(r"^### ", text, flags=re.MULTILINE)[1:]
+    assert len(entries) > 50
+    for entry in entries:
+        title, _, told = entry.partition("\n")
+        told = re.sub(r"^## .*", "", told, flags=re.MULTILINE).strip()
+        assert re.search(r"\]\([\w-]+\.md", told), f"{title} leads to no page"
+        assert 1 <= len(re.findall(r"\.(?=\s|$)", told)) <= 4, f"{title} has too many sentences"
+
+
 def test_every_verdict_is_explained():
     glossary = (ROOT / "docs/glossary.md").read_text("utf-8")
     for experiment in EXPERIMENTS.values():
