@@ -12,7 +12,7 @@ from typing import Any
 from dnnlab import atomic
 from dnnlab.report.table import csv_parts, read_csv, to_json
 from dnnlab.reproduce import ledger, page
-from dnnlab.reproduce.columns import LEDGER
+from dnnlab.reproduce.columns import KEPT, LEDGER
 from dnnlab.reproduce.judge import NOT_RUN
 from dnnlab.runner import provenance
 from dnnlab.runner.device import choose
@@ -96,8 +96,7 @@ class Book:
         try:
             # The first version wrote no checksums.
             if not checksums.exists() or atomic.sha256(file).encode() in atomic.read(checksums, _SHORT).split():
-                rows: list[dict[Any, Any]] = read_csv(file, LEDGER).to_dict("records")
-                return rows
+                return _rows(file)
         except ValueError:
             fault = "does not read"
         else:
@@ -108,10 +107,24 @@ class Book:
 
     def _write(self, rows: Sequence[Row]) -> None:
         file, checksums = self.folder / LEDGER_CSV, self.folder / _CHECKSUMS
-        content = b"".join(csv_parts(ledger.table(rows), LEDGER))
+        content = b"".join(csv_parts(ledger.table(rows, KEPT), KEPT))
         digests = [atomic.sha256(file)] if file.exists() else []
         atomic.write(checksums, " ".join([*digests, hashlib.sha256(content).hexdigest()]).encode())
         atomic.write(file, content)
+
+
+def _rows(file: Path) -> list[Row]:
+    """The rows in ``file``, also where a version wrote it that did not keep the conditions.
+
+    Raises:
+        ValueError: it is no ledger.
+    """
+    try:
+        table = read_csv(file, KEPT)
+    except ValueError:
+        table = read_csv(file, LEDGER)
+    rows: list[dict[Any, Any]] = table.to_dict("records")
+    return rows
 
 
 def _sorted(rows: dict[tuple[str, ...], Row]) -> list[Row]:

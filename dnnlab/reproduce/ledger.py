@@ -12,8 +12,9 @@ import pandas as pd
 
 from dnnlab.errors import DnnlabError, UsageError, counted, in_short
 from dnnlab.registry import find
+from dnnlab.report.columns import Column
 from dnnlab.report.table import fit, number
-from dnnlab.reproduce import shipped
+from dnnlab.reproduce import conditions, shipped
 from dnnlab.reproduce.bases import Bases
 from dnnlab.reproduce.columns import FAILED, LEDGER
 from dnnlab.reproduce.judge import COMPUTED, HOLDS, HOLDS_IF, NOT_DECIDED, NOT_RUN, REFUTED, check, judge
@@ -135,6 +136,7 @@ def run(task: Task, out: Path) -> dict[str, Any]:
         "high": telling.high,
         "n": telling.n,
         "p": judgement.p,
+        "conditions": conditions.written(judgement),
     }
 
 
@@ -168,14 +170,14 @@ def not_run(task: Task) -> dict[str, Any]:
     }
 
 
-def table(rows: Sequence[dict[str, Any]]) -> pd.DataFrame:
+def table(rows: Sequence[dict[str, Any]], columns: Sequence[Column] = LEDGER) -> pd.DataFrame:
     """The rows of the ledger as a table, with the share of false verdicts that chance lets one expect."""
     # What is not decided makes no false verdict, but it was asked.
     ps = [row.get("p", math.nan) if row["verdict"] in DECIDED else _asked(row) for row in rows]
     shares = false_discovery([math.nan if p is None else p for p in ps])
     decided = [row["verdict"] in DECIDED for row in rows]
     told = [share if counts else math.nan for share, counts in zip(shares, decided, strict=True)]
-    return fit(pd.DataFrame(rows).assign(false_discovery=told), LEDGER)
+    return fit(pd.DataFrame(rows).assign(false_discovery=told), columns)
 
 
 def _asked(row: dict[str, Any]) -> float:

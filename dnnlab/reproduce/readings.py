@@ -33,6 +33,10 @@ class Reading:
     """The number that is compared, with its interval, as it is shown."""
     side: bool | None
     """Whether what was measured lies where the claim wants it; None where it lies nowhere."""
+    wanted: tuple[float, float] = (-math.inf, math.inf)
+    """From where to where the claim wants the number; all numbers where it wants a word."""
+    log: bool = False
+    """Whether it is the logarithm that is estimated, as of a factor."""
     p: float = math.nan
     """The p-value against the limit of the condition, two-sided and not corrected; nan where nothing was measured."""
     counted: bool = False
@@ -126,11 +130,11 @@ def _word(schema: Schema, condition: Condition, row: Mapping[Any, Any]) -> Readi
 
 def _against_level(run: Run, condition: Condition, column: Column, row: Mapping[Any, Any]) -> Reading:
     what, over, found = column.name, _Counted.of(run.schema, row), known(run, column, row)
-    shown = found.shown
+    shown, wanted = found.shown, _wanted(condition.relation, condition.level)
     side = _side(condition.relation, shown.mean, condition.level)
     if found.exact:
         open_ = f"{what} is not known" if side is None else ""
-        return Reading(f"{what} {estimate(shown.mean, None, None)}", shown, side, counted=True, open=open_)
+        return Reading(f"{what} {estimate(shown.mean, None, None)}", shown, side, wanted, counted=True, open=open_)
     limits = [float(limit) for limit in (condition.level if condition.relation == "within" else [condition.level])]
     nearest = min(limits, key=lambda limit: abs(shown.mean - limit))
     # Of a value between two limits both must be excluded.
@@ -144,10 +148,23 @@ def _against_level(run: Run, condition: Condition, column: Column, row: Mapping[
         f"{what} {estimate(shown.mean, shown.low, shown.high)}",
         shown,
         side,
+        wanted,
+        found.log,
         p=p,
         open=over.too_few(n) or _divided(found.sample) or over.unknown(p, what),
         undecided=_undecided(p, why, found.seeds_for(nearest), found.sample, row),
     )
+
+
+def _wanted(relation: str, level: Any) -> tuple[float, float]:
+    """From where to where a claim wants a number."""
+    match relation:
+        case "below":
+            return -math.inf, float(level)
+        case "above":
+            return float(level), math.inf
+        case _:
+            return float(level[0]), float(level[1])
 
 
 def _side(relation: str, value: float, level: Any) -> bool | None:
@@ -197,11 +214,11 @@ def _against_row(
     times = f"{condition.times:g} × " if condition.times != 1 else ""
     names = listing(map(str, condition.level.values()))
     if mine.exact:
-        gap = mine.shown.mean - condition.times * theirs.shown.mean
-        side = _side(condition.relation, gap, 0.0)
+        limit = condition.times * theirs.shown.mean
+        side, wanted = _side(condition.relation, mine.shown.mean - limit, 0.0), _wanted(condition.relation, limit)
         measured = f"{column.name} {number(mine.shown.mean)} against {times}{number(theirs.shown.mean)}"
         open_ = f"{column.name} is not known" if side is None else ""
-        return Reading(measured, mine.shown, side, counted=True, open=open_)
+        return Reading(measured, mine.shown, side, wanted, counted=True, open=open_)
     what = f"{column.name} {'over' if mine.log else 'minus'} {times}that of {names}"
     over, found = _Counted.of(run.schema, row), difference(mine, theirs, condition.times)
     shown, none = (found.difference, 0) if not mine.log else (geometric(found.difference), 1)
@@ -215,6 +232,8 @@ def _against_row(
         f"{what}: {estimate(shown.mean, shown.low, shown.high)}",
         shown,
         (found.sign > 0) == (condition.relation == "above") if found.sign else None,
+        _wanted(condition.relation, none),
+        mine.log,
         p=found.p,
         open=open_ or over.unknown(found.p, what),
         undecided=_undecided(found.p, why, found.difference.seeds_for(0.0), mine.sample, {}),

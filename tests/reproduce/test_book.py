@@ -79,6 +79,20 @@ def test_a_ledger_that_somebody_changed_is_not_believed_and_is_kept_beside(book,
     assert "it is kept as ledger.changed.csv" in capsys.readouterr().err
 
 
+def test_a_ledger_of_a_version_that_kept_no_conditions_is_read_and_kept(book, tmp_path):
+    book.enter(row("a") | {"conditions": '[{"said": "1", "met": true, "when": "", "control": false}]'})
+    file = book.folder / "ledger.csv"
+    table = pd.read_csv(file)
+    assert table.columns[-1] == "conditions"
+    table.drop(columns="conditions").to_csv(file, index=False, lineterminator="\n")
+    (book.folder / ".ledger.sha256").unlink()
+    book.enter(row("b"))
+    assert held(tmp_path) == {"a": "holds", "b": "holds"}
+    assert not list(book.folder.glob("ledger.changed*"))
+    book.publish()
+    assert book.page.read_text("utf-8").count('<article class="claim') == 2
+
+
 def test_what_cannot_be_run_here_replaces_no_verdict_on_the_same_seeds(book, tmp_path):
     book.enter(row("a") | {"digest": "0123"})
     book.enter(row("a") | {"digest": "0123", "verdict": "not run"})
@@ -166,7 +180,8 @@ def test_a_reproduction_that_was_stopped_says_how_many_claims_were_not_run(dnnla
         "not run",
     ]
     page = (folder / "ledger.html").read_text()
-    assert "1 holds, 2 not run." in page
+    assert "<h1>3 claims: 1 holds and 2 are open</h1>" in page
+    assert page.count("not run: It is said") == 2 * 2  # two squares, each with a name and a title
     assert dnnlab("reproduce", "claims").code == 0
     assert list(pd.read_csv(folder / "ledger.csv")["verdict"]) == ["holds"] * 3
     assert "not run" not in (folder / "ledger.html").read_text()

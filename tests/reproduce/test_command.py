@@ -9,7 +9,7 @@ import pandas as pd
 import pytest
 
 from dnnlab.reproduce import ledger, shipped
-from dnnlab.reproduce.columns import LEDGER
+from dnnlab.reproduce.columns import KEPT
 from dnnlab.runner import recipe
 
 CLAIMS = {
@@ -38,7 +38,7 @@ def test_the_ledger_has_a_row_a_claim_and_a_page(dnnlab, recipes, tmp_path):
     done = dnnlab("reproduce", "claims")
     assert done.code == 0, done.err
     ledger = pd.read_csv(tmp_path / "results" / "ledger-own-quick" / "ledger.csv")
-    assert list(ledger) == [column.name for column in LEDGER]
+    assert list(ledger) == [column.name for column in KEPT]
     found = {f"{row['part']}/{row['recipe']}": row["verdict"] for row in ledger.to_dict("records")}
     assert found == {name: verdict for name, (_, verdict) in CLAIMS.items()}
     assert "25,557,032" in ledger["measured"].iloc[2]

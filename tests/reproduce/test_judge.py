@@ -1,5 +1,6 @@
 """Verdicts on made-up runs whose answers are known."""
 
+import json
 from dataclasses import replace
 from types import SimpleNamespace
 
@@ -10,6 +11,7 @@ from scipy import stats
 
 from dnnlab.errors import DnnlabError, UsageError
 from dnnlab.report.columns import Column, Schema, estimate
+from dnnlab.reproduce import conditions
 from dnnlab.reproduce.judge import COMPUTED, HOLDS, HOLDS_IF, MEASURED, NOT_DECIDED, REFUTED, REPORTED, check, judge
 from dnnlab.runner.recipe import Claim, Condition
 from dnnlab.statistics.answers import packed
@@ -369,3 +371,60 @@ def test_of_an_interval_that_only_the_table_has_no_number_of_seeds_is_told():
         "the interval of rate holds 1.05, so it may lie on either side; so many seeds and examples would most likely "
         "have shown a difference of 0.125"
     )
+
+
+def kept(judgement):
+    """The numbers that the ledger keeps of each condition, and from where to where the claim wants them."""
+    return [
+        (each["value"], each["low"], each["high"], each["above"], each["below"], each["met"])
+        for each in json.loads(conditions.written(judgement))
+    ]
+
+
+@pytest.mark.parametrize(
+    ("relation", "level", "above", "below", "met"),
+    [("below", 1.2, None, 1.2, True), ("above", 1.2, 1.2, None, False), ("within", [0.95, 1.2], 0.95, 1.2, None)],
+)  # fmt: skip
+def test_the_ledger_keeps_an_interval_with_its_limits(relation, level, above, below, met):
+    one = run(relu=[0.80, 0.84, 0.88, 0.92])
+    judgement = verdict(Condition("rate", relation, level), of=one)
+    assert kept(judgement) == [(1.0, 0.9, 1.1, above, below, met)]
+    assert conditions.read(conditions.written(judgement))[0].said == "rate 1.00 [0.90, 1.10]"
+
+
+def test_the_ledger_keeps_a_difference_with_none_as_its_limit():
+    for relation, limits in (("above", (0.0, None)), ("below", (None, 0.0))):
+        judgement = verdict(Condition("accuracy", relation, {"act": "tanh"}, {"act": "relu"}))
+        interval = judgement.telling.reading.interval
+        assert kept(judgement) == [(interval.mean, interval.low, interval.high, *limits, relation == "above")]
+        assert interval.mean == pytest.approx(np.mean([0.10, 0.09, 0.11, 0.09]))
+
+
+def test_the_ledger_keeps_a_factor_with_one_as_its_limit():
+    columns = [replace(each, log=True) if each.name == "rate" else each for each in COLUMNS]
+    factors = run(relu=[0.80, 0.84, 0.88, 0.92], tanh=[0.70, 0.75, 0.77, 0.83])
+    factors.schema = Schema((), columns, {}, ("act",), (Quantity("accuracy"),))
+    condition = Condition("rate", "above", {"act": "tanh"}, {"act": "relu"})
+    (entry,) = json.loads(conditions.written(verdict(condition, of=factors)))
+    assert (entry["value"], entry["above"], entry["below"], entry["log"]) == (1.0, 1, None, True)
+
+
+def test_the_ledger_keeps_no_interval_of_what_is_counted_of_words_and_of_what_has_none():
+    none = (None,) * 5
+    assert kept(verdict(Condition("params", "below", 15, {"act": "relu"}))) == [(*none, True)]
+    assert kept(verdict(Condition("params", "below", {"act": "tanh"}, {"act": "relu"}))) == [(*none, True)]
+    assert kept(verdict(Condition("verdict", "is", "vanishing"))) == [(*none, False)]
+    assert kept(verdict(Condition("size", "below", 15.0, {"act": "relu"}))) == [(*none, None)]
+
+
+def test_the_ledger_keeps_circumstances_and_controls_and_nothing_twice():
+    same = Condition("rate", "below", 1.2, {"act": "relu"}, when="for relu")
+    other = Condition("rate", "below", 0.8, {"act": "relu"}, when="else")
+    claim = Claim("", "", (same, same, other), (Condition("params", "above", 1, {"act": "relu"}),))
+    told = conditions.read(conditions.written(judge(RUN, claim)))
+    assert [(each.when, each.control, each.met, each.wanted) for each in told] == [
+        ("for relu", False, True, "below 1.2"),
+        ("else", False, False, "below 0.8"),
+        ("", True, True, ""),
+    ]
+    assert conditions.read("") == ()
