@@ -3,7 +3,7 @@ PY := .venv/bin/python
 DNNLAB := .venv/bin/dnnlab
 # As many tests side by side as there are cores.
 BESIDE := --numprocesses auto --dist worksteal
-EVERYTHING := --quiet --disable-pip-version-check --editable '.[models,ray,slurm,nas,compress]' pytest pytest-xdist hypothesis
+EVERYTHING := --quiet --disable-pip-version-check --editable '.[models,ray,slurm,nas,compress]' pytest pytest-xdist hypothesis markdown-it-py pygments
 
 define test-everything
 $(1)/bin/python -m pytest -m "not slow and not gpu" $(BESIDE)
@@ -11,7 +11,7 @@ $(1)/bin/python -m pytest -m slow -W default tests/runner/test_executors.py # Ra
 endef
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test test-gpu test-faults test-all test-floor test-newest zoo zoo-all check format docs bench bench-gpu check-statistics remeasured clean part-1 part-2 part-3 part-4 gradient-flow dead-relu compare-arch compress nas check-claims search-table reproduce reference theory-table
+.PHONY: help setup demo test test-gpu test-faults test-all test-floor test-newest zoo zoo-all check format docs site bench bench-gpu check-statistics remeasured clean part-1 part-2 part-3 part-4 gradient-flow dead-relu compare-arch compress nas check-claims search-table reproduce reference theory-table
 
 help: ## List the targets
 	@sed -n 's/^\([a-z0-9 -]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 16
@@ -21,7 +21,7 @@ setup: .venv/.done ## Make .venv with the tested versions
 .venv/.done: pyproject.toml constraints.txt
 	test -x $(PY) || python3 -m venv .venv
 	$(PY) -m pip install --quiet --disable-pip-version-check --constraint constraints.txt --editable '.[compress,nas]' \
-		pytest pytest-xdist hypothesis ruff mypy pandas-stubs scipy-stubs
+		pytest pytest-xdist hypothesis ruff mypy pandas-stubs scipy-stubs markdown-it-py pygments
 	touch $@
 
 demo: setup ## Gradients through 20 sigmoid layers on real digits, and what cures them
@@ -76,6 +76,9 @@ docs: setup ## Write the references of the command line and of Python, the pages
 	$(PY) -m docs.make_columns
 	$(PY) -m docs.make_stub
 	$(PY) -m docs.make_api
+
+site: setup ## The documentation as pages that open offline, in site/
+	$(PY) -m docs.make_site site
 
 check-statistics: setup ## Whether intervals hold the truth and verdicts err as often as they say, by simulation: half an hour
 	$(PY) -m benchmarks.check_statistics

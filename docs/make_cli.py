@@ -55,7 +55,7 @@ def _names(option: Any) -> str:
 
 def _default(option: Any) -> str:
     value = option.default
-    if callable(value) or value in (None, "", False) or not getattr(option, "show_default", True):
+    if callable(value) or value in (None, "", False, (), []) or not getattr(option, "show_default", True):
         return ""
     return f"`{', '.join(map(str, value)) if isinstance(value, list | tuple) else value}`"
 

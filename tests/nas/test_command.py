@@ -92,10 +92,10 @@ def test_this_process_and_two_others_find_the_same(dnnlab, blank_figures):
         pd.testing.assert_frame_equal(one, two)
 
 
-def test_the_readmes_space_in_under_twenty_lines(dnnlab, blank_figures, tmp_path, monkeypatch):
+def test_the_documents_space_in_under_twenty_lines(dnnlab, blank_figures, tmp_path, monkeypatch):
     monkeypatch.setattr(sys, "path", [*sys.path])
     root = Path(__file__).parents[2]
-    for document in ("README.md", "docs/nas.md"):
+    for document in ("docs/using.md", "docs/nas.md"):
         (code,) = re.findall(r"```python\n(# myspace\.py.*?)```", (root / document).read_text(), re.DOTALL)
         assert len(code.splitlines()) < 20
         (tmp_path / "myspace.py").write_text(code)

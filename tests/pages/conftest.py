@@ -75,7 +75,7 @@ def folder(tmp_path_factory):
         "costs": dnnlab.compare_arch(
             arch=["mlp3", "lenet300", "resnet20:width=0.25"], budget="epochs=1", seeds=3, out=root
         ),
-        "search": dnnlab.nas(strategy=["random", "evolution"], budget="6", seeds=3, out=root),
+        "search": dnnlab.nas(strategy=["random", "evolution"], budget="12", seeds=3, out=root),
         "check": dnnlab.check(statement=["slope(relu, 2) = 1", "params(resnet50) < params(resnet34)"], out=root),
     }
     files = {name: Path(run.page) for name, run in runs.items()}
