@@ -11,7 +11,7 @@ $(1)/bin/python -m pytest -m slow -W default tests/runner/test_executors.py # Ra
 endef
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test test-gpu test-faults test-all test-floor test-newest zoo zoo-all check format docs site bench bench-gpu check-statistics remeasured clean part-1 part-2 part-3 part-4 gradient-flow dead-relu compare-arch compress nas check-claims search-table reproduce reference theory-table
+.PHONY: help setup demo test test-gpu test-pages test-faults test-all test-floor test-newest zoo zoo-all check format docs site bench bench-gpu check-statistics remeasured clean part-1 part-2 part-3 part-4 gradient-flow dead-relu compare-arch compress nas check-claims search-table reproduce reference theory-table
 
 help: ## List the targets
 	@sed -n 's/^\([a-z0-9 -]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 16
@@ -33,6 +33,11 @@ test: setup ## The tests of every day
 # As many processes as share a card well.
 test-gpu: setup ## The tests that need a CUDA device; the other tests rehearse them on the CPU
 	$(PY) -m pytest -m gpu -n 8 --dist worksteal tests/gpu
+
+# Its own browser is not needed: Chromium of the system is used.
+test-pages: setup ## The pages in a real browser, which must be there: Chromium
+	$(PY) -m pip install --quiet --disable-pip-version-check --constraint constraints.txt playwright
+	DNNLAB_BROWSER=1 $(PY) -m pytest $(BESIDE) tests/pages
 
 test-faults: setup ## kill -9 at 100 random moments, 50,000 damaged files, 300 wrong invocations, eight ledgers at once, a Ray cluster
 	$(PY) -m pytest -m slow tests/test_faults.py tests/test_fuzz.py tests/test_wrong_input.py tests/reproduce/test_book.py tests/runner/test_executors.py

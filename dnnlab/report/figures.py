@@ -24,6 +24,7 @@ from matplotlib.backends.backend_agg import RendererAgg
 from matplotlib.colors import to_rgb
 from matplotlib.figure import Figure
 from matplotlib.font_manager import FontProperties
+from matplotlib.layout_engine import ConstrainedLayoutEngine
 from matplotlib.ticker import FixedLocator, NullFormatter
 from matplotlib.transforms import Bbox
 
@@ -222,14 +223,30 @@ def save(figure: Figure, stem: Path) -> tuple[Path, Path]:
 
 def svg(figure: Figure) -> bytes:
     """The figure as an SVG file. From now on nothing in it moves, and each line that has a name has an id."""
-    with _style():
-        layout = figure.get_layout_engine()
-        if layout is not None:
-            for _ in range(2):  # it moves a little after its first time
-                layout.execute(figure)
-            figure.set_layout_engine("none")  # it is the same for all files
+    _settle(figure)
     name_lines(figure)
     return _written(figure, "svg")
+
+
+def _settle(figure: Figure) -> None:
+    """Lay the figure out once and for all, so that it is the same in all files.
+
+    Matplotlib makes room for the labels of an axis as they would be at the size that the axis had before, and a longer
+    axis may have one more label, which then stands out at the right: room is made for that too.
+    """
+    layout = figure.get_layout_engine()
+    if not isinstance(layout, ConstrainedLayoutEngine):
+        return
+    with _style():
+        for _ in range(2):  # it moves a little after its first time
+            layout.execute(figure)
+        width, height = figure.bbox.size
+        renderer = RendererAgg(width, height, figure.dpi)
+        right = max((box.x1 for axes in figure.axes if (box := axes.get_tightbbox(renderer))), default=0.0)
+        if right > width:
+            layout.set(rect=(0, 0, 1 - (right - width + 2) / width, 1))
+            layout.execute(figure)
+        figure.set_layout_engine("none")
 
 
 _OPTIONS: dict[str, Any] = {
@@ -268,6 +285,7 @@ def faults(figure: Figure) -> list[str]:
 
     For the tests of whoever draws. Slanted text is not looked at.
     """
+    _settle(figure)
     width, height = figure.bbox.size
     renderer = _Texts(width, height, figure.dpi)
     with _style():

@@ -17,7 +17,7 @@
     if (!holder.checkVisibility({ visibilityProperty: true, opacityProperty: true, contentVisibilityAuto: true })) continue;
     const range = document.createRange();
     range.selectNodeContents(node);
-    const boxes = [...range.getClientRects()].filter((box) => box.width > 1 && box.height > 1);
+    const boxes = [...range.getClientRects()].filter((box) => box.width > 1 && box.height > 1 && box.right > 0 && box.bottom > -scrollY);
     if (boxes.length) texts.push({ node, holder, boxes, slanted: /rotate\(-?(?!0|90)/.test(holder.getAttribute("transform") || "") });
   }
 
