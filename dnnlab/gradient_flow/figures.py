@@ -29,7 +29,7 @@ from dnnlab.report.figures import (
 )
 from dnnlab.report.lines import Line, draw_lines, most_telling, name_above, name_at_ends, others
 from dnnlab.report.points import Along
-from dnnlab.report.svg import PAPER
+from dnnlab.report.svg import INK, PAPER
 from dnnlab.report.ticks import Times
 from dnnlab.runner.summary import Group, groups, mean, measured
 from dnnlab.statistics.intervals import mean_interval
@@ -41,6 +41,8 @@ _MOST_BOXES = 60
 _LETTERS = 20
 _HEALTHY = round(math.exp(UNHEALTHY))
 _BAND = "#3ea370"
+SIGMOID_BOUND = 0.25
+"""The lecture's factor per sigmoid layer: the largest slope of the sigmoid, with weights of 1."""
 
 
 @dataclass(frozen=True)
@@ -167,7 +169,12 @@ def _drawn(
     with new_figure(*((FULL, 4.8) if wide else (HALF, 5.2))) as (figure, (axes,)):
         axes.axhspan(1 / _HEALTHY, _HEALTHY, color=_BAND, alpha=0.12, linewidth=0)
         named = draw_lines(axes, lines, chosen)
-        beside = ["theory"] if any(lines[i].theory is not None for i in chosen) else []
+        beside = {"theory": "--"} if any(lines[i].theory is not None for i in chosen) else {}
+        sigmoids = [lines[i] for i in chosen if curves[i].configuration["act"] == "sigmoid"]
+        if sigmoids:
+            layers = max(sigmoids, key=lambda line: len(line.x)).x
+            axes.plot(layers, SIGMOID_BOUND ** (layers.max() - layers.astype(float)), color=INK, linestyle=":")
+            beside |= {f"lecture: {SIGMOID_BOUND} a layer": ":"}
         log_axis(axes.yaxis)
         axes.yaxis.set_major_formatter(Times())
         axes.set_ylim(*_limits([line.y for line in lines], along))

@@ -39,6 +39,7 @@ class Column:
     log: bool = False
     counted: bool = False  # whether it is arithmetic or counted, such as parameters, so that no chance is in it
     form: Form = Form.NUMBER
+    blank: int | None = None  # what stands in rows to which it does not apply, where a reader sees a dash
 
     def __post_init__(self) -> None:
         if bool(self.low) != bool(self.high):

@@ -2,7 +2,7 @@
 
 import itertools
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -77,10 +77,10 @@ def draw_lines(axes: Axes, lines: Sequence[Line], chosen: Sequence[int]) -> list
     return named
 
 
-def name_at_ends(axes: Axes, lines: Sequence[Line], chosen: Sequence[int], beside: Sequence[str] = ()) -> None:
+def name_at_ends(axes: Axes, lines: Sequence[Line], chosen: Sequence[int], beside: Mapping[str, str] = {}) -> None:
     """Write the name of each chosen line right of the panel, at the height of its end; names that would overlap are
     moved apart, with a stroke in the line's colour from each end to its name. Where there is room stand the names of
-    what is drawn in dashes ``beside`` the lines.
+    what is drawn ``beside`` the lines, each with its dashes (`matplotlib.lines.Line2D.set_linestyle`).
 
     The limits of the axes must be settled.
     """
@@ -95,18 +95,20 @@ def name_at_ends(axes: Axes, lines: Sequence[Line], chosen: Sequence[int], besid
     for start, place, style, name in zip(ends, places, styles, names, strict=True):
         _write(axes, name, place, start, style["color"], "-")
     top = _largest_gap(places, letters * len(beside))
-    for number, name in enumerate(beside):
+    for number, (name, dashes) in enumerate(beside.items()):
         place = top - (number + 0.5) * letters
-        _write(axes, name, place, (1.0, place), INK, "--")
+        _write(axes, name, place, (1.0, place), INK, dashes)
 
 
-def name_above(figure: Figure, axes: Axes, named: Sequence[tuple[str, LineStyle]], beside: Sequence[str] = ()) -> None:
-    """Write the names of the chosen lines, as `draw_lines` gives them, and of what is drawn in dashes ``beside`` them
-    above the panel: where it is narrow there is no room at their ends."""
+def name_above(
+    figure: Figure, axes: Axes, named: Sequence[tuple[str, LineStyle]], beside: Mapping[str, str] = {}
+) -> None:
+    """Write the names of the chosen lines, as `draw_lines` gives them, and of what is drawn ``beside`` them, above the
+    panel: where it is narrow there is no room at their ends."""
     for name, style in named:
         axes.plot([], [], label=name, **style)
-    for name in beside:
-        axes.plot([], [], label=name, **THEORY)
+    for name, dashes in beside.items():
+        axes.plot([], [], label=name, **(THEORY | {"linestyle": dashes}))
     legend(figure, above=True)
 
 

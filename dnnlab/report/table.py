@@ -30,7 +30,8 @@ def cells(frame: pd.DataFrame, column: Column) -> list[str]:
     if column.low:
         rows = zip(*(values(frame[name]) for name in (column.name, column.low, column.high)), strict=True)
         return [estimate(value, low, high, column.form) for value, low, high in rows]
-    return [_cell(value, column.form) for value in values(frame[column.name])]
+    told = values(frame[column.name])
+    return [MISSING if value is not None and value == column.blank else _cell(value, column.form) for value in told]
 
 
 def _cell(value: Value, form: Form) -> str:

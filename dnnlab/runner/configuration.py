@@ -128,7 +128,7 @@ _COLUMNS = {
         Column("norm", str, "normalisation before the activation", screen="norm"),
         Column("skip", str, "skip connection", screen="skip"),
         Column("depth", int, "hidden layers", screen="depth"),
-        Column("width", int, "units a hidden layer", screen="width"),
+        Column("width", int, "units a hidden layer; 0 for a network of one's own", screen="width", blank=0),
         Column("data", str, "data set", screen="data"),
         Column("batch_size", int, "examples in a batch", screen="batch"),
         Column("optimizer", str, "optimiser of the training", screen="optimizer"),

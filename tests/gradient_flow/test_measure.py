@@ -99,12 +99,26 @@ def test_the_middle_singular_value_is_the_median(cells):
 def test_the_figures_draw_what_the_cells_say(cells):
     table = summary.summarise(cells, SPEC)
     pictures = {picture.name: picture for picture in figures.draw(cells, table, SPEC)}
-    assert set(pictures) == {"gradient-by-layer", "gradient-map", "gradient-along-training"}
+    assert list(pictures) == ["gradient-by-layer", "loss", "gradient-along-training", "gradient-map"]
     (axes,) = pictures["gradient-by-layer"].figure.axes
+    (line,) = [line for line in axes.lines if line.get_label() == "_tanh"]
     first = cells[(cells["step"] == 0) & (cells["layer"].between(1, 3))]
     deltas = first.pivot(index="seed", columns="layer", values="delta_norm").to_numpy()
     expected = np.exp(np.log(deltas / deltas[:, -1:]).mean(0))
-    np.testing.assert_allclose(axes.lines[0].get_ydata(), expected, rtol=1e-6)
+    np.testing.assert_allclose(line.get_ydata(), expected[::-1], rtol=1e-6)  # from the last layer back to the first
+    assert list(line.get_xdata()) == [3, 2, 1]
+    # The healthy band is in the picture whatever is drawn: a factor of a hundred either way.
+    low, high = axes.get_ylim()
+    assert low < 0.01 < 100 < high
+    # At the last step the slider shows what was measured there.
+    last = cells[(cells["step"] == SPEC.steps) & (cells["layer"].between(1, 3))]
+    deltas = last.pivot(index="seed", columns="layer", values="delta_norm").to_numpy()
+    along = pictures["gradient-by-layer"].along
+    assert along.drawn == 0
+    np.testing.assert_allclose(along.y[SPEC.steps]["tanh"], np.exp(np.log(deltas / deltas[:, -1:]).mean(0))[::-1])
+    loss = cells[(cells["layer"] == 0)].groupby("step")["loss"].mean()
+    (drawn,) = [line for line in pictures["loss"].figure.axes[0].lines if line.get_label() == "_tanh"]
+    np.testing.assert_allclose(drawn.get_ydata(), loss.to_numpy())
     assert f"tanh: {table['rate'][0]:.3g}" in pictures["gradient-by-layer"].alt
 
 

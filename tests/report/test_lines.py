@@ -64,14 +64,14 @@ def test_names_neither_overlap_nor_are_cut(ends, wide):
         axes.set_xlim(1, 4)
         axes.set_ylim(1e-10, 1e3)
         if wide:
-            name_at_ends(axes, drawn, chosen, ["theory"])
+            name_at_ends(axes, drawn, chosen, {"theory": "--", "bound": ":"})
         else:
-            name_above(figure, axes, named, ["theory"])
+            name_above(figure, axes, named, {"theory": "--", "bound": ":"})
     assert faults(figure) == []
     text = svg(figure).decode()
     shown = re.findall(r">([^<>]+)</text>", text)
     assert {word for word in shown if word in {line.name for line in drawn}} == {drawn[i].name for i in chosen}
-    assert "theory" in shown
+    assert {"theory", "bound"} <= set(shown)
 
 
 def test_the_caption_counts_lines_without_a_name():

@@ -1,7 +1,8 @@
 """The figures: accuracy against each cost, training curves, parameters and MACs beside time."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Hashable, Mapping, Sequence
 from textwrap import fill
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -13,6 +14,7 @@ from dnnlab.compare_arch.equal_budget import columns as c
 from dnnlab.compare_arch.spec import Spec
 from dnnlab.compare_arch.trained_cell import CONFIGURATION, name
 from dnnlab.report.figures import FULL, HALF, Picture, legend, line_style, log_axis, new_figure
+from dnnlab.report.lines import Line, draw_lines
 from dnnlab.statistics.intervals import mean_share
 
 _MOST_LINES = 10
@@ -76,41 +78,53 @@ def _drawn_fronts(shown: pd.DataFrame, *, wide: bool) -> Figure:
 def _curves(rows: pd.DataFrame, cells: pd.DataFrame, number: int) -> Picture:
     looks = cells[cells["macs_spent"].notna()]
     shown = rows[rows["accuracy"].notna()].head(_MOST_LINES)
-    with new_figure(HALF, 5.6 + 0.18 * len(shown), 2, 1) as (figure, panels):
-        for i, row in enumerate(shown.to_dict("records")):
-            curve = looks
-            for column in CONFIGURATION:
-                curve = curve[curve[column] == row[column]]
-            style = line_style(i)
-            for axes, quantity in zip(panels, ("loss", "validation_accuracy"), strict=True):
-                if quantity == "validation_accuracy":  # not every look was at the validation split
-                    curve = curve[curve[quantity].notna()]
-                # By the place in the training, since under a budget of seconds the steps of the seeds differ.
-                place = curve.groupby("seed").cumcount()
-                at = curve["macs_spent"].groupby(place).mean()
-                values = [list(v) for _, v in curve[quantity].groupby(place)]
-                if quantity == "loss":
-                    axes.plot(at, [np.mean(v) for v in values], label=fill(name(row, shown), 48), **style)
-                    continue
-                bands = [mean_share(v) for v in values]
-                axes.plot(at, [b.mean for b in bands], label=fill(name(row, shown), 48), **style)
-                axes.fill_between(
-                    at, [b.low for b in bands], [b.high for b in bands], color=style["color"], alpha=0.2, linewidth=0
-                )
-        for axes, label in zip(panels, ("training loss (nats)", "validation accuracy"), strict=True):
-            axes.set_xlabel("MACs of the training")
-            _large_numbers(axes)
-            axes.set_ylabel(label)
-        panels[1].yaxis.set_major_formatter(PercentFormatter(1.0))
-        legend(figure, above=True)
+    lines = [_lines(row, name(row, shown), looks) for row in shown.to_dict("records")]
     return Picture(
         name=f"training-{number + 1}",
         title=f"Along training: {_where(rows)}",
         see="Against the multiply–accumulates spent, so that networks of different cost can be compared at any moment; "
         "bands are 95 % intervals over seeds.",
-        alt="Training loss and validation accuracy against multiply–accumulates spent, a line a network.",
-        figure=figure,
+        alt="Training loss and validation accuracy against multiply–accumulates spent, a line for each network.",
+        figure=_drawn_curves(lines, wide=True),
+        narrow=_drawn_curves(lines, wide=False),
     )
+
+
+def _lines(row: Mapping[Hashable, Any], label: str, looks: pd.DataFrame) -> tuple[Line, Line]:
+    """Loss and validation accuracy of one network along its training."""
+    curve = looks
+    for column in CONFIGURATION:
+        curve = curve[curve[column] == row[column]]
+    at, losses = _by_place(curve, "loss")
+    # Not every look was at the validation split.
+    later, accuracies = _by_place(curve[curve["validation_accuracy"].notna()], "validation_accuracy")
+    bands = [mean_share(each) for each in accuracies]
+    mean, low, high = (np.array([getattr(band, end) for band in bands]) for end in ("mean", "low", "high"))
+    return Line(label, at, np.array([np.mean(each) for each in losses])), Line(label, later, mean, low, high)
+
+
+def _by_place(curve: pd.DataFrame, quantity: str) -> tuple[np.ndarray, list[list[float]]]:
+    """The mean multiply–accumulates spent at each look, and the quantity there over seeds: by the place of the look,
+    since under a budget of seconds the steps of the seeds differ."""
+    place = curve.groupby("seed").cumcount()
+    at = curve["macs_spent"].groupby(place).mean().to_numpy(float)
+    return at, [list(values) for _, values in curve[quantity].groupby(place)]
+
+
+def _drawn_curves(lines: Sequence[tuple[Line, Line]], *, wide: bool) -> Figure:
+    size, shape = ((FULL, 4.0), (1, 2)) if wide else ((HALF, 6.2), (2, 1))
+    with new_figure(size[0], size[1] + 0.18 * len(lines), *shape) as (figure, panels):
+        for axes, label, drawn in zip(
+            panels, ("training loss (nats)", "validation accuracy"), zip(*lines, strict=True), strict=True
+        ):
+            for told, style in draw_lines(axes, drawn, range(len(drawn))):
+                axes.plot([], [], label=fill(told, 48), **style)
+            axes.set_xlabel("MACs of the training")
+            _large_numbers(axes)
+            axes.set_ylabel(label)
+        panels[1].yaxis.set_major_formatter(PercentFormatter(1.0))
+        legend(figure, above=True)
+    return figure
 
 
 def _large_numbers(axes: Axes) -> None:

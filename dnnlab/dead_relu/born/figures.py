@@ -11,7 +11,7 @@ from dnnlab.dead_relu.spec import Spec
 from dnnlab.report.figures import FULL, HALF, Picture, counting_axis, log_axis, new_figure
 from dnnlab.report.lines import Line, draw_lines, most_telling, name_above, name_at_ends, others
 
-_BOUNDS = "proven bounds"
+_BOUNDS = {"proven bounds": "--"}
 
 
 def draw(cells: pd.DataFrame, summary: pd.DataFrame, spec: Spec) -> Sequence[Picture]:
@@ -62,7 +62,7 @@ def _drawn(
         axes.set_ylabel("networks born dead")
         axes.set_xlim(right=max(float(line.x.max()) for line in lines))
         if wide:
-            name_at_ends(axes, lines, chosen, [_BOUNDS])
+            name_at_ends(axes, lines, chosen, _BOUNDS)
         else:
-            name_above(figure, axes, named, [_BOUNDS])
+            name_above(figure, axes, named, _BOUNDS)
     return figure

@@ -119,7 +119,7 @@ def _along(curves: Sequence[tuple[str, Group]], lines: Sequence[Line], last: int
 def _drawn(lines: Sequence[Line], chosen: Sequence[int], *, wide: bool) -> Figure:
     with new_figure(*((FULL, 4.6) if wide else (HALF, 5.0))) as (figure, (axes,)):
         named = draw_lines(axes, lines, chosen)
-        beside = ["expected at birth"] if any(lines[i].theory is not None for i in chosen) else []
+        beside = {"expected at birth": "--"} if any(lines[i].theory is not None for i in chosen) else {}
         axes.set_ylim(-0.03, 1.03)
         axes.yaxis.set_major_formatter(PercentFormatter(1.0))
         layers = int(max(line.x.max() for line in lines))
