@@ -4,6 +4,7 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property, partial
+from pathlib import Path
 from textwrap import fill
 from typing import Any
 
@@ -15,10 +16,12 @@ from dnnlab.gradient_flow.columns import CONFIGURATION
 from dnnlab.gradient_flow.layers import Measured, measured_at
 from dnnlab.gradient_flow.spec import Spec
 from dnnlab.gradient_flow.summary import UNHEALTHY, setting
+from dnnlab.networks import initialisers
 from dnnlab.report.figures import (
     FULL,
     HALF,
     SMALLEST,
+    Live,
     Picture,
     counting_axis,
     layer_axis,
@@ -41,6 +44,10 @@ _MOST_BOXES = 60
 _LETTERS = 20
 _HEALTHY = round(math.exp(UNHEALTHY))
 _BAND = "#3ea370"
+_LIVE_ACTS = ("sigmoid", "tanh", "relu", "linear", "leaky_relu", "elu", "selu", "gelu", "swish", "softplus")
+"""The activations that ``live.js`` knows."""
+_DRAWN_OTHERWISE = ("rai", "orthogonal")
+"""The initialisers whose weights are not independent Gaussians, as that theory takes them to be."""
 SIGMOID_BOUND = 0.25
 """The lecture's factor per sigmoid layer: the largest slope of the sigmoid, with weights of 1."""
 
@@ -135,7 +142,28 @@ def _by_layer(curves: Sequence[_Curve], spec: Spec) -> Picture:
         figure=drawn(wide=True, along=along),
         narrow=drawn(wide=False, along=along),
         along=along,
+        live=_live([curves[i] for i in chosen], max(len(line.x) for line in lines)),
     )
+
+
+def _live(curves: Sequence[_Curve], layers: int) -> Live | None:
+    """Theory that a reader can change, from the first network that is plain: no normalisation, skip or dropout."""
+    for curve in curves:
+        asked = curve.configuration
+        plain = (asked["norm"], asked["skip"], asked["dropout"]) == ("none", "none", 0) and asked["act"] in _LIVE_ACTS
+        if asked["model"] or not plain or asked["init"] in _DRAWN_OTHERWISE or layers < 2:
+            continue
+        width = asked["width"]
+        variances = initialisers.variances(asked["init"], width, width, asked["act"], asked["act"])
+        known = {
+            "act": asked["act"],
+            "weights": round(math.sqrt(variances.weight * width), 2),
+            "bias": round(math.sqrt(variances.bias), 2),
+            "layers": layers,
+            "input": float(np.mean(np.asarray(curve.first.network["input_mean_square"], float))),
+        }
+        return Live(Path(__file__).with_name("live.js"), known)
+    return None
 
 
 def _line(curve: _Curve) -> Line:

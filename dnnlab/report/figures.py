@@ -10,7 +10,7 @@ save(figure, folder / "norms")
 
 import contextlib
 import io
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TypedDict
@@ -107,12 +107,21 @@ _STYLE: dict[Any, Any] = {
 
 
 @dataclass(frozen=True)
+class Live:
+    """A model that a reader can change on the page: the file of the script that draws it, and what it must know."""
+
+    script: Path
+    known: Mapping[str, float | str]
+
+
+@dataclass(frozen=True)
 class Picture(Caption):
     """A figure and its words. ``name`` is the stem of its files."""
 
     figure: Figure
     narrow: Figure | None = None  # the same for a screen as narrow as a phone's; the page has both
     along: Along | None = None  # the same lines at other moments, which a page can show in turn
+    live: Live | None = None
 
 
 @contextlib.contextmanager

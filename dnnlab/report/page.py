@@ -34,6 +34,7 @@ class Drawing:
     points: Sequence[Mapping[str, Any]] = ()
     narrow: "Drawing | None" = None  # for the screen of a phone
     along: tuple[str, Sequence[int], int] | None = None  # what counts the moments of the points, its values, that shown
+    live: tuple[Path, Mapping[str, Any]] | None = None  # the script of a model to change, and what it must know
 
 
 @dataclass(frozen=True)
@@ -107,15 +108,16 @@ def write_page(path: Path, page: Page) -> None:
         if page.first and page.frame.size <= _MOST_CELLS
         else ""
     )
-    script, digest = _script()
+    files = dict.fromkeys([_SCRIPT, *(drawing.live[0] for drawing in page.drawings if drawing.live)])
+    scripts = [_script(file) for file in files]
     html = template("report/page").render(
         page=page,
         said=[commands_apart(sentence) for sentence in page.sentences],
         figures=[_shown(drawing, f"f{number}") for number, drawing in enumerate(page.drawings)],
         few=few,
         every=every,
-        script=script,
-        digest=digest,
+        scripts=[script for script, _ in scripts],
+        digests=" ".join(digest for _, digest in scripts),
     )
     # A command line may hold a file name that is no UTF-8, which Python keeps as lone surrogates.
     atomic.write(path, html.encode("utf-8", "backslashreplace"))
@@ -133,7 +135,8 @@ class _Figure:
 def _shown(drawing: Drawing, prefix: str) -> _Figure:
     views = [_view(drawing, "wide" if drawing.narrow else "any", prefix)]
     if drawing.narrow:
-        views.append(_view(replace(drawing.narrow, along=drawing.along), "narrow", f"{prefix}n"))
+        narrow = replace(drawing.narrow, along=drawing.along, live=drawing.live)
+        views.append(_view(narrow, "narrow", f"{prefix}n"))
     return _Figure(drawing.caption, views)
 
 
@@ -141,6 +144,7 @@ def _view(drawing: Drawing, screen: str, prefix: str) -> tuple[str, Markup, Mark
     what, moments, shown = drawing.along or ("", (), 0)
     told = {"what": what, "moments": list(moments), "shown": shown}
     known = {"prefix": f"{prefix}-", "panels": drawing.points} | (told if what else {})
+    known |= {"live": drawing.live[1]} if drawing.live else {}
     island = _island(known) if drawing.points else Markup("")
     return screen, Markup(themed(drawing.svg, drawing.caption, prefix)), island
 
@@ -151,10 +155,14 @@ def _island(content: Mapping[str, Any]) -> Markup:
     return Markup(text.replace("<", "\\u003c"))
 
 
+_SCRIPT = Path(__file__).parent / "page.js"
+"""What every page can do."""
+
+
 @functools.cache
-def _script() -> tuple[Markup, str]:
-    """The page's script, and its hash as a content security policy names it."""
-    text = (Path(__file__).parent / "page.js").read_text("utf-8")
+def _script(file: Path) -> tuple[Markup, str]:
+    """A script of the page, and its hash as a content security policy names it."""
+    text = file.read_text("utf-8")
     digest = base64.b64encode(hashlib.sha256(text.encode()).digest()).decode()
     return Markup(text), f"'sha256-{digest}'"
 

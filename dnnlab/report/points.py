@@ -46,9 +46,9 @@ def _name(line: Line2D) -> str:
 
 
 def points(figure: Figure, along: Along | None = None) -> list[dict[str, Any]]:
-    """For each panel of a saved figure that has named lines: the names of its axes, and for each line its name, its id
-    and its points ``[x, y, text of x, text of y]``, where x and y are in points of the SVG; and the same points at
-    each moment ``along``.
+    """For each panel of a saved figure that has named lines: the names of its axes, its frame, and for each line its
+    name, its id and its points ``[x, y, text of x, text of y]``, where x and y are in points of the SVG; and the same
+    points at each moment ``along``.
 
     A figure of more than a few thousand points has none.
     """
@@ -67,9 +67,23 @@ def points(figure: Figure, along: Along | None = None) -> list[dict[str, Any]]:
             lines.append(told)
         if lines:
             told_axes = {"x": axes.get_xlabel(), "y": axes.get_ylabel() or _shared_label(axes, figure)}
-            panels.append({"title": axes.get_title(loc="left"), **told_axes, "lines": lines})
+            panels.append({"title": axes.get_title(loc="left"), **told_axes, **_frame(axes), "lines": lines})
     every = [at for each in panels for line in each["lines"] for at in (line["at"], *line.get("along", ()))]
     return panels if sum(map(len, every)) <= _MOST else []
+
+
+def _frame(axes: Axes) -> dict[str, list[float]]:
+    """The ``box`` of a panel in points of the SVG, left, top, right and bottom; and its ``scale``, x₀, dx, y₀ and dy:
+    x₀ + dx·x is where x lies, or its logarithm to base 10 on a logarithmic axis."""
+    figure = axes.get_figure()
+    assert isinstance(figure, Figure)
+    height, scale = figure.get_size_inches()[1] * 72, 72 / figure.dpi
+    zero, one = (axes.transLimits + axes.transAxes).transform([(0, 0), (1, 1)]) * scale
+    (left, bottom), (right, top) = axes.transAxes.transform([(0, 0), (1, 1)]) * scale
+    return {
+        "scale": [round(float(v), 3) for v in (zero[0], one[0] - zero[0], height - zero[1], zero[1] - one[1])],
+        "box": [round(float(v), 1) for v in (left, height - top, right, height - bottom)],
+    }
 
 
 def _points(axes: Axes, x: np.ndarray, y: np.ndarray) -> list[list[Any]]:

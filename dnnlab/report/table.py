@@ -30,16 +30,19 @@ def cells(frame: pd.DataFrame, column: Column) -> list[str]:
     if column.low:
         rows = zip(*(values(frame[name]) for name in (column.name, column.low, column.high)), strict=True)
         return [estimate(value, low, high, column.form) for value, low, high in rows]
-    told = values(frame[column.name])
-    return [MISSING if value is not None and value == column.blank else _cell(value, column.form) for value in told]
+    return [_cell(value, column) for value in values(frame[column.name])]
 
 
-def _cell(value: Value, form: Form) -> str:
+def _cell(value: Value, column: Column) -> str:
+    if _says_nothing(value, column):
+        return MISSING
     if isinstance(value, bool):
         return "yes" if value else "no"
-    if isinstance(value, str):
-        return plain(value) if value.strip() else MISSING
-    return number(value, form)
+    return plain(value) if isinstance(value, str) else number(value, column.form)
+
+
+def _says_nothing(value: Value, column: Column) -> bool:
+    return value is None or value == column.blank or (isinstance(value, str) and not value.strip())
 
 
 def fold(frame: pd.DataFrame, columns: Sequence[Column]) -> tuple[list[Column], str]:
@@ -50,7 +53,7 @@ def fold(frame: pd.DataFrame, columns: Sequence[Column]) -> tuple[list[Column], 
     """
     shown, same = [], []
     for column in columns:
-        if len(frame) and all(cell == MISSING for cell in cells(frame, column)):
+        if len(frame) and all(_says_nothing(value, column) for value in values(frame[column.name])):
             continue
         told = column.low or column.name == "verdict"
         if told or len(frame) < 2 or frame[column.name].nunique(dropna=False) > 1:

@@ -73,7 +73,8 @@ def _saved(picture: "Picture", folder: Path) -> Drawing:
     if picture.narrow is not None:
         narrow = Drawing(picture, svg(picture.narrow).decode(), points(picture.narrow, along))
     moments = (along.what, list(along.y), along.drawn) if along else None
-    return Drawing(picture, file.read_text("utf-8"), points(picture.figure, along), narrow, moments)
+    live = (picture.live.script, picture.live.known) if picture.live else None
+    return Drawing(picture, file.read_text("utf-8"), points(picture.figure, along), narrow, moments, live)
 
 
 def _flat(record: dict[str, Any]) -> dict[str, str]:

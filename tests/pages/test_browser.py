@@ -1,10 +1,12 @@
 """What a browser shows: every kind of page, at three sizes, in light and dark, by pointer and by keyboard, on paper."""
 
 import json
+import math
 import re
 from pathlib import Path
 
 import pytest
+from scipy.integrate import quad
 
 from .conftest import SIZES
 
@@ -191,3 +193,68 @@ def test_every_control_is_reached_by_tab_and_seen(visit, folder):
         assert outline != "none", page.evaluate("document.activeElement.outerHTML.slice(0, 200)")
         page.keyboard.press("Tab")
     assert reached == wanted
+
+
+def model(page, **changes):
+    """Sets the model that a reader can change, and gives what it says: the share a layer passes on."""
+    controls = page.locator(".try")
+    if not page.evaluate("document.querySelector('.try').open"):
+        controls.locator("summary").click()
+    for name, value in changes.items():
+        if name == "act":
+            controls.locator("select").select_option(value)
+        else:
+            place = ("weights", "bias", "layers").index(name)
+            controls.locator("input[type=range]").nth(place).fill(str(value))
+    said = controls.locator(".said").inner_text()
+    share, unit = re.search(r"passes on ([\d.]+) (%|times) of", said).groups()
+    return float(share) / (100 if unit == "%" else 1)
+
+
+def expected(slope, act, weights, bias, layers, mean_square):
+    """The factor a layer by the recursions of Poole 2016 and Schoenholz 2017, integrated by SciPy."""
+
+    def mean(of):
+        return quad(lambda z: of(z) * math.exp(-z * z / 2) / math.sqrt(2 * math.pi), -10, 10, points=[0], limit=200)[0]
+
+    q, logs = weights**2 * mean_square + bias**2, []
+    for _ in range(layers - 1):
+        root = math.sqrt(q)
+        logs.append(0.5 * math.log(weights**2 * mean(lambda z, root=root: slope(root * z) ** 2)))
+        q = weights**2 * mean(lambda z, root=root: act(root * z) ** 2) + bias**2
+    return math.exp(sum(logs) / (layers - 1))
+
+
+def sigmoid(x):
+    return 1 / (1 + math.exp(-x))
+
+
+def test_the_model_of_a_network_is_that_of_theory(visit, folder):
+    page = visit(folder["one"])
+    start = island(page)["live"]
+    assert (start["act"], start["layers"]) == ("sigmoid", 20)
+    # PyTorch's initialisation: uniform of variance 1 / (3 fan_in), weights and biases.
+    assert start["weights"] == pytest.approx(math.sqrt(1 / 3), abs=0.005)
+    assert start["bias"] == pytest.approx(math.sqrt(1 / (3 * 64)), abs=0.005)
+    wide = expected(
+        lambda x: sigmoid(x) * (1 - sigmoid(x)), sigmoid, start["weights"], start["bias"], 20, start["input"]
+    )
+    assert model(page) == pytest.approx(wide, rel=0.01)
+    # Half of the slopes of ReLU are 1, and of a linear layer all: closed forms.
+    assert model(page, act="relu", weights=1, bias=0) == pytest.approx(math.sqrt(1 / 2), rel=0.01)
+    assert model(page, act="relu", weights=2, bias=0.5, layers=8) == pytest.approx(math.sqrt(2), rel=0.01)
+    assert model(page, act="linear", weights=0.9, bias=0.3) == pytest.approx(0.9, rel=0.01)
+    deep = expected(lambda x: 1 / math.cosh(x) ** 2, math.tanh, 1.5, 0.2, 12, start["input"])
+    assert model(page, act="tanh", weights=1.5, bias=0.2, layers=12) == pytest.approx(deep, rel=0.01)
+
+
+def test_the_line_of_the_model_lies_on_that_of_the_measurement(visit, folder):
+    """At the options of the run, a wide network's theory is near a measured one of 64 units."""
+    page = visit(folder["one"])
+    model(page)
+    (line,) = island(page)["panels"][0]["lines"]
+    path = page.locator(".drawing.wide .live").get_attribute("d")
+    drawn = [tuple(map(float, pair)) for pair in re.findall(r"[ML] ([-\d.]+) ([-\d.]+)", path)]
+    assert len(drawn) == 20
+    measured = [tuple(point[:2]) for point in line["at"]]
+    assert all(abs(x - u) < 0.2 and abs(y - v) < 8 for (x, y), (u, v) in zip(drawn, measured, strict=True))

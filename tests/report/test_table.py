@@ -263,3 +263,12 @@ def test_json_holds_python_values():
         '[\n  {\n    "i": 1,\n    "b": true,\n    "f": 0.5,\n    "n": null\n  }\n]'
     )
     assert json.loads(to_json(FRAME), parse_constant=refuse)[2]["time"] is None
+
+
+def test_a_dash_that_somebody_wrote_is_text_and_what_does_not_apply_is_a_dash():
+    columns = [Column("a", str, "", screen="a"), Column("width", int, "", screen="width", blank=0)]
+    frame = pd.DataFrame({"a": ["", "–"], "width": [0, 64]})
+    shown, _ = fold(frame, columns)
+    assert [column.name for column in shown] == ["a", "width"]
+    assert cells(frame, columns[1]) == ["–", "64"]
+    assert fold(frame.assign(width=0), columns)[0] == columns[:1]  # of no network is there a width
