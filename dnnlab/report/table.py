@@ -12,7 +12,7 @@ import pandas as pd
 from dnnlab import atomic
 from dnnlab.errors import plain
 from dnnlab.report.columns import Column, check
-from dnnlab.report.numbers import MISSING, Form, estimate, number
+from dnnlab.report.numbers import MISSING, estimate, number
 
 Value = str | int | float | bool | None
 
