@@ -10,8 +10,12 @@ from dnnlab.dead_relu.census import columns as c
 from dnnlab.dead_relu.census.summary import per_cell
 from dnnlab.dead_relu.census.words import conclusions
 from dnnlab.dead_relu.remedies import columns as r
+from dnnlab.dead_relu.remedies import words as remedy_words
+from dnnlab.dead_relu.remedies.summary import remedy_verdict
 from dnnlab.dead_relu.spec import Spec
 from dnnlab.report.table import fit
+from dnnlab.statistics.comparisons import Comparison
+from dnnlab.statistics.intervals import Interval
 
 RNG = np.random.default_rng(0)
 
@@ -174,3 +178,36 @@ def test_remedies_of_which_every_cell_failed_are_undecided():
     assert rows["failed"].tolist() == [3, 3]
     assert rows["seeds"].tolist() == [0, 0]
     assert set(rows["verdict"]) == {r.UNTREATED, r.UNDECIDED}
+
+
+def judged(n, dead, better):
+    """The verdict on a remedy whose effects were compared in ``n`` seeds and have these signs."""
+    row = {"remedy": "batch norm", "diverged": 0, "seeds": 8, "dead_hi": 0.0, "expected_dead": 0.0, "born_dead": 0.0}
+    told = [
+        Comparison(Interval(0.1, 0.0, 0.2, n), math.nan if sign is None else 0.5, 0.5, sign, 8)
+        for sign in (dead, better)
+    ]
+    return remedy_verdict(row, *told)
+
+
+def test_no_effect_takes_seeds_in_which_one_could_have_been_seen():
+    assert judged(8, 0, 0) == r.NO_EFFECT
+    assert judged(2, 0, 0) == r.UNDECIDED
+    assert judged(2, None, 0) == r.UNDECIDED
+
+
+@pytest.mark.parametrize(
+    ("seeds", "collapsed", "told"), [(5, 0.8, True), (2, 1.0, False), (5, 0.2, False), (10, 0.9, False)]
+)
+def test_how_many_seeds_would_decide_is_said_where_most_collapse(seeds, collapsed, told):
+    """With 4 remedies an exact test of n pairs that all agree has p = 2 · 0.5ⁿ, times two tests, times four: n is 9."""
+    assert [4 * 4 * 0.5**n < 0.05 for n in (8, 9)] == [False, True]
+    common = {
+        "model": "", "act": "relu", "init": "xavier", "norm": "none", "skip": "none", "lr": 1.0, "depth": 5,
+        "width": 64, "data": "digits", "seeds": seeds, "dead": 0.5, "accuracy": 0.2, "collapsed": collapsed,
+    }  # fmt: skip
+    names = {"none": "untreated", "elu": "undecided", "gelu": "undecided", "prelu": "diverged", "clipping": "undecided"}
+    rows = fit(pd.DataFrame([common | {"remedy": n, "verdict": v} for n, v in names.items()]), r.SUMMARY)
+    said = remedy_words.conclusions(rows, None)
+    assert any("--seeds 9." in sentence for sentence in said) == told
+    assert not any("nan" in sentence for sentence in said)

@@ -15,6 +15,7 @@ from dnnlab.dead_relu.spec import Spec
 from dnnlab.errors import some
 from dnnlab.report.advice import Advice
 from dnnlab.runner.options import arguments
+from dnnlab.statistics.intervals import ENOUGH
 
 
 def headline(summary: pd.DataFrame, spec: Spec) -> str:
@@ -30,6 +31,8 @@ def headline(summary: pd.DataFrame, spec: Spec) -> str:
 
 
 def _state(row: pd.Series) -> str:
+    if math.isnan(row["dead"]):
+        return "its numbers left the range of floats"
     return f"{c.SCHEMA.number(row, 'dead')} dead, accuracy {c.SCHEMA.number(row, 'accuracy')}"
 
 
@@ -45,7 +48,10 @@ def conclusions(summary: pd.DataFrame, spec: Spec) -> list[str]:
         good = tried[tried["verdict"].isin((c.CURES, c.HELPS, c.FEWER))]
         open_ = tried[tried["verdict"] == c.UNDECIDED]
         if good.empty:
-            sentences += [f"{start}; no remedy is shown to keep units alive.", *_would_decide(open_, len(tried))]
+            sentences += [
+                f"{start}; no remedy is shown to keep units alive.",
+                *_would_decide(untreated, open_, len(tried)),
+            ]
             continue
         best = good.iloc[0]
         sentences.append(
@@ -58,11 +64,11 @@ def conclusions(summary: pd.DataFrame, spec: Spec) -> list[str]:
     return sentences
 
 
-def _would_decide(open_: pd.DataFrame, tried: int) -> list[str]:
-    """How many seeds it takes for a verdict on remedies that are not decided: those for which an exact test of how many
-    seeds collapse can reach 5 % among all that were ``tried``, if all seeds agree."""
+def _would_decide(untreated: pd.Series, open_: pd.DataFrame, tried: int) -> list[str]:
+    """How many seeds it takes for a verdict on the remedies in ``open_``, where most seeds collapse without any: as
+    many as an exact test of how often they do needs to reach 5 % among all that were ``tried``, if all seeds agree."""
     needed = math.ceil(math.log2(4 * tried / 0.05))
-    if open_.empty or open_["seeds"].max() >= needed:
+    if open_.empty or not untreated["collapsed"] > 0.5 or not ENOUGH <= untreated["seeds"] < needed:
         return []
     one = len(open_) == 1
     return [
