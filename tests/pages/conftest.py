@@ -10,6 +10,12 @@ import pytest
 WANTED = "DNNLAB_BROWSER"
 """Where this is set, a missing browser is a failure; otherwise these tests are skipped without one."""
 
+SITE = {
+    "start": "index.html", "first steps": "docs/first-steps.html", "an experiment": "docs/compress.html",
+    "API": "docs/api.html", "columns": "docs/columns/nas.html", "glossary": "docs/glossary.html",
+}  # fmt: skip
+"""Pages of the documentation, of every kind."""
+
 SIZES = {"wide": (1280, 800), "tablet": (768, 1024), "phone": (400, 800)}
 
 
@@ -62,6 +68,7 @@ def folder(tmp_path_factory):
     """Pages of every kind, each made by the program from a small run: their files by name."""
     import dnnlab
     from dnnlab.reproduce import page
+    from docs import make_site
 
     root = tmp_path_factory.mktemp("pages")
     runs = {
@@ -83,4 +90,7 @@ def folder(tmp_path_factory):
     files["ledger"] = root / "ledger" / "ledger.html"
     files["ledger"].parent.mkdir()
     page.write(files["ledger"], "Ledger", published, "quick", {"version": "0"})
+    site = root / "site"
+    make_site.write(site)
+    files |= {f"site {name}": site / path for name, path in SITE.items()}
     return files

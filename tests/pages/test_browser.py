@@ -8,10 +8,11 @@ from pathlib import Path
 import pytest
 from scipy.integrate import quad
 
-from .conftest import SIZES
+from .conftest import SITE, SIZES
 
 LOOK = (Path(__file__).parent / "look.js").read_text("utf-8")
-KINDS = ("gradient", "one", "own", "dead", "born", "costs", "search", "check", "ledger")
+RUNS = ("gradient", "one", "own", "dead", "born", "costs", "search", "check")
+KINDS = (*RUNS, "ledger", *(f"site {name}" for name in SITE))
 
 
 def look(page, size):
@@ -28,7 +29,7 @@ def test_nothing_overlaps_is_cut_or_pale_and_nothing_is_requested(visit, folder,
     assert look(page, size) == []
 
 
-@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("kind", [*RUNS, "ledger"])
 def test_without_script_all_is_there_to_read(visit, folder, kind):
     page = visit(folder[kind], java_script_enabled=False)
     assert page.locator("h1").inner_text()
