@@ -102,9 +102,13 @@ def tell_sentences(sentences: Iterable[str]) -> None:
             if number % 2:
                 print(f"  {part}")
             elif rest := part.rstrip():
-                tied = _UNIT.sub("\N{NO-BREAK SPACE}", rest)  # a number and its unit stay on one line
-                lines = textwrap.fill(tied, width, break_long_words=False, break_on_hyphens=False)
+                lines = textwrap.fill(tied(rest), width, break_long_words=False, break_on_hyphens=False)
                 print(lines.replace("\N{NO-BREAK SPACE}", " "))
+
+
+def tied(text: str) -> str:
+    """``text`` in which a number and its unit stay on one line."""
+    return _UNIT.sub("\N{NO-BREAK SPACE}", text)
 
 
 def say(message: str, quiet: bool = False) -> None:

@@ -36,7 +36,8 @@ def _sizes(rows: pd.DataFrame, arch: str, data: str, number: int) -> Picture:
     shown = rows.sort_values("role", key=lambda role: role != "baseline", kind="stable").head(_MOST)
     names = [_name(row) if row["role"] != "baseline" else "FP32" for row in shown.to_dict("records")]
     told = [
-        f"{row['bytes'] / 1000:.3g} kB, {row['ratio']:.3g}×, {row['accuracy']:.1%} right"
+        ", ".join(c.SCHEMA.number(row, name) for name in ("bytes", "ratio"))
+        + f", {c.SCHEMA.number(row, 'accuracy')} right"
         for row in shown.to_dict("records")
     ]
     more = f" Of {len(rows)} files {len(shown)} are drawn." if len(shown) < len(rows) else ""

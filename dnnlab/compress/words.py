@@ -88,8 +88,11 @@ def _errors(row: Any) -> str:
 
 
 def _more_errors(row: Any) -> str:
-    """The loss of accuracy in a few words: ``+0.3 points of error``."""
-    return f"{number(row['accuracy_drop'], Form.CHANGE)} of error"
+    """The loss of accuracy in a few words: ``0.3 points more error``."""
+    drop = row["accuracy_drop"]
+    if drop == 0:
+        return "the same error"
+    return f"{number(abs(drop), Form.POINTS)} {'more' if drop > 0 else 'less'} error"
 
 
 def _left_and_missed(summary: pd.DataFrame) -> list[str]:
@@ -111,6 +114,11 @@ def _left_and_missed(summary: pd.DataFrame) -> list[str]:
     return list(dict.fromkeys(told))
 
 
+def _at_most(row: pd.Series) -> str:
+    """The upper end of the interval of what was lost, in words."""
+    return f"with at most {c.SCHEMA.number(row, 'drop_hi')} lost" if row["drop_hi"] > 0 else "with nothing lost"
+
+
 def _claims(summary: pd.DataFrame) -> list[str]:
     told = []
     chains = summary[summary["role"] == "chain"]
@@ -121,14 +129,10 @@ def _claims(summary: pd.DataFrame) -> list[str]:
     if not good.empty:
         best = good.iloc[int(good["ratio"].to_numpy().argmax())]
         told.append(
-            f"The lecture's 5–10× at under {number(POINT, Form.SHARE)} lost holds: {c.SCHEMA.number(best, 'ratio')} "
-            f"with at most {c.SCHEMA.number(best, 'drop_hi')} lost."
+            f"The lecture's 5–10× at under a point lost holds: {c.SCHEMA.number(best, 'ratio')} {_at_most(best)}."
         )
     elif not judged.empty:
-        told.append(
-            f"The lecture's 5–10× at under {number(POINT, Form.SHARE)} lost does not hold here: every such chain loses "
-            "more."
-        )
+        told.append("The lecture's 5–10× at under a point lost does not hold here: every such chain loses more.")
     for row in chains[chains["form"] == "int8"].to_dict("records"):
         low, high = _INT8
         ratio = row["ratio_onnx"]
@@ -167,8 +171,9 @@ def advice(cells: pd.DataFrame, summary: pd.DataFrame, spec: Spec, folder: Path)
     before, after = base.iloc[0], row
     accuracies = [c.SCHEMA.estimate(each, "accuracy") for each in (before, after)]
     return Advice(
-        what=f"Take {file}, made by {row['chain']}: the smallest file here that is shown to be as accurate as "
-        f"{row['arch']} itself. It is that of the first seed; those of the others lie beside it.",
+        what=f"Take {file}, made by {row['chain']}: of these chains the smallest file that is shown to lose less than "
+        f"a point against {row['arch']} itself. It is that of seed {made.iloc[0]['seed']}; those of the others lie "
+        "beside it.",
         then="This writes its weights, exactly, as a .safetensors file." if coded else "",
         command=shlex.join(["dnnlab", "decompress", str(folder / file)]) if coded else "",
         changes=[

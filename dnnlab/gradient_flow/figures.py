@@ -21,6 +21,7 @@ from dnnlab.report.figures import (
     FULL,
     HALF,
     SMALLEST,
+    THEORY,
     Live,
     Picture,
     counting_axis,
@@ -30,9 +31,10 @@ from dnnlab.report.figures import (
     log_axis,
     new_figure,
 )
-from dnnlab.report.lines import Line, draw_lines, most_telling, name_above, name_at_ends, others
+from dnnlab.report.lines import Line, Named, draw_lines, most_telling, name_above, name_at_ends, others, short
+from dnnlab.report.numbers import number
 from dnnlab.report.points import Along
-from dnnlab.report.svg import INK, PAPER
+from dnnlab.report.svg import PAPER
 from dnnlab.report.ticks import Times
 from dnnlab.runner.summary import Group, groups, mean, measured
 from dnnlab.statistics.intervals import mean_interval
@@ -126,19 +128,21 @@ def _by_layer(curves: Sequence[_Curve], spec: Spec) -> Picture:
     lines = [_line(curve) for curve in curves]
     chosen = most_telling([_logarithm(line.end[1]) for line in lines])
     drawn = partial(_drawn, curves, lines, chosen)
-    rates = "; ".join(
-        f"{curves[i].label}: {math.exp(np.nanmean(curves[i].first.log_rates())):.3g}"
+    rates = "".join(
+        f" {curves[i].label}: {number(math.exp(np.nanmean(curves[i].first.log_rates())))} a layer."
         for i in chosen
         if np.isfinite(curves[i].first.log_rates()).any()
     )
     theory = " Dashes are theory." if any(lines[i].theory is not None for i in chosen) else ""
+    early = " A line ends where no gradient arrives." if any(line.end[0] > 1 for line in lines) else ""
+    band = " The band around a line is the 95 % interval over seeds." if spec.seeds > 1 else ""
     along = _along(curves, spec) if spec.steps else None
     return Picture(
         name="gradient-by-layer",
         title="The gradient on its way from the last layer back to the first",
         see="A line that leaves the shaded band has lost or gained a factor of more than 100 before it reaches the "
-        f"first layer. The band around a line is the 95 % interval over seeds.{theory}{others(lines, chosen)}",
-        alt=f"Norm of the gradient by layer over that at the last hidden layer, on a log axis. Rate a layer: {rates}.",
+        f"first layer.{early}{band}{theory}{others(lines, chosen)}",
+        alt=f"Norm of the gradient by layer over that at the last hidden layer, on a log axis.{rates}",
         figure=drawn(wide=True, along=along),
         narrow=drawn(wide=False, along=along),
         along=along,
@@ -175,6 +179,10 @@ def _line(curve: _Curve) -> Line:
     return Line(curve.label, np.arange(len(mean), 0, -1), mean, low, high, theory)
 
 
+def _told(value: float) -> str:
+    return number(float(value)) if math.isfinite(value) else "not a number"
+
+
 def _logarithm(value: float) -> float:
     return math.log(value) if value > 0 else math.nan
 
@@ -197,27 +205,31 @@ def _drawn(
     with new_figure(*((FULL, 4.8) if wide else (HALF, 5.2))) as (figure, (axes,)):
         axes.axhspan(1 / _HEALTHY, _HEALTHY, color=_BAND, alpha=0.12, linewidth=0)
         named = draw_lines(axes, lines, chosen)
-        beside = {"theory": "--"} if any(lines[i].theory is not None for i in chosen) else {}
+        theory = any(lines[i].theory is not None for i in chosen)
         sigmoids = [lines[i] for i in chosen if curves[i].configuration["act"] == "sigmoid"]
         if sigmoids:
             layers = max(sigmoids, key=lambda line: len(line.x)).x
-            axes.plot(layers, SIGMOID_BOUND ** (layers.max() - layers.astype(float)), color=INK, linestyle=":")
-            beside |= {f"lecture: {SIGMOID_BOUND} a layer": ":"}
+            bound = SIGMOID_BOUND ** (layers.max() - layers.astype(float))
+            style = THEORY | {"linestyle": ":"}
+            axes.plot(layers, bound, **style)
+            named.append(Named(f"lecture: {SIGMOID_BOUND} a layer", (1.0, float(bound[-1])), style))
         log_axis(axes.yaxis)
         axes.yaxis.set_major_formatter(Times())
         axes.set_ylim(*_limits([line.y for line in lines], along))
         if depth > 1:
             axes.set_xlim(depth, 1)
         layer_axis(axes.xaxis, depth, next(iter(names)) if wide and len(names) == 1 == len(curves) else ())
-        axes.set_xlabel("layer: from the last back to the first, which is next to the input")
+        axes.set_xlabel(
+            "layer: from the last back to the first, which is next to the input" + "; dashes: theory" * theory
+        )
         axes.set_ylabel("gradient, compared with the last layer")
         axes.text(0.012, _HEALTHY * 0.75, "healthy: within 100×", transform=axes.get_yaxis_transform(), va="top",
                   fontsize=SMALLEST)  # fmt: skip
         if wide:
-            name_at_ends(axes, lines, chosen, beside)
+            name_at_ends(axes, named)
         else:
             axes.set_xlabel("layer, from the last back to the first")
-            name_above(figure, axes, named, beside)
+            name_above(figure, axes, named, {"theory": "--"} if theory else None)
     return figure
 
 
@@ -240,7 +252,7 @@ def _map(curves: Sequence[_Curve]) -> Picture:
             row[: len(mean)] = np.log10(mean)
     grid[~np.isfinite(grid)] = math.nan
     reach = max(2.0, min(12.0, float(np.nanmax(np.abs(grid), initial=0.0))))
-    ends = ["" if math.isnan(value) else Times()(float(f"{10**value:.2g}")) for value in grid[:, 0]]
+    ends = ["no gradient" if math.isnan(value) else Times()(float(f"{10**value:.2g}")) for value in grid[:, 0]]
     alone = shown[0] if len(curves) == 1 else None
     labels = [curve.label for curve in shown]
     names = alone.first.names if alone and alone.configuration["model"] else ()
@@ -293,22 +305,22 @@ def _loss(curves: Sequence[_Curve], spec: Spec) -> Picture:
         first = np.array([math.exp(mean(m.log_first_to_last())) for m in seen.values()])
         losses.append(Line(curve.label, steps, loss))
         ratios.append(Line(curve.label, steps, first))
-    chosen = most_telling([line.end[1] for line in losses])
+    chosen = most_telling([float(line.y[-1]) for line in losses])
     with new_figure(HALF, 5.4, 2, 1) as (figure, (left, right)):
         for axes, lines, label in ((left, losses, "loss (nats)"), (right, ratios, "gradient, first layer to last")):
-            for name, style in draw_lines(axes, lines, chosen):
-                axes.plot([], [], label=name, **style)
+            for each in draw_lines(axes, lines, chosen):
+                axes.plot([], [], label=short(each.name), **each.style)
             axes.set_xlabel("training step")
             axes.set_ylabel(label)
             counting_axis(axes.xaxis)
         log_axis(right.yaxis)
         legend(figure, above=True)
-    told = "; ".join(f"{losses[i].name}: {losses[i].end[1]:.3g}" for i in chosen)
+    told = "; ".join(f"{losses[i].name}: {_told(losses[i].y[-1])}" for i in chosen)
     return Picture(
         name="loss",
         title="The loss beside the gradient, along training",
         see="A loss that stays where it began, beside a gradient far below 1, is a network whose first layers cannot "
-        "learn. Both are means over seeds.",
+        "learn. Both are means over seeds." + others(losses, chosen),
         alt=f"Loss and ratio of the gradients by training step, a line for each network. Loss at the end: {told}.",
         figure=figure,
     )

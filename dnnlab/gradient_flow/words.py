@@ -162,16 +162,20 @@ def advice(cells: pd.DataFrame, summary: pd.DataFrame, spec: Spec, folder: Path)
     option, _, value = name.partition(" ")
     before = c.SCHEMA.estimate(row, "rate")
     return Advice(
-        what=f"{_DO[option].format(value.partition(':')[2] or value)}. Of what was tried on {_name(row)}, at "
-        "initialisation and on the same seeds and batches, this keeps its gradient most level.",
+        what=f"{_do(option, value, row)}. Of what was tried on {_name(row)}, at initialisation and on the same seeds "
+        "and batches, this keeps its gradient most level.",
         command=command(spec, {each: row[each] for each in CONFIGURATION}, name),
         changes=[("factor a layer", before, rate), ("verdict", row["verdict"], c.HEALTHY)],
     )
 
 
-_DO = {
-    "init": "Initialise the weights by {}: just so large that neither signal nor gradient grows or fades",
-    "norm": "Add {} normalisation to each hidden layer",
-    "skip": "Add shortcuts around the layers, whose branches count {} times",
-}
-"""What each kind of remedy does, with its value."""
+def _do(option: str, value: str, row: pd.Series) -> str:
+    """What a remedy changes, in words."""
+    if option == "init":
+        return f"Draw the weights with --init {value}: neither the signal nor the gradient then grows or fades"
+    if option == "norm":
+        instead = f" in place of {row['norm']} normalisation" if row["norm"] != "none" else " in each hidden layer"
+        return f"Take {value} normalisation{instead}"
+    scale = value.partition(":")[2]
+    instead = f" in place of {row['skip']}" if row["skip"] != "none" else ""
+    return f"Add the input of each layer to its output, with the branch multiplied by {scale}{instead}"

@@ -1,9 +1,9 @@
 """Curves in one panel: the most telling ones in colour, each with its name at its end, and all others in grey."""
 
-import itertools
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from matplotlib.artist import Artist
@@ -11,7 +11,6 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from dnnlab.report.figures import GREY, SMALLEST, THEORY, LineStyle, legend, line_style
-from dnnlab.report.svg import INK
 
 HIGHLIGHTED = 5
 """The most curves in colour: of more a reader no longer knows which is which."""
@@ -55,8 +54,17 @@ def most_telling(values: Sequence[float], most: int = HIGHLIGHTED) -> list[int]:
     return sorted(chosen or known[:most])
 
 
-def draw_lines(axes: Axes, lines: Sequence[Line], chosen: Sequence[int]) -> list[tuple[str, LineStyle]]:
-    """Draw ``lines``, those at the positions ``chosen`` in colour. Gives the names and styles of these, for a legend.
+@dataclass(frozen=True)
+class Named:
+    """A line that is drawn, its last point and its style, for its name."""
+
+    name: str
+    end: tuple[float, float]
+    style: LineStyle
+
+
+def draw_lines(axes: Axes, lines: Sequence[Line], chosen: Sequence[int]) -> list[Named]:
+    """Draw ``lines``, those at the positions ``chosen`` in colour, and give these.
 
     Every line is called by its name in the figure, so that whoever shows the figure knows which is which.
     """
@@ -70,75 +78,70 @@ def draw_lines(axes: Axes, lines: Sequence[Line], chosen: Sequence[int]) -> list
         if line.theory is not None:
             (dashes,) = axes.plot(line.x, line.theory, color=style["color"], linestyle="--", linewidth=1.2)
             _belongs_here(axes, dashes)
-        named.append((line.name, style))
+        named.append(Named(line.name, line.end, style))
     for i, line in enumerate(lines):
         if i not in chosen:
             axes.plot(line.x, line.y, color=GREY, linewidth=1, alpha=0.6, label=f"_{line.name}", zorder=1.5)
     return named
 
 
-def name_at_ends(axes: Axes, lines: Sequence[Line], chosen: Sequence[int], beside: Mapping[str, str] = {}) -> None:
-    """Write the name of each chosen line right of the panel, at the height of its end; names that would overlap are
-    moved apart, with a stroke in the line's colour from each end to its name. Where there is room stand the names of
-    what is drawn ``beside`` the lines, each with its dashes (`matplotlib.lines.Line2D.set_linestyle`).
+def name_at_ends(axes: Axes, named: Sequence[Named]) -> None:
+    """Write the name of each line right of the panel, at the height of its end; names that would overlap are moved
+    apart, with a stroke in the line's colour from each end to its name. From a line that ends before the edge of the
+    panel, thin grey dots lead there.
 
     The limits of the axes must be settled.
     """
-    ends, styles, names = [], [], []
-    for number, i in enumerate(chosen):
-        if math.isfinite(lines[i].end[1]):
-            ends.append(_share(axes, lines[i].end))
-            styles.append(line_style(number))
-            names.append(lines[i].name)
+    shown = [each for each in named if math.isfinite(each.end[1])]
+    ends = [_share(axes, each.end) for each in shown]
     letters = SMALLEST * _GAP / (72 * _SHARE * axes.figure.get_figure(root=True).get_size_inches()[1])
-    places = apart([height for _, height in ends], letters)
-    for start, place, style, name in zip(ends, places, styles, names, strict=True):
-        _write(axes, name, place, start, style["color"], "-")
-    top = _largest_gap(places, letters * len(beside))
-    for number, (name, dashes) in enumerate(beside.items()):
-        place = top - (number + 0.5) * letters
-        _write(axes, name, place, (1.0, place), INK, dashes)
+    for each, (x, y), place in zip(shown, ends, apart([y for _, y in ends], letters), strict=True):
+        if x < _EDGE:
+            _stroke(axes, [x, 1.0], [y, y], GREY, (0, (1, 4)), 0.8)
+        solid = each.style["linestyle"] if each.style["marker"] == "" else "-"
+        _stroke(axes, [1.0, 1.03], [y, place], each.style["color"] if x >= _EDGE else GREY, solid, 1.3)
+        text = axes.text(1.04, place, short(each.name), transform=axes.transAxes, va="center", fontsize=SMALLEST)
+        _belongs_here(axes, text)
 
 
-def name_above(
-    figure: Figure, axes: Axes, named: Sequence[tuple[str, LineStyle]], beside: Mapping[str, str] = {}
-) -> None:
-    """Write the names of the chosen lines, as `draw_lines` gives them, and of what is drawn ``beside`` them, above the
-    panel: where it is narrow there is no room at their ends."""
-    for name, style in named:
-        axes.plot([], [], label=name, **style)
-    for name, dashes in beside.items():
+_EDGE = 0.995
+"""The share of a panel's width from which on a line ends at its edge."""
+_MOST_LETTERS = 36
+
+
+def short(name: str, most: int = _MOST_LETTERS) -> str:
+    """``name`` with its middle left out where it is long: a figure has room for so many letters."""
+    return name if len(name) <= most else f"{name[: most // 2]}…{name[1 - (most + 1) // 2 :]}"
+
+
+def _stroke(axes: Axes, x: Sequence[float], y: Sequence[float], colour: str, dashes: Any, width: float) -> None:
+    (stroke,) = axes.plot(
+        x, y, color=colour, linestyle=dashes, linewidth=width, transform=axes.transAxes, clip_on=False, zorder=2
+    )
+    _belongs_here(axes, stroke)
+
+
+def _belongs_here(axes: Axes, artist: Artist) -> None:
+    """Mark what belongs to the lines as they are drawn, and not to the same lines at other moments."""
+    panel = axes.figure.axes.index(axes)
+    marked = [each for each in axes.get_children() if (each.get_gid() or "").startswith(BESIDE)]
+    artist.set_gid(f"{BESIDE}-{panel}-{len(marked)}")
+
+
+def name_above(figure: Figure, axes: Axes, named: Sequence[Named], beside: Mapping[str, str] | None = None) -> None:
+    """Write the names of the lines above the panel, where it is too narrow for names at their ends; and of what is
+    drawn ``beside`` them, each with its dashes (`matplotlib.lines.Line2D.set_linestyle`)."""
+    for each in named:
+        axes.plot([], [], label=short(each.name), **each.style)
+    for name, dashes in (beside or {}).items():
         axes.plot([], [], label=name, **(THEORY | {"linestyle": dashes}))
     legend(figure, above=True)
 
 
 def others(lines: Sequence[Line], chosen: Sequence[int]) -> str:
     """What the caption says of the lines in grey; empty where there are none."""
-    return f" Grey lines are the other {len(lines) - len(chosen)}." if len(chosen) < len(lines) else ""
-
-
-def _write(axes: Axes, name: str, height: float, start: tuple[float, float], colour: str, dashes: str) -> None:
-    """Write ``name`` right of the panel, with a stroke to it."""
-    (stroke,) = axes.plot(
-        [start[0], max(start[0], 1.0) + 0.03], [start[1], height], color=colour, linestyle=dashes, linewidth=1.3,
-        transform=axes.transAxes, clip_on=False, zorder=2,
-    )  # fmt: skip
-    text = axes.text(1.04, height, name, transform=axes.transAxes, va="center", ha="left", fontsize=SMALLEST)
-    _belongs_here(axes, stroke)
-    _belongs_here(axes, text)
-
-
-def _belongs_here(axes: Axes, artist: Artist) -> None:
-    """Mark what belongs to the lines as they are drawn, and not to the same lines at other moments."""
-    panel = axes.figure.axes.index(axes)
-    artist.set_gid(f"{BESIDE}-{panel}-{len(axes.get_children())}")
-
-
-def _largest_gap(places: Sequence[float], needed: float) -> float:
-    """The top of a block of the height ``needed`` in the middle of the largest gap between ``places``."""
-    ends = sorted([0.0, *places, 1.0])
-    low, high = max(itertools.pairwise(ends), key=lambda gap: gap[1] - gap[0])
-    return (low + high + needed) / 2
+    rest = len(lines) - len(chosen)
+    return f" {'The grey line is the other one' if rest == 1 else f'Grey lines are the other {rest}'}." if rest else ""
 
 
 def _share(axes: Axes, point: tuple[float, float]) -> tuple[float, float]:

@@ -52,7 +52,8 @@ def number(value: float | None, form: Form = Form.NUMBER) -> str:
     factor, unit = _unit(form, value)
     exact = float(f"{value:.3g}") == value
     text = _written(value * factor, _digits(value * factor, unit), unit, exact)
-    return _signed(_rounded(text, unit), form) + unit
+    told = _signed(_rounded(text, unit), form)
+    return told + (" point" if unit == _POINTS and told.lstrip("+-") == "1" else unit)
 
 
 def estimate(value: float | None, low: float | None, high: float | None, form: Form = Form.NUMBER) -> str:

@@ -153,7 +153,10 @@
 
   // Tables -------------------------------------------------------------------------------------------------------
 
-  const valueOf = (cell) => (cell.dataset.value === undefined ? cell.textContent : Number(cell.dataset.value));
+  const valueOf = (cell) => {
+    const value = cell.dataset.value;
+    return value === undefined ? cell.textContent : Number(value.replace("inf", "Infinity"));
+  };
 
   /** Numbers before text, and what is missing last. */
   const compare = (a, b) => {
@@ -177,7 +180,7 @@
       });
     });
     if (rows.length < 6) continue;
-    const search = make("input", { type: "search", placeholder: "such as healthy" });
+    const search = make("input", { type: "search", placeholder: "these words" });
     const count = make("output", {});
     search.addEventListener("input", () => {
       const words = search.value.toLowerCase().split(/\s+/).filter(Boolean);

@@ -22,7 +22,7 @@ from dnnlab.report.advice import Advice
 from dnnlab.report.columns import Column
 from dnnlab.report.svg import Caption, themed
 from dnnlab.report.table import FEW, by_importance, cells, fold, values, written
-from dnnlab.terminal import commands_apart
+from dnnlab.terminal import commands_apart, tied
 
 
 @dataclass(frozen=True)
@@ -112,7 +112,7 @@ def write_page(path: Path, page: Page) -> None:
     scripts = [_script(file) for file in files]
     html = template("report/page").render(
         page=page,
-        said=[commands_apart(sentence) for sentence in page.sentences],
+        said=[commands_apart(tied(sentence)) for sentence in page.sentences],
         figures=[_shown(drawing, f"f{number}") for number, drawing in enumerate(page.drawings)],
         few=few,
         every=every,

@@ -8,6 +8,7 @@ import functools
 import itertools
 import math
 from collections.abc import Iterator, Sequence
+from decimal import Decimal
 from typing import cast
 
 import numpy as np
@@ -126,10 +127,13 @@ class Times(PowersOfTen):
     """10⁶× smaller, the same, 100× larger: of a ratio, to two digits, for who does not think in powers below one."""
 
     def __call__(self, x: float, pos: int | None = None) -> str:
-        if math.isclose(x, 1):
+        times = Decimal(x) if x >= 1 else 1 / Decimal(x)  # of a float it could be too large for a float
+        mantissa, exponent = f"{times:.1e}".split("e")
+        mantissa, power = mantissa.removesuffix(".0"), int(exponent)
+        if (mantissa, power) == ("1", 0):
             return "the same"
-        times = float(f"{x if x > 1 else 1 / x:.2g}")
-        return f"{super().__call__(times)}× {'larger' if x > 1 else 'smaller'}"
+        told = f"{Decimal(f'{mantissa}e{power}'):f}" if power < 4 else _power(mantissa, power)
+        return f"{told}× {'larger' if x > 1 else 'smaller'}"
 
     def format_ticks(self, values: Sequence[float]) -> list[str]:
         return [self(value) for value in values]

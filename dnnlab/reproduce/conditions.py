@@ -4,7 +4,7 @@ import json
 import math
 from dataclasses import asdict, dataclass, replace
 
-from dnnlab.report.numbers import number
+from dnnlab.report.numbers import Form, number
 from dnnlab.reproduce.judge import Finding, Judgement
 
 WIDTH, HEIGHT = 160, 28
@@ -37,15 +37,20 @@ class Tested:
     """The limit below which the claim wants it; None likewise."""
     log: bool = False
     """Whether it is the logarithm that is estimated, as of a factor."""
+    form: str = Form.NUMBER.value
+    """How the number and its limits are written for a reader (`dnnlab.report.numbers.Form`)."""
 
     @property
     def wanted(self) -> str:
         """Where the claim wants the number, in words; empty where it wants none."""
         if self.above is not None and self.below is not None:
-            return f"between {number(self.above)} and {number(self.below)}"
+            return f"between {self._written(self.above)} and {self._written(self.below)}"
         if self.above is not None:
-            return f"above {number(self.above)}"
-        return "" if self.below is None else f"below {number(self.below)}"
+            return f"above {self._written(self.above)}"
+        return "" if self.below is None else f"below {self._written(self.below)}"
+
+    def _written(self, limit: float) -> str:
+        return number(limit, Form(self.form))
 
     @property
     def picture(self) -> "Picture | None":
@@ -111,7 +116,9 @@ def _tested(finding: Finding, control: bool) -> Tested:
         return said
     value, low, high = map(float, numbers)
     above, below = (limit if math.isfinite(limit) else None for limit in reading.wanted)
-    return replace(said, value=value, low=low, high=high, above=above, below=below, log=reading.log)
+    return replace(
+        said, value=value, low=low, high=high, above=above, below=below, log=reading.log, form=reading.form.value
+    )
 
 
 def read(text: str) -> tuple[Tested, ...]:

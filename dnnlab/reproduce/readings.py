@@ -37,6 +37,8 @@ class Reading:
     """From where to where the claim wants the number; all numbers where it wants a word."""
     log: bool = False
     """Whether it is the logarithm that is estimated, as of a factor."""
+    form: Form = Form.NUMBER
+    """How the number is written for a reader, and so are its limits."""
     p: float = math.nan
     """The p-value against the limit of the condition, two-sided and not corrected; nan where nothing was measured."""
     counted: bool = False
@@ -141,7 +143,8 @@ def _against_level(run: Run, condition: Condition, column: Column, row: Mapping[
     p = max(found.p(limit) for limit in limits) if side else found.p(nearest)
     n = shown.n if found.sample is None else len(found.sample)
     if condition.relation == "within":
-        why = f"the interval of {what} lies only partly within {list(condition.level)}"
+        within = " and ".join(number(limit, column.form) for limit in limits)
+        why = f"the interval of {what} lies only partly between {within}"
     else:
         why = f"the interval of {what} holds {number(nearest, column.form)}, so it may lie on either side"
     return Reading(
@@ -150,6 +153,7 @@ def _against_level(run: Run, condition: Condition, column: Column, row: Mapping[
         side,
         wanted,
         found.log,
+        form=column.form,
         p=p,
         open=over.too_few(n) or _divided(found.sample) or over.unknown(p, what),
         undecided=_undecided(p, why, found.seeds_for(nearest), found.sample, row),
@@ -237,12 +241,14 @@ def _against_row(
     if not open_ and found.sign is None:
         open_ = f"{what} speaks for one of the two, and how many of the seeds learned for the other"
     why = f"the interval of {what} holds {none}, so it may lie on either side"
+    form = _of_difference(column.form, mine.log)
     return Reading(
-        f"{what}: {estimate(shown.mean, shown.low, shown.high, _of_difference(column.form, mine.log))}",
+        f"{what}: {estimate(shown.mean, shown.low, shown.high, form)}",
         shown,
         (found.sign > 0) == (condition.relation == "above") if found.sign else None,
         _wanted(condition.relation, none),
         mine.log,
+        form=form,
         p=found.p,
         open=open_ or over.unknown(found.p, what),
         undecided=_undecided(found.p, why, found.difference.seeds_for(0.0), mine.sample, {}),

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 
+from dnnlab.errors import counted
 from dnnlab.report.page import Drawing, Page
 from dnnlab.report.page import write_page as write_html
 from dnnlab.runner import store
@@ -58,7 +59,8 @@ _FILES = {
 def _about(experiment: Experiment, spec: Spec, folder: store.Folder, day: str) -> str:
     """The experiment, the name of the run, on how many seeds, and when."""
     seeds = getattr(spec, "seeds", None)
-    count = [f"{seeds} seed{'s' if seeds != 1 else ''}"] if isinstance(seeds, int) and seeds else []
+    meant = spec.question.belongs("seeds") and spec.question.schema.count == "seeds"
+    count = [counted(seeds, "seed")] if isinstance(seeds, int) and meant else []
     return " · ".join([experiment.name, folder.path.name, *count, day])
 
 

@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from dnnlab.report.figures import FULL, HALF, faults, log_axis, new_figure, save, svg
-from dnnlab.report.lines import Line, apart, draw_lines, most_telling, name_above, name_at_ends, others
+from dnnlab.report.lines import Line, apart, draw_lines, most_telling, name_above, name_at_ends, others, short
 from dnnlab.report.points import Along, points
 
 NUMBER = "{http://www.w3.org/2000/svg}"
@@ -64,19 +64,20 @@ def test_names_neither_overlap_nor_are_cut(ends, wide):
         axes.set_xlim(1, 4)
         axes.set_ylim(1e-10, 1e3)
         if wide:
-            name_at_ends(axes, drawn, chosen, {"theory": "--", "bound": ":"})
+            name_at_ends(axes, named)
         else:
-            name_above(figure, axes, named, {"theory": "--", "bound": ":"})
+            name_above(figure, axes, named, {"theory": "--"})
     assert faults(figure) == []
     text = svg(figure).decode()
     shown = re.findall(r">([^<>]+)</text>", text)
     assert {word for word in shown if word in {line.name for line in drawn}} == {drawn[i].name for i in chosen}
-    assert {"theory", "bound"} <= set(shown)
+    assert ("theory" in shown) is not wide
 
 
 def test_the_caption_counts_lines_without_a_name():
     assert others(lines(1, 2), [0, 1]) == ""
-    assert others(lines(1, 2, 3), [0, 1]) == " Grey lines are the other 1."
+    assert others(lines(1, 2, 3), [0, 1]) == " The grey line is the other one."
+    assert others(lines(1, 2, 3), [0]) == " Grey lines are the other 2."
 
 
 def test_points_lie_where_the_file_has_them(tmp_path):
@@ -111,3 +112,25 @@ def test_a_figure_of_very_many_points_has_none():
         axes.plot(np.arange(5000), np.arange(5000), label="_long")
     svg(figure)
     assert points(figure) == []
+
+
+def test_to_a_line_that_ends_early_only_dots_lead():
+    """Nothing in the line's colour is drawn where nothing was measured."""
+    drawn = [Line("short", np.array([1.0, 2.0, 3.0]), np.array([1.0, 2.0, np.nan])), *lines(5.0)]
+    with new_figure(FULL, 4) as (figure, (axes,)):
+        named = draw_lines(axes, drawn, [0, 1])
+        axes.set_xlim(1, 4)
+        axes.set_ylim(0, 10)
+        before = len(axes.lines)
+        name_at_ends(axes, named)
+    strokes = [line for line in axes.lines[before:] if line.get_color() == named[0].style["color"]]
+    assert strokes == []
+    ids = [each.get_gid() for each in axes.get_children() if each.get_gid()]
+    assert len(ids) == len(set(ids))
+    assert faults(figure) == []
+
+
+def test_long_names_are_shortened_in_the_middle():
+    assert short("abc") == "abc"
+    assert short("x" * 30 + "y" * 30) == "x" * 18 + "…" + "y" * 17
+    assert len(short("z" * 99)) == 36

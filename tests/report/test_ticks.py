@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 from matplotlib.ticker import EngFormatter, PercentFormatter
 
 from dnnlab.report.figures import counting_axis, log_axis, new_figure
+from dnnlab.report.ticks import Times
 
 SUPERSCRIPTS = str.maketrans("⁻⁰¹²³⁴⁵⁶⁷⁸⁹−", "-0123456789-")
 KINDS = {
@@ -127,3 +128,23 @@ def test_of_shares(one, other, length, name):
 @pytest.mark.parametrize("single", [1e-7, 2.5e-4, 0.3, 1.0, 7.0, 123456.0, 1e10])
 def test_of_a_single_value(kind, single):
     check(drawn(kind, single, single, 3, "x"), at_least=0 if kind == "whole" else 1)
+
+
+@pytest.mark.parametrize(
+    ("ratio", "said"),
+    [
+        (1.0, "the same"),
+        (0.996, "the same"),
+        (1.04, "the same"),
+        (0.01, "100× smaller"),
+        (35.2, "35× larger"),
+        (1 / 1.7, "1.7× smaller"),
+        (1 / 3600, "3600× smaller"),
+        (6.6e-17, "1.5·10¹⁶× smaller"),
+        (1e-310, "10³¹⁰× smaller"),  # its inverse is no float
+        (5e-324, "2·10³²³× smaller"),
+        (1e12, "10¹²× larger"),
+    ],
+)
+def test_a_ratio_is_said_as_times(ratio, said):
+    assert Times()(ratio) == said

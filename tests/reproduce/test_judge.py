@@ -199,7 +199,7 @@ EITHER = "so it may lie on either side"
 OPEN = [
     (Condition("rate", "below", 1.05), RUN, f"the interval of rate holds 1.05, {EITHER}"),
     (Condition("rate", "within", [0.95, 1.2]), RUN,
-     "the interval of rate lies only partly within [0.95, 1.2]"),
+     "the interval of rate lies only partly between 0.95 and 1.2"),
     (Condition("accuracy", "above", {"act": "tanh"}, {"act": "relu"}, times=1.12), RUN,
      "the interval of accuracy minus 1.12 × that of tanh holds 0, so it may lie on either side; about 40 seeds would "
      "decide it, if it is as measured"),

@@ -65,7 +65,7 @@ def test_the_sickest_network_gets_the_remedy_that_is_nearest_to_level(dnnlab):
         ),
     )
     told = gradient.advice(NOTHING, rows, spec, HERE)
-    assert told.what.startswith("Add layer normalisation to each hidden layer. ")
+    assert told.what.startswith("Take layer normalisation in each hidden layer. ")
     assert told.changes == [
         ("factor a layer", "0.140 [0.130, 0.150]", "1.02 [1.01, 1.03]"),
         ("verdict", "vanishing", "healthy"),
@@ -104,7 +104,8 @@ def test_the_best_cure_of_a_dying_network(dnnlab):
     spec = build(DeadSpec, {"init": "xavier", "lr": 1.0, "remedies": True, "seeds": 10})
     rows = cured(**{"none": "untreated", "batch norm": "cures", "lower lr": "helps", "clipping": "no effect"})
     told = remedies.advice(NOTHING, rows, spec, HERE)
-    assert told.what.startswith("Take batch norm: ")
+    assert told.what.startswith("Take batch norm, which cures relu (")
+    assert "ends most accurate" in told.what  # of the cures: the one that only helps has the higher accuracy
     assert [name for name, _, _ in told.changes] == ["dead units", "accuracy"]
     assert told.changes[0][1].startswith("50.0 %")
     words = shlex.split(told.command)
@@ -137,7 +138,7 @@ def compressed(verdict):
     return table(compress_columns.CELLS, *cells), table(compress_columns.SUMMARY, *rows)
 
 
-def test_the_smallest_file_that_loses_nothing():
+def test_the_smallest_file_that_loses_less_than_a_point():
     told = compress.advice(*compressed("holds"), build(CompressSpec, {"arch": "lenet300"}), Path("my runs/one"))
     assert told.what.startswith("Take artifacts/p/seed0/2.dnnz, made by prune:0.9 > code: ")
     assert told.changes[0] == ("file", "1 MB", "20 kB")
@@ -149,21 +150,38 @@ def test_a_file_that_is_not_shown_to_lose_nothing_is_not_advised(verdict):
     assert compress.advice(*compressed(verdict), build(CompressSpec, {"arch": "lenet300"}), HERE) is None
 
 
-def test_the_network_that_a_search_found(dnnlab, tmp_path):
+def searched(gain_lo, seeds=3):
     rows = [
-        {"strategy": name, "data": "digits", "budget": "trainings=64", "seeds": 3, "test": test, "test_lo": test - 0.01,
-         "test_hi": test + 0.01, "found": "64 relu", "found_seed": 2}
+        {"strategy": name, "data": "digits", "budget": "trainings=64", "seeds": seeds, "test": test, "test_lo": test - 0.01,
+         "test_hi": test + 0.01, "found": "64 relu", "found_seed": 2, "gain_over_average_lo": gain_lo}
         for name, test in (("random", 0.9), ("evolution", 0.95), ("average", 0.8))
     ]  # fmt: skip
-    spec = build(SearchSpec, {"space": "mlp"})
-    summary = table(search_columns.SUMMARY, *rows)
-    assert search.advice(NOTHING, summary, spec, tmp_path) is None  # its file is gone
+    return table(search_columns.SUMMARY, *rows)
+
+
+@pytest.fixture
+def found(tmp_path):
+    """A run's folder with the network that evolution found with seed 2."""
     file = tmp_path / "artifacts" / "evolution-seed2.toml"
     file.parent.mkdir()
     file.write_text(
         'space = "mlp"\n[choices]\ndepth = 1\n"width.1" = 64\n"act.1" = "relu"\nnorm = "none"\nskip = "none"\n'
     )
-    told = search.advice(NOTHING, summary, spec, tmp_path)
+    return tmp_path
+
+
+def test_the_network_that_a_search_found(dnnlab, found):
+    spec = build(SearchSpec, {"space": "mlp"})
+    told = search.advice(NOTHING, searched(0.1), spec, found)
     assert told.what.startswith("Take 64 relu, found by evolution.")
     assert told.changes == [("test accuracy", "80.0 % [79.0, 81.0]", "95.0 % [94.0, 96.0]")]
     plans(dnnlab, told.command)
+
+
+@pytest.mark.parametrize(("gain_lo", "seeds"), [(-0.01, 3), (0.0, 3), (float("nan"), 3), (0.1, 2)])
+def test_a_search_that_is_not_shown_to_gain_gives_no_advice(gain_lo, seeds, found):
+    assert search.advice(NOTHING, searched(gain_lo, seeds), build(SearchSpec, {"space": "mlp"}), found) is None
+
+
+def test_a_network_whose_file_is_gone_is_not_advised(tmp_path):
+    assert search.advice(NOTHING, searched(0.1), build(SearchSpec, {"space": "mlp"}), tmp_path) is None

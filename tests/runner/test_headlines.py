@@ -95,7 +95,7 @@ def test_of_a_chain_its_end_counts():
          "accuracy_drop": drop, "verdict": verdict}
         for ratio, drop, verdict in ((10.0, 0.001, "undecided"), (36.7, -0.0012, "holds"))
     ]  # fmt: skip
-    said = "lenet300 is 36.7× smaller with -0.12 points of error: holds"
+    said = "lenet300 is 36.7× smaller with 0.12 points less error: holds"
     assert compress(pd.DataFrame(stages), None) == said
     assert compress(pd.DataFrame(stages).assign(seeds=0), None) == "Nothing was compressed"
 

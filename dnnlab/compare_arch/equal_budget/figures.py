@@ -117,8 +117,8 @@ def _drawn_curves(lines: Sequence[tuple[Line, Line]], *, wide: bool) -> Figure:
         for axes, label, drawn in zip(
             panels, ("training loss (nats)", "validation accuracy"), zip(*lines, strict=True), strict=True
         ):
-            for told, style in draw_lines(axes, drawn, range(len(drawn))):
-                axes.plot([], [], label=fill(told, 48), **style)
+            for each in draw_lines(axes, drawn, range(len(drawn))):
+                axes.plot([], [], label=fill(each.name, 48), **each.style)
             axes.set_xlabel("MACs of the training")
             _large_numbers(axes)
             axes.set_ylabel(label)

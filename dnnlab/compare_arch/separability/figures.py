@@ -56,7 +56,7 @@ def _drawn(lines: Sequence[Line], *, wide: bool) -> Figure:
         axes.set_xlim(right=max(float(line.x.max()) for line in lines))
         axes.set_ylim(*axes.get_ylim())
         if wide:
-            name_at_ends(axes, lines, chosen)
+            name_at_ends(axes, named)
         else:
             name_above(figure, axes, named)
     return figure

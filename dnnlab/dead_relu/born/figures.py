@@ -8,6 +8,7 @@ import pandas as pd
 from matplotlib.figure import Figure
 
 from dnnlab.dead_relu.spec import Spec
+from dnnlab.errors import some
 from dnnlab.report.figures import FULL, HALF, Picture, counting_axis, log_axis, new_figure
 from dnnlab.report.lines import Line, draw_lines, most_telling, name_above, name_at_ends, others
 
@@ -26,13 +27,15 @@ def _curve(summary: pd.DataFrame) -> Picture:
     lines = [_line(label, group) for label, group in rows]
     chosen = most_telling([math.log(p) if (p := line.end[1]) > 0 else math.nan for line in lines])
     told = [f"{n}: {g['probability'].iloc[0]:.3g} to {g['probability'].iloc[-1]:.3g}" for n, g in rows]
-    none = int((measured["probability"] == 0).sum())
-    missing = f" At {none} widths no network was born dead: there is no point." if none else ""
+    none = [f"{row['init']} at width {row['width']}" for row in measured.to_dict("records") if not row["probability"]]
+    missing = f" There is no point where no network was born dead: {some(none)}." if none else ""
+    bounded = measured["lower_bound"].notna().any()
+    between = "; measured points lie between the dashed bounds, where there are such" if bounded else ""
     return Picture(
         name="born-dead",
         title="How often a whole network is born dead",
-        see="Each unit of width about halves the chance that a layer is silent from birth; measured points lie between "
-        f"the dashed bounds.{missing}{others(lines, chosen)}",
+        see="Each unit of width about halves the chance that a layer is silent from birth"
+        f"{between}.{missing}{others(lines, chosen)}",
         alt=f"Share of networks that are constant from birth, by width, on a log axis. {'; '.join(told)}.",
         figure=_drawn(rows, lines, chosen, wide=True),
         narrow=_drawn(rows, lines, chosen, wide=False),
@@ -50,19 +53,21 @@ def _drawn(
 ) -> Figure:
     with new_figure(*((FULL, 4.6) if wide else (HALF, 5.0))) as (figure, (axes,)):
         named = draw_lines(axes, lines, chosen)
-        for (_, style), i in zip(named, chosen, strict=True):
+        for each, i in zip(named, chosen, strict=True):
             for bound in ("lower_bound", "upper_bound"):
-                axes.plot(rows[i][1]["width"], rows[i][1][bound], color=style["color"], linestyle="--", linewidth=1.2)
+                axes.plot(
+                    rows[i][1]["width"], rows[i][1][bound], color=each.style["color"], linestyle="--", linewidth=1.2
+                )
         log_axis(axes.yaxis)
         every = np.concatenate([line.y for line in lines])
         low = float(np.nanmin(every)) if np.isfinite(every).any() else 1e-6
         axes.set_ylim(max(low / 20, 1e-7), 1.5)
         counting_axis(axes.xaxis)
-        axes.set_xlabel("width")
+        axes.set_xlabel("width; dashes: proven bounds" if wide else "width")
         axes.set_ylabel("networks born dead")
         axes.set_xlim(right=max(float(line.x.max()) for line in lines))
         if wide:
-            name_at_ends(axes, lines, chosen, _BOUNDS)
+            name_at_ends(axes, named)
         else:
             name_above(figure, axes, named, _BOUNDS)
     return figure

@@ -80,7 +80,7 @@ def _by_layer(curves: Sequence[tuple[str, Group]], spec: Spec) -> Picture:
     along = _along(curves, lines, spec.training_steps)
     drawn = partial(_drawn, lines, chosen)
     when = "after training" if spec.training_steps else "as the network is"
-    expected = any(lines[i].theory is not None for i in chosen)
+    expected = bool(spec.training_steps) and any(lines[i].theory is not None for i in chosen)
     above = "Above its dashed line, which is what chance leaves dead at birth, a layer has lost units to training. "
     return Picture(
         name="dead-by-layer",
@@ -119,18 +119,18 @@ def _along(curves: Sequence[tuple[str, Group]], lines: Sequence[Line], last: int
 def _drawn(lines: Sequence[Line], chosen: Sequence[int], *, wide: bool) -> Figure:
     with new_figure(*((FULL, 4.6) if wide else (HALF, 5.0))) as (figure, (axes,)):
         named = draw_lines(axes, lines, chosen)
-        beside = {"expected at birth": "--"} if any(lines[i].theory is not None for i in chosen) else {}
+        expected = any(lines[i].theory is not None for i in chosen)
         axes.set_ylim(-0.03, 1.03)
         axes.yaxis.set_major_formatter(PercentFormatter(1.0))
         layers = int(max(line.x.max() for line in lines))
         axes.set_xlim(1 - 0.02 * layers, layers)
         layer_axis(axes.xaxis, layers)
-        axes.set_xlabel("layer: 1 is next to the input")
+        axes.set_xlabel("layer: 1 is next to the input" + "; dashes: expected at birth" * (wide and expected))
         axes.set_ylabel("dead units")
         if wide:
-            name_at_ends(axes, lines, chosen, beside)
+            name_at_ends(axes, named)
         else:
-            name_above(figure, axes, named, beside)
+            name_above(figure, axes, named, {"expected at birth": "--"} if expected else None)
     return figure
 
 

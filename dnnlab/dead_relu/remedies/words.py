@@ -87,8 +87,8 @@ def advice(cells: pd.DataFrame, summary: pd.DataFrame, spec: Spec, folder: Path)
     before, after = base.iloc[0], good.iloc[0]  # the rows are in order of their verdict and accuracy
     dead, accuracy = ([c.SCHEMA.estimate(row, what) for row in (before, after)] for what in ("dead", "accuracy"))
     return Advice(
-        what=f"Take {after['remedy']}: of all that was tried on {name(before)}, on the same seeds, it "
-        f"{after['verdict']} and ends most accurate.",
+        what=f"Take {after['remedy']}, which {after['verdict']} {name(before)}, on the same seeds. Of those that are "
+        f"shown to do so it ends most accurate.",
         command=_command(spec, {each: before[each] for each in c.CONFIGURATION}, after["remedy"]),
         changes=[("dead units", dead[0], dead[1]), ("accuracy", accuracy[0], accuracy[1])],
     )

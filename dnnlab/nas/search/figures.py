@@ -1,5 +1,6 @@
 """The figures: how each strategy gets better, its result, which dimensions matter, and the network it ended in."""
 
+import math
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -15,6 +16,7 @@ from dnnlab.nas.search.importance import architectures, effects
 from dnnlab.nas.spec import Spec
 from dnnlab.nas.strategies import AVERAGE, RANDOM
 from dnnlab.report.figures import FULL, GREY, HALF, Picture, legend, line_style, log_axis, new_figure
+from dnnlab.report.numbers import Form, number
 from dnnlab.runner.summary import measured
 
 _MOST_BARS = 16
@@ -101,8 +103,8 @@ def _tests(table: pd.DataFrame, name: str, data: str) -> Picture:
     return Picture(
         name=name,
         title=f"Test accuracy of what each search ended in, on {data}",
-        see="Right of the dotted line is better than random search. Bars are 95 % intervals over seeds. The average "
-        f"architecture of the space has {average:.4f}.",
+        see="Right of the dotted line is better than random search. Bars are 95 % intervals over seeds."
+        + ("" if math.isnan(average) else f" The average architecture of the space has {number(average, Form.SHARE)}."),
         alt=f"Dot plot of test accuracy. {told}.",
         figure=figure,
     )

@@ -125,14 +125,17 @@ def _network(best: pd.Series) -> list[str]:
 
 
 def advice(cells: pd.DataFrame, summary: pd.DataFrame, spec: Spec, folder: Path) -> Advice | None:
-    """The network that the best search ended in, beside the average one of its space."""
+    """The network that the best search ended in, where that search is shown to gain over the average network of its
+    space."""
     _, rows = next(iter(summary.groupby("data", sort=False)))
     searched, average = rows[rows["strategy"] != AVERAGE], rows[rows["strategy"] == AVERAGE]
     if spec.table or spec.several or searched["test"].isna().all() or average.empty:
         return None
     best = searched.sort_values("test", ascending=False, kind="stable").iloc[0]
+    if best["seeds"] < ENOUGH or not best["gain_over_average_lo"] > 0:
+        return None
     file = folder / "artifacts" / f"{best['strategy']}-seed{best['found_seed']}.toml"
-    if not file.exists():
+    if not file.exists() or "," in str(file):  # behind a comma --arch has another network
         return None
     before, after = (c.SCHEMA.estimate(row, "test") for row in (average.iloc[0], best))
     return Advice(
