@@ -51,7 +51,7 @@ def conclusions(summary: pd.DataFrame, spec: Spec) -> list[str]:
     row = summary.iloc[int(_strength(summary).to_numpy().argmax())]
     strongest = _without_rate(row)
     if np.isfinite(row["rate"]):
-        strongest = " ".join([_happens(row), *([_matters(row)] if np.isfinite(row["first_last_ratio"]) else [])])
+        strongest = " ".join([*_happens(row), *([_matters(row)] if np.isfinite(row["first_last_ratio"]) else [])])
     head = [f"{len(summary)} configurations: {tally(summary['verdict'])}."] if len(summary) > 1 else []
     ill = summary[summary["remedy"] != ""]
     remedies = [line for _, row in ill.head(_MOST_REMEDIES).iterrows() for line in _remedies(row, spec)]
@@ -65,9 +65,12 @@ def _strength(summary: pd.DataFrame) -> "pd.Series[float]":
         return (np.log(summary["rate"]).abs() * summary["depth"]).replace(math.inf, math.nan).fillna(0)
 
 
-def _happens(row: pd.Series) -> str:
-    """What a layer does to the gradient, and what theory expects."""
+def _happens(row: pd.Series) -> list[str]:
+    """What a layer does to the gradient, what theory expects, and why it is so. Where the mean over layers and the way
+    from the last to the first do not agree, the mean says little, and only the network is named."""
     rate, theory = row["rate"], row["rate_theory"]
+    if (rate <= 1) != (row["first_last_ratio"] <= 1) and np.isfinite(row["first_last_ratio"]):
+        return [f"{_name(row)}."]
     passes_on = rate <= 1
     form = Form.SHARE if passes_on else Form.FACTOR
     does = (
@@ -76,7 +79,19 @@ def _happens(row: pd.Series) -> str:
         else f"makes the gradient {number(rate, form)} as large"
     )
     expected = f", where theory expects {number(theory, form)}" if np.isfinite(theory) else ""
-    return f"{_name(row)}: on average a layer {does}{expected}."
+    return [f"{_name(row)}: on average a layer {does}{expected}.", *_why(row)]
+
+
+def _why(row: pd.Series) -> list[str]:
+    """The factors whose product the rate is, where they are known: of a network of one's own they are not."""
+    factors = {name: row[term] for name, term in _TERMS.items() if np.isfinite(row[term])}
+    if len(factors) < len(_TERMS):
+        return []
+    told = [f"the {name} by {number(factor)}" for name, factor in factors.items() if factor != 1]
+    return [f"In a layer {listing(told).replace(' by ', ' multiply it by ', 1)}."] if told else []
+
+
+_TERMS = {"weights": "weight_term", "activation": "act_term", "normalisation": "norm_term", "skip": "skip_term"}
 
 
 def _matters(row: pd.Series) -> str:

@@ -81,6 +81,8 @@ def html_table(
         if len(frame) == 1:
             same = written([column for column in shown if column not in kept and not column.low], frame)
         shown = [column for column in shown if column in kept]
+        # On a phone the last columns are out of sight, and the verdict must not be.
+        shown.sort(key=lambda column: 0 if column.name in names else 1 if column.name == "verdict" else 2)
     more = "" if len(frame) <= _MOST_ROWS else f"The first {_MOST_ROWS} of {len(frame)} rows; summary.csv has all."
     frame = frame.head(_MOST_ROWS)
     rows = zip(*(zip(cells(frame, c), values(frame[c.name]), strict=True) for c in shown), strict=True)

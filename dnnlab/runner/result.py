@@ -17,7 +17,7 @@ from dnnlab.report.columns import Column
 from dnnlab.report.screen import render, show
 from dnnlab.report.table import read_csv, to_records
 from dnnlab.runner import store
-from dnnlab.runner.conclusions import conclusions, headline
+from dnnlab.runner.conclusions import advice, conclusions, headline
 from dnnlab.runner.experiment import Experiment, Spec
 from dnnlab.runner.journal import Journal
 from dnnlab.terminal import tell_sentences
@@ -92,7 +92,14 @@ class Run:
             first = ()
         names = self.schema.configuration
         show(self.summary, columns, self.headline, self.schema.tones, names, first, about=self.title)
-        tell_sentences(conclusions(self.summary, self.spec))
+        tell_sentences([*conclusions(self.summary, self.spec), *self._advised()])
+
+    def _advised(self) -> list[str]:
+        """What to do, unless the conclusions have said so with the same command."""
+        told = advice(self.cells, self.summary, self.spec, self.path)
+        if told is None or any(told.command in sentence for sentence in conclusions(self.summary, self.spec)):
+            return []
+        return [f"Do this: {told.what}", *([f"{told.then} `{told.command}`".strip()] if told.command else [])]
 
     def written(self, form: str) -> str:
         """The table in one of `run_options.FORMS`."""

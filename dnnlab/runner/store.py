@@ -20,6 +20,8 @@ from dnnlab.runner.place import ARTIFACTS
 from dnnlab.runner.provenance import digest
 from dnnlab.terminal import say
 
+PUBLISHED = "reference"
+"""The folder of published results, beside those of the experiments."""
 SPEC, PROVENANCE, JOURNAL = "spec.toml", "provenance.json", "journal.jsonl"
 CELLS, SUMMARY, FIGURES, PAGE = "cells.csv", "summary.csv", "figures", "report.html"
 _LARGEST = 2**28
@@ -260,8 +262,9 @@ def every(out: Path) -> Iterator[Folder]:
     """
     if out.exists() and not out.is_dir():
         raise UsageError(f"--out {out} is no folder.")
-    # Other things with a provenance, such as a published ledger, are no runs.
-    folders = {file.parent for name in (JOURNAL, SPEC) for file in out.glob(f"[!.]*/[!.]*/{name}")}
+    # Other things with a provenance, such as a published ledger, are no runs, nor is what is published beside it.
+    files = (file for name in (JOURNAL, SPEC) for file in out.glob(f"[!.]*/[!.]*/{name}"))
+    folders = {file.parent for file in files if file.parent.parent.name != PUBLISHED}
     return (Folder(path) for path in sorted(folders, key=_age, reverse=True))
 
 

@@ -152,8 +152,9 @@ def test_a_file_that_is_not_shown_to_lose_nothing_is_not_advised(verdict):
 
 def searched(gain_lo, seeds=3):
     rows = [
-        {"strategy": name, "data": "digits", "budget": "trainings=64", "seeds": seeds, "test": test, "test_lo": test - 0.01,
-         "test_hi": test + 0.01, "found": "64 relu", "found_seed": 2, "gain_over_average_lo": gain_lo}
+        {"strategy": name, "data": "digits", "budget": "trainings=64", "seeds": seeds, "test": test,
+         "test_lo": test - 0.01, "test_hi": test + 0.01, "found": "64 relu", "found_seed": 2,
+         "gain_over_average_lo": gain_lo}
         for name, test in (("random", 0.9), ("evolution", 0.95), ("average", 0.8))
     ]  # fmt: skip
     return table(search_columns.SUMMARY, *rows)

@@ -21,11 +21,12 @@ _SAYS = {
 
 def headline(summary: pd.DataFrame, spec: Spec) -> str:
     """The verdicts in a few words, of one network also the share of dead units."""
+    says = _SAYS if spec is None or spec.training_steps else _SAYS | {c.DYING: ("has dead units", "have dead units")}
     if len(summary) > 1:
-        return in_words(summary["verdict"], _SAYS)
+        return in_words(summary["verdict"], says)
     row = summary.iloc[0]
     share = "" if math.isnan(row["dead"]) else f": {c.SCHEMA.number(row, 'dead')} are dead"
-    return f"{name(row)} {_SAYS[row['verdict']][0]}{share}"
+    return f"{name(row)} {says[row['verdict']][0]}{share}"
 
 
 def conclusions(summary: pd.DataFrame, spec: Spec) -> list[str]:

@@ -14,14 +14,17 @@ from dnnlab.dead_relu.remedy import REMEDIES, treat
 from dnnlab.dead_relu.spec import Spec
 from dnnlab.errors import some
 from dnnlab.report.advice import Advice
+from dnnlab.report.numbers import Form, number
 from dnnlab.runner.options import arguments
 from dnnlab.statistics.intervals import ENOUGH
 
 
 def headline(summary: pd.DataFrame, spec: Spec) -> str:
-    """The remedies that cure or help the first network."""
+    """The remedies that cure or help the first network; where none is shown to, whether that is decided."""
     _, rows = next(iter(summary.groupby(list(c.CONFIGURATION), sort=False, dropna=False)))
     good = rows[rows["verdict"].isin((c.CURES, c.HELPS))]
+    if good.empty and (rows["verdict"] == c.UNDECIDED).any():
+        return f"Which remedy cures {name(rows.iloc[0])} is not decided"
     if good.empty:
         return f"No remedy is shown to cure {name(rows.iloc[0])}"
     cures = good[good["verdict"] == c.CURES]
@@ -65,17 +68,20 @@ def conclusions(summary: pd.DataFrame, spec: Spec) -> list[str]:
 
 
 def _would_decide(untreated: pd.Series, open_: pd.DataFrame, tried: int) -> list[str]:
-    """How many seeds it takes for a verdict on the remedies in ``open_``, where most seeds collapse without any: as
-    many as an exact test of how often they do needs to reach 5 % among all that were ``tried``, if all seeds agree."""
-    needed = math.ceil(math.log2(4 * tried / 0.05))
-    if open_.empty or not untreated["collapsed"] > 0.5 or not ENOUGH <= untreated["seeds"] < needed:
+    """How many seeds it takes for a verdict on the remedies in ``open_``, where most seeds collapse without any: an
+    exact test needs so many in which the two differ to reach 5 % among all that were ``tried``, and where no seed
+    collapses under a remedy, they differ in as many as collapse without it."""
+    share = untreated["collapsed"]
+    if open_.empty or not share > 0.5 or untreated["seeds"] < ENOUGH:
         return []
+    needed = math.ceil(math.log2(4 * tried / 0.05) / share)
     one = len(open_) == 1
-    return [
-        f"{some(open_['remedy'].tolist())} {'is' if one else 'are'} not decided: most seeds collapse without "
-        f"{'it' if one else 'them'}, and the others are too few to compare. Where all seeds agree, {needed} are "
-        f"enough: --seeds {needed}."
-    ]
+    told = (
+        f"{some(open_['remedy'].tolist())} {'is' if one else 'are'} not decided: {number(share, Form.SHARE)} of the "
+        f"seeds collapse without {'it' if one else 'them'}, and the others are too few to compare."
+    )
+    more = f" A remedy under which no seed collapses takes about {needed} seeds: --seeds {needed}."
+    return [told + more * bool(untreated["seeds"] < needed)]
 
 
 def advice(cells: pd.DataFrame, summary: pd.DataFrame, spec: Spec, folder: Path) -> Advice | None:
