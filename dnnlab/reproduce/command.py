@@ -14,14 +14,14 @@ from dnnlab.report.table import to_json
 from dnnlab.reproduce import ledger, shipped
 from dnnlab.reproduce.book import LEDGER_JSON, LEDGER_PAGE, Book
 from dnnlab.reproduce.columns import FAILED, LEDGER, TONES
-from dnnlab.reproduce.judge import NOT_RUN
+from dnnlab.reproduce.judge import HOLDS_IF, NOT_RUN
 from dnnlab.runner import plan as planning
 from dnnlab.runner import store
 from dnnlab.runner.device import choose
 from dnnlab.runner.progress import Heartbeat
 from dnnlab.runner.store import PROVENANCE
 from dnnlab.runner.streams import others_on_stderr
-from dnnlab.terminal import say, tell
+from dnnlab.terminal import say, tell, tell_sentences
 
 
 def reproduce(
@@ -122,13 +122,32 @@ def published(paths: Sequence[Path], profile: str, quiet: bool) -> tuple[list[di
     return rows, file
 
 
+_MOST_REASONS = 12
+
+
+def _reasons(rows: Sequence[dict[str, Any]]) -> list[str]:
+    """When a claim holds that does not hold always, and why another is not decided: a sentence for each."""
+    told = [
+        f"{row['recipe']}{'' if row['verdict'] == HOLDS_IF else ' is ' + row['verdict']}: {row['circumstances']}"
+        for row in rows
+        if row["circumstances"]
+    ]
+    rest = len(told) - _MOST_REASONS
+    return told[:_MOST_REASONS] + [f"When, or why, of {rest} more is in the ledger."] * (rest > 0)
+
+
 def display(rows: Sequence[dict[str, Any]], file: Path, as_json: bool, quiet: bool) -> None:
     """Print the ledger to stdout, and the ``file`` that has it, such as its page, to stderr."""
     table = ledger.table(rows)
     if as_json:
         tell(json.dumps({"ledger": str(file.parent), "summary": json.loads(to_json(table))}, indent=2))
     else:
-        show(table, LEDGER, "Claim by claim", TONES, ("recipe",), ("claim",), "the page and ledger.csv have everything")
+        everything = (
+            f"{file.name} has everything" if file.name != LEDGER_PAGE else "the page and ledger.csv have everything"
+        )
+        show(table, LEDGER, "Claim by claim", TONES, ("recipe",), ("claim",), everything)
+        if sys.stdout.isatty():  # elsewhere they stand in the table
+            tell_sentences(_reasons(rows))
         tally = ledger.counts(rows, tuple(TONES))
         tell(", ".join(f"{count} {name}" for name, count in tally.items() if count))
         if chance := ledger.by_chance(table):

@@ -8,6 +8,7 @@ from contextlib import contextmanager
 
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+from rich.table import Column
 
 from dnnlab.errors import counted
 from dnnlab.terminal import one_line, say
@@ -99,6 +100,11 @@ class _Lines(Meter):
         return f"[{self.done}/{self.total}] {what}: {share}{time.monotonic() - self.begun:.0f} s so far"
 
 
+_BAR = 20
+_BESIDE = 26
+"""The characters of the bar, and those of the count and the time that is left, at most."""
+
+
 class _Bar(Meter):
     def __init__(self, total: int, done: int, names: Sequence[str], progress: Progress) -> None:
         super().__init__(total, done, names)
@@ -123,8 +129,16 @@ def meter(total: int, done: int, names: Sequence[str], quiet: bool) -> Iterator[
     if quiet or not names:
         yield Meter(total, done)
     elif sys.stderr.isatty():
-        columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
-        with Progress(*columns, console=Console(stderr=True), transient=True) as progress:
+        console = Console(stderr=True)
+        # The bar, the count and the time that is left are what one looks at: what is measured has the rest of the line.
+        rest = Column(no_wrap=True, overflow="ellipsis", max_width=max(12, console.width - _BAR - _BESIDE))
+        columns = (
+            TextColumn("{task.description}", table_column=rest),
+            BarColumn(_BAR),
+            MofNCompleteColumn(),
+            TimeRemainingColumn(),
+        )
+        with Progress(*columns, console=console, transient=True) as progress:
             yield _Bar(total, done, names, progress)
     else:
         lines = _Lines(total, done, names)
