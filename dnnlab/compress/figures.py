@@ -13,6 +13,7 @@ from dnnlab.compress import columns as c
 from dnnlab.compress import records
 from dnnlab.compress.spec import Spec
 from dnnlab.report.figures import FULL, HALF, SMALLEST, Picture, legend, line_style, log_axis, new_figure
+from dnnlab.report.numbers import Form, number
 from dnnlab.report.svg import INK
 
 _MOST = 12
@@ -23,16 +24,16 @@ _PUBLISHED = "x+*1234"
 def draw(cells: pd.DataFrame, summary: pd.DataFrame, spec: Spec) -> Sequence[Picture]:
     """The figures of a run."""
     pictures = []
-    for number, ((arch, data), rows) in enumerate(summary.groupby(["arch", "data"], sort=False)):
+    for group, ((arch, data), rows) in enumerate(summary.groupby(["arch", "data"], sort=False)):
         measured = rows[rows["seeds"] > 0]
         if (measured["role"] == "chain").any():
-            pictures.append(_sizes(measured, str(arch), str(data), number))
-            pictures.append(_front(measured, str(arch), str(data), number))
-            pictures.append(_latencies(measured, number))
+            pictures.append(_sizes(measured, str(arch), str(data), group))
+            pictures.append(_front(measured, str(arch), str(data), group))
+            pictures.append(_latencies(measured, group))
     return pictures
 
 
-def _sizes(rows: pd.DataFrame, arch: str, data: str, number: int) -> Picture:
+def _sizes(rows: pd.DataFrame, arch: str, data: str, group: int) -> Picture:
     shown = rows.sort_values("role", key=lambda role: role != "baseline", kind="stable").head(_MOST)
     names = [_name(row) if row["role"] != "baseline" else "FP32" for row in shown.to_dict("records")]
     told = [
@@ -42,7 +43,7 @@ def _sizes(rows: pd.DataFrame, arch: str, data: str, number: int) -> Picture:
     ]
     more = f" Of {len(rows)} files {len(shown)} are drawn." if len(shown) < len(rows) else ""
     return Picture(
-        name=f"sizes-{number + 1}",
+        name=f"sizes-{group + 1}",
         title=f"The bytes of each file, and what it gets right: {arch} on {data}",
         see="Beside each bar: the size of the file, how many times smaller it is than four bytes for each parameter, "
         f"and its accuracy on the test split, read back.{more}",
@@ -74,16 +75,17 @@ def _bars(shown: pd.DataFrame, names: Sequence[str], told: Sequence[str], *, wid
     return figure
 
 
-def _front(rows: pd.DataFrame, arch: str, data: str, number: int) -> Picture:
+def _front(rows: pd.DataFrame, arch: str, data: str, group: int) -> Picture:
     shown = rows[rows["method"] != c.ZSTD].head(_MOST)
     known = records.of(arch, data)
     told = "; ".join(
-        f"{_name(row)} {row['ratio']:.3g}× at {1 - row['accuracy']:.2%}" for row in shown.to_dict("records")
+        f"{_name(row)} {c.SCHEMA.number(row, 'ratio')} at {number(1 - row['accuracy'], Form.SHARE)}"
+        for row in shown.to_dict("records")
     )
     more = f" Of {len(rows)} rows {len(shown)} are drawn." if len(shown) < len(rows) else ""
     published = " Black marks are published results, by their authors' own count of bytes." if known else ""
     return Picture(
-        name=f"error-against-ratio-{number + 1}",
+        name=f"error-against-ratio-{group + 1}",
         title=f"Error against size: {arch} on {data}",
         see=f"Down and to the right is better; bars are 95 % intervals over seeds.{published}{more}",
         alt=f"Test error against compression ratio. {told}.",
@@ -119,10 +121,10 @@ def _name(row: Any) -> str:
     return str(row["method"]) if row["role"] != "chain" else str(row["chain"])
 
 
-def _latencies(rows: pd.DataFrame, number: int) -> Picture:
+def _latencies(rows: pd.DataFrame, group: int) -> Picture:
     shown = rows[rows["method"] != c.ZSTD].head(_MOST)
     return Picture(
-        name=f"latency-{number + 1}",
+        name=f"latency-{group + 1}",
         title="Latency in ONNX Runtime, one thread",
         see="Bars are medians; the black mark is the network itself, timed in turns with each. A container is decoded "
         "first, and then runs as the dense network that it holds.",

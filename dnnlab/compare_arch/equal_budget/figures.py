@@ -41,7 +41,7 @@ def _where(rows: pd.DataFrame) -> str:
 
 def _fronts(rows: pd.DataFrame, number: int) -> Picture:
     shown = rows[rows["accuracy"].notna()].head(_MOST_LINES)
-    told = "; ".join(f"{name(row, shown)} {row['accuracy']:.1%}" for row in shown.to_dict("records"))
+    told = "; ".join(f"{name(row, shown)} {c.SCHEMA.number(row, 'accuracy')}" for row in shown.to_dict("records"))
     more = f" Of {len(rows)} rows {len(shown)} are drawn." if len(shown) < len(rows) else ""
     return Picture(
         name=f"accuracy-against-cost-{number + 1}",

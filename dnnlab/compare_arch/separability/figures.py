@@ -10,6 +10,7 @@ from dnnlab.compare_arch.spec import Spec
 from dnnlab.compare_arch.trained_cell import CONFIGURATION, name
 from dnnlab.report.figures import FULL, HALF, Picture, counting_axis, new_figure
 from dnnlab.report.lines import Line, draw_lines, name_above, name_at_ends
+from dnnlab.report.numbers import Form, number
 
 _MOST = 3
 
@@ -30,7 +31,9 @@ def draw(cells: pd.DataFrame, summary: pd.DataFrame, spec: Spec) -> Sequence[Pic
     ]
     more = f" Of {len(groups)} networks {len(shown)} are drawn." if len(shown) < len(groups) else ""
     told = "; ".join(
-        f"{name(rows.iloc[0], summary)}: {rows['trained'].iloc[0]:.1%} to {rows['trained'].max():.1%}" for rows in shown
+        f"{name(rows.iloc[0], summary)}: {number(rows['trained'].iloc[0], Form.SHARE)} to "
+        f"{number(rows['trained'].max(), Form.SHARE)}"
+        for rows in shown
     )
     return [
         Picture(

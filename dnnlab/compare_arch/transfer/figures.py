@@ -11,6 +11,7 @@ from matplotlib.ticker import PercentFormatter
 from dnnlab.compare_arch.spec import Spec
 from dnnlab.compare_arch.trained_cell import name
 from dnnlab.report.figures import FULL, HALF, Picture, line_style, new_figure
+from dnnlab.report.numbers import Form, number
 
 _MOST = 24
 
@@ -21,7 +22,9 @@ def draw(cells: pd.DataFrame, summary: pd.DataFrame, spec: Spec) -> Sequence[Pic
     if rows.empty:
         return []
     labels = [f"{name(row, rows)}, {row['treatment']}" for row in rows.to_dict("records")]
-    told = "; ".join(f"{name(row, rows)} {row['treatment']} {row['accuracy']:.1%}" for row in rows.to_dict("records"))
+    told = "; ".join(
+        f"{name(row, rows)} {row['treatment']} {number(row['accuracy'], Form.SHARE)}" for row in rows.to_dict("records")
+    )
     return [
         Picture(
             name="transfer",

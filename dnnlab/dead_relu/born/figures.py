@@ -11,6 +11,7 @@ from dnnlab.dead_relu.spec import Spec
 from dnnlab.errors import some
 from dnnlab.report.figures import FULL, HALF, Picture, counting_axis, log_axis, new_figure
 from dnnlab.report.lines import Line, draw_lines, most_telling, name_above, name_at_ends, others
+from dnnlab.report.numbers import number
 
 _BOUNDS = {"proven bounds": "--"}
 
@@ -26,7 +27,7 @@ def _curve(summary: pd.DataFrame) -> Picture:
             for (init, depth), group in measured.groupby(["init", "depth"], sort=False)]  # fmt: skip
     lines = [_line(label, group) for label, group in rows]
     chosen = most_telling([math.log(p) if (p := line.end[1]) > 0 else math.nan for line in lines])
-    told = [f"{n}: {g['probability'].iloc[0]:.3g} to {g['probability'].iloc[-1]:.3g}" for n, g in rows]
+    told = [f"{n}: {number(g['probability'].iloc[0])} to {number(g['probability'].iloc[-1])}" for n, g in rows]
     none = [f"{row['init']} at width {row['width']}" for row in measured.to_dict("records") if not row["probability"]]
     missing = f" There is no point where no network was born dead: {some(none)}." if none else ""
     bounded = measured["lower_bound"].notna().any()

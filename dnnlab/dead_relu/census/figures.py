@@ -15,6 +15,7 @@ from dnnlab.dead_relu.census.summary import TREATED
 from dnnlab.dead_relu.spec import Spec
 from dnnlab.report.figures import FULL, HALF, Picture, counting_axis, layer_axis, legend, line_style, new_figure
 from dnnlab.report.lines import Line, draw_lines, most_telling, name_above, name_at_ends, others
+from dnnlab.report.numbers import Form, number
 from dnnlab.report.points import Along
 from dnnlab.runner.summary import Group, groups, measured
 from dnnlab.statistics.intervals import Interval, mean_share
@@ -87,7 +88,7 @@ def _by_layer(curves: Sequence[tuple[str, Group]], spec: Spec) -> Picture:
         title=f"Dead units by layer, {when}",
         see=f"{above * expected}The band around a line is the 95 % interval over seeds.{others(lines, chosen)}",
         alt="Share of dead units by layer. "
-        + "; ".join(f"{lines[i].name}: {np.nanmax(lines[i].y):.0%} at most" for i in chosen)
+        + "; ".join(f"{lines[i].name}: {number(float(np.nanmax(lines[i].y)), Form.SHARE)} at most" for i in chosen)
         + ".",
         figure=drawn(wide=True),
         narrow=drawn(wide=False),

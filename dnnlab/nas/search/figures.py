@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 from matplotlib.figure import Figure
+from matplotlib.ticker import PercentFormatter
 
 from dnnlab.nas.pareto import front
 from dnnlab.nas.search.curves import Band, bands
@@ -43,7 +44,8 @@ def _anytime(rows: pd.DataFrame, spec: Spec, name: str, data: str) -> Picture:
     quantity = "hypervolume" if spec.several else "test accuracy" if spec.table else "validation accuracy"
     axes_of = ("trainings",) if spec.table else ("trainings", "seconds")
     drawn = {by: bands(rows, spec, by) for by in axes_of}
-    told = [f"{strategy}: {band.mean[-1]:.4g}" for strategy, band in drawn["trainings"].items()]
+    form = Form.NUMBER if quantity == "hypervolume" else Form.SHARE
+    told = [f"{strategy}: {number(float(band.mean[-1]), form)}" for strategy, band in drawn["trainings"].items()]
     return Picture(
         name=name,
         title=f"How good the best so far is, on {data}",
@@ -65,7 +67,11 @@ def _drawn_anytime(drawn: Mapping[str, Mapping[str, Band]], quantity: str, *, wi
             if by == "trainings" and curves:
                 axes.set_ylim(*_limits(list(curves.values())))
             axes.set_xlabel("full trainings spent" if by == "trainings" else "seconds spent")
-        panels[0].set_ylabel(f"{quantity} of the best so far" if quantity != "hypervolume" else quantity)
+        if quantity == "hypervolume":
+            panels[0].set_ylabel(quantity)
+        else:
+            panels[0].set_ylabel(f"{quantity} of the best so far")
+            panels[0].yaxis.set_major_formatter(PercentFormatter(1.0))
         legend(figure, above=True)
     return figure
 
@@ -99,7 +105,10 @@ def _tests(table: pd.DataFrame, name: str, data: str) -> Picture:
         axes.set_yticks(places, rows["strategy"].tolist())
         axes.set_ylim(-0.6, len(rows) - 0.4)
         axes.set_xlabel("test accuracy")
-    told = "; ".join(f"{row['strategy']} {row['test']:.4f}, {row['verdict']}" for row in rows.to_dict("records"))
+        axes.xaxis.set_major_formatter(PercentFormatter(1.0))
+    told = "; ".join(
+        f"{row['strategy']} {number(row['test'], Form.SHARE)}, {row['verdict']}" for row in rows.to_dict("records")
+    )
     return Picture(
         name=name,
         title=f"Test accuracy of what each search ended in, on {data}",
@@ -117,8 +126,9 @@ def _importance(importance: Sequence[Any], name: str, data: str) -> Picture:
         axes.barh(places, [effect.share for effect in shown], color=line_style(0)["color"])
         axes.set_yticks(places, [f"{effect.dimension}\n(best: {effect.best})" for effect in shown])
         axes.set_xlabel("share of the variance of validation accuracy")
+        axes.xaxis.set_major_formatter(PercentFormatter(1.0))
         axes.set_xlim(0, max(0.05, 1.1 * max(effect.share for effect in shown)))
-    told = "; ".join(f"{effect.dimension} {effect.share:.0%}" for effect in shown[:5])
+    told = "; ".join(f"{effect.dimension} {number(effect.share, Form.SHARE)}" for effect in shown[:5])
     return Picture(
         name=name,
         title=f"What matters in this space, on {data}",
@@ -144,6 +154,7 @@ def _fronts(rows: pd.DataFrame, spec: Spec, name: str, data: str) -> Picture:
         unit = " (ms)" if spec.objectives[1] == "latency" else ""
         axes.set_xlabel(spec.objectives[1] + unit)
         axes.set_ylabel("validation accuracy")
+        axes.yaxis.set_major_formatter(PercentFormatter(1.0))
         legend(figure, above=True)
     return Picture(
         name=name,
