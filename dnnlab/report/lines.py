@@ -98,8 +98,8 @@ def name_at_ends(axes: Axes, named: Sequence[Named]) -> None:
     for each, (x, y), place in zip(shown, ends, apart([y for _, y in ends], letters), strict=True):
         if x < _EDGE:
             _stroke(axes, [x, 1.0], [y, y], GREY, (0, (1, 4)), 0.8)
-        solid = each.style["linestyle"] if each.style["marker"] == "" else "-"
-        _stroke(axes, [1.0, 1.03], [y, place], each.style["color"] if x >= _EDGE else GREY, solid, 1.3)
+        dashes = each.style["linestyle"] if each.style["marker"] == "" else "-"
+        _stroke(axes, [1.0, 1.03], [y, place], each.style["color"] if x >= _EDGE else GREY, dashes, 1.3)
         text = axes.text(1.04, place, short(each.name), transform=axes.transAxes, va="center", fontsize=SMALLEST)
         _belongs_here(axes, text)
 

@@ -1,14 +1,16 @@
 """``dnnlab reproduce``, ``init`` and the ledger, as a user meets them."""
 
+import io
 import json
 import re
 import shutil
+import sys
 from pathlib import Path
 
 import pandas as pd
 import pytest
 
-from dnnlab.reproduce import ledger, shipped
+from dnnlab.reproduce import command, ledger, shipped
 from dnnlab.reproduce.columns import KEPT
 from dnnlab.runner import recipe
 
@@ -107,8 +109,8 @@ def test_a_recipe_that_is_there_wins_over_the_lectures_of_the_same_name(dnnlab, 
     "path", ["experiments/5-nothing", "experiments/../pyproject.toml", "elsewhere/1-deep-networks"]
 )
 def test_other_paths_that_are_not_there_are_refused(dnnlab, path):
-    for command in ("reproduce", "run"):
-        done = dnnlab(command, path)
+    for word in ("reproduce", "run"):
+        done = dnnlab(word, path)
         assert done.code == 2
         assert path in done.err
 
@@ -269,3 +271,21 @@ def test_claims_on_the_same_run_share_its_seeds():
         asked = json.dumps([task.part, task.recipe.experiment, task.recipe.options_for("quick")])
         by_run.setdefault(asked, set()).add(repr(task.spec))
     assert all(len(specs) == 1 for specs in by_run.values())
+
+
+@pytest.mark.parametrize("terminal", [True, False])
+def test_a_terminal_has_the_reasons_of_verdicts_below_the_table(terminal, monkeypatch):
+    """At 80 columns there is no room for them in the table, and *holds if …* without its if says little."""
+    file = REFERENCE / "ledger.json"
+    rows = [row for row in json.loads(file.read_text("utf-8")) if row["part"].startswith("2-")]
+    printed = io.StringIO()
+    printed.isatty = lambda: terminal
+    monkeypatch.setattr(sys, "stdout", printed)
+    command.display(rows, file, as_json=False, quiet=True)
+    lines = printed.getvalue()
+    told = [row for row in rows if row["circumstances"]]
+    assert len(told) > 12
+    first = next(row for row in told if row["verdict"] == "holds if …")
+    flat = " ".join(lines.split())
+    assert (f"{first['recipe']}: {first['circumstances']}" in flat) == terminal
+    assert (f"When, or why, of {len(told) - 12} more is in the ledger." in flat) == terminal

@@ -174,6 +174,13 @@ def test_runs_are_listed_the_newest_first(tmp_path):
     assert list(store.every(tmp_path / "nowhere")) == []
 
 
+def test_what_is_published_is_none_of_ones_own_runs(tmp_path):
+    for path in ("gradient-flow/mine-1", "reference/gpu-full"):
+        (tmp_path / path).mkdir(parents=True)
+        (tmp_path / path / store.SPEC).write_text("")
+    assert [folder.path.name for folder in store.every(tmp_path)] == ["mine-1"]
+
+
 def test_a_run_is_found_by_folder_or_by_part_of_its_name(tmp_path, capsys):
     long, short = run(tmp_path, "relu-20-abc"), run(tmp_path, "relu-2")
     run(tmp_path, "relu-20")
