@@ -31,7 +31,17 @@ from dnnlab.report.figures import (
     log_axis,
     new_figure,
 )
-from dnnlab.report.lines import Line, Named, draw_lines, most_telling, name_above, name_at_ends, others, short
+from dnnlab.report.lines import (
+    Line,
+    Named,
+    draw_lines,
+    most_telling,
+    name_above,
+    name_at_ends,
+    others,
+    short,
+    spread_out,
+)
 from dnnlab.report.numbers import number
 from dnnlab.report.points import Along
 from dnnlab.report.svg import PAPER
@@ -109,12 +119,6 @@ def _label(configuration: dict[str, Any], varying: Sequence[str]) -> str:
         "weight_decay": "decay {:g}",
     }
     return ", ".join(words.get(name, "{}").format(configuration[name]) for name in named)
-
-
-def _spread_out(curves: Sequence[_Curve], most: int) -> list[_Curve]:
-    """At most ``most`` of the curves, evenly over the plan."""
-    places = np.unique(np.linspace(0, len(curves) - 1, min(most, len(curves))).round().astype(int))
-    return [curves[i] for i in places]
 
 
 def _only(shown: Sequence[_Curve], curves: Sequence[_Curve]) -> str:
@@ -243,7 +247,7 @@ def _limits(heights: Sequence[np.ndarray], along: Along | None) -> tuple[float, 
 
 
 def _map(curves: Sequence[_Curve]) -> Picture:
-    shown = _spread_out(curves, _MOST_ROWS)
+    shown = spread_out(curves, _MOST_ROWS)
     depth = max(curve.first.depth for curve in shown)
     grid = np.full((len(shown), depth), math.nan)
     for row, curve in zip(grid, shown, strict=True):
@@ -327,7 +331,7 @@ def _loss(curves: Sequence[_Curve], spec: Spec) -> Picture:
 
 
 def _along_training(curves: Sequence[_Curve], spec: Spec) -> Picture:
-    shown = _spread_out(curves, _MOST_PANELS)
+    shown = spread_out(curves, _MOST_PANELS)
     steps = sorted(
         {spec.measured_steps()[i] for i in np.linspace(0, len(spec.measured_steps()) - 1, 5).round().astype(int)}
     )

@@ -3,7 +3,7 @@
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 from matplotlib.artist import Artist
@@ -11,6 +11,8 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from dnnlab.report.figures import GREY, SMALLEST, THEORY, LineStyle, legend, line_style
+
+T = TypeVar("T")
 
 HIGHLIGHTED = 5
 """The most curves in colour: of more a reader no longer knows which is which."""
@@ -52,6 +54,12 @@ def most_telling(values: Sequence[float], most: int = HIGHLIGHTED) -> list[int]:
             others = [i for i in known if i not in chosen]
             chosen.append(max(others, key=lambda i: min(abs(values[i] - values[j]) for j in chosen)))
     return sorted(chosen or known[:most])
+
+
+def spread_out(items: Sequence[T], most: int) -> list[T]:
+    """At most ``most`` of the items, evenly over their order."""
+    places = np.unique(np.linspace(0, len(items) - 1, min(most, len(items))).round().astype(int))
+    return [items[i] for i in places]
 
 
 @dataclass(frozen=True)

@@ -21,7 +21,9 @@ _PERCENT, _POINTS = " %", " points"
 _LEAST_OF = {_PERCENT: -9, _POINTS: -9}
 """The power of ten down to which numbers of a unit are written out."""
 _PREFIXES = ("", "k", "M", "G", "T")
-_SUPERSCRIPT = str.maketrans("-0123456789", "⁻⁰¹²³⁴⁵⁶⁷⁸⁹")
+RAISED = "⁻⁰¹²³⁴⁵⁶⁷⁸⁹"
+"""The characters of a power: minus, then the digits."""
+_RAISE = str.maketrans("-0123456789", RAISED)
 
 
 class Form(Enum):
@@ -34,6 +36,11 @@ class Form(Enum):
     CHANGE = "change"  # +1.2 points, of 0.012: a difference of shares that goes either way
     FACTOR = "factor"  # 36.7×
     BYTES = "bytes"  # 5.5 kB, of 5500
+
+
+def power_of_ten(power: int) -> str:
+    """10⁻¹⁷, of -17."""
+    return f"10{str(power).translate(_RAISE)}"
 
 
 def number(value: float | None, form: Form = Form.NUMBER) -> str:
@@ -134,7 +141,7 @@ def _written(value: float, digits: int, unit: str = "", exact: bool = False) -> 
     mantissa, _, exponent = f"{value:.{digits - 1}e}".partition("e")
     mantissa = _short(mantissa) if exact else mantissa
     head = mantissa.removesuffix("1") if exact and mantissa in ("1", "-1") else f"{mantissa}·"
-    return f"{head}10{str(int(exponent)).translate(_SUPERSCRIPT)}"
+    return f"{head}{power_of_ten(int(exponent))}"
 
 
 def _short(text: str) -> str:

@@ -18,6 +18,8 @@ from matplotlib.font_manager import FontProperties
 from matplotlib.ticker import Formatter, Locator, LogLocator, MaxNLocator
 from matplotlib.transforms import Bbox
 
+from dnnlab.report.numbers import RAISED, power_of_ten
+
 _MOST = 9
 """More labels than these say nothing more."""
 _GAP = 0.6
@@ -116,7 +118,7 @@ class PowersOfTen(Formatter):
     def format_ticks(self, values: Sequence[float]) -> list[str]:
         """The labels of one axis: where one needs a power of ten, all are written so, save 1 and 10."""
         labels = [self(value) for value in values]
-        if not any(label[-1] in _SUPERSCRIPTS for label in labels if label):
+        if not any(label[-1] in RAISED for label in labels if label):
             return labels
         return [
             label if value in (1, 10) else _power(*_parts(value)) for label, value in zip(labels, values, strict=True)
@@ -147,7 +149,7 @@ def _parts(x: float) -> tuple[str, int]:
 
 
 def _power(mantissa: str, power: int) -> str:
-    return ("" if mantissa == "1" else f"{mantissa}·") + "10" + str(power).translate(_SUPERSCRIPT)
+    return ("" if mantissa == "1" else f"{mantissa}·") + power_of_ten(power)
 
 
 def ends_and_between(first: int, last: int, most: int = 9) -> list[int]:
@@ -156,7 +158,3 @@ def ends_and_between(first: int, last: int, most: int = 9) -> list[int]:
     between = range(-(-first // stride) * stride, last + 1, stride)
     apart = 0.6 * stride
     return [first, *(i for i in between if first + apart <= i <= last - apart), *([last] if last > first else [])]
-
-
-_SUPERSCRIPTS = "⁻⁰¹²³⁴⁵⁶⁷⁸⁹"
-_SUPERSCRIPT = str.maketrans("-0123456789", _SUPERSCRIPTS)

@@ -1,4 +1,5 @@
-"""The ledger as one page that opens offline: a square a claim, then a line a claim, by verdict, which opens."""
+"""The ledger as one page that opens offline: one square for each claim, then one line for each, by verdict, which
+opens."""
 
 import itertools
 import math
@@ -14,7 +15,7 @@ from markupsafe import Markup
 
 from dnnlab import atomic
 from dnnlab.errors import counted, listing
-from dnnlab.report.numbers import number
+from dnnlab.report.numbers import number, power_of_ten
 from dnnlab.report.page import template
 from dnnlab.report.svg import Caption, themed
 from dnnlab.reproduce import conditions
@@ -181,13 +182,12 @@ def finding(tally: Mapping[str, int]) -> str:
 
 _POWER = re.compile(r"(?<![\w.])(-?\d+(?:\.\d+)?)e([+-]?\d+)(?![\w.])")
 _NEGATIVE = re.compile(r"(?<![\w.)\]-])-(?=\d)")
-_SUPERSCRIPT = str.maketrans("-0123456789", "⁻⁰¹²³⁴⁵⁶⁷⁸⁹")
 
 
 def typeset(text: str) -> str:
     """``text`` with its numbers as people write them: 6.72·10⁻¹⁷ for ``6.72e-17``, −0.5 for ``-0.5``, and a zero
     without spread without an interval."""
-    powers = _POWER.sub(lambda found: f"{found[1]}·10{str(int(found[2])).translate(_SUPERSCRIPT)}", text)
+    powers = _POWER.sub(lambda found: f"{found[1]}·{power_of_ten(int(found[2]))}", text)
     return _NEGATIVE.sub("−", powers).replace(" 0 [0, 0]", " 0")
 
 

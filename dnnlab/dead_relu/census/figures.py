@@ -14,7 +14,7 @@ from matplotlib.ticker import PercentFormatter
 from dnnlab.dead_relu.census.summary import TREATED
 from dnnlab.dead_relu.spec import Spec
 from dnnlab.report.figures import FULL, HALF, Picture, counting_axis, layer_axis, legend, line_style, new_figure
-from dnnlab.report.lines import Line, draw_lines, most_telling, name_above, name_at_ends, others
+from dnnlab.report.lines import Line, draw_lines, most_telling, name_above, name_at_ends, others, spread_out
 from dnnlab.report.numbers import Form, number
 from dnnlab.report.points import Along
 from dnnlab.runner.summary import Group, groups, measured
@@ -51,12 +51,6 @@ def label(configuration: Mapping[Any, Any], varying: Sequence[str]) -> str:
     words |= {"batch_size": "batch {}", "weight_decay": "decay {:g}", "clip": "clip {:g}", "remedy": "remedy {}"}
     named = list(varying) or ["model" if configuration["model"] else "act"]
     return ", ".join(words.get(name, "{}").format(configuration[name]) for name in named)
-
-
-def _spread_out(items: Sequence[Any], most: int) -> list[Any]:
-    """At most ``most`` of the items, evenly over the plan."""
-    places = np.unique(np.linspace(0, len(items) - 1, min(most, len(items))).round().astype(int))
-    return [items[i] for i in places]
 
 
 def only(shown: Sized, of: Sized) -> str:
@@ -136,7 +130,7 @@ def _drawn(lines: Sequence[Line], chosen: Sequence[int], *, wide: bool) -> Figur
 
 
 def _along_training(curves: Sequence[tuple[str, Group]]) -> Picture:
-    shown = _spread_out(curves, _MOST_PANELS)
+    shown = spread_out(curves, _MOST_PANELS)
     return Picture(
         name="dead-along-training",
         title="Dead units along training",
@@ -156,7 +150,7 @@ def _small_multiples(shown: Sequence[tuple[str, Group]], across: int) -> Figure:
     with new_figure(width, height * down + 0.7, down, columns, sharey=True) as (figure, panels):
         for axes, (label, rows) in zip(panels, shown, strict=False):
             layers = rows.where(rows["layer"] > 0)
-            for i, layer in enumerate(_spread_out(np.unique(layers["layer"]).tolist(), 5)):
+            for i, layer in enumerate(spread_out(np.unique(layers["layer"]).tolist(), 5)):
                 steps, shares = _intervals(layers.where(layers["layer"] == layer), "step")
                 style = line_style(i)
                 axes.plot(steps, [s.mean for s in shares], label=f"layer {layer}", **style)
