@@ -1,7 +1,7 @@
 """The result in sentences. It needs the summary alone."""
 
 import shlex
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -156,14 +156,15 @@ def _claims(summary: pd.DataFrame) -> list[str]:
     return told
 
 
-def advice(cells: pd.DataFrame, summary: pd.DataFrame, spec: Spec, folder: Path) -> Advice | None:
-    """The smallest file that is shown to be as accurate as the network itself, beside that network's own."""
+def advice(cells: Callable[[], pd.DataFrame], summary: pd.DataFrame, spec: Spec, folder: Path) -> Advice | None:
+    """The smallest file of the chains that is shown to lose less than a point, beside the network's own."""
     chains = summary[(summary["role"] == "chain") & (summary["verdict"] == c.HOLDS)]
     if chains.empty:
         return None
     row = chains.iloc[int(chains["bytes"].to_numpy().argmin())]
-    of = (cells["arch"] == row["arch"]) & (cells["data"] == row["data"])
-    made = cells[of & (cells["recipe"] == row["recipe"]) & (cells["stage"] == row["stage"]) & (cells["file"] != "")]
+    files = cells()
+    of = (files["arch"] == row["arch"]) & (files["data"] == row["data"])
+    made = files[of & (files["recipe"] == row["recipe"]) & (files["stage"] == row["stage"]) & (files["file"] != "")]
     same = (summary["arch"] == row["arch"]) & (summary["data"] == row["data"])
     base = summary[same & (summary["role"] == "baseline")]
     if made.empty or base.empty:

@@ -30,6 +30,7 @@ from dnnlab.report.figures import (
     line_style,
     log_axis,
     new_figure,
+    short,
 )
 from dnnlab.report.lines import (
     Line,
@@ -39,7 +40,6 @@ from dnnlab.report.lines import (
     name_above,
     name_at_ends,
     others,
-    short,
     spread_out,
 )
 from dnnlab.report.numbers import number

@@ -1,6 +1,7 @@
 """The result in sentences. It needs the summary alone, so that a finished run is shown without torch."""
 
 import math
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -167,7 +168,7 @@ def _name(row: pd.Series) -> str:
     return f"{row['act']} ({', '.join(parts)})"
 
 
-def advice(cells: pd.DataFrame, summary: pd.DataFrame, spec: Spec, folder: Path) -> Advice | None:
+def advice(cells: Callable[[], pd.DataFrame], summary: pd.DataFrame, spec: Spec, folder: Path) -> Advice | None:
     """The remedy under which the sickest network is healthy, and nearest to keeping its gradient level."""
     healed = summary[summary["remedy"].str.contains(": rate ", regex=False)]
     if healed.empty:

@@ -195,12 +195,17 @@ _LETTERS = 18
 """The most letters of a layer's name on an axis."""
 
 
+def short(name: str, most: int = 36) -> str:
+    """``name`` with its middle left out where it is long: a figure has room for so many letters."""
+    return name if len(name) <= most else f"{name[: most // 2]}…{name[1 - (most + 1) // 2 :]}"
+
+
 def layer_axis(axis: Axis, layers: int, names: Sequence[str] = ()) -> None:
     """Ticks of a horizontal ``axis`` at the first and the last of ``layers`` and at round numbers between them; at
     every layer, with its name, where there are ``names`` and room for them."""
     if names and layers <= _MOST_NAMES:
-        short = [name if len(name) <= _LETTERS else f"{name[:8]}…{name[1 - _LETTERS + 8 :]}" for name in names]
-        axis.axes.set_xticks(range(1, layers + 1), short, rotation=55, ha="right", rotation_mode="anchor")
+        told = [short(name, _LETTERS) for name in names]
+        axis.axes.set_xticks(range(1, layers + 1), told, rotation=55, ha="right", rotation_mode="anchor")
     else:
         axis.set_major_locator(FixedLocator(ends_and_between(1, layers)))
 

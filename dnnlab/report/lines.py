@@ -10,7 +10,7 @@ from matplotlib.artist import Artist
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from dnnlab.report.figures import GREY, SMALLEST, THEORY, LineStyle, legend, line_style
+from dnnlab.report.figures import GREY, SMALLEST, THEORY, LineStyle, legend, line_style, short
 
 T = TypeVar("T")
 
@@ -114,12 +114,6 @@ def name_at_ends(axes: Axes, named: Sequence[Named]) -> None:
 
 _EDGE = 0.995
 """The share of a panel's width from which on a line ends at its edge."""
-_MOST_LETTERS = 36
-
-
-def short(name: str, most: int = _MOST_LETTERS) -> str:
-    """``name`` with its middle left out where it is long: a figure has room for so many letters."""
-    return name if len(name) <= most else f"{name[: most // 2]}…{name[1 - (most + 1) // 2 :]}"
 
 
 def _stroke(axes: Axes, x: Sequence[float], y: Sequence[float], colour: str, dashes: Any, width: float) -> None:

@@ -75,30 +75,32 @@ def points(figure: Figure, along: Along | None = None) -> list[dict[str, Any]]:
 def _frame(axes: Axes) -> dict[str, list[float]]:
     """The ``box`` of a panel in points of the SVG, left, top, right and bottom; and its ``scale``, x₀, dx, y₀ and dy:
     x₀ + dx·x is where x lies, or its logarithm to base 10 on a logarithmic axis."""
-    figure = axes.get_figure()
-    assert isinstance(figure, Figure)
-    height, scale = figure.get_size_inches()[1] * 72, 72 / figure.dpi
-    zero, one = (axes.transLimits + axes.transAxes).transform([(0, 0), (1, 1)]) * scale
-    (left, bottom), (right, top) = axes.transAxes.transform([(0, 0), (1, 1)]) * scale
+    zero, one = _in_svg(axes, (axes.transLimits + axes.transAxes).transform([(0, 0), (1, 1)]))
+    (left, bottom), (right, top) = _in_svg(axes, axes.transAxes.transform([(0, 0), (1, 1)]))
     return {
-        "scale": [round(float(v), 3) for v in (zero[0], one[0] - zero[0], height - zero[1], zero[1] - one[1])],
-        "box": [round(float(v), 1) for v in (left, height - top, right, height - bottom)],
+        "scale": [round(float(v), 3) for v in (zero[0], one[0] - zero[0], zero[1], one[1] - zero[1])],
+        "box": [round(float(v), 1) for v in (left, top, right, bottom)],
     }
 
 
 def _points(axes: Axes, x: np.ndarray, y: np.ndarray) -> list[list[Any]]:
     """The points of a line that can be seen, as `points` gives them."""
-    figure = axes.get_figure()
-    assert isinstance(figure, Figure)
-    height, scale = figure.get_size_inches()[1] * 72, 72 / figure.dpi
     with np.errstate(all="ignore"):
-        places = axes.transData.transform(np.column_stack([x, y])) * scale
+        places = _in_svg(axes, axes.transData.transform(np.column_stack([x, y])))
     seen = np.isfinite(places).all(axis=1)
     texts = zip(_written(axes.xaxis, x[seen]), _written(axes.yaxis, y[seen]), strict=True)
     return [
-        [round(float(across), 1), round(height - float(up), 1), *text]
-        for (across, up), text in zip(places[seen], texts, strict=True)
+        [round(float(across), 1), round(float(down), 1), *text]
+        for (across, down), text in zip(places[seen], texts, strict=True)
     ]
+
+
+def _in_svg(axes: Axes, places: np.ndarray) -> np.ndarray:
+    """Where ``places [point, 2]``, in dots from the figure's lower left, lie in the SVG: in points from its upper
+    left."""
+    figure = axes.get_figure()
+    assert isinstance(figure, Figure)
+    return np.array([0, figure.get_size_inches()[1] * 72]) + np.array([1, -1]) * places * (72 / figure.dpi)
 
 
 def _shared_label(axes: Any, figure: Figure) -> str:

@@ -11,6 +11,8 @@ from dnnlab.runner.experiment import Spec
 from dnnlab.statistics.intervals import ENOUGH
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     import pandas as pd
 
 
@@ -29,9 +31,9 @@ def conclusions(summary: "pd.DataFrame", spec: Spec) -> list[str]:
     return [*spec.question.words.conclusions(known, spec), *_too_few_seeds(spec), *_random_labels(known, spec)]
 
 
-def advice(cells: "pd.DataFrame", summary: "pd.DataFrame", spec: Spec, folder: Path) -> Advice | None:
-    """What to do, of a question that has such advice and if what was measured says so; ``folder`` is that of the
-    run."""
+def advice(cells: "Callable[[], pd.DataFrame]", summary: "pd.DataFrame", spec: Spec, folder: Path) -> Advice | None:
+    """What to do, of a question that has such advice and if what was measured says so; ``folder`` is that of the run.
+    ``cells`` gives its measurements, which are read only where they are asked for: there may be millions of rows."""
     known = _known(summary, spec)
     function = getattr(spec.question.words, "advice", None)
     return None if known.empty or function is None else function(cells, known, spec, folder)

@@ -168,7 +168,8 @@ class WordsModule(Protocol):
     """``words.py``: from a table to sentences, without torch.
 
     A question whose runs show what helps also has ``advice(cells, summary, spec, folder) -> Advice | None``: the best
-    that was measured in the run in ``folder``, which the page shows first; None where nothing is shown to help.
+    that was measured in the run in ``folder``, which the page shows first; None where nothing is shown to help. Calling
+    ``cells`` reads the measurements.
     """
 
     def headline(self, summary: "pd.DataFrame", spec: Spec) -> str:

@@ -32,7 +32,7 @@ def write_page(
         title=headline(summary, spec),
         about=_about(experiment, spec, folder, record["sessions"][0]["started"][:10]),
         sentences=conclusions(summary, spec),
-        advice=advice(cells, summary, spec, folder.path),
+        advice=advice(lambda: cells, summary, spec, folder.path),
         command=record["sessions"][0]["command"],
         frame=summary,
         columns=schema.summary,

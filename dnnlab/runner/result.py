@@ -92,12 +92,13 @@ class Run:
             first = ()
         names = self.schema.configuration
         show(self.summary, columns, self.headline, self.schema.tones, names, first, about=self.title)
-        tell_sentences([*conclusions(self.summary, self.spec), *self._advised()])
+        said = conclusions(self.summary, self.spec)
+        tell_sentences([*said, *self._advised(said)])
 
-    def _advised(self) -> list[str]:
-        """What to do, unless the conclusions have said so with the same command."""
-        told = advice(self.cells, self.summary, self.spec, self.path)
-        if told is None or any(told.command in sentence for sentence in conclusions(self.summary, self.spec)):
+    def _advised(self, said: Sequence[str]) -> list[str]:
+        """What to do, unless the sentences ``said`` have the same command."""
+        told = advice(lambda: self.cells, self.summary, self.spec, self.path)
+        if told is None or any(told.command in sentence for sentence in said):
             return []
         return [f"Do this: {told.what}", *([f"{told.then} `{told.command}`".strip()] if told.command else [])]
 

@@ -8,8 +8,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from dnnlab.report.figures import FULL, HALF, faults, log_axis, new_figure, save, svg
-from dnnlab.report.lines import Line, apart, draw_lines, most_telling, name_above, name_at_ends, others, short
+from dnnlab.report.figures import FULL, HALF, faults, log_axis, new_figure, save, short, svg
+from dnnlab.report.lines import Line, apart, draw_lines, most_telling, name_above, name_at_ends, others
 from dnnlab.report.points import Along, points
 
 NUMBER = "{http://www.w3.org/2000/svg}"

@@ -2,6 +2,7 @@
 
 import math
 import shlex
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -84,7 +85,7 @@ def _would_decide(untreated: pd.Series, open_: pd.DataFrame, tried: int) -> list
     return [told + more * bool(untreated["seeds"] < needed)]
 
 
-def advice(cells: pd.DataFrame, summary: pd.DataFrame, spec: Spec, folder: Path) -> Advice | None:
+def advice(cells: Callable[[], pd.DataFrame], summary: pd.DataFrame, spec: Spec, folder: Path) -> Advice | None:
     """The best remedy that is shown to cure or help the first network, with what it changed."""
     _, rows = next(iter(summary.groupby(list(c.CONFIGURATION), sort=False, dropna=False)))
     base, good = rows[rows["verdict"] == c.UNTREATED], rows[rows["verdict"].isin((c.CURES, c.HELPS))]

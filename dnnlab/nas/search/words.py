@@ -2,6 +2,7 @@
 
 import math
 import shlex
+from collections.abc import Callable
 from pathlib import Path
 
 import pandas as pd
@@ -124,7 +125,7 @@ def _network(best: pd.Series) -> list[str]:
     return [f"Found by {best['strategy']}, seed {best['found_seed']}: {best['found']}{size}; artifacts/ has its spec."]
 
 
-def advice(cells: pd.DataFrame, summary: pd.DataFrame, spec: Spec, folder: Path) -> Advice | None:
+def advice(cells: Callable[[], pd.DataFrame], summary: pd.DataFrame, spec: Spec, folder: Path) -> Advice | None:
     """The network that the best search ended in, where that search is shown to gain over the average network of its
     space."""
     _, rows = next(iter(summary.groupby("data", sort=False)))
