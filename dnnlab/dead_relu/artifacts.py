@@ -22,6 +22,7 @@ from dnnlab.training.evaluation import check
 _TRIED = 1024
 _TOLERANCE = 1e-5
 """Largest change of a logit, relative to the largest logit: only the order of float32 sums may differ."""
+_NONE = "no unit is proven dead on the whole box of the data"
 
 
 def write(spec: Spec) -> Sequence[str]:
@@ -53,6 +54,9 @@ def write(spec: Spec) -> Sequence[str]:
     state = {name: value.detach().contiguous() for name, value in once(model).items()}
     file = Path(spec.prune_dead)
     atomic.write(file, save(state, metadata=outcome.metadata()))
+    if not outcome.total:
+        found = f"{outcome.kept_dead} units are proven dead, and all have to stay" if outcome.kept_dead else _NONE
+        return [f"{file}: {found}; the file has the network as it was"]
     count = sum(p.numel() for p in model.parameters())
     stay = f"; {outcome.kept_dead} more have to stay" if outcome.kept_dead else ""
     return [

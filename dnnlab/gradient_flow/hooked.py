@@ -11,6 +11,7 @@ from torch.nn import functional as F
 
 from dnnlab.data.dataset import Dataset
 from dnnlab.errors import UsageError
+from dnnlab.gradient_flow.columns import CELLS
 from dnnlab.gradient_flow.plan import Cell
 from dnnlab.gradient_flow.spec import Spec
 from dnnlab.instruments.hooks import Recorder
@@ -18,20 +19,12 @@ from dnnlab.instruments.norms import norm
 from dnnlab.networks import named, user_network
 from dnnlab.networks.buffers import same_buffers
 from dnnlab.runner.journal import Rows
+from dnnlab.runner.rows import NetworkRows
 from dnnlab.statistics.streams import stream, torch_seed
 from dnnlab.training import hyperparameters
 from dnnlab.training.batches import batch_order
 from dnnlab.training.evaluation import as_written, check, logits, right, told_of_one
 from dnnlab.training.networks import PlainTraining
-
-_LAYER = (
-    *("weight_grad_norm", "delta_norm", "act_grad_norm"),
-    *("mean", "variance", "saturation", "dead_fraction", "zero_fraction", "update_ratio", "weight_change"),
-)
-_NETWORK = (
-    *("loss", "accuracy", "grad_norm", "clipped_norm", "clipped_share"),
-    *("input_mean_square", "input_variance", "input_features", "classes"),
-)
 
 
 def measure(cells: Sequence[Cell], spec: Spec, data: Dataset, progress: Callable[[float], None]) -> Rows:
@@ -40,16 +33,15 @@ def measure(cells: Sequence[Cell], spec: Spec, data: Dataset, progress: Callable
     Raises:
         UsageError: the model cannot be made, does not fit the data, or owns no weights that take gradients.
     """
-    rows: Rows = {}
+    table = NetworkRows(CELLS, Cell)
     for number, cell in enumerate(cells):
         with torch.random.fork_rng():
             # Factories and dropout draw from torch's global stream, so each cell seeds it for itself.
             torch.manual_seed(torch_seed(spec.seed, cell.seed, "weights"))
             for row in _measure_cell(cell, spec, data, partial(_within, progress, number, len(cells))):
-                for name in ("cell", "step", "layer", "name", "kind", "place", "layer_act", *_LAYER, *_NETWORK):
-                    rows.setdefault(name, []).append(number if name == "cell" else row.get(name, math.nan))
+                table.add(number, row)
         progress((number + 1) / len(cells))
-    return rows
+    return table.rows
 
 
 def _within(progress: Callable[[float], None], number: int, cells: int, share: float) -> None:

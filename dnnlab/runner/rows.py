@@ -1,13 +1,28 @@
 """Rows of layered networks: one per member, measured step and layer; layer 0 has the values of the whole network."""
 
+import dataclasses
 import math
 from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
+from dnnlab.report.columns import Column
 from dnnlab.runner.journal import Rows
 
 if TYPE_CHECKING:
     from torch import Tensor
+
+
+class NetworkRows:
+    """Collects the rows of networks that are measured one by one: all that a row has of the measured ``columns`` of
+    ``cells.csv``, which are those that do not come from the ``cell``, a class."""
+
+    def __init__(self, columns: Sequence[Column], cell: type) -> None:
+        self.names = {column.name for column in columns} - {field.name for field in dataclasses.fields(cell)}
+        self.rows: Rows = {}
+
+    def add(self, cell: int, row: Mapping[str, Any]) -> None:
+        """Add a row of the cell with this number."""
+        _extend(self.rows, {"cell": [cell], **{name: [row[name]] for name in self.names & row.keys()}}, 1)
 
 
 class LayerRows:
@@ -41,14 +56,16 @@ class LayerRows:
             for name, values in numbers.items():
                 whole = getattr(quantities[name], "ndim", 1) == 1
                 columns[name] = [values[member], *absent * (count - 1)] if whole else [*absent, *values[member]]
-            self._extend(columns, count)
+            _extend(self.rows, columns, count)
 
-    def _extend(self, columns: Rows, count: int) -> None:
-        length = len(next(iter(self.rows.values()), []))
-        for name in columns.keys() - self.rows.keys():
-            self.rows[name] = [math.nan] * length
-        for name, column in self.rows.items():
-            column.extend(columns.get(name, [math.nan] * count))
+
+def _extend(rows: Rows, columns: Rows, count: int) -> None:
+    """Add ``count`` rows; nan where either lacks a column."""
+    length = len(next(iter(rows.values()), []))
+    for name in columns.keys() - rows.keys():
+        rows[name] = [math.nan] * length
+    for name, column in rows.items():
+        column.extend(columns.get(name, [math.nan] * count))
 
 
 def joined(tables: Iterable[Rows]) -> Rows:

@@ -108,6 +108,10 @@ def test_a_network_of_ones_own_is_counted_and_pruned(dnnlab, models, tmp_path):
     assert row["certified_dead"] >= 6 / 21
     assert row["expected_dead"] < 0.2  # the same network, freshly drawn
     assert row["verdict"] == DYING
+    # All seeds look at the same weights on the same inputs, so that what is counted has no spread.
+    assert row["dead_lo"] == row["dead"] == row["dead_hi"]
+    assert (row["collapsed_lo"], row["collapsed_hi"]) == (0, 0)
+    assert row["accuracy_lo"] < row["accuracy"] < row["accuracy_hi"]  # other examples would give another
     assert "certified dead units removed" in done.err
     small = load_file(tmp_path / "small.safetensors")
     assert small["1.weight"].shape[0] <= 7

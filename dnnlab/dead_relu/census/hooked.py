@@ -12,6 +12,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from dnnlab.data.dataset import Dataset
+from dnnlab.dead_relu.census.columns import CELLS
 from dnnlab.dead_relu.census.plan import Cell
 from dnnlab.dead_relu.spec import Spec
 from dnnlab.errors import UsageError
@@ -19,6 +20,7 @@ from dnnlab.instruments.census import SiteCensus, take_of_module
 from dnnlab.instruments.traced import certify, trace
 from dnnlab.networks import named, user_network
 from dnnlab.runner.journal import Rows
+from dnnlab.runner.rows import NetworkRows
 from dnnlab.statistics.streams import stream, torch_seed
 from dnnlab.training import hyperparameters
 from dnnlab.training.batches import batch_order
@@ -26,10 +28,6 @@ from dnnlab.training.evaluation import as_written, check, right, told_of_one
 from dnnlab.training.networks import PlainTraining
 
 _BATCH = 256
-_COLUMNS = (
-    *("step", "layer", "name", "kind", "layer_act", "dead", "born_dead", "died", "revived", "newly_dead"),
-    *("certified_dead", "zero_fraction", "units", "expected_dead", "loss", "accuracy", "grad_norm", "clipped_norm"),
-)
 
 
 def measure(
@@ -40,16 +38,14 @@ def measure(
     Raises:
         UsageError: the model cannot be made, does not fit the data, or has no activation whose units can die.
     """
-    rows: Rows = {}
+    table = NetworkRows(CELLS, Cell)
     for number, cell in enumerate(cells):
         with torch.random.fork_rng():
             # Factories and dropout draw from torch's global stream, so each cell seeds it for itself.
             torch.manual_seed(torch_seed(spec.seed, cell.seed, "weights"))
             for row in _measure_cell(cell, spec, data, inputs, progress):
-                rows.setdefault("cell", []).append(number)
-                for name in _COLUMNS:
-                    rows.setdefault(name, []).append(row.get(name, math.nan))
-    return rows
+                table.add(number, row)
+    return table.rows
 
 
 def _measure_cell(

@@ -132,18 +132,35 @@ def _row(configuration: dict[str, Any], rows: Group, spec: Spec) -> dict[str, An
     row["depth"] = configuration["depth"] or int(layers["layer"].max())
     row |= {name: mean(seeds[name]) for name in _SHARES}
     samples = {quantity.name: sample(seeds, quantity) for quantity in c.QUANTITIES}
-    for name, each in samples.items():
-        row |= each.interval.named(name)
+    intervals = {name: each.interval for name, each in samples.items()}
     row |= learned(samples[ACCURACY.name])
-    row |= share_interval(int(seeds["collapsed"].sum()), len(seeds["seed"])).named("collapsed")
+    collapsed = share_interval(int(seeds["collapsed"].sum()), len(seeds["seed"]))
+    if of_one_network(spec):
+        intervals |= {name: _exact(each) for name, each in intervals.items() if name != ACCURACY.name}
+        collapsed = _exact(collapsed)
+        row |= {"learned_lo": math.nan, "learned_hi": math.nan}
+    row |= collapsed.named("collapsed")
+    for name, each in intervals.items():
+        row |= each.named(name)
     first = _measured_at(rows, 0)
     row["born_dead"] = mean(_shares(first.where(first["layer"] > 0))[1]["dead"])
     row["irreversible"] = mean(layers["irreversible"])
     row["expected_dead"] = _expected(layers)
     row["loss"] = mean(network["loss"])
     row |= _causes(rows)
-    row["verdict"] = verdict(row, samples[c.DEAD.name].interval, bool(seeds["collapsed"].mean() > 0.5))
+    row["verdict"] = verdict(row, intervals[c.DEAD.name], bool(seeds["collapsed"].mean() > 0.5))
     return row
+
+
+def of_one_network(spec: Spec) -> bool:
+    """Whether all seeds look at the same weights, which were given and are not trained. They see the same units on the
+    same inputs, so that what is counted has no spread; of the accuracy the examples remain a source of chance."""
+    return bool(spec.weights) and not spec.training_steps
+
+
+def _exact(interval: Interval) -> Interval:
+    """The mean of equal counts, which is the count itself."""
+    return Interval(interval.mean, interval.mean, interval.mean, interval.n)
 
 
 def _expected(layers: Group) -> float:

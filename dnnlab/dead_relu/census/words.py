@@ -40,7 +40,10 @@ def conclusions(summary: pd.DataFrame, spec: Spec) -> list[str]:
     against = (
         f", where {share['expected_dead']} are expected at birth" if not math.isnan(worst["expected_dead"]) else ""
     )
-    fate = f": {share['born_dead']} were dead before training, {share['died']} died in it, {share['revived']} revived"
+    fate = (
+        f": {share['born_dead']} of all units were dead before training; {share['died']} were alive then and are dead "
+        f"now, and {share['revived']} were dead at some look and are alive now"
+    )
     diverged = summary[summary["diverged"] > 0]
     sentences = [
         f"In {row['diverged']} of {row['seeds']} seeds the loss of {name(row)} is no number: what its units do there "
