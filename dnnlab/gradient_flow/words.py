@@ -20,6 +20,8 @@ _MOST_REMEDIES = 6
 _MOST_LAYERS = 6
 _LITTLE, _NEXT_TO_NOTHING = 0.01, 1e-4
 """Shares of the gradient at the last layer that arrive at the first."""
+_LEVEL = 1.1
+"""The rate below which percents tell it from 1 at a glance: 100.3 %, where a factor would read 1.00×."""
 _ALL_DEAD = "In most seeds all units of some layer are dead, and such a layer learns nothing."
 _NOT_FINITE = "at some layer the gradient is zero, infinite or not a number"
 
@@ -72,11 +74,10 @@ def _happens(row: pd.Series) -> list[str]:
     rate, theory = row["rate"], row["rate_theory"]
     if (rate <= 1) != (row["first_last_ratio"] <= 1) and np.isfinite(row["first_last_ratio"]):
         return [f"{_name(row)}."]
-    passes_on = rate <= 1
-    form = Form.SHARE if passes_on else Form.FACTOR
+    form = Form.SHARE if rate < _LEVEL else Form.FACTOR
     does = (
         f"passes on {number(rate, form)} of the gradient"
-        if passes_on
+        if form is Form.SHARE
         else f"makes the gradient {number(rate, form)} as large"
     )
     expected = f", where theory expects {number(theory, form)}" if np.isfinite(theory) else ""

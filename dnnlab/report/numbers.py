@@ -83,6 +83,8 @@ def estimate(value: float | None, low: float | None, high: float | None, form: F
 
 def exactly(value: float) -> str:
     """The shortest text that is ``value`` and no other number, for what a user has chosen: ``0.01``, ``10⁻⁵``."""
+    if math.isnan(value):
+        return MISSING
     digits = next((digits for digits in range(1, 17) if float(f"{value:.{digits - 1}e}") == value), 17)
     return _written(value, digits, exact=True)
 

@@ -10,7 +10,7 @@ from typing import Any
 
 import pandas as pd
 
-from dnnlab.errors import DnnlabError, UsageError, counted, in_short
+from dnnlab.errors import DnnlabError, UsageError, in_short
 from dnnlab.registry import find
 from dnnlab.report.columns import Column
 from dnnlab.report.numbers import number
@@ -191,9 +191,11 @@ def by_chance(table: pd.DataFrame) -> str:
     known = table["false_discovery"].dropna()
     if known.empty:
         return ""
-    expected, claims = float(known.max()) * len(known), counted(len(known), "claim")
+    expected = float(known.max()) * len(known)
     how_many = f"about {number(expected)}" if expected >= _FEW else f"less than {_FEW}"
-    return f"Of the {claims} decided by measurement {how_many} would be wrong by chance at this level."
+    if len(known) == 1:
+        return f"The one claim decided by measurement would be wrong by chance with a probability of {how_many}."
+    return f"Of the {len(known)} claims decided by measurement {how_many} would be wrong by chance at this level."
 
 
 def groups(rows: Sequence[dict[str, Any]]) -> Iterator[tuple[str, list[dict[str, Any]]]]:

@@ -29,7 +29,7 @@ def test_the_share_of_false_verdicts_is_that_of_all_claims_that_were_measured():
 
 def test_where_hardly_any_would_be_wrong_no_digits_are_told():
     assert ledger.by_chance(ledger.table([row(HOLDS, 1e-9)])) == (
-        "Of the 1 claim decided by measurement less than 0.01 would be wrong by chance at this level."
+        "The one claim decided by measurement would be wrong by chance with a probability of less than 0.01."
     )
 
 
