@@ -248,6 +248,15 @@ def _unfolded(call: Call) -> Axes | None:
     return (axes[0], (*axes[1], (call.out.shape[1] // call.args[0].shape[1], None)), ((call.out.shape[2], None),))
 
 
+def _windows(call: Call) -> Axes | None:
+    """Of windows along one dimension, whose places lie along a new last one."""
+    axes, dim = call.first, call.argument(1, "dimension") % (call.out.ndim - 1)
+    if axes is None or dim in ranked(axes):
+        return None
+    count, size = call.out.shape[dim], call.out.shape[-1]
+    return (*axes[:dim], ((count, None),), *axes[dim + 1 :], ((size, None),))
+
+
 def _copied(call: Call) -> Axes | None:
     axes = call.axes(call.args[1])
     return None if axes is None else expanded(axes, call.out.shape)
@@ -379,6 +388,7 @@ _NAMES: dict[Rule, tuple[str, ...]] = {
     _shuffled: ("pixel_shuffle",),
     _unshuffled: ("pixel_unshuffle",),
     _unfolded: ("im2col",),
+    _windows: ("unfold",),
 }
 _RULES: dict[str, Rule] = {name: rule for rule, names in _NAMES.items() for name in names}
 

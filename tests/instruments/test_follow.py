@@ -1408,6 +1408,8 @@ UNITS = [
         image,
         lambda m, y: y.permute(0, 2, 3, 1).view(9, 2, 2, 2, 2, 6).permute(0, 1, 3, 2, 4, 5).reshape(-1, 4, 6),
     ),
+    units("sliding windows", conv, image, lambda m, y: y.unfold(2, 2, 1).unfold(-2, 3, 1).flatten(2)),
+    units("sliding windows over units", lin, line, lambda m, y: y.unfold(1, 6, 1), "*/?"),
     units("roll and flip", conv, image, lambda m, y: torch.roll(y, (1, 1), (2, 3)).flip(-1)),
     units("unfold", conv, image, lambda m, y: F.unfold(y, 2), "a/?6/1,4"),
     units("stack and unbind", lin, lines, lambda m, y: torch.stack(y.unbind(1)[::-1], 1)),
