@@ -13,7 +13,7 @@ import typer.main
 
 import dnnlab
 from dnnlab.completion import offers, shells
-from dnnlab.errors import UsageError, unknown
+from dnnlab.errors import UsageError, counted, unknown
 from dnnlab.registry import EXPERIMENTS, find
 from dnnlab.runner.options import CommandLineList, build, command_signature, fields, only
 from dnnlab.runner.recipe import PROFILES
@@ -315,6 +315,9 @@ def show_tables(
             autocompletion=offers.forms,
         ),
     ] = None,
+    page: Annotated[
+        Path | None, typer.Option(metavar="FILE", help="Write one HTML page with all of these runs to this file.")
+    ] = None,
     follow: Annotated[
         bool, typer.Option("--follow", help="Show a run that is being measured until it is finished.")
     ] = False,
@@ -327,9 +330,14 @@ def show_tables(
         raise UsageError("--format prints a table of its own kind; give it without --json and --all.")
     if follow and (form or as_json):
         raise UsageError("--follow shows a run to people; give it without --json and --format.")
+    if page is not None and (form or as_json or follow):
+        raise UsageError("--page writes a page for people; give it without --json, --format and --follow.")
+    if page is not None and (page.is_dir() or page.suffix != ".html"):
+        raise UsageError(f"--page {page} must be a file whose name ends in .html.")
     if follow:
         _follow(runs, out)
-    for number, opened in enumerate([_open(run, out, newest=True) for run in runs]):
+    opened_runs = [_open(run, out, newest=True) for run in runs]
+    for number, opened in enumerate(opened_runs):
         if number:
             tell("")
         if form:
@@ -338,6 +346,13 @@ def show_tables(
                 opened.draw()
         else:
             _show(opened, as_json, quiet=False, everything=everything)
+    if page is not None:
+        from dnnlab.runner.page import write_together
+
+        page.parent.mkdir(parents=True, exist_ok=True)
+        with others_on_stderr():
+            write_together(page, opened_runs)
+        say(f"page of {counted(len(opened_runs), 'run')}: {page}")
 
 
 def _follow(runs: list[str], out: Path) -> None:

@@ -9,6 +9,7 @@ import sys
 import time
 from pathlib import Path
 from random import Random
+from urllib.parse import unquote
 
 import pandas as pd
 import pytest
@@ -207,9 +208,26 @@ def test_several_runs_are_shown_and_written(dnnlab, blank_figures, monkeypatch, 
     for wrong in (["show", "same", "check", "--json"], ["show", "same", "--format", "doc"],
                   ["show", "same", "--format", "csv", "--json"], ["show", "same", "same-", "--follow"],
                   ["show", "same", "--follow", "--json"], ["show", "same", "--follow", "--format", "csv"],
-                  ["runs", "--where", "act"],
+                  ["show", "same", "--page", "a.txt"], ["show", "same", "--page", "results"],
+                  ["show", "same", "--page", "a.html", "--json"], ["runs", "--where", "act"],
                   ["runs", "--where", "act=relu", "--prune"], ["open", "nothing"]):  # fmt: skip
         assert dnnlab(*wrong).code == 2
+
+
+def test_several_runs_stand_on_one_page(dnnlab, tmp_path):
+    """Each with its finding, figure and table, and a link to its own page that leads there."""
+    runs = [json.loads(dnnlab(*SMALL, "--act", act, "--seeds", 3, "--json").out)["run"] for act in ("sigmoid", "tanh")]
+    shown = dnnlab("show", *runs, "--page", "pages/both of #1.html")
+    assert shown.code == 0, shown.err
+    assert "page of 2 runs: pages/both of #1.html" in shown.err
+    page = (tmp_path / "pages/both of #1.html").read_text("utf-8")
+    links = [unquote(link) for link in re.findall(r'<a href="([^"]+)"', page)]
+    assert [os.path.realpath(tmp_path / "pages" / link) for link in links] == [f"{run}/report.html" for run in runs]
+    headlines = [re.search("<h1>(.+?)</h1>", Path(run, "report.html").read_text("utf-8"))[1] for run in runs]
+    assert re.findall('<h2 id="run.">(.+?)</h2>', page) == headlines
+    assert page.count("<figure>") == page.count("<tbody>") == 2
+    ids = re.findall(r' id="([^"]+)"', page)
+    assert len(ids) == len(set(ids))
 
 
 def test_show_runs_and_diff(dnnlab, blank_figures, tmp_path):

@@ -18,6 +18,7 @@ import pandas as pd
 from markupsafe import Markup
 
 from dnnlab import atomic
+from dnnlab.errors import counted
 from dnnlab.report.advice import Advice
 from dnnlab.report.columns import Column
 from dnnlab.report.svg import Caption, themed
@@ -104,25 +105,59 @@ def write_page(path: Path, page: Page) -> None:
         OSError: a figure cannot be read, or ``path`` cannot be written; it is then as it was.
         xml.etree.ElementTree.ParseError: a figure is no SVG.
     """
-    few = Markup(html_table(page.frame, page.columns, page.tones, page.names, page.first))
     every = (
         Markup(html_table(page.frame, page.columns, page.tones))
         if page.first and page.frame.size <= _MOST_CELLS
         else ""
     )
-    files = dict.fromkeys([_SCRIPT, *(drawing.live[0] for drawing in page.drawings if drawing.live)])
-    scripts = [_script(file) for file in files]
     html = template("report/page").render(
         page=page,
         said=[commands_apart(tied(sentence)) for sentence in page.sentences],
         figures=[_shown(drawing, f"f{number}") for number, drawing in enumerate(page.drawings)],
-        few=few,
+        few=_few(page),
         every=every,
-        scripts=[script for script, _ in scripts],
-        digests=" ".join(digest for _, digest in scripts),
+        **_scripts(page.drawings),
     )
+    _write(path, html)
+
+
+def write_together(path: Path, pages: Mapping[str, Page]) -> None:
+    """Write what matters most of several pages to ``path`` as one self-contained file: of each its finding, its first
+    sentence, figure and table. The keys are the links to the pages themselves.
+
+    Raises:
+        OSError: ``path`` cannot be written; it is then as it was.
+    """
+    parts = [
+        {
+            "page": page,
+            "link": link,
+            "said": commands_apart(tied(page.sentences[0])) if page.sentences else (),
+            "figure": _shown(page.drawings[0], f"r{number}") if page.drawings else None,
+            "table": _few(page),
+        }
+        for number, (link, page) in enumerate(pages.items())
+    ]
+    scripts = _scripts([drawing for page in pages.values() for drawing in page.drawings[:1]])
+    title = f"{counted(len(pages), 'run')} on one page" if len(pages) > 1 else next(iter(pages.values())).title
+    _write(path, template("report/together").render(title=title, parts=parts, **scripts))
+
+
+def _write(path: Path, html: str) -> None:
     # A command line may hold a file name that is no UTF-8, which Python keeps as lone surrogates.
     atomic.write(path, html.encode("utf-8", "backslashreplace"))
+
+
+def _few(page: Page) -> Markup:
+    """The table of a page with the columns that matter most."""
+    return Markup(html_table(page.frame, page.columns, page.tones, page.names, page.first))
+
+
+def _scripts(drawings: Sequence[Drawing]) -> dict[str, Any]:
+    """The ``scripts`` that a page with these ``drawings`` needs, and their ``digests`` for its policy."""
+    files = dict.fromkeys([_SCRIPT, *(drawing.live[0] for drawing in drawings if drawing.live)])
+    scripts = [_script(file) for file in files]
+    return {"scripts": [script for script, _ in scripts], "digests": " ".join(digest for _, digest in scripts)}
 
 
 @dataclass(frozen=True)

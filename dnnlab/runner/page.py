@@ -1,20 +1,25 @@
 """Writes the figures and the page of a run from its tables and provenance."""
 
 import json
+import os
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
+from urllib.parse import quote
 
 import pandas as pd
 
 from dnnlab.errors import counted
 from dnnlab.report.page import Drawing, Page
 from dnnlab.report.page import write_page as write_html
+from dnnlab.report.page import write_together as write_html_together
 from dnnlab.runner import store
 from dnnlab.runner.conclusions import advice, conclusions, headline
 from dnnlab.runner.experiment import Experiment, Spec
 
 if TYPE_CHECKING:
     from dnnlab.report.figures import Picture
+    from dnnlab.runner.result import Run
 
 
 def write_page(
@@ -25,10 +30,39 @@ def write_page(
     (folder.path / store.FIGURES).mkdir(exist_ok=True)  # it seems to be missing without figures
     # Drawing imports matplotlib, which takes longer than many a run.
     drawings = [_saved(picture, folder.path / store.FIGURES) for picture in pictures]
+    write_html(folder.path / store.PAGE, _page(experiment, spec, folder, cells, summary, drawings))
+
+
+def write_together(path: Path, runs: Sequence["Run"]) -> None:
+    """Write what matters most of several ``runs`` to ``path`` as one page, which has links to theirs.
+
+    Raises:
+        OSError: it cannot be written.
+    """
+    from dnnlab.report.figures import svg
+
+    pages = {}
+    for run in runs:
+        pictures = run.spec.question.figures.draw(run.cells, run.summary, run.spec)
+        drawings = [_drawing(picture, svg(picture.figure).decode()) for picture in pictures[:1]]
+        link = quote(os.path.relpath(run.page, path.parent))
+        pages[link] = _page(run.experiment, run.spec, store.Folder(run.path), run.cells, run.summary, drawings)
+    write_html_together(path, pages)
+
+
+def _page(
+    experiment: Experiment,
+    spec: Spec,
+    folder: store.Folder,
+    cells: pd.DataFrame,
+    summary: pd.DataFrame,
+    drawings: Sequence[Drawing],
+) -> Page:
+    """All that the page of a run shows."""
     record = folder.read_provenance()
     schema = spec.question.schema
     failed = int((cells["error"].fillna("") != "").sum())
-    page = Page(
+    return Page(
         title=headline(summary, spec),
         about=_about(experiment, spec, folder, record["sessions"][0]["started"][:10]),
         sentences=conclusions(summary, spec),
@@ -44,7 +78,6 @@ def write_page(
         provenance=_flat(record),
         notes=[*record.get("notes", ()), *([f"{failed} cells failed; cells.csv says why."] if failed else [])],
     )
-    write_html(folder.path / store.PAGE, page)
 
 
 _FILES = {
@@ -66,17 +99,24 @@ def _about(experiment: Experiment, spec: Spec, folder: store.Folder, day: str) -
 
 def _saved(picture: "Picture", folder: Path) -> Drawing:
     """Write the files of a figure, and give it as the page shows it."""
-    from dnnlab.report.figures import save, svg
-    from dnnlab.report.points import points
+    from dnnlab.report.figures import save
 
     file, _ = save(picture.figure, folder / picture.name)
+    return _drawing(picture, file.read_text("utf-8"))
+
+
+def _drawing(picture: "Picture", text: str) -> Drawing:
+    """A figure, whose SVG is ``text``, as a page shows it."""
+    from dnnlab.report.figures import svg
+    from dnnlab.report.points import points
+
     along = picture.along
     narrow = None
     if picture.narrow is not None:
         narrow = Drawing(picture, svg(picture.narrow).decode(), points(picture.narrow, along))
     moments = (along.what, list(along.y), along.drawn) if along else None
     live = (picture.live.script, picture.live.known) if picture.live else None
-    return Drawing(picture, file.read_text("utf-8"), points(picture.figure, along), narrow, moments, live)
+    return Drawing(picture, text, points(picture.figure, along), narrow, moments, live)
 
 
 def _flat(record: dict[str, Any]) -> dict[str, str]:

@@ -68,6 +68,7 @@ def folder(tmp_path_factory):
     """Pages of every kind, each made by the program from a small run: their files by name."""
     import dnnlab
     from dnnlab.reproduce import page
+    from dnnlab.runner.page import write_together
     from docs import make_site
 
     root = tmp_path_factory.mktemp("pages")
@@ -86,6 +87,8 @@ def folder(tmp_path_factory):
         "check": dnnlab.check(statement=["slope(relu, 2) = 1", "params(resnet50) < params(resnet34)"], out=root),
     }
     files = {name: Path(run.page) for name, run in runs.items()}
+    files["several"] = root / "several.html"
+    write_together(files["several"], [runs[name] for name in ("gradient", "dead", "costs", "search", "check")])
     published = json.loads((Path(__file__).parents[2] / "results/reference/cpu-quick/ledger.json").read_text("utf-8"))
     files["ledger"] = root / "ledger" / "ledger.html"
     files["ledger"].parent.mkdir()

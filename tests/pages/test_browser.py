@@ -12,7 +12,7 @@ from .conftest import SITE, SIZES
 
 LOOK = (Path(__file__).parent / "look.js").read_text("utf-8")
 RUNS = ("gradient", "one", "own", "dead", "born", "costs", "search", "check")
-KINDS = (*RUNS, "ledger", *(f"site {name}" for name in SITE))
+KINDS = (*RUNS, "several", "ledger", *(f"site {name}" for name in SITE))
 
 
 def look(page, size):
