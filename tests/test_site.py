@@ -130,7 +130,7 @@ def test_every_page_is_in_the_navigation_of_every_page(folder, pages):
 
 def test_no_page_requests_anything(pages):
     policy = re.search(r'http-equiv="Content-Security-Policy" content="([^"]*)"',
-                       (ROOT / "dnnlab/report/page.html.jinja").read_text())[1]  # fmt: skip
+                       (ROOT / "dnnlab/report/parts.html.jinja").read_text())[1]  # fmt: skip
     for path, page in pages.items():
         given = [a["content"] for a in page.all("meta") if a.get("http-equiv") == "Content-Security-Policy"]
         assert given == [policy.partition("; script-src")[0]], f"{path.name}: another policy than on the page of a run"
