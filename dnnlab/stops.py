@@ -14,7 +14,6 @@ _PATIENCE = 3.0
 """Seconds that the program has to tidy up; a signal that comes later ends it at once."""
 _LOOK, _LOOKS = 0.1, 5
 """Seconds between two checks whether a stop is answered, and checks in a row after which it counts as lost."""
-_SENTENCE = b"stopped; what was finished is kept, and the same command goes on from there.\n"
 
 
 class Stopped(BaseException):
@@ -33,6 +32,8 @@ class Stops:
         self.over = False
         """The command has ended: nothing is left to break off."""
         self.announced = False
+        self.sentence = "stopped; what was finished is kept, and the same command goes on from there."
+        """What is said to a user who stopped the program."""
 
     @property
     def code(self) -> int:
@@ -77,7 +78,7 @@ class Stops:
         if not self.announced:
             self.announced = True
             with contextlib.suppress(OSError):  # the reader may have been stopped, too
-                os.write(sys.stderr.fileno(), _SENTENCE)
+                os.write(sys.stderr.fileno(), f"{self.sentence}\n".encode())
 
     def _end(self) -> None:
         """The last step of the program. From here on Python answers no signal, so that none may come through."""

@@ -16,6 +16,7 @@ from dnnlab.report.screen import lines
 from dnnlab.runner import listing, reopening, store
 from dnnlab.runner.experiment import Experiment
 from dnnlab.runner.rehearsal import spoken
+from dnnlab.stops import stops
 from dnnlab.terminal import one_line, tell
 
 _PAUSE = 1.0
@@ -29,6 +30,12 @@ def follow(experiment: Experiment, folder: store.Folder) -> None:
     Raises:
         UsageError, DnnlabError: as `reopening.so_far`.
     """
+    usual, stops.sentence = stops.sentence, "no longer followed; the run itself goes on."
+    _follow(experiment, folder)
+    stops.sentence = usual
+
+
+def _follow(experiment: Experiment, folder: store.Folder) -> None:
     if not sys.stdout.isatty():
         for record, done in _looks(folder):
             tell(progress(record, done))

@@ -174,8 +174,9 @@ def _joined(options: Mapping[str, Any], longest: float) -> str:
 
 
 def called(recipe: Path) -> str:
-    """The name of a run of a ``recipe``: that of its file. Empty for the ``spec.toml`` of another run."""
-    return "" if recipe.name == SPEC else slug({"recipe": recipe.stem})
+    """The name of a run of a ``recipe``: that of its file. Empty for the ``spec.toml`` of another run, and for a name
+    in which no letter can be in that of a folder; such runs are called after their options."""
+    return "" if recipe.name == SPEC else _joined({"recipe": recipe.stem}, longest=math.inf)[:_SLUG_LENGTH].strip("-.")
 
 
 def name_for(out: Path, experiment: str, key: str, spec: Any, given: str = "", called: str = "") -> str:

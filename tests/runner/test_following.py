@@ -4,6 +4,7 @@ import datetime
 import io
 import json
 import re
+import signal
 import subprocess
 import sys
 
@@ -78,6 +79,19 @@ def test_a_follower_sees_a_run_to_its_end(half, tmp_path):
     assert second.startswith("6 of 6 cells")
     assert "gradient-flow" in rest
     assert follower.returncode == 0, err
+
+
+def test_who_stops_following_is_told_that_the_run_goes_on(half, tmp_path):
+    folder, _ = half
+    with Journal(folder.path / store.JOURNAL).writing():
+        follower = subprocess.Popen(
+            [sys.executable, "-m", "dnnlab", "show", folder.path.name, "--follow"],
+            stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, cwd=tmp_path,
+        )  # fmt: skip
+        follower.stdout.readline()
+        follower.send_signal(signal.SIGTERM)
+        _, err = follower.communicate(timeout=600)
+    assert (follower.returncode, err) == (143, "no longer followed; the run itself goes on.\n")
 
 
 def test_the_picture_on_a_terminal_is_the_table_so_far(half):

@@ -4,6 +4,7 @@ import json
 import os
 import shutil
 import tomllib
+from pathlib import Path
 
 import pytest
 from hypothesis import given
@@ -71,6 +72,12 @@ def test_a_slug_is_always_a_folder_name(options):
     assert len(slug) <= 40
     assert not set(slug) - set("abcdefghijklmnopqrstuvwxyz0123456789.+-")
     assert not slug.startswith((".", "-"))
+
+
+def test_a_run_of_a_recipe_is_called_after_it_or_its_options():
+    assert store.called(Path("My Recipe.toml")) == "my-recipe"
+    assert store.called(Path("spec.toml")) == ""
+    assert store.called(Path("градиент.toml")) == ""
 
 
 def test_a_slug_says_what_was_chosen():
