@@ -106,7 +106,7 @@ class Run:
         """The table in one of `run_options.FORMS`."""
         from dnnlab.report.written import WRITTEN
 
-        return WRITTEN[form](self.summary, self.schema.summary)
+        return WRITTEN[form](self.summary, self.schema.summary, self.schema.configuration)
 
     def to_json(self) -> str:
         """The summary as strict JSON: ``{"run": PATH, "summary": [rows]}``."""

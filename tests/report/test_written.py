@@ -82,3 +82,16 @@ def test_comma_separated_is_the_summary_itself():
     read = pd.read_csv(io.StringIO(text), keep_default_na=False)
     assert list(read) == [column.name for column in COLUMNS]
     assert float(read["rate"][0]) == pytest.approx(0.408123456789, abs=0)
+
+
+@pytest.mark.parametrize("form", ["markdown", "latex"])
+def test_the_options_of_a_single_row_stand_below_it(form):
+    columns = [*(Column(f"option{i}", int, "", screen=f"option{i}") for i in range(9)), *COLUMNS]
+    one = FRAME.head(1).assign(**{f"option{i}": 700 + i for i in range(9)})
+    names = [f"option{i}" for i in range(9)]
+    end = "\n\n" if form == "markdown" else "\\end{tabular}\n"
+    table, _, below = WRITTEN[form](one, columns, names).partition(end)
+    assert not any(name in table for name in names)
+    assert all(f"{name} {700 + i}" in below for i, name in enumerate(names))
+    several, _, _ = WRITTEN[form](pd.concat([one, one + one]), columns, names).partition(end)
+    assert all(name in several for name in names)  # other values of all options tell the two rows apart
