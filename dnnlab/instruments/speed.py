@@ -18,6 +18,9 @@ WARM = 0.05
 """A call is warm when the medians of two runs of five calls differ by less than this share."""
 _LONGEST_WARM_UP, _WARM_UP_A_ROUND = 50, 3
 """The most calls of a warm-up, and how many of them a round of timing is worth."""
+CALLS_OF_MANY = _WARM_UP_A_ROUND * ROUNDS_OF_MANY + 1 + ROUNDS_OF_MANY
+"""How often a call that is not quick is made in each of several processes: to warm up, once to see whether it is quick,
+and in the rounds."""
 _PRODUCT = 1024
 """Side of the matrices whose product tells the machine's peak."""
 NOISE = 0.1
@@ -86,15 +89,15 @@ def in_turns(
     longest = min(_LONGEST_WARM_UP, _WARM_UP_A_ROUND * rounds)
     warm = {name: _warm_up(call, device, longest) for name, call in calls.items()}
     _warm_up(product, device, longest)
-    often, *each = (max(1, int(SHORTEST / max(_timed(call, 1, device), 1e-9))) for call in (product, *calls.values()))
+    often, *each = (max(1, int(SHORTEST / max(seconds_of(call, device), 1e-9))) for call in (product, *calls.values()))
     repeats = dict(zip(names, each, strict=True))
     seconds: dict[str, list[float]] = {name: [] for name in names}
     reference = []
     order = stream(0, 0, "order of timings")
     for round_ in range(rounds):
-        reference.append(_timed(product, often, device))
+        reference.append(seconds_of(product, device, often))
         for i in order.permutation(len(names)):
-            seconds[names[i]].append(_timed(calls[names[i]], repeats[names[i]], device))
+            seconds[names[i]].append(seconds_of(calls[names[i]], device, repeats[names[i]]))
         progress((round_ + 1) / rounds)
     timings = {name: Timing(tuple(seconds[name]), *_quantiles(seconds[name]), warm[name]) for name in names}
     median, _, spread = _quantiles(reference)
@@ -117,7 +120,7 @@ def _matrix_product(device: str) -> Call:
     return lambda: torch.mm(a, a, out=out)
 
 
-def _timed(call: Call, repeats: int, device: str) -> float:
+def seconds_of(call: Call, device: str, repeats: int = 1) -> float:
     """Seconds of one of ``repeats`` calls."""
     _synchronise(device)
     started = time.perf_counter()
@@ -139,7 +142,7 @@ def _warm_up(call: Call, device: str, longest: int) -> int:
     """Call until the time stands still, or about so often; how often that was."""
     before, calls = float("inf"), 0
     while calls < longest:
-        median = float(np.median([_timed(call, 1, device) for _ in range(5)]))
+        median = float(np.median([seconds_of(call, device) for _ in range(5)]))
         calls += 5
         if abs(median - before) < WARM * before:
             break

@@ -7,6 +7,7 @@ import torch
 
 from dnnlab.compare_arch.blocks.modules import make
 from dnnlab.compare_arch.blocks.plan import IMAGES, BlockCell
+from dnnlab.compare_arch.blocks.timed import calls_of
 from dnnlab.instruments import speed
 from dnnlab.instruments.cost import count
 from dnnlab.instruments.fresh import answer_of
@@ -37,6 +38,16 @@ def measure(cells: Sequence[BlockCell], spec: Any, device: str, progress: Callab
                     rows.setdefault(name, []).append(value)
         progress((process + 1) / speed.PROCESSES)
     return rows
+
+
+def foresee(cells: Sequence[BlockCell], spec: Any, device: str) -> float:
+    """About how many seconds the ``cells`` take, from two calls of each, of which the first finds no memory to use
+    again."""
+    seconds = 0.0
+    for call in calls_of([(cell.comparison, cell.block) for cell in cells], device, IMAGES).values():
+        call()
+        seconds += speed.seconds_of(call, device)
+    return speed.PROCESSES * seconds * speed.CALLS_OF_MANY
 
 
 def _counts(cell: BlockCell) -> dict[str, int]:

@@ -17,6 +17,13 @@ from dnnlab.training.layout import lay_out
 def times(blocks: Sequence[tuple[str, str]], device: str, images: int, rounds: int) -> dict[str, Any]:
     """Seconds of the forward pass and of a whole step of so many ``images`` in each of the ``rounds``, a list for each
     of the ``blocks``, which are a comparison and a block; and how much the machine's own speed varied."""
+    timings, machine = speed.in_turns(calls_of(blocks, device, images), device, lambda share: None, rounds)
+    kinds = {kind: [timings[f"{i} {kind}"].rounds for i in range(len(blocks))] for kind in ("forward", "training")}
+    return {**kinds, "machine_spread": machine.spread}
+
+
+def calls_of(blocks: Sequence[tuple[str, str]], device: str, images: int) -> dict[str, speed.Call]:
+    """What is timed of each block: ``0 forward``, ``0 training`` and so on."""
     torch.manual_seed(0)
     calls: dict[str, speed.Call] = {}
     for i, block in enumerate(blocks):
@@ -25,9 +32,7 @@ def times(blocks: Sequence[tuple[str, str]], device: str, images: int, rounds: i
         x = lay_out(module, batch)(batch).requires_grad_()
         calls[f"{i} forward"] = functools.partial(_forward, module, x)
         calls[f"{i} training"] = functools.partial(_training, module, x)
-    timings, machine = speed.in_turns(calls, device, lambda share: None, rounds)
-    kinds = {kind: [timings[f"{i} {kind}"].rounds for i in range(len(blocks))] for kind in ("forward", "training")}
-    return {**kinds, "machine_spread": machine.spread}
+    return calls
 
 
 @torch.no_grad()
