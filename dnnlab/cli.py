@@ -12,18 +12,18 @@ import typer
 import typer.main
 
 import dnnlab
+from dnnlab import cli_runs
 from dnnlab.completion import offers, shells
-from dnnlab.errors import UsageError, counted, unknown
+from dnnlab.errors import UsageError, unknown
 from dnnlab.registry import EXPERIMENTS, find
 from dnnlab.runner.options import CommandLineList, build, command_signature, fields, only
 from dnnlab.runner.recipe import PROFILES
-from dnnlab.runner.run_options import FORMS, RunOptions, ShowOptions
+from dnnlab.runner.run_options import RunOptions, ShowOptions
 from dnnlab.runner.streams import others_on_stderr
 from dnnlab.terminal import say, tell
 
 if TYPE_CHECKING:
     from dnnlab.runner.experiment import Experiment
-    from dnnlab.runner.result import Run
 
 app = typer.Typer(
     name="dnnlab",
@@ -36,7 +36,7 @@ app = typer.Typer(
 _data = typer.Typer(help="What data there are, and how to get more.", invoke_without_command=True)
 app.add_typer(_data, name="data", rich_help_panel="Data")
 
-_RUNS, _RECIPES = "Runs", "Recipes"
+_RECIPES = "Recipes"
 _Profile = Annotated[
     str,
     typer.Option(
@@ -45,8 +45,6 @@ _Profile = Annotated[
         autocompletion=offers.profiles,
     ),
 ]
-_Out = Annotated[Path, typer.Option("--out", help="Root folder of all runs.", autocompletion=offers.any_path)]
-_DEFAULT_OUT = Path("results")
 
 
 def _version(value: bool) -> None:
@@ -138,32 +136,12 @@ def _run(experiment: "Experiment", options: dict[str, Any], called: str = "") ->
 
     with others_on_stderr():
         run = tabulate(experiment, spec, to_run, shlex.join(["dnnlab", *sys.argv[1:]]), called)
-    _show(run, to_show.json, to_run.quiet, to_show.all)
+    cli_runs.show(run, to_show.json, to_run.quiet, to_show.all)
     others = [v for v in run.summary[run.schema.verdict] if to_show.expect is not None and v != to_show.expect]
     if others:
         say(f"dnnlab: {len(others)} of {len(run.summary)} rows are not {to_show.expect}.")
     if others or run.failed:
         raise typer.Exit(1)
-
-
-def _show(run: "Run", as_json: bool, quiet: bool, everything: bool) -> None:
-    """Print the table, which does not wait for figures and page, then where those are."""
-    try:
-        if as_json:
-            tell(run.to_json())
-        else:
-            run.show(everything)
-        sys.stdout.flush()
-    except (BrokenPipeError, SystemExit):  # the reader, such as head, has seen enough; Rich makes it a SystemExit
-        run.draw()
-        raise
-    with others_on_stderr():
-        run.draw()
-    if not as_json:
-        for path in (*run.figures, run.page):
-            say(f"{'page' if path == run.page else 'figure'}: {path}", quiet)
-    if run.failed:
-        say(f"dnnlab: {run.failure}")
 
 
 _HOW = command_signature(RunOptions, ShowOptions, offers=offers.OFFERS).parameters.values()
@@ -246,7 +224,7 @@ def reproduce_claims(
     seed: Annotated[
         int | None, typer.Option(help="Other seeds than the recipes' own, which are made of what they ask.", min=0)
     ] = None,
-    out: _Out = _DEFAULT_OUT,
+    out: cli_runs.Out = cli_runs.DEFAULT_OUT,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="List what would be run; run nothing.")] = False,
     published: Annotated[
         bool,
@@ -260,7 +238,7 @@ def reproduce_claims(
 
     _check_profile(profile)
     if published:
-        if dry_run or seed is not None or out != _DEFAULT_OUT:
+        if dry_run or seed is not None or out != cli_runs.DEFAULT_OUT:
             raise UsageError(
                 "--published runs nothing: --dry-run, --seed and --out mean nothing with it; leave them out."
             )
@@ -287,174 +265,7 @@ def write_recipe(
     tell(f"{path}: edit it, then dnnlab run {path}, or dnnlab reproduce {path} for its verdict")
 
 
-@app.command(
-    "show",
-    help="Show a run again; tables, figures and page that are missing or were changed are made again from its journal.",
-    rich_help_panel=_RUNS,
-)
-def show_tables(
-    runs: Annotated[
-        list[str],
-        typer.Argument(
-            metavar="RUN...",
-            help="A run's folder, or part of its name; of several that fit, the newest.",
-            autocompletion=offers.runs,
-        ),
-    ],
-    out: _Out = _DEFAULT_OUT,
-    as_json: Annotated[bool, typer.Option("--json", help="Print the summary as JSON.")] = False,
-    everything: Annotated[
-        bool, typer.Option("--all", help="Print all columns of the summary, also those the screen leaves out.")
-    ] = False,
-    form: Annotated[
-        str | None,
-        typer.Option(
-            "--format",
-            metavar="FORM",
-            help=f"Print the table alone, as {', '.join(FORMS[:-1])} or {FORMS[-1]}.",
-            autocompletion=offers.forms,
-        ),
-    ] = None,
-    page: Annotated[
-        Path | None, typer.Option(metavar="FILE", help="Write one HTML page with all of these runs to this file.")
-    ] = None,
-    follow: Annotated[
-        bool, typer.Option("--follow", help="Show a run that is being measured until it is finished.")
-    ] = False,
-) -> None:
-    if form is not None and form not in FORMS:
-        raise unknown("format", form, FORMS)
-    if as_json and len(runs) > 1:
-        raise UsageError("--json prints one run; name one.")
-    if form and (as_json or everything):
-        raise UsageError("--format prints a table of its own kind; give it without --json and --all.")
-    if follow and (form or as_json):
-        raise UsageError("--follow shows a run to people; give it without --json and --format.")
-    if page is not None and (form or as_json or follow):
-        raise UsageError("--page writes a page for people; give it without --json, --format and --follow.")
-    if page is not None and (page.is_dir() or page.suffix != ".html"):
-        raise UsageError(f"--page {page} must be a file whose name ends in .html.")
-    if follow:
-        _follow(runs, out)
-    opened_runs = [_open(run, out, newest=True) for run in runs]
-    for number, opened in enumerate(opened_runs):
-        if number:
-            tell("")
-        if form:
-            tell(opened.written(form))
-            with others_on_stderr():
-                opened.draw()
-        else:
-            _show(opened, as_json, quiet=False, everything=everything)
-    if page is not None:
-        from dnnlab.runner.page import write_together
-
-        page.parent.mkdir(parents=True, exist_ok=True)
-        with others_on_stderr():
-            write_together(page, opened_runs)
-        say(f"page of {counted(len(opened_runs), 'run')}: {page}")
-
-
-def _follow(runs: list[str], out: Path) -> None:
-    from dnnlab.runner import following, reopening, store
-
-    if len(runs) > 1:
-        raise UsageError("--follow follows one run; name one.")
-    folder = store.find(runs[0], out, newest=True)
-    following.follow(find(reopening.experiment_of(folder)), folder)
-
-
-@app.command("open", help="Open the page of a run in the browser.", rich_help_panel=_RUNS)
-def open_page(
-    run: Annotated[
-        str,
-        typer.Argument(
-            help="A run's folder, or part of its name; of several that fit, the newest.", autocompletion=offers.runs
-        ),
-    ],
-    out: _Out = _DEFAULT_OUT,
-) -> None:
-    import webbrowser
-
-    opened = _open(run, out, newest=True)
-    with others_on_stderr():
-        opened.draw()
-    if not webbrowser.open(opened.page.absolute().as_uri()):
-        say("no browser was found here; open the page yourself:")
-    tell(opened.page)
-
-
-def _open(text: str, out: Path, newest: bool = False) -> "Run":
-    from dnnlab.runner import reopening, store
-
-    folder = store.find(text, out, newest)
-    with others_on_stderr():
-        return reopening.reopen(find(reopening.experiment_of(folder)), folder)
-
-
-@app.command(
-    "runs",
-    help="List all runs, the newest first, with their verdicts; or remove some, and what no run needs any more.",
-    rich_help_panel=_RUNS,
-)
-def list_runs(
-    names: Annotated[
-        list[str] | None,
-        typer.Argument(metavar="[RUN]...", help="With --rm: the runs to remove.", autocompletion=offers.runs),
-    ] = None,
-    out: _Out = _DEFAULT_OUT,
-    where: Annotated[
-        list[str] | None,
-        typer.Option(
-            metavar="OPTION=VALUE",
-            help="Only runs with this value of an option, of experiment, state or verdict; may be repeated.",
-        ),
-    ] = None,
-    rm: Annotated[bool, typer.Option("--rm", help="Remove the runs that are named, after showing their size.")] = False,
-    prune: Annotated[
-        bool,
-        typer.Option(
-            "--prune",
-            help="Remove checkpoints that no run starts from, decoded data in your cache, and what kills left.",
-        ),
-    ] = False,
-    yes: Annotated[bool, typer.Option("--yes", help="Remove without asking.")] = False,
-) -> None:
-    from dnnlab.runner import listing, removal
-
-    if bool(names) != rm:
-        raise UsageError("runs are named to remove them: dnnlab runs --rm RUN; without --rm all runs are listed.")
-    if where and (rm or prune):
-        raise UsageError("--where chooses what is listed; runs are removed by their names: dnnlab runs --rm RUN.")
-    if not (rm or prune):
-        listing.show_runs(out, where or ())
-        return
-    items = [*removal.runs(names or [], out), *(removal.leftovers(out) if prune else [])]
-    removal.remove(items, yes)
-
-
-@app.command(
-    "diff",
-    help="Compare two runs: which rows moved, with intervals, corrected for their number.",
-    rich_help_panel=_RUNS,
-)
-def diff_runs(
-    before: Annotated[str, typer.Argument(help="A run.", autocompletion=offers.runs)],
-    after: Annotated[str, typer.Argument(help="Another run of the same experiment.", autocompletion=offers.runs)],
-    out: _Out = _DEFAULT_OUT,
-    as_json: Annotated[bool, typer.Option("--json", help="Print the rows as JSON.")] = False,
-) -> None:
-    from dnnlab.runner.diff import compare, show_diff
-
-    left, right = _open(before, out), _open(after, out)
-    with others_on_stderr():
-        left.draw()
-        right.draw()
-    if left.experiment.name != right.experiment.name:
-        raise UsageError(
-            f"{before} is a {left.experiment.name} run and {after} a {right.experiment.name} run; give two of one kind."
-        )
-    show_diff(compare(left, right), as_json)
+cli_runs.add_to(app)
 
 
 @app.command(

@@ -14,6 +14,7 @@ ROOT = Path(__file__).parents[1]
 LAYERS = (
     ("__main__",),
     ("cli",),
+    ("cli_runs",),
     ("completion", "reproduce"),
     ("registry",),
     ("gradient_flow", "dead_relu", "compare_arch", "compress", "nas", "check"),
