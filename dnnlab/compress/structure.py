@@ -12,7 +12,7 @@ from dnnlab.compress.stages import Kind
 from dnnlab.data.dataset import Dataset
 from dnnlab.instruments.hooks import OUTPUT, UNUSED, Recorder
 from dnnlab.networks import narrowed, outputs
-from dnnlab.networks.buffers import same_buffers
+from dnnlab.networks.remembered import same_buffers
 from dnnlab.networks.ties import completed
 
 FACTORS = (nn.Linear, nn.Conv2d)

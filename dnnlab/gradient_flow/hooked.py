@@ -17,7 +17,7 @@ from dnnlab.gradient_flow.spec import Spec
 from dnnlab.instruments.hooks import Recorder
 from dnnlab.instruments.norms import norm
 from dnnlab.networks import named, user_network
-from dnnlab.networks.buffers import same_buffers
+from dnnlab.networks.remembered import same_buffers
 from dnnlab.runner.journal import Rows
 from dnnlab.runner.rows import NetworkRows
 from dnnlab.statistics.streams import stream, torch_seed

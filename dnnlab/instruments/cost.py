@@ -16,6 +16,7 @@ from dnnlab.instruments.products import Counts, Products, plain_functions
 from dnnlab.instruments.shapes import Unknown
 from dnnlab.networks.catalogue import create_model, parse
 from dnnlab.networks.members import MEMBERS
+from dnnlab.networks.remembered import undo_of
 from dnnlab.networks.skeleton import Skeleton
 
 
@@ -111,34 +112,13 @@ def count(model: nn.Module, shape: Sequence[int], dtype: torch.dtype | None = No
         raise UsageError("the network has lazy layers; call it once on an input in its factory to give them shapes.")
     training = {m: m.training for m in model.modules()}
     model.eval()
-    undo = _undo(model)
+    undo = undo_of(model)
     try:
         return _count(model, shape, undo, dtype)
     finally:
         undo()
         for m, was in training.items():
             m.training = was
-
-
-def _undo(model: nn.Module) -> Callable[[], None]:
-    """A function that undoes what forward passes set in the modules of ``model``, also in the lists, dictionaries and
-    sets that these hold, but not inside of tensors."""
-    before: dict[int, tuple[Any, Any]] = {}
-    ahead: list[Any] = [vars(m) for m in model.modules() if not isinstance(m, torch.jit.ScriptModule)]
-    while ahead:
-        held = ahead.pop()
-        if isinstance(held, dict | list | set) and id(held) not in before:
-            before[id(held)] = held, held.copy()
-            ahead += held.values() if isinstance(held, dict) else held
-        elif isinstance(held, tuple):
-            ahead += held
-
-    def undo() -> None:
-        for held, values in before.values():
-            held.clear()
-            (held.extend if isinstance(held, list) else held.update)(values)
-
-    return undo
 
 
 def _count(model: nn.Module, shape: Sequence[int], undo: Callable[[], None], dtype: torch.dtype | None = None) -> Cost:

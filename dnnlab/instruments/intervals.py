@@ -20,10 +20,11 @@ UNIT = 2.0**-24
 """The relative error of one float32 operation."""
 _SLACK = 2.0**-20  # of a transcendental function in float32, relative to 1 + |u|
 _EXACT = ("relu", "relu6", "linear")
-_MONOTONE = (
+MONOTONE = (
     *("linear", "sigmoid", "tanh", "relu", "leaky_relu", "elu", "celu", "selu", "softplus", "softsign"),
     *("hardtanh", "relu6", "hardsigmoid", "logsigmoid"),
 )
+"""The activations that never fall, with the parameters that they have in PyTorch."""
 _MINIMISERS = {"prelu": 0.0, "swish": -1.2784645, "silu": -1.2784645, "gelu": -0.7517916, "mish": -1.1924394}
 _MINIMISERS |= {"hardswish": -1.5}
 """Where functions that fall and then rise turn; a PReLU whose slope was learned below zero turns at 0."""
@@ -85,7 +86,7 @@ def terms_error(terms: int) -> float:
 
 def activate(box: Box, act: str, function: Callable[[Tensor], Tensor]) -> Box:
     """φ of a box. ``function`` computes it in float64; an activation of unknown shape bounds nothing."""
-    if act not in _MONOTONE and act not in _MINIMISERS:
+    if act not in MONOTONE and act not in _MINIMISERS:
         return Box.anything(box.centre)
     ends = torch.stack([function(box.low), function(box.high)])
     low, high = ends.amin(0), ends.amax(0)

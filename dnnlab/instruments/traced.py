@@ -1,7 +1,8 @@
 """Bounds of what the ReLUs of a user's own module read, over a box of inputs.
 
 The module becomes a graph of ``torch.fx``, in evaluation mode, and boxes run through the layers and operations
-named here. Where the graph reaches another, the bounds end: nothing behind it is certified.
+named here. Where the graph reaches another, or something that the graph does not show, such as a hook or a tensor that
+was overwritten, the bounds end: nothing behind it is certified.
 """
 
 import contextlib
@@ -18,10 +19,11 @@ from dnnlab.errors import UsageError, of_users_code
 from dnnlab.instruments.axes import by_unit
 from dnnlab.instruments.census import site_name
 from dnnlab.instruments.follow import Follow
-from dnnlab.instruments.intervals import UNIT, Box, activate, affine
+from dnnlab.instruments.intervals import MONOTONE, UNIT, Box, activate, affine
 from dnnlab.instruments.origin import Origin
 from dnnlab.instruments.recognise import recognise_function
 from dnnlab.networks.narrowed import BATCH_NORM, CONVOLUTION
+from dnnlab.networks.remembered import same_state
 
 SAME = (nn.Identity, nn.Dropout, nn.Dropout1d, nn.Dropout2d, nn.Dropout3d, nn.AlphaDropout)
 """Modules that, in evaluation, give what they take."""
@@ -38,7 +40,12 @@ _RESHAPES = (
 )
 _MEANS = (torch.mean, "mean")
 _ADDS = (operator.add, operator.iadd, torch.add, "add", "add_")
-_SHAPE = (getattr, "size", "dim")
+_SHAPE = ("size", "dim", "numel", "ndimension")
+_SHAPES = ("shape", "ndim", "dtype", "device", "layout", "is_cuda")
+"""The attributes of a tensor that do not depend on its numbers."""
+_TRANSPOSITIONS = ("T", "mT", "H", "mH")
+_MONOTONE_ON = torch.cat([torch.linspace(-8, 8, 321, dtype=torch.float64), torch.tensor([-1e3, 1e3])]).sort().values
+"""Where it is tried whether an activation with the parameters of this call never falls."""
 
 
 def is_activation(module: nn.Module) -> bool:
@@ -54,18 +61,31 @@ class _Tracer(fx.Tracer):
 
 
 def trace(model: nn.Module) -> fx.GraphModule:
-    """The graph of ``model`` in evaluation mode; it shares the model's parameters.
+    """The graph of ``model`` in evaluation mode; it shares the model's parameters. What the model sets in itself while
+    it is traced is undone.
 
     Raises:
-        UsageError: the model takes other turns for other inputs, which no one graph shows.
+        UsageError: the model takes other turns for other inputs, which no one graph shows, or hooks change it.
     """
     model.eval()
+    if _is_changed(model):
+        raise UsageError("hooks change what the model does, so no unit of it is certified.")
     tracer = _Tracer()
-    try:
-        return fx.GraphModule(model, tracer.trace(model))
-    except Exception as problem:  # noqa: BLE001 - whatever the user's own code does when run on a proxy
-        reason = of_users_code(problem)
-        raise UsageError(f"the model cannot be traced as one graph, so no unit of it is certified: {reason}.") from None
+    with same_state(model):
+        try:
+            return fx.GraphModule(model, tracer.trace(model))
+        except Exception as problem:  # noqa: BLE001 - whatever the user's own code does when run on a proxy
+            reason = of_users_code(problem)
+    raise UsageError(f"the model cannot be traced as one graph, so no unit of it is certified: {reason}.")
+
+
+def _is_changed(module: nn.Module) -> bool:
+    """Whether a call of ``module`` does something else than its class says. PyTorch's own hooks only make weights, and
+    these are in the module by then."""
+    hooks = (*module._forward_hooks.values(), *module._forward_pre_hooks.values())
+    ours = all(type(hook).__module__.startswith("torch.nn.utils.") for hook in hooks)
+    everywhere = torch.nn.modules.module._global_forward_hooks or torch.nn.modules.module._global_forward_pre_hooks
+    return not ours or "forward" in vars(module) or bool(everywhere)
 
 
 @dataclass(frozen=True)
@@ -87,8 +107,9 @@ class _Unbounded(Exception):
 def certify(graph: fx.GraphModule, low: Tensor, high: Tensor) -> list[Site]:
     """The activations whose units can die, in the order of execution up to where the bounds end, with the units
     ``[unit]`` that are zero on every input between ``low`` and ``high [*shape]``."""
+    changed = frozenset(name for name, module in graph.named_modules() if _is_changed(module))
     with Follow(graph) as follow, contextlib.suppress(_Unbounded):
-        bounds = _Bounds(graph, follow)
+        bounds = _Bounds(graph, follow, changed)
         ends = low.unsqueeze(0), high.unsqueeze(0)
         follow.start(ends)
         bounds.run(Box.between(*ends))
@@ -96,24 +117,33 @@ def certify(graph: fx.GraphModule, low: Tensor, high: Tensor) -> list[Site]:
 
 
 class _Bounds(fx.Interpreter):
-    """Runs the graph on a `Box` instead of a tensor; ``follow`` says where units lie in it."""
+    """Runs the graph on a `Box` instead of a tensor; ``follow`` says where units lie in it, and ``changed`` are the
+    names of the modules that do something else than their class."""
 
-    def __init__(self, graph: fx.GraphModule, follow: Follow) -> None:
+    def __init__(self, graph: fx.GraphModule, follow: Follow, changed: frozenset[str]) -> None:
         super().__init__(graph)
-        self.follow = follow
+        self.follow, self.changed = follow, changed
         self.sites: list[Site] = []
         self.calls: dict[str, int] = {}
+        self.stale = reads_of_overwritten(graph)
 
     def run_node(self, n: fx.Node) -> Any:
         self.node = n
-        return super().run_node(n)
+        if n in self.stale:
+            raise _Unbounded
+        try:
+            return super().run_node(n)
+        except (RuntimeError, ValueError, TypeError, IndexError, AttributeError) as problem:
+            # A function that takes the tensors of the network need not take what stands for them here.
+            raise _Unbounded from problem
 
     def output(self, target: Any, args: Any, kwargs: Any) -> Any:
         return None
 
     def call_module(self, target: Any, args: Any, kwargs: Any) -> Any:
-        module, box = self.fetch_attr(target), args[0]
-        if not isinstance(box, Box):
+        module, box = self.fetch_attr(target), args[0] if args else kwargs.get("input")
+        others = bool(args[1:]) if args else len(kwargs) > 1
+        if not isinstance(box, Box) or others or target in self.changed or getattr(module, "return_indices", False):
             raise _Unbounded
         if isinstance(module, nn.Linear | CONVOLUTION) and not isinstance(module, _TRANSPOSED):
             apply = cast(Callable, F.linear if isinstance(module, nn.Linear) else module._conv_forward)
@@ -159,13 +189,20 @@ class _Bounds(fx.Interpreter):
             return _sum(*args)
         if not isinstance(box, Box):
             return self._end()
+        if name is getattr:
+            return self._attribute(box, *rest)
         if name in _SHAPE:
             return function(box.centre, *rest, **kwargs)
+        if any(isinstance(value, torch.dtype) for value in (*rest, *kwargs.values())):
+            return self._end()
         found = recognise_function(function, box.centre, rest, kwargs)
         if found is not None:
             if found.zero_up_to is not None:
                 self._site(box, found.zero_up_to)
-            return activate(box, found.name, _in_float64(function, rest, kwargs))
+            act = _in_float64(function, rest, kwargs)
+            if found.name in MONOTONE and not _never_falls(act):  # such as a leaky ReLU whose slope is negative
+                return self._end()
+            return activate(box, found.name, act)
         if name in FLATTENS or name in _RESHAPES:
             return _both_ends(box, lambda x: function(x, *rest, **kwargs))
         if name in POOL_FUNCTIONS or name in _MEANS:
@@ -173,6 +210,13 @@ class _Bounds(fx.Interpreter):
         if name is F.dropout and not (rest[1] if len(rest) > 1 else kwargs.get("training", True)):
             return box
         return self._end()
+
+    def _attribute(self, box: Box, name: str, *default: Any) -> Any:
+        if name in _SHAPES:
+            return getattr(box.centre, name)
+        if name in _TRANSPOSITIONS:
+            return _both_ends(box, lambda x: getattr(x, name))
+        return box if name == "data" else self._end()
 
     def _end(self) -> Any:
         raise _Unbounded
@@ -189,6 +233,83 @@ _TRANSPOSED = (nn.modules.conv._ConvTransposeNd,)
 def _both_ends(box: Box, function: Callable[[Tensor], Tensor]) -> Box:
     """A function that keeps order, elementwise, of a box."""
     return Box.between(function(box.low), function(box.high))
+
+
+def _never_falls(function: Callable[[Tensor], Tensor]) -> bool:
+    return bool((function(_MONOTONE_ON).diff() >= 0).all())
+
+
+def reads_of_overwritten(graph: fx.GraphModule) -> frozenset[fx.Node]:
+    """The nodes of ``graph`` that read a tensor after another node has overwritten it, or may have: what they read is
+    no longer what the graph says. Tensors that may share their numbers, as views do, count as one."""
+    shared: dict[fx.Node, set[fx.Node]] = {}
+    stale: set[fx.Node] = set()
+    found: set[fx.Node] = set()
+    for node in graph.graph.nodes:
+        if stale.intersection(node.all_input_nodes):
+            found.add(node)
+        overwritten = _overwritten(graph, node)
+        views = [overwritten] if overwritten else [] if _makes_anew(graph, node) else node.all_input_nodes
+        group = {node}.union(*(shared[read] for read in views))
+        shared |= dict.fromkeys(group, group)
+        if overwritten is not None:
+            stale |= group - {node}
+    return frozenset(found)
+
+
+_ANEW = (nn.Linear, CONVOLUTION, nn.modules.conv._ConvTransposeNd, BATCH_NORM, nn.LayerNorm, *POOLS)
+_FRESH = frozenset(
+    {
+        *(operator.add, operator.sub, operator.mul, operator.truediv, operator.matmul, operator.neg, operator.pow),
+        *(torch.add, torch.sub, torch.mul, torch.div, torch.matmul, torch.mm, torch.bmm, torch.cat, torch.stack),
+        *(torch.relu, torch.sigmoid, torch.tanh, torch.mean, torch.sum, torch.exp, torch.abs, F.linear, F.conv1d),
+        *(F.conv2d, F.conv3d, F.relu, F.leaky_relu, F.elu, F.selu, F.celu, F.hardtanh, F.relu6, F.hardswish),
+        *(F.hardsigmoid, F.silu, F.gelu, F.softplus, *POOL_FUNCTIONS),
+        *("relu", "sigmoid", "tanh", "mean", "sum", "clone", "exp", "abs", "matmul", "add", "sub", "mul", "div"),
+        *_SHAPE,
+    }
+)
+"""What gives a tensor that shares no numbers with what it reads, unless it overwrites that. Anything else may."""
+
+
+def _makes_anew(graph: fx.GraphModule, node: fx.Node) -> bool:
+    if node.op == "call_module":
+        return isinstance(graph.get_submodule(str(node.target)), _ANEW)
+    if node.target is getattr:
+        return node.args[1] in _SHAPES
+    return node.op in ("call_function", "call_method") and node.target in _FRESH
+
+
+def _overwritten(graph: fx.GraphModule, node: fx.Node) -> fx.Node | None:
+    """The tensor that a node overwrites; None where it overwrites none."""
+    first = next(iter(node.args), node.kwargs.get("input"))
+    out = node.kwargs.get("out")
+    if isinstance(out, fx.Node):
+        return out
+    if not isinstance(first, fx.Node):
+        return None
+    if node.op == "call_module":
+        return first if getattr(graph.get_submodule(str(node.target)), "inplace", False) else None
+    if node.op not in ("call_function", "call_method"):
+        return None
+    name = node.target if isinstance(node.target, str) else getattr(node.target, "__name__", "")
+    in_place = (name.endswith("_") and not name.endswith("__")) or name.strip("_") in _IN_PLACE
+    by_argument = bool(node.kwargs.get("inplace")) or (
+        node.op == "call_function" and name in _MAY_BE_IN_PLACE and node.args[-1] is True and len(node.args) > 1
+    )
+    return first if in_place or by_argument else None
+
+
+_IN_PLACE = frozenset(
+    {"iadd", "isub", "imul", "itruediv", "ifloordiv", "imod", "ipow", "imatmul", "iand", "ior", "ixor"}
+    | {"ilshift", "irshift", "iconcat", "setitem"}
+)
+"""Python's own operators that overwrite their left side."""
+_MAY_BE_IN_PLACE = frozenset(
+    {"relu", "relu6", "leaky_relu", "elu", "celu", "selu", "hardtanh", "hardswish", "hardsigmoid", "threshold"}
+    | {"silu", "mish", "rrelu", "dropout", "alpha_dropout", "feature_dropout", "normalize"}
+)
+"""Functions whose last argument may say that they overwrite what they read."""
 
 
 def _pool_error(box: Box) -> Tensor:

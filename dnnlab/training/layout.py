@@ -5,7 +5,7 @@ from collections.abc import Callable
 import torch
 from torch import Tensor, nn
 
-from dnnlab.networks.buffers import same_buffers
+from dnnlab.networks.remembered import same_buffers
 
 Layout = Callable[[Tensor], Tensor]
 """Gives inputs ``[batch, *shape]`` in the order that a network takes them in."""

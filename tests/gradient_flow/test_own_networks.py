@@ -15,7 +15,7 @@ from torch.nn import functional as F
 
 from dnnlab.data import load
 from dnnlab.instruments.norms import norm
-from dnnlab.networks.buffers import same_buffers
+from dnnlab.networks.remembered import same_buffers
 from dnnlab.statistics.streams import stream, torch_seed
 from dnnlab.training.batches import batch_order
 

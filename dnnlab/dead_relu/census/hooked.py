@@ -104,7 +104,7 @@ class _Look:
     def __call__(self) -> list[dict]:
         """The network's row, then one row per activation."""
         sites = census(self.model, self.data, self.inputs)
-        certified = self._certified()
+        certified = self._certified(sites)
         layers = []
         for site in sites:
             row: dict[str, Any] = {
@@ -132,15 +132,22 @@ class _Look:
         }
         return {share: _share(mask) for share, mask in masks.items()}
 
-    def _certified(self) -> dict[str, float]:
-        """The share of units that are certified dead, by activation, up to where the bounds end."""
+    def _certified(self, sites: Sequence[SiteCensus]) -> dict[str, float]:
+        """The share of units that are certified dead, by activation, up to where the bounds end. None is where a unit
+        that is proven dead is alive: the graph is then not of what runs."""
         if self.data.tokens:  # they have no bounds
             return {}
         try:
-            graph = trace(self.model)
+            proven = {site.name: site.dead for site in certify(trace(self.model), *self.data.box())}
         except UsageError:
             return {}
-        return {site.name: _share(site.dead) for site in certify(graph, *self.data.box())}
+        seen = {site.name: site.alive for site in sites}
+        refuted = (
+            bool((dead & alive).any())
+            for name, dead in proven.items()
+            if dead is not None and (alive := seen.get(name)) is not None and len(dead) == len(alive)
+        )
+        return {} if any(refuted) else {name: _share(dead) for name, dead in proven.items()}
 
     @torch.no_grad()
     def _network(self) -> dict[str, Any]:

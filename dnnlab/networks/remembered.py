@@ -1,0 +1,64 @@
+"""What a module remembers and does not train, in its buffers and in attributes of any kind, is left as it was."""
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import torch
+from torch import nn
+
+
+@contextmanager
+def same_buffers(model: nn.Module) -> Iterator[None]:
+    """A context after which the buffers of ``model`` are as before: those that changed, appeared or were replaced."""
+    before = [
+        (module, dict(module._buffers), {n: b.clone() for n, b in module._buffers.items() if b is not None})
+        for module in model.modules()
+        if not isinstance(module, torch.jit.ScriptModule)  # whose buffers are not Python's
+    ]
+    try:
+        yield
+    finally:
+        with torch.no_grad():
+            for module, buffers, values in before:
+                for name, value in values.items():
+                    buffer = buffers[name]
+                    assert buffer is not None
+                    if buffer.shape == value.shape:
+                        buffer.copy_(value)
+                    else:  # resized in place
+                        buffers[name] = value
+                module._buffers.clear()
+                module._buffers.update(buffers)
+
+
+@contextmanager
+def same_state(model: nn.Module) -> Iterator[None]:
+    """A context after which ``model`` remembers what it did before: its buffers, and what else it had set in itself."""
+    undo = undo_of(model)
+    with same_buffers(model):
+        try:
+            yield
+        finally:
+            undo()
+
+
+def undo_of(model: nn.Module) -> Callable[[], None]:
+    """A function that undoes what forward passes set in the modules of ``model``, also in the lists, dictionaries and
+    sets that these hold, but not inside of tensors."""
+    before: dict[int, tuple[Any, Any]] = {}
+    ahead: list[Any] = [vars(m) for m in model.modules() if not isinstance(m, torch.jit.ScriptModule)]
+    while ahead:
+        held = ahead.pop()
+        if isinstance(held, dict | list | set) and id(held) not in before:
+            before[id(held)] = held, held.copy()
+            ahead += held.values() if isinstance(held, dict) else held
+        elif isinstance(held, tuple):
+            ahead += held
+
+    def undo() -> None:
+        for held, values in before.values():
+            held.clear()
+            (held.extend if isinstance(held, list) else held.update)(values)
+
+    return undo

@@ -1,0 +1,169 @@
+"""What is proven dead is dead in the network that runs, also where hooks, overwritten tensors, attributes and arguments
+make it another one than its layers say. The oracle is the network itself on many points of the box."""
+
+import pytest
+import torch
+from torch import nn
+from torch.nn import functional as F
+
+from dnnlab.instruments.traced import certify, trace
+
+LOW, HIGH = -torch.ones(6), torch.ones(6)
+SEEN = []
+
+
+def seen(h):
+    """The output of an activation, which the oracle looks at."""
+    if isinstance(h, torch.Tensor):
+        SEEN.append(h)
+    return h
+
+
+class Net(nn.Module):
+    """Layers of which some units are far below zero; ``change`` makes it another network than these say."""
+
+    def __init__(self, forward, change=lambda m: None):
+        super().__init__()
+        torch.manual_seed(0)
+        self.a, self.b, self.c = nn.Linear(6, 8), nn.Linear(8, 8), nn.Linear(8, 3)
+        self.n, self.r = nn.BatchNorm1d(8), nn.ReLU(inplace=True)
+        self.register_buffer("m", torch.zeros(8))
+        with torch.no_grad():
+            self.a.bias[:3] = -100
+            self.b.bias[:2] = -100
+            self.n.bias[:4] = -100
+        self.run = forward
+        change(self)
+
+    def forward(self, x):
+        return self.c(self.run(self, x))
+
+
+def overwritten_again(m, x):
+    y = m.a(x)
+    z = y
+    z += 100.0
+    return seen(F.relu(y))
+
+
+def overwritten_view(m, x):
+    y = m.a(x)
+    y.view(-1, 2, 4).add_(100.0)
+    return seen(F.relu(y))
+
+
+def part_overwritten(m, x):
+    y = m.a(x)
+    y[:, :2] = 1.0
+    return seen(F.relu(y))
+
+
+def result_discarded(m, x):
+    y = m.a(x)
+    m.r(y)
+    return seen(F.relu(-y + 1e-3))
+
+
+def own_forward(m):
+    usual = m.a.forward
+    m.a.forward = lambda x: usual(x) + 100
+
+
+def weights_of_one_sign(m):
+    with torch.no_grad():
+        m.b.weight.fill_(-1)
+        m.b.bias.fill_(4)
+
+
+def relu(m, x):
+    return seen(F.relu(m.a(x)))
+
+
+OTHER = {
+    "hook": (relu, lambda m: m.a.register_forward_hook(lambda module, given, out: out + 100)),
+    "hook before": (relu, lambda m: m.a.register_forward_pre_hook(lambda module, given: (given[0] * 1e4,))),
+    "hook on the whole": (relu, lambda m: m.register_forward_pre_hook(lambda module, given: (given[0] * 1e4,))),
+    "hook on batch norm": (
+        lambda m, x: seen(F.relu(m.n(m.a(x)))),
+        lambda m: m.n.register_forward_hook(lambda module, given, out: out.abs()),
+    ),
+    "hook on a dropout": (
+        lambda m, x: seen(F.relu(m.d(m.a(x)))),
+        lambda m: m.__setattr__("d", nn.Dropout()) or m.d.register_forward_hook(lambda module, given, out: -out),
+    ),
+    "own forward": (relu, own_forward),
+    "overwritten": (lambda m, x: (y := m.a(x)).add_(100.0) * 0 + seen(F.relu(y)), None),
+    "overwritten under another name": (overwritten_again, None),
+    "overwritten by a view": (overwritten_view, None),
+    "overwritten in part": (part_overwritten, None),
+    "overwritten and discarded": (result_discarded, None),
+    "overwritten as an argument": (
+        lambda m, x: (torch.add(y := m.a(x), 100.0, out=y.detach()), seen(F.relu(y)))[1],
+        None,
+    ),
+    "falling slope": (lambda m, x: seen(F.relu(m.b(F.leaky_relu(m.a(x), -1.0)))), weights_of_one_sign),
+    "falling ELU": (lambda m, x: seen(F.relu(m.b(F.elu(m.a(x), -4.0)))), weights_of_one_sign),
+}
+SAME = {
+    "plain": (relu, 3),
+    "two layers": (lambda m, x: seen(F.relu(m.b(relu(m, x)))), 5),
+    "in place": (lambda m, x: seen(F.relu(m.b(seen(m.r(m.a(x)))))), 5),
+    "in place, as a method": (lambda m, x: seen(F.relu(m.b(seen(m.a(x).relu_())))), 5),
+    "sum in place": (lambda m, x: seen(F.relu((y := m.a(x)).__iadd__(x[:, :1]))), 3),
+    "batch norm": (lambda m, x: seen(F.relu(m.n(m.a(x)))), 4),
+    "data": (lambda m, x: seen(F.relu(m.a(x).data)), 3),
+    "transposed twice": (lambda m, x: seen(F.relu(m.a(x).T.T)), 3),
+    "sum with what is read no more": (lambda m, x: seen(F.relu(m.b(x.new_zeros(8)) + m.a(x).data)), 0),
+    "named argument": (lambda m, x: seen(F.relu(m.a(input=x))), 3),
+    "by its shape": (lambda m, x: seen(F.relu(m.a(x).view(x.shape[0], 8))), 3),
+    "hook of PyTorch": (lambda m, x: seen(F.relu(m.s(x))), 3),
+}
+
+
+def proven(model):
+    """The units proven dead at each site, held against the network itself."""
+    sites = certify(trace(model.eval()), LOW, HIGH)
+    x = torch.cat([LOW + torch.rand(4000, 6) * (HIGH - LOW), torch.stack([LOW, HIGH])])
+    SEEN.clear()
+    with torch.no_grad():
+        model(x)
+    for site, h in zip(sites, SEEN, strict=False):
+        assert site.dead is None or not bool((h[:, site.dead] != 0).any())
+    return sum(int(site.dead.sum()) for site in sites if site.dead is not None)
+
+
+@pytest.mark.parametrize("case", OTHER)
+def test_nothing_is_proven_of_another_network_than_runs(case):
+    forward, change = OTHER[case]
+    model = Net(forward, change or (lambda m: None))
+    try:
+        proven(model)
+    except ValueError as problem:
+        assert "no unit of it is certified" in str(problem)
+
+
+@pytest.mark.parametrize("case", SAME)
+def test_what_changes_nothing_hinders_no_proof(case):
+    forward, least = SAME[case]
+    model = Net(forward)
+    if case == "hook of PyTorch":
+        model.s = torch.nn.utils.weight_norm(nn.Linear(6, 8))
+        with torch.no_grad():
+            model.s.bias[:3] = -100
+    assert proven(model) >= least
+
+
+def test_tracing_leaves_what_a_network_remembers():
+    def remembers(m, x):
+        h = F.relu(m.a(x))
+        m.last = h.detach().mean(0)
+        m.m.mul_(0.5)
+        m.m = 0.9 * m.m + 0.1 * m.last
+        return h - m.m
+
+    model = Net(remembers)
+    model.m += 1
+    trace(model.eval())
+    assert "last" not in vars(model)
+    assert torch.equal(model.m, torch.ones(8))
+    assert isinstance(model(torch.rand(4, 6)), torch.Tensor)
