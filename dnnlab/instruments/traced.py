@@ -53,8 +53,39 @@ def is_activation(module: nn.Module) -> bool:
     return type(module).__module__ == nn.ReLU.__module__ and not isinstance(module, nn.MultiheadAttention)
 
 
+class _Proxy(fx.Proxy):
+    """Shows in the graph what Python's own operators overwrite, which ``torch.fx`` takes for a new tensor."""
+
+    def __setattr__(self, name: str, value: Any) -> None:
+        if name not in ("tracer", "node"):
+            raise TypeError(f"the attribute {name} of a tensor is set")
+        super().__setattr__(name, value)
+
+
+def _overwriting(function: Callable[[Any, Any], Any]) -> Callable[[fx.Proxy, Any], fx.Proxy]:
+    def method(self: fx.Proxy, other: Any) -> fx.Proxy:
+        return self.tracer.create_proxy("call_function", function, (self, other), {})
+
+    return method
+
+
+_IN_PLACE = {
+    name: getattr(operator, name)
+    for name in (
+        *("iadd", "isub", "imul", "itruediv", "ifloordiv", "imod", "ipow", "imatmul"),
+        *("iand", "ior", "ixor", "ilshift", "irshift"),
+    )
+}
+"""Python's operators that overwrite their left side."""
+for _name, _function in _IN_PLACE.items():
+    setattr(_Proxy, f"__{_name}__", _overwriting(_function))
+
+
 class _Tracer(fx.Tracer):
     """Sees through activation modules, so that they are the same calls as activation functions."""
+
+    def proxy(self, node: fx.Node) -> fx.Proxy:
+        return _Proxy(node, self)
 
     def is_leaf_module(self, m: nn.Module, module_qualified_name: str) -> bool:
         return super().is_leaf_module(m, module_qualified_name) and not is_activation(m)
@@ -293,18 +324,13 @@ def _overwritten(graph: fx.GraphModule, node: fx.Node) -> fx.Node | None:
     if node.op not in ("call_function", "call_method"):
         return None
     name = node.target if isinstance(node.target, str) else getattr(node.target, "__name__", "")
-    in_place = (name.endswith("_") and not name.endswith("__")) or name.strip("_") in _IN_PLACE
+    in_place = (name.endswith("_") and not name.endswith("__")) or name.strip("_") in (*_IN_PLACE, "setitem")
     by_argument = bool(node.kwargs.get("inplace")) or (
         node.op == "call_function" and name in _MAY_BE_IN_PLACE and node.args[-1] is True and len(node.args) > 1
     )
     return first if in_place or by_argument else None
 
 
-_IN_PLACE = frozenset(
-    {"iadd", "isub", "imul", "itruediv", "ifloordiv", "imod", "ipow", "imatmul", "iand", "ior", "ixor"}
-    | {"ilshift", "irshift", "iconcat", "setitem"}
-)
-"""Python's own operators that overwrite their left side."""
 _MAY_BE_IN_PLACE = frozenset(
     {"relu", "relu6", "leaky_relu", "elu", "celu", "selu", "hardtanh", "hardswish", "hardsigmoid", "threshold"}
     | {"silu", "mish", "rrelu", "dropout", "alpha_dropout", "feature_dropout", "normalize"}

@@ -1,11 +1,14 @@
 """What is proven dead is dead in the network that runs, also where hooks, overwritten tensors, attributes and arguments
 make it another one than its layers say. The oracle is the network itself on many points of the box."""
 
+import contextlib
+
 import pytest
 import torch
 from torch import nn
 from torch.nn import functional as F
 
+from dnnlab.errors import UsageError
 from dnnlab.instruments.traced import certify, trace
 
 LOW, HIGH = -torch.ones(6), torch.ones(6)
@@ -60,7 +63,7 @@ def part_overwritten(m, x):
 
 def result_discarded(m, x):
     y = m.a(x)
-    m.r(y)
+    seen(m.r(y))
     return seen(F.relu(-y + 1e-3))
 
 
@@ -109,14 +112,13 @@ SAME = {
     "two layers": (lambda m, x: seen(F.relu(m.b(relu(m, x)))), 5),
     "in place": (lambda m, x: seen(F.relu(m.b(seen(m.r(m.a(x)))))), 5),
     "in place, as a method": (lambda m, x: seen(F.relu(m.b(seen(m.a(x).relu_())))), 5),
-    "sum in place": (lambda m, x: seen(F.relu((y := m.a(x)).__iadd__(x[:, :1]))), 3),
+    "sum in place": (lambda m, x: seen(F.relu(m.a(x).__iadd__(m.b.bias))), 3),
     "batch norm": (lambda m, x: seen(F.relu(m.n(m.a(x)))), 4),
     "data": (lambda m, x: seen(F.relu(m.a(x).data)), 3),
     "transposed twice": (lambda m, x: seen(F.relu(m.a(x).T.T)), 3),
     "sum with what is read no more": (lambda m, x: seen(F.relu(m.b(x.new_zeros(8)) + m.a(x).data)), 0),
     "named argument": (lambda m, x: seen(F.relu(m.a(input=x))), 3),
     "by its shape": (lambda m, x: seen(F.relu(m.a(x).view(x.shape[0], 8))), 3),
-    "hook of PyTorch": (lambda m, x: seen(F.relu(m.s(x))), 3),
 }
 
 
@@ -135,22 +137,23 @@ def proven(model):
 @pytest.mark.parametrize("case", OTHER)
 def test_nothing_is_proven_of_another_network_than_runs(case):
     forward, change = OTHER[case]
-    model = Net(forward, change or (lambda m: None))
-    try:
-        proven(model)
-    except ValueError as problem:
-        assert "no unit of it is certified" in str(problem)
+    with contextlib.suppress(UsageError):  # the whole network has no proof
+        proven(Net(forward, change or (lambda m: None)))
 
 
 @pytest.mark.parametrize("case", SAME)
 def test_what_changes_nothing_hinders_no_proof(case):
     forward, least = SAME[case]
-    model = Net(forward)
-    if case == "hook of PyTorch":
-        model.s = torch.nn.utils.weight_norm(nn.Linear(6, 8))
-        with torch.no_grad():
-            model.s.bias[:3] = -100
-    assert proven(model) >= least
+    assert proven(Net(forward)) >= least
+
+
+@pytest.mark.filterwarnings("ignore::FutureWarning")
+def test_hooks_of_pytorch_hinder_no_proof():
+    def change(m):
+        m.a = nn.utils.weight_norm(m.a)
+
+    two = SAME["two layers"][0]
+    assert proven(Net(two, change)) >= 2  # those of the layer behind it
 
 
 def test_tracing_leaves_what_a_network_remembers():
