@@ -21,9 +21,10 @@ def plain(shape: Sequence[int]) -> Axes:
     return tuple(((n, None),) for n in shape)
 
 
-def along(shape: Sequence[int], dim: int) -> Axes:
-    """The axes of a tensor whose units lie along ``dim`` alone."""
-    return tuple(((n, (0,) if d == dim % len(shape) else None),) for d, n in enumerate(shape))
+def along(shape: Sequence[int], *dims: int) -> Axes:
+    """The axes of a tensor whose units lie along ``dims`` alone, in the order of these."""
+    places = [dim % len(shape) for dim in dims if len(dims) == 1 or shape[dim] > 1]
+    return tuple(((n, (places.index(d),) if d in places else None),) for d, n in enumerate(shape))
 
 
 def fits(axes: Axes, shape: Sequence[int]) -> bool:

@@ -224,9 +224,14 @@ class Follow:
         layer = self._whole.pop()
         layer.reads |= {r for x in tensors(inputs) if (known := self.origin(x)) for r in known.reads}
         layer.reads -= {layer}
+        recurrent = isinstance(module, nn.RNNBase)
+        states = {id(x) for x in tensors(output[1])} if recurrent else ()
         for out in filter(Tensor.is_floating_point, tensors(output)):
             known = self.origin(out)
-            axes = along(out.shape, -1) if isinstance(module, nn.RNNBase) else known.axes if known else None
+            if recurrent:  # a state [layer · direction, batch, unit] has the units of all layers and directions
+                axes: Axes | None = along(out.shape, 0, -1) if id(out) in states else along(out.shape, -1)
+            else:
+                axes = known.axes if known else None
             self.label(out, Origin(True, axes, layer, frozenset([layer])))
             self._made(layer, out)
 

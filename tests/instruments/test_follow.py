@@ -1277,10 +1277,25 @@ def units(what, layer, shape, change, sites="a/6/1,4", kill=None, **parts):
     )
 
 
-line, lines, image = (40, 5), (9, 4, 5), (9, 2, 6, 6)
+line, lines, image, many = (40, 5), (9, 4, 5), (9, 2, 6, 6), (400, 4, 5)
 lin, conv, conv1, conv8 = lambda: L(5, 6), lambda: C2(2, 6, 3), lambda: C1(4, 6, 1), lambda: C2(2, 8, 3)
 image4 = torch.randn(9, 6, 4, 4, generator=torch.Generator().manual_seed(3))
+rnn = lambda: nn.RNN(5, 3, 2, batch_first=True, bidirectional=True)  # noqa: E731
+# A state [layer · direction, batch, unit] has the units of all layers and directions, in this order.
+states = {"a.bias_ih_l0": [1], "a.bias_ih_l1_reverse": [2]}
 UNITS = [
+    units("states", rnn, many, lambda m, y: y[1].transpose(0, 1).flatten(1), "a/12/1,11", states),
+    units("states as they are", rnn, many, lambda m, y: y[1], "a/12/1,11", states),
+    units("last state", rnn, many, lambda m, y: y[1][-1], "a/3/2", states),
+    units("last states", rnn, many, lambda m, y: torch.cat([y[1][-2], y[1][-1]], 1), "a/6/5", states),
+    units("outputs", rnn, many, lambda m, y: y[0], "a/6/5", states),
+    units(
+        "state of one layer",
+        lambda: nn.RNN(5, 6, batch_first=True),
+        many,
+        lambda m, y: y[1].squeeze(0),
+        kill={"a.bias_ih_l0": [1, 4]},
+    ),
     units("transpose", lin, lines, lambda m, y: y.transpose(1, 2)),
     units("permute", conv, image, lambda m, y: y.permute(0, 2, 3, 1)),
     units("movedim and mT", conv, image, lambda m, y: y.movedim(1, 0).mT),
