@@ -55,6 +55,13 @@ def passes(cell, rng):
         )
 
 
+def not_found(cell, rng):
+    """Of a network of one's own, the units of whose first layer are not known."""
+    for row in LAYERS:
+        if row["step"] == 0:
+            yield row | ({"units": np.nan, "dead": np.nan} if row["layer"] == 1 else {})
+
+
 def points(cell, rng):
     yield from ({"block": block, "drawn": 100.0, "dead": 50.0} for block in range(3))
 
@@ -139,7 +146,10 @@ FULL = {
 }
 """Of each question the options of a small plan, and the rows of one of its cells: what a summary groups by, and numbers
 that must not be any. ``--table`` has the summary and the columns of a search."""
-OWN = {"dnnlab.gradient_flow": ({"model": "mine:net", **SMALL}, passes)}
+OWN = {
+    "dnnlab.gradient_flow": ({"model": "mine:net", **SMALL}, passes),
+    "dnnlab.dead_relu.census": ({"model": "mine:net", **SMALL}, not_found),
+}
 """The same of a network of one's own, where that fills other columns."""
 
 

@@ -57,6 +57,23 @@ def test_shares_are_of_units_not_of_layers():
     assert summarise(table).iloc[0]["dead"] == pytest.approx(0.1)
 
 
+def test_a_layer_whose_units_are_not_known_is_left_out_and_named():
+    """It blanks nothing: layer 1 alone says that 40 % of its units are dead."""
+    table = cells([[0.4, 0.7]] * 3)
+    table = table.assign(model="nets:net", name=table["layer"].map({0: "network", 1: "a", 2: "b"}))
+    lost = table["layer"] == 2
+    table.loc[lost, ["units", "dead", "born_dead", "died"]] = math.nan
+    row = summarise(table, model="nets:net").iloc[0]
+    assert row["dead"] == pytest.approx(0.4)
+    assert (row["not_known"], row["verdict"]) == ("b", c.DYING)
+    table.loc[table["layer"] > 0, ["units", "dead", "born_dead", "died"]] = math.nan
+    summary = summarise(table, model="nets:net")
+    assert math.isnan(summary["dead"].iloc[0])
+    (said,) = conclusions(summary, Spec(steps=10, model="nets:net"))
+    assert "a and b" in said
+    assert "range of numbers" not in said
+
+
 def test_units_that_came_back_are_counted_among_those_once_dead_layer_by_layer():
     """Of 50 units in layer 1, and 150 in each of two others."""
     table = cells([[0.2, 0.1, 0.3], [0.2, 0.0, 0.0], [0.0, 0.1, 0.3]], layers=3, units=(50, 150, 150))

@@ -138,6 +138,7 @@ ACCURACY = (*accuracy("validation accuracy after training, mean over the seeds t
 SUMMARY = (
     *configuration.columns(CONFIGURATION),
     *STATE,
+    Column("not_known", str, "activations whose units are not known, which all shares leave out"),
     *ACCURACY,
     verdict("healthy, expected, dying, collapsed, diverged or undecided"),
     Column(

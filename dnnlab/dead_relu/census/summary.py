@@ -53,7 +53,7 @@ def _seeds(rows: Group, spec: Spec) -> dict[str, np.ndarray]:
     layers, network = last.where(last["layer"] > 0), last.where(last["layer"] == 0)
     seeds, shares = _shares(layers)
     place = np.searchsorted(seeds, layers["seed"])
-    units = np.bincount(place, layers["units"].astype(float), len(seeds))
+    units = np.bincount(place, _units(layers), len(seeds))
     silent = np.bincount(place, layers["dead"].astype(float) == 1, len(seeds)) > 0
     order = np.argsort(network["seed"])
     whole = {name: network[name][order] for name in ("accuracy", "right", "guessing", "loss")}
@@ -72,9 +72,10 @@ def _seeds(rows: Group, spec: Spec) -> dict[str, np.ndarray]:
 def _back(name: str, layers: Group, seeds: np.ndarray) -> dict[str, np.ndarray]:
     """Of the units of these ``layers`` that were dead at some look the share that is alive, ``[seed]``; nan where none
     was. With the smallest step in which it can move, a mean over seeds."""
-    place, units = np.searchsorted(seeds, layers["seed"]), layers["units"].astype(float)
-    alive = np.bincount(place, layers["revived"].astype(float) * units, len(seeds))
-    once = alive + np.bincount(place, layers["dead"].astype(float) * units, len(seeds))
+    place, units = np.searchsorted(seeds, layers["seed"]), _units(layers)
+    revived, dead = (np.where(units > 0, layers[each].astype(float) * units, 0.0) for each in ("revived", "dead"))
+    alive = np.bincount(place, revived, len(seeds))
+    once = alive + np.bincount(place, dead, len(seeds))
     with np.errstate(divide="ignore", invalid="ignore"):
         return {name: alive / once, f"step_of_{name}": np.full(len(seeds), mean(1 / once))}
 
@@ -83,7 +84,7 @@ def _deaths(rows: Group, seeds: np.ndarray) -> dict[str, np.ndarray]:
     """Of each of the ``seeds`` the share of deaths with a fall of the unit's mean pre-activation before it, over all
     measured steps, and by how much it is above that of the living beside them, ``[seed]``; nan where nothing died."""
     layers = rows.where((rows["layer"] > 0) & np.isin(rows["seed"], seeds))
-    deaths = layers["newly_dead"].astype(float) * layers["units"].astype(float)
+    deaths = layers["newly_dead"].astype(float) * _units(layers)
     place = np.searchsorted(seeds, layers["seed"])
     pushed, beside = (layers[name].astype(float) for name in ("pushed_down", "survivors_down"))
 
@@ -102,15 +103,28 @@ def _measured_at(rows: Group, step: int) -> Group:
 def _shares(layers: Group) -> tuple[np.ndarray, dict[str, np.ndarray]]:
     """The seeds, and shares of all units of a network, by seed; nan where no layer has a value."""
     seeds, seed = np.unique(layers["seed"], return_inverse=True)
-    units = layers["units"].astype(float)
+    units = _units(layers)
     whole = np.bincount(seed, units, len(seeds))
     shares = {}
     for name in _SHARES:
         values = layers[name].astype(float) * units
-        known = ~np.isnan(values)
+        known = ~np.isnan(values) & (units > 0)
         total = np.bincount(seed[known], values[known], len(seeds))
-        shares[name] = np.where(np.bincount(seed[known], minlength=len(seeds)) > 0, total, math.nan) / whole
+        found = np.bincount(seed[known], minlength=len(seeds)) > 0
+        shares[name] = np.divide(total, whole, out=np.full(len(seeds), math.nan), where=found)
     return seeds, shares
+
+
+def _units(layers: Group) -> np.ndarray:
+    """The units of each row, float; none where they are not known, so that shares leave them out."""
+    return np.nan_to_num(layers["units"].astype(float))
+
+
+def _not_known(layers: Group, network: Group) -> str:
+    """The names of activations whose units are not known, in networks whose numbers are finite."""
+    finite = network["seed"][np.isfinite(network["loss"].astype(float))]
+    rows = np.isin(layers["seed"], finite) & np.isnan(layers["units"].astype(float))
+    return ", ".join(dict.fromkeys(layers["name"][rows].tolist()))
 
 
 def _row(configuration: dict[str, Any], rows: Group, spec: Spec) -> dict[str, Any]:
@@ -128,6 +142,7 @@ def _row(configuration: dict[str, Any], rows: Group, spec: Spec) -> dict[str, An
     layers, network = last.where(last["layer"] > 0), last.where(last["layer"] == 0)
     seeds = _seeds(rows, spec)
     row["seeds"] = len(network)
+    row["not_known"] = _not_known(layers, network)
     row["diverged"] = diverged(network["loss"])
     row["depth"] = configuration["depth"] or int(layers["layer"].max())
     row |= {name: mean(seeds[name]) for name in _SHARES}
@@ -166,15 +181,16 @@ def _exact(interval: Interval) -> Interval:
 def _expected(layers: Group) -> float:
     """The share of all units that chance leaves dead at birth; nan where it is not known, as in runs of earlier
     versions."""
-    units = layers["units"].astype(float)
+    units = _units(layers)
     weighted = layers["expected_dead"].astype(float) * units
-    return float(np.nansum(weighted) / units.sum()) if (~np.isnan(weighted)).any() else math.nan
+    known = ~np.isnan(weighted) & (units > 0)
+    return float(weighted[known].sum() / units.sum()) if known.any() else math.nan
 
 
 def _causes(rows: Group) -> dict[str, float]:
     """Columns of the updates that killed units and those that did not, over all measured steps."""
     layers = rows.where(rows["layer"] > 0)
-    deaths = layers["newly_dead"].astype(float) * layers["units"].astype(float)
+    deaths = layers["newly_dead"].astype(float) * _units(layers)
     fatal = layers["fatal_update"].astype(float)
     known = ~np.isnan(fatal) & (deaths > 0)
     weight = deaths[known]

@@ -6,6 +6,7 @@ import pandas as pd
 
 from dnnlab.dead_relu.census import columns as c
 from dnnlab.dead_relu.spec import Spec
+from dnnlab.errors import some
 from dnnlab.report.numbers import Form, exactly, number
 from dnnlab.runner.summary import in_words, tally
 
@@ -34,7 +35,9 @@ def conclusions(summary: pd.DataFrame, spec: Spec) -> list[str]:
     worst = summary.iloc[int(summary["dead"].fillna(-1).to_numpy().argmax())]
     head = f"{len(summary)} configurations: {tally(summary['verdict'])}. " if len(summary) > 1 else ""
     if math.isnan(worst["dead"]):
-        return [f"{head}No network stayed within the range of numbers."]
+        unknown = summary[summary["not_known"] != ""]
+        nothing = [] if len(unknown) == len(summary) else [f"{head}No network stayed within the range of numbers."]
+        return [*nothing, *_not_known(unknown)]
     shares = ("expected_dead", "born_dead", "died", "revived", "zero_fraction", "pushed_down", "certified_dead")
     share = {name: c.SCHEMA.number(worst, name) for name in shares}
     against = (
@@ -73,9 +76,23 @@ def conclusions(summary: pd.DataFrame, spec: Spec) -> list[str]:
             "takes too long, their numbers leave the range of float32, or the run is of an earlier version. The "
             "verdict takes the units that were dead before training instead."
         )
+    sentences += _not_known(summary[summary["not_known"] != ""])
     if worst["certified_dead"] > 0:
         sentences.append(f"{share['certified_dead']} are proven dead on the whole box of the data.")
     return sentences
+
+
+def _not_known(rows: pd.DataFrame) -> list[str]:
+    """The activations of one's own networks whose units were not found, one line for each network."""
+    lines = []
+    for _, row in rows.iterrows():
+        names = row["not_known"].split(", ")
+        rest = "it out" if len(names) == 1 else "them out"
+        lines.append(
+            f"{name(row)}: it is not known which dimension of {some(names)} holds the units, so that the shares leave "
+            f"{rest}."
+        )
+    return lines
 
 
 def name(row: pd.Series) -> str:
