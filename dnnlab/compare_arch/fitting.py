@@ -16,7 +16,7 @@ from dnnlab.data.dataset import Dataset
 from dnnlab.errors import UsageError
 from dnnlab.instruments.cost import Cost, count
 from dnnlab.networks.heads import freeze_body, load_parent
-from dnnlab.networks.named import build, in_catalogue, published_classes, refusing, vocabulary
+from dnnlab.networks.named import build, in_catalogue, is_users, published_classes, refusing, vocabulary
 from dnnlab.statistics.streams import stream, torch_seed
 from dnnlab.training import budget, hyperparameters, networks
 from dnnlab.training.batches import batch_order
@@ -119,9 +119,20 @@ def check_training(cell: TrainingOptions) -> None:
             "or the preset that asks for it."
         )
     check_batch(data, cell.batch_size, examples(cell, data))
+    if is_users(cell.arch):
+        _check_outputs(cell.arch, cell.data)
     training_macs(cell)
     if (cell.weights, cell.freeze) != (FRESH, "none"):
         initialised(cell, data, 0)
+
+
+@functools.lru_cache(maxsize=256)
+def _check_outputs(arch: str, name: str) -> None:
+    """Raise a `UsageError` unless the user's network ``arch`` gives logits for the classes of the data called ``name``,
+    also in training."""
+    data = load(name)
+    with torch.random.fork_rng(), refusing(arch):
+        check(build(arch, data.shape, len(data.classes)), data, training=True)
 
 
 def examples(cell: TrainingOptions, data: Dataset) -> int:

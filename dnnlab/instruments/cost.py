@@ -123,7 +123,7 @@ def count(model: nn.Module, shape: Sequence[int], dtype: torch.dtype | None = No
 
 def _count(model: nn.Module, shape: Sequence[int], undo: Callable[[], None], dtype: torch.dtype | None = None) -> Cost:
     parameters, buffers = dict(model.named_parameters()), dict(model.named_buffers())
-    with users_code(f"the network takes no input of {' × '.join(map(str, shape))}"):
+    with users_code(f"the network does not run on an input of {' × '.join(map(str, shape))}, forward and backward"):
         counted = _counts(model, shape, dtype, parameters, buffers, undo)
     sizes = {name: p.numel() for name, p in parameters.items() if p.requires_grad}
     used = sum(size for name, size in sizes.items() if name in counted.used)

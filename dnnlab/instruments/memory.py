@@ -1,7 +1,7 @@
 """What training a network takes of memory: predicted on the meta device, and measured.
 
 The prediction runs a real training step, forward, backward and update, on tensors that are only shapes, and adds up
-the storages that are alive at each moment.
+the storages that are alive at each moment. A network that needs numbers takes that step on a real device.
 """
 
 import contextlib
@@ -17,7 +17,7 @@ from torch import Tensor, nn
 from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils._pytree import tree_leaves
 
-from dnnlab.errors import UsageError, first_line
+from dnnlab.errors import users_code
 from dnnlab.instruments import shapes
 
 
@@ -51,11 +51,12 @@ def predict(
     optimiser: Callable[[Iterator[nn.Parameter]], torch.optim.Optimizer],
     dtype: torch.dtype = torch.float32,
 ) -> Memory:
-    """The memory that a training step of ``model`` takes. Nothing is computed: tensors are only shapes.
+    """The memory that a training step of ``model`` takes. On the meta device nothing is computed: tensors are only
+    shapes. On another one the step is taken, on noise, and ``model`` has other weights afterwards.
 
     Args:
-        model: A module on PyTorch's meta device. Make it under ``with torch.device("meta")``, or call
-            ``model.to("meta")``, which loses its weights.
+        model: A module on PyTorch's meta device, made under ``with torch.device("meta")`` or by ``model.to("meta")``,
+            which loses its weights; or on the device where it is to be trained, if what it does depends on numbers.
         shape: Of one input without the batch.
         batch_size: Inputs in one batch.
         loss: ``loss(model, x, y)`` gives the loss of inputs ``[batch_size, *shape]`` and labels ``[batch_size]``.
@@ -63,7 +64,8 @@ def predict(
         dtype: Of the inputs, such as ``torch.int64`` for tokens.
 
     Raises:
-        UsageError: The network does not take such a batch, or what it does depends on numbers.
+        UsageError: The network does not take such a batch, or is on the meta device and what it does depends on
+            numbers.
 
     A layer of 64·10 weights and 10 biases takes 4·650 bytes, its gradients as many, and so does momentum:
 
@@ -79,34 +81,33 @@ def predict(
     (2600, 2600, 2600)
     """
     saved: dict[int, tuple[int, Tensor]] = {}
-    kept = {t.untyped_storage()._cdata for t in (*model.parameters(), *model.buffers())}
+    own = (*model.parameters(), *model.buffers())
+    kept = {storage._cdata for t in own if (storage := _storage(t)) is not None}
+    device = next((t.device for t in own), torch.device("cpu"))
 
     def keep(tensor: Tensor) -> Tensor:
-        storage = tensor.untyped_storage()
-        if storage._cdata not in kept:
+        storage = _storage(tensor)
+        if storage is not None and storage._cdata not in kept:
             saved[storage._cdata] = storage.nbytes(), tensor
         return tensor
 
-    try:
-        with _Alive() as alive:
-            alive.enter([*model.parameters(), *model.buffers()])
-            x = torch.empty(batch_size, *shape, device="meta", dtype=dtype)
-            y = torch.empty(batch_size, dtype=torch.int64, device="meta")
-            update = optimiser(model.parameters())
-            model.train()
-            with torch.autograd.graph.saved_tensors_hooks(keep, lambda tensor: tensor):
-                value = loss(model, x, y)
-            held = sum(size for size, _ in saved.values())
-            saved.clear()
-            value.backward()
-            gradients = sum(_size(p.grad) for p in model.parameters() if p.grad is not None)
-            before_update = alive.peak
-            for _ in range(2):  # the optimiser has its state from the first update on
-                update.step()
-    except (RuntimeError, ValueError, NotImplementedError) as problem:
-        raise UsageError(
-            f"the network cannot be trained on inputs {[batch_size, *shape]}: {first_line(problem)}."
-        ) from None
+    with users_code(f"the network cannot be trained on inputs {[batch_size, *shape]}"), _Alive() as alive:
+        alive.enter(own)
+        x = torch.zeros(batch_size, *shape, device=device, dtype=dtype)
+        if dtype.is_floating_point and device.type != "meta":
+            x.uniform_(-1, 1)
+        y = torch.zeros(batch_size, dtype=torch.int64, device=device)
+        update = optimiser(model.parameters())
+        model.train()
+        with torch.autograd.graph.saved_tensors_hooks(keep, lambda tensor: tensor):
+            value = loss(model, x, y)
+        held = sum(size for size, _ in saved.values())
+        saved.clear()
+        value.backward()
+        gradients = sum(_size(p.grad) for p in model.parameters() if p.grad is not None)
+        before_update = alive.peak
+        for _ in range(2):  # the optimiser has its state from the first update on
+            update.step()
     state = sum(_size(t) for slot in update.state.values() for t in slot.values() if isinstance(t, Tensor))
     return Memory(
         parameters=sum(map(_size, model.parameters())),
@@ -120,6 +121,11 @@ def predict(
 
 def _size(tensor: Tensor) -> int:
     return tensor.numel() * tensor.element_size()
+
+
+def _storage(tensor: Tensor) -> Any:
+    """The storage of a tensor; None of a sparse one, which consists of others."""
+    return tensor.untyped_storage() if tensor.layout is torch.strided else None
 
 
 class _Alive(TorchDispatchMode):
@@ -140,7 +146,8 @@ class _Alive(TorchDispatchMode):
 
     def enter(self, values: Sequence[Any]) -> None:
         for value in values:
-            if isinstance(value, Tensor) and (storage := value.untyped_storage())._cdata not in self.sizes:
+            storage = _storage(value) if isinstance(value, Tensor) else None
+            if storage is not None and storage._cdata not in self.sizes:
                 self.sizes[storage._cdata] = storage.nbytes()
                 self.now += storage.nbytes()
                 self.peak = max(self.peak, self.now)

@@ -37,7 +37,11 @@ def cross_entropy(model: nn.Module, x: Tensor, y: Tensor, label_smoothing: float
     """Cross-entropy of logits, with what auxiliary heads add in training (Szegedy 2015). Where a network classes every
     pixel ``[batch, class, height, width]``, each pixel has the label of its image."""
     out = model(x)
-    logits = outputs.logits(out).float()
+    logits = outputs.logits(out)
+    if not isinstance(logits, Tensor) or logits.ndim < 2:
+        got = list(logits.shape) if isinstance(logits, Tensor) else type(logits).__name__
+        raise UsageError(f"the network gives {got} for {len(x)} inputs; it should give logits [{len(x)}, classes].")
+    logits = logits.float()
     if logits.ndim > 2:
         y = y.view(-1, *[1] * (logits.ndim - 2)).expand(len(y), *logits.shape[2:])
     loss = F.cross_entropy(logits, y, label_smoothing=label_smoothing)

@@ -168,9 +168,12 @@ def test_auxiliary_heads_and_frozen_parameters_are_counted_apart():
     ("call", "said"),
     [
         (lambda: cost(nn.Linear(3, 3)), "say input_size"),
-        (lambda: cost("vgg11", input_size=16), r"takes no input of 3 × 16 × 16: the image is too small: .* 0 × 0 px"),
-        (lambda: cost(nn.Conv2d(3, 3, 1), 8, in_chans=1), "takes no input of 1 × 8 × 8"),
-        (lambda: cost(nn.Sequential(nn.Flatten(), nn.Linear(10, 3)), 8), "takes no input of 3 × 8 × 8"),
+        (
+            lambda: cost("vgg11", input_size=16),
+            r"does not run on an input of 3 × 16 × 16, forward and backward: the image is too small: .* 0 × 0 px",
+        ),
+        (lambda: cost(nn.Conv2d(3, 3, 1), 8, in_chans=1), "does not run on an input of 1 × 8 × 8"),
+        (lambda: cost(nn.Sequential(nn.Flatten(), nn.Linear(10, 3)), 8), "does not run on an input of 3 × 8 × 8"),
         (lambda: cost("resnet5"), "did you mean"),
         (lambda: cost("resnet50", skip="dense"), "unknown skip of resnet"),
     ],
@@ -214,7 +217,7 @@ class _TwoInputs(nn.Module):
 
 @pytest.mark.parametrize("module", [_Rows(), _TwoInputs()])
 def test_a_network_for_other_inputs_is_refused_in_a_sentence(module):
-    with pytest.raises(UsageError, match=r"takes no input of 5: "):
+    with pytest.raises(UsageError, match=r"does not run on an input of 5, forward and backward: "):
         count(module, (5,))
 
 

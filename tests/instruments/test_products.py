@@ -524,5 +524,7 @@ def test_what_a_network_raises_is_one_sentence():
     def run(self, x):
         assert x.ndim == 2, "rows only"
 
-    with pytest.raises(UsageError, match=r"takes no input of 1 × 8 × 8: AssertionError: rows only"):
+    with pytest.raises(
+        UsageError, match=r"does not run on an input of 1 × 8 × 8, forward and backward: AssertionError: rows only"
+    ):
         count(Net(run), (1, 8, 8))

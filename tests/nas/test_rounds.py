@@ -191,7 +191,10 @@ def test_a_network_that_takes_no_such_input_is_one_failure(own, tmp_path):
     parts, _ = searched(tmp_path, strategy=["random", "evolution"], space=f"{own}:pools")
     problems = {row["problem"] for row in rows(parts)}
     assert len(problems) == 2
-    assert any(problem.startswith("the network takes no input of 1 × 8 × 8: ") for problem in problems)
+    assert any(
+        problem.startswith("the network does not run on an input of 1 × 8 × 8, forward and backward: ")
+        for problem in problems
+    )
     assert all(math.isfinite(row["test"]) for row in rows(parts) if row["phase"] == "final")
 
 

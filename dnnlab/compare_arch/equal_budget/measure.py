@@ -21,7 +21,7 @@ from dnnlab.data.dataset import Dataset
 from dnnlab.instruments import speed
 from dnnlab.instruments.cost import Cost
 from dnnlab.instruments.memory import Memory, measured_peak, predict
-from dnnlab.networks.named import build
+from dnnlab.networks.named import build, in_catalogue, refusing
 from dnnlab.runner.device import free_memory
 from dnnlab.runner.journal import Rows
 from dnnlab.training import budget, networks
@@ -98,15 +98,30 @@ def _add_times(
 
 
 def predicted(arch: str, on: Input, batch_size: int, optimizer: str) -> Memory:
-    """Bytes of memory that training ``arch`` takes, predicted without computing."""
-    return predict(
-        build(arch, on.shape, on.classes, skeleton=True),
-        on.shape,
-        batch_size,
-        networks.cross_entropy,
-        lambda parameters: make_optimiser(optimizer, parameters, 0.1, 0.0),
-        on.dtype,
-    )
+    """Bytes of memory that training ``arch`` takes, predicted without computing; a network of the user's own that needs
+    numbers takes a step.
+
+    Raises:
+        UsageError: it cannot be trained on such a batch.
+    """
+
+    def of(skeleton: bool) -> Memory:
+        return predict(
+            build(arch, on.shape, on.classes, skeleton=skeleton),
+            on.shape,
+            batch_size,
+            networks.cross_entropy,
+            lambda parameters: make_optimiser(optimizer, parameters, 0.1, 0.0),
+            on.dtype,
+        )
+
+    if in_catalogue(arch):
+        return of(skeleton=True)
+    try:
+        return of(skeleton=True)
+    except Exception:  # noqa: BLE001 - the real step says whether it is a fault of the network
+        with torch.random.fork_rng(), refusing(arch):
+            return of(skeleton=False)
 
 
 def _counts(counts: Cost) -> dict[str, Any]:

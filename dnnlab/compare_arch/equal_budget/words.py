@@ -104,6 +104,9 @@ def _costs(summary: pd.DataFrame) -> str:
     inputs = summary["input"].unique()  # runs of earlier versions have none
     where = f" at {inputs[0]}" if len(inputs) == 1 and inputs[0] else ", each at its own input" if inputs[0] else ""
     macs = c.SCHEMA.number(few, "macs")
+    if len(summary) == 1:
+        time = "" if math.isnan(few["latency_ms"]) else f", and {c.SCHEMA.number(few, 'latency_ms')} ms for one input"
+        return f"{few['arch']} takes {macs} multiply–accumulates{where}{time}."
     least = f"{len(summary)} networks: {few['arch']} takes the fewest multiply–accumulates ({macs}{where})"
     if summary["latency_ms"].isna().all():  # nothing was timed
         return f"{least}."
