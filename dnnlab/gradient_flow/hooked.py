@@ -10,7 +10,7 @@ from torch import nn
 from torch.nn import functional as F
 
 from dnnlab.data.dataset import Dataset
-from dnnlab.errors import UsageError, users_code
+from dnnlab.errors import UsageError
 from dnnlab.gradient_flow.columns import CELLS
 from dnnlab.gradient_flow.plan import Cell
 from dnnlab.gradient_flow.spec import Spec
@@ -100,8 +100,7 @@ def _pass(model: nn.Module, data: Dataset, index: torch.Tensor) -> tuple[list[di
         loss = F.cross_entropy(logits(model, data.inputs(index), data), data.y[index])
         if not loss.requires_grad:
             raise UsageError("no parameter of the model that takes gradients has a part in its outputs.")
-        with users_code("the network gives outputs and has no gradients"):
-            loss.backward()
+        loss.backward()
     rows = recorder.rows()
     if not rows:
         raise UsageError("the model multiplies by no trained matrix, so it has no layers to measure.")

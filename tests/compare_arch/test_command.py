@@ -36,7 +36,7 @@ def diverging():
     layer.weight.data.fill_(float("nan"))
     return nn.Sequential(nn.Flatten(), layer)
 def wrong(): return nn.Linear(3, 3)
-def table(): return nn.Linear(400, 2)
+def table(): return nn.Linear(400, 10)
 class Scales(nn.Module):
     def __init__(self):
         super().__init__()
