@@ -144,7 +144,7 @@ def _without_rate(row: pd.Series) -> str:
         return f"{said}. {_ALL_DEAD}" if row["verdict"] == c.DEAD else f"{said}, so that these layers learn nothing."
     why = "less than two of its hidden layers received a gradient" if row["no_gradient"] else _NOT_FINITE
     if row["depth"] == 1:
-        why = "it has one hidden layer, and a rate is that from one to another"
+        why = "it has one layer, and a rate is that from one to another"
     said = f"{_name(row)} gave no finite rate: {why}."
     return f"{said} {_ALL_DEAD}" if row["verdict"] == c.DEAD else said
 

@@ -17,7 +17,16 @@ from torch.utils._python_dispatch import TorchDispatchMode
 from dnnlab.errors import UsageError
 from dnnlab.instruments import operations
 from dnnlab.instruments.axes import Axes, along, fits, plain, resized
-from dnnlab.instruments.operations import CONVOLUTIONS, FEATURES_LAST, Call, Operation, by_weight, of_two, tensors
+from dnnlab.instruments.operations import (
+    CONVOLUTIONS,
+    DISTANCES,
+    FEATURES_LAST,
+    Call,
+    Operation,
+    by_weight,
+    of_two,
+    tensors,
+)
 from dnnlab.instruments.origin import Layer, Origin
 from dnnlab.instruments.recognise import Recognised, recognise, test_of, try_on_a_grid
 from dnnlab.networks.outputs import logits
@@ -353,6 +362,8 @@ class Follow:
             axes = along(call.out.shape, 1)
         elif operation.name in FEATURES_LAST:
             axes = along(call.out.shape, -1)
+        elif operation.name in DISTANCES:
+            axes = along(call.out.shape, -1 if place == 1 else -2)
         else:
             given = other.axes if other and other.axes is not None else plain(factor.shape)
             axes = by_weight(call.out, weight, given, place == 1)
@@ -370,7 +381,7 @@ class Follow:
         if operation.name in CONVOLUTIONS:  # a constant kernel may meet each channel alone, and leaves them as they are
             alone = len(known) == 1 and call.argument(8, "groups", 1) == left.shape[1] == call.out.shape[1]
             axes = resized(source.axes, call.out.shape) if alone and source.axes else None
-        elif operation.name in FEATURES_LAST:
+        elif operation.name in FEATURES_LAST | DISTANCES:
             axes = None
         else:
             axes, found = of_two(call.origin(left), call.origin(right), call.out.shape)

@@ -395,14 +395,18 @@ _RULES: dict[str, Rule] = {name: rule for rule, names in _NAMES.items() for name
 FACTORS: dict[str, tuple[int, int]] = {
     **dict.fromkeys(("mm", "bmm", "mv", "dot", "convolution", "_convolution", "mkldnn_convolution"), (0, 1)),
     **dict.fromkeys(("addmm", "baddbmm", "addbmm", "addmv", "_addmm_activation"), (1, 2)),
-    **dict.fromkeys(("_trilinear", "conv_tbc"), (0, 1)),
+    **dict.fromkeys(("_trilinear", "conv_tbc", "_cdist_forward", "_euclidean_dist"), (0, 1)),
 }
-"""The operations that multiply by a matrix or kernel, and the places of their two factors."""
+"""The operations that multiply by a matrix or kernel, and the places of their two factors. Distances of all rows of two
+matrices are among them: they are what their product and their norms say."""
 
 CONVOLUTIONS = frozenset({"convolution", "_convolution", "mkldnn_convolution"})
 
 FEATURES_LAST = frozenset({"_trilinear", "conv_tbc"})
 """The products whose kernel is no matrix, and whose units lie along the last dimension."""
+
+DISTANCES = frozenset({"_cdist_forward", "_euclidean_dist"})
+"""Those between the rows of two matrices: where one of them is trained, its rows are units."""
 
 _GATES = frozenset({"sigmoid", "sigmoid_", "hardsigmoid", "hardsigmoid_", "tanh", "tanh_", "_softmax"})
 

@@ -1245,6 +1245,22 @@ DELTAS = [
         "a:first b:output",
     ),
     Case(
+        "distances from trained rows",
+        lambda: Net(lambda m, x: -at("w", torch.cdist(F.relu(m.a(x)), m.w)), a=L(5, 30), w=trained(4, 30)),
+        (40, 5),
+        "a:first w:output",
+        "a/30/1",
+        {"a.bias": [1]},
+    ),
+    Case(
+        "distances in another norm, then a layer",
+        lambda: Net(
+            lambda m, x: m.b(at("w", torch.cdist(m.w, m.a(x), 1.0)).mT.tanh()), a=L(5, 6), w=trained(4, 6), b=L(4, 2)
+        ),
+        (40, 5),
+        "a:first w:hidden b:output",
+    ),
+    Case(
         "complex matrices",
         lambda: Net(
             lambda m, x: m.b((m.a(x.to(torch.promote_types(x.dtype, torch.complex64)))).abs()),
