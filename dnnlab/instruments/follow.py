@@ -290,7 +290,7 @@ class Follow:
             if func._schema.is_mutable and result._base is not None:
                 self._overwritten(result._base, known)
         if found and self.activated is not None:
-            self._activation(found, origin(args[found.reads]), read, out)
+            self._activation(found, found.of or origin(args[found.reads]), read, out)
         return out
 
     def _computed_again(self, operation: Operation, out: Any, given: list[Origin]) -> Any:

@@ -55,12 +55,19 @@ class Origin:
     run: object = field(default=None, repr=False)
     """The pass that it belongs to."""
 
+    @property
+    def source(self) -> "Origin":
+        """What is known of the tensor that it has the numbers of: itself, or what it was copied or detached from."""
+        return self.test.of if self.test is not None and self.test.kind == "same" else self
+
 
 @dataclass(frozen=True)
 class Test:
     """A function of another tensor that an activation may be written with."""
 
     kind: str
-    """``above`` or ``below`` a number, ``abs``, ``1 + abs``, or ``sigmoid``."""
+    """``above`` or ``below`` a number, ``abs``, ``1 + abs``, or ``sigmoid``; the ``same`` numbers, their ``negative``,
+    ``zero`` times them, the ``negative part``, they ``beside zero`` along a new dimension, or those ``kept above`` a
+    number."""
     of: Origin
     number: float = 0.0

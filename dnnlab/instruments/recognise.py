@@ -4,6 +4,7 @@ All ways to write one, ``nn.ReLU()``, ``F.relu(x)``, ``x.clamp_(min=0)`` or a fu
 same operations below autograd, and are recognised there.
 """
 
+import dataclasses
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -48,6 +49,9 @@ class Recognised:
     """Up to where its output is exactly zero; ``None`` where it never is."""
     reads: int = 0
     """The place of its input among the arguments of the operation."""
+    of: Origin | None = None
+    """What is known of its input, where that is not among the arguments of the operation, which is the last of several
+    that it is written with."""
 
     @property
     def by_input(self) -> bool:
@@ -118,44 +122,71 @@ def _where(args: Sequence[Any], kwargs: Mapping[str, Any], origin: OriginOf) -> 
     if len(args) < 3 or (known := origin(args[0])) is None or (test := known.test) is None:
         return None
     place = {"above": 1, "below": 2}.get(test.kind)
-    if place is None or origin(args[place]) is not test.of or not _is_zero(args[3 - place], origin):
+    if place is None or _source(args[place], origin) is not test.of or not _is_zero(args[3 - place], origin):
         return None
     return _cut(test.number, place)
 
 
 def _masked(args: Sequence[Any], kwargs: Mapping[str, Any], origin: OriginOf) -> Recognised | None:
     mask, value = (args[1][0], args[2]) if isinstance(args[1], list | tuple) else (args[1], args[2])
-    known = origin(mask)
-    test = known.test if known else None
-    if test is None or test.kind != "below" or origin(args[0]) is not test.of or not _is_zero(value, origin):
+    test = _test(mask, origin)
+    if test is None:
         return None
-    return _cut(test.number)
+    if test.kind == "below" and _source(args[0], origin) is test.of and _is_zero(value, origin):
+        return _cut(test.number)
+    # Zeros, into which those of another tensor are written that are above a number.
+    kept = _test(value, origin)
+    same = kept is not None and kept.kind == "kept above" and (kept.of, kept.number) == (test.of, test.number)
+    if test.kind == "above" and same and _is_zero(args[0], origin):
+        return dataclasses.replace(_cut(test.number), of=test.of)
+    return None
 
 
 def _multiplied(args: Sequence[Any], kwargs: Mapping[str, Any], origin: OriginOf) -> Recognised | None:
     for place in (0, 1):
-        known = origin(args[1 - place])
-        test = known.test if known else None
-        if test is not None and test.kind == "above" and origin(args[place]) is test.of:
+        test = _test(args[1 - place], origin)
+        if test is not None and test.kind == "above" and _source(args[place], origin) is test.of:
             return _cut(test.number, place)
     return None
 
 
 def _divided(args: Sequence[Any], kwargs: Mapping[str, Any], origin: OriginOf) -> Recognised | None:
-    known = origin(args[1])
-    test = known.test if known else None
-    softsign = test is not None and test.kind == "1 + abs" and origin(args[0]) is test.of
+    test = _test(args[1], origin)
+    softsign = test is not None and test.kind == "1 + abs" and _source(args[0], origin) is test.of
     return Recognised("softsign", None) if softsign else None
 
 
 def _added(args: Sequence[Any], kwargs: Mapping[str, Any], origin: OriginOf) -> Recognised | None:
     """x + |x| is twice the ReLU."""
     for place in (0, 1):
-        known = origin(args[1 - place])
-        test = known.test if known else None
-        if test is not None and test.kind == "abs" and origin(args[place]) is test.of and not kwargs:
+        test = _test(args[1 - place], origin)
+        if test is not None and test.kind == "abs" and _source(args[place], origin) is test.of and not kwargs:
             return _cut(0.0, place)
     return None
+
+
+def _subtracted(args: Sequence[Any], kwargs: Mapping[str, Any], origin: OriginOf) -> Recognised | None:
+    """x without its negative part."""
+    test = _test(args[1], origin)
+    same = test is not None and test.kind == "negative part" and _source(args[0], origin) is test.of
+    return _cut(0.0) if same and not kwargs else None
+
+
+def _negated(args: Sequence[Any], kwargs: Mapping[str, Any], origin: OriginOf) -> Recognised | None:
+    """The negative of the negative part of -x."""
+    test = _test(args[0], origin)
+    if test is None or test.kind != "negative part" or test.of.test is None or test.of.test.kind != "negative":
+        return None
+    return dataclasses.replace(_cut(0.0), of=test.of.test.of)
+
+
+def _largest(args: Sequence[Any], kwargs: Mapping[str, Any], origin: OriginOf) -> Recognised | None:
+    """The larger one of x and 0, which were put beside each other."""
+    test = _test(args[0], origin)
+    dims = list(_argument(args, kwargs, 1, "dim", ()))
+    if test is None or test.kind != "beside zero" or [d % args[0].ndim for d in dims] != [test.number]:
+        return None
+    return dataclasses.replace(_cut(0.0), of=test.of)
 
 
 _BY_NAME: dict[str, Callable[[Sequence[Any], Mapping[str, Any], OriginOf], Recognised | None]] = {
@@ -171,6 +202,9 @@ _BY_NAME: dict[str, Callable[[Sequence[Any], Mapping[str, Any], OriginOf], Recog
     "masked_fill": _masked,
     "index_put": _masked,
     "mul": _multiplied,
+    "sub": _subtracted,
+    "neg": _negated,
+    "amax": _largest,
     "div": _divided,
 }
 
@@ -178,24 +212,63 @@ _BY_NAME: dict[str, Callable[[Sequence[Any], Mapping[str, Any], OriginOf], Recog
 def test_of(operation: str, args: Sequence[Any], origin: OriginOf) -> Test | None:
     """What the result of an operation says of the tensor that it was computed from, if an activation may be written
     with it."""
+    name = operation.removesuffix("_")
+    if operation == "stack":
+        return _beside_zero(args, origin)
     known = origin(args[0]) if args else None
     if known is None:
         return None
+    source = known.source
     if operation in _TESTS and (number := _number(args[1], origin)) is not None:
-        return Test(_TESTS[operation], known, number)
+        return Test(_TESTS[operation], source, number)
     if operation == "heaviside":
-        return Test("above", known, 0.0)
+        return Test("above", source, 0.0)
     if operation == "abs":
-        return Test("abs", known)
+        return Test("abs", source)
+    if name == "neg":
+        return Test("negative", source)
+    if name == "mul" and _number(args[1], origin) == 0:
+        return Test("zero", source)
+    if (name in ("minimum", "fmin") and _is_zero(args[1], origin)) or (
+        name in ("clamp", "clamp_max") and _at_most_zero(args)
+    ):
+        return Test("negative part", source)
+    if operation == "index":
+        test = _test(args[1][0], origin) if len(args[1]) == 1 else None
+        kept = test is not None and test.kind == "above" and test.of is source
+        return Test("kept above", source, test.number) if kept and test is not None else None
+    if operation in ("_to_copy", "clone", "alias", "detach"):
+        return known.test or Test("same", source)
     if known.test is None:
         return None
-    if operation in ("_to_copy", "clone", "alias", "detach"):
-        return known.test
     if operation in ("add", "add_") and known.test.kind == "abs" and _number(args[1], origin) == 1:
         return Test("1 + abs", known.test.of)
     if operation in ("bitwise_not", "logical_not") and known.test.kind in ("above", "below"):
         return Test("below" if known.test.kind == "above" else "above", known.test.of, known.test.number)
     return None
+
+
+def _beside_zero(args: Sequence[Any], origin: OriginOf) -> Test | None:
+    known = [found for x in args[0] if (found := origin(x)) is not None]
+    if len(args[0]) != 2 or len(known) != 1 or not any(_is_zero(x, origin) for x in args[0]):
+        return None
+    return Test("beside zero", known[0].source, (args[1] if len(args) > 1 else 0) % (args[0][0].ndim + 1))
+
+
+def _at_most_zero(args: Sequence[Any]) -> bool:
+    """Whether a call of ``clamp(x, min, max)`` or ``clamp_max(x, max)`` cuts at zero from above, and nowhere else."""
+    *low, high = args[1:] or (None,)
+    return isinstance(high, int | float) and high == 0 and not any(each is not None for each in low)
+
+
+def _test(value: Any, origin: OriginOf) -> Test | None:
+    known = origin(value)
+    return known.test if known else None
+
+
+def _source(value: Any, origin: OriginOf) -> Origin | None:
+    known = origin(value)
+    return known.source if known else None
 
 
 def _number(value: Any, origin: OriginOf) -> float | None:
@@ -208,7 +281,10 @@ def _number(value: Any, origin: OriginOf) -> float | None:
 
 def _is_zero(value: Any, origin: OriginOf) -> bool:
     if isinstance(value, Tensor):
-        return origin(value) is None and not bool(value.any())
+        known = origin(value)
+        if known is not None:
+            return known.test is not None and known.test.kind == "zero"
+        return not bool(value.any())
     return isinstance(value, int | float) and value == 0
 
 

@@ -152,7 +152,7 @@ def test_where_no_gradient_comes_through_that_is_said():
 
 def test_one_hidden_layer_has_no_rate():
     (text,) = told({"rate": math.nan, "depth": 1})
-    assert text.endswith("gave no finite rate: it has one hidden layer, and a rate is that from one to another.")
+    assert text.endswith("gave no finite rate: it has one layer, and a rate is that from one to another.")
 
 
 def test_a_remedy_is_told_with_its_rate_and_its_command():
