@@ -16,7 +16,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from dnnlab.data.cells import MARKER, NUMBER, OTHERWISE, TIME, kind
-from dnnlab.data.dataset import Content
+from dnnlab.data.dataset import Content, standardise
 from dnnlab.data.files import DataFile
 from dnnlab.data.rows import Rows
 from dnnlab.data.splits import Split, fixed_stream, require_enough, stratified
@@ -28,6 +28,14 @@ FEW_NUMBERS = 10
 """The most different numbers that can be names of categories where other texts are beside them, as in 2, 3, more."""
 LARGEST_VALUE = 1e38  # differences of two such values are still float32
 _BOOLEANS = {"True": True, "TRUE": True, "true": True, "False": False, "FALSE": False, "false": False}
+_LOOKED_AT = 1000
+"""Rows from the top by which it is told whether numbers become the same."""
+# The ends of notes on columns.
+COARSE = "is coarse in 64-bit numbers; subtract a constant from it"
+TOO_CLOSE = (
+    "has different numbers that are the same in 32 bits when it is standardised, since others are far away; mend those "
+    "or take logarithms"
+)
 # The beginnings of notes. Cells follow.
 READ_AS_TEXT = "read as texts like any other, and not as missing values"
 CATEGORIES = "read as texts, as are the numbers in their columns"
@@ -37,7 +45,7 @@ MERGED = "read as one, since they are the same number or differ by spaces alone"
 
 
 def read(file: DataFile, target: str) -> Content:
-    """The table in ``file``: ``x`` ``[n, feature]``, numbers as they are, texts one-hot; split 80/10/10.
+    """The table in ``file``: ``x`` ``[n, feature]``, numbers and one-hot texts, standardised; split 80/10/10.
 
     Classes are the distinct values of ``target``, sorted. Every class is split alike.
 
@@ -67,9 +75,16 @@ def read(file: DataFile, target: str) -> Content:
     require_enough(str(file.path), classes, split.train)
     # It is filled column by column, and columns are contiguous until then.
     x = np.empty((len(features), len(columns)), np.float32, order="F")
-    coarse = [column.name for column, place in zip(columns, x.T, strict=True) if _is_coarse(column, place)]
-    notes = (f"{_columns(coarse)} is coarse in 32-bit numbers; subtract a constant from it",) if coarse else ()
-    return Content(x, y, split, classes, notes + table.notes())
+    moments = np.empty((2, len(columns)))
+    far = {}
+    for index, column in enumerate(columns):
+        place = x[:, index]
+        _, *moments[:, index] = standardise(column.to_numpy(), split.train, place)
+        far[column.name] = ~np.isfinite(place)
+        _tell_coarse(table, column, place, moments[1, index])
+    what = f"has values more than {np.finfo(np.float32).max:.0e} standard deviations from the mean of what trains"
+    table.require_none(far, what, "mend them or remove those rows")
+    return Content(x, y, split, classes, table.notes(), (moments[0], moments[1]))
 
 
 @dataclass
@@ -78,6 +93,10 @@ class _Table(Rows):
 
     cells: dict[str, list[str]] = field(default_factory=lambda: defaultdict(list))
     """The beginning of a note to the cells that it is about."""
+    coarse: list[Any] = field(default_factory=list)
+    """Columns that vary by what 64-bit numbers hardly hold."""
+    merged: list[Any] = field(default_factory=list)
+    """Columns with different numbers that are the same in 32 bits when they are standardised."""
     others: list[str] = field(default_factory=list)
     """Notes on whole columns."""
 
@@ -96,7 +115,9 @@ class _Table(Rows):
         return UsageError(f"{self.file.path} has {self.cell(column, index)}, {what}.")
 
     def notes(self) -> tuple[str, ...]:
-        return (*self.others, *(f"{what}: {some(cells)}" for what, cells in self.cells.items()))
+        whole = {COARSE: self.coarse, TOO_CLOSE: self.merged}
+        columns = (f"{_columns(names)} {what}" for what, names in whole.items() if names)
+        return (*columns, *self.others, *(f"{what}: {some(cells)}" for what, cells in self.cells.items()))
 
 
 @dataclass(frozen=True)
@@ -246,17 +267,15 @@ def _tell_points(table: _Table, column: "pd.Series[Any]") -> None:
         table.cells[POINTS].append(table.cell(texts, first))
 
 
-def _is_coarse(column: "pd.Series[Any]", place: NDArray[np.float32]) -> bool:
-    """Put ``column`` into ``place``. Whether it varies by what 32-bit numbers do not hold, as times in seconds since
-    1970 do."""
-    exact = column.to_numpy(np.float64)
-    place[:] = exact
-    held, base = place.astype(np.float64), column.min()
-    # 64-bit numbers do not hold large integers, such as those of databases, but differences of them.
-    if column.dtype.kind in "iu" and int(column.max()) - int(base) < 2**63:
-        exact, held = (column - base).to_numpy(np.float64), held - float(base)
-    lost = np.abs(exact - held).max()
-    return bool(lost > 0 and exact.max() > exact.min() and lost > 0.01 * exact.std())
+def _tell_coarse(table: _Table, column: "pd.Series[Any]", place: NDArray[np.float32], std: float) -> None:
+    """Note a ``column`` that varies by what 64-bit numbers hardly hold, or by less than 32-bit ones do when it is
+    standardised, which is in ``place``."""
+    top = column[:_LOOKED_AT].nunique()
+    if column.dtype.kind == "f" and column.min() < column.max() and 0.01 * std < np.spacing(column.abs().max()):
+        table.coarse.append(column.name)
+    # Random numbers of 17 digits may meet by chance, but hardly ever do.
+    elif top - len(np.unique(place[:_LOOKED_AT])) > top // 100:
+        table.merged.append(column.name)
 
 
 def _columns(names: Sequence[object]) -> str:

@@ -1,4 +1,5 @@
 import re
+from fractions import Fraction
 
 import numpy as np
 import pytest
@@ -28,14 +29,17 @@ ROWS = [(i * 0.5, i % 7 - 3, ("red", "green", "blue")[i % 3], ("yes", "no")[i % 
 GOOD = "length,count,colour,kind\n" + "".join(",".join(map(str, row)) + "\n" for row in ROWS)
 
 
+def raw(data, digits=6):
+    """The numbers of the file, ``[n, feature]``, from the standardised ones."""
+    return (data.x.double() * data.std + data.mean).numpy().round(digits)
+
+
 def test_numbers_stay_and_texts_become_one_hot(table):
     data = load(table(GOOD))
     assert data.x.shape == (40, 5)
     assert data.x.dtype == torch.float32
-    assert data.x[:, 0].tolist() == [row[0] for row in ROWS]
-    assert data.x[:, 1].tolist() == [row[1] for row in ROWS]
-    for column, colour in enumerate(("blue", "green", "red"), start=2):
-        assert data.x[:, column].tolist() == [float(row[2] == colour) for row in ROWS]
+    colours = [[row[2] == colour for colour in ("blue", "green", "red")] for row in ROWS]
+    assert raw(data).tolist() == [[*row[:2], *colour] for row, colour in zip(ROWS, colours, strict=True)]
     assert data.classes == ("no", "yes")
     assert data.y.tolist() == [int(row[3] == "yes") for row in ROWS]
     assert (len(data.train), len(data.validation), len(data.test)) == (32, 4, 4)
@@ -121,13 +125,57 @@ def test_a_thousand_classes_are_allowed(table):
     assert len(load(table("x,kind\n" + "".join(f"{i},{i % 1000}\n" for i in range(3000)))).classes) == 1000
 
 
-def test_a_column_too_fine_for_32_bits_is_said(table):
-    data = load(table(rows(lambda i: 1_700_000_000 + i)))
-    assert data.notes == ("column 'a' is coarse in 32-bit numbers; subtract a constant from it",)
-    for constant in (1_700_000_001, 0.1):  # nothing is lost where nothing varies
-        data = load(table(rows(lambda i, constant=constant: constant)))
-        assert data.notes == ()
-        assert data.std[1] == 1
+FINE = {  # columns that float32 does not hold, by the number of the row
+    "seconds since 1970": lambda i: 1_700_000_000 + i,
+    "beyond 24 bits": lambda i: 16_777_216 + 2 * (i % 2),
+    "sixteenths": lambda i: 1_000_000 + 0.0625 * (i % 2),
+    "latitudes": lambda i: round(52.52 + 1e-6 * (i % 7), 6),
+    "tiny": lambda i: f"{i % 7}e-40",
+    "tiny squares": lambda i: f"{i % 7}e-200",
+    "large": lambda i: f"{i % 7}e37",
+    "beyond 53 bits": lambda i: 2**53 + i % 2,
+    "databases": lambda i: 2**63 + i,
+}
+
+
+@pytest.mark.parametrize("fine", FINE)
+def test_what_float32_does_not_hold_is_standardised_all_the_same(table, fine):
+    data = load(table(rows(FINE[fine])))
+    values = [Fraction(str(FINE[fine](i))) for i in range(40)]
+    train = data.train.tolist()
+    mean = sum(values[i] for i in train) / len(train)
+    unit = max(abs(value - mean) for value in values)
+    steps = np.array([float((value - mean) / unit) for value in values])
+    expected = steps / np.sqrt(np.square(steps[train]).mean())
+    assert data.inputs(torch.arange(40))[:, 1].numpy() == pytest.approx(expected, abs=1e-6)
+    assert data.notes == ()
+
+
+@pytest.mark.parametrize("constant", [1_700_000_001, 0.1, "1e30", 2**62 + 1])
+def test_nothing_is_lost_where_nothing_varies(table, constant):
+    data = load(table(rows(lambda i: constant)))
+    assert data.notes == ()
+    assert data.std[1] == 1
+    assert not data.x[:, 1].any()
+
+
+def test_what_64_bits_hardly_hold_is_said(table):
+    for cell in (lambda i: f"{2**53 + 2 * i}.0", lambda i: f"1.00000000000000{i % 2}"):
+        data = load(table(rows(cell)))
+        assert data.notes == ("column 'a' is coarse in 64-bit numbers; subtract a constant from it",)
+
+
+def test_what_is_the_same_beside_what_is_far_away_is_said(table):
+    data = load(table(rows(lambda i: "1e30" if i == 7 else i)))
+    assert len(data.x[:, 1].unique()) == 2
+    assert data.notes[0].startswith("column 'a' has different numbers that are the same in 32 bits when it is standard")
+    assert load(table(rows(lambda i: "1e6" if i == 7 else i))).notes == ()
+
+
+def test_what_is_beyond_all_that_trains_is_refused(table):
+    test = int(load(table(rows(lambda i: i))).test[0])
+    with pytest.raises(UsageError, match=rf"standard deviations .* in column 'a' \(the first in line {test + 2}\)"):
+        load(table(rows(lambda i: 1 if i == test else f"{i % 7}e-40")))
 
 
 def test_many_columns_are_not_all_listed(table):
@@ -185,7 +233,7 @@ def test_numbers_written_otherwise_are_refused(table, cell):
 def test_points_are_decimal_points_and_that_is_said_where_it_is_in_doubt(table):
     prices = [950, 980, 999, "1.200", "2.500", "12.750"]
     data = load(table(column(lambda i: prices[i % 6])))
-    assert data.x[:6, 1].tolist() == pytest.approx([950, 980, 999, 1.2, 2.5, 12.75])
+    assert raw(data, 3)[:6, 1].tolist() == [950, 980, 999, 1.2, 2.5, 12.75]
     said = "read with a decimal point, and whole numbers beside them in their columns: '1.200' in line 5 of column 'a'"
     assert data.notes == (said,)
     for plain in ("{}.125", "{}.000", "0.{:03}", "{}.5"):  # a fixed number of decimals; others than three
@@ -199,7 +247,7 @@ def test_what_may_mean_nothing_is_a_value_among_texts_and_that_is_said(table, va
     data = load(table(column(lambda i: values[i % 3])))
     assert data.x.shape == (60, 4)
     first = sorted(values).index(value)
-    assert data.x[:, 1 + first].tolist() == [float(i % 3 == 1) for i in range(60)]
+    assert raw(data)[:, 1 + first].tolist() == [float(i % 3 == 1) for i in range(60)]
     said = f"read as texts like any other, and not as missing values: {value!r} in line 3 of column"
     assert data.notes == (f"{said} 'a'",)
     data = load(table("x,kind\n" + "".join(f"{i},{values[i % 3]}\n" for i in range(60))))
@@ -254,7 +302,7 @@ def test_what_is_one_class_is_read_as_one_and_that_is_said(table, values, classe
 
 def test_spaces_around_features_do_not_count(table):
     data = load(table(column(lambda i: ["x ", "x", "y"][i % 3])))
-    assert data.x[:3, 1:].tolist() == [[1, 0], [1, 0], [0, 1]]
+    assert raw(data)[:3, 1:].tolist() == [[1, 0], [1, 0], [0, 1]]
     assert data.notes[0].endswith(": 'x ' and 'x' in line 3 of column 'a'")
     for gap in ("", "  ", "\xa0"):
         with pytest.raises(UsageError, match=r"missing values in column 'a' \(the first in line 6\)"):
@@ -264,8 +312,12 @@ def test_spaces_around_features_do_not_count(table):
 @pytest.mark.parametrize("start", [2**53, 2**60, 2**63, 10**25])
 def test_large_integers_are_not_mixed_up_in_silence(table, start):
     data = load(table(column(lambda i: start + i)))
-    assert data.notes[0].startswith("column 'a' ")
-    assert data.notes[0].split(" ", 2)[2].startswith(("is coarse in 32-bit", "has different numbers that are the same"))
+    lost = ("column 'a' has different numbers that are the same in 64 bits",)
+    if start == 10**25:
+        assert data.notes[-1:] == lost
+    else:
+        assert data.notes == ()
+        assert len(data.x[:, 1].unique()) == 60
     for form in ("{}", "{}.0"):
         data = load(table("x,kind\n" + "".join(f"{i},{form.format(start + i % 2)}\n" for i in range(40))))
         assert [name.removesuffix(".0") for name in data.classes] == [str(start), str(start + 1)]
