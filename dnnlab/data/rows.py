@@ -7,12 +7,14 @@ import warnings
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
-from typing import Any
 
 import pandas as pd
 
 from dnnlab.data.files import DataFile
 from dnnlab.errors import DnnlabError, UsageError, unknown
+
+_ROWS = 10_000
+"""Rows whose texts are held at a time."""
 
 
 @dataclass
@@ -101,13 +103,13 @@ class Rows:
             return ()
         return lines if len(lines) == self.count else ()
 
-    def texts(self, name: str) -> "pd.Series[Any]":
-        """The texts of a column, numbers too."""
-        frame = pd.read_csv(
-            io.BytesIO(self.content), header=0, names=self.names, usecols=[name], dtype=str, index_col=False,
-            encoding="utf-8-sig", skipinitialspace=True,
-        )  # fmt: skip
-        return frame[name]
+    def texts(self, names: Sequence[str]) -> Iterator[pd.DataFrame]:
+        """The texts of columns, numbers too, some rows at a time; the index counts rows from 0 below the header."""
+        with pd.read_csv(
+            io.BytesIO(self.content), header=0, names=self.names, usecols=list(names), dtype=str, index_col=False,
+            encoding="utf-8-sig", skipinitialspace=True, keep_default_na=False, chunksize=_ROWS,
+        ) as parts:  # fmt: skip
+            yield from parts
 
     def place(self, row: int) -> str:
         """Where ``row`` is, counted from 0 below the header."""

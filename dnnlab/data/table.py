@@ -4,7 +4,7 @@ A cell is missing where it is empty, and only there. Spaces around cells and nam
 """
 
 import re
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from decimal import Decimal
@@ -27,6 +27,10 @@ MOST_CATEGORIES = 100
 FEW_NUMBERS = 10
 """The most different numbers that can be names of categories where other texts are beside them, as in 2, 3, more."""
 LARGEST_VALUE = 1e38  # differences of two such values are still float32
+_LEADING_ZERO = re.compile(r"[+-]?0[0-9]")
+_PADDED = re.compile(rb"[,\r\n][ \t\"]*[+-]?0[0-9]")
+"""What a table with such a number has."""
+_THOUSANDS = re.compile(r"[+-]?(?:[0-9]{1,3}|[1-9][0-9]{0,2}(\.[0-9]{3}))")
 _BOOLEANS = {"True": True, "TRUE": True, "true": True, "False": False, "FALSE": False, "false": False}
 _LOOKED_AT = 1000
 """Rows from the top by which it is told whether numbers become the same."""
@@ -41,6 +45,8 @@ READ_AS_TEXT = "read as texts like any other, and not as missing values"
 CATEGORIES = "read as texts, as are the numbers in their columns"
 TIMES = "dates and times read as texts, a feature for each"
 POINTS = "read with a decimal point, and whole numbers beside them in their columns"
+ALL_POINTS = "read with a decimal point, where thousands may be meant: every number has three digits behind it"
+PADDED = "read as numbers, so that zeros before them do not count"
 MERGED = "read as one, since they are the same number or differ by spaces alone"
 
 
@@ -67,8 +73,8 @@ def read(file: DataFile, target: str) -> Content:
         for name, numbers in features.items()
         for column in (_feature(table, texts[name]) if name in texts else [numbers])
     ]
-    for numbers in columns:
-        _tell_points(table, numbers)
+    read_as = {str(column.name): column for column in columns if column.name in features and column.dtype.kind in "iuf"}
+    _tell_spellings(table, read_as)
     wild = {column.name: column.astype(float).abs() > LARGEST_VALUE for column in columns}
     table.require_none(wild, "has infinite or enormous values", f"keep them within ±{LARGEST_VALUE:g}")
     split = Split(*stratified(y, [0.1, 0.1], classes, fixed_stream("csv")))
@@ -185,6 +191,11 @@ def _classes(table: _Table, column: _Texts) -> tuple[NDArray[np.int64], tuple[st
     if len(classes) > MOST_CLASSES:
         raise _too_many(table, column, len(classes), "values")
     _tell_merged(table, column, values)
+    if values is not column.plain:
+        alone = Counter(values)
+        padded = [i for i, text in enumerate(column.plain) if _LEADING_ZERO.match(text) and alone[values[i]] == 1]
+        for index in padded[:1]:
+            table.cells[PADDED].append(table.cell(column, index))
     return y, tuple(map(str, classes))
 
 
@@ -253,18 +264,57 @@ def _tell_merged(table: _Table, column: _Texts, values: Iterable[Any]) -> None:
         table.cells[MERGED].append(f"{short(column.texts[one])!r} and {table.cell(column, other)}")
 
 
-def _tell_points(table: _Table, column: "pd.Series[Any]") -> None:
-    """Note where points may be meant between thousands, as in 950, 1.200, 2.500: no number has other decimals."""
-    if column.dtype.kind != "f" or column.abs().min() < 1 or column.abs().max() >= 1000:
-        return
-    thousandfold = (column * 1000).to_numpy()
-    if np.abs(thousandfold - thousandfold.round()).max() > 1e-6 or (column % 1 == 0).all():
-        return
-    texts = _Texts.of(table.texts(str(column.name)))
-    pointed = [re.fullmatch(r"[+-]?[0-9]{1,3}(\.[0-9]{3})?", text) for text in texts.plain]
-    if all(pointed) and not all(match and match[1] for match in pointed):
-        first = next(index for index, match in enumerate(pointed) if match and match[1])
-        table.cells[POINTS].append(table.cell(texts, first))
+def _tell_spellings(table: _Table, columns: Mapping[str, "pd.Series[Any]"]) -> None:
+    """Note how the numbers in ``columns`` are written, where that may mean something else: with zeros before them, or
+    with points that may be between thousands."""
+    padded = set(columns) if _PADDED.search(table.content) else set()
+    pointed = {name: _Points() for name, column in columns.items() if _may_be_thousands(column)}
+    names = padded | set(pointed)
+    parts = table.texts(sorted(names)) if names else iter(())
+    for part in parts:
+        for name in part.columns:
+            distinct = part[name].str.strip().drop_duplicates()
+            for row, text in zip(map(int, distinct.index), distinct, strict=True):
+                if name in padded and _LEADING_ZERO.match(text):
+                    table.cells[PADDED].append(f"{short(text)!r} in {table.place(row)} of column {name!r}")
+                    padded.remove(name)
+                if name in pointed and not pointed[name].allow(text, row):
+                    del pointed[name]
+        if not padded and not pointed:
+            break
+    for name, points in pointed.items():
+        if points.first is not None:
+            row, text = points.first
+            table.cells[POINTS if points.whole else ALL_POINTS].append(
+                f"{text!r} in {table.place(row)} of column {name!r}"
+            )
+
+
+@dataclass
+class _Points:
+    """Whether points may be between thousands, as in 950, 1.200, 2.500: no number of the column has other decimals."""
+
+    whole: bool = False
+    """Whether there are numbers without a point."""
+    first: tuple[int, str] | None = None
+    """The row and the text of the first number with one."""
+
+    def allow(self, text: str, row: int) -> bool:
+        """Whether that may still be so with this ``text``."""
+        match = _THOUSANDS.fullmatch(text)
+        if match and match[1] and self.first is None:
+            self.first = row, text
+        self.whole |= bool(match and not match[1])
+        return match is not None
+
+
+def _may_be_thousands(column: "pd.Series[Any]") -> bool:
+    """Whether `_Points` may be, which is quickly told by the numbers: most columns are told apart here."""
+    size = column.abs()
+    if column.dtype.kind != "f" or size.max() >= 1000 or ((size > 0) & (size < 1)).any():
+        return False
+    thousandfold = (size * 1000).to_numpy()
+    return bool(np.abs(thousandfold - thousandfold.round()).max() < 1e-6)
 
 
 def _tell_coarse(table: _Table, column: "pd.Series[Any]", place: NDArray[np.float32], std: float) -> None:

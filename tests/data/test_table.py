@@ -236,9 +236,65 @@ def test_points_are_decimal_points_and_that_is_said_where_it_is_in_doubt(table):
     assert raw(data, 3)[:6, 1].tolist() == [950, 980, 999, 1.2, 2.5, 12.75]
     said = "read with a decimal point, and whole numbers beside them in their columns: '1.200' in line 5 of column 'a'"
     assert data.notes == (said,)
-    for plain in ("{}.125", "{}.000", "0.{:03}", "{}.5"):  # a fixed number of decimals; others than three
+
+
+SETTLED = {  # what settles that a point is a decimal point, beside 1.200
+    "none": [], "other decimals": ["2.25"], "less than 1": ["0.250"], "a zero with decimals": ["0.000"],
+    "a large number": ["1200"], "an exponent": ["1.5e0"], "many digits": ["1234.500"],
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("settled", SETTLED)
+@pytest.mark.parametrize(
+    "others", [["0", "950", "12"], ["3"], ["-7", "+20.000"], ["2.500", "12.750"], ["3.000", "-2.500"]]
+)
+def test_points_that_may_be_between_thousands_are_said(table, others, settled):
+    cells = [others[0], "1.200", *others[1:], *SETTLED[settled]]
+    data = load(table(column(lambda i: cells[i % len(cells)], 20_003)))
+    assert raw(data, 3)[: len(cells), 1].tolist() == [float(cell) for cell in cells]
+    if settled != "none":
+        assert data.notes == ()
+    elif all("." in cell for cell in others):
+        how = "where thousands may be meant: every number has three digits behind it"
+        assert data.notes == (f"read with a decimal point, {how}: {others[0]!r} in line 2 of column 'a'",)
+    else:
+        how = "and whole numbers beside them in their columns"
+        assert data.notes == (f"read with a decimal point, {how}: '1.200' in line 3 of column 'a'",)
+
+
+def test_decimals_of_other_lengths_are_no_thousands(table):
+    for plain in ("0.{:03}", "{}.5", "{}.1254", "{}.0"):
         assert load(table(column(lambda i, plain=plain: plain.format(i + 100)))).notes == ()
     assert load(table(column(lambda i: [1.125, 2, 3.25][i % 3]))).notes == ()
+    # What settles it may come late.
+    assert load(table(column(lambda i: "2.5" if i == 20_000 else "1.200", 20_003))).notes == ()
+
+
+@pytest.mark.parametrize(
+    ("cells", "first"),
+    [
+        (["00037", "10115"], "'00037' in line 2"), (["7", "007"], "'007' in line 3"),
+        (["1.5", "-02.5"], "'-02.5' in line 3"),
+        (["10000000000000000000000000", " 00"], "'00' in line 3"),
+    ],
+)  # fmt: skip
+def test_zeros_before_numbers_are_said(table, cells, first):
+    said = "read as numbers, so that zeros before them do not count: "
+    data = load(table(column(lambda i: cells[i % 2])))
+    assert raw(data).shape == (60, 2)
+    assert [note for note in data.notes if "zeros" in note] == [f"{said}{first} of column 'a'"]
+    data = load(table(column(lambda i: "012" if i == 20_000 else "12", 20_003)))
+    assert data.notes == (f"{said}'012' in line 20,002 of column 'a'",)
+
+
+def test_zeros_before_classes_are_said_and_no_others(table):
+    data = load(table("x,kind\n" + "".join(f"{i},{('01', '02', '10')[i % 3]}\n" for i in range(60))))
+    assert data.classes == ("1", "2", "10")
+    said = "read as numbers, so that zeros before them do not count: '01' in line 2 of column 'kind'"
+    assert data.notes == (said,)
+    for plain in ("0.{}", "10{}", "-0.{}", "1e0{}", "0"):
+        assert load(table(column(lambda i, plain=plain: plain.format(i % 7)))).notes == ()
+    assert load(table(column(lambda i: f"x 0{i % 7}"))).notes == ()
 
 
 @pytest.mark.parametrize("value", ["NA", "None", "null", "nan", "-", "?", "n/a"])
