@@ -65,7 +65,12 @@ def read(file: DataFile, target: str) -> Content:
         name: _Texts.of(column) for name, column in frame.items() if not pd.api.types.is_numeric_dtype(column.dtype)
     }
     gaps = {name: texts[name].missing if name in texts else column.isna() for name, column in frame.items()}
+    if any(cells.any() for cells in gaps.values()):
+        table.require_equal()
+    empty = {name: cells for name, cells in gaps.items() if cells.all()}
+    table.require_none(empty, "has nothing but missing values", "remove what is empty")
     table.require_none(gaps, "has missing values", "fill them in or remove those rows")
+    _tell_header(table, texts)
     y, classes = _classes(table, texts.pop(target))
     features = frame.drop(columns=target)
     columns = [
@@ -172,6 +177,25 @@ class _Texts:
     def first(self, *kinds: str) -> list[int]:
         """The index of the first of ``texts`` that is of these kinds, or none, in a list."""
         return np.flatnonzero(np.isin(self.kinds, kinds))[:1].tolist()
+
+
+def _tell_header(table: _Table, texts: Mapping[Any, _Texts]) -> None:
+    """Note where a header may be a row of values, whose example is lost then, and refuse a table where it seems so."""
+
+    def is_value(name: str) -> bool:
+        return name in texts[name].plain if name in texts else name in _BOOLEANS or kind(name) == NUMBER
+
+    values = [name for name in table.names if is_value(name)]
+    # Counts are names, as those of pandas, and whole numbers may be.
+    counts = [str(number) for number in range(len(values) + 1)]
+    line = f"line {table.first_line:,}"
+    if len(values) == len(table.names) and values not in (counts[:-1], counts[1:]):
+        alike = f"each name in {line} is such as the values below it, {some([repr(short(name)) for name in values])}"
+        raise UsageError(f"{table.file.path} has no header, as it seems: {alike}; write names above the first row.")
+    if sure := [repr(short(name)) for name in values if not name.isdecimal()]:
+        table.others.append(
+            f"line {table.first_line:,} was read as names of columns, though {some(sure)} may be values"
+        )
 
 
 def _classes(table: _Table, column: _Texts) -> tuple[NDArray[np.int64], tuple[str, ...]]:

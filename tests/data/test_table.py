@@ -1,3 +1,4 @@
+import gzip
 import re
 from fractions import Fraction
 
@@ -85,7 +86,16 @@ def rows(column, other="kind", n=40):
         ("x,kind\n", "has a header and no rows"),
         (GOOD + "1,2,3,4,5\n", r"rows that do not match its header \(line 42 has 5 cells, and the header 4:"),
         ("x,kind\n" + "1,2,3\n" * 30, "rows that do not match its header"),
-        (GOOD + "1,2\n", "missing values in columns 'colour' and 'kind'"),
+        (GOOD + "1,2\n", r"rows that do not match its header \(line 42 has 2 cells, and the header 4\);"),
+        (GOOD + '1,2,"a\nb",yes\n1\n', r"rows that do not match its header \(line 44 has 1 cell, and the header 4\);"),
+        (rows(lambda i: ""), r"nothing but missing values in column 'a' \(the first in line 2\); remove what is empty"),
+        ("x,kind,a,b\n" + "1,u,,\n" * 20, r"nothing but missing values in columns 'a' and 'b'"),
+        (GOOD.encode("utf-16-le"), r"no text in UTF-8 \(a zero byte in line 1, as UTF-16 has them\): save it as UTF-8"),
+        (GOOD.encode("utf-16-be"), r"no text in UTF-8 \(a zero byte in line 1, as UTF-16 has them\): save it as UTF-8"),
+        (GOOD.encode() + b"1,2,r\0d,yes\n", r"no text in UTF-8 \(a zero byte in line 42,"),
+        (b"PK\x03\x04" + GOOD.encode(), "is a zip archive or a spreadsheet: save the table in it as comma-separated"),
+        (gzip.compress(GOOD.encode()), r"is packed by gzip, and its name does not end in \.csv\.gz"),
+        ("0,0,kind\n" + "1,2,3\n" * 20, "several columns named '0'; write names above the first row"),
         (GOOD + ",,red,yes\n", "missing values in columns 'length' and 'count'"),
         (GOOD + "1,2,red,\n", "missing values in column 'kind'"),
         (GOOD.encode() + b"\xff\xfe,1,red,yes\n", "no text in UTF-8"),
@@ -112,13 +122,55 @@ def rows(column, other="kind", n=40):
         ("kind,kind \n" + "1,2\n" * 20, "several columns named 'kind'"),
         ("x,kind,,\n" + "1,a,,\n" * 20, "no name for column 3"),
         ("é,kind\n".encode() + "1,ö\n".encode("latin-1"), r"no text in UTF-8 \(byte 11, in line 2\): save it as UTF-8"),
-        (GOOD.encode("utf-16"), r"no text in UTF-8 \(byte 1, in line 1\)"),
+        (GOOD.encode("utf-16"), r"no text in UTF-8 \(a zero byte in line 1, as UTF-16 has them\): save it as UTF-8"),
     ],
 )  # fmt: skip
 def test_each_fault_is_one_sentence(table, text, problem):
     with pytest.raises(UsageError, match=problem) as error:
         load(table(text))
     assert "\n" not in str(error.value)
+
+
+IRIS = "".join(f"{5 + i / 10},{i % 3},{('Iris-setosa', 'Iris-virginica')[i % 2]}\n" for i in range(40))
+
+
+@pytest.mark.parametrize(
+    ("text", "target"),
+    [
+        ("5.1,7,Iris-setosa\n" + IRIS, "Iris-setosa"),
+        ("\n5,7,Iris-virginica\n" + IRIS, "Iris-virginica"),
+        ("True,3,1\n" + "".join(f"{i % 2 == 0},{i},{i % 2}\n" for i in range(40)), "1"),
+    ],
+)  # fmt: skip
+def test_a_table_without_a_header_is_refused(table, text, target):
+    line = 1 + text.startswith("\n")
+    with pytest.raises(
+        UsageError, match=f"has no header, as it seems: each name in line {line} .*{target}'; write names"
+    ):
+        load(table(text, target))
+
+
+@pytest.mark.parametrize(
+    ("header", "target", "doubtful"),
+    [
+        ("-5.1,7,species", "species", "'-5.1'"),
+        ("5.1,b,Iris-setosa", "Iris-setosa", "'5.1' and 'Iris-setosa'"),
+        ("a,b,Iris-setosa", "Iris-setosa", "'Iris-setosa'"),
+        ("a,True,species", "species", "'True'"),
+    ],
+)
+def test_a_header_that_may_be_values_is_said(table, header, target, doubtful):
+    data = load(table(f"{header}\n{IRIS}", target))
+    assert len(data.y) == 40
+    assert data.notes == (f"line 1 was read as names of columns, though {doubtful} may be values",)
+
+
+def test_whole_numbers_are_names_of_columns(table):
+    for header, target in (("0,1,species", "species"), ("2019,2020,growth", "growth")):
+        assert load(table(f"{header}\n{IRIS}", target)).notes == ()
+    for header in ("0,1,2", "1,2,3"):
+        counts = "".join(f"{i},{i * i},{i % 4}\n" for i in range(60))
+        assert load(table(f"{header}\n{counts}", header[-1])).notes == ()
 
 
 def test_a_thousand_classes_are_allowed(table):
