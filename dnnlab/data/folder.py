@@ -59,7 +59,7 @@ def read(path: Path) -> Content:
         for file in labels.get(name, [])
     ]
     y = np.array([label for _, label in examples], np.int64)
-    split = _split(images, y, classes)
+    split = _split(path, images, y, classes)
     require_enough(str(path), classes, split.train)
     x, notes = _decode({file: images.files[file] for file, _ in examples})
     return Content(x, y, split, classes, notes + images.notes)
@@ -79,7 +79,7 @@ def _classes(path: Path, images: Scan) -> tuple[str, ...]:
     return tuple(classes)
 
 
-def _split(images: Scan, y: NDArray[np.int64], classes: tuple[str, ...]) -> Split:
+def _split(path: Path, images: Scan, y: NDArray[np.int64], classes: tuple[str, ...]) -> Split:
     stream = fixed_stream("folder")
     if "all" in images.splits:
         return Split(*stratified(y, [0.1, 0.1], classes, stream))
@@ -87,7 +87,7 @@ def _split(images: Scan, y: NDArray[np.int64], classes: tuple[str, ...]) -> Spli
     parts = dict(zip(images.splits, np.split(np.arange(len(y)), ends[:-1]), strict=True))
     for name, part in parts.items():
         if not len(part):
-            raise UsageError(f"the folder {name} has no images; it takes some of every class.")
+            raise UsageError(f"{path} has no images for {name}; put some into class folders there.")
     if "validation" not in parts:
         train, validation = stratified(y[parts["train"]], [0.1], classes, stream)
         return Split(parts["train"][train], parts["train"][validation], parts["test"])

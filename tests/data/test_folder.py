@@ -411,7 +411,7 @@ def test_images_in_no_class_folder_are_said(photos, split):
     assert said.endswith("left out: z.png, train/a.png, train/b.png and 2 more")
 
 
-@pytest.mark.parametrize("names", [("seg_train", "seg_test"), ("part 1", "part 2", "part 3"), ("2019", "2020")])
+@pytest.mark.parametrize("names", [("tr", "te"), ("part 1", "part 2", "part 3"), ("2019", "2020")])
 def test_classes_that_look_like_splits_are_said(photos, names):
     for name in names:
         shutil.copytree(photos / "cat", photos / name / "ant")
@@ -422,6 +422,113 @@ def test_classes_that_look_like_splits_are_said(photos, names):
     assert data.classes == tuple(sorted(names))
     (said,) = data.notes
     assert said.endswith("have the same sub-folders, which make no class: ant and bee")
+
+
+@pytest.mark.parametrize(
+    "names",
+    [
+        ("train_set", "test_set"), ("seg_train", "seg_test"), ("Training Set", "Test Set"), ("trainset", "testset"),
+        ("training-data", "test-data"), ("train", "test_images"), ("trainingImages", "testImages"), ("train ", "test"),
+        ("2train", "2test"), ("TRAIN2017", "test2017"), ("flowers.train", "flowers.test"),
+    ],
+)  # fmt: skip
+def test_splits_may_have_other_words_in_their_names(split, names):
+    expected = load(f"folder:{split}")
+    for old, new in zip(("train", "test"), names, strict=True):
+        os.rename(split / old, split / new)
+    data = load(f"folder:{split}")
+    assert (data.classes, data.notes) == (("cat", "dog"), ())
+    assert torch.equal(data.x[data.test], expected.x[expected.test])
+    assert torch.equal(data.x[data.train], expected.x[expected.train])
+    shutil.copytree(split / names[1], split / names[1].casefold().replace("test", "val"))
+    assert torch.equal(load(f"folder:{split}").x[-6:], expected.x[expected.test])
+
+
+@pytest.mark.parametrize(
+    ("names", "problem"),
+    [
+        (("trainA", "testA", "trainB", "testB"), "trainA and trainB, which look like the splits of several data sets"),
+        (("seg_train", "seg_test", "seg_pred"), "has images in seg_pred beside its splits"),
+        (("train_set", "val_set"), "has train_set and val_set but not both train and test: test is missing"),
+        (("train1", "train2", "test1"), "has both train1 and train2; keep one"),
+    ],
+)
+def test_what_may_be_splits_and_may_not_is_refused(photos, names, problem):
+    for name in names:
+        shutil.copytree(photos, photos.parent / "all" / name)
+    refuses(photos.parent / "all", problem)
+
+
+@pytest.mark.parametrize("names", [("train_1", "test_1"), ("trainX", "testX"), ("Train Set", "Test Set")])
+def test_splits_without_classes_are_refused(photos, names):
+    for old, new in zip(("cat", "dog"), names, strict=True):
+        os.rename(photos / old, photos / new)
+    refuses(photos, f"{names[0]} has images that lie in no class folder")
+
+
+@pytest.mark.parametrize(
+    "names",
+    [("test strip", "train ticket"), ("contest", "strain"), ("test_images", "control"), ("trainer", "tester"),
+     ("train_test_split", "bus"), ("bullet train", "steam train")],
+)  # fmt: skip
+def test_classes_may_have_words_of_splits_in_their_names(photos, names):
+    for old, new in zip(("cat", "dog"), names, strict=True):
+        os.rename(photos / old, photos / new)
+    data = load(f"folder:{photos}")
+    assert (data.classes, data.notes) == (tuple(sorted(names)), ())
+
+
+@pytest.mark.parametrize("part", ["test", "val"])
+def test_a_class_that_a_split_lacks_is_said(split, part):
+    if part == "val":
+        shutil.copytree(split / "test", split / "val")
+    said = (f"{'test' if part == 'test' else 'validation'} has no images of class 'dog', and tells nothing of it",)
+    for image in (split / part / "dog").iterdir():
+        image.unlink()
+    assert load(f"folder:{split}").notes == said
+    (split / part / "dog").rmdir()
+    assert load(f"folder:{split}").notes == said
+
+
+SAME = [  # names that are one, and that one
+    ("cat", "cat ", "cat"), ("big cat", "big  cat", "big cat"), ("é", "e\u0301", "é"), ("cat", "c\u200bat", "cat"),
+    ("cat", "cat\u200d", "cat"), ("x\xady", "xy", "xy"), ("a\ufeff", "a\xa0", "a"),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("one", "other", "name"), SAME)
+def test_class_folders_that_look_the_same_are_one_and_that_is_said(photos, split, one, other, name):
+    os.rename(photos / "cat", photos / one)
+    shutil.copytree(photos / "dog", photos / other)
+    data = load(f"folder:{photos}")
+    assert data.classes == tuple(sorted([name, "dog"]))
+    assert data.y.bincount(minlength=2).tolist() == ([20, 40] if name > "dog" else [40, 20])
+    first, second = (ascii(text) if "\u0301" in text else repr(text) for text in sorted([one, other]))
+    how = "read as one, since they differ only by spaces or by what is not seen"
+    assert data.notes == (f"class folders {how}: {first} and {second}",)
+    os.rename(split / "train" / "cat", split / "train" / one)
+    os.rename(split / "test" / "cat", split / "test" / other)
+    data = load(f"folder:{split}")
+    assert data.classes == tuple(sorted([name, "dog"]))
+    assert len(data.test) == 6
+
+
+@pytest.mark.parametrize(("one", "other"), [("Cat", "cat"), ("Straße", "strasse"), ("ﬁr", "fir"), ("x2", "x²")])
+def test_class_folders_that_are_alike_are_said(photos, one, other):
+    os.rename(photos / "cat", photos / one)
+    os.rename(photos / "dog", photos / other)
+    data = load(f"folder:{photos}")
+    assert data.classes == tuple(sorted([one, other]))
+    first, second = sorted([one, other])
+    how = "kept apart, though they differ only by case or by the form of letters"
+    assert data.notes == (f"class folders {how}: {first!r} and {second!r}",)
+
+
+@pytest.mark.parametrize("name", ["big  cat", "e\u0301", " cat", "a\u200bb"])
+def test_the_name_of_a_class_is_the_folders_where_it_is_alone(photos, name):
+    os.rename(photos / "cat", photos / name)
+    data = load(f"folder:{photos}")
+    assert (data.classes, data.notes) == (tuple(sorted([name, "dog"])), ())
 
 
 @pytest.mark.parametrize("name", ["Thumbs.db", "desktop.ini", ".DS_Store", "._00.png"])
@@ -473,7 +580,7 @@ def test_half_a_split_and_other_wrong_layouts(split):
     shutil.rmtree(split / "test/wolf")
     (split / "test/cat").rename(split.parent / "cat")
     (split / "test/cat").mkdir()
-    refuses(split, "the folder test has no images")
+    refuses(split, "has no images for test; put some into class folders there")
 
 
 def test_too_little_to_learn_from(photos, tmp_path):
