@@ -5,7 +5,7 @@ A cell is missing where it is empty, and only there. Spaces around cells and nam
 
 import re
 from collections import Counter, defaultdict
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from decimal import Decimal
 from functools import cached_property
@@ -15,9 +15,11 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from dnnlab.data.cells import MARKER, NUMBER, OTHERWISE, TIME, kind
+from dnnlab.data import names
+from dnnlab.data.cells import MARKER, NEARLY, NUMBER, OTHERWISE, TEXT, TIME, kind
 from dnnlab.data.dataset import Content, standardise
 from dnnlab.data.files import DataFile
+from dnnlab.data.names import ALIKE, alike, common, merged, shown
 from dnnlab.data.rows import Rows
 from dnnlab.data.splits import Split, fixed_stream, require_enough, stratified
 from dnnlab.errors import DnnlabError, UsageError, short, some
@@ -43,11 +45,12 @@ TOO_CLOSE = (
 # The beginnings of notes. Cells follow.
 READ_AS_TEXT = "read as texts like any other, and not as missing values"
 CATEGORIES = "read as texts, as are the numbers in their columns"
+LIKE_NUMBERS = "read as texts, a feature for each, though they may be numbers"
 TIMES = "dates and times read as texts, a feature for each"
 POINTS = "read with a decimal point, and whole numbers beside them in their columns"
 ALL_POINTS = "read with a decimal point, where thousands may be meant: every number has three digits behind it"
 PADDED = "read as numbers, so that zeros before them do not count"
-MERGED = "read as one, since they are the same number or differ by spaces alone"
+MERGED = f"read as one, since they are the same number or {names.MERGED}"
 
 
 def read(file: DataFile, target: str) -> Content:
@@ -114,7 +117,7 @@ class _Table(Rows):
     def cell(self, column: "_Texts", index: int) -> str:
         """The first cell that has this text of ``column``."""
         row = int(np.argmax(column.codes == index))
-        return f"{short(column.texts[index])!r} in {self.place(row)} of column {column.name!r}"
+        return f"{shown(column.texts[index])} in {self.place(row)} of column {column.name!r}"
 
     def require_none(self, bad: Mapping[Any, Any], what: str, remedy: str) -> None:
         """Raise where a column has cells that are ``bad``: each column's ``[n]`` booleans."""
@@ -152,21 +155,29 @@ class _Texts:
         return [text.strip() for text in self.texts]
 
     @cached_property
+    def names(self) -> list[str]:
+        """For each of ``texts`` the name of the class or category that it is: see `names.merged`."""
+        return merged(self.plain)
+
+    @cached_property
     def kinds(self) -> NDArray[np.str_]:
         """What each of ``texts`` may be: see `cells.kind`."""
         return np.array([kind(text) for text in self.plain])
 
     @property
     def missing(self) -> NDArray[np.bool_]:
-        """Where a cell has nothing but spaces ``[n]``."""
-        return np.array([*(not text for text in self.plain), True])[self.codes]
+        """Where a cell has nothing but spaces and what is not seen ``[n]``."""
+        return np.array([*(not common(text) for text in self.texts), True])[self.codes]
+
+    def mostly(self, *kinds: str) -> bool:
+        """Whether most of what tells something is of these kinds, by cells or by different texts."""
+        counts = np.bincount(self.codes, minlength=len(self.texts))
+        such, told = np.isin(self.kinds, kinds), self.kinds != MARKER
+        return bool(2 * such.sum() > told.sum() or 2 * counts[such].sum() > counts[told].sum())
 
     @property
     def mostly_numbers(self) -> bool:
-        """Whether most of what tells something is a number, by cells or by different texts."""
-        counts = np.bincount(self.codes, minlength=len(self.texts))
-        numbers, told = np.isin(self.kinds, (NUMBER, OTHERWISE)), self.kinds != MARKER
-        return bool(2 * numbers.sum() > told.sum() or 2 * counts[numbers].sum() > counts[told].sum())
+        return self.mostly(NUMBER, OTHERWISE)
 
     def ranked(self, values: Sequence[Any]) -> tuple[NDArray[np.int64], list[Any]]:
         """For each cell ``[n]`` the rank of its text's value, and the distinct values in order."""
@@ -201,8 +212,9 @@ def _tell_header(table: _Table, texts: Mapping[Any, _Texts]) -> None:
 def _classes(table: _Table, column: _Texts) -> tuple[NDArray[np.int64], tuple[str, ...]]:
     """Labels ``[n]`` and the name of each class."""
     _tell_markers(table, column)
-    values: Sequence[Any] = column.plain
-    if (column.kinds == NUMBER).all():
+    values: Sequence[Any] = column.names
+    numbers = column.kinds == NUMBER
+    if numbers.all():
         # Exactly, whatever their size.
         exact = [Decimal(text) for text in column.plain]
         if any(value != value.to_integral_value() for value in exact):
@@ -211,11 +223,14 @@ def _classes(table: _Table, column: _Texts) -> tuple[NDArray[np.int64], tuple[st
             values = list(map(int, exact))
     elif set(column.plain) <= set(_BOOLEANS):
         values = [_BOOLEANS[text] for text in column.plain]
+    elif numbers.any():
+        for index in column.first(OTHERWISE, TIME, NEARLY, TEXT):
+            table.cells[CATEGORIES].append(table.cell(column, index))
     y, classes = column.ranked(values)
     if len(classes) > MOST_CLASSES:
         raise _too_many(table, column, len(classes), "values")
     _tell_merged(table, column, values)
-    if values is not column.plain:
+    if values is not column.names:
         alone = Counter(values)
         padded = [i for i, text in enumerate(column.plain) if _LEADING_ZERO.match(text) and alone[values[i]] == 1]
         for index in padded[:1]:
@@ -249,8 +264,11 @@ def _feature(table: _Table, column: _Texts) -> list["pd.Series[Any]"]:
             raise _among_numbers(table, column, odd)
         if not column.first(MARKER):
             table.cells[CATEGORIES].append(table.cell(column, odd))
+    elif column.mostly(NUMBER, OTHERWISE, NEARLY):
+        for index in column.first(NEARLY):
+            table.cells[LIKE_NUMBERS].append(table.cell(column, index))
     _tell_markers(table, column)
-    count = len(set(column.plain))
+    count = len(set(column.names))
     if count > MOST_CATEGORIES:
         raise UsageError(
             f"column {column.name!r} of {table.file.path} has {count:,} different texts, more than "
@@ -261,8 +279,8 @@ def _feature(table: _Table, column: _Texts) -> list["pd.Series[Any]"]:
     elif count > FEW_NUMBERS and 2 * count > len(column.codes):
         rows = f"{count:,} different texts in {len(column.codes):,} rows"
         table.others.append(f"column {column.name!r} has {rows}, each of which became a feature")
-    _tell_merged(table, column, column.plain)
-    codes, distinct = column.ranked(column.plain)
+    _tell_merged(table, column, column.names)
+    codes, distinct = column.ranked(column.names)
     return [pd.Series(codes == code, name=f"{column.name}={text}") for code, text in enumerate(distinct)]
 
 
@@ -279,13 +297,18 @@ def _among_numbers(table: _Table, column: _Texts, index: int) -> DnnlabError:
     return table.refuse(column, index, what)
 
 
-def _tell_merged(table: _Table, column: _Texts, values: Iterable[Any]) -> None:
-    """Note texts of ``column`` that differ and have the same of its ``values``."""
-    alike = defaultdict(list)
+def _tell_merged(table: _Table, column: _Texts, values: Sequence[Any]) -> None:
+    """Note texts of ``column`` that differ and have the same of its ``values``, and values that hardly differ."""
+    same = defaultdict(list)
     for index, value in enumerate(values):
-        alike[value].append(index)
-    for one, other in (indices[:2] for indices in alike.values() if len(indices) > 1):
-        table.cells[MERGED].append(f"{short(column.texts[one])!r} and {table.cell(column, other)}")
+        same[value].append(index)
+    near = alike(value for value in same if isinstance(value, str))
+    for what, groups in {
+        MERGED: same.values(),
+        ALIKE: ([same[value][0] for value in group] for group in near),
+    }.items():
+        for one, other in (indices[:2] for indices in groups if len(indices) > 1):
+            table.cells[what].append(f"{shown(column.texts[one])} and {table.cell(column, other)}")
 
 
 def _tell_spellings(table: _Table, columns: Mapping[str, "pd.Series[Any]"]) -> None:

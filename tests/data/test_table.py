@@ -373,6 +373,15 @@ def test_few_numbers_may_be_names_of_categories_and_that_is_said(table, values, 
     assert data.notes == (f"read as texts, as are the numbers in their columns: {cell}",)
 
 
+@pytest.mark.parametrize(
+    "date", ["{} Mar 2024", "{}-Mar-24", "March {}, 2024", "20{}-03", "Mar 20{}", "2024-W{}", "{}.3."]
+)
+def test_dates_of_other_forms_are_texts_as_well(table, date):
+    data = load(table(column(lambda i: date.format(10 + i % 10))))
+    cell = f"{date.format(10)!r} in line 2 of column 'a'"
+    assert data.notes == (f"dates and times read as texts, a feature for each: {cell}",)
+
+
 @pytest.mark.parametrize("date", ["2024-01-{:02}", "{}/2/2024", "{}.2.2024", "2024-01-{:02}T10:00", "10:{:02}"])
 def test_dates_are_texts_and_that_is_said(table, date):
     data = load(table(column(lambda i: date.format(10 + i % 15))))
@@ -381,7 +390,7 @@ def test_dates_are_texts_and_that_is_said(table, date):
     assert data.notes == (f"dates and times read as texts, a feature for each: {cell}",)
 
 
-@pytest.mark.parametrize("text", ["name {}", "A{}", "{} kg"])
+@pytest.mark.parametrize("text", ["name {}", "A{}", "{} and more"])
 def test_texts_that_hardly_repeat_are_said(table, text):
     data = load(table(column(lambda i: text.format(i % 45))))
     assert data.x.shape == (60, 46)
@@ -398,14 +407,79 @@ def test_texts_that_hardly_repeat_are_said(table, text):
         (["01", "1", "2"], ("1", "2"), "'01' and '1' in line 3"),
         (["1.0", "1", "2"], ("1", "2"), "'1.0' and '1' in line 3"),
         (["true", "False", "TRUE"], ("False", "True"), "'true' and 'TRUE' in line 4"),
+        (["big cat", "big  cat", "dog"], ("big cat", "dog"), "'big cat' and 'big  cat' in line 3"),
+        (["e\u0301", "é", "dog"], ("dog", "é"), "'e\\u0301' and 'é' in line 3"),
+        (["cat", "dog", "c\u200bat"], ("cat", "dog"), "'cat' and 'c\\u200bat' in line 4"),
+        (["x\xady", "xy", "z"], ("xy", "z"), "'x\\xady' and 'xy' in line 3"),
     ],
 )
 def test_what_is_one_class_is_read_as_one_and_that_is_said(table, values, classes, said):
     data = load(table("x, kind \n" + "".join(f"{i},{values[i % 3]}\n" for i in range(60))))
     assert data.classes == classes
     assert data.notes == (
-        f"read as one, since they are the same number or differ by spaces alone: {said} of column 'kind'",
+        "read as one, since they are the same number or differ only by spaces or by what is not seen: "
+        f"{said} of column 'kind'",
     )
+    if not values[0][0].isdecimal() and "true" not in values:  # the same as a feature
+        data = load(table(column(lambda i: values[i % 3])))
+        assert raw(data)[:3, 1:].tolist() == [[value == name for name in classes] for value in map(NAMES.get, values)]
+        assert any(note.endswith(f": {said} of column 'a'") for note in data.notes)
+
+
+NAMES = {  # as one would read them aloud
+    "big cat ": "big cat", "big cat": "big cat", "big  cat": "big cat", " dog": "dog", "dog": "dog", "a": "a",
+    "a\t": "a", "a\xa0": "a", "b": "b", "é": "é", "e\u0301": "é", "cat": "cat", "c\u200bat": "cat", "x\xady": "xy",
+    "xy": "xy", "z": "z",
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("name", ["big  cat", "e\u0301", "c\u200bat"])
+def test_a_name_that_is_alone_is_as_it_is_written(table, name):
+    data = load(table("x,kind\n" + "".join(f"{i},{(name, 'dog')[i % 2]}\n" for i in range(60))))
+    assert (set(data.classes), data.notes) == ({name, "dog"}, ())
+
+
+@pytest.mark.parametrize("values", [["cat", "Cat", "dog"], ["x²", "x2", "y"], ["yes", "no", "YES"]])
+def test_names_that_are_alike_are_said(table, values):
+    other = next(value for value in values[1:] if value.casefold().replace("²", "2") == values[0].replace("²", "2"))
+    how = "kept apart, though they differ only by case or by the form of letters"
+    said = f"{how}: {values[0]!r} and {other!r} in line {2 + values.index(other)} of column"
+    data = load(table("x,kind\n" + "".join(f"{i},{values[i % 3]}\n" for i in range(60))))
+    assert (data.classes, data.notes) == (tuple(sorted(values)), (f"{said} 'kind'",))
+    data = load(table(column(lambda i: values[i % 3])))
+    assert (data.x.shape[1], data.notes) == (4, (f"{said} 'a'",))
+
+
+@pytest.mark.parametrize(
+    ("values", "odd"),
+    [
+        (["0", "1", "True"], 2),
+        (["1", "2", "inf"], 2),
+        (["cat", "1", "2"], 0),
+        (["0", "0,5", "1"], 1),
+        (["1", "5kg"], 1),
+    ],
+)
+def test_numbers_among_other_classes_are_said(table, values, odd):
+    cells = [f'"{value}"' for value in values]
+    data = load(table("x,kind\n" + "".join(f"{i},{cells[i % len(cells)]}\n" for i in range(60))))
+    assert data.classes == tuple(sorted(values))
+    cell = f"{values[odd]!r} in line {2 + odd} of column 'kind'"
+    assert data.notes == (f"read as texts, as are the numbers in their columns: {cell}",)
+
+
+NEARLY = ["{}kg", "{} km/h", "1_1{:02}", "{}K", "0x{:02x}", "1.{}D+02", "{}°C", "'{}'", '="{}"', "<{}", "€{}k", "１{}"]
+
+
+@pytest.mark.parametrize("form", NEARLY)
+def test_texts_that_may_be_numbers_are_said(table, form):
+    cells = [form.format(10 + i) for i in range(12)]
+    data = load(table(column(lambda i: cells[i % 12])))
+    assert data.x.shape == (60, 13)
+    said = f"read as texts, a feature for each, though they may be numbers: {cells[0]!r} in line 2 of column 'a'"
+    assert data.notes == (said,)
+    # Not where most are others, as 4WD among kinds of drive.
+    assert load(table(column(lambda i: [cells[0], "front", "rear"][i % 3]))).notes == ()
 
 
 def test_spaces_around_features_do_not_count(table):
