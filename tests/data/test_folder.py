@@ -252,7 +252,8 @@ def test_what_is_transparent_shows_white_and_that_is_said(tmp_path, mode):
             (tmp_path / label).mkdir(exist_ok=True)
             image.save(tmp_path / label / f"{i}.png", **options)
     data = load(f"folder:{tmp_path}")
-    expected = torch.tensor(row)[: 1 if mode == "L" else 3, None].expand(-1, 2, -1)
+    expected = torch.tensor(row)[: 1 if mode in ("L", "LA") else 3, None].expand(-1, 2, -1)
+    assert data.x.shape[1:] == expected.shape
     assert (data.x - expected.float()).abs().max() <= 1
     assert data.notes == ("images composed on white where they are transparent: a/0.png, a/1.png, a/2.png and 13 more",)
 
@@ -322,6 +323,61 @@ def test_further_frames_are_said(photos, suffix):
     data = load(f"folder:{photos}")
     assert data.x[20, :, 0, 0].tolist() == pytest.approx([255, 0, 0], abs=2)
     assert data.notes[0] == f"images read by the first of their frames alone: cat/film.{suffix}"
+
+
+@pytest.mark.parametrize("opaque", [True, False])
+def test_grey_with_transparency_is_grey(tmp_path, opaque):
+    pixels = DRAW.integers(256, size=(16, 4, 6, 2), dtype=np.uint8)
+    if opaque:
+        pixels[..., 1] = 255
+    for i, both in enumerate(pixels):
+        place = tmp_path / "ab"[i // 8] / f"{i:02}.png"
+        place.parent.mkdir(exist_ok=True)
+        Image.merge("LA", [Image.fromarray(both[..., channel]) for channel in (0, 1)]).save(place)
+    data = load(f"folder:{tmp_path}")
+    grey, cover = pixels[..., 0].astype(float), pixels[..., 1] / 255
+    assert data.x.shape == (16, 1, 4, 6)
+    assert np.abs(data.x[:, 0].numpy() - (grey * cover + 255 * (1 - cover))).max() <= 1
+    assert bool(data.notes) != opaque
+    picture(tmp_path / "a" / "00.png")
+    assert load(f"folder:{tmp_path}").x.shape == (16, 3, 4, 6)
+
+
+def test_other_colours_are_refused_for_what_they_are(photos):
+    Image.new("LAB", (6, 4)).save(photos / "cat" / "a.tif")
+    refuses(photos, r"a\.tif has colours of mode LAB, where dnnlab reads grey, RGB, CMYK and YCbCr: save it as RGB;")
+
+
+FILMS = {"gif": {}, "png": {}, "webp": {"lossless": True}, "tiff": {}, "mpo.jpg": {"format": "MPO"}}
+
+
+@pytest.mark.parametrize("cut", [200, 0.3, 0.45])
+@pytest.mark.parametrize("suffix", FILMS)
+def test_films_that_are_cut_are_refused(photos, suffix, cut):
+    draw = np.random.default_rng(1)
+    frames = [Image.fromarray(draw.integers(256, size=(16, 16, 3), dtype=np.uint8)) for _ in range(3)]
+    film = photos / "cat" / f"film.{suffix}"
+    frames[0].save(film, save_all=True, append_images=frames[1:], **FILMS[suffix])
+    assert f"first of their frames alone: cat/film.{suffix}" in " ".join(load(f"folder:{photos}").notes)
+    content = film.read_bytes()
+    film.write_bytes(content[: -(cut if cut > 1 else int(cut * len(content)))])
+    refuses(photos, f"film.{suffix} is no whole image")
+
+
+@pytest.mark.parametrize("size", [1, 6, 64])
+def test_every_cut_of_a_gif_is_found(photos, size):
+    gif = io.BytesIO()
+    pixels = [Image.fromarray(DRAW.integers(256, size=(size, size), dtype=np.uint8)) for _ in range(2)]
+    pixels[0].save(gif, "GIF", save_all=True, append_images=pixels[1:], transparency=3, comment=b";;\0,", loop=0)
+    whole = gif.getvalue()
+    place = photos / "film.gif"
+    for end in [*range(0, len(whole), max(1, len(whole) // 100)), len(whole) - 1]:
+        place.write_bytes(whole[:end])
+        with pytest.raises(UsageError, match=r"is no (whole )?image"):
+            _image(DataFile(place, "mend it", UsageError))
+    for behind in (b"", b"\0\0", b"junk"):
+        place.write_bytes(whole + behind)
+        assert _image(DataFile(place, "mend it", UsageError))[0] == (size, size)
 
 
 @pytest.mark.parametrize("compression", ["tiff_lzw", "tiff_deflate", "jpeg"])
