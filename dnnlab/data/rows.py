@@ -55,8 +55,9 @@ class Rows:
                 )  # fmt: skip
         except UnicodeDecodeError:
             raise self._no_text() from None
-        except (pd.errors.ParserError, pd.errors.ParserWarning, csv.Error):
-            raise self._mismatch(self._uneven() or "a quotation mark opens a cell and none closes it") from None
+        except (pd.errors.ParserError, pd.errors.ParserWarning, csv.Error) as error:
+            uneven = "" if "EOF inside string" in str(error) else self._uneven()
+            raise self._mismatch(uneven or "a quotation mark opens a cell and none closes it") from None
         if frame.empty:
             raise self.file.problem("has a header and no rows")
         self.count = len(frame)

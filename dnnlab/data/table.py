@@ -73,14 +73,14 @@ def read(file: DataFile, target: str) -> Content:
     empty = {name: cells for name, cells in gaps.items() if cells.all()}
     table.require_none(empty, "has nothing but missing values", "remove what is empty")
     table.require_none(gaps, "has missing values", "fill them in or remove those rows")
-    _tell_header(table, texts)
-    y, classes = _classes(table, texts.pop(target))
+    y, classes = _classes(table, texts[target])
     features = frame.drop(columns=target)
     columns = [
         column
         for name, numbers in features.items()
         for column in (_feature(table, texts[name]) if name in texts else [numbers])
     ]
+    _tell_header(table, frame, texts)
     read_as = {str(column.name): column for column in columns if column.name in features and column.dtype.kind in "iuf"}
     _tell_spellings(table, read_as)
     wild = {column.name: column.astype(float).abs() > LARGEST_VALUE for column in columns}
@@ -190,13 +190,12 @@ class _Texts:
         return np.flatnonzero(np.isin(self.kinds, kinds))[:1].tolist()
 
 
-def _tell_header(table: _Table, texts: Mapping[Any, _Texts]) -> None:
+def _tell_header(table: _Table, frame: pd.DataFrame, texts: Mapping[Any, _Texts]) -> None:
     """Note where a header may be a row of values, whose example is lost then, and refuse a table where it seems so."""
-
-    def is_value(name: str) -> bool:
-        return name in texts[name].plain if name in texts else name in _BOOLEANS or kind(name) == NUMBER
-
-    values = [name for name in table.names if is_value(name)]
+    numeric = {name for name in table.names if name not in texts or (texts[name].kinds == NUMBER).all()}
+    if any(kind(name) != NUMBER and not (frame[name].dtype == bool and name in _BOOLEANS) for name in numeric):
+        return  # it would be no number among numbers
+    values = [name for name in table.names if name not in texts or name in texts[name].plain or name in numeric]
     # Counts are names, as those of pandas, and whole numbers may be.
     counts = [str(number) for number in range(len(values) + 1)]
     line = f"line {table.first_line:,}"
@@ -204,9 +203,7 @@ def _tell_header(table: _Table, texts: Mapping[Any, _Texts]) -> None:
         alike = f"each name in {line} is such as the values below it, {some([repr(short(name)) for name in values])}"
         raise UsageError(f"{table.file.path} has no header, as it seems: {alike}; write names above the first row.")
     if sure := [repr(short(name)) for name in values if not name.isdecimal()]:
-        table.others.append(
-            f"line {table.first_line:,} was read as names of columns, though {some(sure)} may be values"
-        )
+        table.others.append(f"{line} was read as names of columns, though {some(sure)} may be values")
 
 
 def _classes(table: _Table, column: _Texts) -> tuple[NDArray[np.int64], tuple[str, ...]]:
@@ -223,9 +220,8 @@ def _classes(table: _Table, column: _Texts) -> tuple[NDArray[np.int64], tuple[st
             values = list(map(int, exact))
     elif set(column.plain) <= set(_BOOLEANS):
         values = [_BOOLEANS[text] for text in column.plain]
-    elif numbers.any():
-        for index in column.first(OTHERWISE, TIME, NEARLY, TEXT):
-            table.cells[CATEGORIES].append(table.cell(column, index))
+    else:
+        _tell_numbers(table, column)
     y, classes = column.ranked(values)
     if len(classes) > MOST_CLASSES:
         raise _too_many(table, column, len(classes), "values")
@@ -259,12 +255,9 @@ def _feature(table: _Table, column: _Texts) -> list["pd.Series[Any]"]:
                 column, index, "which is no number as dnnlab reads them; write numbers such as 1234.5, without signs "
                 "of thousands, currency or percent",
             )  # fmt: skip
-        odd = int(np.flatnonzero(~numbers)[0])
         if numbers.sum() > FEW_NUMBERS:
-            raise _among_numbers(table, column, odd)
-        if not column.first(MARKER):
-            table.cells[CATEGORIES].append(table.cell(column, odd))
-    elif column.mostly(NUMBER, OTHERWISE, NEARLY):
+            raise _among_numbers(table, column, int(np.flatnonzero(~numbers)[0]))
+    if not _tell_numbers(table, column) and column.mostly(NUMBER, OTHERWISE, NEARLY):
         for index in column.first(NEARLY):
             table.cells[LIKE_NUMBERS].append(table.cell(column, index))
     _tell_markers(table, column)
@@ -282,6 +275,14 @@ def _feature(table: _Table, column: _Texts) -> list["pd.Series[Any]"]:
     _tell_merged(table, column, column.names)
     codes, distinct = column.ranked(column.names)
     return [pd.Series(codes == code, name=f"{column.name}={text}") for code, text in enumerate(distinct)]
+
+
+def _tell_numbers(table: _Table, column: _Texts) -> bool:
+    """Note numbers among texts, and give whether there are any."""
+    found = [column.first(NUMBER), column.first(OTHERWISE, TIME, NEARLY, TEXT)]
+    if all(found):
+        table.cells[CATEGORIES].append(table.cell(column, found[1][0]))
+    return all(found)
 
 
 def _tell_markers(table: _Table, column: _Texts) -> None:

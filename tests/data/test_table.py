@@ -114,6 +114,7 @@ def rows(column, other="kind", n=40):
         ("x,kind\n" + "1,a\n" * 20 + "2,b\n" * 2, "class 'b' has 2 examples"),
         ("x,kind\n" + "1,a\n" * 5 + "2,b\n" * 5, "leaves 6 examples"),
         ('x,kind\n1,"a\n' + "2,b\n" * 20, r"rows that do not match its header \(a quotation mark opens"),
+        ("x,kind,a\n1,u,2\n" * 9 + '"x,u,3\n' + "1,v,3\n" * 20, r"header \(a quotation mark opens"),
         (GOOD + "1,2,red,yes\n" + ",2,red,yes\n", r"missing values in column 'length' \(the first in line 43\)"),
         ("a;kind\n1,5;u\n2,5;v\n", "separated by ';' and has decimal commas; .*, with decimal points"),
         ("sep=;\na;kind\n1,5;u\n", "separated by ';' and has decimal commas"),
@@ -154,15 +155,30 @@ def test_a_table_without_a_header_is_refused(table, text, target):
     ("header", "target", "doubtful"),
     [
         ("-5.1,7,species", "species", "'-5.1'"),
-        ("5.1,b,Iris-setosa", "Iris-setosa", "'5.1' and 'Iris-setosa'"),
-        ("a,b,Iris-setosa", "Iris-setosa", "'Iris-setosa'"),
-        ("a,True,species", "species", "'True'"),
+        ("5.1,2.5,species", "species", "'5.1' and '2.5'"),
+        # A text above numbers is a name for sure.
+        ("5.1,b,Iris-setosa", "Iris-setosa", ""),
+        ("a,b,Iris-setosa", "Iris-setosa", ""),
+        ("a,True,species", "species", ""),
     ],
 )
 def test_a_header_that_may_be_values_is_said(table, header, target, doubtful):
     data = load(table(f"{header}\n{IRIS}", target))
     assert len(data.y) == 40
-    assert data.notes == (f"line 1 was read as names of columns, though {doubtful} may be values",)
+    said = f"line 1 was read as names of columns, though {doubtful} may be values"
+    assert data.notes == ((said,) if doubtful else ())
+
+
+def test_a_text_column_may_be_called_as_one_of_its_values(table):
+    text = "x,other\n" + "".join(f"{i},{('mail', 'other')[i % 2]}\n" for i in range(40))
+    assert load(table(text, "other")).notes == ()
+    text = "id,other\n" + "".join(f"{'pqr'[i % 3]},{('mail', 'other')[i % 2]}\n" for i in range(40))
+    assert load(table(text, "other")).notes == ("line 1 was read as names of columns, though 'other' may be values",)
+
+
+def test_a_header_in_the_middle_is_refused(table):
+    with pytest.raises(UsageError, match=r"has 'x' in line 12 of column 'x', where most"):
+        load(table("x,kind\n" + "".join(f"{i},{'uv'[i % 2]}\n" + "x,kind\n" * (i == 9) for i in range(40))))
 
 
 def test_whole_numbers_are_names_of_columns(table):
@@ -364,7 +380,8 @@ def test_what_may_mean_nothing_is_a_value_among_texts_and_that_is_said(table, va
 
 
 @pytest.mark.parametrize(
-    ("values", "odd"), [(["2", "3", "4", "5more"], 3), (["1", "2", "other"], 2), (["2", "4", "more"], 2)]
+    ("values", "odd"),
+    [(["2", "3", "4", "5more"], 3), (["1", "2", "other"], 2), (["2", "4", "more"], 2), (["3", "cat", "dog"], 1)],
 )
 def test_few_numbers_may_be_names_of_categories_and_that_is_said(table, values, odd):
     data = load(table(column(lambda i: values[i % len(values)])))
