@@ -29,7 +29,7 @@ MOST_CATEGORIES = 100
 FEW_NUMBERS = 10
 """The most different numbers that can be names of categories where other texts are beside them, as in 2, 3, more."""
 LARGEST_VALUE = 1e38  # differences of two such values are still float32
-_LEADING_ZERO = re.compile(r"[+-]?0[0-9]")
+_LEADING_ZERO = re.compile(r"(?m)^\s*[+-]?0[0-9]")
 _PADDED = re.compile(rb"[,\r\n][ \t\"]*[+-]?0[0-9]")
 """What a table with such a number has."""
 _THOUSANDS = re.compile(r"[+-]?(?:[0-9]{1,3}|[1-9][0-9]{0,2}(\.[0-9]{3}))")
@@ -195,7 +195,7 @@ def _tell_header(table: _Table, frame: pd.DataFrame, texts: Mapping[Any, _Texts]
     numeric = {name for name in table.names if name not in texts or (texts[name].kinds == NUMBER).all()}
     if any(kind(name) != NUMBER and not (frame[name].dtype == bool and name in _BOOLEANS) for name in numeric):
         return  # it would be no number among numbers
-    values = [name for name in table.names if name not in texts or name in texts[name].plain or name in numeric]
+    values = [name for name in table.names if name not in texts or name in texts[name].plain]
     # Counts are names, as those of pandas, and whole numbers may be.
     counts = [str(number) for number in range(len(values) + 1)]
     line = f"line {table.first_line:,}"
@@ -320,14 +320,19 @@ def _tell_spellings(table: _Table, columns: Mapping[str, "pd.Series[Any]"]) -> N
     names = padded | set(pointed)
     parts = table.texts(sorted(names)) if names else iter(())
     for part in parts:
-        for name in part.columns:
+        for name in filter(padded.__contains__, part.columns):
+            texts = part[name].tolist()
+            if _LEADING_ZERO.search("\n".join(texts)):  # quicker than one after the other
+                row = next(row for row, text in enumerate(texts) if _LEADING_ZERO.match(text))
+                cell = f"{short(texts[row].strip())!r} in {table.place(int(part.index[row]))} of column {name!r}"
+                table.cells[PADDED].append(cell)
+                padded.remove(name)
+        for name in filter(pointed.__contains__, part.columns):
             distinct = part[name].str.strip().drop_duplicates()
             for row, text in zip(map(int, distinct.index), distinct, strict=True):
-                if name in padded and _LEADING_ZERO.match(text):
-                    table.cells[PADDED].append(f"{short(text)!r} in {table.place(row)} of column {name!r}")
-                    padded.remove(name)
-                if name in pointed and not pointed[name].allow(text, row):
+                if not pointed[name].allow(text, row):
                     del pointed[name]
+                    break
         if not padded and not pointed:
             break
     for name, points in pointed.items():

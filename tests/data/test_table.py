@@ -184,7 +184,7 @@ def test_a_header_in_the_middle_is_refused(table):
 def test_whole_numbers_are_names_of_columns(table):
     for header, target in (("0,1,species", "species"), ("2019,2020,growth", "growth")):
         assert load(table(f"{header}\n{IRIS}", target)).notes == ()
-    for header in ("0,1,2", "1,2,3"):
+    for header in ("0,1,2", "1,2,3", "3,7,9"):  # 9 is no class
         counts = "".join(f"{i},{i * i},{i % 4}\n" for i in range(60))
         assert load(table(f"{header}\n{counts}", header[-1])).notes == ()
 
@@ -351,8 +351,18 @@ def test_zeros_before_numbers_are_said(table, cells, first):
     data = load(table(column(lambda i: cells[i % 2])))
     assert raw(data).shape == (60, 2)
     assert [note for note in data.notes if "zeros" in note] == [f"{said}{first} of column 'a'"]
+    data = load(table(column(lambda i: "12\n" if i == 3 else "\n012" if i == 7 else " 12", 60)))
+    assert data.notes == (f"{said}'012' in line 10 of column 'a'",)
     data = load(table(column(lambda i: "012" if i == 20_000 else "12", 20_003)))
     assert data.notes == (f"{said}'012' in line 20,002 of column 'a'",)
+
+
+def test_notes_are_in_the_order_of_columns(table):
+    names = [f"a{i}" for i in range(20)]
+    text = f"{','.join(names)},kind\n" + "".join("07," * 20 + f"{i % 2}\n" for i in range(40))
+    (said,) = load(table(text)).notes
+    cells = "'07' in line 2 of column 'a0', '07' in line 2 of column 'a1', '07' in line 2 of column 'a2' and 17 more"
+    assert said.endswith(cells)
 
 
 def test_zeros_before_classes_are_said_and_no_others(table):
