@@ -6,6 +6,8 @@ import math
 from collections.abc import Mapping
 from typing import Any
 
+import torch
+
 import dnnlab
 from dnnlab import atomic
 from dnnlab.compress.files import Artefact
@@ -54,8 +56,11 @@ def _inputs(data: Dataset) -> dict[str, Any]:
     """How inputs are made of what the data hold."""
     if data.tokens:
         return {"as": "tokens, int64"}
+    how = ", mean and std a channel" if len(data.shape) > 2 else ""
+    if data.mean.dtype == torch.float64:  # those of a table
+        how = ", computed in float64 and then rounded"
     return {
-        "as": "(value - mean) / std, float32" + ("" if len(data.shape) < 3 else ", mean and std a channel"),
+        "as": f"(value - mean) / std, float32{how}",
         "mean": data.mean.tolist(),
         "std": data.std.tolist(),
     }

@@ -1,6 +1,7 @@
 """A folder of images, with one sub-folder per class."""
 
 import io
+import math
 import struct
 import warnings
 from pathlib import Path
@@ -19,8 +20,8 @@ LARGEST_SIDE = 64  # pixels; images of one size up to this keep it
 SIDE = 32  # pixels; all others are brought to this
 # Only these decoders are used: Pillow has others for formats that can do more than show a picture.
 _FORMATS = ("JPEG", "PNG", "BMP", "WEBP", "GIF", "PPM", "TIFF")
-_GREY = {"1", "L"}
-_COLOUR = {"LA", "P", "PA", "RGB", "RGBA", "CMYK", "YCbCr"}
+_GREY = {"1", "L", "LA"}
+_COLOUR = {"P", "PA", "RGB", "RGBA", "CMYK", "YCbCr"}
 _ORIENTATION = 0x0112  # the tag in EXIF, with a value from 1 to 8; 1 is upright
 _UPRIGHT = {
     2: Image.Transpose.FLIP_LEFT_RIGHT, 3: Image.Transpose.ROTATE_180, 4: Image.Transpose.FLIP_TOP_BOTTOM,
@@ -59,7 +60,7 @@ def read(path: Path) -> Content:
         for file in labels.get(name, [])
     ]
     y = np.array([label for _, label in examples], np.int64)
-    split = _split(images, y, classes)
+    split = _split(path, images, y, classes)
     require_enough(str(path), classes, split.train)
     x, notes = _decode({file: images.files[file] for file, _ in examples})
     return Content(x, y, split, classes, notes + images.notes)
@@ -79,7 +80,7 @@ def _classes(path: Path, images: Scan) -> tuple[str, ...]:
     return tuple(classes)
 
 
-def _split(images: Scan, y: NDArray[np.int64], classes: tuple[str, ...]) -> Split:
+def _split(path: Path, images: Scan, y: NDArray[np.int64], classes: tuple[str, ...]) -> Split:
     stream = fixed_stream("folder")
     if "all" in images.splits:
         return Split(*stratified(y, [0.1, 0.1], classes, stream))
@@ -87,7 +88,7 @@ def _split(images: Scan, y: NDArray[np.int64], classes: tuple[str, ...]) -> Spli
     parts = dict(zip(images.splits, np.split(np.arange(len(y)), ends[:-1]), strict=True))
     for name, part in parts.items():
         if not len(part):
-            raise UsageError(f"the folder {name} has no images; it takes some of every class.")
+            raise UsageError(f"{path} has no images for {name}; put some into class folders there.")
     if "validation" not in parts:
         train, validation = stratified(y[parts["train"]], [0.1], classes, stream)
         return Split(parts["train"][train], parts["train"][validation], parts["test"])
@@ -124,11 +125,14 @@ def _image(file: DataFile) -> tuple[tuple[int, int], Image.Image, list[str]]:
     It is already small if it must become so.
 
     Raises:
-        UsageError: no image, a broken one, a decompression bomb, or more than 8 bits a channel.
+        UsageError: no image, a broken one, a decompression bomb, more than 8 bits a channel, or other colours.
     """
     try:
-        with Image.open(io.BytesIO(file.content()), formats=_FORMATS) as image:
+        content = file.content()
+        with Image.open(io.BytesIO(content), formats=_FORMATS) as image:
             pixels, changes = _plain(file, image)
+            if image.format == "GIF" and not _ends(content):
+                raise EOFError
     except (Image.DecompressionBombWarning, Image.DecompressionBombError):
         raise file.problem(f"unpacks to more than {Image.MAX_IMAGE_PIXELS:,} pixels") from None
     except DnnlabError:
@@ -141,8 +145,12 @@ def _image(file: DataFile) -> tuple[tuple[int, int], Image.Image, list[str]]:
 
 
 def _plain(file: DataFile, image: ImageFile.ImageFile) -> tuple[Image.Image, list[str]]:
-    if image.mode not in _GREY | _COLOUR or _is_deep(image):
+    if _is_deep(image):
         raise file.problem(f"has more than 8 bits a channel (mode {image.mode}), where dnnlab reads 8 bits a channel")
+    if image.mode not in _GREY | _COLOUR:
+        raise file.problem(
+            f"has colours of mode {image.mode}, where dnnlab reads grey, RGB, CMYK and YCbCr: save it as RGB"
+        )
     # Pillow leaves the compressed ones to libtiff, which prints to the standard error.
     if image.format == "TIFF" and image.info.get("compression") != "raw":
         raise file.problem("is a compressed TIFF, where dnnlab reads uncompressed ones: save it as PNG")
@@ -164,13 +172,50 @@ def _plain(file: DataFile, image: ImageFile.ImageFile) -> tuple[Image.Image, lis
             whole = Image.alpha_composite(Image.new("RGBA", whole.size, "white"), whole)
             changes.append(COMPOSED)
     pixels = whole.convert("L" if grey else "RGB")
-    if getattr(image, "is_animated", False):
+    if (frames := getattr(image, "n_frames", 1)) > 1:
         changes.append(FIRST_FRAME)
+        _decode_others(image, frames)
     return pixels, changes
 
 
+def _ends(gif: bytes) -> bool:
+    """Whether all blocks of a GIF are there, up to its trailer (GIF89a, appendix B). Pillow counts the frames that it
+    finds."""
+
+    def colours(flags: int) -> int:
+        return 3 << (flags & 7) + 1 if flags & 0x80 else 0
+
+    try:
+        place = 13 + colours(gif[10])
+        while gif[place] != 0x3B:
+            if gif[place] == 0x2C:  # an image: its size, colours and least code size go before its blocks
+                place += 11 + colours(gif[place + 9])
+            elif gif[place] == 0x21:  # an extension, and which one
+                place += 2
+            elif gif[place]:
+                return False
+            while size := gif[place]:
+                place += 1 + size
+            place += 1
+    except IndexError:
+        return False
+    return True
+
+
+def _decode_others(image: ImageFile.ImageFile, frames: int) -> None:
+    """Decode all ``frames`` but the first, which tells whether they are whole."""
+    for frame in range(1, frames):
+        image.seek(frame)
+        if image.width * image.height > (Image.MAX_IMAGE_PIXELS or math.inf):
+            raise Image.DecompressionBombError
+        if image.format != "TIFF" or image.info.get("compression") == "raw":
+            image.load()
+
+
 def _is_deep(image: ImageFile.ImageFile) -> bool:
-    """Whether the file has more than 8 bits a channel, of which Pillow would drop some in silence."""
+    """Whether the file has more than 8 bits a channel; of some Pillow would drop them in silence."""
+    if image.mode in {"I", "F"} or image.mode.startswith("I;"):
+        return True
     if image.format not in {"PNG", "PPM", "TIFF"} or not image.tile:
         return False
     arguments = image.tile[0][3]

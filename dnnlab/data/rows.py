@@ -7,12 +7,20 @@ import warnings
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
-from typing import Any
 
 import pandas as pd
 
+from dnnlab.data.cells import NUMBER, kind
 from dnnlab.data.files import DataFile
-from dnnlab.errors import DnnlabError, UsageError, unknown
+from dnnlab.errors import DnnlabError, UsageError, counted, unknown
+
+_NO_TEXT = {
+    b"PK\x03\x04": "a zip archive or a spreadsheet: save the table in it as comma-separated values in UTF-8",
+    b"\x1f\x8b": "packed by gzip, and its name does not end in .csv.gz",
+}
+"""What files are that begin so."""
+_ROWS = 10_000
+"""Rows whose texts are held at a time."""
 
 
 @dataclass
@@ -32,6 +40,7 @@ class Rows:
         Raises:
             UsageError: the file is no such table.
         """
+        self._require_text()
         # Without a space or a tab there is nothing to skip, and pandas takes half as long if it does not look for any.
         skips = b" " in self.content or b"\t" in self.content
         try:
@@ -46,8 +55,9 @@ class Rows:
                 )  # fmt: skip
         except UnicodeDecodeError:
             raise self._no_text() from None
-        except (pd.errors.ParserError, pd.errors.ParserWarning, csv.Error):
-            raise self.file.problem(f"has rows that do not match its header ({self._mismatch()})") from None
+        except (pd.errors.ParserError, pd.errors.ParserWarning, csv.Error) as error:
+            uneven = "" if "EOF inside string" in str(error) else self._uneven()
+            raise self._mismatch(uneven or "a quotation mark opens a cell and none closes it") from None
         if frame.empty:
             raise self.file.problem("has a header and no rows")
         self.count = len(frame)
@@ -71,7 +81,8 @@ class Rows:
         if "" in names:
             raise UsageError(f"{path} has no name for column {names.index('') + 1}; name it, or drop a row count.")
         if twice := sorted({name for name in names if names.count(name) > 1}):
-            raise UsageError(f"{path} has several columns named {twice[0]!r}; give each a name of its own.")
+            below = "write names above the first row" if kind(twice[0]) == NUMBER else "give each a name of its own"
+            raise UsageError(f"{path} has several columns named {twice[0]!r}; {below}.")
         if len(names) == 1:
             raise UsageError(f"{path} has no column beside {target!r} to predict it from; add one.")
         return names
@@ -101,17 +112,33 @@ class Rows:
             return ()
         return lines if len(lines) == self.count else ()
 
-    def texts(self, name: str) -> "pd.Series[Any]":
-        """The texts of a column, numbers too."""
-        frame = pd.read_csv(
-            io.BytesIO(self.content), header=0, names=self.names, usecols=[name], dtype=str, index_col=False,
-            encoding="utf-8-sig", skipinitialspace=True,
-        )  # fmt: skip
-        return frame[name]
+    def texts(self, names: Sequence[str]) -> Iterator[pd.DataFrame]:
+        """The texts of columns, numbers too, some rows at a time; the index counts rows from 0 below the header."""
+        with pd.read_csv(
+            io.BytesIO(self.content), header=0, names=self.names, usecols=list(names), dtype=str, index_col=False,
+            encoding="utf-8-sig", skipinitialspace=True, keep_default_na=False, chunksize=_ROWS,
+        ) as parts:  # fmt: skip
+            yield from parts
 
     def place(self, row: int) -> str:
         """Where ``row`` is, counted from 0 below the header."""
         return f"line {self._lines[row]:,}" if self._lines else f"row {row + 1:,} below the header"
+
+    def require_equal(self) -> None:
+        """Raise where a row has fewer cells than the header. pandas fills it up with missing ones."""
+        if uneven := self._uneven():
+            raise self._mismatch(uneven)
+
+    def _require_text(self) -> None:
+        """Raise for files that look like texts to pandas and are none."""
+        for start, what in _NO_TEXT.items():
+            if self.content.startswith(start):
+                raise self.file.problem(f"is {what}")
+        if (end := self.content.find(b"\0")) >= 0:
+            line = self.content[:end].count(b"\n") + 1
+            raise self.file.problem(
+                f"is no text in UTF-8 (a zero byte in line {line:,}, as UTF-16 has them): save it as UTF-8"
+            )
 
     def _no_text(self) -> DnnlabError:
         try:
@@ -122,14 +149,22 @@ class Rows:
             return self.file.problem(f"is no text in UTF-8 ({where}): save it as UTF-8")
         return self.file.problem("is no text in UTF-8")
 
-    def _mismatch(self) -> str:
-        width = None
+    def _mismatch(self, why: str) -> DnnlabError:
+        return self.file.problem(f"has rows that do not match its header ({why})")
+
+    def _uneven(self) -> str:
+        """The first row that has not as many cells as the header; empty where there is none."""
         try:
             for line, cells in self._records():
-                width = width or len(cells)
-                if len(cells) > width:
-                    counts = f"line {line:,} has {len(cells):,} cells, and the header {width:,}"
-                    return f"{counts}: a comma inside a cell takes quotation marks around it"
+                if len(cells) != len(self.names):
+                    counts = f"line {line:,} has {counted(len(cells), 'cell')}, and the header {len(self.names):,}"
+                    comma = ": a comma inside a cell takes quotation marks around it"
+                    return counts + comma * (len(cells) > len(self.names))
         except csv.Error:
             pass
-        return "a quotation mark opens a cell and none closes it"
+        return ""
+
+    @property
+    def first_line(self) -> int:
+        """The line of the header."""
+        return next(self._records())[0]

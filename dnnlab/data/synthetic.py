@@ -30,7 +30,7 @@ def gaussian(what: Drawn) -> Content:
     for start in range(0, len(x), _DRAWN):  # numpy draws float64, which is twice as large
         part = x[start : start + _DRAWN]
         part[:] = stream.standard_normal(part.shape)
-    return _labelled(x, what, stream, standard=True)
+    return _labelled(x, what, stream)
 
 
 def tokens(what: Drawn) -> Content:
@@ -47,13 +47,11 @@ def tokens(what: Drawn) -> Content:
     return _labelled(x, what, stream)
 
 
-def _labelled(
-    x: NDArray[np.float32] | NDArray[np.int64], what: Drawn, stream: np.random.RandomState, standard: bool = False
-) -> Content:
+def _labelled(x: NDArray[np.float32] | NDArray[np.int64], what: Drawn, stream: np.random.RandomState) -> Content:
     """Inputs with a class by chance for each."""
     y = stream.randint(what.classes, size=what.examples, dtype=np.int64)
     classes = tuple(map(str, range(what.classes)))
-    return Content(x, y, _split(what.examples, stream), classes, standard=standard)
+    return Content(x, y, _split(what.examples, stream), classes)
 
 
 def parity(bits: int) -> Content:
@@ -66,7 +64,7 @@ def parity(bits: int) -> Content:
     ones = patterns[:, None] >> np.arange(bits) & 1
     x = (2 * ones - 1).astype(np.float32)
     y = (ones.sum(axis=1) % 2).astype(np.int64)
-    return Content(x, y, _split(len(x), stream), ("even", "odd"), standard=True)
+    return Content(x, y, _split(len(x), stream), ("even", "odd"))
 
 
 def compositional(inputs: int, option: str = "") -> Content:
@@ -91,7 +89,7 @@ def compositional(inputs: int, option: str = "") -> Content:
     # It is computed from the inputs after rounding to float32: the label is a function of nothing else.
     value = tree(x.astype(np.float64))
     y = (value > np.median(value[split.train])).astype(np.int64)
-    return Content(x, y, split, ("below", "above"), standard=True)
+    return Content(x, y, split, ("below", "above"))
 
 
 def tree(x: NDArray[np.float64]) -> NDArray[np.float64]:

@@ -1,9 +1,12 @@
+import math
+from fractions import Fraction
+
 import numpy as np
 import pytest
 import torch
 
 from dnnlab.data import load
-from dnnlab.data.dataset import Content, assemble
+from dnnlab.data.dataset import Content, assemble, standardise
 from dnnlab.data.splits import Split
 
 
@@ -32,15 +35,61 @@ def test_images_are_standardised_by_channel_from_the_training_split():
     assert not inputs[:, 2].any()
 
 
-def test_tables_are_standardised_by_feature():
-    x = np.random.default_rng(0).normal(5, 3, size=(50, 4)).astype(np.float32)
-    x[:, 3] = 0.1  # its float64 mean is not exactly it
-    x[0, 2] = 1e38
-    data = assemble("name", "digest", content(x))
-    assert data.mean[:2] == pytest.approx(x[:-4, :2].mean(0).tolist(), rel=1e-5)
-    assert data.std[:2] == pytest.approx(x[:-4, :2].std(0).tolist(), rel=1e-5)
-    assert data.std[3] == 1
-    assert data.inputs(data.train).isfinite().all()
+SEVENS = np.arange(60) % 7
+FEATURES = {
+    "ordinary": np.random.default_rng(0).normal(5, 3, 60),
+    "beyond 24 bits": 16_777_216 + 2 * (np.arange(60) % 2),
+    "halves at 8 million": 8_388_608 + np.arange(60) % 2,
+    "sixteenths at a million": 1_000_000 + 0.0625 * (np.arange(60) % 2),
+    "counting from 10 million": 10**7 + np.arange(60),
+    "latitudes": 52.52 + 1e-6 * SEVENS,
+    "below float32": SEVENS * 1e-40,
+    "whose squares are below float64": SEVENS * 1e-300,
+    "close to the largest": SEVENS * 1e37,
+    "beyond 53 bits": 2**53 + np.arange(60) % 2,
+    "databases": 2**62 + np.arange(60),
+    "unsigned": np.uint64(2**63 + 5) + np.arange(60, dtype=np.uint64) % 3,
+    "of both signs": np.where(np.arange(60) % 2, -(2**63), 2**63 - 1),
+    "booleans": np.arange(60) % 3 == 0,
+}
+
+
+@pytest.mark.parametrize("feature", FEATURES)
+def test_features_are_standardised_before_they_are_rounded(feature):
+    values, train = FEATURES[feature], np.arange(3, 57)
+    # The oracle: fractions, which are exact.
+    exact = [Fraction(value) for value in values.tolist()]
+    mean = sum(exact[3:57]) / 54
+    steps = [value - mean for value in exact]
+    unit = max(map(abs, steps))
+    scaled = np.array([float(step / unit) for step in steps])
+    expected = scaled / math.sqrt(sum(float((step / unit) ** 2) for step in steps[3:57]) / 54)
+    x, center, spread = standardise(values, train)
+    assert x.dtype == np.float32
+    assert np.abs(x - expected).max() < 3e-7 * np.abs(expected).max()
+    assert center == pytest.approx(float(mean), abs=1e-15 * max(map(abs, values.tolist())))
+    assert spread == pytest.approx(float(unit) * float(scaled[0] / expected[0]), rel=1e-12)
+
+
+@pytest.mark.parametrize("constant", [0, 0.1, 1e30, 16_777_217, 2**60 + 1])
+def test_what_does_not_vary_is_0(constant):
+    x, mean, std = standardise(np.array([constant] * 997), np.arange(900))
+    assert not x.any()
+    assert (mean, std) == (constant, 1)
+
+
+def test_a_table_is_taken_as_it_was_standardised():
+    x = np.random.default_rng(0).normal(size=(50, 2)).astype(np.float32)
+    moments = np.array([1e7, 0.1]), np.array([1e-3, 1e-40])
+    data = assemble("name", "digest", content(x, moments=moments))
+    assert torch.equal(data.inputs(data.train), torch.from_numpy(x[:-4]))
+    assert (data.mean.tolist(), data.std.tolist()) == ([1e7, 0.1], [1e-3, 1e-40])
+    low, high = data.box()
+    assert torch.equal(low, torch.from_numpy(x[:-4]).amin(0))
+    assert torch.equal(high, torch.from_numpy(x[:-4]).amax(0))
+    moved = data.to("meta")
+    assert moved.x.device.type == "meta"
+    assert torch.equal(moved.mean, data.mean)  # float64 is not everywhere
 
 
 def test_inputs_keep_the_shape_of_the_index():

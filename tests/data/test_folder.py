@@ -252,7 +252,8 @@ def test_what_is_transparent_shows_white_and_that_is_said(tmp_path, mode):
             (tmp_path / label).mkdir(exist_ok=True)
             image.save(tmp_path / label / f"{i}.png", **options)
     data = load(f"folder:{tmp_path}")
-    expected = torch.tensor(row)[: 1 if mode == "L" else 3, None].expand(-1, 2, -1)
+    expected = torch.tensor(row)[: 1 if mode in ("L", "LA") else 3, None].expand(-1, 2, -1)
+    assert data.x.shape[1:] == expected.shape
     assert (data.x - expected.float()).abs().max() <= 1
     assert data.notes == ("images composed on white where they are transparent: a/0.png, a/1.png, a/2.png and 13 more",)
 
@@ -322,6 +323,61 @@ def test_further_frames_are_said(photos, suffix):
     data = load(f"folder:{photos}")
     assert data.x[20, :, 0, 0].tolist() == pytest.approx([255, 0, 0], abs=2)
     assert data.notes[0] == f"images read by the first of their frames alone: cat/film.{suffix}"
+
+
+@pytest.mark.parametrize("opaque", [True, False])
+def test_grey_with_transparency_is_grey(tmp_path, opaque):
+    pixels = DRAW.integers(256, size=(16, 4, 6, 2), dtype=np.uint8)
+    if opaque:
+        pixels[..., 1] = 255
+    for i, both in enumerate(pixels):
+        place = tmp_path / "ab"[i // 8] / f"{i:02}.png"
+        place.parent.mkdir(exist_ok=True)
+        Image.merge("LA", [Image.fromarray(both[..., channel]) for channel in (0, 1)]).save(place)
+    data = load(f"folder:{tmp_path}")
+    grey, cover = pixels[..., 0].astype(float), pixels[..., 1] / 255
+    assert data.x.shape == (16, 1, 4, 6)
+    assert np.abs(data.x[:, 0].numpy() - (grey * cover + 255 * (1 - cover))).max() <= 1
+    assert bool(data.notes) != opaque
+    picture(tmp_path / "a" / "00.png")
+    assert load(f"folder:{tmp_path}").x.shape == (16, 3, 4, 6)
+
+
+def test_other_colours_are_refused_for_what_they_are(photos):
+    Image.new("LAB", (6, 4)).save(photos / "cat" / "a.tif")
+    refuses(photos, r"a\.tif has colours of mode LAB, where dnnlab reads grey, RGB, CMYK and YCbCr: save it as RGB;")
+
+
+FILMS = {"gif": {}, "png": {}, "webp": {"lossless": True}, "tiff": {}, "mpo.jpg": {"format": "MPO"}}
+
+
+@pytest.mark.parametrize("cut", [200, 0.3, 0.45])
+@pytest.mark.parametrize("suffix", FILMS)
+def test_films_that_are_cut_are_refused(photos, suffix, cut):
+    draw = np.random.default_rng(1)
+    frames = [Image.fromarray(draw.integers(256, size=(16, 16, 3), dtype=np.uint8)) for _ in range(3)]
+    film = photos / "cat" / f"film.{suffix}"
+    frames[0].save(film, save_all=True, append_images=frames[1:], **FILMS[suffix])
+    assert f"first of their frames alone: cat/film.{suffix}" in " ".join(load(f"folder:{photos}").notes)
+    content = film.read_bytes()
+    film.write_bytes(content[: -(cut if cut > 1 else int(cut * len(content)))])
+    refuses(photos, f"film.{suffix} is no whole image")
+
+
+@pytest.mark.parametrize("size", [1, 6, 64])
+def test_every_cut_of_a_gif_is_found(photos, size):
+    gif = io.BytesIO()
+    pixels = [Image.fromarray(DRAW.integers(256, size=(size, size), dtype=np.uint8)) for _ in range(2)]
+    pixels[0].save(gif, "GIF", save_all=True, append_images=pixels[1:], transparency=3, comment=b";;\0,", loop=0)
+    whole = gif.getvalue()
+    place = photos / "film.gif"
+    for end in [*range(0, len(whole), max(1, len(whole) // 100)), len(whole) - 1]:
+        place.write_bytes(whole[:end])
+        with pytest.raises(UsageError, match=r"is no (whole )?image"):
+            _image(DataFile(place, "mend it", UsageError))
+    for behind in (b"", b"\0\0", b"junk"):
+        place.write_bytes(whole + behind)
+        assert _image(DataFile(place, "mend it", UsageError))[0] == (size, size)
 
 
 @pytest.mark.parametrize("compression", ["tiff_lzw", "tiff_deflate", "jpeg"])
@@ -411,7 +467,7 @@ def test_images_in_no_class_folder_are_said(photos, split):
     assert said.endswith("left out: z.png, train/a.png, train/b.png and 2 more")
 
 
-@pytest.mark.parametrize("names", [("seg_train", "seg_test"), ("part 1", "part 2", "part 3"), ("2019", "2020")])
+@pytest.mark.parametrize("names", [("tr", "te"), ("part 1", "part 2", "part 3"), ("2019", "2020")])
 def test_classes_that_look_like_splits_are_said(photos, names):
     for name in names:
         shutil.copytree(photos / "cat", photos / name / "ant")
@@ -422,6 +478,113 @@ def test_classes_that_look_like_splits_are_said(photos, names):
     assert data.classes == tuple(sorted(names))
     (said,) = data.notes
     assert said.endswith("have the same sub-folders, which make no class: ant and bee")
+
+
+@pytest.mark.parametrize(
+    "names",
+    [
+        ("train_set", "test_set"), ("seg_train", "seg_test"), ("Training Set", "Test Set"), ("trainset", "testset"),
+        ("training-data", "test-data"), ("train", "test_images"), ("trainingImages", "testImages"), ("train ", "test"),
+        ("2train", "2test"), ("TRAIN2017", "test2017"), ("flowers.train", "flowers.test"),
+    ],
+)  # fmt: skip
+def test_splits_may_have_other_words_in_their_names(split, names):
+    expected = load(f"folder:{split}")
+    for old, new in zip(("train", "test"), names, strict=True):
+        os.rename(split / old, split / new)
+    data = load(f"folder:{split}")
+    assert (data.classes, data.notes) == (("cat", "dog"), ())
+    assert torch.equal(data.x[data.test], expected.x[expected.test])
+    assert torch.equal(data.x[data.train], expected.x[expected.train])
+    shutil.copytree(split / names[1], split / names[1].casefold().replace("test", "val"))
+    assert torch.equal(load(f"folder:{split}").x[-6:], expected.x[expected.test])
+
+
+@pytest.mark.parametrize(
+    ("names", "problem"),
+    [
+        (("trainA", "testA", "trainB", "testB"), "trainA and trainB, which look like the splits of several data sets"),
+        (("seg_train", "seg_test", "seg_pred"), "has images in seg_pred beside its splits"),
+        (("train_set", "val_set"), "has train_set and val_set but not both train and test: test is missing"),
+        (("train1", "train2", "test1"), "has both train1 and train2; keep one"),
+    ],
+)
+def test_what_may_be_splits_and_may_not_is_refused(photos, names, problem):
+    for name in names:
+        shutil.copytree(photos, photos.parent / "all" / name)
+    refuses(photos.parent / "all", problem)
+
+
+@pytest.mark.parametrize("names", [("train_1", "test_1"), ("trainX", "testX"), ("Train Set", "Test Set")])
+def test_splits_without_classes_are_refused(photos, names):
+    for old, new in zip(("cat", "dog"), names, strict=True):
+        os.rename(photos / old, photos / new)
+    refuses(photos, f"{names[0]} has images that lie in no class folder")
+
+
+@pytest.mark.parametrize(
+    "names",
+    [("test strip", "train ticket"), ("contest", "strain"), ("test_images", "control"), ("trainer", "tester"),
+     ("train_test_split", "bus"), ("bullet train", "steam train")],
+)  # fmt: skip
+def test_classes_may_have_words_of_splits_in_their_names(photos, names):
+    for old, new in zip(("cat", "dog"), names, strict=True):
+        os.rename(photos / old, photos / new)
+    data = load(f"folder:{photos}")
+    assert (data.classes, data.notes) == (tuple(sorted(names)), ())
+
+
+@pytest.mark.parametrize("part", ["test", "val"])
+def test_a_class_that_a_split_lacks_is_said(split, part):
+    if part == "val":
+        shutil.copytree(split / "test", split / "val")
+    said = (f"{'test' if part == 'test' else 'validation'} has no images of class 'dog', and tells nothing of it",)
+    for image in (split / part / "dog").iterdir():
+        image.unlink()
+    assert load(f"folder:{split}").notes == said
+    (split / part / "dog").rmdir()
+    assert load(f"folder:{split}").notes == said
+
+
+SAME = [  # names that are one, and that one
+    ("cat", "cat ", "cat"), ("big cat", "big  cat", "big cat"), ("é", "e\u0301", "é"), ("cat", "c\u200bat", "cat"),
+    ("cat", "cat\u200d", "cat"), ("x\xady", "xy", "xy"), ("a\ufeff", "a\xa0", "a"),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("one", "other", "name"), SAME)
+def test_class_folders_that_look_the_same_are_one_and_that_is_said(photos, split, one, other, name):
+    os.rename(photos / "cat", photos / one)
+    shutil.copytree(photos / "dog", photos / other)
+    data = load(f"folder:{photos}")
+    assert data.classes == tuple(sorted([name, "dog"]))
+    assert data.y.bincount(minlength=2).tolist() == ([20, 40] if name > "dog" else [40, 20])
+    first, second = (ascii(text) if "\u0301" in text else repr(text) for text in sorted([one, other]))
+    how = "read as one, since they differ only by spaces or by what is not seen"
+    assert data.notes == (f"class folders {how}: {first} and {second}",)
+    os.rename(split / "train" / "cat", split / "train" / one)
+    os.rename(split / "test" / "cat", split / "test" / other)
+    data = load(f"folder:{split}")
+    assert data.classes == tuple(sorted([name, "dog"]))
+    assert len(data.test) == 6
+
+
+@pytest.mark.parametrize(("one", "other"), [("Cat", "cat"), ("Straße", "strasse"), ("ﬁr", "fir"), ("x2", "x²")])
+def test_class_folders_that_are_alike_are_said(photos, one, other):
+    os.rename(photos / "cat", photos / one)
+    os.rename(photos / "dog", photos / other)
+    data = load(f"folder:{photos}")
+    assert data.classes == tuple(sorted([one, other]))
+    first, second = sorted([one, other])
+    how = "kept apart, though they differ only by case or by the form of letters"
+    assert data.notes == (f"class folders {how}: {first!r} and {second!r}",)
+
+
+@pytest.mark.parametrize("name", ["big  cat", "e\u0301", " cat", "a\u200bb"])
+def test_the_name_of_a_class_is_the_folders_where_it_is_alone(photos, name):
+    os.rename(photos / "cat", photos / name)
+    data = load(f"folder:{photos}")
+    assert (data.classes, data.notes) == (tuple(sorted([name, "dog"])), ())
 
 
 @pytest.mark.parametrize("name", ["Thumbs.db", "desktop.ini", ".DS_Store", "._00.png"])
@@ -473,7 +636,7 @@ def test_half_a_split_and_other_wrong_layouts(split):
     shutil.rmtree(split / "test/wolf")
     (split / "test/cat").rename(split.parent / "cat")
     (split / "test/cat").mkdir()
-    refuses(split, "the folder test has no images")
+    refuses(split, "has no images for test; put some into class folders there")
 
 
 def test_too_little_to_learn_from(photos, tmp_path):
