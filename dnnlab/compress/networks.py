@@ -63,7 +63,7 @@ def check_fit(spec: Spec) -> list[str]:
                 memory.require(12 * parameters, f"training {name}")  # weights, gradients and moments
             model = named.build(name, data.shape, len(data.classes))
             if spec.weights and name in spec.networks:
-                user_network.load_weights(model, spec.weights)
+                user_network.load_weights(model, spec.weights, data.inputs(data.train[:2]))
             check(model, data)
             if not any(p.ndim > 1 for p in model.parameters()):
                 raise UsageError(f"{name} has no weights to compress.")

@@ -4,7 +4,6 @@ torch-pruning says which layers must lose the same channels, from a trace of the
 shuffles or reshapes channels in a way that this does not tell, it would take out the wrong ones without a word.
 """
 
-import copy
 import math
 import warnings
 from collections.abc import Callable, Iterator, Sequence
@@ -19,6 +18,7 @@ from dnnlab.compress.stages import TooMuch
 from dnnlab.compress.structure import rebuild
 from dnnlab.errors import first_line
 from dnnlab.networks import outputs
+from dnnlab.networks.remembered import copied
 from dnnlab.networks.ties import once, ties
 
 _NOISE = 0.05
@@ -115,7 +115,7 @@ class _Trial:
 
     def __init__(self, model: nn.Module, example: Tensor) -> None:
         self.example = example
-        self.model = copy.deepcopy(model).eval()
+        self.model = copied(model).eval()
         noise = torch.Generator(example.device).manual_seed(0)
         with torch.no_grad():
             for parameter in self.model.parameters():
@@ -153,7 +153,7 @@ class _Trial:
         with these channels at zero, and the state alone rebuilds it."""
         try:
             narrower, whole = self._without(take_out)
-            again = rebuild(copy.deepcopy(self.model), narrower.state_dict()).eval()
+            again = rebuild(copied(self.model), narrower.state_dict()).eval()
             networks = [_no_norms(network) for network in (narrower, whole, again)]
             with torch.no_grad():
                 ours, wanted, rebuilt = (outputs.logits(network(self.example)) for network in networks)
@@ -168,7 +168,7 @@ class _Trial:
     def _without(self, take_out: Callable[[Any], None]) -> tuple[nn.Module, nn.Module]:
         """The network without the channels that ``take_out`` takes out by a pruner, and with them, their parameters at
         zero."""
-        narrower, whole = copy.deepcopy(self.model), copy.deepcopy(self.model)
+        narrower, whole = copied(self.model), copied(self.model)
         pruner = dependencies(narrower, self.example)
         values = {name: tensor.detach().clone() for name, tensor in narrower.state_dict().items()}
         _number(narrower)

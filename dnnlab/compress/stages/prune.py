@@ -252,6 +252,7 @@ def _density_for(evaluator: Evaluator, stages: tuple[Stage, ...], place: int, si
     of the weights."""
     before = stages[:place]
     state, retraining = evaluator.state(before), evaluator.retraining()
+    unread = evaluator.unread(evaluator.name_after(before))
     later = [dataclasses.replace(stage, epochs=0.0) for stage in stages[place + 1 :] if stage.trains]
     low, high = 0.0, 1.0
     for _ in range(_HALVINGS):
@@ -261,7 +262,7 @@ def _density_for(evaluator: Evaluator, stages: tuple[Stage, ...], place: int, si
         keep_masks(model, masks(model, middle, "random", rng))
         for stage in later:
             model = stage.module.apply(model, stage, retraining)
-        if len(files.packed(model, stages)) <= size:
+        if len(files.packed(model, stages, unread)) <= size:
             low = middle
         else:
             high = middle

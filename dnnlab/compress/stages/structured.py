@@ -1,6 +1,5 @@
 """Whole channels and units removed; torch-pruning knows which layers must lose the same ones."""
 
-import copy
 from collections.abc import Mapping
 from typing import Any
 
@@ -14,6 +13,7 @@ from dnnlab.compress.structure import others
 from dnnlab.data.dataset import Dataset
 from dnnlab.instruments.cost import count
 from dnnlab.networks import outputs
+from dnnlab.networks.remembered import copied
 from dnnlab.training.parts import spread
 
 _STEPS = 50
@@ -39,8 +39,8 @@ def apply(model: nn.Module, stage: Stage, retraining: Retraining) -> nn.Module:
     """
     import torch_pruning as tp
 
-    model = copy.deepcopy(model).eval().to(memory_format=torch.contiguous_format)  # type: ignore[call-overload]
-    whole, data = copy.deepcopy(model), retraining.data
+    model = copied(model).eval().to(memory_format=torch.contiguous_format)  # type: ignore[call-overload]
+    whole, data = copied(model), retraining.data
     example = data.inputs(data.train[:_TRIED])
     goal = count(model, data.shape, data.dtype).macs / stage.factor
     criterion = stage.word("criterion")
@@ -84,7 +84,7 @@ def apply(model: nn.Module, stage: Stage, retraining: Retraining) -> nn.Module:
 
 def left(model: nn.Module, stage: Stage, data: Dataset) -> Mapping[str, str]:
     """The layers that keep all their channels, except the one that gives the logits."""
-    model = copy.deepcopy(model).eval().to(memory_format=torch.contiguous_format)  # type: ignore[call-overload]
+    model = copied(model).eval().to(memory_format=torch.contiguous_format)  # type: ignore[call-overload]
     failing, _ = channels.fixed(model, data.inputs(data.train[:_TRIED]))
     names = (name for group in failing for name in group.layers)
     return others(model, stage.about, data) | dict.fromkeys(names, "what reads it needs all its channels")
