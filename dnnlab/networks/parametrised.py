@@ -8,7 +8,7 @@ from torch.nn.utils import parametrize, prune, remove_spectral_norm, remove_weig
 from torch.nn.utils.spectral_norm import SpectralNorm, SpectralNormLoadStateDictPreHook
 from torch.nn.utils.weight_norm import WeightNorm
 
-from dnnlab.networks.remembered import evaluating
+from dnnlab.networks.remembered import in_mode
 
 
 def make_plain(model: nn.Module) -> list[str]:
@@ -16,7 +16,7 @@ def make_plain(model: nn.Module) -> list[str]:
     the names of these weights. The outputs of ``model`` in evaluation mode stay the same.
     """
     found = list(_computed(model))
-    with evaluating(model):  # reading a spectral norm in training mode would change it
+    with in_mode(model, training=False):  # reading a spectral norm in training mode would change it
         for _, become_plain in found:
             become_plain()
     return [name for name, _ in found]

@@ -34,15 +34,16 @@ def same_buffers(model: nn.Module) -> Iterator[None]:
 
 
 @contextmanager
-def evaluating(model: nn.Module) -> Iterator[None]:
-    """A context in which ``model`` is in evaluation mode; afterwards each of its modules is in the mode as before."""
+def in_mode(model: nn.Module, training: bool) -> Iterator[None]:
+    """A context in which ``model`` is in training or in evaluation mode; afterwards each of its modules is in the mode
+    as before."""
     modes = {module: module.training for module in model.modules()}
-    model.eval()
+    model.train(training)
     try:
         yield
     finally:
-        for module, training in modes.items():
-            module.training = training
+        for module, before in modes.items():
+            module.training = before
 
 
 def copied(model: nn.Module) -> nn.Module:

@@ -8,7 +8,7 @@ import torch
 from torch import Tensor, nn
 
 from dnnlab.networks import outputs
-from dnnlab.networks.remembered import evaluating, same_state
+from dnnlab.networks.remembered import in_mode, same_state
 
 
 def without_effect(model: nn.Module, x: Tensor, names: Iterable[str]) -> frozenset[str]:
@@ -21,7 +21,7 @@ def without_effect(model: nn.Module, x: Tensor, names: Iterable[str]) -> frozens
     asked = list(dict.fromkeys(names))
     if not asked:
         return frozenset()
-    with evaluating(model):
+    with in_mode(model, training=False):
         with torch.no_grad(), same_state(model):
             wanted = _logits(model, x).clone()
         if _same_without(model, x, asked, wanted):

@@ -11,6 +11,7 @@ from dnnlab.compress.recovery import Retraining
 from dnnlab.compress.stages import Stage, TooMuch, channels
 from dnnlab.compress.structure import others
 from dnnlab.data.dataset import Dataset
+from dnnlab.errors import UsageError
 from dnnlab.instruments.cost import count
 from dnnlab.networks import outputs
 from dnnlab.networks.remembered import copied
@@ -67,10 +68,10 @@ def apply(model: nn.Module, stage: Stage, retraining: Retraining) -> nn.Module:
         )
         for _ in range(_STEPS):
             channels.step(pruner, stage.multiple)
-            if count(model, data.shape, data.dtype).macs <= goal:
+            if _macs(model, data) <= goal:
                 break
         else:
-            most = goal * stage.factor / count(model, data.shape, data.dtype).macs
+            most = goal * stage.factor / _macs(model, data)
             raise TooMuch(
                 f"structured:{stage.factor:g}x: channels that {criterion} may take out of this network save "
                 + (f"no more than {most:.3g}x of its MACs; ask for less." if most > 1.01 else "none of its MACs.")
@@ -80,6 +81,18 @@ def apply(model: nn.Module, stage: Stage, retraining: Retraining) -> nn.Module:
     model.zero_grad(set_to_none=True)
     retraining.train(model, "structured", stage.epochs)
     return model
+
+
+def _macs(model: nn.Module, data: Dataset) -> int:
+    """MACs of a network of which channels were taken out.
+
+    Raises:
+        TooMuch: it does not run any more.
+    """
+    try:
+        return count(model, data.shape, data.dtype).macs
+    except UsageError as problem:
+        raise TooMuch(f"structured: torch-pruning takes wrong channels out of this network ({problem}).") from problem
 
 
 def left(model: nn.Module, stage: Stage, data: Dataset) -> Mapping[str, str]:
