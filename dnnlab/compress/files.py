@@ -71,7 +71,7 @@ def write(model: nn.Module, stages: tuple[Stage, ...], inputs: ExportInputs, ste
 
 
 def _dense(model: nn.Module, data: Dataset, stem: Path) -> Artefact:
-    proto = onnx_file.export(model, example(data))
+    proto = onnx_file.each_once(onnx_file.export(model, example(data)))
     state = {name: tensor.detach().cpu().contiguous().clone() for name, tensor in once(model).items()}
     # The metadata has the other names of tensors that have several, as readers of this format expect, and says that
     # layers are narrower, so that --weights of any experiment makes the factory's layers fit.

@@ -72,7 +72,16 @@ def check_fit(spec: Spec) -> list[str]:
                 raise UsageError(f"{name} has no weights to compress.")
             if named.is_users(name):
                 notes += tried(name, model, spec.recipes.get((name, data_name), ()), data, spec.searching)
+    if spec.controls:
+        notes += [_no_small_twin(name) for name in spec.networks if not named.in_catalogue(name)]
     return list(dict.fromkeys(notes))
+
+
+def _no_small_twin(name: str) -> str:
+    return (
+        f"--controls has no small dense network beside {name}: of a network that is not in the catalogue nobody knows how "
+        "to make it narrower"
+    )
 
 
 def smaller_than(network: str, data: Dataset, parameters: float) -> str:

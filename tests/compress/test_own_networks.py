@@ -251,6 +251,43 @@ def test_names_of_one_tensor():
     assert ties(made("grouped")) == {}
 
 
+def test_a_weight_that_is_also_read_transposed_is_once_in_the_file(retraining, tmp_path):
+    """Read by onnx: 64 · 32 weights that two products share, and 64 · 10; and its outputs by ONNX Runtime."""
+    import onnx
+
+    for text, each in (("int8:weights", np.int8), ("", np.float32)):
+        model, stages = made("tied_to_a_transpose"), chain.parse(text) if text else ()
+        inputs = files.ExportInputs(retraining.data, lambda: empty("tied_to_a_transpose"), lambda model: None)
+        file = files.write(model, stages, inputs, tmp_path / "file")
+        held = [onnx.numpy_helper.to_array(tensor) for tensor in onnx.load_from_string(file.onnx).graph.initializer]
+        assert sum(values.size for values in held if values.dtype == each and values.ndim == 2) == 64 * 32 + 64 * 10
+        x = retraining.data.inputs(retraining.data.test)
+        given, wanted = file.predict(x.numpy()), logits(model, x).numpy()
+        assert np.abs(given - wanted).max() < (1e-5 if each is np.float32 else 0.1) * np.abs(wanted).max()
+
+
+def test_a_constant_that_is_another_in_another_order():
+    """Of any number of axes; what differs in one number stays."""
+    import onnxruntime
+    from onnx import TensorProto, helper, numpy_helper
+
+    rng = np.random.default_rng(0)
+    cube = rng.normal(size=(4, 5, 6)).astype(np.float32)
+    nearly = cube.transpose(2, 0, 1).copy()
+    nearly[0, 0, 0] += 1
+    held = {"a": cube, "b": cube.transpose(2, 0, 1).copy(), "c": cube.copy(), "d": nearly}
+    out = [helper.make_tensor_value_info(f"{n}2", TensorProto.FLOAT, v.shape) for n, v in held.items()]
+    nodes = [helper.make_node("Identity", [name], [f"{name}2"]) for name in held]
+    graph = helper.make_graph(nodes, "g", [], out, [numpy_helper.from_array(v, n) for n, v in held.items()])
+    proto = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 17)], ir_version=8)
+    smaller = onnx_file.each_once(proto)
+    assert [tensor.name for tensor in smaller.graph.initializer] == ["a", "d"]
+    session = onnxruntime.InferenceSession(smaller.SerializeToString())
+    given = session.run([f"{name}2" for name in held], {})
+    assert all(np.array_equal(found, wanted) for found, wanted in zip(given, held.values(), strict=True))
+    assert len(proto.graph.initializer) == 4
+
+
 # Weights that are computed
 
 
