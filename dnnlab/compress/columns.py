@@ -31,6 +31,8 @@ TONES = {
 
 ZSTD = "zstd-19"
 """The control that is the network itself in fewer bytes."""
+SMALL = "small dense"
+"""The control that is a narrower network of as many bytes."""
 CONFIGURATION = ("arch", "data", "recipe", "role", "stage", "method")
 """The columns that name a row of the summary."""
 

@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator, Sequence
 from torch import nn
 
 from dnnlab.compress import files, networks
-from dnnlab.compress.columns import ZSTD
+from dnnlab.compress.columns import SMALL, ZSTD
 from dnnlab.compress.evaluator import CHAIN, CONTROL, Evaluator, Row
 from dnnlab.compress.stages import DENSE, Stage
 from dnnlab.networks import named
@@ -54,7 +54,7 @@ def _small_dense(evaluator: Evaluator, stages: tuple[Stage, ...], name: str) -> 
     model.load_state_dict(evaluator.checkpoint("small dense", make, small=name, extra=extra))
     # It is written in full into a container, since the graph in an ONNX file would be larger than its weights.
     artefact = files.write_container(model, (), evaluator.export_inputs(name), evaluator.stem(stages, "small"))
-    row = evaluator.row((), CONTROL, "small dense", model, artefact)
+    row = evaluator.row((), CONTROL, SMALL, model, artefact)
     return row | {"stage": len(stages), "form": DENSE, "unread": ", ".join(sorted(evaluator.unread(name)))}
 
 

@@ -19,7 +19,7 @@ from dnnlab.compress.files import Artefact
 from dnnlab.compress.plan import Cell
 from dnnlab.compress.recovery import Retraining, frozen
 from dnnlab.compress.spec import Spec
-from dnnlab.compress.stages import Stage
+from dnnlab.compress.stages import Stage, TooMuch
 from dnnlab.compress.structure import listed, rebuild, unread
 from dnnlab.data import load
 from dnnlab.instruments.cost import count
@@ -142,7 +142,12 @@ class Evaluator:
 
         def make() -> nn.Module:
             model = self.restored(before, self.state(tuple(before))).to(self.device)
-            return last.module.apply(model, last, self.retraining())
+            try:
+                return last.module.apply(model, last, self.retraining())
+            except TooMuch as problem:
+                if left := self._left(stages):
+                    raise TooMuch(f"{str(problem).removesuffix('.')}; it leaves {listed(left)}.") from problem
+                raise
 
         return self.checkpoint("chain", make, chain=chains.text(stages), **self.recovery)
 
@@ -244,12 +249,16 @@ class Evaluator:
         """What the last stage left as it was, and what was asked of it and not reached."""
         if not stages:
             return {"left": "", "missed": ""}
-        *before, last = stages
-        left: Mapping[str, str] = {}
-        if last.about.leaves(last):
-            left = last.module.left(self.restored(before, self.state(tuple(before))), last, self.host)
+        last = stages[-1]
         missed = last.module.missed(model, last, row) if last.about.may_miss(last) else ""
-        return {"left": listed(left), "missed": missed}
+        return {"left": listed(self._left(stages)), "missed": missed}
+
+    def _left(self, stages: Sequence[Stage]) -> Mapping[str, str]:
+        """The layers that the last of ``stages`` leaves as they are, each with the reason."""
+        *before, last = stages
+        if not last.about.leaves(last):
+            return {}
+        return last.module.left(self.restored(before, self.state(tuple(before))), last, self.host)
 
     def correct(self, artefact: Artefact, index: torch.Tensor) -> NDArray[np.bool_]:
         """Which of the examples ``index`` the file classifies correctly, in batches of the size of use where the others

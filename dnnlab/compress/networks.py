@@ -73,15 +73,13 @@ def check_fit(spec: Spec) -> list[str]:
             if named.is_users(name):
                 notes += tried(name, model, spec.recipes.get((name, data_name), ()), data, spec.searching)
     if spec.controls:
-        notes += [_no_small_twin(name) for name in spec.networks if not named.in_catalogue(name)]
+        own = [name for name in spec.networks if not named.in_catalogue(name)]
+        notes += [
+            f"--controls has no small dense network beside {name}, which is not in the catalogue: it cannot be made "
+            "narrower by its name"
+            for name in own
+        ]
     return list(dict.fromkeys(notes))
-
-
-def _no_small_twin(name: str) -> str:
-    return (
-        f"--controls has no small dense network beside {name}: of a network that is not in the catalogue nobody knows how "
-        "to make it narrower"
-    )
 
 
 def smaller_than(network: str, data: Dataset, parameters: float) -> str:

@@ -127,11 +127,15 @@ def layers(model: nn.Module, kind: Kind) -> dict[str, Any]:
 
 
 def others(model: nn.Module, kind: Kind, data: Dataset) -> dict[str, str]:
-    """The layers of ``model`` that a ``kind`` of stage does not know, by name, each with what it is. A matrix that the
-    network itself owns has its own name."""
+    """The layers of ``model`` that a ``kind`` of stage does not know, by name, each with what it is: those that
+    multiply by a matrix, and embeddings. A matrix that the network itself owns has its own name."""
     known = layers(model, kind)
     used = (row for row in _rows(model, data) if row["place"] != UNUSED)
     owners = {_owner(name) or name: row["kind"] for row in used for name in row["matrices"]}
+    there = weights(model)
+    for name, module in model.named_modules():
+        if isinstance(module, nn.Embedding | nn.EmbeddingBag) and any(p is module.weight for p in there.values()):
+            owners.setdefault(name, type(module).__name__)
     return {name: f"a weight of {owner}" for name, owner in owners.items() if name not in known}
 
 

@@ -18,6 +18,7 @@ import torch
 from safetensors import safe_open
 from safetensors.torch import load_file, load_model, save_file
 from torch import nn
+from torch.nn import functional as F
 
 from dnnlab.compress import chain, files, onnx_file
 from dnnlab.compress.executed import executed
@@ -555,6 +556,19 @@ def test_a_computed_weight_comes_back_as_a_plain_one(name, own, dnnlab):
             assert done.code == 0, done.err
 
 
+@pytest.mark.parametrize("text", ["structured:1.1x", "lowrank:0.3", "int8:qat"])
+def test_an_embedding_is_named(text, retraining):
+    """Its weight is one of two dimensions, and these methods leave it."""
+    model = OWN["Written"](
+        lambda s, x: s.last(F.relu(s.first(s.table((x.flatten(1) > 0).long()).flatten(1)))),
+        table=nn.Embedding(2, 3),
+        first=nn.Linear(192, 32),
+        last=nn.Linear(32, 10),
+    )
+    (stage,) = chain.parse(text)
+    assert stage.module.left(model, stage, retraining.data)["table"] == "a weight of Embedding"
+
+
 def test_a_method_that_can_do_nothing_is_refused_before_training(own):
     done = own("recurrent", "--method", "structured:2x")
     assert done.code == 2
@@ -563,6 +577,8 @@ def test_a_method_that_can_do_nothing_is_refused_before_training(own):
     assert done.code == 1  # the other one is measured
     assert "its row will say so" in done.err
     found = rows(done)
+    (error,) = found["error"][found["error"] != ""]
+    assert re.search(r"save none of its MACs; it leaves lstm \(a weight of LSTM\)\.$", error)
     assert found.loc["int8:dynamic", "int8_share"] == "1.0"
     assert found.loc["int8:dynamic", "judged_batch"] == "1.0"
 
