@@ -146,9 +146,10 @@ _WORTH_A_NODE = 64
 
 def _order_of(other: NDArray[Any], values: NDArray[Any]) -> tuple[int, ...] | None:
     """The order of the axes of ``other`` in which it is ``values``; ``None`` where it is in none."""
+    nan = np.issubdtype(values.dtype, np.floating)
     for order in itertools.permutations(range(values.ndim)):
         turned = other.transpose(order)
-        if turned.shape == values.shape and np.array_equal(turned, values, equal_nan=values.dtype.kind == "f"):
+        if turned.shape == values.shape and np.array_equal(turned, values, equal_nan=nan):
             return order
     return None
 
