@@ -54,7 +54,7 @@ def copied(model: nn.Module) -> nn.Module:
     seen: dict[int, Any] = {}  # holds what it names, so that no other object gets the same number
     while ahead:
         held = ahead.pop()
-        if id(held) in seen:
+        if id(held) in seen or isinstance(held, str | int | float):
             continue
         seen[id(held)] = held
         if isinstance(held, Tensor):

@@ -536,6 +536,18 @@ def test_a_network_that_cannot_be_used_is_one_failed_cell(own, monkeypatch):
     assert found.loc["int8", "errors"] != ""
 
 
+def test_narrower_layers_of_a_container_load_into_the_factory(own, dnnlab):
+    done = own("two_layers", "--chain", "structured:1.3x > prune:0.5", "--json")
+    assert done.code == 0, done.err
+    run, found = Path(json.loads(done.out)["run"]), rows(done)
+    assert dnnlab("decompress", run / found.loc["prune:0.5", "file"], "--to", "narrow.safetensors").code == 0
+    model, data = OWN["two_layers"](), load("digits")
+    load_weights(model, "narrow.safetensors")
+    assert sum(p.numel() for p in model.parameters()) == float(found.loc["prune:0.5", "params"]) < 3010
+    errors = int((logits(model, data.inputs(data.test)).argmax(1) != data.y[data.test]).sum())
+    assert errors == float(found.loc["prune:0.5", "errors"])
+
+
 @pytest.mark.parametrize("name", ["weight_normed", "spectral_normed", "weight_normed_by_hooks", "masked_by_hooks"])
 def test_a_computed_weight_comes_back_as_a_plain_one(name, own, dnnlab):
     """Its own files load into the factory, in any experiment, with the same outputs."""
