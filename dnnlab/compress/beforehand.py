@@ -1,7 +1,6 @@
 """What can be known of a user's own network before anything is trained: what a method leaves, and whether it finds
 anything to do."""
 
-import copy
 import dataclasses
 from collections.abc import Iterator, Sequence
 
@@ -12,10 +11,12 @@ from dnnlab.compress import onnx_file
 from dnnlab.compress.files import example
 from dnnlab.compress.recovery import Retraining
 from dnnlab.compress.stages import Stage, TooMuch
-from dnnlab.compress.structure import listed
+from dnnlab.compress.structure import listed, unread
 from dnnlab.data.dataset import Dataset
 from dnnlab.errors import DnnlabError, UsageError, of_users_code, some
 from dnnlab.networks.parametrised import make_plain
+from dnnlab.networks.remembered import copied
+from dnnlab.networks.unread import set_aside
 from dnnlab.training.hyperparameters import Hyperparameters
 
 
@@ -32,6 +33,11 @@ def tried(name: str, model: nn.Module, recipes: Sequence[str], data: Dataset, se
             "results as plain weights"
         )
     try:
+        aside = unread(model, data)
+        parameters = dict(model.named_parameters())
+        set_aside(model, [tensor for tensor in aside if tensor in parameters])
+        if aside:
+            yield f"the logits of {name} do not depend on {some(sorted(aside))}; no count and no .dnnz has them"
         onnx_file.export(model, example(data))
     except DnnlabError as problem:
         raise UsageError(f"{name}: {problem}") from problem
@@ -42,7 +48,7 @@ def tried(name: str, model: nn.Module, recipes: Sequence[str], data: Dataset, se
             left = stage.module.left(model, stage, data) if stage.about.leaves(stage) else {}
             told = f"{stage} leaves layers of {name} as they are: {listed(left)}" if left else ""
             if stage.about.tried(stage) and not (searching and stage.searchable):
-                stage.module.apply(copy.deepcopy(model), dataclasses.replace(stage, epochs=0.0), _untrained(data))
+                stage.module.apply(copied(model), dataclasses.replace(stage, epochs=0.0), _untrained(data))
         except Exception as problem:  # whatever a network raises that a method does not know
             refused.append(stage)
             why = str(problem) if isinstance(problem, TooMuch) else f"{stage}: {of_users_code(problem)}"

@@ -31,6 +31,8 @@ TONES = {
 
 ZSTD = "zstd-19"
 """The control that is the network itself in fewer bytes."""
+SMALL = "small dense"
+"""The control that is a narrower network of as many bytes."""
 CONFIGURATION = ("arch", "data", "recipe", "role", "stage", "method")
 """The columns that name a row of the summary."""
 
@@ -121,6 +123,7 @@ _MEMORY = Column(
 _TOLD = (
     Column("left", str, "layers that the last stage left as they were, each with the reason"),
     Column("missed", str, "what was asked of the last stage and not reached"),
+    Column("unread", str, "tensors on which the logits do not depend in inference; no count and no .dnnz has them"),
 )
 
 CELLS = (

@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator, Sequence
 from torch import nn
 
 from dnnlab.compress import files, networks
-from dnnlab.compress.columns import ZSTD
+from dnnlab.compress.columns import SMALL, ZSTD
 from dnnlab.compress.evaluator import CHAIN, CONTROL, Evaluator, Row
 from dnnlab.compress.stages import DENSE, Stage
 from dnnlab.networks import named
@@ -50,13 +50,12 @@ def _small_dense(evaluator: Evaluator, stages: tuple[Stage, ...], name: str) -> 
         retraining.train(model, "small dense", retraining.length(None) + extra, taught=False)
         return model
 
-    model = evaluator.fresh(name)
+    model = evaluator.bare(name)
     model.load_state_dict(evaluator.checkpoint("small dense", make, small=name, extra=extra))
     # It is written in full into a container, since the graph in an ONNX file would be larger than its weights.
-    inputs = evaluator.export_inputs(lambda: evaluator.fresh(name))
-    artefact = files.write_container(model, (), inputs, evaluator.stem(stages, "small"))
-    row = evaluator.row((), CONTROL, "small dense", model, artefact)
-    return row | {"stage": len(stages), "form": DENSE}
+    artefact = files.write_container(model, (), evaluator.export_inputs(name), evaluator.stem(stages, "small"))
+    row = evaluator.row((), CONTROL, SMALL, model, artefact)
+    return row | {"stage": len(stages), "form": DENSE, "unread": ", ".join(sorted(evaluator.unread(name)))}
 
 
 def _more_epochs(evaluator: Evaluator, stages: tuple[Stage, ...]) -> Row:

@@ -19,13 +19,14 @@ from dnnlab.compress.files import Artefact
 from dnnlab.compress.plan import Cell
 from dnnlab.compress.recovery import Retraining, frozen
 from dnnlab.compress.spec import Spec
-from dnnlab.compress.stages import Stage
-from dnnlab.compress.structure import listed, rebuild
+from dnnlab.compress.stages import Stage, TooMuch
+from dnnlab.compress.structure import listed, rebuild, unread
 from dnnlab.data import load
 from dnnlab.instruments.cost import count
 from dnnlab.networks import user_network
 from dnnlab.networks.named import in_catalogue
 from dnnlab.networks.parametrised import make_plain
+from dnnlab.networks.unread import set_aside
 from dnnlab.runner.checkpoints import State, trained
 from dnnlab.runner.place import Place
 from dnnlab.runner.provenance import digest
@@ -53,6 +54,7 @@ class Evaluator:
         self.cell, self.spec, self.device, self.place = cell, spec, device, place
         self.data = part_of(load(cell.data), spec.train_size, 0, spec.seed, cell.seed).to(device)
         self.host = self.data.to("cpu")
+        self._unread: dict[str, frozenset[str]] = {}
 
     # Networks
 
@@ -62,8 +64,26 @@ class Evaluator:
 
     def empty(self, stages: Sequence[Stage]) -> nn.Module:
         """A network that the state dict of a network after ``stages`` can be loaded into."""
-        student = any(stage.about.makes_student for stage in stages)
-        return plain(self.fresh(self.student_name if student else ""))
+        return self.bare(self.name_after(stages))
+
+    def bare(self, name: str) -> nn.Module:
+        """The network called ``name``, not trained, in the form that is compressed: without what inference does
+        without, which is in its state dict alone."""
+        model = plain(self.fresh(name))
+        parameters = dict(model.named_parameters())
+        set_aside(model, [tensor for tensor in self.unread(name) if tensor in parameters])
+        return model
+
+    def unread(self, name: str) -> frozenset[str]:
+        """The tensors of the network called ``name`` that inference does without. They are found before it is trained,
+        so that each process finds the same."""
+        if name not in self._unread:
+            self._unread[name] = unread(plain(self.fresh(name)), self.host)
+        return self._unread[name]
+
+    def name_after(self, stages: Sequence[Stage]) -> str:
+        """The name of the network after ``stages``: the cell's own, or its student."""
+        return self.student_name if any(stage.about.makes_student for stage in stages) else self.cell.arch
 
     @property
     def student_name(self) -> str:
@@ -98,7 +118,7 @@ class Evaluator:
         """The state dict of the network before any chain."""
         if self.spec.weights:
             model = self.fresh()
-            user_network.load_weights(model, self.spec.weights)
+            user_network.load_weights(model, self.spec.weights, self.host.inputs(self.host.train[:2]))
             return plain(model).state_dict()
 
         def make() -> nn.Module:
@@ -122,7 +142,12 @@ class Evaluator:
 
         def make() -> nn.Module:
             model = self.restored(before, self.state(tuple(before))).to(self.device)
-            return last.module.apply(model, last, self.retraining())
+            try:
+                return last.module.apply(model, last, self.retraining())
+            except TooMuch as problem:
+                if left := self._left(stages):
+                    raise TooMuch(f"{str(problem).removesuffix('.')}; it leaves {listed(left)}.") from problem
+                raise
 
         return self.checkpoint("chain", make, chain=chains.text(stages), **self.recovery)
 
@@ -162,11 +187,11 @@ class Evaluator:
 
     def write(self, model: nn.Module, stages: tuple[Stage, ...], stem: Path) -> Artefact:
         """Write the file of ``model``, which ``stages`` made; ``stem`` is its path without the ending."""
-        return files.write(model, stages, self.export_inputs(lambda: self.empty(stages)), stem)
+        return files.write(model, stages, self.export_inputs(self.name_after(stages)), stem)
 
-    def export_inputs(self, empty: Callable[[], nn.Module]) -> files.ExportInputs:
-        """What is needed to write a network of the architecture that ``empty`` makes."""
-        return files.ExportInputs(self.host, empty, self._known_onnx)
+    def export_inputs(self, name: str) -> files.ExportInputs:
+        """What is needed to write a network of the architecture called ``name``."""
+        return files.ExportInputs(self.host, lambda: self.bare(name), self._known_onnx, self.unread(name))
 
     def _known_onnx(self, model: nn.Module) -> bytes | None:
         ours, base = ([(n, t.shape) for n, t in m.state_dict().items()] for m in (model, self.baseline))
@@ -215,6 +240,7 @@ class Evaluator:
             **metrics.latency(base.onnx, artefact.onnx, self.host),
             "file": artefact.path.relative_to(self.place.run).as_posix(),
         }
+        row["unread"] = ", ".join(sorted(self.unread(self.name_after(stages))))
         row |= self._left_and_missed(stages, model, row)
         model_card.write(artefact, row, self.cell, self.host)
         return row
@@ -223,12 +249,16 @@ class Evaluator:
         """What the last stage left as it was, and what was asked of it and not reached."""
         if not stages:
             return {"left": "", "missed": ""}
-        *before, last = stages
-        left: Mapping[str, str] = {}
-        if last.about.leaves(last):
-            left = last.module.left(self.restored(before, self.state(tuple(before))), last, self.host)
+        last = stages[-1]
         missed = last.module.missed(model, last, row) if last.about.may_miss(last) else ""
-        return {"left": listed(left), "missed": missed}
+        return {"left": listed(self._left(stages)), "missed": missed}
+
+    def _left(self, stages: Sequence[Stage]) -> Mapping[str, str]:
+        """The layers that the last of ``stages`` leaves as they are, each with the reason."""
+        *before, last = stages
+        if not last.about.leaves(last):
+            return {}
+        return last.module.left(self.restored(before, self.state(tuple(before))), last, self.host)
 
     def correct(self, artefact: Artefact, index: torch.Tensor) -> NDArray[np.bool_]:
         """Which of the examples ``index`` the file classifies correctly, in batches of the size of use where the others
@@ -252,24 +282,18 @@ class Evaluator:
             float(correct.mean()) if len(correct) else math.nan
             for correct in (self.correct(file, self.host.validation) for file in (artefact, self.base_file))
         )
-        used = self._used(model)
         return {
-            "params": sum(p.numel() for p in used),
-            "nonzeros": sum(int(torch.count_nonzero(p)) for p in used),
+            "params": sum(p.numel() for p in model.parameters()),
+            "nonzeros": sum(int(torch.count_nonzero(p)) for p in model.parameters()),
             "bytes": artefact.size,
             "ratio": 4 * self._base_params / artefact.size,
             "validation_accuracy": ours,
             "validation_drop": base - ours,
         }
 
-    def _used(self, model: nn.Module) -> list[nn.Parameter]:
-        """The parameters that inference uses; a file needs no others."""
-        unused = count(model, self.data.shape, self.data.dtype).unused
-        return [p for name, p in model.named_parameters() if name not in unused]
-
     @functools.cached_property
     def _base_params(self) -> int:
-        return sum(p.numel() for p in self._used(self.baseline))
+        return sum(p.numel() for p in self.baseline.parameters())
 
     @functools.cached_property
     def _base_correct(self) -> NDArray[np.bool_]:

@@ -20,8 +20,8 @@ from dnnlab.compress.stages import CODED, SHARED, Stage
 from dnnlab.compress.structure import biases, rebuild, weights
 from dnnlab.data.dataset import Dataset
 from dnnlab.networks import outputs
-from dnnlab.networks.narrowed import METADATA
 from dnnlab.networks.ties import once, ties
+from dnnlab.networks.weights import NARROWER
 
 Predict = Callable[[NDArray[np.float32]], NDArray[np.float32]]
 
@@ -53,6 +53,8 @@ class ExportInputs:
     """Makes a network of the same architecture, which a container is read back into."""
     known_onnx: Callable[[nn.Module], bytes | None]
     """The ONNX file of a network of the same layers, if there is one: both take the same time."""
+    unread: frozenset[str] = frozenset()
+    """The tensors of the network that inference does without, and a container too."""
 
 
 def write(model: nn.Module, stages: tuple[Stage, ...], inputs: ExportInputs, stem: Path) -> Artefact:
@@ -69,11 +71,11 @@ def write(model: nn.Module, stages: tuple[Stage, ...], inputs: ExportInputs, ste
 
 
 def _dense(model: nn.Module, data: Dataset, stem: Path) -> Artefact:
-    proto = onnx_file.export(model, example(data))
+    proto = onnx_file.each_once(onnx_file.export(model, example(data)))
     state = {name: tensor.detach().cpu().contiguous().clone() for name, tensor in once(model).items()}
     # The metadata has the other names of tensors that have several, as readers of this format expect, and says that
     # layers are narrower, so that --weights of any experiment makes the factory's layers fit.
-    atomic.write(stem.with_name(stem.name + ".safetensors"), save(state, metadata=ties(model) | {METADATA: "{}"}))
+    atomic.write(stem.with_name(stem.name + ".safetensors"), save(state, metadata=ties(model) | {NARROWER: "{}"}))
     return write_onnx(proto.SerializeToString(), stem)
 
 
@@ -89,9 +91,9 @@ def write_onnx(content: bytes, stem: Path, kind: str = "", by_call: bool = False
 def write_container(model: nn.Module, stages: tuple[Stage, ...], inputs: ExportInputs, stem: Path) -> Artefact:
     """Write ``model`` as a container in the form that ``stages`` leave it in, and read it back."""
     path = stem.with_name(stem.name + ".dnnz")
-    atomic.write(path, packed(model, stages))
+    atomic.write(path, packed(model, stages, inputs.unread))
     contents = container.decode(path.read_bytes(), str(path))
-    reloaded = rebuild(inputs.empty(), to_torch(contents.state)).eval()
+    reloaded = rebuild(inputs.empty(), to_torch(contents.state), inputs.unread).eval()
 
     @torch.no_grad()
     def predict(x: NDArray[np.float32]) -> NDArray[np.float32]:
@@ -102,10 +104,11 @@ def write_container(model: nn.Module, stages: tuple[Stage, ...], inputs: ExportI
     return Artefact(path, path.stat().st_size, predict, onnx, contents.layers, "")
 
 
-def packed(model: nn.Module, stages: tuple[Stage, ...]) -> bytes:
-    """The bytes of ``model`` as a container in the form that ``stages`` leave it in."""
+def packed(model: nn.Module, stages: tuple[Stage, ...], unread: frozenset[str] = frozenset()) -> bytes:
+    """The bytes of ``model`` as a container in the form that ``stages`` leave it in, without the tensors ``unread``."""
     had = forms(stages)
-    return container.encode(to_numpy(once(model)), kinds(model, SHARED in had), coded=CODED in had)
+    state = {name: tensor for name, tensor in once(model).items() if name not in unread}
+    return container.encode(to_numpy(state), kinds(model, SHARED in had), coded=CODED in had)
 
 
 def kinds(model: nn.Module, shared: bool) -> dict[str, int]:

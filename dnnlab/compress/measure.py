@@ -11,6 +11,7 @@ from dnnlab.compress import controls, search
 from dnnlab.compress.evaluator import CHAIN, Evaluator, Row
 from dnnlab.compress.plan import Cell
 from dnnlab.compress.spec import Spec
+from dnnlab.errors import UsageError
 from dnnlab.runner.journal import Rows
 from dnnlab.runner.place import Place
 from dnnlab.statistics.streams import stream
@@ -47,7 +48,10 @@ def steps(cells: Sequence[Cell], spec: Spec, device: str, place: Place, past: Se
             row = {name: values[0] for name, values in past[len(rows)].items()}
         else:
             started = time.perf_counter()
-            row = make()
+            try:
+                row = make()
+            except UsageError as problem:  # options are checked before; it is this chain's network that cannot be used
+                raise RuntimeError(str(problem)) from problem
             row["seconds"] = time.perf_counter() - started
             yield {"cell": [0], **{name: [value] for name, value in row.items()}}
         rows.append(row)

@@ -14,7 +14,7 @@ from dnnlab.networks import named, user_network
 from dnnlab.networks.catalogue import parse
 from dnnlab.statistics.streams import torch_seed
 from dnnlab.training.checks import check_batch, check_numbers
-from dnnlab.training.evaluation import check
+from dnnlab.training.evaluation import check, check_training
 
 _STUDENT_WIDTH = 0.25
 
@@ -63,12 +63,22 @@ def check_fit(spec: Spec) -> list[str]:
                 memory.require(12 * parameters, f"training {name}")  # weights, gradients and moments
             model = named.build(name, data.shape, len(data.classes))
             if spec.weights and name in spec.networks:
-                user_network.load_weights(model, spec.weights)
+                user_network.load_weights(model, spec.weights, data.inputs(data.train[:2]))
             check(model, data)
+            if named.is_users(name) and (not spec.weights or any(stage.trains for stage in spec.stages)):
+                with named.refusing(name):
+                    check_training(model, data)
             if not any(p.ndim > 1 for p in model.parameters()):
                 raise UsageError(f"{name} has no weights to compress.")
             if named.is_users(name):
                 notes += tried(name, model, spec.recipes.get((name, data_name), ()), data, spec.searching)
+    if spec.controls:
+        own = [name for name in spec.networks if not named.in_catalogue(name)]
+        notes += [
+            f"--controls has no small dense network beside {name}, which is not in the catalogue: it cannot be made "
+            "narrower by its name"
+            for name in own
+        ]
     return list(dict.fromkeys(notes))
 
 

@@ -113,6 +113,47 @@ def _why(problem: BaseException) -> str:
 _COLOURS = re.compile(r"\x1b\[[0-9;]*m")
 
 
+def each_once(proto: Any) -> Any:
+    """``proto`` with each constant once: one that is equal to another, or to another with its axes in another order, is
+    made of that by a ``Transpose``, which the runtime computes once, when it loads the file. The exporter computes the
+    transpose of a weight, so that one that layers share would be there twice. The quantisers need both: these have
+    scales of their own."""
+    import onnx
+    from onnx import numpy_helper
+
+    changed = onnx.ModelProto()
+    changed.CopyFrom(proto)
+    graph = changed.graph
+    kept: dict[tuple[Any, ...], list[tuple[str, NDArray[Any]]]] = {}
+    for tensor in list(graph.initializer):
+        values = numpy_helper.to_array(tensor)
+        if values.nbytes < _WORTH_A_NODE:
+            continue
+        alike = kept.setdefault((values.dtype, *sorted(values.shape)), [])
+        for name, other in alike:
+            if (order := _order_of(other, values)) is not None:
+                graph.initializer.remove(tensor)
+                graph.node.insert(0, onnx.helper.make_node("Transpose", [name], [tensor.name], perm=order))
+                break
+        else:
+            alike.append((tensor.name, values))
+    return changed
+
+
+_WORTH_A_NODE = 64
+"""Bytes of a constant from which on a node that makes it of another one is smaller."""
+
+
+def _order_of(other: NDArray[Any], values: NDArray[Any]) -> tuple[int, ...] | None:
+    """The order of the axes of ``other`` in which it is ``values``; ``None`` where it is in none."""
+    nan = np.issubdtype(values.dtype, np.floating)
+    for order in itertools.permutations(range(values.ndim)):
+        turned = other.transpose(order)
+        if turned.shape == values.shape and np.array_equal(turned, values, equal_nan=nan):
+            return order
+    return None
+
+
 def slim(proto: Any) -> Any:
     """``proto`` without names, notes and shapes that no runtime needs; input and output keep their names.
 

@@ -4,7 +4,6 @@ Pruning leaves weights into units that nothing reads, and out of units that noth
 nothing, or what a bias does.
 """
 
-import copy
 from collections.abc import Callable, Sequence
 from typing import Any, cast
 
@@ -13,6 +12,7 @@ from torch import Tensor, nn
 
 from dnnlab.compress.structure import biases, weights
 from dnnlab.networks import outputs
+from dnnlab.networks.remembered import copied
 
 _LAYERS = (nn.Linear, nn.modules.conv._ConvNd)
 _NORMS = (
@@ -39,7 +39,7 @@ def on_paths(model: nn.Module, shape: Sequence[int], dtype: torch.dtype = torch.
         shape: of one input.
         dtype: of one input; whole numbers are the first two tokens of a vocabulary.
     """
-    bare = copy.deepcopy(model).float().eval()
+    bare = copied(model).float().eval()
     draws = torch.Generator(next(bare.parameters()).device).manual_seed(0)
     with torch.no_grad():
         for weight in weights(bare).values():

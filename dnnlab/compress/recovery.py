@@ -1,7 +1,6 @@
 """The training after a stage, called recovery: the network learns again from labels and from the network before the
 stage."""
 
-import copy
 import dataclasses
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -17,6 +16,7 @@ from dnnlab.compress.structure import last_layers
 from dnnlab.data.dataset import Dataset
 from dnnlab.networks import outputs
 from dnnlab.networks.blocks import WithAux
+from dnnlab.networks.remembered import copied
 from dnnlab.statistics.streams import stream, torch_seed
 from dnnlab.training import networks
 from dnnlab.training.batches import batch_order
@@ -169,4 +169,4 @@ def _last_layer(model: nn.Module, data: Dataset) -> nn.Module:
 
 def frozen(model: nn.Module) -> nn.Module:
     """A copy of the network in evaluation mode that is not trained, to be learned from."""
-    return copy.deepcopy(model).eval().requires_grad_(False)
+    return copied(model).eval().requires_grad_(False)

@@ -1,7 +1,6 @@
 """The shape of a compressed network, from the shapes of its tensors: a state dict alone rebuilds it. And which of its
 layers a method works on."""
 
-import copy
 from collections.abc import Collection, Mapping
 from typing import Any, cast
 
@@ -10,22 +9,45 @@ from torch import Tensor, nn
 
 from dnnlab.compress.stages import Kind
 from dnnlab.data.dataset import Dataset
+from dnnlab.instruments.cost import count
 from dnnlab.instruments.hooks import OUTPUT, UNUSED, Recorder
 from dnnlab.networks import narrowed, outputs
-from dnnlab.networks.remembered import same_buffers
+from dnnlab.networks.remembered import copied, same_buffers, same_state
 from dnnlab.networks.ties import completed
+from dnnlab.networks.unread import with_own, without_effect
 
 FACTORS = (nn.Linear, nn.Conv2d)
 """The classes of layers that can be factorised."""
 
 
-def rebuild(model: nn.Module, state: Mapping[str, Tensor]) -> nn.Module:
-    """``model`` with layers of the shapes in ``state``, factorised or narrower, and with its values.
+_TRIED = 32
+"""Training examples with which is tried what inference does without."""
+
+
+def unread(model: nn.Module, data: Dataset) -> frozenset[str]:
+    """The names of the tensors that the logits of ``model`` do not depend on in evaluation mode: parameters to which no
+    path leads back from them, and the buffers of modules that have no others, or that are not called. All are tried on
+    training examples of ``data``, too. ``model`` has no computed weights by then, and is on the CPU."""
+    parameters = count(model, data.shape, data.dtype).unused
+    x = data.inputs(data.train[:_TRIED]).cpu()
+    called = set(_called(model.eval(), dict(model.named_modules()), x))
+    buffers = []
+    for name, module in model.named_modules():
+        own = [f"{name}.{p}" if name else p for p, _ in module.named_parameters(recurse=False)]
+        if name not in called or (own and parameters.issuperset(own)):
+            buffers += [f"{name}.{b}" if name else b for b, _ in module.named_buffers(recurse=False)]
+    state = model.state_dict()
+    return without_effect(model, x, [*parameters, *(name for name in buffers if name in state)])
+
+
+def rebuild(model: nn.Module, state: Mapping[str, Tensor], missing: Collection[str] = ()) -> nn.Module:
+    """``model`` with layers of the shapes in ``state``, factorised or narrower, and with its values. Tensors in
+    ``missing`` keep their own where ``state`` lacks them.
 
     Raises:
         RuntimeError: the tensors are of another network.
     """
-    state = completed(model, state)
+    state = completed(model, with_own(model, state, missing))
     for name, module in list(model.named_modules()):
         if isinstance(module, FACTORS) and f"{name}.0.weight" in state and f"{name}.weight" not in state:
             replace(model, name, _factorised(module, name, state))
@@ -95,17 +117,25 @@ def _around_a_core(module: nn.Conv2d, inputs: int, outputs: int, groups: int) ->
 
 
 def layers(model: nn.Module, kind: Kind) -> dict[str, Any]:
-    """The layers of ``model`` by name on which a ``kind`` of stage works."""
+    """The layers of ``model`` by name on which a ``kind`` of stage works; not those whose weight is set aside."""
     classes = tuple(getattr(nn, name) for name in kind.layers)
-    return {name: module for name, module in model.named_modules() if isinstance(module, classes)}
+    return {
+        name: module
+        for name, module in model.named_modules()
+        if isinstance(module, classes) and isinstance(module.weight, nn.Parameter)
+    }
 
 
 def others(model: nn.Module, kind: Kind, data: Dataset) -> dict[str, str]:
-    """The layers of ``model`` that a ``kind`` of stage does not know, by name, each with what it is. A matrix that the
-    network itself owns has its own name."""
+    """The layers of ``model`` that a ``kind`` of stage does not know, by name, each with what it is: those that
+    multiply by a matrix, and embeddings. A matrix that the network itself owns has its own name."""
     known = layers(model, kind)
     used = (row for row in _rows(model, data) if row["place"] != UNUSED)
     owners = {_owner(name) or name: row["kind"] for row in used for name in row["matrices"]}
+    there = weights(model)
+    for name, module in model.named_modules():
+        if isinstance(module, nn.Embedding | nn.EmbeddingBag) and any(p is module.weight for p in there.values()):
+            owners.setdefault(name, type(module).__name__)
     return {name: f"a weight of {owner}" for name, owner in owners.items() if name not in known}
 
 
@@ -122,23 +152,31 @@ READ_BY_OTHERS = "others read its weight, and not through a call of it"
 
 def never_called(model: nn.Module, names: Collection[str], x: Tensor) -> list[str]:
     """Those of the submodules ``names`` that a forward pass of ``x`` in training does not call."""
-    called = set()
+    called = _called(model.train(), names, x)
+    model.eval()
+    return [name for name in names if name not in called]
+
+
+def _called(model: nn.Module, names: Collection[str], x: Tensor) -> set[str]:
+    """Those of the submodules ``names`` that a forward pass of ``x`` calls, in the mode that ``model`` is in."""
+    called: set[str] = set()
     hooks = [
         model.get_submodule(name).register_forward_pre_hook(lambda module, inputs, name=name: called.add(name))
         for name in names
     ]
-    with torch.no_grad(), same_buffers(model):
-        model.train()(x)
-    model.eval()
-    for hook in hooks:
-        hook.remove()
-    return [name for name in names if name not in called]
+    try:
+        with torch.no_grad(), same_state(model):
+            model(x)
+    finally:
+        for hook in hooks:
+            hook.remove()
+    return called
 
 
 def called_alone(model: nn.Module, name: str, x: Tensor) -> bool:
     """Whether the layer takes part through its call alone, so that another module can stand in its place: one without
     a weight, which calls it."""
-    trial = copy.deepcopy(model)
+    trial = copied(model)
     replace(trial, name, _Behind(trial.get_submodule(name)))
     try:
         for training in (False, True):

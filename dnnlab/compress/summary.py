@@ -32,7 +32,7 @@ _MEDIANS = (
 )
 """Columns that the machine decides, of which the median is taken: one seed measured beside other work would move a
 mean."""
-_FIRST = ("int8_kind", "in_floats", "judged_batch", "uncounted", "left", "missed", "file")
+_FIRST = ("int8_kind", "in_floats", "judged_batch", "uncounted", "left", "missed", "unread", "file")
 """Columns that are the same for all seeds, or told of the first."""
 
 

@@ -6,6 +6,7 @@ from pathlib import Path
 from dnnlab import atomic, installation, memory
 from dnnlab.compress import container
 from dnnlab.errors import UsageError
+from dnnlab.networks.weights import NARROWER
 from dnnlab.terminal import tell, tell_rows
 
 
@@ -34,7 +35,8 @@ def unpack(file: Path, to: Path | None) -> None:
     if target.suffix != ".safetensors":
         raise UsageError(f"--to {target} must be a .safetensors file.")
     try:
-        atomic.write(target, save(contents.state))
+        # Layers may be narrower, so that --weights of any experiment makes the factory's layers fit.
+        atomic.write(target, save(contents.state, metadata={NARROWER: "{}"}))
     except OSError as problem:
         raise UsageError(f"cannot write {target}: {problem.strerror}.") from None
     rows = []

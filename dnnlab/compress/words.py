@@ -11,6 +11,7 @@ from dnnlab.compress import columns as c
 from dnnlab.compress.spec import Spec
 from dnnlab.compress.summary import POINT
 from dnnlab.errors import counted
+from dnnlab.networks import named
 from dnnlab.report.advice import Advice
 from dnnlab.report.numbers import Form, number
 from dnnlab.runner.summary import not_learned, uncounted
@@ -39,7 +40,12 @@ def conclusions(summary: pd.DataFrame, spec: Spec) -> Sequence[str]:
     for (_, _, recipe), rows in summary.groupby(["arch", "data", "recipe"], sort=False, dropna=False):
         chain = rows[(rows["role"] == "chain") & (rows["seeds"] > 0)]
         if recipe and not chain.empty:
-            sentences += _chain(chain, rows[(rows["role"] == "control") & (rows["seeds"] > 0)])
+            controls = rows[(rows["role"] == "control") & (rows["seeds"] > 0)]
+            sentences += _chain(chain, controls)
+            if spec.controls and not (controls["method"] == c.SMALL).any():
+                arch = chain.iloc[-1]["arch"]
+                why = "has none that is as small" if named.in_catalogue(arch) else "is not in the catalogue"
+                sentences.append(f"Beside it stands no small dense network: {arch} {why}.")
     better = summary[(summary["role"] == "chain") & (summary["drop_hi"] < -POINT)]
     if not better.empty:
         sentences.append(

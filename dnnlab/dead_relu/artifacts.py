@@ -37,7 +37,7 @@ def write(spec: Spec) -> Sequence[str]:
     data = load(spec.data[0])
     (network,) = networks(spec)
     model = named.build(network, data.shape, len(data.classes))
-    user_network.load_weights(model, spec.weights)
+    user_network.load_weights(model, spec.weights, data.inputs(data.train[:2]))
     model.eval()
     graph = trace(model)
     low, high = data.box()

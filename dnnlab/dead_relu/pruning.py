@@ -10,7 +10,8 @@ from torch import Tensor, fx, nn
 from torch.nn import functional as F
 
 from dnnlab.instruments.traced import FLATTENS, POOL_FUNCTIONS, POOLS, SAME, Site
-from dnnlab.networks.narrowed import BATCH_NORM, METADATA, narrowable, replace, resize
+from dnnlab.networks.narrowed import BATCH_NORM, narrowable, replace, resize
+from dnnlab.networks.weights import NARROWER
 
 
 @dataclass
@@ -27,7 +28,7 @@ class Pruned:
 
     def metadata(self) -> dict[str, str]:
         """The entries for the metadata of the .safetensors file."""
-        return {METADATA: json.dumps({"removed": self.removed})}
+        return {NARROWER: json.dumps({"removed": self.removed})}
 
 
 def prune(graph: fx.GraphModule, sites: Sequence[Site]) -> Pruned:

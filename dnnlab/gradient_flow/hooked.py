@@ -52,7 +52,7 @@ def _within(progress: Callable[[float], None], number: int, cells: int, share: f
 def _measure_cell(cell: Cell, spec: Spec, data: Dataset, progress: Callable[[float], None]) -> list[dict]:
     model = named.build(cell.model, data.shape, len(data.classes)).to(data.x.device)
     if spec.weights:
-        user_network.load_weights(model, spec.weights)
+        user_network.load_weights(model, spec.weights, data.inputs(data.train[:2]))
     with torch.random.fork_rng(), same_buffers(model):
         check(model, data)
     probe = _positions(spec, cell, data, "probe")

@@ -6,8 +6,6 @@ from torch import Tensor, nn
 
 CONVOLUTION, BATCH_NORM = nn.modules.conv._ConvNd, nn.modules.batchnorm._BatchNorm
 _BATCH_LIKE = nn.modules.batchnorm._NormBase
-METADATA = "dnnlab-pruned"
-"""The entry of a .safetensors file which says that its layers are narrower than the factory makes them."""
 
 
 def narrowable(module: nn.Module) -> bool:

@@ -1,11 +1,12 @@
 """What a module remembers and does not train, in its buffers and in attributes of any kind, is left as it was."""
 
+import copy
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any
 
 import torch
-from torch import nn
+from torch import Tensor, nn
 
 
 @contextmanager
@@ -30,6 +31,43 @@ def same_buffers(model: nn.Module) -> Iterator[None]:
                         buffers[name] = value
                 module._buffers.clear()
                 module._buffers.update(buffers)
+
+
+@contextmanager
+def in_mode(model: nn.Module, training: bool) -> Iterator[None]:
+    """A context in which ``model`` is in training or in evaluation mode; afterwards each of its modules is in the mode
+    as before."""
+    modes = {module: module.training for module in model.modules()}
+    model.train(training)
+    try:
+        yield
+    finally:
+        for module, before in modes.items():
+            module.training = before
+
+
+def copied(model: nn.Module) -> nn.Module:
+    """A copy of ``model``, also where it holds tensors of a forward pass, such as ``self.features = relu(…)``, which
+    PyTorch refuses to copy: the copy has their values, without the graph that they came from."""
+    values: dict[int, Any] = {}
+    ahead: list[Any] = [vars(module) for module in model.modules() if not isinstance(module, torch.jit.ScriptModule)]
+    seen: dict[int, Any] = {}  # holds what it names, so that no other object gets the same number
+    while ahead:
+        held = ahead.pop()
+        if id(held) in seen or isinstance(held, str | int | float):
+            continue
+        seen[id(held)] = held
+        if isinstance(held, Tensor):
+            if not held.is_leaf:
+                values[id(held)] = held.detach().clone()
+        elif isinstance(held, dict):
+            ahead += held.values()
+        elif isinstance(held, list | tuple | set | frozenset):
+            ahead += held
+        elif not isinstance(held, type | nn.Module) and type(held).__module__ != "builtins":
+            ahead += getattr(held, "__dict__", {}).values()
+            ahead += [getattr(held, n) for n in getattr(held, "__slots__", ()) if hasattr(held, n)]
+    return copy.deepcopy(model, values)
 
 
 @contextmanager

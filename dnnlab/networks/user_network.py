@@ -18,9 +18,11 @@ from dnnlab import installation
 from dnnlab.code.user_code import dependencies, watched_imports
 from dnnlab.code.values import digest as digest_of
 from dnnlab.code.values import parts_of
-from dnnlab.errors import UsageError, in_short, unknown
-from dnnlab.networks import weights
+from dnnlab.errors import UsageError, in_short, unknown, users_code
+from dnnlab.networks import parametrised, weights
+from dnnlab.networks.narrowed import fit
 from dnnlab.networks.ties import completed
+from dnnlab.networks.unread import with_own, without_effect
 
 _LIBRARIES = ("torchvision", "timm")
 
@@ -98,21 +100,27 @@ def _from_library(library: str, name: str, classes: int) -> Callable[[], nn.Modu
     return lambda: package.get_model(name, weights=None, num_classes=classes)
 
 
-def load_weights(network: nn.Module, file: str) -> None:
+def load_weights(network: nn.Module, file: str, x: Tensor | None = None) -> None:
     """Load a ``.safetensors`` state dict, which holds no code.
 
-    A file that ``--prune-dead`` wrote makes the layers of ``network`` as small as its own. Of a tensor that the network
-    has under several names, one is enough.
+    A file that ``--prune-dead`` or compress wrote makes the layers of ``network`` as small as its own, and weights that
+    it computes, as by ``weight_norm``, plain ones where the file has them as such. Of a tensor that the network has
+    under several names, one is enough; and one on which its logits for ``x [batch, *shape]`` do not depend keeps its
+    own values where the file lacks it.
 
     Raises:
         UsageError: the file is missing or damaged, or its tensors are not this network's.
     """
-    from dnnlab.networks.narrowed import METADATA, fit
-
     state, metadata = weights.read(file)
+    if (plain := parametrised.computed(network)) and state.keys() >= set(plain):
+        parametrised.make_plain(network)
     state = completed(network, state)
-    if METADATA in metadata:
+    if weights.NARROWER in metadata:
         fit(network, state)
+    missing = network.state_dict().keys() - state.keys()
+    if missing and x is not None and state.keys() <= network.state_dict().keys():
+        with users_code(f"the model refuses inputs {list(x.shape)}"):
+            state = with_own(network, state, without_effect(network, x, sorted(missing)))
     load_state(network, state, file)
 
 
@@ -125,8 +133,8 @@ def load_state(network: nn.Module, state: dict[str, Tensor], file: str) -> None:
     try:
         network.load_state_dict(state)
     except RuntimeError as problem:
-        lines = str(problem).splitlines()
-        raise UsageError(f"--weights {file} do not fit the model: {' '.join(lines[1:3]).strip()}") from None
+        said = " ".join(" ".join(str(problem).splitlines()[1:3]).split())
+        raise UsageError(f"--weights {file} do not fit the model: {said}") from None
 
 
 def digest(model: str, file: str) -> str:

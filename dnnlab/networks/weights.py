@@ -14,6 +14,8 @@ if TYPE_CHECKING:
     from torch import Tensor
 
 
+NARROWER = "dnnlab-pruned"
+"""The entry in the metadata of a file which says that its layers may be narrower than their factory makes them."""
 _LONGEST_HEADER = 100_000_000
 """The most bytes of a header that the format allows."""
 

@@ -102,7 +102,7 @@ def check_network(network: str, weights: str, data: "Dataset") -> "nn.Module":
     with torch.random.fork_rng():
         model = named.build(network, data.shape, len(data.classes))
         if weights:
-            user_network.load_weights(model, weights)
+            user_network.load_weights(model, weights, data.inputs(data.train[:2]))
         with named.refusing(network):
             evaluation.check(model, data)
     return model

@@ -10,6 +10,7 @@ from torch import Tensor, nn
 from dnnlab.data.dataset import Dataset
 from dnnlab.errors import UsageError, of_users_code, users_code
 from dnnlab.networks import outputs
+from dnnlab.networks.remembered import in_mode, same_state
 from dnnlab.statistics.answers import packed
 
 Predict = Callable[[Tensor], Tensor]
@@ -81,6 +82,18 @@ def check(model: nn.Module, data: Dataset, training: bool = False) -> None:
         if training:
             logits(model.train(), x, data)
         logits(model.eval(), x, data)
+
+
+@torch.no_grad()
+def check_training(model: nn.Module, data: Dataset) -> None:
+    """Raise a `UsageError` unless ``model`` gives logits in training mode, too. It is left as it was."""
+    x = data.inputs(data.train[:2])
+    with in_mode(model, training=True), same_state(model), torch.random.fork_rng():
+        try:
+            with users_code(_refused(x, data)):
+                logits(model, x, data)
+        except UsageError as problem:
+            raise UsageError(f"in training {problem}") from problem
 
 
 def _refused(x: Tensor, data: Dataset) -> str:

@@ -1,7 +1,6 @@
 """Training of published networks and of users' networks: with all data on the device, alone or several as one
 program."""
 
-import copy
 import functools
 import math
 import threading
@@ -19,6 +18,7 @@ from dnnlab.data.dataset import Dataset
 from dnnlab.errors import UsageError
 from dnnlab.networks import outputs
 from dnnlab.networks.blocks import WithAux
+from dnnlab.networks.remembered import copied
 from dnnlab.networks.spaces.stack import Stack
 from dnnlab.networks.stacked import losses
 from dnnlab.training.batches import Batches
@@ -107,7 +107,7 @@ class _Average:
     """The exponential moving average of the weights and float buffers of ``network``; other buffers are the latest."""
 
     def __init__(self, network: nn.Module, decay: float) -> None:
-        self.model, self.network, self.decay = copy.deepcopy(network).eval(), network, decay
+        self.model, self.network, self.decay = copied(network).eval(), network, decay
 
     @torch.no_grad()
     def __call__(self) -> None:

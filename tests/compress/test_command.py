@@ -160,6 +160,9 @@ def test_networks_that_have_no_widths_have_no_small_twin(dnnlab, blank_figures, 
     done = dnnlab(*arguments, "--method", "prune:0.5", "--controls", "--json")
     assert done.code == 0, done.err
     assert "small dense" not in set(table(json.loads(done.out)["run"], "cells.csv")["method"])
+    assert done.err.count(f"--controls has no small dense network beside {file}, ") == 1
+    done = dnnlab(*arguments, "--method", "prune:0.5", "--controls")
+    assert f"Beside it stands no small dense network: {file} is not in the catalogue." in " ".join(done.out.split())
     done = dnnlab(*arguments, "--method", "distill")
     assert done.code == 2
     assert "give --student" in done.err

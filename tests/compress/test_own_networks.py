@@ -16,8 +16,9 @@ import pandas as pd
 import pytest
 import torch
 from safetensors import safe_open
-from safetensors.torch import load_model
+from safetensors.torch import load_file, load_model, save_file
 from torch import nn
+from torch.nn import functional as F
 
 from dnnlab.compress import chain, files, onnx_file
 from dnnlab.compress.executed import executed
@@ -26,11 +27,12 @@ from dnnlab.compress.recovery import Retraining
 from dnnlab.compress.stages import TooMuch, channels
 from dnnlab.compress.structure import rebuild, weights
 from dnnlab.data import load
-from dnnlab.errors import DnnlabError
+from dnnlab.errors import DnnlabError, UsageError
 from dnnlab.instruments.cost import count
 from dnnlab.networks import outputs
 from dnnlab.networks.parametrised import make_plain
 from dnnlab.networks.ties import once, ties
+from dnnlab.networks.user_network import load_weights
 from dnnlab.training.hyperparameters import Hyperparameters
 
 FILE = Path(__file__).parents[1] / "fixtures" / "own_networks.py"
@@ -250,6 +252,43 @@ def test_names_of_one_tensor():
     assert ties(made("grouped")) == {}
 
 
+def test_a_weight_that_is_also_read_transposed_is_once_in_the_file(retraining, tmp_path):
+    """Read by onnx: 64 · 32 weights that two products share, and 64 · 10; and its outputs by ONNX Runtime."""
+    import onnx
+
+    for text, each in (("int8:weights", np.int8), ("", np.float32)):
+        model, stages = made("tied_to_a_transpose"), chain.parse(text) if text else ()
+        inputs = files.ExportInputs(retraining.data, lambda: empty("tied_to_a_transpose"), lambda model: None)
+        file = files.write(model, stages, inputs, tmp_path / "file")
+        held = [onnx.numpy_helper.to_array(tensor) for tensor in onnx.load_from_string(file.onnx).graph.initializer]
+        assert sum(values.size for values in held if values.dtype == each and values.ndim == 2) == 64 * 32 + 64 * 10
+        x = retraining.data.inputs(retraining.data.test)
+        given, wanted = file.predict(x.numpy()), logits(model, x).numpy()
+        assert np.abs(given - wanted).max() < (1e-5 if each is np.float32 else 0.1) * np.abs(wanted).max()
+
+
+def test_a_constant_that_is_another_in_another_order():
+    """Of any number of axes; what differs in one number stays."""
+    import onnxruntime
+    from onnx import TensorProto, helper, numpy_helper
+
+    rng = np.random.default_rng(0)
+    cube = rng.normal(size=(4, 5, 6)).astype(np.float32)
+    nearly = cube.transpose(2, 0, 1).copy()
+    nearly[0, 0, 0] += 1
+    held = {"a": cube, "b": cube.transpose(2, 0, 1).copy(), "c": cube.copy(), "d": nearly}
+    out = [helper.make_tensor_value_info(f"{n}2", TensorProto.FLOAT, v.shape) for n, v in held.items()]
+    nodes = [helper.make_node("Identity", [name], [f"{name}2"]) for name in held]
+    graph = helper.make_graph(nodes, "g", [], out, [numpy_helper.from_array(v, n) for n, v in held.items()])
+    proto = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 17)], ir_version=8)
+    smaller = onnx_file.each_once(proto)
+    assert [tensor.name for tensor in smaller.graph.initializer] == ["a", "d"]
+    session = onnxruntime.InferenceSession(smaller.SerializeToString())
+    given = session.run([f"{name}2" for name in held], {})
+    assert all(np.array_equal(found, wanted) for found, wanted in zip(given, held.values(), strict=True))
+    assert len(proto.graph.initializer) == 4
+
+
 # Weights that are computed
 
 
@@ -391,6 +430,157 @@ def test_what_is_left_is_said_before_anything_is_trained(own):
     assert found.loc["int8", "left"] == ""
 
 
+WITHOUT_EFFECT = {
+    "spare_layer": "spare.0.bias, spare.0.weight, spare.1.bias, spare.1.num_batches_tracked, spare.1.running_mean, "
+    "spare.1.running_var, spare.1.weight",
+    "spare_parameter": "spare",
+    "spare_branch": "spare.bias, spare.weight",
+    "head_in_training": "aux.bias, aux.weight",
+}
+METHODS = "prune:0.8,share:4bit,prune:2of4,prune:0.8:rewind,int8:qat,int8"
+
+
+@pytest.fixture(scope="module")
+def without_spares(tmp_path_factory):
+    """The rows of the network that has nothing to spare, measured once."""
+    return {}
+
+
+@pytest.mark.parametrize("name", WITHOUT_EFFECT)
+def test_what_inference_does_without_is_neither_compressed_nor_counted(name, own, dnnlab, without_spares):
+    """Sizes are those of the same network without it."""
+    methods = METHODS if name == "spare_layer" else "prune:0.8,int8:qat"
+    if name == "spare_layer" or not without_spares:
+        without_spares["rows"] = rows(own("two_layers", "--method", METHODS, "--json"))
+    bare = without_spares["rows"]
+    done = own(name, "--method", methods, "--json")
+    assert done.code == 0, done.err
+    assert f"the logits of own_networks:{name} do not depend on" in done.err
+    found = rows(done)
+    sizes = ["params", "nonzeros", "bytes", "ratio", "ratio_onnx", "left", "missed"]
+    for method in found.index:
+        assert found.loc[method, sizes].to_dict() == bare.loc[method, sizes].to_dict()
+        assert found.loc[method, "unread"] == WITHOUT_EFFECT[name]
+        assert bare.loc[method, "unread"] == ""
+    pruned = found.loc["prune:0.8"]
+    assert float(pruned["nonzeros"]) == pytest.approx(0.2 * 2960 + 50, abs=1)
+    run = Path(json.loads(done.out)["run"])
+    assert dnnlab("decompress", run / pruned["file"], "--to", "out.safetensors").code == 0
+    state = load_file("out.safetensors")
+    assert sorted(state) == ["a.bias", "a.weight", "b.bias", "b.weight"]
+    assert sum(int((tensor != 0).sum()) for tensor in state.values()) == float(pruned["nonzeros"])
+    if name != "spare_layer":
+        return
+    # It loads into the factory in every experiment; what it lacks is not needed.
+    for command in (("dead-relu",), ("gradient-flow",), ("compress", "--method", "int8", "--recover", 1, "--seeds", 1)):
+        done = dnnlab(*command, "--model", f"own_networks:{name}", "--weights", "out.safetensors", "--dry-run")
+        assert done.code == 0, done.err
+
+
+def test_a_file_that_lacks_what_inference_needs_is_refused(own, dnnlab, tmp_path):
+    state = OWN["spare_layer"]().state_dict()
+    save_file({name: tensor for name, tensor in state.items() if name != "b.bias"}, tmp_path / "net.safetensors")
+    done = dnnlab("dead-relu", "--model", "own_networks:spare_layer", "--weights", "net.safetensors", "--dry-run")
+    assert done.code == 2
+    said = "dnnlab: --weights net.safetensors do not fit the model: Missing key(s) in state_dict"
+    assert done.err.splitlines()[-1].startswith(said)
+    assert "b.bias" in done.err
+    assert "\\t" not in done.err
+
+
+def test_a_network_that_keeps_tensors_is_compressed(own):
+    done = own("keeps_its_features", "--method", "prune:0.5,structured:1.3x,lowrank:1.2x,int8:qat", "--json")
+    assert done.code == 0, done.err
+    assert set(rows(done)["error"]) == {""}
+
+
+def test_a_network_with_other_outputs_in_training_is_refused_before_training(own):
+    done = own("tuple_in_training", "--method", "prune:0.5")
+    assert done.code == 2
+    assert done.err == (
+        "dnnlab: own_networks:tuple_in_training: in training the model gives tuple for 2 inputs of digits; it should "
+        "give logits [2, 10].\n"
+    )
+
+
+def test_a_layer_that_training_alone_needs_whole_is_left(own):
+    done = own("head_in_training", "--method", "structured:1.3x")
+    assert done.code == 2
+    assert "a (what reads it needs all its channels)" in done.err.splitlines()[-1]
+
+
+def test_a_convolution_that_is_padded_and_cut_is_left(own):
+    """Its two layers are added, and torch-pruning takes the cut of the last dimension for one of channels. Layers c and
+    d beside them take 64 · 32 + 32 · 10 of the multiply–accumulates."""
+    done = own("padded_and_cut", "--method", "structured:1.2x,int8", "--json")
+    assert done.code == 0, done.err
+    found = rows(done)
+    assert "b, a (what reads it needs all its channels)" in found.loc["structured:1.2x", "left"]
+    assert float(found.loc["baseline", "macs"]) / float(found.loc["structured:1.2x", "macs"]) >= 1.2
+    done = own("padded_and_cut", "--method", "structured:4x,int8", "--json")
+    assert done.code == 1
+    assert float(rows(done).loc["int8", "int8_share"]) > 0
+
+
+def test_a_network_that_cannot_be_used_is_one_failed_cell(own, monkeypatch):
+    """Whatever a stage makes of a network, the others go on."""
+
+    def failing(*arguments):
+        raise UsageError("the network takes no input of 1 × 8 × 8")
+
+    monkeypatch.setattr("dnnlab.compress.stages.share.apply", failing)
+    done = own("two_layers", "--method", "share:4bit,int8", "--json")
+    assert done.code == 1
+    found = rows(done)
+    assert list(found["error"][found["error"] != ""]) == ["RuntimeError: the network takes no input of 1 × 8 × 8"]
+    assert found.loc["int8", "errors"] != ""
+
+
+def test_narrower_layers_of_a_container_load_into_the_factory(own, dnnlab):
+    done = own("two_layers", "--chain", "structured:1.3x > prune:0.5", "--json")
+    assert done.code == 0, done.err
+    run, found = Path(json.loads(done.out)["run"]), rows(done)
+    assert dnnlab("decompress", run / found.loc["prune:0.5", "file"], "--to", "narrow.safetensors").code == 0
+    model, data = OWN["two_layers"](), load("digits")
+    load_weights(model, "narrow.safetensors")
+    assert sum(p.numel() for p in model.parameters()) == float(found.loc["prune:0.5", "params"]) < 3010
+    errors = int((logits(model, data.inputs(data.test)).argmax(1) != data.y[data.test]).sum())
+    assert errors == float(found.loc["prune:0.5", "errors"])
+
+
+@pytest.mark.parametrize("name", ["weight_normed", "spectral_normed", "weight_normed_by_hooks", "masked_by_hooks"])
+def test_a_computed_weight_comes_back_as_a_plain_one(name, own, dnnlab):
+    """Its own files load into the factory, in any experiment, with the same outputs."""
+    done = own(name, "--method", "share:6bit,int8:weights", "--json")
+    assert done.code == 0, done.err
+    run, found = Path(json.loads(done.out)["run"]), rows(done)
+    assert dnnlab("decompress", run / found.loc["share:6bit", "file"], "--to", "shared.safetensors").code == 0
+    written = run / found.loc["baseline", "file"].replace(".onnx", ".safetensors")
+    data = load("digits")
+    x = data.inputs(data.test)
+    for file, method in ((written, "baseline"), ("shared.safetensors", "share:6bit")):
+        model = OWN[name]()
+        load_weights(model, str(file))
+        errors = int((logits(model, x).argmax(1) != data.y[data.test]).sum())
+        assert errors == float(found.loc[method, "errors"])
+        for command in (("dead-relu",), ("gradient-flow",), ("compress", "--method", "int8", "--seeds", 1)):
+            done = dnnlab(*command, "--model", f"own_networks:{name}", "--weights", file, "--dry-run")
+            assert done.code == 0, done.err
+
+
+@pytest.mark.parametrize("text", ["structured:1.1x", "lowrank:0.3", "int8:qat"])
+def test_an_embedding_is_named(text, retraining):
+    """Its weight is one of two dimensions, and these methods leave it."""
+    model = OWN["Written"](
+        lambda s, x: s.last(F.relu(s.first(s.table((x.flatten(1) > 0).long()).flatten(1)))),
+        table=nn.Embedding(2, 3),
+        first=nn.Linear(192, 32),
+        last=nn.Linear(32, 10),
+    )
+    (stage,) = chain.parse(text)
+    assert stage.module.left(model, stage, retraining.data)["table"] == "a weight of Embedding"
+
+
 def test_a_method_that_can_do_nothing_is_refused_before_training(own):
     done = own("recurrent", "--method", "structured:2x")
     assert done.code == 2
@@ -399,6 +589,8 @@ def test_a_method_that_can_do_nothing_is_refused_before_training(own):
     assert done.code == 1  # the other one is measured
     assert "its row will say so" in done.err
     found = rows(done)
+    (error,) = found["error"][found["error"] != ""]
+    assert re.search(r"save none of its MACs; it leaves lstm \(a weight of LSTM\)\.$", error)
     assert found.loc["int8:dynamic", "int8_share"] == "1.0"
     assert found.loc["int8:dynamic", "judged_batch"] == "1.0"
 

@@ -20,6 +20,7 @@ from dnnlab.compress.reach import on_paths
 from dnnlab.compress.recovery import Retraining, distance
 from dnnlab.compress.stages import KINDS, factors, int8, lowrank, prune, share
 from dnnlab.compress.structure import FACTORS, biases, layers, rebuild, weights
+from dnnlab.compress.summed import summed
 from dnnlab.data import load
 from dnnlab.instruments import speed
 from dnnlab.instruments.cost import count
@@ -231,7 +232,7 @@ def test_examples_that_stages_look_at_are_of_all_classes():
 
 def test_two_of_four_are_the_two_larger():
     model = nn.Sequential(nn.Linear(8, 3), nn.Linear(3, 2))
-    masks = prune.two_of_four(model)
+    masks = prune.two_of_four(model, summed(model, torch.randn(2, 8)))
     assert list(masks) == ["0.weight"]  # three inputs make no fours
     for row, mask in zip(model[0].weight.detach().numpy(), masks["0.weight"].numpy(), strict=True):
         for part in (slice(0, 4), slice(4, 8)):

@@ -12,9 +12,10 @@ from dnnlab.instruments.census import take, take_of_module
 from dnnlab.instruments.intervals import Box, activate, affine, certified_dead
 from dnnlab.instruments.traced import certify, trace
 from dnnlab.networks.activations import ACTIVATIONS, build
-from dnnlab.networks.narrowed import METADATA, fit
+from dnnlab.networks.narrowed import fit
 from dnnlab.networks.shape import MLPShape, parse_skip
 from dnnlab.networks.stacked import StackedMLP
+from dnnlab.networks.weights import NARROWER
 
 
 def test_one_affine_layer_is_bounded_by_its_worst_corner():
@@ -160,7 +161,7 @@ def test_certified_units_of_a_module_are_dead_and_can_go(seed):
     fit(again, model.state_dict())
     again.load_state_dict(model.state_dict())
     torch.testing.assert_close(again.eval()(x), before, rtol=0, atol=1e-6)
-    assert METADATA in outcome.metadata()
+    assert NARROWER in outcome.metadata()
 
 
 def test_a_layer_of_dead_units_keeps_one():

@@ -1,6 +1,5 @@
 """A network learns one half of the classes, and is carried over to the other half in several ways."""
 
-import copy
 import dataclasses
 from collections.abc import Callable, Sequence
 from typing import Any
@@ -16,6 +15,7 @@ from dnnlab.data import load
 from dnnlab.data.dataset import Dataset
 from dnnlab.errors import UsageError
 from dnnlab.networks.heads import freeze_body, head
+from dnnlab.networks.remembered import copied
 from dnnlab.runner.journal import Rows
 from dnnlab.training import networks
 from dnnlab.training.checks import check_batch
@@ -34,7 +34,7 @@ def measure(cells: Sequence[TrainedCell], spec: Any, device: str, progress: Call
     source = part_of(source, 0, spec.settled.test_size, spec.seed).to(device)
     target = part_of(target, cell.train_size, spec.settled.test_size, spec.seed, cell.seed).to(device)
     fresh = initialised(cell, source, spec.seed)
-    learned = copy.deepcopy(fresh)
+    learned = copied(fresh)
 
     trained = 0
 
@@ -46,7 +46,7 @@ def measure(cells: Sequence[TrainedCell], spec: Any, device: str, progress: Call
     known = _trained(learned, source, cell, spec, step_on)["accuracy"]
     rows: list[dict[str, Any]] = []
     for treatment in c.TREATMENTS:
-        model = copy.deepcopy(fresh if treatment in (c.SCRATCH, c.RANDOM) else learned)
+        model = copied(fresh if treatment in (c.SCRATCH, c.RANDOM) else learned)
         _new_head(model, fresh)
         if treatment in _HEAD_ALONE:
             freeze_body(model)

@@ -4,7 +4,6 @@ torch-pruning says which layers must lose the same channels, from a trace of the
 shuffles or reshapes channels in a way that this does not tell, it would take out the wrong ones without a word.
 """
 
-import copy
 import math
 import warnings
 from collections.abc import Callable, Iterator, Sequence
@@ -12,6 +11,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
+import numpy as np
 import torch
 from torch import Tensor, nn
 
@@ -19,6 +19,7 @@ from dnnlab.compress.stages import TooMuch
 from dnnlab.compress.structure import rebuild
 from dnnlab.errors import first_line
 from dnnlab.networks import outputs
+from dnnlab.networks.remembered import copied
 from dnnlab.networks.ties import once, ties
 
 _NOISE = 0.05
@@ -115,7 +116,7 @@ class _Trial:
 
     def __init__(self, model: nn.Module, example: Tensor) -> None:
         self.example = example
-        self.model = copy.deepcopy(model).eval()
+        self.model = copied(model).eval()
         noise = torch.Generator(example.device).manual_seed(0)
         with torch.no_grad():
             for parameter in self.model.parameters():
@@ -143,8 +144,8 @@ class _Trial:
         """What happens when each of ``groups`` loses channels."""
 
         def take_out(pruner: Any) -> None:
-            for group in groups:
-                _take_out(pruner, pruner.model.get_submodule(group.root))
+            for number, group in enumerate(groups):
+                _take_out(pruner, pruner.model.get_submodule(group.root), np.random.default_rng(number))
 
         return self.outcome_of(take_out)
 
@@ -153,10 +154,11 @@ class _Trial:
         with these channels at zero, and the state alone rebuilds it."""
         try:
             narrower, whole = self._without(take_out)
-            again = rebuild(copy.deepcopy(self.model), narrower.state_dict()).eval()
+            again = rebuild(copied(self.model), narrower.state_dict()).eval()
             networks = [_no_norms(network) for network in (narrower, whole, again)]
             with torch.no_grad():
                 ours, wanted, rebuilt = (outputs.logits(network(self.example)) for network in networks)
+                outputs.logits(narrower.train()(self.example))  # in training it may call other layers
         except Exception:  # noqa: BLE001 - whatever a network and a trace of it may raise, the layer is left alone
             return FAILS
         if ours.shape != wanted.shape:
@@ -168,7 +170,7 @@ class _Trial:
     def _without(self, take_out: Callable[[Any], None]) -> tuple[nn.Module, nn.Module]:
         """The network without the channels that ``take_out`` takes out by a pruner, and with them, their parameters at
         zero."""
-        narrower, whole = copy.deepcopy(self.model), copy.deepcopy(self.model)
+        narrower, whole = copied(self.model), copied(self.model)
         pruner = dependencies(narrower, self.example)
         values = {name: tensor.detach().clone() for name, tensor in narrower.state_dict().items()}
         _number(narrower)
@@ -195,10 +197,11 @@ def _number(model: nn.Module) -> None:
         tensor.data = torch.arange(tensor.numel(), dtype=torch.float64, device=tensor.device).view(tensor.shape)
 
 
-def _take_out(pruner: Any, layer: nn.Module) -> None:
-    """Take the first quarter of the channels out of ``layer``, or of each of the parts that must stay of one size: a
-    single one could be zero for all examples, so that nobody would see that it is a wrong one. Then another one, since
-    a pruner may lose its way when channels have gone before.
+def _take_out(pruner: Any, layer: nn.Module, rng: np.random.Generator) -> None:
+    """Take a quarter of the channels out of ``layer``, or of each of the parts that must stay of one size: a single one
+    could be zero for all examples, so that nobody would see that it is a wrong one. Then another one, since a pruner
+    may lose its way when channels have gone before. ``rng`` draws them, so that two layers that must lose the same ones
+    without the pruner's knowing it do not do so by chance.
 
     Raises:
         ValueError: it has too few.
@@ -211,7 +214,8 @@ def _take_out(pruner: Any, layer: nn.Module) -> None:
         size = channels // parts
         if size < 2 or channels % parts:
             raise ValueError("too few channels")
-        chosen = [first + i for first in range(0, channels, size) for i in range(max(1, int(size // share)))]
+        places = sorted(rng.permutation(size)[: max(1, int(size // share))].tolist())
+        chosen = [first + place for first in range(0, channels, size) for place in places]
         graph.get_pruning_group(layer, out, idxs=chosen).prune()
         if size <= 2:
             return

@@ -43,7 +43,7 @@ def write(model: nn.Module, stages: tuple[Stage, ...], inputs: ExportInputs, ste
         case "dynamic":
             return write_onnx(onnx_file.dynamic(proto).SerializeToString(), stem, by_call=True)
         case "weights":
-            return write_onnx(onnx_file.weights_only(proto).SerializeToString(), stem)
+            return write_onnx(onnx_file.weights_only(onnx_file.each_once(proto)).SerializeToString(), stem)
     content, kind = _static(proto, inputs.data)
     return write_onnx(content, stem, kind)
 

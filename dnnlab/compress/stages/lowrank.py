@@ -1,6 +1,5 @@
 """Layers as products of thinner ones, with the largest energy that meets the goal."""
 
-import copy
 import functools
 from collections.abc import Collection, Mapping
 from typing import Any
@@ -15,6 +14,7 @@ from dnnlab.compress.structure import READ_BY_OTHERS, called_alone, last_layers,
 from dnnlab.data.dataset import Dataset
 from dnnlab.instruments import speed
 from dnnlab.instruments.cost import count
+from dnnlab.networks.remembered import copied
 from dnnlab.networks.ties import ties
 
 _NOTHING = "{stage.kind}:{stage.amount}: no layer of this network gets smaller when it is factorised"
@@ -140,7 +140,7 @@ def _forward(model: nn.Module, x: torch.Tensor) -> None:
 def factorise(model: nn.Module, names: Collection[str], energy: float, form: str) -> nn.Module:
     """A copy with the layers ``names`` factorised so that each keeps this share of its squared norm, convolutions by
     ``form``. Those that get no smaller stay."""
-    changed = copy.deepcopy(model)
+    changed = copied(model)
     for name, layer in layers(changed, KINDS["lowrank"]).items():
         factors = factorised(layer, energy, form) if name in names else None
         if factors is not None and _size(factors) < _size(layer):

@@ -15,6 +15,7 @@ from dnnlab.compress.reach import Masks, trimmer
 from dnnlab.compress.recovery import Retraining
 from dnnlab.compress.stages import Stage
 from dnnlab.compress.structure import biases, weights
+from dnnlab.compress.summed import Summed, summed
 from dnnlab.data.dataset import Dataset
 from dnnlab.statistics.streams import stream
 
@@ -38,7 +39,7 @@ write = files.write_container
 def apply(model: nn.Module, stage: Stage, retraining: Retraining) -> nn.Module:
     """``model`` with the share of its weights at zero that ``stage`` has, and trained with them at zero."""
     if stage.amount == "2of4":
-        keep_masks(model, two_of_four(model))
+        keep_masks(model, two_of_four(model, _sums(model, retraining.data)))
         _train(model, stage, retraining)
         return model
     density, criterion = 1 - stage.share, stage.word("criterion")
@@ -157,8 +158,18 @@ def _scores(weight: Tensor, criterion: str, rng: Any) -> Tensor:
 
 def left(model: nn.Module, stage: Stage, data: Dataset) -> Mapping[str, str]:
     """The weights that the pattern of two in four cannot be laid over."""
-    whole = (name for name, weight in weights(model).items() if weight[0].numel() % 4)
-    return dict.fromkeys(whole, "its inputs are no multiple of four")
+    sums = _sums(model, data)
+    told = {}
+    for name in weights(model):
+        if name not in sums:
+            told[name] = "no product is seen to sum over it"
+        elif sums[name].size % 4:
+            told[name] = "its inputs are no multiple of four"
+    return told
+
+
+def _sums(model: nn.Module, data: Dataset) -> dict[str, Summed]:
+    return summed(model, data.inputs(data.train[:2]))
 
 
 def missed(model: nn.Module, stage: Stage, row: Mapping[str, Any]) -> str:
@@ -169,18 +180,17 @@ def missed(model: nn.Module, stage: Stage, row: Mapping[str, Any]) -> str:
     return f"asked for {stage.share:.4g} of the weights at zero, and {zeros:.4g} of them are" if short else ""
 
 
-def two_of_four(model: nn.Module) -> Masks:
-    """The masks of the two larger of every four neighbouring inputs; NVIDIA's sparse tensor cores skip the other
-    two."""
+def two_of_four(model: nn.Module, sums: Mapping[str, Summed]) -> Masks:
+    """The masks of the two larger of every four neighbouring inputs in the same sum, as ``sums`` has them; NVIDIA's
+    sparse tensor cores skip the other two."""
     chosen = {}
     for name, weight in weights(model).items():
-        flat = weight.detach().flatten(1).abs()
-        if flat.shape[1] % 4:
+        if name not in sums or sums[name].size % 4:
             continue
-        groups = flat.view(len(flat), -1, 4)
+        groups = sums[name].groups(weight.detach().abs())
         largest = groups.topk(2, dim=2).indices
         mask = torch.zeros_like(groups, dtype=torch.bool).scatter_(2, largest, True)
-        chosen[name] = mask.view_as(weight)
+        chosen[name] = sums[name].back(mask, weight)
     return chosen
 
 
@@ -252,6 +262,7 @@ def _density_for(evaluator: Evaluator, stages: tuple[Stage, ...], place: int, si
     of the weights."""
     before = stages[:place]
     state, retraining = evaluator.state(before), evaluator.retraining()
+    unread = evaluator.unread(evaluator.name_after(before))
     later = [dataclasses.replace(stage, epochs=0.0) for stage in stages[place + 1 :] if stage.trains]
     low, high = 0.0, 1.0
     for _ in range(_HALVINGS):
@@ -261,7 +272,7 @@ def _density_for(evaluator: Evaluator, stages: tuple[Stage, ...], place: int, si
         keep_masks(model, masks(model, middle, "random", rng))
         for stage in later:
             model = stage.module.apply(model, stage, retraining)
-        if len(files.packed(model, stages)) <= size:
+        if len(files.packed(model, stages, unread)) <= size:
             low = middle
         else:
             high = middle

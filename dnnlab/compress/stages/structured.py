@@ -1,6 +1,5 @@
 """Whole channels and units removed; torch-pruning knows which layers must lose the same ones."""
 
-import copy
 from collections.abc import Mapping
 from typing import Any
 
@@ -12,8 +11,10 @@ from dnnlab.compress.recovery import Retraining
 from dnnlab.compress.stages import Stage, TooMuch, channels
 from dnnlab.compress.structure import others
 from dnnlab.data.dataset import Dataset
+from dnnlab.errors import UsageError
 from dnnlab.instruments.cost import count
 from dnnlab.networks import outputs
+from dnnlab.networks.remembered import copied
 from dnnlab.training.parts import spread
 
 _STEPS = 50
@@ -39,8 +40,8 @@ def apply(model: nn.Module, stage: Stage, retraining: Retraining) -> nn.Module:
     """
     import torch_pruning as tp
 
-    model = copy.deepcopy(model).eval().to(memory_format=torch.contiguous_format)  # type: ignore[call-overload]
-    whole, data = copy.deepcopy(model), retraining.data
+    model = copied(model).eval().to(memory_format=torch.contiguous_format)  # type: ignore[call-overload]
+    whole, data = copied(model), retraining.data
     example = data.inputs(data.train[:_TRIED])
     goal = count(model, data.shape, data.dtype).macs / stage.factor
     criterion = stage.word("criterion")
@@ -67,10 +68,10 @@ def apply(model: nn.Module, stage: Stage, retraining: Retraining) -> nn.Module:
         )
         for _ in range(_STEPS):
             channels.step(pruner, stage.multiple)
-            if count(model, data.shape, data.dtype).macs <= goal:
+            if _macs(model, data) <= goal:
                 break
         else:
-            most = goal * stage.factor / count(model, data.shape, data.dtype).macs
+            most = goal * stage.factor / _macs(model, data)
             raise TooMuch(
                 f"structured:{stage.factor:g}x: channels that {criterion} may take out of this network save "
                 + (f"no more than {most:.3g}x of its MACs; ask for less." if most > 1.01 else "none of its MACs.")
@@ -82,9 +83,21 @@ def apply(model: nn.Module, stage: Stage, retraining: Retraining) -> nn.Module:
     return model
 
 
+def _macs(model: nn.Module, data: Dataset) -> int:
+    """MACs of a network of which channels were taken out.
+
+    Raises:
+        TooMuch: it does not run any more.
+    """
+    try:
+        return count(model, data.shape, data.dtype).macs
+    except UsageError as problem:
+        raise TooMuch(f"structured: torch-pruning takes wrong channels out of this network ({problem}).") from problem
+
+
 def left(model: nn.Module, stage: Stage, data: Dataset) -> Mapping[str, str]:
     """The layers that keep all their channels, except the one that gives the logits."""
-    model = copy.deepcopy(model).eval().to(memory_format=torch.contiguous_format)  # type: ignore[call-overload]
+    model = copied(model).eval().to(memory_format=torch.contiguous_format)  # type: ignore[call-overload]
     failing, _ = channels.fixed(model, data.inputs(data.train[:_TRIED]))
     names = (name for group in failing for name in group.layers)
     return others(model, stage.about, data) | dict.fromkeys(names, "what reads it needs all its channels")

@@ -55,7 +55,7 @@ def _measure_cell(
     look = _Look(model, data, inputs)
     if spec.weights:  # the same network with fresh weights says what to expect
         look.expected = {site.name: _share(site.dead) for site in census(model, data, inputs)}
-        user_network.load_weights(model, spec.weights)
+        user_network.load_weights(model, spec.weights, data.inputs(data.train[:2]))
     order = batch_order(len(data.train), cell.batch_size, stream(spec.seed, cell.seed, "batches"))
     training = PlainTraining(model, data, order, hyperparameters.of(cell))
     norms: list[tuple[float, float]] = []
