@@ -21,7 +21,7 @@ from dnnlab.statistics.streams import stream, torch_seed
 from dnnlab.training import budget, hyperparameters, networks
 from dnnlab.training.batches import batch_order
 from dnnlab.training.checks import check_batch, check_labels, check_numbers
-from dnnlab.training.evaluation import check
+from dnnlab.training.evaluation import check, check_in_training
 
 
 class TrainingOptions(Protocol):
@@ -132,7 +132,9 @@ def _check_outputs(arch: str, name: str) -> None:
     also in training."""
     data = load(name)
     with torch.random.fork_rng(), refusing(arch):
-        check(build(arch, data.shape, len(data.classes)), data, training=True)
+        model = build(arch, data.shape, len(data.classes))
+        check(model, data)
+        check_in_training(model, data)
 
 
 def examples(cell: TrainingOptions, data: Dataset) -> int:

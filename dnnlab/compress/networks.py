@@ -14,7 +14,7 @@ from dnnlab.networks import named, user_network
 from dnnlab.networks.catalogue import parse
 from dnnlab.statistics.streams import torch_seed
 from dnnlab.training.checks import check_batch, check_numbers
-from dnnlab.training.evaluation import check, check_training
+from dnnlab.training.evaluation import check, check_in_training
 
 _STUDENT_WIDTH = 0.25
 
@@ -67,7 +67,7 @@ def check_fit(spec: Spec) -> list[str]:
             check(model, data)
             if named.is_users(name) and (not spec.weights or any(stage.trains for stage in spec.stages)):
                 with named.refusing(name):
-                    check_training(model, data)
+                    check_in_training(model, data)
             if not any(p.ndim > 1 for p in model.parameters()):
                 raise UsageError(f"{name} has no weights to compress.")
             if named.is_users(name):

@@ -74,18 +74,16 @@ def as_written(model: nn.Module, data: Dataset) -> Predict:
 
 
 @torch.no_grad()
-def check(model: nn.Module, data: Dataset, training: bool = False) -> None:
-    """Raise a `UsageError` unless ``model`` takes the inputs of ``data`` and gives logits for its classes, with
-    ``training`` in this mode too. It is in evaluation mode afterwards."""
+def check(model: nn.Module, data: Dataset) -> None:
+    """Raise a `UsageError` unless ``model`` takes the inputs of ``data`` and gives logits for its classes. It is in
+    evaluation mode afterwards."""
     x = data.inputs(data.train[:2])
     with users_code(_refused(x, data)):
-        if training:
-            logits(model.train(), x, data)
         logits(model.eval(), x, data)
 
 
 @torch.no_grad()
-def check_training(model: nn.Module, data: Dataset) -> None:
+def check_in_training(model: nn.Module, data: Dataset) -> None:
     """Raise a `UsageError` unless ``model`` gives logits in training mode, too. It is left as it was."""
     x = data.inputs(data.train[:2])
     with in_mode(model, training=True), same_state(model), torch.random.fork_rng():
