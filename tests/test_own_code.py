@@ -33,6 +33,13 @@ class quits_in_training(Net):
             sys.exit(3)
         return super().forward(x)
 
+class quits_after_a_while(Net):
+    def forward(self, x):
+        self.calls += self.training
+        if self.calls > 4:
+            sys.exit(3)
+        return super().forward(x)
+
 class talks(Net):
     def forward(self, x):
         print("talk")
@@ -108,8 +115,8 @@ def test_quitting_is_refused_in_a_dry_run_and_at_import_too(program, tmp_path):
 
 @pytest.mark.parametrize("engine", ["inline", "processes:2"])
 def test_quitting_in_training_fails_the_cell_and_the_rest_goes_on(program, engine):
-    trained = ("--budget", "steps=2", "--lr", 0.01, "--seeds", 1, "--batch-size", 16, "--engine", engine)
-    done = program("compare-arch", "--arch", "mine:quits_in_training,mine:Net", *trained)
+    trained = ("--budget", "steps=9", "--lr", 0.01, "--seeds", 1, "--batch-size", 16, "--engine", engine)
+    done = program("compare-arch", "--arch", "mine:quits_after_a_while,mine:Net", *trained)
     assert done.poll() == 1
     (sentence,) = (line for line in done.err.splitlines() if line.startswith("dnnlab:"))
     assert re.search(r" says which\): SystemExit: 3 \(mine.py, line \d+\)$", sentence)

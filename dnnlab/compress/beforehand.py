@@ -11,9 +11,10 @@ from dnnlab.compress import onnx_file
 from dnnlab.compress.files import example
 from dnnlab.compress.recovery import Retraining
 from dnnlab.compress.stages import Stage, TooMuch
-from dnnlab.compress.structure import listed, unread
+from dnnlab.compress.structure import listed
 from dnnlab.data.dataset import Dataset
 from dnnlab.errors import DnnlabError, UsageError, of_users_code, some
+from dnnlab.instruments.unread import unread
 from dnnlab.networks.parametrised import make_plain
 from dnnlab.networks.remembered import copied
 from dnnlab.networks.unread import set_aside
@@ -37,7 +38,8 @@ def tried(name: str, model: nn.Module, recipes: Sequence[str], data: Dataset, se
         parameters = dict(model.named_parameters())
         set_aside(model, [tensor for tensor in aside if tensor in parameters])
         if aside:
-            yield f"the logits of {name} do not depend on {some(sorted(aside))}; no count and no .dnnz has them"
+            told = f"the logits of {name} do not depend on {some(sorted(aside))}"
+            yield f"{told}; neither params, nonzeros and ratio nor a .dnnz has them"
         onnx_file.export(model, example(data))
     except DnnlabError as problem:
         raise UsageError(f"{name}: {problem}") from problem

@@ -123,7 +123,11 @@ _MEMORY = Column(
 _TOLD = (
     Column("left", str, "layers that the last stage left as they were, each with the reason"),
     Column("missed", str, "what was asked of the last stage and not reached"),
-    Column("unread", str, "tensors on which the logits do not depend in inference; no count and no .dnnz has them"),
+    Column(
+        "unread",
+        str,
+        "tensors on which the logits do not depend; params, nonzeros, ratio and a .dnnz are without them",
+    ),
 )
 
 CELLS = (

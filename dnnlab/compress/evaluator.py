@@ -20,9 +20,10 @@ from dnnlab.compress.plan import Cell
 from dnnlab.compress.recovery import Retraining, frozen
 from dnnlab.compress.spec import Spec
 from dnnlab.compress.stages import Stage, TooMuch
-from dnnlab.compress.structure import listed, rebuild, unread
+from dnnlab.compress.structure import listed, rebuild
 from dnnlab.data import load
 from dnnlab.instruments.cost import count
+from dnnlab.instruments.unread import unread
 from dnnlab.networks import user_network
 from dnnlab.networks.named import in_catalogue
 from dnnlab.networks.parametrised import make_plain
@@ -118,7 +119,7 @@ class Evaluator:
         """The state dict of the network before any chain."""
         if self.spec.weights:
             model = self.fresh()
-            user_network.load_weights(model, self.spec.weights, self.host.inputs(self.host.train[:2]))
+            user_network.load_weights(model, self.spec.weights, lambda network: unread(network, self.host))
             return plain(model).state_dict()
 
         def make() -> nn.Module:

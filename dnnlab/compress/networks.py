@@ -1,5 +1,7 @@
 """The networks that are compressed, and their students: not trained, trained, or a user's own."""
 
+from functools import partial
+
 import torch
 from torch import nn
 
@@ -10,6 +12,7 @@ from dnnlab.data import load
 from dnnlab.data.dataset import Dataset
 from dnnlab.errors import UsageError
 from dnnlab.instruments.cost import count
+from dnnlab.instruments.unread import unread
 from dnnlab.networks import named, user_network
 from dnnlab.networks.catalogue import parse
 from dnnlab.statistics.streams import torch_seed
@@ -63,7 +66,7 @@ def check_fit(spec: Spec) -> list[str]:
                 memory.require(12 * parameters, f"training {name}")  # weights, gradients and moments
             model = named.build(name, data.shape, len(data.classes))
             if spec.weights and name in spec.networks:
-                user_network.load_weights(model, spec.weights, data.inputs(data.train[:2]))
+                user_network.load_weights(model, spec.weights, partial(unread, data=data))
             check(model, data)
             if named.is_users(name) and (not spec.weights or any(stage.trains for stage in spec.stages)):
                 with named.refusing(name):

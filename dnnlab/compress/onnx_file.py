@@ -1,6 +1,7 @@
 """ONNX files: exported, without what no runtime needs, and run by ONNX Runtime."""
 
 import contextlib
+import hashlib
 import io
 import itertools
 import logging
@@ -129,7 +130,9 @@ def each_once(proto: Any) -> Any:
         values = numpy_helper.to_array(tensor)
         if values.nbytes < _WORTH_A_NODE:
             continue
-        alike = kept.setdefault((values.dtype, *sorted(values.shape)), [])
+        # Only what has the same numbers in some order can be the same in another order of its axes.
+        numbers = hashlib.sha256(np.sort(values, axis=None).tobytes()).hexdigest()
+        alike = kept.setdefault((values.dtype, numbers, *sorted(values.shape)), [])
         for name, other in alike:
             if (order := _order_of(other, values)) is not None:
                 graph.initializer.remove(tensor)

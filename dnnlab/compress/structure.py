@@ -9,35 +9,15 @@ from torch import Tensor, nn
 
 from dnnlab.compress.stages import Kind
 from dnnlab.data.dataset import Dataset
-from dnnlab.instruments.cost import count
 from dnnlab.instruments.hooks import OUTPUT, UNUSED, Recorder
+from dnnlab.instruments.unread import called
 from dnnlab.networks import narrowed, outputs
-from dnnlab.networks.remembered import copied, same_buffers, same_state
+from dnnlab.networks.remembered import copied, same_buffers
 from dnnlab.networks.ties import completed
-from dnnlab.networks.unread import with_own, without_effect
+from dnnlab.networks.unread import with_own
 
 FACTORS = (nn.Linear, nn.Conv2d)
 """The classes of layers that can be factorised."""
-
-
-_TRIED = 32
-"""Training examples with which is tried what inference does without."""
-
-
-def unread(model: nn.Module, data: Dataset) -> frozenset[str]:
-    """The names of the tensors that the logits of ``model`` do not depend on in evaluation mode: parameters to which no
-    path leads back from them, and the buffers of modules that have no others, or that are not called. All are tried on
-    training examples of ``data``, too. ``model`` has no computed weights by then, and is on the CPU."""
-    parameters = count(model, data.shape, data.dtype).unused
-    x = data.inputs(data.train[:_TRIED]).cpu()
-    called = set(_called(model.eval(), dict(model.named_modules()), x))
-    buffers = []
-    for name, module in model.named_modules():
-        own = [f"{name}.{p}" if name else p for p, _ in module.named_parameters(recurse=False)]
-        if name not in called or (own and parameters.issuperset(own)):
-            buffers += [f"{name}.{b}" if name else b for b, _ in module.named_buffers(recurse=False)]
-    state = model.state_dict()
-    return without_effect(model, x, [*parameters, *(name for name in buffers if name in state)])
 
 
 def rebuild(model: nn.Module, state: Mapping[str, Tensor], missing: Collection[str] = ()) -> nn.Module:
@@ -152,25 +132,9 @@ READ_BY_OTHERS = "others read its weight, and not through a call of it"
 
 def never_called(model: nn.Module, names: Collection[str], x: Tensor) -> list[str]:
     """Those of the submodules ``names`` that a forward pass of ``x`` in training does not call."""
-    called = _called(model.train(), names, x)
+    seen = called(model.train(), names, x)
     model.eval()
-    return [name for name in names if name not in called]
-
-
-def _called(model: nn.Module, names: Collection[str], x: Tensor) -> set[str]:
-    """Those of the submodules ``names`` that a forward pass of ``x`` calls, in the mode that ``model`` is in."""
-    called: set[str] = set()
-    hooks = [
-        model.get_submodule(name).register_forward_pre_hook(lambda module, inputs, name=name: called.add(name))
-        for name in names
-    ]
-    try:
-        with torch.no_grad(), same_state(model):
-            model(x)
-    finally:
-        for hook in hooks:
-            hook.remove()
-    return called
+    return [name for name in names if name not in seen]
 
 
 def called_alone(model: nn.Module, name: str, x: Tensor) -> bool:

@@ -151,6 +151,8 @@ def standardise(
     """
     whole = values.dtype.kind in "iu" and int(values.max()) - int(values.min()) < 2**63
     values = values if whole else values.astype(np.float64)
+    if whole:  # in the width that holds their differences
+        values = values.astype(np.uint64 if values.dtype.kind == "u" else np.int64)
     base = values[train[0]]
     # Differences of unsigned numbers wrap around, and are right as signed ones.
     steps = (values - base).astype(np.int64).astype(np.float64) if whole else values - base

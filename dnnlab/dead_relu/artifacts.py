@@ -1,6 +1,7 @@
 """The network that ``--prune-dead`` writes: without its certified dead units, and proven to give the same outputs."""
 
 from collections.abc import Sequence
+from functools import partial
 from pathlib import Path
 
 import torch
@@ -13,6 +14,7 @@ from dnnlab.dead_relu.pruning import prune
 from dnnlab.dead_relu.spec import Spec
 from dnnlab.errors import DnnlabError
 from dnnlab.instruments.traced import certify, trace
+from dnnlab.instruments.unread import unread
 from dnnlab.networks import named, user_network
 from dnnlab.networks.ties import once
 from dnnlab.runner.configuration import networks
@@ -37,7 +39,7 @@ def write(spec: Spec) -> Sequence[str]:
     data = load(spec.data[0])
     (network,) = networks(spec)
     model = named.build(network, data.shape, len(data.classes))
-    user_network.load_weights(model, spec.weights, data.inputs(data.train[:2]))
+    user_network.load_weights(model, spec.weights, partial(unread, data=data, training=True))
     model.eval()
     graph = trace(model)
     low, high = data.box()

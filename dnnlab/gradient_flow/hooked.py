@@ -11,11 +11,11 @@ from torch.nn import functional as F
 
 from dnnlab.data.dataset import Dataset
 from dnnlab.errors import UsageError
-from dnnlab.gradient_flow.columns import CELLS
 from dnnlab.gradient_flow.plan import Cell
 from dnnlab.gradient_flow.spec import Spec
 from dnnlab.instruments.hooks import Recorder
 from dnnlab.instruments.norms import norm
+from dnnlab.instruments.unread import unread
 from dnnlab.networks import named, user_network
 from dnnlab.networks.remembered import same_buffers
 from dnnlab.runner.journal import Rows
@@ -33,7 +33,7 @@ def measure(cells: Sequence[Cell], spec: Spec, data: Dataset, progress: Callable
     Raises:
         UsageError: the model cannot be made, does not fit the data, or owns no weights that take gradients.
     """
-    table = NetworkRows(CELLS, Cell)
+    table = NetworkRows()
     for number, cell in enumerate(cells):
         with torch.random.fork_rng():
             # Factories and dropout draw from torch's global stream, so each cell seeds it for itself.
@@ -52,7 +52,7 @@ def _within(progress: Callable[[float], None], number: int, cells: int, share: f
 def _measure_cell(cell: Cell, spec: Spec, data: Dataset, progress: Callable[[float], None]) -> list[dict]:
     model = named.build(cell.model, data.shape, len(data.classes)).to(data.x.device)
     if spec.weights:
-        user_network.load_weights(model, spec.weights, data.inputs(data.train[:2]))
+        user_network.load_weights(model, spec.weights, partial(unread, data=data, training=True))
     with torch.random.fork_rng(), same_buffers(model):
         check(model, data)
     probe = _positions(spec, cell, data, "probe")
@@ -84,7 +84,9 @@ def _measure_cell(cell: Cell, spec: Spec, data: Dataset, progress: Callable[[flo
         rows.append(
             {"step": step, "layer": 0, "name": "network", "kind": "network", "place": "", "layer_act": "", **network}
         )
-        rows += [{"step": step, "layer": i, **row, "layer_act": row["act"]} for i, row in enumerate(layers, 1)]
+        for i, row in enumerate(layers, 1):
+            told = {name: value for name, value in row.items() if name not in ("act", "matrices")}
+            rows.append({"step": step, "layer": i, **told, "layer_act": row["act"]})
     return rows
 
 

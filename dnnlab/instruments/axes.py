@@ -23,7 +23,8 @@ def plain(shape: Sequence[int]) -> Axes:
 
 def along(shape: Sequence[int], *dims: int) -> Axes:
     """The axes of a tensor whose units lie along ``dims`` alone, in the order of these."""
-    places = [dim % len(shape) for dim in dims if len(dims) == 1 or shape[dim] > 1]
+    *others, last = dims
+    places = [dim % len(shape) for dim in (*(d for d in others if shape[d] > 1), last)]
     return tuple(((n, (places.index(d),) if d in places else None),) for d, n in enumerate(shape))
 
 

@@ -323,7 +323,7 @@ class Follow:
             ]
             layer = inputs[order.index(max(order))][1].layer
         gate = operation.gate or all(known.gate for _, known in inputs)
-        test = test_of(operation.name, call.args, call.origin)
+        test = test_of(operation.name, call.args, call.origin, call.out)
         return Origin(True, axes, layer, _reads(known for _, known in inputs), gate=gate, test=test)
 
     def _overwritten(self, base: Tensor, part: Origin) -> None:

@@ -209,9 +209,9 @@ _BY_NAME: dict[str, Callable[[Sequence[Any], Mapping[str, Any], OriginOf], Recog
 }
 
 
-def test_of(operation: str, args: Sequence[Any], origin: OriginOf) -> Test | None:
-    """What the result of an operation says of the tensor that it was computed from, if an activation may be written
-    with it."""
+def test_of(operation: str, args: Sequence[Any], origin: OriginOf, out: Tensor) -> Test | None:
+    """What the result ``out`` of an operation says of the tensor that it was computed from, if an activation may be
+    written with it."""
     name = operation.removesuffix("_")
     if operation == "stack":
         return _beside_zero(args, origin)
@@ -238,7 +238,10 @@ def test_of(operation: str, args: Sequence[Any], origin: OriginOf) -> Test | Non
         kept = test is not None and test.kind == "above" and test.of is source
         return Test("kept above", source, test.number) if kept and test is not None else None
     if operation in ("_to_copy", "clone", "alias", "detach"):
-        return known.test or Test("same", source)
+        if known.test is not None and known.test.kind in _TESTS.values():
+            return known.test  # a mask is one as numbers too
+        floats = args[0].is_floating_point() and out.is_floating_point()  # as whole numbers they are others
+        return (known.test or Test("same", source)) if floats else None
     if known.test is None:
         return None
     if operation in ("add", "add_") and known.test.kind == "abs" and _number(args[1], origin) == 1:

@@ -91,23 +91,58 @@ class _Tracer(fx.Tracer):
         return super().is_leaf_module(m, module_qualified_name) and not is_activation(m)
 
 
-def trace(model: nn.Module) -> fx.GraphModule:
-    """The graph of ``model`` in evaluation mode; it shares the model's parameters. What the model sets in itself while
-    it is traced is undone.
+def trace(model: nn.Module, training: bool = False) -> fx.GraphModule:
+    """The graph of ``model`` in evaluation mode, or in ``training``; it shares the model's parameters. What the model
+    sets in itself while it is traced is undone. It is in evaluation mode afterwards.
 
     Raises:
-        UsageError: the model takes other turns for other inputs, which no one graph shows, or hooks change it.
+        UsageError: the model takes other turns for other inputs, which no one graph shows, or for other draws or calls;
+            or hooks change it.
     """
-    model.eval()
     if _is_changed(model):
         raise UsageError("hooks change what the model does, so no unit of it is certified.")
-    tracer = _Tracer()
-    with same_state(model):
-        try:
-            return fx.GraphModule(model, tracer.trace(model))
-        except Exception as problem:  # noqa: BLE001 - whatever the user's own code does when run on a proxy
-            reason = of_users_code(problem)
-    raise UsageError(f"the model cannot be traced as one graph, so no unit of it is certified: {reason}.")
+    model.train(training)
+    try:
+        with same_state(model):
+            held = {name: buffer.clone() for name, buffer in model.named_buffers()}
+            graph = fx.GraphModule(model, _Tracer().trace(model))
+            modes = {module.training for module in model.modules()}
+            # A second call, which finds what the first one left, and other random numbers, must do the same.
+            again = fx.GraphModule(model, _Tracer().trace(model))
+            changed = any(not torch.equal(buffer, held.get(name, buffer)) for name, buffer in model.named_buffers())
+    except Exception as problem:  # noqa: BLE001 - whatever the user's own code does when run on a proxy
+        reason = of_users_code(problem)
+        raise UsageError(f"the model cannot be traced as one graph, so no unit of it is certified: {reason}.") from None
+    finally:
+        model.eval()
+    if not training and True in modes:
+        raise UsageError("a part of the model is in training mode in inference, so no unit of it is certified.")
+    if changed or not _alike(graph, again):
+        raise UsageError("the model does something else with each call, so no unit of it is certified.")
+    return graph
+
+
+def _alike(graph: fx.GraphModule, again: fx.GraphModule) -> bool:
+    """Whether two traces of one model are the same, also in the tensors that they computed while they were traced."""
+    ours, theirs = (dict(each.named_buffers()) for each in (graph, again))
+    return graph.code == again.code and all(
+        name in theirs and torch.equal(tensor, theirs[name]) for name, tensor in ours.items()
+    )
+
+
+def led_to_outputs(graph: fx.GraphModule, state: Mapping[str, Tensor]) -> frozenset[str]:
+    """The names in a ``state`` dict from which a path of ``graph`` leads to its output, or to something that it
+    overwrites."""
+    ahead = [n for n in graph.graph.nodes if n.op == "output" or _overwritten(graph, n) is not None]
+    seen: set[fx.Node] = set()
+    while ahead:
+        node = ahead.pop()
+        if node not in seen:
+            seen.add(node)
+            ahead += node.all_input_nodes
+    targets = {str(node.target) for node in seen if node.op in ("get_attr", "call_module")}
+    read = {id(t) for name, t in state.items() if any(name == p or name.startswith(f"{p}.") for p in targets)}
+    return frozenset(name for name, tensor in state.items() if id(tensor) in read)
 
 
 def _is_changed(module: nn.Module) -> bool:
@@ -174,7 +209,13 @@ class _Bounds(fx.Interpreter):
     def call_module(self, target: Any, args: Any, kwargs: Any) -> Any:
         module, box = self.fetch_attr(target), args[0] if args else kwargs.get("input")
         others = bool(args[1:]) if args else len(kwargs) > 1
-        if not isinstance(box, Box) or others or target in self.changed or getattr(module, "return_indices", False):
+        if (
+            not isinstance(box, Box)
+            or others
+            or module.training
+            or target in self.changed
+            or getattr(module, "return_indices", False)
+        ):
             raise _Unbounded
         if isinstance(module, nn.Linear | CONVOLUTION) and not isinstance(module, _TRANSPOSED):
             apply = cast(Callable, F.linear if isinstance(module, nn.Linear) else module._conv_forward)
@@ -211,7 +252,12 @@ class _Bounds(fx.Interpreter):
         box = args[0] if args else kwargs.get("input")
         boxes = [item for item in (box if isinstance(box, list | tuple) else [*args, box]) if isinstance(item, Box)]
         if not boxes:
-            return function(*args, **kwargs)
+            with torch.random.fork_rng(devices=[]):
+                before = torch.random.get_rng_state()
+                constant = function(*args, **kwargs)
+                drawn = not torch.equal(before, torch.random.get_rng_state())
+            overwritten = _overwritten(cast(fx.GraphModule, self.module), self.node) is not None
+            return self._end() if drawn or overwritten else constant
         rest = args[1:]
         if name is torch.cat:
             joined = (torch.cat([getattr(b, end) for b in boxes], *rest, **kwargs) for end in ("centre", "radius"))

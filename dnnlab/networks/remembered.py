@@ -1,6 +1,7 @@
 """What a module remembers and does not train, in its buffers and in attributes of any kind, is left as it was."""
 
 import copy
+from collections import deque
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any
@@ -62,7 +63,7 @@ def copied(model: nn.Module) -> nn.Module:
                 values[id(held)] = held.detach().clone()
         elif isinstance(held, dict):
             ahead += held.values()
-        elif isinstance(held, list | tuple | set | frozenset):
+        elif isinstance(held, list | tuple | set | frozenset | deque):
             ahead += held
         elif not isinstance(held, type | nn.Module) and type(held).__module__ != "builtins":
             ahead += getattr(held, "__dict__", {}).values()
@@ -83,20 +84,26 @@ def same_state(model: nn.Module) -> Iterator[None]:
 
 def undo_of(model: nn.Module) -> Callable[[], None]:
     """A function that undoes what forward passes set in the modules of ``model``, also in the lists, dictionaries and
-    sets that these hold, but not inside of tensors."""
+    sets that these hold, and in the tensors among them, but for parameters."""
+    tensors: list[tuple[Tensor, Tensor]] = []
     before: dict[int, tuple[Any, Any]] = {}
     ahead: list[Any] = [vars(m) for m in model.modules() if not isinstance(m, torch.jit.ScriptModule)]
     while ahead:
         held = ahead.pop()
-        if isinstance(held, dict | list | set) and id(held) not in before:
+        if isinstance(held, dict | list | set | deque) and id(held) not in before:
             before[id(held)] = held, held.copy()
             ahead += held.values() if isinstance(held, dict) else held
         elif isinstance(held, tuple):
             ahead += held
+        elif isinstance(held, Tensor) and not isinstance(held, nn.Parameter) and not held.is_meta:
+            tensors.append((held, held.detach().clone()))
 
     def undo() -> None:
         for held, values in before.values():
             held.clear()
-            (held.extend if isinstance(held, list) else held.update)(values)
+            (held.extend if isinstance(held, list | deque) else held.update)(values)
+        for tensor, numbers in tensors:
+            if tensor.shape == numbers.shape:
+                tensor.data.copy_(numbers)
 
     return undo

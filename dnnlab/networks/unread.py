@@ -1,67 +1,8 @@
-"""Tensors of a network that its outputs in inference do not depend on: of layers that are never called, of heads that
-only training has, and of branches whose result nobody reads."""
+"""Tensors of a network that its outputs in inference do not depend on: what happens to them."""
 
-import math
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Collection, Mapping
 
-import torch
 from torch import Tensor, nn
-
-from dnnlab.networks import outputs
-from dnnlab.networks.remembered import in_mode, same_state
-
-
-def without_effect(model: nn.Module, x: Tensor, names: Iterable[str]) -> frozenset[str]:
-    """Those of the tensors ``names`` of ``model``'s state dict that can be spoilt without changing a bit of its logits
-    for the inputs ``x [batch, *shape]`` in evaluation mode, in which it is afterwards.
-
-    Numbers become nan, which passes through every product and sum. Nothing else is taken as a proof: a tensor may
-    choose what the network does without leading to its outputs, as the scores of experts do.
-    """
-    asked = list(dict.fromkeys(names))
-    if not asked:
-        return frozenset()
-    with in_mode(model, training=False):
-        with torch.no_grad(), same_state(model):
-            wanted = _logits(model, x).clone()
-        if _same_without(model, x, asked, wanted):
-            return frozenset(asked)
-        return frozenset(name for name in asked if _same_without(model, x, [name], wanted))
-
-
-@torch.no_grad()
-def _same_without(model: nn.Module, x: Tensor, names: Collection[str], wanted: Tensor) -> bool:
-    tensors = [tensor for name, tensor in model.state_dict(keep_vars=True).items() if name in names]
-    before = [tensor.clone() for tensor in tensors]
-    with same_state(model):
-        try:
-            for tensor in tensors:
-                _spoil(tensor)
-            given = _logits(model, x)
-            # Infinite logits and such as are no numbers prove nothing.
-            return bool(torch.equal(given, wanted)) and bool(wanted.isfinite().all())
-        except Exception:  # noqa: BLE001 - whatever a network raises that misses its numbers
-            return False
-        finally:
-            for tensor, values in zip(tensors, before, strict=True):
-                tensor.copy_(values)
-
-
-def _logits(model: nn.Module, x: Tensor) -> Tensor:
-    """The logits, with the same random numbers each time where the network draws some."""
-    with torch.random.fork_rng(devices=[]):
-        torch.manual_seed(0)
-        given: Tensor = outputs.logits(model(x))
-    return given
-
-
-def _spoil(tensor: Tensor) -> None:
-    if tensor.is_floating_point() or tensor.is_complex():
-        tensor.fill_(math.nan)
-    elif tensor.dtype == torch.bool:
-        tensor.logical_not_()
-    else:  # no index is as large
-        tensor.fill_(torch.iinfo(tensor.dtype).max)
 
 
 def set_aside(model: nn.Module, names: Collection[str]) -> None:

@@ -6,7 +6,7 @@ import importlib
 import importlib.metadata
 import random
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterator
 from pathlib import Path
 from types import ModuleType
 
@@ -18,11 +18,11 @@ from dnnlab import installation
 from dnnlab.code.user_code import dependencies, watched_imports
 from dnnlab.code.values import digest as digest_of
 from dnnlab.code.values import parts_of
-from dnnlab.errors import UsageError, in_short, unknown, users_code
+from dnnlab.errors import UsageError, in_short, unknown
 from dnnlab.networks import parametrised, weights
 from dnnlab.networks.narrowed import fit
 from dnnlab.networks.ties import completed
-from dnnlab.networks.unread import with_own, without_effect
+from dnnlab.networks.unread import with_own
 
 _LIBRARIES = ("torchvision", "timm")
 
@@ -100,13 +100,15 @@ def _from_library(library: str, name: str, classes: int) -> Callable[[], nn.Modu
     return lambda: package.get_model(name, weights=None, num_classes=classes)
 
 
-def load_weights(network: nn.Module, file: str, x: Tensor | None = None) -> None:
+def load_weights(
+    network: nn.Module, file: str, spare: Callable[[nn.Module], Collection[str]] = lambda network: ()
+) -> None:
     """Load a ``.safetensors`` state dict, which holds no code.
 
     A file that ``--prune-dead`` or compress wrote makes the layers of ``network`` as small as its own, and weights that
     it computes, as by ``weight_norm``, plain ones where the file has them as such. Of a tensor that the network has
-    under several names, one is enough; and one on which its logits for ``x [batch, *shape]`` do not depend keeps its
-    own values where the file lacks it.
+    under several names, one is enough; and one that is ``spare``, as its outputs do not depend on it, keeps its own
+    values where the file lacks it.
 
     Raises:
         UsageError: the file is missing or damaged, or its tensors are not this network's.
@@ -118,9 +120,8 @@ def load_weights(network: nn.Module, file: str, x: Tensor | None = None) -> None
     if weights.NARROWER in metadata:
         fit(network, state)
     missing = network.state_dict().keys() - state.keys()
-    if missing and x is not None and state.keys() <= network.state_dict().keys():
-        with users_code(f"the model refuses inputs {list(x.shape)}"):
-            state = with_own(network, state, without_effect(network, x, sorted(missing)))
+    if missing and state.keys() <= network.state_dict().keys():
+        state = with_own(network, state, missing & set(spare(network)))
     load_state(network, state, file)
 
 

@@ -121,9 +121,9 @@ def write_page(path: Path, page: Page) -> None:
     _write(path, html)
 
 
-def write_together(path: Path, pages: Mapping[str, Page]) -> None:
+def write_together(path: Path, pages: Sequence[tuple[str, Page]]) -> None:
     """Write what matters most of several pages to ``path`` as one self-contained file: of each its finding, its first
-    sentence, figure and table. The keys are the links to the pages themselves.
+    sentence, figure and table. Before each stands the link to the page itself.
 
     Raises:
         OSError: ``path`` cannot be written; it is then as it was.
@@ -136,10 +136,10 @@ def write_together(path: Path, pages: Mapping[str, Page]) -> None:
             "figure": _shown(page.drawings[0], f"r{number}") if page.drawings else None,
             "table": _few(page),
         }
-        for number, (link, page) in enumerate(pages.items())
+        for number, (link, page) in enumerate(pages)
     ]
-    scripts = _scripts([drawing for page in pages.values() for drawing in page.drawings[:1]])
-    title = f"{counted(len(pages), 'run')} on one page" if len(pages) > 1 else next(iter(pages.values())).title
+    scripts = _scripts([drawing for _, page in pages for drawing in page.drawings[:1]])
+    title = f"{counted(len(pages), 'run')} on one page" if len(pages) > 1 else pages[0][1].title
     _write(path, template("report/together").render(title=title, parts=parts, **scripts))
 
 

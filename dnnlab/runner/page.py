@@ -41,12 +41,12 @@ def write_together(path: Path, runs: Sequence["Run"]) -> None:
     """
     from dnnlab.report.figures import svg
 
-    pages = {}
+    pages = []
     for run in runs:
         pictures = run.spec.question.figures.draw(run.cells, run.summary, run.spec)
         drawings = [_drawing(picture, svg(picture.figure).decode()) for picture in pictures[:1]]
         link = quote(os.path.relpath(run.page, path.parent))
-        pages[link] = _page(run.experiment, run.spec, store.Folder(run.path), run.cells, run.summary, drawings)
+        pages.append((link, _page(run.experiment, run.spec, store.Folder(run.path), run.cells, run.summary, drawings)))
     write_html_together(path, pages)
 
 

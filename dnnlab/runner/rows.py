@@ -1,11 +1,9 @@
 """Rows of layered networks: one per member, measured step and layer; layer 0 has the values of the whole network."""
 
-import dataclasses
 import math
 from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
-from dnnlab.report.columns import Column
 from dnnlab.runner.journal import Rows
 
 if TYPE_CHECKING:
@@ -13,16 +11,14 @@ if TYPE_CHECKING:
 
 
 class NetworkRows:
-    """Collects the rows of networks that are measured one by one: all that a row has of the measured ``columns`` of
-    ``cells.csv``, which are those that do not come from the ``cell``, a class."""
+    """Collects the rows of networks that are measured one by one, each with all that it has; nan in others."""
 
-    def __init__(self, columns: Sequence[Column], cell: type) -> None:
-        self.names = {column.name for column in columns} - {field.name for field in dataclasses.fields(cell)}
+    def __init__(self) -> None:
         self.rows: Rows = {}
 
     def add(self, cell: int, row: Mapping[str, Any]) -> None:
         """Add a row of the cell with this number."""
-        _extend(self.rows, {"cell": [cell], **{name: [row[name]] for name in self.names & row.keys()}}, 1)
+        _extend(self.rows, {"cell": [cell], **{name: [value] for name, value in row.items()}}, 1)
 
 
 class LayerRows:

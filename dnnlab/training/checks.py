@@ -87,9 +87,12 @@ def check_network(network: str, weights: str, data: "Dataset") -> "nn.Module":
     Raises:
         UsageError: it does not.
     """
+    from functools import partial
+
     import torch
 
     from dnnlab import memory
+    from dnnlab.instruments.unread import unread
     from dnnlab.networks import user_network
     from dnnlab.training import evaluation
 
@@ -102,7 +105,7 @@ def check_network(network: str, weights: str, data: "Dataset") -> "nn.Module":
     with torch.random.fork_rng():
         model = named.build(network, data.shape, len(data.classes))
         if weights:
-            user_network.load_weights(model, weights, data.inputs(data.train[:2]))
+            user_network.load_weights(model, weights, partial(unread, data=data, training=True))
         with named.refusing(network):
             evaluation.check(model, data)
     return model

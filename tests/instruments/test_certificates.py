@@ -67,6 +67,18 @@ def result_discarded(m, x):
     return seen(F.relu(-y + 1e-3))
 
 
+class Always(nn.Dropout):
+    """Monte Carlo dropout."""
+
+    def train(self, mode=True):
+        return super().train(True)
+
+
+def grows(m, x):
+    m.calls = getattr(m, "calls", 0) + 1
+    return seen(F.relu(m.a(x) + (0 if m.calls == 1 else 200)))
+
+
 def own_forward(m):
     usual = m.a.forward
     m.a.forward = lambda x: usual(x) + 100
@@ -104,6 +116,18 @@ OTHER = {
         lambda m, x: (torch.add(y := m.a(x), 100.0, out=y.detach()), seen(F.relu(y)))[1],
         None,
     ),
+    "batch norm in training mode": (
+        lambda m, x: m.n.train() and seen(F.relu(m.n(m.a(x)))),
+        lambda m: m.n.running_mean.fill_(-1e4),
+    ),
+    "dropout that is always on": (
+        lambda m, x: seen(F.relu(m.d(m.a(x) + 150))),
+        lambda m: m.__setattr__("d", Always(0.5)) or m.a.weight.data.mul_(1e3),
+    ),
+    "random numbers": (lambda m, x: seen(F.relu(m.a(x) + 1e3 * torch.rand(8))), None),
+    "random numbers of its shape": (lambda m, x: seen(F.relu(m.a(x) + 1e3 * torch.rand(m.a(x).shape))), None),
+    "buffer that grows": (lambda m, x: seen(F.relu(m.a(x) + m.m.add_(90.0))), None),
+    "number that grows": (grows, None),
     "falling slope": (lambda m, x: seen(F.relu(m.b(F.leaky_relu(m.a(x), -1.0)))), weights_of_one_sign),
     "falling ELU": (lambda m, x: seen(F.relu(m.b(F.elu(m.a(x), -4.0)))), weights_of_one_sign),
 }
@@ -125,10 +149,12 @@ SAME = {
 def proven(model):
     """The units proven dead at each site, held against the network itself."""
     sites = certify(trace(model.eval()), LOW, HIGH)
+    model.eval()
     x = torch.cat([LOW + torch.rand(4000, 6) * (HIGH - LOW), torch.stack([LOW, HIGH])])
-    SEEN.clear()
     with torch.no_grad():
-        model(x)
+        for _ in range(3):  # a network may do something else with each call
+            SEEN.clear()
+            model(x)
     for site, h in zip(sites, SEEN, strict=False):
         assert site.dead is None or not bool((h[:, site.dead] != 0).any())
     return sum(int(site.dead.sum()) for site in sites if site.dead is not None)
@@ -166,7 +192,8 @@ def test_tracing_leaves_what_a_network_remembers():
 
     model = Net(remembers)
     model.m += 1
-    trace(model.eval())
+    with pytest.raises(UsageError, match="no unit of it is certified"):  # each call reads what the one before left
+        trace(model.eval())
     assert "last" not in vars(model)
     assert torch.equal(model.m, torch.ones(8))
     assert isinstance(model(torch.rand(4, 6)), torch.Tensor)

@@ -7,9 +7,9 @@ import pytest
 import torch
 from torch import nn
 
-from dnnlab.compress.structure import unread
 from dnnlab.data import load
-from dnnlab.networks.unread import set_aside, with_own, without_effect
+from dnnlab.instruments.unread import unread, without_effect
+from dnnlab.networks.unread import set_aside, with_own
 
 OWN = runpy.run_path(str(Path(__file__).parents[1] / "fixtures" / "own_networks.py"))
 
@@ -88,3 +88,48 @@ def test_missing_values_are_the_networks_own():
     state = {name: tensor for name, tensor in model.state_dict().items() if name != "spare"}
     assert torch.equal(with_own(model, state, ["spare"])["spare"], model.spare)
     assert with_own(model, {"spare": torch.zeros(1)}, ["spare"])["spare"].tolist() == [0]
+
+
+class Exit(nn.Module):
+    """Goes on only where it is not sure, which it never is at first."""
+
+    def __init__(self):
+        super().__init__()
+        self.a, self.first, self.b, self.second = (
+            nn.Linear(*size) for size in ((64, 20), (20, 10), (20, 20), (20, 10))
+        )
+
+    def forward(self, x):
+        z = torch.relu(self.a(x.flatten(1)))
+        y = self.first(z)
+        sure = y.softmax(1).amax(1) > 0.9
+        return torch.where(sure[:, None], self.second(self.b(z)), y) if bool(sure.any()) else y
+
+
+class Limits(nn.Module):
+    """Takes a trained limit, and a trained value beyond it, that no number of these reaches."""
+
+    def __init__(self):
+        super().__init__()
+        self.a, self.limit, self.value = (
+            nn.Linear(64, 10),
+            nn.Parameter(torch.tensor(1e6)),
+            nn.Parameter(torch.ones(10)),
+        )
+
+    def forward(self, x):
+        y = self.a(x.flatten(1))
+        return torch.where(y > self.limit, self.value, y)
+
+
+@pytest.mark.parametrize("kind", [Exit, Limits])
+def test_what_other_inputs_or_another_training_may_need_is_read(kind):
+    torch.manual_seed(0)
+    assert unread(kind().eval(), load("digits")) == frozenset()
+
+
+def test_a_head_of_training_alone_is_read_in_training():
+    model, data = made("tuple_in_training"), load("digits")
+    assert unread(model, data) == {"aux.weight", "aux.bias"}
+    assert unread(model, data, training=True) == frozenset()
+    assert unread(made("spare_parameter"), data, training=True) == {"spare"}

@@ -4,6 +4,7 @@ are units."""
 import math
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -12,12 +13,12 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from dnnlab.data.dataset import Dataset
-from dnnlab.dead_relu.census.columns import CELLS
 from dnnlab.dead_relu.census.plan import Cell
 from dnnlab.dead_relu.spec import Spec
 from dnnlab.errors import UsageError
 from dnnlab.instruments.census import SiteCensus, take_of_module
 from dnnlab.instruments.traced import certify, trace
+from dnnlab.instruments.unread import unread
 from dnnlab.networks import named, user_network
 from dnnlab.runner.journal import Rows
 from dnnlab.runner.rows import NetworkRows
@@ -38,7 +39,7 @@ def measure(
     Raises:
         UsageError: the model cannot be made, does not fit the data, or has no activation whose units can die.
     """
-    table = NetworkRows(CELLS, Cell)
+    table = NetworkRows()
     for number, cell in enumerate(cells):
         with torch.random.fork_rng():
             # Factories and dropout draw from torch's global stream, so each cell seeds it for itself.
@@ -55,7 +56,7 @@ def _measure_cell(
     look = _Look(model, data, inputs)
     if spec.weights:  # the same network with fresh weights says what to expect
         look.expected = {site.name: _share(site.dead) for site in census(model, data, inputs)}
-        user_network.load_weights(model, spec.weights, data.inputs(data.train[:2]))
+        user_network.load_weights(model, spec.weights, partial(unread, data=data, training=True))
     order = batch_order(len(data.train), cell.batch_size, stream(spec.seed, cell.seed, "batches"))
     training = PlainTraining(model, data, order, hyperparameters.of(cell))
     norms: list[tuple[float, float]] = []
