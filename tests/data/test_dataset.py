@@ -78,6 +78,15 @@ def test_what_does_not_vary_is_0(constant):
     assert (mean, std) == (constant, 1)
 
 
+@pytest.mark.parametrize("kind", [np.uint8, np.int8, np.uint64, np.int64])
+def test_whole_numbers_of_any_width_are_standardised(kind):
+    values = np.array([np.iinfo(kind).max, 0, 3, np.iinfo(kind).max // 2], kind)
+    x, _, _ = standardise(values, np.arange(4))
+    exact = [Fraction(int(value)) for value in values]
+    centred = np.array([float(value - sum(exact) / 4) for value in exact])
+    assert x == pytest.approx(centred / np.sqrt((centred**2).mean()), rel=1e-6)
+
+
 def test_a_table_is_taken_as_it_was_standardised():
     x = np.random.default_rng(0).normal(size=(50, 2)).astype(np.float32)
     moments = np.array([1e7, 0.1]), np.array([1e-3, 1e-40])

@@ -1575,6 +1575,13 @@ OTHERS = {
     "dropout": lambda y: F.dropout(y, 0.5, True),
     "maximum pooling": lambda y: F.max_pool1d(y, 2).repeat(1, 2),
     "mask of what is inside": lambda y: y * (y.abs() < 1),
+    "mask of its whole part": lambda y: y * (y.long() > 0),
+    "step": lambda y: y.bool().to(y.dtype) * (y > 0),
+    "whole part": lambda y: torch.where(y > 0, y.int().to(y.dtype), 0.0),
+    "less the negative part of its whole part": lambda y: y - y.long().clamp(max=0),
+    "written where another is above": lambda y: put(torch.zeros_like(y), m := y > 1, (y * 2)[m]),
+    "minimum with zero": lambda y: torch.minimum(y, torch.zeros(())),
+    "larger one of a pair": lambda y: torch.stack([y, y.flip(0)], -1).amax(-1),
 }
 RELUS = [
     Case(

@@ -2,6 +2,7 @@
 
 import copy
 import runpy
+from collections import deque
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -9,7 +10,7 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from dnnlab.networks.remembered import copied, in_mode
+from dnnlab.networks.remembered import copied, in_mode, same_state
 
 OWN = runpy.run_path(str(Path(__file__).parents[1] / "fixtures" / "own_networks.py"))
 
@@ -49,3 +50,23 @@ def test_each_module_gets_its_mode_back():
     with in_mode(model, training=True):
         assert all(module.training for module in model.modules())
     assert [module.training for module in model.modules()] == [True, False, True]
+
+
+def test_what_a_pass_changes_in_place_is_undone():
+    class Counts(nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.layer, self.steps, self.past = nn.Linear(3, 3), torch.zeros(1), deque([torch.ones(3)], maxlen=5)
+            self.register_buffer("mean", torch.zeros(3))
+
+        def forward(self, x):
+            self.steps += 1
+            self.mean.add_(x.mean(0))
+            self.past.append(self.layer(x))
+            return self.past[-1]
+
+    model = Counts()
+    with same_state(model):
+        model(torch.ones(2, 3))
+        assert copied(model).past[-1].grad_fn is None
+    assert (model.steps.tolist(), model.mean.tolist(), len(model.past)) == ([0], [0, 0, 0], 1)
