@@ -109,7 +109,7 @@ def trace(model: nn.Module, training: bool = False) -> fx.GraphModule:
             modes = {module.training for module in model.modules()}
             # A second call, which finds what the first one left, and other random numbers, must do the same.
             again = fx.GraphModule(model, _Tracer().trace(model))
-            changed = any(not torch.equal(buffer, held.get(name, buffer)) for name, buffer in model.named_buffers())
+            changed = any(not _equal(buffer, held.get(name, buffer)) for name, buffer in model.named_buffers())
     except Exception as problem:  # noqa: BLE001 - whatever the user's own code does when run on a proxy
         reason = of_users_code(problem)
         raise UsageError(f"the model cannot be traced as one graph, so no unit of it is certified: {reason}.") from None
@@ -126,8 +126,13 @@ def _alike(graph: fx.GraphModule, again: fx.GraphModule) -> bool:
     """Whether two traces of one model are the same, also in the tensors that they computed while they were traced."""
     ours, theirs = (dict(each.named_buffers()) for each in (graph, again))
     return graph.code == again.code and all(
-        name in theirs and torch.equal(tensor, theirs[name]) for name, tensor in ours.items()
+        name in theirs and _equal(tensor, theirs[name]) for name, tensor in ours.items()
     )
+
+
+def _equal(one: Tensor, other: Tensor) -> bool:
+    """Whether two tensors hold the same; of those on the meta device, which hold nothing, whether their shapes agree."""
+    return one.shape == other.shape and (one.is_meta or torch.equal(one, other))
 
 
 def led_to_outputs(graph: fx.GraphModule, state: Mapping[str, Tensor]) -> frozenset[str]:
