@@ -131,7 +131,7 @@ def _alike(graph: fx.GraphModule, again: fx.GraphModule) -> bool:
 
 
 def _equal(one: Tensor, other: Tensor) -> bool:
-    """Whether two tensors hold the same; of those on the meta device, which hold nothing, whether their shapes agree."""
+    """Whether two tensors hold the same; of those on the meta device, whether their shapes agree."""
     return one.shape == other.shape and (one.is_meta or torch.equal(one, other))
 
 
