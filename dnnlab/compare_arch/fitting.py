@@ -20,7 +20,7 @@ from dnnlab.networks.named import build, in_catalogue, is_users, published_class
 from dnnlab.statistics.streams import stream, torch_seed
 from dnnlab.training import budget, hyperparameters, networks
 from dnnlab.training.batches import batch_order
-from dnnlab.training.checks import check_batch, check_labels, check_numbers
+from dnnlab.training.checks import check_batch, check_labels, check_network, check_numbers
 from dnnlab.training.evaluation import check, check_in_training
 
 
@@ -131,9 +131,8 @@ def _check_outputs(arch: str, name: str) -> None:
     """Raise a `UsageError` unless the user's network ``arch`` gives logits for the classes of the data called ``name``,
     also in training."""
     data = load(name)
-    with torch.random.fork_rng(), refusing(arch):
-        model = build(arch, data.shape, len(data.classes))
-        check(model, data)
+    model = check_network(arch, "", data)
+    with refusing(arch):
         check_in_training(model, data)
 
 

@@ -197,7 +197,7 @@ def _by_passing(model: nn.Module, x: Tensor, parameters: Tensors, buffers: Tenso
 
 
 def _by_computing(model: nn.Module, x: Tensor, parameters: Tensors, buffers: Tensors) -> Counts:
-    held = {name: b.clone() for name, b in buffers.items()}
+    # What the pass changes in buffers is undone by `count`, as is all else that it sets.
     gradients = {name: p.grad for name, p in parameters.items()}
     device = next((t.device for t in (*parameters.values(), *buffers.values())), torch.device("cpu"))
     try:
@@ -207,8 +207,5 @@ def _by_computing(model: nn.Module, x: Tensor, parameters: Tensors, buffers: Ten
         with Products(parameters, x) as products:
             return products.counts(model(x))
     finally:
-        with torch.no_grad():
-            for name, p in parameters.items():
-                p.grad = gradients[name]
-            for name, b in buffers.items():
-                b.copy_(held[name])
+        for name, p in parameters.items():
+            p.grad = gradients[name]

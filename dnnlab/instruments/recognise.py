@@ -15,6 +15,7 @@ from torch.utils._python_dispatch import TorchDispatchMode
 
 from dnnlab.instruments.origin import Origin, Test
 from dnnlab.networks.activations import ZERO_UP_TO
+from dnnlab.networks.remembered import same_state
 
 _SIMPLE = {
     "sigmoid": "sigmoid",
@@ -299,22 +300,12 @@ def try_on_a_grid(module: nn.Module) -> Recognised | None:
 
     The module, and the state of random numbers, are left as they were.
     """
-    buffers = {b: b.clone() for b in module.buffers()}
-    tables: tuple[dict[str, Any], ...] = (vars(module), module._buffers)
-    held = [(table, table.copy()) for table in tables]
     devices = range(torch.cuda.device_count()) if torch.cuda.is_initialized() else ()
     try:
-        with torch.no_grad(), torch.random.fork_rng(devices):
+        with torch.no_grad(), torch.random.fork_rng(devices), same_state(module):
             edge, fine = (_zero_below(module.forward, dtype) for dtype in (torch.float32, torch.float64))
     except Exception:  # noqa: BLE001 - whatever it is, it is then no function of a row of numbers
         return None
-    finally:
-        for table, values in held:
-            table.clear()
-            table.update(values)
-        with torch.no_grad():
-            for buffer, before in buffers.items():
-                buffer.copy_(before)
     # What only became too small for the type, as GELU does, is zero up to another point in the other one.
     same = edge is not None and fine is not None and abs(edge - fine) <= 1
     return Recognised("", float(_GRID[fine])) if same else None

@@ -28,12 +28,13 @@ def unread(model: nn.Module, data: Dataset, training: bool = False) -> frozenset
     these tensors hold.
     """
     state = model.state_dict(keep_vars=True)
-    try:
-        known = frozenset(state) - led_to_outputs(trace(model), state)
-        if training and known:
-            known -= led_to_outputs(trace(model, training=True), state)
-    except UsageError:
-        return frozenset()
+    with in_mode(model, training=False):
+        try:
+            known = frozenset(state) - led_to_outputs(trace(model), state)
+            if training and known:
+                known -= led_to_outputs(trace(model, training=True), state)
+        except UsageError:
+            return frozenset()
     if not known:
         return known
     parameters = count(model, data.shape, data.dtype).unused

@@ -75,11 +75,10 @@ def copied(model: nn.Module) -> nn.Module:
 def same_state(model: nn.Module) -> Iterator[None]:
     """A context after which ``model`` remembers what it did before: its buffers, and what else it had set in itself."""
     undo = undo_of(model)
-    with same_buffers(model):
-        try:
-            yield
-        finally:
-            undo()
+    try:
+        yield
+    finally:
+        undo()
 
 
 def undo_of(model: nn.Module) -> Callable[[], None]:
@@ -105,5 +104,7 @@ def undo_of(model: nn.Module) -> Callable[[], None]:
         for tensor, numbers in tensors:
             if tensor.shape == numbers.shape:
                 tensor.data.copy_(numbers)
+            else:  # resized in place
+                tensor.data = numbers
 
     return undo
