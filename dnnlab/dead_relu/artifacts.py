@@ -13,7 +13,8 @@ from dnnlab.data import load
 from dnnlab.dead_relu.pruning import prune
 from dnnlab.dead_relu.spec import Spec
 from dnnlab.errors import DnnlabError
-from dnnlab.instruments.traced import certify, trace
+from dnnlab.instruments.certified import certify
+from dnnlab.instruments.traced import trace
 from dnnlab.instruments.unread import unread
 from dnnlab.networks import named, user_network
 from dnnlab.networks.ties import once

@@ -9,7 +9,8 @@ import torch
 from torch import Tensor, fx, nn
 from torch.nn import functional as F
 
-from dnnlab.instruments.traced import FLATTENS, POOL_FUNCTIONS, POOLS, SAME, Site
+from dnnlab.instruments.certified import Site
+from dnnlab.instruments.traced import FLATTENS, POOL_FUNCTIONS, POOLS, SAME
 from dnnlab.networks.narrowed import BATCH_NORM, narrowable, replace, resize
 from dnnlab.networks.weights import NARROWER
 

@@ -10,7 +10,8 @@ from torch import Tensor, nn
 from dnnlab.data.dataset import Dataset
 from dnnlab.errors import UsageError
 from dnnlab.instruments.cost import count
-from dnnlab.instruments.traced import led_to_outputs, trace
+from dnnlab.instruments.reads import led_to_outputs
+from dnnlab.instruments.traced import trace
 from dnnlab.networks import outputs
 from dnnlab.networks.remembered import in_mode, same_state
 

@@ -9,8 +9,9 @@ from torch import nn
 
 from dnnlab.dead_relu.pruning import prune
 from dnnlab.instruments.census import take, take_of_module
+from dnnlab.instruments.certified import certify
 from dnnlab.instruments.intervals import Box, activate, affine, certified_dead
-from dnnlab.instruments.traced import certify, trace
+from dnnlab.instruments.traced import trace
 from dnnlab.networks.activations import ACTIVATIONS, build
 from dnnlab.networks.narrowed import fit
 from dnnlab.networks.shape import MLPShape, parse_skip

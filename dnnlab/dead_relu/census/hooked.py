@@ -17,7 +17,8 @@ from dnnlab.dead_relu.census.plan import Cell
 from dnnlab.dead_relu.spec import Spec
 from dnnlab.errors import UsageError
 from dnnlab.instruments.census import SiteCensus, take_of_module
-from dnnlab.instruments.traced import certify, trace
+from dnnlab.instruments.certified import certify
+from dnnlab.instruments.traced import trace
 from dnnlab.instruments.unread import unread
 from dnnlab.networks import named, user_network
 from dnnlab.runner.journal import Rows
