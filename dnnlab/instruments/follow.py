@@ -1,8 +1,8 @@
 """Follows every tensor through a forward pass: which layer made it, where its units lie, and what it leads to.
 
 Below autograd all ways to write a computation come down to the same few operations, and each is seen here as it runs.
-What an operation does to units is written in `dnnlab.instruments.operations`. Behind one that is not written there the
-units are not known, and they are never guessed.
+What an operation does to units is written in `dnnlab.instruments.operations`, and of products in
+`dnnlab.instruments.factors`. Behind one that is not written there the units are not known, and they are never guessed.
 """
 
 from collections.abc import Callable, Iterable, Iterator
@@ -17,17 +17,10 @@ from torch.utils._python_dispatch import TorchDispatchMode
 from dnnlab.errors import UsageError
 from dnnlab.instruments import operations
 from dnnlab.instruments.axes import Axes, along, fits, plain, resized
-from dnnlab.instruments.operations import (
-    CONVOLUTIONS,
-    DISTANCES,
-    FEATURES_LAST,
-    Call,
-    Operation,
-    by_weight,
-    of_two,
-    tensors,
-)
+from dnnlab.instruments.factors import CONVOLUTIONS, DISTANCES, FEATURES_LAST, by_weight, of_two
+from dnnlab.instruments.operations import Call, Operation, tensors
 from dnnlab.instruments.origin import Layer, Origin
+from dnnlab.instruments.owners import Owners
 from dnnlab.instruments.recognise import Recognised, recognise, test_of, try_on_a_grid
 from dnnlab.networks.outputs import logits
 
@@ -35,11 +28,6 @@ _WHOLE = (nn.RNNBase, nn.MultiheadAttention)
 """Modules that are one layer, however many matrices they multiply by."""
 _SINGLE = (nn.Linear, nn.modules.conv._ConvNd)
 """Modules that multiply whatever they are given by their own weight."""
-_SUFFIXES = (
-    *("weight", "weight_v", "weight_orig"),
-    *("parametrizations.weight.original", "parametrizations.weight.original0", "parametrizations.weight.original1"),
-)
-"""The parameters that a layer is called by the module of. Others it is called by itself."""
 
 
 class _Mode(TorchDispatchMode):
@@ -80,17 +68,14 @@ class Follow:
         self.model, self.made, self.activated = model, made, activated
         self.layers: list[Layer] = []
         """The layers of the last pass, in the order of execution."""
-        self.parameters = dict(model.named_parameters())
-        self._aliases: dict[int, list[str]] = {}
-        for name, parameter in model.named_parameters(remove_duplicate=False):
-            self._aliases.setdefault(id(parameter), []).append(name)
+        self._owners = Owners(model)
+        self.parameters = self._owners.parameters
         self._constants: dict[int, Origin] = {
             id(p): Origin(False, tuple(((n, (d,)),) for d, n in enumerate(p.shape)), parameters=frozenset([name]))
             for name, p in self.parameters.items()
         }
         self.outputs: frozenset[Layer] = frozenset()
         """The layers that give the logits of the last pass: no other layer lies between."""
-        self._modules = {id(module): name for name, module in model.named_modules()}
         self._active: list[nn.Module] = []
         self._activations = 0
         self._entered_at: list[int] = []  # how many that are zero below a point had been seen, by active module
@@ -186,9 +171,8 @@ class Follow:
         self._entered_at.append(self._activations)
         self._active.append(module)
         if isinstance(module, _WHOLE) and not self._whole:
-            name = self._modules[id(module)]
-            matrices = [n for n, p in self.parameters.items() if n.startswith(name and f"{name}.") and p.ndim > 1]
-            self._whole.append(self._layer(name or type(module).__name__, type(module).__name__, matrices))
+            kind = type(module).__name__
+            self._whole.append(self._layer(self._owners.path(module) or kind, kind, self._owners.matrices_in(module)))
 
     def _leaves(self, module: nn.Module, args: Any, kwargs: Any, output: Any) -> None:
         if not self._active or _in_backward():
@@ -351,9 +335,8 @@ class Follow:
             layer.reads |= reads - {layer}
             self._part = next(iter(weight.parameters)).rpartition("weight_")[2][3:]  # l0 of weight_ih_l0
         else:
-            name, owner = self._named(weight.parameters)
-            matrices = [n for n in weight.parameters if self.parameters[n].ndim > 1] or weight.parameters
-            layer = self._layer(name, type(owner).__name__, sorted(matrices), reads)
+            name, owner = self._owners.of(weight.parameters, self._active)
+            layer = self._layer(name, type(owner).__name__, self._owners.matrices(weight.parameters), reads)
             self._made(layer, call.out)
             if self._graph and not torch.is_grad_enabled():
                 self._without_graph.append(layer)
@@ -401,31 +384,8 @@ class Follow:
         return own[0] if len(own) == 1 and left is not right else None
 
     def _is_own(self, weight: Origin) -> bool:
-        if not self._active or not isinstance(self._active[-1], _SINGLE):
-            return False
-        inside = self._modules[id(self._active[-1])]
-        return all(
-            any(alias.startswith(inside and f"{inside}.") for alias in self._aliases[id(self.parameters[name])])
-            for name in weight.parameters
-        )
-
-    def _named(self, parameters: Iterable[str]) -> tuple[str, nn.Module]:
-        """The name of the layer whose matrix is made of ``parameters``, and the module that owns it."""
-        paths = [self._modules[id(module)] for module in reversed(self._active)]
-        matrices = [n for n in sorted(parameters) if self.parameters[n].ndim > 1] or sorted(parameters)
-        names = []
-        for name in matrices:
-            aliases = self._aliases[id(self.parameters[name])]
-            inside = (alias for path in paths for alias in aliases if alias.startswith(path and f"{path}."))
-            names.append(next(inside, aliases[0]))
-        for name in names:
-            for suffix in _SUFFIXES:
-                module = name.removesuffix(suffix)
-                if module != name and (not module or module.endswith(".")):
-                    owner = self.model.get_submodule(module[:-1])
-                    return module[:-1].replace("._orig_mod", "") or type(owner).__name__, owner
-        owner = self.model.get_submodule(names[0].rpartition(".")[0])
-        return " + ".join(names).replace("_orig_mod.", ""), owner
+        module = self._active[-1] if self._active else None
+        return isinstance(module, _SINGLE) and self._owners.has(module, weight.parameters)
 
     def _activation(self, found: Recognised, known: Origin | None, read: Tensor, out: Tensor) -> None:
         recurrent = next((m for m in self._active if isinstance(m, nn.RNNBase)), None)

@@ -1,4 +1,4 @@
-"""What PyTorch's operations do to the units of a tensor, and which of them multiply by a matrix.
+"""What PyTorch's operations do to the units of a tensor. Of products it is in `dnnlab.instruments.factors`.
 
 An operation in none of these tables is followed as well, but where units lie behind it is not known.
 """
@@ -11,7 +11,8 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from dnnlab.instruments.axes import Axes, Factor, along, expanded, joined, plain, ranked, reduced, reshaped, resized
+from dnnlab.instruments.axes import Axes, expanded, joined, plain, ranked, reduced, reshaped, resized
+from dnnlab.instruments.factors import FACTORS
 from dnnlab.instruments.origin import Origin
 
 OriginOf = Callable[[Tensor], Origin | None]
@@ -281,60 +282,6 @@ def common(call: Call) -> Axes | None:
     return joined([o.axes for _, o in given if o.axes is not None], call.out.shape)
 
 
-# Products.
-
-
-def by_weight(out: Tensor, weight: Origin, other: Axes, right: bool) -> Axes | None:
-    """The axes of ``out``, a product of a matrix with ``other``: units lie along the free dimension of the matrix, and
-    along those of its batch where each has a matrix of its own.
-
-    Args:
-        out: The product ``[batch?, n?, m?]``.
-        weight: The matrix.
-        other: The axes of what it multiplies.
-        right: Whether the matrix is the right factor.
-    """
-    matrix = weight.axes
-    if matrix is None:
-        return along(out.shape, -1 if right else -2) if out.ndim == 2 else None
-    free = [matrix[-1 if right else -2]] if len(matrix) > 1 else []
-    kept = [_unranked(other[-2 if right else -1])] if len(other) > 1 else []
-    batch = [_unranked(k) if not _has_rank(f) else f for f, k in zip(matrix[:-2], other, strict=False)]
-    return (*batch, *kept, *free) if right else (*batch, *free, *kept)
-
-
-def of_two(left: Origin | None, right: Origin | None, shape: Sequence[int]) -> tuple[Axes | None, Origin | None]:
-    """The axes of a product of two tensors neither of which is a matrix of parameters, such as of attention weights
-    with values, and the factor that its units come from.
-
-    The units of a factor survive where they do not lie along the dimension that is summed over.
-    """
-    known = [
-        origin
-        for origin, summed in ((left, -1), (right, -2))
-        if origin is not None and origin.axes and len(origin.axes) == len(shape) and _survive(origin.axes, summed)
-    ]
-    if len(known) != 1 or not known[0].axes:
-        return None, None
-    (origin,), axes = known, known[0].axes
-    if origin is left:
-        return (*axes[:-1], ((shape[-1], None),)), origin
-    return (*axes[:-2], ((shape[-2], None),), axes[-1]), origin
-
-
-def _survive(axes: Axes, summed: int) -> bool:
-    lies = ranked(axes)
-    return bool(lies) and len(axes) + summed not in lies
-
-
-def _has_rank(factors: Sequence[Factor]) -> bool:
-    return any(rank is not None for _, rank in factors)
-
-
-def _unranked(factors: Sequence[Factor]) -> tuple[Factor, ...]:
-    return tuple((n, None) for n, _ in factors)
-
-
 _NAMES: dict[Rule, tuple[str, ...]] = {
     _kept: (
         *("native_batch_norm", "_native_batch_norm_legit", "_native_batch_norm_legit_no_training", "cudnn_batch_norm"),
@@ -391,22 +338,6 @@ _NAMES: dict[Rule, tuple[str, ...]] = {
     _windows: ("unfold",),
 }
 _RULES: dict[str, Rule] = {name: rule for rule, names in _NAMES.items() for name in names}
-
-FACTORS: dict[str, tuple[int, int]] = {
-    **dict.fromkeys(("mm", "bmm", "mv", "dot", "convolution", "_convolution", "mkldnn_convolution"), (0, 1)),
-    **dict.fromkeys(("addmm", "baddbmm", "addbmm", "addmv", "_addmm_activation"), (1, 2)),
-    **dict.fromkeys(("_trilinear", "conv_tbc", "_cdist_forward", "_euclidean_dist"), (0, 1)),
-}
-"""The operations that multiply by a matrix or kernel, and the places of their two factors. Distances of all rows of two
-matrices are among them: they are what their product and their norms say."""
-
-CONVOLUTIONS = frozenset({"convolution", "_convolution", "mkldnn_convolution"})
-
-FEATURES_LAST = frozenset({"_trilinear", "conv_tbc"})
-"""The products whose kernel is no matrix, and whose units lie along the last dimension."""
-
-DISTANCES = frozenset({"_cdist_forward", "_euclidean_dist"})
-"""Those between the rows of two matrices: where one of them is trained, its rows are units."""
 
 _GATES = frozenset({"sigmoid", "sigmoid_", "hardsigmoid", "hardsigmoid_", "tanh", "tanh_", "_softmax"})
 
