@@ -137,9 +137,11 @@ def _run(experiment: "Experiment", options: dict[str, Any], called: str = "") ->
     with others_on_stderr():
         run = tabulate(experiment, spec, to_run, shlex.join(["dnnlab", *sys.argv[1:]]), called)
     cli_runs.show(run, to_show.json, to_run.quiet, to_show.all)
-    others = [v for v in run.summary[run.schema.verdict] if to_show.expect is not None and v != to_show.expect]
+    judged = [v for v in run.summary[run.schema.verdict] if v == to_show.expect or v not in run.schema.references]
+    others = [verdict for verdict in judged if to_show.expect is not None and verdict != to_show.expect]
     if others:
-        say(f"dnnlab: {len(others)} of {len(run.summary)} rows are not {to_show.expect}.")
+        verb = "is" if len(others) == 1 else "are"
+        say(f"dnnlab: {len(others)} of {len(judged)} rows {verb} not {to_show.expect}.")
     if others or run.failed:
         raise typer.Exit(1)
 

@@ -142,8 +142,24 @@ def test_expectations_set_the_exit_code(dnnlab, blank_figures):
     assert dnnlab(*SMALL, "--act", "sigmoid", "--expect", "vanishing").code == 0
     missed = dnnlab(*SMALL, "--act", "sigmoid", "--expect", "healthy")
     assert missed.code == 1
-    assert "1 of 1 rows are not healthy" in missed.err
+    assert "1 of 1 rows is not healthy" in missed.err
     assert dnnlab(*SMALL, "--expect", "helthy").code == 2
+
+
+def test_a_row_that_others_are_compared_with_has_no_verdict_to_expect(dnnlab, blank_figures):
+    """The first of two networks; with it no run that compares could have the expected verdict in all rows."""
+    options = ("compare-arch", "--arch", "mlp1:width=0.02,mlp3:width=0.02", "--budget", "steps=1", "--seeds", "1")
+    missed = dnnlab(*options, "--expect", "more accurate")
+    assert "1 of 1 rows is not more accurate" in missed.err
+    assert dnnlab(*options, "--expect", "undecided").code == 0
+
+
+def test_a_dry_run_names_the_folder_that_a_fresh_run_gets(dnnlab, blank_figures):
+    dnnlab(*SMALL)
+    foreseen = json.loads(dnnlab(*SMALL, "--fresh", "--dry-run", "--json").out)
+    assert not foreseen["exists"]
+    assert Path(foreseen["folder"]).name in dnnlab(*SMALL, "--fresh").err
+    assert json.loads(dnnlab(*SMALL, "--dry-run", "--json").out)["folder"] == foreseen["folder"]  # now the newest
 
 
 def test_a_dry_run_measures_nothing(dnnlab, tmp_path):

@@ -211,5 +211,11 @@ QUANTITIES = (
 )
 
 SCHEMA = Schema(
-    CELLS, SUMMARY, TONES, CONFIGURATION, compared=QUANTITIES, first=("ratio", "accuracy_drop", "bytes", "speedup")
+    CELLS,
+    SUMMARY,
+    TONES,
+    CONFIGURATION,
+    compared=QUANTITIES,
+    first=("ratio", "accuracy_drop", "bytes", "speedup"),
+    references=(BASELINE,),
 )

@@ -108,7 +108,7 @@ def _row(key: dict[str, Any], rows: pd.DataFrame, base: pd.DataFrame, change: Co
         **learned(accuracies),
         **accuracies.interval.named("accuracy"),
         **drop.named("accuracy_drop", "drop"),
-        "visible": gain.visible,
+        "visible": change.visible,
         "p": change.p,
         "errors_lo": float(rows["errors"].min()),
         "errors_hi": float(rows["errors"].max()),

@@ -163,6 +163,10 @@ class Schema:
     source: str = ""
     """The column that says where a row's numbers come from, ``computed`` or ``reported`` by others; empty where all of
     them are measured."""
+    references: Sequence[str] = ()
+    """The words that stand in place of a verdict in rows that others are compared with."""
+    not_shown: Sequence[str] = ()
+    """The verdicts that say no more than that something was not shown."""
 
     def __post_init__(self) -> None:
         names = [column.name for column in self.summary]

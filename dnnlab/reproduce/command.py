@@ -93,7 +93,8 @@ def foresee(paths: Sequence[Path], profile: str, seed: int | None, out: Path) ->
         finished |= {plan.key} if state == "finished" else set()
         tell(f"{task.part}/{task.name}: {experiment.name}, {counted(len(plan.cells), 'cell')}, {state}{shared}")
     missing = f"; {counted(lacking, 'claim')} cannot be run here" if lacking else ""
-    tell(f"{len(tasks)} claims on {len(seen)} runs, {len(finished)} of them finished{missing}")
+    on = f"{counted(len(tasks), 'claim')} on {counted(len(seen), 'run')}"
+    tell(f"{on}, {len(finished)} of them finished{missing}")
 
 
 def published(paths: Sequence[Path], profile: str, quiet: bool) -> tuple[list[dict[str, Any]], Path]:

@@ -15,7 +15,8 @@ _MARGIN = 20
 
 @dataclass(frozen=True)
 class Tested:
-    """One condition in one row that it looks at. Its numbers are None where it was counted, or has no interval."""
+    """One condition in one row that it looks at. Its numbers are None where it was counted, has no interval, or was
+    decided by how many seeds learned."""
 
     said: str
     """What was measured, in words."""
@@ -112,7 +113,7 @@ def _tested(finding: Finding, control: bool) -> Tested:
     reading, interval = finding.reading, finding.reading.interval
     said = Tested(reading.measured, finding.true, finding.when, control)
     numbers = (interval.mean, interval.low, interval.high)
-    if reading.counted or reading.of_run or not all(map(math.isfinite, numbers)):
+    if reading.counted or reading.of_run or reading.by_count or not all(map(math.isfinite, numbers)):
         return said
     value, low, high = map(float, numbers)
     above, below = (limit if math.isfinite(limit) else None for limit in reading.wanted)

@@ -166,4 +166,4 @@ def _found(reading: Reading, p: float) -> Finding:
         return Finding(reading, None, p, reading.open)
     if reading.counted or reading.of_run or p < SIGNIFICANT:
         return Finding(reading, reading.side, p, "")
-    return Finding(reading, None, p, reading.undecided)
+    return Finding(reading, None, p, reading.undecided(p))

@@ -32,13 +32,10 @@ class Known:
         """The p-value of the true number being ``limit``."""
         if self.log and limit <= 0:  # what has a logarithm cannot be that
             return 0.0
-        return self.scaled.p(self._on_scale(limit))
+        return self.scaled.p(self.on_scale(limit))
 
-    def seeds_for(self, limit: float) -> float:
-        """`Interval.seeds_for` of a ``limit`` on the scale of what is shown."""
-        return math.nan if self.log and limit <= 0 else self.scaled.seeds_for(self._on_scale(limit))
-
-    def _on_scale(self, value: float) -> float:
+    def on_scale(self, value: float) -> float:
+        """``value`` on the scale on which the interval is symmetric."""
         return math.log(value) if self.log else value
 
 

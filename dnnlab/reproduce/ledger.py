@@ -187,15 +187,15 @@ def _asked(row: dict[str, Any]) -> float:
 
 
 def by_chance(table: pd.DataFrame) -> str:
-    """How many verdicts of a ledger would be wrong by chance, in a sentence; empty where none rests on measurement."""
+    """How many verdicts of a ledger would be wrong by chance, in a sentence; empty where none has a p-value."""
     known = table["false_discovery"].dropna()
     if known.empty:
         return ""
     expected = float(known.max()) * len(known)
-    how_many = f"about {number(expected)}" if expected >= _FEW else f"less than {_FEW}"
+    how_many = f"at most about {number(expected)}" if expected >= _FEW else f"less than {_FEW}"
     if len(known) == 1:
-        return f"The one claim decided by measurement would be wrong by chance with a probability of {how_many}."
-    return f"Of the {len(known)} claims decided by measurement {how_many} would be wrong by chance at this level."
+        return f"The one claim decided by a p-value would be wrong by chance with a probability of {how_many}."
+    return f"Of the {len(known)} claims decided by p-values {how_many} would be wrong by chance at this level."
 
 
 def groups(rows: Sequence[dict[str, Any]]) -> Iterator[tuple[str, list[dict[str, Any]]]]:

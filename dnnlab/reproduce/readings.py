@@ -1,7 +1,7 @@
 """What a run says about one condition of a claim, in each row that the condition looks at."""
 
 import math
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -10,10 +10,11 @@ import pandas as pd
 from dnnlab.errors import DnnlabError, counted, listing
 from dnnlab.report.columns import Column, Schema
 from dnnlab.report.numbers import Form, estimate, number
-from dnnlab.reproduce.known import difference, known
+from dnnlab.reproduce.known import Known, difference, known
 from dnnlab.runner.recipe import Condition, Row
 from dnnlab.runner.result import Run
 from dnnlab.runner.summary import geometric
+from dnnlab.statistics.comparisons import Comparison
 from dnnlab.statistics.intervals import ENOUGH, SIGNIFICANT, Interval
 from dnnlab.statistics.samples import Sample
 
@@ -49,8 +50,10 @@ class Reading:
     """Whether it rests on numbers that others published."""
     open: str = ""
     """Why it cannot be decided whatever p is; empty where it can."""
-    undecided: str = ""
-    """Why it is open where p is too large, and what would decide it."""
+    undecided: Callable[[float], str] = str
+    """Why it is open where the corrected p-value is too large, and what would decide it."""
+    by_count: bool = False
+    """Whether it is decided by how many seeds learned, of which the interval says nothing."""
 
 
 def readings_of(run: Run, condition: Condition) -> list[Reading]:
@@ -116,7 +119,7 @@ class _Counted:
 
 def _word(schema: Schema, condition: Condition, row: Mapping[Any, Any]) -> Reading:
     word, over = str(row[condition.metric]), _Counted.of(schema, row)
-    known = word not in ("undecided", "")
+    known = word not in ("undecided", "", *schema.references, *schema.not_shown)
     value = float(row[schema.value]) if schema.value else math.nan
     reason = str(row[schema.reason]) if schema.reason else ""
     return Reading(
@@ -126,7 +129,8 @@ def _word(schema: Schema, condition: Condition, row: Mapping[Any, Any]) -> Readi
         counted=bool(schema.source),
         of_run=True,
         reported=bool(schema.source) and row[schema.source] == REPORTED,
-        open="" if known else over.too_few(over.n) or f"{condition.metric} is {word or 'not known'}",
+        open=(not schema.source and over.too_few(over.n))
+        or ("" if known else f"{condition.metric} is {word or 'not known'}, which decides nothing"),
     )
 
 
@@ -142,11 +146,17 @@ def _against_level(run: Run, condition: Condition, column: Column, row: Mapping[
     # Of a value between two limits both must be excluded.
     p = max(found.p(limit) for limit in limits) if side else found.p(nearest)
     n = shown.n if found.sample is None else len(found.sample)
-    if condition.relation == "within":
-        within = " and ".join(number(limit, column.form) for limit in limits)
-        why = f"the interval of {what} lies only partly between {within}"
-    else:
-        why = f"the interval of {what} holds {number(nearest, column.form)}, so it may lie on either side"
+    written = [number(limit, column.form) for limit in sorted(limits, key=lambda limit: limit != nearest)]
+    undecided = _Undecided(
+        what,
+        found.scaled,
+        [found.on_scale(limit) for limit in (nearest, *limits) if limit > 0 or not found.log],
+        f"lies only partly between {listing(written)}"
+        if condition.relation == "within"
+        else f"holds {written[0]}, so it may lie on either side",
+        examples=_examples(found.sample),
+        visible=None if found.sample is not None else _of_difference(column.form, found.log),
+    )
     return Reading(
         f"{what} {estimate(shown.mean, shown.low, shown.high, column.form)}",
         shown,
@@ -156,7 +166,7 @@ def _against_level(run: Run, condition: Condition, column: Column, row: Mapping[
         form=column.form,
         p=p,
         open=over.too_few(n) or _divided(found.sample) or over.unknown(p, what),
-        undecided=_undecided(p, why, found.seeds_for(nearest), found.sample, row),
+        undecided=undecided,
     )
 
 
@@ -191,25 +201,65 @@ def _divided(of: Sample | None) -> str:
         return ""
     lost = len(of) - int(of.succeeded.sum())
     low, high = (number(1 - end, Form.SHARE) for end in (of.success.high, of.success.low))
-    did = "did not learn" if of.quantity.guessing else "collapsed or diverged"
+    did = "did not learn or fell far behind the others" if of.quantity.guessing else "collapsed or diverged"
     return f"{lost} of {len(of)} seeds {did}, a share between {low} and {high}"
 
 
-def _undecided(p: float, why: str, seeds: float, of: Sample | None, row: Mapping[Any, Any]) -> str:
-    """Why something is open whose p-value is too large: ``why``, or that it is so only among several conditions; and
-    what would decide it. Of an interval that only the table has, it is not known how much of it seeds make smaller."""
-    why = why if not p < SIGNIFICANT else f"p = {number(p)} is too large among so many conditions"
-    if of is None:
-        visible = float(row.get("visible", math.nan))
-        if math.isnan(visible):
-            return why
-        least = number(visible, Form.POINTS)
-        return f"{why}; so many seeds and examples would most likely have shown a difference of {least}"
-    if math.isinf(seeds):
-        if of.right is not None:
-            return f"{why}; no number of seeds on these {of.right.shape[1]:,} examples would decide it, more may"
-        return f"{why}; it would take more than a thousand seeds"
-    return why if math.isnan(seeds) else f"{why}; about {seeds:.0f} seeds would decide it, if it is as measured"
+@dataclass(frozen=True)
+class _Undecided:
+    """Why something is open whose p-value is too large, and what would decide it. Called with that p-value."""
+
+    what: str
+    """What was measured."""
+    interval: Interval
+    """Its interval, on the scale on which it is symmetric."""
+    limits: Sequence[float]
+    """The limits of the condition on that scale, the nearest first."""
+    why: str
+    """What the interval does that holds one of them."""
+    examples: int = 0
+    """On how many examples each seed was tested; 0 where that is not known."""
+    visible: Form | None = None
+    """The form of a difference, where only the table has the interval: it is not known then how much of it more seeds
+    make smaller. None where seeds are known."""
+
+    def __call__(self, p: float) -> str:
+        nearest = self.limits[0] if self.limits else math.nan
+        own = self.interval.p(nearest)
+        if math.isnan(self.interval.low):
+            return f"{self.what} is the same in all seeds, and of so few p = {number(p)} is too large"
+        if any(self.interval.low <= limit <= self.interval.high for limit in self.limits):
+            why = f"the interval of {self.what} {self.why}"
+        else:
+            why = f"p = {number(p)}, corrected for the number of tests, is too large"
+        # Elsewhere p is that of how many seeds learned.
+        return f"{why}{self._what_would(SIGNIFICANT * own / p, nearest)}" if own <= p else why
+
+    def _what_would(self, level: float, limit: float) -> str:
+        """What would make the p-value smaller than ``level``, which counts all tests of the claim."""
+        if self.visible is not None:
+            least = self.interval.visible(level)
+            factor = self.visible is Form.FACTOR
+            said = (
+                f"a factor of {number(math.exp(least))}" if factor else f"a difference of {number(least, self.visible)}"
+            )
+            return f"; {said} would most likely have been shown"
+        seeds = self.interval.seeds_for(limit, level)
+        if math.isnan(seeds):
+            return ""
+        if math.isinf(seeds) and self.examples:
+            return f"; no number of seeds on these {self.examples:,} examples would decide it, more may"
+        if seeds > _MANY:
+            return f"; it would take more than {_MANY:,} seeds"
+        return f"; about {seeds:.0f} seeds would decide it, if it is as measured"
+
+
+_MANY = 1000
+"""The number of seeds from which on it is not said how many it would take."""
+
+
+def _examples(of: Sample | None) -> int:
+    return 0 if of is None or of.right is None else of.right.shape[1]
 
 
 def _of_difference(form: Form, log: bool) -> Form:
@@ -239,11 +289,10 @@ def _against_row(
     if not open_ and not found.p < SIGNIFICANT:
         open_ = over.too_few(found.difference.n)
     if not open_ and found.sign is None:
-        open_ = f"{what} speaks for one of the two, and how many of the seeds learned for the other"
-    why = f"the interval of {what} holds {none}, so it may lie on either side"
+        open_ = f"{what} and the number of seeds that learned do not agree which of the two is larger"
     form = _of_difference(column.form, mine.log)
     return Reading(
-        f"{what}: {estimate(shown.mean, shown.low, shown.high, form)}",
+        f"{what}: {estimate(shown.mean, shown.low, shown.high, form)}{_said_of(found, mine, theirs)}",
         shown,
         (found.sign > 0) == (condition.relation == "above") if found.sign else None,
         _wanted(condition.relation, none),
@@ -251,5 +300,26 @@ def _against_row(
         form=form,
         p=found.p,
         open=open_ or over.unknown(found.p, what),
-        undecided=_undecided(found.p, why, found.difference.seeds_for(0.0), mine.sample, {}),
+        undecided=_Undecided(
+            what,
+            found.difference,
+            [0.0],
+            f"holds {none}, so it may lie on either side",
+            examples=_examples(mine.sample),
+            visible=None if mine.sample is not None else form,
+        ),
+        by_count=found.by_count,
     )
+
+
+def _said_of(found: Comparison, mine: Known, theirs: Known) -> str:
+    """What the difference of two rows and its interval do not say: that all seeds have the same one, and how many seeds
+    of each learned, or did not collapse, where not all did."""
+    said = ""
+    if math.isnan(found.difference.low) and not math.isnan(found.p):
+        said = f", in each of {counted(found.difference.n, 'seed')}"
+    if mine.sample is None or theirs.sample is None or (mine.sample.succeeded.all() and theirs.sample.succeeded.all()):
+        return said
+    did = "learned" if mine.sample.quantity.guessing else "neither collapsed nor diverged"
+    here, there = (f"{int(each.succeeded.sum())} of {len(each)}" for each in (mine.sample, theirs.sample))
+    return f"{said}, where {here} seeds {did} against {there}"

@@ -11,18 +11,26 @@ from dnnlab.report.screen import show
 from dnnlab.report.table import to_json
 from dnnlab.runner.result import Run
 from dnnlab.runner.summary import corrected
+from dnnlab.statistics.samples import Sample, compare_independent, sample
 from dnnlab.statistics.samples import compare as compare_paired
-from dnnlab.statistics.samples import compare_independent, sample
 from dnnlab.terminal import tell
 
-MOVED, SAME, UNDECIDED = "moved", "same", "undecided"
-TONES = {MOVED: "warn", SAME: "good", UNDECIDED: "muted"}
+MOVED, SAME, NOT_SHOWN, UNDECIDED = "moved", "same", "no change shown", "undecided"
+TONES = {MOVED: "warn", SAME: "good", NOT_SHOWN: "muted", UNDECIDED: "muted"}
 
 COLUMNS = (
     Column("row", str, "the configuration", screen="row"),
     Column("quantity", str, "what is compared", screen="quantity"),
-    Column("before", float, "mean of the first run", screen="before"),
-    Column("after", float, "mean of the second run", screen="after"),
+    Column(
+        "before", float, "mean of the first run, over the seeds that learned, and did not collapse", screen="before"
+    ),
+    Column("after", float, "mean of the second run, likewise", screen="after"),
+    Column(
+        "learned",
+        str,
+        "where not all seeds of both learned or stayed alive: how many did, before and after; p is also of these",
+        screen="learned",
+    ),
     Column(
         "change",
         float,
@@ -35,7 +43,13 @@ COLUMNS = (
     Column("hi", float, "upper end"),
     Column("n", int, "seeds, or pairs of them", screen="n"),
     Column("p", float, "p-value of no change, Holm-corrected for the number of rows", screen="p"),
-    Column("verdict", str, "moved, same or undecided", screen="verdict"),
+    Column("visible", float, "the smallest change that so many seeds would have shown with probability .8"),
+    Column(
+        "verdict",
+        str,
+        "moved; same, where every seed has the same number in both; no change shown; or undecided, under three seeds",
+        screen="verdict",
+    ),
 )
 
 
@@ -63,7 +77,7 @@ def compare(before: Run, after: Run) -> pd.DataFrame:
         raise DnnlabError(f"{before.path.name} and {after.path.name} share no configuration.")
     varying = [i for i, name in enumerate(keys) if len({key[i] for key in common}) > 1] or [min(1, len(keys) - 1)]
     together = before.spec.seed == after.spec.seed
-    rows, comparisons = [], []
+    rows, comparisons, equal = [], [], []
     for key in common:
         for quantity in schema.compared:
             if not all(quantity.name in group[key] for group in groups):
@@ -73,31 +87,52 @@ def compare(before: Run, after: Run) -> pd.DataFrame:
                 continue
             comparison = compare_paired(a, b) if together else compare_independent(a, b)
             comparisons.append(comparison)
+            equal.append(_equal(a, b))
             difference, told = comparison.difference, math.exp if quantity.log else float
             rows.append(
                 {
                     "row": ", ".join(str(key[i]) for i in varying),
-                    "quantity": f"{quantity.name}, as a factor" if quantity.log else quantity.name,
+                    "quantity": f"{quantity.name}{_AS_FACTOR}" if quantity.log else quantity.name,
                     "before": told(a.interval.mean),
                     "after": told(b.interval.mean),
+                    "learned": "" if a.succeeded.all() and b.succeeded.all() else f"{_learned(a)} → {_learned(b)}",
                     "change": told(difference.mean),
                     "lo": told(difference.low),
                     "hi": told(difference.high),
                     "n": difference.n,
                 }
             )
-    table = pd.DataFrame(rows, columns=[c.name for c in COLUMNS if c.name not in ("p", "verdict")])
+    table = pd.DataFrame(rows, columns=[c.name for c in COLUMNS if c.name not in _OF_ALL])
     comparisons = corrected(comparisons)
     table["p"] = [comparison.p for comparison in comparisons]
-    table["verdict"] = [_VERDICTS[comparison.direction] for comparison in comparisons]
+    logs = [name.endswith(_AS_FACTOR) for name in table["quantity"]]
+    table["visible"] = [
+        math.exp(each.visible) if log else each.visible for each, log in zip(comparisons, logs, strict=True)
+    ]
+    table["verdict"] = [
+        SAME if same else _VERDICTS[comparison.direction] for comparison, same in zip(comparisons, equal, strict=True)
+    ]
     return table
+
+
+def _learned(of: Sample) -> str:
+    return f"{int(of.succeeded.sum())} of {len(of)}"
+
+
+def _equal(a: Sample, b: Sample) -> bool:
+    """Whether two samples have the same seeds with the same numbers."""
+    same = np.array_equal(a.seeds, b.seeds) and np.array_equal(a.values, b.values, equal_nan=True)
+    return same and np.array_equal(a.succeeded, b.succeeded)
 
 
 def _kind(schema: Schema) -> tuple[tuple[str, ...], tuple[str, ...]]:
     return tuple(schema.configuration), tuple(quantity.name for quantity in schema.compared)
 
 
-_VERDICTS = {None: UNDECIDED, 0: SAME, 1: MOVED, -1: MOVED}
+_VERDICTS = {None: UNDECIDED, 0: NOT_SHOWN, 1: MOVED, -1: MOVED}
+_OF_ALL = ("p", "visible", "verdict")
+"""The columns that need all rows."""
+_AS_FACTOR = ", as a factor"
 
 
 def show_diff(table: pd.DataFrame, as_json: bool) -> None:

@@ -4,7 +4,6 @@ import json
 import math
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
-from pathlib import Path
 
 from dnnlab.errors import counted, no_quitting
 from dnnlab.report.numbers import number
@@ -67,9 +66,9 @@ def foresee(experiment: Experiment, spec: Spec, how: RunOptions, called: str = "
     device = choose(spec.device)
     plan = planning.make(experiment, spec, device.name, how.large)
     name = store.name_for(how.out, experiment.name, plan.key, spec, how.name, called)
-    path = store.path_of(how.out, experiment.name, name, plan.key)
-    work = Work(experiment, spec, device.name, Place(path.absolute()))
-    missing = plan.stacks if how.fresh else _missing_stacks(experiment, spec, path, plan)
+    folder = store.locate(how.out, experiment.name, name, plan.key, how.fresh)
+    work = Work(experiment, spec, device.name, Place(folder.path))
+    missing = _missing_stacks(spec, folder, plan)
     with no_quitting(), Heartbeat(lambda: "measuring how long this will take", how.quiet):
         notes = spec.fit()
         seconds = rehearsal.seconds(work, plan, missing)
@@ -84,12 +83,12 @@ def foresee(experiment: Experiment, spec: Spec, how: RunOptions, called: str = "
         ],
         sum(cell.macs for cell in plan.cells),
         seconds,
-        str(path),
-        path.exists(),
+        str(how.out / experiment.name / folder.path.name),
+        folder.path.exists(),
     )
 
 
-def _missing_stacks(experiment: Experiment, spec: Spec, path: Path, plan: planning.Plan) -> Sequence[planning.Stack]:
+def _missing_stacks(spec: Spec, folder: store.Folder, plan: planning.Plan) -> Sequence[planning.Stack]:
     """The stacks of the plan that are not in the run's journal."""
-    done = journal_of(spec, store.Folder(path), plan).read()
+    done = journal_of(spec, folder, plan).read()
     return [stack for stack in plan.stacks if not stack.complete(done) or done[stack.key].error]

@@ -62,6 +62,7 @@ def _page(
     record = folder.read_provenance()
     schema = spec.question.schema
     failed = int((cells["error"].fillna("") != "").sum())
+    lost = [f"{counted(failed, 'cell')} failed; cells.csv says why."] if failed else []
     return Page(
         title=headline(summary, spec),
         about=_about(experiment, spec, folder, record["sessions"][0]["started"][:10]),
@@ -76,7 +77,7 @@ def _page(
         drawings=drawings,
         files={path: what for path, what in _FILES.items() if (folder.path / path).exists()},
         provenance=_flat(record),
-        notes=[*record.get("notes", ()), *([f"{failed} cells failed; cells.csv says why."] if failed else [])],
+        notes=[*record.get("notes", ()), *lost],
     )
 
 

@@ -66,7 +66,7 @@ def changes(sessions: Sequence[Mapping[str, Any]]) -> list[str]:
         ]
         if differ:
             sentences.append(
-                f"it went on under {listing(differ)}, so that its last digits may differ from those of an unbroken run"
+                f"it went on under {listing(differ)}, so that its numbers may differ from those of an unbroken run"
             )
     return list(dict.fromkeys(sentences))
 

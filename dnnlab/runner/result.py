@@ -12,7 +12,7 @@ from pathlib import Path
 import pandas as pd
 from rich.table import Table
 
-from dnnlab.errors import DnnlabError
+from dnnlab.errors import DnnlabError, counted
 from dnnlab.report.columns import Column
 from dnnlab.report.screen import render, show
 from dnnlab.report.table import read_csv, to_records
@@ -20,6 +20,7 @@ from dnnlab.runner import store
 from dnnlab.runner.conclusions import advice, conclusions, headline
 from dnnlab.runner.experiment import Experiment, Spec
 from dnnlab.runner.journal import Journal
+from dnnlab.runner.summary import has_error
 from dnnlab.terminal import tell_sentences
 
 
@@ -60,7 +61,8 @@ class Run:
     @property
     def failed(self) -> int:
         """The number of cells that failed."""
-        return int(self.summary["failed"].sum())
+        # A cell of several rows of the summary has failed in each of them.
+        return int(has_error(self.cells).sum()) if self.summary["failed"].sum() else 0
 
     @property
     def seconds(self) -> float:
@@ -71,8 +73,8 @@ class Run:
     def failure(self) -> str:
         """The number of cells that failed and the first reason, in one sentence."""
         errors = self.cells["error"]
-        count = f"{self.failed} cell{'s' if self.failed > 1 else ''}"
-        return f"{count} failed ({self.path / store.CELLS} says which): {errors[errors != ''].iloc[0]}"
+        where = self.path / store.CELLS
+        return f"{counted(self.failed, 'cell')} failed ({where} says which): {errors[errors != ''].iloc[0]}"
 
     @property
     def title(self) -> str:

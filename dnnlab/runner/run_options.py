@@ -73,5 +73,9 @@ class ShowOptions:
     ] = False
     expect: Annotated[
         str | None,
-        Option(help="Exit 1 when a row's verdict is another: a check for your own CI.", rich_help_panel=_PANEL),
+        Option(
+            help="Exit 1 when a row's verdict is another: a check for your own CI. Rows that others are compared with "
+            "have none.",
+            rich_help_panel=_PANEL,
+        ),
     ] = None

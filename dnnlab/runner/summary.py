@@ -13,9 +13,10 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from dnnlab.errors import counted
 from dnnlab.report.numbers import Form, number
 from dnnlab.statistics.comparisons import Comparison, holm
-from dnnlab.statistics.intervals import Interval, finite
+from dnnlab.statistics.intervals import SIGNIFICANT, Interval, finite
 from dnnlab.statistics.quantity import Quantity
 from dnnlab.statistics.samples import Sample, compare, nothing, sample
 
@@ -145,7 +146,12 @@ def compared(reference: pd.DataFrame | None, other: pd.DataFrame | None, quantit
 def corrected(comparisons: Sequence[Comparison]) -> list[Comparison]:
     """The comparisons with p-values corrected for their number (Holm)."""
     ps = holm([comparison.p for comparison in comparisons])
-    return [replace(comparison, p=p) for comparison, p in zip(comparisons, ps, strict=True)]
+    # Those that are shown leave the others a larger share of the level.
+    left = sum(not math.isnan(p) and p >= SIGNIFICANT for p in ps)
+    return [
+        replace(comparison, p=p, tests=comparison.tests * max(1, left + (p < SIGNIFICANT)))
+        for comparison, p in zip(comparisons, ps, strict=True)
+    ]
 
 
 def against(rows: Sequence[pd.DataFrame | None], quantity: Quantity, reference: int = 0) -> list[Comparison]:
@@ -173,23 +179,26 @@ def named(intervals: Sequence[Interval], name: str, ends: str = "") -> dict[str,
 
 def unseen(rows: pd.DataFrame, same: str) -> list[str]:
     """Beside the verdict ``same``, that no difference was shown: which difference would have been, in a sentence."""
-    least = rows.loc[rows["verdict"] == same, "visible"].max()
-    if math.isnan(least):
+    known = rows.loc[rows["verdict"] == same, "visible"].dropna()
+    if known.empty:
         return []
-    return [
-        f"A difference of {number(least, Form.POINTS)} would most likely have been shown; a smaller one may be there."
-    ]
+    least = number(known.max(), Form.POINTS)
+    where = "" if len(known) == 1 else " in any of these rows"
+    return [f"A difference of {least} would most likely have been shown{where}; a smaller one may be there."]
 
 
 def not_learned(summary: pd.DataFrame, name: Callable[[Any], str]) -> list[str]:
-    """A sentence for each row of which some seeds learned and others did not, with its ``name``."""
+    """A sentence for each row with an accuracy of which not all seeds learned, with its ``name``."""
     told = []
-    for row in summary[(summary["learned"] > 0) & (summary["learned"] < summary["seeds"])].to_dict("records"):
+    for row in summary[(summary["learned"] < summary["seeds"]) & summary["accuracy"].notna()].to_dict("records"):
         lost, seeds = int(row["seeds"] - row["learned"]), int(row["seeds"])
+        if not row["learned"]:
+            told.append(f"{name(row)}: none of {counted(seeds, 'seed')} is shown to be better than guessing.")
+            continue
         low, high = (number(1 - row[end], Form.SHARE) for end in ("learned_hi", "learned_lo"))
         told.append(
-            f"{name(row)}: {lost} of {seeds} seeds did not learn, a share between {low} and {high}; its "
-            "accuracy is that of the others."
+            f"{name(row)}: {lost} of {seeds} seeds did not learn or fell far behind the others, a share between {low} "
+            f"and {high}; its accuracy is that of the others."
         )
     return told
 

@@ -24,6 +24,16 @@ class Comparison:
     where both learned, but learned in fewer seeds."""
     seeds: int
     """How many seeds were compared, also those that are not in the difference since they did not learn."""
+    by_count: bool = False
+    """Whether p is that of how many seeds learned, which the difference says nothing of."""
+    tests: int = 1
+    """The number of tests for which p is corrected."""
+
+    @property
+    def visible(self) -> float:
+        """The smallest difference that would have been shown with probability .8, by a p-value as it is corrected; nan
+        without a standard error."""
+        return self.difference.visible(SIGNIFICANT / self.tests)
 
     @property
     def direction(self) -> int | None:

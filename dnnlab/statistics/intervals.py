@@ -57,25 +57,24 @@ class Interval:
             return math.nan
         return 2 * _beyond(abs(self.mean + self.shift - value) / self.error, self.freedom)
 
-    @property
-    def visible(self) -> float:
-        """The smallest difference of the true mean from a value that would have been shown with probability .8."""
+    def visible(self, level: float = SIGNIFICANT) -> float:
+        """The smallest difference of the true mean from a value whose p-value would have been below ``level`` with
+        probability .8; nan without a standard error."""
         if not self.error > 0:
             return math.nan
-        return (t_quantile(self.freedom) + t_quantile(self.freedom, POWER)) * self.error
+        return _reach(self.freedom, level) * self.error
 
-    def seeds_for(self, value: float) -> float:
-        """How many seeds would show with probability .8 that the true mean is not ``value``, if it is what was
-        measured; infinite where no number of seeds would, since the examples are too few."""
+    def seeds_for(self, value: float, level: float = SIGNIFICANT) -> float:
+        """How many seeds would make the p-value of the true mean being ``value`` less than ``level`` with probability
+        .8, if it is what was measured; infinite where no number of seeds would, since the examples are too few."""
         if not self.error > 0 or self.n < 2:
             return math.nan
         distance = abs(self.mean - value)
+        if _reach(math.inf, level) * self.floor >= distance:
+            return math.inf
         spread = max(self.error**2 - self.floor**2, 0.0) * self.n
-        for n in _COUNTS:
-            t = t_quantile(n - 1) + t_quantile(n - 1, POWER)
-            if t * math.sqrt(spread / n + self.floor**2) < distance:
-                return float(n)
-        return math.inf
+        enough = (n for n in _COUNTS if _reach(n - 1, level) * math.sqrt(spread / n + self.floor**2) < distance)
+        return float(next(enough, _COUNTS[-1]))
 
     def cut(self, low: float, high: float) -> "Interval":
         """The same with ends no further than ``low`` and ``high``, which no true mean lies beyond."""
@@ -84,7 +83,22 @@ class Interval:
         return replace(self, low=max(low, self.low), high=min(high, self.high))
 
 
-_COUNTS = (*range(3, 30), *range(30, 100, 5), *range(100, 1001, 50))
+_COUNTS = (*range(3, 30), *range(30, 100, 5), *range(100, 1001, 50), 10_000)
+"""The numbers of seeds that are tried; the last stands for all above a thousand."""
+
+
+@functools.lru_cache(maxsize=4096)
+def _reach(freedom: float, level: float) -> float:
+    """How many standard errors a true mean lies from a value if its p-value is below ``level`` with probability .8: the
+    shift of a noncentral t that exceeds the critical value so often."""
+    from scipy.special import nctdtrinc
+
+    freedom = min(freedom, _NORMAL)
+    return float(nctdtrinc(freedom, 1 - POWER, t_quantile(freedom, 1 - level / 2)))
+
+
+_NORMAL = 1e6
+"""Degrees of freedom from which on Student's t is taken for normal."""
 
 
 def around(mean: float, error: float, freedom: float, n: int, *, floor: float = 0.0, shift: float = 0.0) -> Interval:

@@ -234,10 +234,10 @@ def _of_two_kinds(by_value: Comparison, leads: int, p_of_lead: float) -> Compari
     p = by_value.p if by_value.difference.n >= ENOUGH else math.nan
     if math.isnan(p) or p_of_lead < p:
         against = min(1.0, 2 * p) < SIGNIFICANT and by_value.sign == -leads
-        return replace(by_value, p=min(1.0, 2 * p_of_lead), sign=None if against else leads)
+        return replace(by_value, p=min(1.0, 2 * p_of_lead), sign=None if against else leads, by_count=True, tests=2)
     # Better where both succeed, but not as often: whoever asks which one to take must look at both.
     against = leads != 0 and leads == -(by_value.sign or 0)
-    return replace(by_value, p=min(1.0, 2 * p), sign=None if against else by_value.sign)
+    return replace(by_value, p=min(1.0, 2 * p), sign=None if against else by_value.sign, tests=2)
 
 
 def _mcnemar(more: int, fewer: int) -> float:

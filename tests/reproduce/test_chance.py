@@ -23,13 +23,13 @@ def test_the_share_of_false_verdicts_is_that_of_all_claims_that_were_measured():
     assert table["false_discovery"][3:].isna().all()
     expected = 3 * 0.04 * 4 / 3
     assert ledger.by_chance(table) == (
-        f"Of the 3 claims decided by measurement about {expected:g} would be wrong by chance at this level."
+        f"Of the 3 claims decided by p-values at most about {expected:g} would be wrong by chance at this level."
     )
 
 
 def test_where_hardly_any_would_be_wrong_no_digits_are_told():
     assert ledger.by_chance(ledger.table([row(HOLDS, 1e-9)])) == (
-        "The one claim decided by measurement would be wrong by chance with a probability of less than 0.01."
+        "The one claim decided by a p-value would be wrong by chance with a probability of less than 0.01."
     )
 
 

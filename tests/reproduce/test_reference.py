@@ -104,17 +104,38 @@ def test_other_seeds_are_of_the_recipes_as_they_stand(others):
             assert bases.digest(claims[f"{row['part']}/{row['recipe']}"]).startswith(row["digest"])
 
 
-def test_the_page_on_verdicts_counts_what_other_seeds_said(others):
-    """The table in docs/verdicts.md: how many verdicts are the same, are open in one of the two, or contradict."""
-    ledger = read_csv(REFERENCE / "cpu-quick" / "ledger.csv", LEDGER)
-    both = others.merge(ledger[["part", "recipe", "verdict"]], on=["part", "recipe"], suffixes=("", "_published"))
-    text = (ROOT / "docs" / "verdicts.md").read_text()
+def test_the_pages_count_what_other_seeds_said(others):
+    """docs/verdicts.md: how many verdicts are the same, are open in one of the two, or contradict. README.md: of how
+    many that need measurement the verdict is the same under all seeds."""
+    ledger = read_csv(REFERENCE / "cpu-quick" / "ledger.csv", LEDGER).fillna({"circumstances": "", "source": ""})
+    published = ledger[["part", "recipe", "verdict", "circumstances"]]
+    both = others.merge(published, on=["part", "recipe"], suffixes=("", "_published"))
+    text, same = (ROOT / "docs" / "verdicts.md").read_text(), []
     for seed, rows in both.groupby("seed"):
-        pairs = [frozenset(pair) for pair in zip(rows["verdict"], rows["verdict_published"], strict=True)]
-        same = sum(len(pair) == 1 for pair in pairs)
-        open_ = sum(len(pair) == 2 and "not decided" in pair for pair in pairs)
-        against = sum(pair == {"holds", "refuted"} for pair in pairs)
-        assert f"| {seed} | {same} | {open_} | {len(pairs) - same - open_ - against} | {against} |" in text
+        kinds = [kind(*row) for row in rows[["verdict", "verdict_published", *SAID]].itertuples(index=False)]
+        counts = [kinds.count(name) for name in ("same", "open", "otherwise", "opposite")]
+        assert f"| {seed} | " + " | ".join(map(str, counts)) + " |" in text
+        same.append({row.recipe for row, name in zip(rows.itertuples(), kinds, strict=True) if name == "same"})
+    # What was measured and left open has no source.
+    measured = set(ledger[ledger["source"].str.contains("measured") | (ledger["source"] == "")]["recipe"])
+    always = len(measured.intersection(*same))
+    assert f"Of the {len(measured)} claims that need measurement, {always} say the same" in text
+    readme = (ROOT / "README.md").read_text()
+    assert f"{len(measured)} of them need measurement" in readme
+    assert f"{always} say the same all four times" in readme
+
+
+SAID = ("circumstances", "circumstances_published")
+
+
+def kind(verdict, published, said, then):
+    """How a verdict stands to the published one. When a claim holds that does not always hold belongs to what it
+    says."""
+    if verdict == published:
+        return "same" if said == then or verdict != "holds if …" else "otherwise"
+    if "not decided" in (verdict, published):
+        return "open"
+    return "opposite" if {verdict, published} == {"holds", "refuted"} else "otherwise"
 
 
 def test_the_page_on_verdicts_says_what_more_data_and_seeds_say():

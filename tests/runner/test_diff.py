@@ -7,8 +7,9 @@ from scipy import stats
 
 from dnnlab.errors import DnnlabError, UsageError
 from dnnlab.report.columns import Column, Schema
-from dnnlab.runner.diff import COLUMNS, MOVED, SAME, UNDECIDED, compare, show_diff
-from dnnlab.statistics.quantity import Quantity
+from dnnlab.runner.diff import COLUMNS, MOVED, NOT_SHOWN, SAME, UNDECIDED, compare, show_diff
+from dnnlab.statistics.answers import packed
+from dnnlab.statistics.quantity import ACCURACY, Quantity
 
 NOISE = np.random.default_rng(0).normal(0, 0.1, 8)
 
@@ -121,3 +122,35 @@ def test_it_is_shown_as_table_and_as_json(capsys):
     assert MOVED in capsys.readouterr().out
     show_diff(table, as_json=True)
     assert '"verdict": "moved"' in capsys.readouterr().out
+
+
+def test_no_change_that_is_shown_is_not_the_same():
+    """Three seeds a side with a spread of a tenth could hide a change of a third; only equal numbers are the same."""
+    (row,) = compare(FakeRun(cells(relu=[0.80, 0.85, 0.90])), FakeRun(cells(relu=[0.99, 0.80, 0.95]))).to_dict(
+        "records"
+    )
+    assert row["verdict"] == NOT_SHOWN
+    gaps = np.array([0.19, -0.05, 0.05])
+    power = stats.nct.sf(stats.t.ppf(0.975, 2), 2, row["visible"] / stats.sem(gaps))
+    assert power == pytest.approx(0.8, abs=0.001)
+    assert row["learned"] == ""
+
+
+def test_seeds_that_stop_learning_are_told():
+    """The mean is that of the seeds that learned, so how many those are stands beside it."""
+    right = np.random.default_rng(0).random((6, 400))
+
+    def accuracies(shares):
+        got = [example < share for example, share in zip(right, shares, strict=True)]
+        numbers = {"accuracy": [each.mean() for each in got], "right": [packed(each) for each in got], "guessing": 0.1}
+        return pd.DataFrame({"act": "relu", "seed": range(6), **numbers})
+
+    judged = schema(("act",), (ACCURACY,))
+    before, after = (
+        FakeRun(accuracies([0.97] * 3 + [0.1] * 3), schema=judged),
+        FakeRun(accuracies([0.97] * 6), schema=judged),
+    )
+    (row,) = compare(before, after).to_dict("records")
+    assert row["learned"] == "3 of 6 → 6 of 6"
+    assert row["verdict"] == NOT_SHOWN  # three more of six: p = .25 by McNemar's test, and twice that of two tests
+    assert row["p"] == pytest.approx(0.5)

@@ -21,7 +21,9 @@ from dnnlab.runner.summary import (
     measured,
     mostly_diverged,
     named,
+    not_learned,
     tally,
+    unseen,
 )
 from dnnlab.statistics.comparisons import paired
 from dnnlab.statistics.intervals import Interval, mean_interval
@@ -186,6 +188,49 @@ def test_p_values_are_corrected_for_their_number_and_nothing_else_changes():
     assert found[1].p == pytest.approx(max(2 * raw[0].p, raw[1].p))
     assert math.isnan(found[2].p)
     assert [x.difference for x in found[:2]] == [x.difference for x in raw[:2]]
+
+
+@pytest.mark.parametrize("rows", [1, 10])
+def test_the_visible_difference_counts_the_rows_of_the_table(rows):
+    """By simulation: in a table of rows without a difference, one that is as large as `visible` is shown in .8 of all
+    tables, whatever the number of rows."""
+    rng, visible, shown = np.random.default_rng(0), [], 0
+    for _ in range(300):
+        table = corrected([paired(np.zeros(6), rng.normal(0, 1, 6)) for _ in range(rows)])
+        visible.append(table[0].visible / table[0].difference.error)
+        # The standard error is known here: that of six normal values is 1/√6.
+        gap = np.mean(visible) / math.sqrt(6)
+        others = [paired(np.zeros(6), rng.normal(0, 1, 6)) for _ in range(rows - 1)]
+        shown += corrected([paired(np.zeros(6), rng.normal(gap, 1, 6)), *others])[0].p < 0.05
+    assert shown / 300 == pytest.approx(0.8, abs=0.07)
+
+
+def test_the_largest_visible_difference_of_several_rows_is_told_as_that():
+    table = pd.DataFrame({"verdict": ["no difference", "more accurate", "no difference"], "visible": [0.02, 0.9, 0.05]})
+    (told,) = unseen(table, "no difference")
+    assert told.startswith("A difference of 5 points would most likely have been shown in any of these rows;")
+    (told,) = unseen(table[:2], "no difference")
+    assert told.startswith("A difference of 2 points would most likely have been shown;")
+    assert unseen(table[1:2], "no difference") == []
+
+
+def test_seeds_that_did_not_learn_are_told_also_where_none_did():
+    table = pd.DataFrame(
+        {
+            "arch": ["a", "b", "c", "d"],
+            "seeds": [5, 5, 5, 1],
+            "learned": [5, 4, 0, 0],
+            "learned_lo": [0.478, 0.284, 0, 0],
+            "learned_hi": [1, 0.995, 0.522, 0.975],
+            "accuracy": [0.9, 0.9, 0.1, math.nan],
+        }
+    )
+    told = not_learned(table, lambda row: row["arch"])
+    assert told == [
+        "b: 1 of 5 seeds did not learn or fell far behind the others, a share between 0.500 % and 71.6 %; its accuracy "
+        "is that of the others.",
+        "c: none of 5 seeds is shown to be better than guessing.",
+    ]
 
 
 @pytest.mark.parametrize("reference", [0, 1])

@@ -96,8 +96,9 @@ def test_the_visible_difference_is_shown_with_probability_point_eight():
     """By simulation of t tests on normal values of the spread that the first sample had."""
     first = mean_interval(np.random.default_rng(0).normal(0, 1, 5))
     rng, spread = np.random.default_rng(1), first.error * math.sqrt(5)
-    shown = [mean_interval(rng.normal(first.visible, spread, 5)).p() < 0.05 for _ in range(2000)]
-    assert np.mean(shown) == pytest.approx(0.8, abs=0.05)
+    for level in (0.05, 0.01):
+        shown = [mean_interval(rng.normal(first.visible(level), spread, 5)).p() < level for _ in range(2000)]
+        assert np.mean(shown) == pytest.approx(0.8, abs=0.05)
 
 
 def test_the_number_of_seeds_that_would_decide_does_so_with_probability_point_eight():

@@ -64,4 +64,5 @@ SCHEMA = Schema(
     compared=tuple(Quantity(name, log=True) for name in ("training_ms", "time_ratio", "forward_ratio")),
     first=("time_ratio", "macs_ratio", "forward_ratio"),
     count="processes",
+    references=(REFERENCE,),
 )

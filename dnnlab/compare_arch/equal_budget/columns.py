@@ -223,4 +223,6 @@ SCHEMA = Schema(
     CONFIGURATION,
     compared=(ACCURACY,),
     first=("accuracy", "params", "macs", "difference", "peak_memory_bytes"),
+    references=(REFERENCE,),
+    not_shown=(SAME,),
 )

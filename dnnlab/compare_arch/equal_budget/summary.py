@@ -129,7 +129,7 @@ def _compared(group: pd.DataFrame, seeds: Mapping[Any, pd.DataFrame]) -> pd.Data
     comparisons = against(rows, ACCURACY, reference)
     group = group.assign(
         **named([x.difference for x in comparisons], "difference"),
-        visible=[x.difference.visible for x in comparisons],
+        visible=[x.visible for x in comparisons],
         p=[x.p for x in comparisons],
         superiority=[x.superiority for x in comparisons],
     )

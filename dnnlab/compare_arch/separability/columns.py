@@ -52,5 +52,12 @@ SUMMARY = (
 QUANTITIES = tuple(Quantity(name, share=True, right=f"{name}_right") for name in ("trained", "untrained"))
 
 SCHEMA = Schema(
-    CELLS, SUMMARY, TONES, (*CONFIGURATION, "layer", "name"), compared=QUANTITIES, first=("trained", "gain")
+    CELLS,
+    SUMMARY,
+    TONES,
+    (*CONFIGURATION, "layer", "name"),
+    compared=QUANTITIES,
+    first=("trained", "gain"),
+    references=(INPUTS,),
+    not_shown=(SAME,),
 )

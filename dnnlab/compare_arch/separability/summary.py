@@ -36,7 +36,7 @@ def _rows(configuration: dict[str, Any], cells: pd.DataFrame) -> list[dict[str, 
         for quantity in c.QUANTITIES:
             row |= sample(each, quantity).interval.named(quantity.name)
         verdict = _VERDICTS[gain.direction] if layer else c.INPUTS
-        told = {"visible": gain.difference.visible, "p": gain.p, "verdict": verdict}
+        told = {"visible": gain.visible, "p": gain.p, "verdict": verdict}
         rows.append(row | gain.difference.named("gain") | told)
     return rows
 

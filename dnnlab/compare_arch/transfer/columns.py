@@ -62,5 +62,12 @@ SUMMARY = (
     Column("failed", int, "seeds that failed, on the first row of their network and options; cells.csv says why"),
 )
 SCHEMA = Schema(
-    CELLS, SUMMARY, TONES, (*CONFIGURATION, "treatment"), compared=(ACCURACY,), first=("accuracy", "difference")
+    CELLS,
+    SUMMARY,
+    TONES,
+    (*CONFIGURATION, "treatment"),
+    compared=(ACCURACY,),
+    first=("accuracy", "difference"),
+    references=(REFERENCE,),
+    not_shown=(SAME,),
 )

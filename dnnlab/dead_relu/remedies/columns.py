@@ -68,4 +68,6 @@ SCHEMA = Schema(
     (*CONFIGURATION, "remedy"),
     compared=census.QUANTITIES,
     first=("dead", "accuracy", "accuracy_change"),
+    references=(UNTREATED,),
+    not_shown=(NO_EFFECT,),
 )

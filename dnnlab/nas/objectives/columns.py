@@ -37,4 +37,6 @@ SCHEMA = Schema(
     search.CONFIGURATION,
     compared=(HYPERVOLUME, search.TEST),
     first=("hypervolume", "gain_over_random"),
+    references=(search.BASELINE,),
+    not_shown=(search.NO_BETTER,),
 )

@@ -59,4 +59,6 @@ SCHEMA = Schema(
     compared=(Quantity("tau"),),
     first=("tau", "over_size"),
     count="n",
+    references=(SIZE,),
+    not_shown=(AS_SIZE, USELESS),
 )

@@ -172,4 +172,6 @@ SCHEMA = Schema(
     CONFIGURATION,
     compared=(TEST, Quantity("best_validation", share=True)),
     first=("test", "gain_over_random"),
+    references=(BASELINE,),
+    not_shown=(NO_BETTER,),
 )

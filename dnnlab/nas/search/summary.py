@@ -153,7 +153,7 @@ def _compared(table: pd.DataFrame, seeds: Mapping[Any, pd.DataFrame], quantity: 
     return table.assign(
         **named([gain.difference for gain in gains], "gain_over_random", "gain"),
         **named([gain.difference for gain in averages], "gain_over_average"),
-        visible=[gain.difference.visible for gain in gains],
+        visible=[gain.visible for gain in gains],
         p=[gain.p for gain in gains],
         verdict=[verdict(row, gain) for row, gain in zip(rows, gains, strict=True)],
     )
