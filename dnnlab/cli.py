@@ -264,7 +264,8 @@ def write_recipe(
     from dnnlab.reproduce.template import write
 
     write(path)
-    tell(f"{path}: edit it, then dnnlab run {path}, or dnnlab reproduce {path} for its verdict")
+    named = shlex.quote(str(path))
+    tell(f"{path}: edit it, then dnnlab run {named}, or dnnlab reproduce {named} for its verdict")
 
 
 cli_runs.add_to(app)

@@ -42,7 +42,7 @@ MEANINGS = {
     FAILED: "Its experiment failed.",
 }
 """The verdicts in the order of the page, each with what it says."""
-_OPEN = (NOT_DECIDED, REPORTED, NOT_RUN)
+_OPEN = (NOT_DECIDED, REPORTED)
 
 
 @dataclass(frozen=True)
@@ -173,6 +173,7 @@ def finding(tally: Mapping[str, int]) -> str:
         (tally[HOLDS_IF], HOLDS_IF, HOLDS_IF.replace("holds", "hold")),
         (tally[REFUTED], "is refuted", "are refuted"),
         (open_, "is open", "are open"),
+        (tally[NOT_RUN], "was not run", "were not run"),
         (tally[FAILED], "failed", "failed"),
     ]
     said = [f"{count} {one if count == 1 else several}" for count, one, several in told if count]

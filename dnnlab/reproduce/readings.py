@@ -108,9 +108,11 @@ class _Counted:
         told = [f"{count} of {n + lost['failed']} {name}" for name, count in lost.items() if count]
         return cls(n, "seed" if schema.count == "seeds" else "measurement", f" ({', '.join(told)})" if told else "")
 
-    def too_few(self, n: int) -> str:
-        """Why ``n`` of them are too few for a verdict; empty where they are enough."""
-        return "" if n >= ENOUGH else f"{counted(n, self.what)}{self.lost}, and a verdict takes at least {ENOUGH}"
+    def too_few(self, n: int, of: int = 0) -> str:
+        """Why ``n`` of them, or ``n`` of so many that can be compared, are too few for a verdict; empty where they are
+        enough."""
+        many = f"{n} of {counted(of, self.what)} can be compared" if of > n else counted(n, self.what)
+        return "" if n >= ENOUGH else f"{many}{self.lost}, and a verdict takes at least {ENOUGH}"
 
     def unknown(self, p: float, what: str) -> str:
         """Why nothing is decided without a p-value; empty where there is one."""
@@ -287,7 +289,7 @@ def _against_row(
     shown, none = (found.difference, 0) if not mine.log else (geometric(found.difference), 1)
     open_ = over.too_few(found.seeds)
     if not open_ and not found.p < SIGNIFICANT:
-        open_ = over.too_few(found.difference.n)
+        open_ = over.too_few(found.difference.n, of=found.seeds)
     if not open_ and found.sign is None:
         open_ = f"{what} and the number of seeds that learned do not agree which of the two is larger"
     form = _of_difference(column.form, mine.log)

@@ -17,9 +17,13 @@ if TYPE_CHECKING:
 
 
 def headline(summary: "pd.DataFrame", spec: Spec) -> str:
-    """The finding in a few words."""
+    """The finding in a few words, and of how many rows nothing was measured."""
     known = _known(summary, spec)
-    return "Nothing was measured" if known.empty else spec.question.words.headline(known, spec)
+    if known.empty:
+        return "Nothing was measured"
+    lost = len(summary) - len(known)
+    said: str = spec.question.words.headline(known, spec)
+    return f"{said}; {lost} of {len(summary)} rows failed" if lost else said
 
 
 def conclusions(summary: "pd.DataFrame", spec: Spec) -> list[str]:

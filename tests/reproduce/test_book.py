@@ -180,7 +180,7 @@ def test_a_reproduction_that_was_stopped_says_how_many_claims_were_not_run(dnnla
         "not run",
     ]
     page = (folder / "ledger.html").read_text()
-    assert "<h1>3 claims: 1 holds and 2 are open</h1>" in page
+    assert "<h1>3 claims: 1 holds and 2 were not run</h1>" in page
     assert page.count("not run: It is said") == 2 * 2  # two squares, each with a name and a title
     assert dnnlab("reproduce", "claims").code == 0
     assert list(pd.read_csv(folder / "ledger.csv")["verdict"]) == ["holds"] * 3

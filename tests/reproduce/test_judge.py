@@ -213,7 +213,7 @@ OPEN = [
     (Condition("rate", "below", 2.0), run(seeds=2, relu=[0.8, 0.9]), "2 seeds, and a verdict takes at least 3"),
     (Condition("accuracy", "above", {"act": "tanh"}, {"act": "relu"}),
      with_lost(0, 2, relu=[0.8, float("nan"), float("nan")], tanh=[0.7, 0.7, 0.7]),
-     "1 seed (2 of 5 diverged), and a verdict takes at least 3"),
+     "1 of 3 seeds can be compared (2 of 5 diverged), and a verdict takes at least 3"),
     (Condition("rate", "below", 2.0), with_lost(3, 0, seeds=2, relu=[0.8]),
      "2 seeds (3 of 5 failed), and a verdict takes at least 3"),
 ]  # fmt: skip

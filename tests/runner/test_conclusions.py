@@ -5,7 +5,7 @@ import pytest
 
 from dnnlab.gradient_flow.spec import Spec as GradientFlow
 from dnnlab.registry import EXPERIMENTS
-from dnnlab.runner.conclusions import _random_labels, _too_few_seeds
+from dnnlab.runner.conclusions import _random_labels, _too_few_seeds, headline
 
 SENTENCE = (
     "are random: accuracies there are those of guessing, and only the fit to the training examples means something."
@@ -64,3 +64,12 @@ def test_what_is_missing_for_a_verdict_is_told(seeds, told):
     sentences = _too_few_seeds(GradientFlow(seeds=seeds))
     assert sentences == (["A verdict takes at least 3 seeds: --seeds 3."] if told else [])
     assert _too_few_seeds(EXPERIMENTS["check"].spec.Spec(statement=("1 = 1",))) == []
+
+
+def test_the_headline_says_what_failed():
+    """Of three networks two were measured; "both" is said of these."""
+    network = {"model": "", "act": "relu", "init": "he", "norm": "none", "skip": "none", "depth": 20, "data": "digits"}
+    table = pd.DataFrame([network | {"act": act, "verdict": "vanishing"} for act in ("relu", "tanh", "gelu")])
+    table = table.assign(seeds=[3, 3, 0], failed=[0, 0, 3])
+    assert headline(table, GradientFlow()) == "Both networks lose the gradient; 1 of 3 rows failed"
+    assert headline(table[2:], GradientFlow()) == "Nothing was measured"
