@@ -19,6 +19,7 @@ from dnnlab.runner.summary import (
     compared,
     configurations,
     corrected,
+    decided,
     failed,
     learned,
     mean,
@@ -165,12 +166,12 @@ def _gain(row: dict[Any, Any], baseline: str, seeds: Mapping[Any, pd.DataFrame],
 
 
 def verdict(row: dict[Any, Any], gain: Comparison) -> str:
-    """The verdict against random search on the same seeds; undecided for fewer than three seeds."""
+    """The verdict against random search on the same seeds; undecided where fewer than three can be compared."""
     if row["strategy"] in (RANDOM, AVERAGE):
         return c.BASELINE
     if row["seeds"] >= ENOUGH and 2 * row.get("collapsed", 0) > row.get("supernets", 0):
         return c.COLLAPSED
-    return _VERDICTS[gain.direction]
+    return _VERDICTS[decided(gain)]
 
 
 _VERDICTS = {None: c.UNDECIDED, 0: c.NO_BETTER, 1: c.BETTER, -1: c.WORSE}
