@@ -36,7 +36,7 @@ from dnnlab.statistics.samples import sample
 GUARD = 0.5
 """The share of skips above which the network that a supernet ended in counts as collapsed."""
 _NAMED = 3
-"""The number of dimensions that the summary names."""
+"""The most dimensions that the summary names."""
 
 
 def summarise(cells: pd.DataFrame, spec: Spec) -> pd.DataFrame:
@@ -141,7 +141,7 @@ def _matters(row: dict[Any, Any], cells: pd.DataFrame, spec: Spec) -> dict[str, 
     if row["strategy"] != RANDOM:
         return {}
     choices, accuracy = architectures(cells, spec, row["data"])
-    text = [f"{e.dimension} {e.share:.0%} ({e.best})" for e in effects(choices, accuracy, spec)[:_NAMED] if e.share > 0]
+    text = [f"{e.dimension} {e.share:.0%} ({e.best})" for e in effects(choices, accuracy, spec) if e.shown][:_NAMED]
     gain = mixed(choices, accuracy, spec)
     return {"importance": ", ".join(text), **gain.named("mixed_gain")}
 
