@@ -17,8 +17,10 @@ from dnnlab.compare_arch.equal_budget.summary import summarise
 from dnnlab.compare_arch.equal_budget.words import conclusions
 from dnnlab.compare_arch.separability import columns as layers
 from dnnlab.compare_arch.separability import summary as separability
+from dnnlab.compare_arch.separability import words as separability_words
 from dnnlab.compare_arch.spec import Spec
 from dnnlab.compare_arch.transfer import columns as treatments
+from dnnlab.compare_arch.transfer import figures as transfer_figures
 from dnnlab.compare_arch.transfer import summary as transfer
 from dnnlab.instruments.cost import count
 from dnnlab.report.table import fit
@@ -197,3 +199,24 @@ def test_no_difference_needs_one_that_could_have_been_seen(module, columns, valu
     found = module.summarise(fit(pd.DataFrame(measured), columns.CELLS), None).iloc[1]
     assert math.isnan(found["visible"])
     assert found["verdict"] == columns.UNDECIDED
+
+
+def test_the_figure_of_transfer_says_what_it_leaves_out():
+    rng = np.random.default_rng(0)
+    measured = [
+        {"arch": "mlp1", "lr": rate, "seed": seed, "treatment": treatment, "trained_parameters": 1.0,
+         "accuracy": rng.random()}
+        for rate in range(7) for treatment in treatments.TREATMENTS for seed in range(3)
+    ]  # fmt: skip
+    cells_of = fit(pd.DataFrame(measured), treatments.CELLS)
+    (picture,) = transfer_figures.draw(cells_of, transfer.summarise(cells_of, None), None)
+    assert picture.see.endswith("bars are 95 % intervals over seeds and examples. Of 28 rows 24 are drawn.")
+
+
+@pytest.mark.parametrize(
+    ("more", "said"), [(0, "0 of 2 layers are"), (1, "1 of 2 layers is"), (2, "2 of 2 layers are")]
+)
+def test_layers_are_counted_in_grammar(more, said):
+    verdicts = [layers.INPUTS] + [layers.MORE] * more + [layers.SAME] * (2 - more)
+    table = pd.DataFrame({"layer": range(3), "trained": 0.9, "verdict": verdicts})
+    assert separability_words.headline(table, None) == f"{said} more separable than the inputs"
