@@ -482,8 +482,8 @@ def nas(
         controller (NASNet); local: local search with restarts; darts: gradients through a supernet
         (DARTS); oneshot: shared weights, one path at a time; halving: successive halving over epochs;
         hyperband: halving that hedges its first epochs; tpe: tree-structured Parzen estimator; nsga2:
-        NSGA-II; darts:EPOCHS: supernets of so many epochs; proxy:NAME: random search behind a zero-cost
-        proxy. Random search always runs beside them.
+        NSGA-II; darts:EPOCHS: supernets of so many epochs, or of as many as the budget pays for;
+        proxy:NAME: random search behind a zero-cost proxy. Random search always runs beside them.
     space: mlp: layers, widths, activations; conv: stages of blocks; cell: the NAS-Bench-201 cell; or
         your own as package.module:space.
     table: Search this published table of the cell space instead of training: a CSV file with the

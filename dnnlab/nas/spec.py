@@ -50,8 +50,8 @@ class Spec(experiment.Spec):
         tuple[str, ...],
         Option(
             help="; ".join(f"{name}: {s.about}" for name, s in STRATEGIES.items())
-            + f"; {LONGER}EPOCHS: supernets of so many epochs; {PREFILTER}NAME: random search behind a "
-            "zero-cost proxy. Random search always runs beside them.",
+            + f"; {LONGER}EPOCHS: supernets of so many epochs, or of as many as the budget pays for; {PREFILTER}NAME: "
+            "random search behind a zero-cost proxy. Random search always runs beside them.",
             rich_help_panel=_WHAT,
         ),
         Check(strategies.find),

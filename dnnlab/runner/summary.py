@@ -16,7 +16,7 @@ import pandas as pd
 from dnnlab.errors import counted
 from dnnlab.report.numbers import Form, number
 from dnnlab.statistics.comparisons import Comparison, holm
-from dnnlab.statistics.intervals import SIGNIFICANT, Interval, finite
+from dnnlab.statistics.intervals import ENOUGH, SIGNIFICANT, Interval, finite
 from dnnlab.statistics.quantity import Quantity
 from dnnlab.statistics.samples import Sample, compare, nothing, sample
 
@@ -165,6 +165,14 @@ def against(rows: Sequence[pd.DataFrame | None], quantity: Quantity, reference: 
     return corrected(
         [compared(rows[reference] if i != reference else None, other, quantity) for i, other in enumerate(rows)]
     )
+
+
+def decided(comparison: Comparison) -> int | None:
+    """The direction of a ``comparison``; None also where no difference is shown and none could have been: fewer than
+    three seeds are in it, since the others did not learn in both, or they show no spread."""
+    direction = comparison.direction
+    could = comparison.difference.n >= ENOUGH and not math.isnan(comparison.visible)
+    return direction if direction or could else None
 
 
 def named(intervals: Sequence[Interval], name: str, ends: str = "") -> dict[str, list[float]]:

@@ -10,13 +10,17 @@ from scipy import stats
 from dnnlab.compare_arch.blocks import summary as blocks
 from dnnlab.compare_arch.blocks.modules import make
 from dnnlab.compare_arch.blocks.plan import COMPARISONS
+from dnnlab.compare_arch.blocks.words import conclusions as block_conclusions
+from dnnlab.compare_arch.blocks.words import headline as block_headline
 from dnnlab.compare_arch.equal_budget import columns as c
 from dnnlab.compare_arch.equal_budget.summary import summarise
 from dnnlab.compare_arch.equal_budget.words import conclusions
 from dnnlab.compare_arch.separability import columns as layers
 from dnnlab.compare_arch.separability import summary as separability
+from dnnlab.compare_arch.separability import words as separability_words
 from dnnlab.compare_arch.spec import Spec
 from dnnlab.compare_arch.transfer import columns as treatments
+from dnnlab.compare_arch.transfer import figures as transfer_figures
 from dnnlab.compare_arch.transfer import summary as transfer
 from dnnlab.instruments.cost import count
 from dnnlab.report.table import fit
@@ -58,7 +62,7 @@ def test_ranks_fronts_and_verdicts():
 
 def test_noise_decides_nothing():
     table = summarise(
-        cells({"resnet20": [0.9, 0.8, 0.7, 0.9, 0.8], "plain20": [0.7, 0.9, 0.8, 0.8, 0.9], "mlp1": [0.8] * 5}, COSTS),
+        cells({"resnet20": [0.9, 0.8, 0.7, 0.9, 0.82], "plain20": [0.7, 0.9, 0.8, 0.8, 0.9], "mlp1": [0.8] * 5}, COSTS),
         SPEC,
     )
     assert list(table["verdict"]) == [c.REFERENCE, c.SAME, c.SAME]
@@ -144,9 +148,75 @@ def test_times_are_compared_over_processes():
         (math.exp(logs.mean()), math.exp(logs.mean() - half))
     )
     assert (first["processes"], other["processes"]) == (3, 3)
-    assert other["verdict"] == "as counted"
+    assert other["verdict"] == "as counted"  # from 1.68 to 2.47 times, inside of 2 / 1.25 to 2 · 1.25
     seeds = blocks.per_cell(pd.DataFrame(rows), None)
     assert seeds.loc[seeds["block"] == "other", "training_ms"].tolist() == [2.0, 1.9, 2.2]
     assert seeds.loc[seeds["block"] == "other", "forward_ratio"].tolist() == pytest.approx([4.0, 3.61, 4.84])
     assert set(seeds.loc[seeds["block"] == "first", "time_ratio"]) == {1.0}
     assert other["forward_ratio"] == pytest.approx(math.exp(2 * logs.mean()))
+
+
+def timed(ratios, macs):
+    """The summary and its sentences, of one block beside the first of its comparison."""
+    rows = [
+        {"comparison": "c", "block": block, "params": 1.0, "weights": 1.0, "macs": of, "process": float(process),
+         "round": 0, "forward_ms": time, "training_ms": time, "machine_spread": 0.0, "error": ""}
+        for process, ratio in enumerate(ratios) for block, of, time in (("first", 1e3, 1.0), ("other", macs, ratio))
+    ]  # fmt: skip
+    table = blocks.summarise(pd.DataFrame(rows), None)
+    return table["verdict"].iloc[1], block_headline(table, None), block_conclusions(table, None)
+
+
+def test_a_block_whose_interval_is_wide_is_not_decided():
+    """Ten times the time that the operations say, with an interval from 0.18 to 545."""
+    verdict, headline, sentences = timed([2.0, 10.0, 50.0], 1e3)
+    assert verdict == "undecided"
+    assert headline == "other (c) is not decided"
+    assert sentences == ["1 block against the first of its comparison: 1 undecided."]
+    assert timed([2.0], 1e3)[0] == "undecided"
+
+
+def test_the_gap_of_a_block_is_one():
+    verdict, _, sentences = timed([2.0, 2.02, 1.99], 125.0)
+    assert verdict == "slower than counted"
+    assert sentences[1].startswith("other (c) has 8× fewer MACs and takes 2.00× [")
+    assert sentences[1].endswith("] the time.")
+    assert len(timed([0.05, 0.051, 0.05], 500.0)[2]) == 1  # quicker than counted: there is no gap
+
+
+@pytest.mark.parametrize(
+    ("module", "columns", "value", "rows"),
+    [
+        (separability, layers, "trained", [{"layer": 0, "features": 1}, {"layer": 1, "features": 1}]),
+        (transfer, treatments, "accuracy", [{"treatment": t} for t in (treatments.SCRATCH, treatments.FROZEN)]),
+    ],
+)
+def test_no_difference_needs_one_that_could_have_been_seen(module, columns, value, rows):
+    """Seeds that all differ by nothing have no spread, from which none follows."""
+    measured = [
+        {"arch": "mlp1", "seed": seed, "trained_parameters": 1.0, value: 0.9} | row for seed in range(5) for row in rows
+    ]
+    found = module.summarise(fit(pd.DataFrame(measured), columns.CELLS), None).iloc[1]
+    assert math.isnan(found["visible"])
+    assert found["verdict"] == columns.UNDECIDED
+
+
+def test_the_figure_of_transfer_says_what_it_leaves_out():
+    rng = np.random.default_rng(0)
+    measured = [
+        {"arch": "mlp1", "lr": rate, "seed": seed, "treatment": treatment, "trained_parameters": 1.0,
+         "accuracy": rng.random()}
+        for rate in range(7) for treatment in treatments.TREATMENTS for seed in range(3)
+    ]  # fmt: skip
+    cells_of = fit(pd.DataFrame(measured), treatments.CELLS)
+    (picture,) = transfer_figures.draw(cells_of, transfer.summarise(cells_of, None), None)
+    assert picture.see.endswith("bars are 95 % intervals over seeds and examples. Of 28 rows 24 are drawn.")
+
+
+@pytest.mark.parametrize(
+    ("more", "said"), [(0, "0 of 2 layers are"), (1, "1 of 2 layers is"), (2, "2 of 2 layers are")]
+)
+def test_layers_are_counted_in_grammar(more, said):
+    verdicts = [layers.INPUTS] + [layers.MORE] * more + [layers.SAME] * (2 - more)
+    table = pd.DataFrame({"layer": range(3), "trained": 0.9, "verdict": verdicts})
+    assert separability_words.headline(table, None) == f"{said} more separable than the inputs"

@@ -5,7 +5,8 @@ from dnnlab.report.numbers import Form
 from dnnlab.statistics.quantity import Quantity
 
 REFERENCE, AS_COUNTED, SLOWER, FASTER = "reference", "as counted", "slower than counted", "faster than counted"
-TONES = {REFERENCE: "muted", AS_COUNTED: "good", SLOWER: "warn", FASTER: "good"}
+UNDECIDED = "undecided"
+TONES = {REFERENCE: "muted", AS_COUNTED: "good", SLOWER: "warn", FASTER: "good", UNDECIDED: "muted"}
 
 _BLOCK = (
     Column("comparison", str, "what is compared", screen="comparison"),
@@ -51,8 +52,8 @@ SUMMARY = (
     Column("processes", int, "processes in which times were taken"),
     Column("noisy", bool, "the machine's own speed varied by more than a tenth: measure again"),
     verdict(
-        "whether time follows the MACs: as counted, within a quarter; slower or faster than counted, when the whole "
-        "interval is beyond that"
+        "whether time follows the MACs: as counted, where the whole interval is within a quarter of them; slower or "
+        "faster than counted, where all of it is beyond that; else undecided"
     ),
     FAILED_CELLS,
 )

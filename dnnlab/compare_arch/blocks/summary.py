@@ -11,7 +11,7 @@ from dnnlab.compare_arch.spec import Spec
 from dnnlab.instruments.speed import NOISE
 from dnnlab.report.table import fit
 from dnnlab.runner.summary import by_configuration, configurations, geometric, has_error
-from dnnlab.statistics.intervals import mean_interval
+from dnnlab.statistics.intervals import Interval, mean_interval
 
 SLACK = 1.25
 """The factor by which time may differ from what the MACs predict."""
@@ -72,6 +72,15 @@ def _row(
     if rows is first:
         return row
     ratio, forward = (geometric(mean_interval(np.log(processes[name].to_numpy()))) for name in _RATIOS)
-    expected = row["macs_ratio"]
-    verdict = c.SLOWER if ratio.low > expected * SLACK else c.FASTER if ratio.high < expected / SLACK else c.AS_COUNTED
+    verdict = _verdict(ratio, row["macs_ratio"])
     return row | ratio.named("time_ratio") | forward.named("forward_ratio") | {"verdict": verdict}
+
+
+def _verdict(ratio: Interval, expected: float) -> str:
+    """Where the whole interval of the ``ratio`` of times lies beside the ratio of MACs; undecided without one."""
+    slowest, fastest = expected * SLACK, expected / SLACK
+    if ratio.low > slowest:
+        return c.SLOWER
+    if ratio.high < fastest:
+        return c.FASTER
+    return c.AS_COUNTED if fastest <= ratio.low and ratio.high <= slowest else c.UNDECIDED

@@ -6,6 +6,7 @@ import pandas as pd
 
 from dnnlab.compare_arch.blocks import columns as c
 from dnnlab.compare_arch.spec import Spec
+from dnnlab.errors import counted
 from dnnlab.report.numbers import Form, number
 from dnnlab.runner.summary import in_words, tally
 
@@ -14,13 +15,20 @@ _SAYS = {
     c.AS_COUNTED: ("takes the time of its operations", "take the time of their operations"),
     c.SLOWER: ("is slower than its operations say", "are slower than their operations say"),
     c.FASTER: ("is faster than its operations say", "are faster than their operations say"),
+    c.UNDECIDED: ("is not decided", "are not decided"),
 }
 
 
 def headline(summary: pd.DataFrame, spec: Spec) -> str:
     """How many blocks take the time of their operations."""
     others = summary[(summary["verdict"] != c.REFERENCE) & summary["time_ratio"].notna()]
+    if len(others) == 1:
+        return f"{_name(others.iloc[0])} {_SAYS[others['verdict'].iloc[0]][0]}"
     return in_words(others["verdict"], _SAYS, "blocks") if len(others) else "Nothing was measured"
+
+
+def _name(row: "pd.Series") -> str:
+    return f"{row['block']} ({row['comparison']})"
 
 
 def conclusions(summary: pd.DataFrame, spec: Spec) -> Sequence[str]:
@@ -28,15 +36,17 @@ def conclusions(summary: pd.DataFrame, spec: Spec) -> Sequence[str]:
     others = summary[(summary["verdict"] != c.REFERENCE) & summary["time_ratio"].notna()]
     if others.empty:
         return ["Nothing was measured."]
-    fewer = others[others["macs_ratio"] < 1]
-    sentences = [f"{len(others)} blocks against the first of their comparison: {tally(others['verdict'])}."]
-    if len(fewer):
-        gap = fewer["time_ratio"] / fewer["macs_ratio"]
-        worst = fewer.iloc[int(gap.to_numpy().argmax())]
-        fewer_macs, less_time = (number(1 / worst[ratio], Form.FACTOR) for ratio in ("macs_ratio", "time_ratio"))
+    their = "its" if len(others) == 1 else "their"
+    against = f"{counted(len(others), 'block')} against the first of {their} comparison"
+    sentences = [f"{against}: {tally(others['verdict'])}."]
+    slower = others[(others["macs_ratio"] < 1) & (others["verdict"] == c.SLOWER)]
+    if len(slower):
+        gap = slower["time_ratio"] / slower["macs_ratio"]
+        worst = slower.iloc[int(gap.to_numpy().argmax())]
+        widest = "The widest gap that was measured: " if len(slower) > 1 else ""
         sentences.append(
-            f"The widest gap: {worst['block']} ({worst['comparison']}) has {fewer_macs} fewer MACs and takes "
-            f"{less_time} less time."
+            f"{widest}{_name(worst)} has {number(1 / worst['macs_ratio'], Form.FACTOR)} fewer MACs and takes "
+            f"{c.SCHEMA.estimate(worst, 'time_ratio')} the time."
         )
     if summary["noisy"].any():
         sentences.append("The machine's own speed varied by more than a tenth while times were taken: measure again.")

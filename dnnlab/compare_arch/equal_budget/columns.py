@@ -144,7 +144,8 @@ _ACCURACY = (
     *accuracy("test accuracy after the last step, mean over the seeds that learned"),
     *estimate(
         "difference",
-        "accuracy less that of the reference, in the seeds that learned in both",
+        "accuracy less that of the reference, in the seeds that learned in both; of a network that learned in no seed, "
+        "all count",
         "difference",
         interval=OVER_BOTH,
         form=Form.CHANGE,
@@ -183,9 +184,10 @@ _ACCURACY = (
     ),
     Column("published_on", str, "what that was measured on", screen="on"),
     verdict(
-        "more accurate, less accurate or no difference against the reference, which is the first row of its budget; "
-        "undecided under three seeds, and where one is more accurate but learns less often; diverged, out of memory, "
-        "not trained"
+        "more accurate, less accurate or no difference against the reference, which is the first row of its budget "
+        "that was trained to the end and did not diverge; undecided under three seeds, where no difference is shown "
+        "and fewer than three seeds learned in both, and where one is more accurate but learns less often; diverged, "
+        "out of memory, not trained"
     ),
 )
 

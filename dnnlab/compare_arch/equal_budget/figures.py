@@ -39,14 +39,19 @@ def _where(rows: pd.DataFrame) -> str:
     return f"{first['data']}{size}, {first['budget']}"
 
 
+def _left_out(rows: pd.DataFrame, shown: pd.DataFrame) -> str:
+    return f" Of {len(rows)} rows {len(shown)} are drawn." if len(shown) < len(rows) else ""
+
+
 def _fronts(rows: pd.DataFrame, number: int) -> Picture:
     shown = rows[rows["accuracy"].notna()].head(_MOST_LINES)
     told = "; ".join(f"{name(row, shown)} {c.SCHEMA.number(row, 'accuracy')}" for row in shown.to_dict("records"))
-    more = f" Of {len(rows)} rows {len(shown)} are drawn." if len(shown) < len(rows) else ""
+    more = _left_out(rows, shown)
     return Picture(
         name=f"accuracy-against-cost-{number + 1}",
         title=f"Accuracy against cost: {_where(rows)}",
-        see="Up and to the left is better; bars are 95 % intervals over seeds. Costs are on log axes." + more,
+        see="Up and to the left is better; bars are 95 % intervals over seeds and examples. Costs are on log axes."
+        + more,
         alt=f"Test accuracy against parameters, MACs and latency. {told}.",
         figure=_drawn_fronts(shown, wide=True),
         narrow=_drawn_fronts(shown, wide=False),
@@ -79,12 +84,14 @@ def _curves(rows: pd.DataFrame, cells: pd.DataFrame, number: int) -> Picture:
     looks = cells[cells["macs_spent"].notna()]
     shown = rows[rows["accuracy"].notna()].head(_MOST_LINES)
     lines = [_lines(row, name(row, shown), looks) for row in shown.to_dict("records")]
+    more = _left_out(rows, shown)
     return Picture(
         name=f"training-{number + 1}",
         title=f"Along training: {_where(rows)}",
         see="Against the multiply–accumulates spent, so that networks of different cost can be compared at any moment; "
-        "bands are 95 % intervals over seeds.",
-        alt="Training loss and validation accuracy against multiply–accumulates spent, a line for each network.",
+        "bands are 95 % intervals over seeds." + more,
+        alt="Training loss and validation accuracy against multiply–accumulates spent, a line for each network that is "
+        "drawn." + more,
         figure=_drawn_curves(lines, wide=True),
         narrow=_drawn_curves(lines, wide=False),
     )

@@ -19,6 +19,7 @@ from dnnlab.runner.summary import (
     by_configuration,
     configurations,
     corrected,
+    decided,
     failed,
     has_error,
     learned,
@@ -180,4 +181,4 @@ _VERDICTS = {None: c.UNDECIDED, 0: c.SAME, 1: c.BETTER, -1: c.WORSE}
 def _verdict(row: dict[Any, Any], comparison: Comparison) -> str:
     if row["out_of_memory"] and not row["seeds"]:
         return c.OUT_OF_MEMORY
-    return c.DIVERGED if mostly_diverged(row) else _VERDICTS[comparison.direction]
+    return c.DIVERGED if mostly_diverged(row) else _VERDICTS[decided(comparison)]

@@ -1,7 +1,8 @@
 """The result in sentences. It needs the summary alone."""
 
-import math
-from collections.abc import Sequence
+import itertools
+import re
+from collections.abc import Hashable, Mapping, Sequence
 from typing import Any
 
 import pandas as pd
@@ -22,19 +23,39 @@ def headline(summary: pd.DataFrame, spec: Spec) -> str:
     trained = rows[rows["rank"].notna()]
     if trained.empty:
         return "Nothing was trained to the end"
-    best, alone = _best(trained)
+    best = _best(trained)
     if len(rows) == 1:
-        return f"{name(best, summary)} reaches {c.SCHEMA.number(best, 'accuracy')}"
-    if alone:
-        return f"{name(best, rows)} is the most accurate of {len(rows)} networks"
-    return f"None of {len(rows)} networks is shown to be the most accurate"
+        return f"{name(best[0], summary)} reaches {c.SCHEMA.number(best[0], 'accuracy')}{_of_seeds(best[0])}"
+    if len(trained) == 1:
+        return f"{name(best[0], rows)} is the only one of {len(rows)} networks with a result"
+    among = f"{len(trained)} networks" + (" with a result" if len(trained) < len(rows) else "")
+    if _ahead_of_all(best):
+        return f"{name(best[0], rows)} is the most accurate of {among}"
+    return f"None of {among} is shown to be the most accurate"
 
 
-def _best(trained: pd.DataFrame) -> tuple[pd.Series, bool]:
-    """The row with the highest accuracy, and whether it is shown to be ahead of all others."""
-    best = trained.iloc[int(trained["accuracy"].to_numpy().argmax())]
-    # Of one seed no rank is shown.
-    return best, len(trained) == 1 or bool(pd.notna(best["rank_hi"]) and best["rank_hi"] == 1)
+def _best(trained: pd.DataFrame) -> list[dict[Hashable, Any]]:
+    """The rows with the highest accuracy: more than one where it is exactly the same."""
+    return trained[trained["accuracy"] == trained["accuracy"].max()].to_dict("records")
+
+
+def _ahead_of_all(best: Sequence[Mapping[Hashable, Any]]) -> bool:
+    """Whether the best row is shown to be ahead of all others; of one seed no rank is shown."""
+    return len(best) == 1 and bool(pd.notna(best[0]["rank_hi"]) and best[0]["rank_hi"] == 1)
+
+
+def _of_seeds(row: Mapping[Hashable, Any]) -> str:
+    """In brackets how many seeds learned, where not all of them did: the accuracy is that of these."""
+    learned, seeds = int(row["learned"]), int(row["seeds"])
+    return "" if learned == seeds else f" ({learned or 'none'} of {seeds} seeds learned)"
+
+
+def _ahead(one: Mapping[Hashable, Any], other: Mapping[Hashable, Any]) -> bool:
+    """Whether the first of two rows of a budget is shown to be more accurate than the other: where either is the
+    reference by the verdict, and else where all places that are open to it lie before those of the other."""
+    if (one["verdict"], other["verdict"]) in ((c.REFERENCE, c.WORSE), (c.BETTER, c.REFERENCE)):
+        return True
+    return bool(pd.notna(one["rank_hi"]) and pd.notna(other["rank_lo"]) and one["rank_hi"] < other["rank_lo"])
 
 
 def conclusions(summary: pd.DataFrame, spec: Spec) -> Sequence[str]:
@@ -100,71 +121,105 @@ def _data(keys: Sequence[tuple[Any, Any]]) -> list[str]:
 
 
 def _costs(summary: pd.DataFrame) -> str:
-    few = summary.iloc[int(summary["macs"].astype(float).to_numpy().argmin())]
-    inputs = summary["input"].unique()  # runs of earlier versions have none
+    networks = summary.drop_duplicates(["arch", "data"])  # what one input costs does not hang on the batch
+    inputs = networks["input"].unique()  # runs of earlier versions have none
     where = f" at {inputs[0]}" if len(inputs) == 1 and inputs[0] else ", each at its own input" if inputs[0] else ""
-    macs = c.SCHEMA.number(few, "macs")
-    if len(summary) == 1:
-        time = "" if math.isnan(few["latency_ms"]) else f", and {c.SCHEMA.number(few, 'latency_ms')} ms for one input"
-        return f"{few['arch']} takes {macs} multiply–accumulates{where}{time}."
-    least = f"{len(summary)} networks: {few['arch']} takes the fewest multiply–accumulates ({macs}{where})"
-    if summary["latency_ms"].isna().all():  # nothing was timed
-        return f"{least}."
-    quick = summary.iloc[int(summary["latency_ms"].fillna(math.inf).to_numpy().argmin())]
-    return f"{least}, {quick['arch']} the least time ({c.SCHEMA.number(quick, 'latency_ms')} ms for one input)."
+    macs = networks["macs"].astype(float)
+    few = networks[macs == macs.min()]
+    counts = f"{c.SCHEMA.number(few.iloc[0], 'macs')} multiply–accumulates"
+    names = [name(row, networks) for row in few.to_dict("records")]
+    timed = networks[networks["latency_ms"].notna()]
+    quick = timed.iloc[int(timed["latency_ms"].to_numpy().argmin())] if len(timed) else None
+    took = "" if quick is None else f"{c.SCHEMA.number(quick, 'latency_ms')} ms for one input"
+    if len(networks) == 1:
+        return f"{names[0]} takes {counts}{where}{f', and {took}' if took else ''}."
+    time = "" if quick is None else f"; {name(quick, networks)} was the quickest when they were timed ({took})"
+    if len(few) == len(networks):
+        return f"All {len(networks)} networks take {counts}{where}{time}."
+    take = "takes" if len(few) == 1 else "take"
+    return f"Of {len(networks)} networks {some(names)} {take} the fewest, {counts}{where}{time}."
 
 
 def _group(rows: pd.DataFrame, place: str) -> str:
     trained = rows[rows["rank"].notna()]
     if trained.empty:
         return f"At {place}: nothing was trained to the end, or all of it diverged."
-    best, alone = _best(trained)
-    shown = c.SCHEMA.estimate(best, "accuracy")
+    best = _best(trained)
+    shown = c.SCHEMA.estimate(best[0], "accuracy") + _of_seeds(best[0])
     if len(rows) == 1:
-        return f"At {place}: {name(best, rows)} reaches {shown}."
+        return f"At {place}: {name(best[0], rows)} reaches {shown}."
     first = rows[rows["verdict"] == c.REFERENCE].iloc[0]
     against = tally(rows["verdict"].drop(first.name))
     said = f" Against {name(first, rows)}: {against}." if against else ""
     said = " ".join([said, *unseen(rows, c.SAME)])
-    how = "is the most accurate" if alone else "has the highest accuracy, but is not shown to be ahead of all others"
-    return f"At {place}: {name(best, rows)} {how}, {shown}.{said}"
+    if len(best) > 1:
+        names = some([name(row, rows) + _of_seeds(row) for row in best])
+        highest = c.SCHEMA.number(best[0], "accuracy")
+        return f"At {place}: {names} have the same accuracy, {highest}, and none has a higher one.{said}"
+    if len(trained) == 1:
+        how = "is the only one with a result"
+    elif _ahead_of_all(best):
+        how = "is the most accurate"
+    else:
+        how = "has the highest accuracy, but is not shown to be ahead of all others"
+    return f"At {place}: {name(best[0], rows)} {how}, {shown}.{said}"
 
 
 def _orders(groups: Sequence[tuple[Any, pd.DataFrame]]) -> list[str]:
-    """Whether the networks come in another order when something else is equal, on each data set by itself."""
-    by_data: dict[tuple[Any, Any], dict[str, str]] = {}
+    """Whether the networks are shown to come in another order when something else is equal, on each data set by
+    itself; of networks that have a result under all budgets."""
+    by_data: dict[tuple[Any, Any], dict[str, dict[str, Mapping[Hashable, Any]]]] = {}
     for (data, size, budget), rows in groups:
         ranked = rows[rows["rank"].notna()].sort_values("accuracy", ascending=False, kind="stable")
-        order = " > ".join(name(row, rows) for row in ranked.to_dict("records"))
-        by_data.setdefault((data, size), {})[str(budget)] = order
+        by_data.setdefault((data, size), {})[str(budget)] = {name(r, rows): r for r in ranked.to_dict("records")}
     sentences = []
-    for on, orders in zip(_data(list(by_data)), by_data.values(), strict=True):
-        if len(orders) < 2:
+    for on, ranked_by in zip(_data(list(by_data)), by_data.values(), strict=True):
+        names = [each for each in next(iter(ranked_by.values())) if all(each in rows for rows in ranked_by.values())]
+        if len(ranked_by) < 2 or len(names) < 2:
             continue
         start = f"On {on} the" if on else "The"
-        if len(set(orders.values())) == 1:
-            sentences.append(f"{start} order is the same under every budget: {next(iter(orders.values()))}.")
-            continue
-        told = "; ".join(f"{budget}: {order}" for budget, order in orders.items())
-        sentences.append(f"{start} order depends on what is equal: {told}.")
+        pairs = list(itertools.permutations(names, 2))
+        shown = {(a, b): [by for by, rows in ranked_by.items() if _ahead(rows[a], rows[b])] for a, b in pairs}
+        swapped = [(a, b) for a, b in itertools.combinations(names, 2) if shown[a, b] and shown[b, a]]
+        if swapped:
+            told = "; ".join(
+                f"{a} is ahead of {b} at {shown[a, b][0]} and behind at {shown[b, a][0]}" for a, b in swapped
+            )
+            sentences.append(f"{start} order depends on what is equal: {told}.")
+        elif all(len(shown[pair]) == len(ranked_by) for pair in itertools.combinations(names, 2)):
+            sentences.append(f"{start} order is the same under every budget: {' > '.join(names)}.")
+        else:
+            sentences.append(f"{start} ranks do not tell whether the order depends on what is equal.")
     return sentences
+
+
+_KINDS = {"plain": "plain", "resnet": "residual"}
 
 
 def _degradation(groups: Sequence[tuple[Any, pd.DataFrame]]) -> list[str]:
     """What more depth does to plain and to residual networks (He 2016)."""
     sentences = []
     for place, (_, rows) in zip(_places(groups), groups, strict=True):
-        by_name = {row["arch"]: row for row in rows.to_dict("records")}
+        by_name = {row["arch"]: row for row in rows[rows["rank"].notna()].to_dict("records")}
         told = []
-        for kind in ("plain", "resnet"):
-            depths = sorted(
-                int(arch[len(kind) :]) for arch in by_name if arch.startswith(kind) and arch[len(kind) :].isdigit()
-            )
+        for family, kind in _KINDS.items():
+            depths = sorted(int(arch[len(family) :]) for arch in by_name if re.fullmatch(rf"{family}\d+", arch))
             if len(depths) > 1:
-                low, high = (by_name[f"{kind}{depth}"]["accuracy"] for depth in (depths[0], depths[-1]))
-                if not math.isnan(low) and not math.isnan(high):
-                    moved = number(abs(high - low), Form.POINTS)
-                    told.append(f"{kind} networks {'lose' if high < low else 'gain'} {moved}")
+                ends = {depth: by_name[f"{family}{depth}"] for depth in (depths[0], depths[-1])}
+                told.append(_from_to(kind, ends))
         if told:
-            sentences.append(f"From the shallowest to the deepest, at {place}: {', '.join(told)}.")
+            sentences.append(f"From the shallowest to the deepest, at {place}: {'; '.join(told)}.")
     return sentences
+
+
+def _from_to(kind: str, ends: Mapping[int, Mapping[Hashable, Any]]) -> str:
+    """What the shallowest and the deepest network of a ``kind`` reach, by their layers, and whether one is ahead."""
+    shallow, deep = ends.values()
+    reached = [
+        f"{c.SCHEMA.estimate(row, 'accuracy')} with {depth} layers{_of_seeds(row)}" for depth, row in ends.items()
+    ]
+    if _ahead(shallow, deep) or _ahead(deep, shallow):
+        does = "lose" if _ahead(shallow, deep) else "gain"
+    else:
+        does = "are not shown to lose or to gain" if shallow["verdict"] == c.REFERENCE else "have ranks that overlap"
+    return f"{kind} networks {does}: {listing(reached)}"

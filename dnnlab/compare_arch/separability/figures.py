@@ -40,7 +40,7 @@ def draw(cells: pd.DataFrame, summary: pd.DataFrame, spec: Spec) -> Sequence[Pic
             name="separability",
             title="How separable each layer is by a line",
             see="A line that climbs is a network that unfolds its classes layer by layer; untrained layers show how "
-            "much of that chance does. Bands are 95 % intervals over seeds." + more,
+            "much of that chance does. Bands are 95 % intervals over seeds and examples." + more,
             alt=f"Accuracy of a linear classifier on each layer, before and after training. {told}.",
             figure=_drawn(lines, wide=True),
             narrow=_drawn(lines, wide=False),

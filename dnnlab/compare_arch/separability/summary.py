@@ -8,7 +8,7 @@ from dnnlab.compare_arch.separability import columns as c
 from dnnlab.compare_arch.spec import Spec
 from dnnlab.compare_arch.trained_cell import CONFIGURATION
 from dnnlab.report.table import fit
-from dnnlab.runner.summary import against, configurations, failed, measured
+from dnnlab.runner.summary import against, configurations, decided, failed, measured
 from dnnlab.statistics.samples import sample
 
 
@@ -35,7 +35,7 @@ def _rows(configuration: dict[str, Any], cells: pd.DataFrame) -> list[dict[str, 
         row |= {"seeds": each["seed"].nunique(), "failed": 0 if rows else failed(cells)}
         for quantity in c.QUANTITIES:
             row |= sample(each, quantity).interval.named(quantity.name)
-        verdict = _VERDICTS[gain.direction] if layer else c.INPUTS
+        verdict = _VERDICTS[decided(gain)] if layer else c.INPUTS
         told = {"visible": gain.visible, "p": gain.p, "verdict": verdict}
         rows.append(row | gain.difference.named("gain") | told)
     return rows

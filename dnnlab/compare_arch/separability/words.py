@@ -15,7 +15,11 @@ def headline(summary: pd.DataFrame, spec: Spec) -> str:
     """How many layers are more separable than the inputs."""
     layers = summary[(summary["layer"] > 0) & summary["trained"].notna()]
     more = int((layers["verdict"] == c.MORE).sum())
-    return f"{more} of {counted(len(layers), 'layer')} are more separable than the inputs"
+    return f"{more} of {counted(len(layers), 'layer')} {_are(more)} more separable than the inputs"
+
+
+def _are(count: int) -> str:
+    return "is" if count == 1 else "are"
 
 
 def conclusions(summary: pd.DataFrame, spec: Spec) -> Sequence[str]:
@@ -30,8 +34,8 @@ def conclusions(summary: pd.DataFrame, spec: Spec) -> Sequence[str]:
         sentences.append(
             f"{name(rows.iloc[0], summary)}: a linear classifier gets {c.SCHEMA.number(inputs, 'trained')} of the "
             f"inputs right, and {c.SCHEMA.number(best, 'trained')} on layer {best['layer']} "
-            f"({c.SCHEMA.estimate(best, 'gain')}); {more} of {len(layers)} layers are more separable than the inputs. "
-            f"Before training the same layer gave {c.SCHEMA.number(best, 'untrained')}."
+            f"({c.SCHEMA.estimate(best, 'gain')}); {more} of {counted(len(layers), 'layer')} {_are(more)} more "
+            f"separable than the inputs. Before training the same layer gave {c.SCHEMA.number(best, 'untrained')}."
         )
         sentences += unseen(rows, c.SAME)
     return sentences or ["Nothing was measured."]

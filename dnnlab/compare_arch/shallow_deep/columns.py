@@ -38,7 +38,7 @@ SUMMARY = (
     *estimate("exponent", "exponent of the power law: units ∝ n^exponent", "n to the"),
     Column("freedom", float, "degrees of freedom of both intervals"),
     Column("exponential_likelihood", float, "logarithm of the likelihood of the exponential law"),
-    Column("power_likelihood", float, "the same of the power law; the larger one fits better"),
+    Column("power_likelihood", float, "the same of the power law; a law fits better where it is larger by 3 (log 20)"),
     Column("half_factor", float, "the factor of what was solved within half of the steps", form=Form.FACTOR),
     Column("half_exponent", float, "the same of the exponent"),
     Column("training", str, "ended, where half of the steps give a factor and an exponent inside the intervals; else "
@@ -47,9 +47,9 @@ SUMMARY = (
     Column("unended", int, "seeds and sizes whose widest network that failed still learned when steps were spent"),
     Column("sufficient", str, "inputs: units for which weights are known that solve it", screen="known to suffice"),
     Column("claim", str, "of the lecture", screen="claim"),
-    verdict("as claimed, slower or faster than claimed by the interval; undecided without one, or where training has "
-            "not ended"),
-    Column("censored", int, "seeds and sizes that no width tried solved: they need more than the widest"),
+    verdict("as claimed, slower or faster than claimed by the interval; undecided without one, where training has not "
+            "ended, and where the interval is as claimed but the other law fits better"),
+    Column("censored", int, "seeds and sizes that no width tried solved within the steps"),
     FAILED_SEEDS,
 )  # fmt: skip
 SCHEMA = Schema(

@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 
 from dnnlab.compare_arch.shallow_deep import columns as c
-from dnnlab.compare_arch.shallow_deep.theory import CLAIMS, sufficient
+from dnnlab.compare_arch.shallow_deep.theory import CLAIMED, CLAIMS, fits_better, sufficient
 from dnnlab.compare_arch.spec import Spec
 from dnnlab.report.table import fit
 from dnnlab.runner.summary import by_configuration, configurations, failed, geometric, measured
@@ -78,6 +78,7 @@ def _row(network: dict[str, Any], cells: pd.DataFrame, needed: pd.DataFrame | No
     medians = needed.groupby("inputs")["units"].quantile(0.5, interpolation="higher")
     known = {int(str(n)): sufficient(task, int(str(n)), depth) for n in medians.index}
     widest = depth * int(cells["width"].max())
+    better = fits_better(laws["exponential"].likelihood, laws["power"].likelihood)
     return row | {
         "seeds": needed["seed"].nunique(),
         "needed": _by_inputs({n: f"> {widest}" if math.isinf(units) else int(units) for n, units in medians.items()}),
@@ -92,7 +93,7 @@ def _row(network: dict[str, Any], cells: pd.DataFrame, needed: pd.DataFrame | No
         "late": int(needed["late"].sum()),
         "unended": int(needed["unended"].sum()),
         "censored": int(needed["censored"].sum()),
-        "verdict": _verdict(kind, factor, exponent) if training == c.ENDED else c.UNDECIDED,
+        "verdict": _verdict(kind, factor, exponent, better) if training == c.ENDED else c.UNDECIDED,
     }
 
 
@@ -114,12 +115,14 @@ def _by_inputs(units: dict[Any, Any]) -> str:
     return ", ".join(f"{n}: {count}" for n, count in units.items())
 
 
-def _verdict(kind: str, factor: Interval, exponent: Interval) -> str:
+def _verdict(kind: str, factor: Interval, exponent: Interval, better: str | None) -> str:
     """Whether the interval of the claimed law contains the claimed rate: units double with each bit (in log₂ one), or
-    grow as n²."""
+    grow as n². Where it does and the other law fits ``better``, the claim is neither met nor missed."""
     interval, claimed = (factor, 1.0) if kind == "shallow" else (exponent, 2.0)
     if interval.n < ENOUGH:
         return c.UNDECIDED
     if interval.high < claimed:
         return c.SLOWER
-    return c.FASTER if interval.low > claimed else c.AS_CLAIMED
+    if interval.low > claimed:
+        return c.FASTER
+    return c.AS_CLAIMED if better in (None, CLAIMED[kind]) else c.UNDECIDED

@@ -1,6 +1,20 @@
 """Units that are known to suffice, by construction, and the growth that the lecture claims."""
 
+import math
+
 CLAIMS = {"shallow": "2ⁿ", "deep": "n²"}
+EXPONENTIAL, POWER = "an exponential", "a power law"
+CLAIMED = {"shallow": EXPONENTIAL, "deep": POWER}
+_EVIDENCE = math.log(20)
+"""How far apart the logarithms of two likelihoods must be for one law to fit better. If the other law were true, and
+both were known beforehand, that would happen with a probability of .05 at most (Royall 1997)."""
+
+
+def fits_better(exponential: float, power: float) -> str | None:
+    """The law that is shown to fit better, by the logarithms of their likelihoods; None where neither is."""
+    if abs(exponential - power) >= _EVIDENCE:
+        return EXPONENTIAL if exponential > power else POWER
+    return None
 
 
 def sufficient(task: str, inputs: int, depth: int) -> int | None:

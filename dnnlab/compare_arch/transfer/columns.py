@@ -58,7 +58,10 @@ SUMMARY = (
     ),
     VISIBLE,
     Column("p", float, "p-value of no difference, Holm-corrected for the treatments"),
-    verdict("helps, harms or no difference against training from scratch; undecided"),
+    verdict(
+        "helps, harms or no difference against training from scratch; undecided also where nothing is shown and fewer "
+        "than three seeds learned in both"
+    ),
     Column("failed", int, "seeds that failed, on the first row of their network and options; cells.csv says why"),
 )
 SCHEMA = Schema(

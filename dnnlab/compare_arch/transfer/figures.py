@@ -18,9 +18,11 @@ _MOST = 24
 
 def draw(cells: pd.DataFrame, summary: pd.DataFrame, spec: Spec) -> Sequence[Picture]:
     """One figure: accuracy by treatment."""
-    rows = summary[summary["accuracy"].notna()].head(_MOST)
+    known = summary[summary["accuracy"].notna()]
+    rows = known.head(_MOST)
     if rows.empty:
         return []
+    more = f" Of {len(known)} rows {len(rows)} are drawn." if len(rows) < len(known) else ""
     labels = [f"{name(row, rows)}, {row['treatment']}" for row in rows.to_dict("records")]
     told = "; ".join(
         f"{name(row, rows)} {row['treatment']} {number(row['accuracy'], Form.SHARE)}" for row in rows.to_dict("records")
@@ -29,7 +31,8 @@ def draw(cells: pd.DataFrame, summary: pd.DataFrame, spec: Spec) -> Sequence[Pic
         Picture(
             name="transfer",
             title="What one half of the classes teaches about the other",
-            see="Frozen layers that beat random ones carry something over; bars are 95 % intervals over seeds.",
+            see="Frozen layers that beat random ones carry something over; bars are 95 % intervals over seeds and "
+            "examples." + more,
             alt=f"Accuracy on the new classes under each treatment. {told}.",
             figure=_drawn(rows, labels, wide=True),
             narrow=_drawn(rows, labels, wide=False),

@@ -8,7 +8,7 @@ from dnnlab.compare_arch.spec import Spec
 from dnnlab.compare_arch.trained_cell import CONFIGURATION
 from dnnlab.compare_arch.transfer import columns as c
 from dnnlab.report.table import fit
-from dnnlab.runner.summary import against, configurations, failed, learned, measured
+from dnnlab.runner.summary import against, configurations, decided, failed, learned, measured
 from dnnlab.statistics.quantity import ACCURACY
 from dnnlab.statistics.samples import sample
 
@@ -46,7 +46,7 @@ def _rows(configuration: dict[str, Any], cells: pd.DataFrame) -> list[dict[str, 
             **gain.difference.named("difference"),
             "visible": gain.visible,
             "p": gain.p,
-            "verdict": c.REFERENCE if treatment == c.SCRATCH else _VERDICTS[gain.direction],
+            "verdict": c.REFERENCE if treatment == c.SCRATCH else _VERDICTS[decided(gain)],
             "failed": 0 if rows else failed(cells),
         }
         rows.append(row)

@@ -8,6 +8,8 @@ UNDECIDED = "undecided"
 PREDICTS, AS_SIZE, USELESS, SIZE = "predicts", "no better than size", "useless", "size"
 TONES = {PREDICTS: "good", AS_SIZE: "warn", USELESS: "bad", SIZE: "muted", UNDECIDED: "muted"}
 
+FEW = 20
+"""The number of architectures below which nothing is concluded."""
 SHORT, SHARED = "short training", "shared weights"
 SCORES = (*PROXIES, "parameters", "macs", SHORT, SHARED)
 """The scores that are correlated with trained accuracy."""
@@ -28,7 +30,7 @@ SUMMARY = (
     Column("space", str, "what the architectures are drawn from", screen="space"),
     Column("data", str, "data set", screen="data"),
     Column("score", str, "what scores an untrained architecture", screen="score"),
-    Column("n", int, "architectures that were scored and trained", screen="n"),
+    Column("n", int, "different architectures that were scored and trained, in all seeds", screen="n"),
     *estimate(
         "tau",
         "Kendall's τ of score and accuracy",
@@ -45,8 +47,9 @@ SUMMARY = (
     ),
     Column("seconds", float, "time of a score, mean", screen="seconds", unit="s"),
     verdict(
-        "predicts: τ above zero and above that of size; no better than size; useless: τ not above zero; size; "
-        "undecided under 20 architectures"
+        "predicts: τ is shown to be above zero and above that of size; no better than size: above zero, not shown to "
+        "be above that of size; useless: not shown to be above zero, and shown to be below .3; size; else undecided, "
+        "as under 20 architectures. Holm-corrected for the scores of a data set"
     ),
     FAILED_SEEDS,
 )

@@ -25,8 +25,8 @@ def _dots(summary: pd.DataFrame) -> Picture:
     return Picture(
         name="proxies",
         title="How well cheap scores rank architectures",
-        see="Right is better; a score whose bar does not lie right of parameters and MACs (squares) says no more than "
-        "that size does. Bars are 95 % intervals.",
+        see="Right is better; squares are parameters and MACs. Whether a score ranks better than these is tested in "
+        "pairs, and its verdict says it. Bars are 95 % intervals by bootstrap over architectures.",
         alt=f"Dot plot of rank correlations. {told}.",
         figure=_drawn(rows, labels, wide=True),
         narrow=_drawn(rows, labels, wide=False),

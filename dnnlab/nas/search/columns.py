@@ -87,8 +87,8 @@ SPENT = (
     Column(
         "evaluations",
         float,
-        "architectures trained from scratch in the search, mean over seeds",
-        screen="trained",
+        "trainings from scratch in the search, short ones too, or look-ups in a table; mean over seeds",
+        screen="trainings",
         form=Form.COUNT,
     ),
     Column("epochs", float, "passes over the training data, proxies, supernets and retraining included; mean"),
@@ -107,8 +107,8 @@ MATTERS = (
     Column(
         "importance",
         str,
-        "random: the dimensions that explain most of the variance of validation accuracy by themselves (ω²), each with "
-        "its best choice",
+        "random: the dimensions that explain most of the variance of validation accuracy by themselves (ω²), of those "
+        "that explain more than chance does (by ranks, Holm-corrected), each with the choice of the highest mean",
     ),
     *estimate(
         "mixed_gain",
@@ -152,7 +152,7 @@ SUMMARY = (
     ),
     verdict(
         "better, no better or worse than random search; collapsed: most supernets ended in more than half skips; "
-        "baseline; undecided"
+        "baseline; undecided also where nothing is shown and fewer than three seeds learned in both"
     ),
     Column("tau", float, "Kendall's τ of the strategy's cheap scores with trainings, mean over seeds", screen="τ"),
     Column("tau_n", int, "architectures that had both, and that no proxy or shared weights chose; in all seeds"),

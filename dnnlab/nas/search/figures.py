@@ -9,6 +9,7 @@ import pandas as pd
 from matplotlib.figure import Figure
 from matplotlib.ticker import PercentFormatter
 
+from dnnlab.errors import listing
 from dnnlab.nas.pareto import front
 from dnnlab.nas.search.curves import Band, bands
 from dnnlab.nas.search.drawing import drawing
@@ -33,7 +34,7 @@ def draw(cells: pd.DataFrame, summary: pd.DataFrame, spec: Spec) -> Sequence[Pic
         if spec.several:
             pictures.append(_fronts(rows, spec, f"fronts{name}", str(data)))
         if table["test"].notna().any():
-            pictures.append(_tests(table, f"test{name}", str(data)))
+            pictures.append(_tests(table, spec, f"test{name}", str(data)))
         if importance := effects(*architectures(cells, spec, str(data)), spec):
             pictures.append(_importance(importance, f"importance{name}", str(data)))
         pictures += drawing(table, rows, spec, f"found{name}")
@@ -49,7 +50,7 @@ def _anytime(rows: pd.DataFrame, spec: Spec, name: str, data: str) -> Picture:
     return Picture(
         name=name,
         title=f"How good the best so far is, on {data}",
-        see="A line that is higher further left is a better search; bands are 95 % intervals over seeds. Proxies and "
+        see="A line that is higher further left got as far with less; bands are 95 % intervals over seeds. Proxies and "
         "supernets count, and what stands before anything was trained is left out.",
         alt=f"Curves of {quantity} against the budget spent. At the end {'; '.join(told)}.",
         figure=_drawn_anytime(drawn, quantity, wide=True),
@@ -91,7 +92,7 @@ def _draw_band(axes: Any, band: Band, label: str, index: int) -> None:
     axes.fill_between(band.x, band.low, band.high, color=style["color"], alpha=0.2, linewidth=0)
 
 
-def _tests(table: pd.DataFrame, name: str, data: str) -> Picture:
+def _tests(table: pd.DataFrame, spec: Spec, name: str, data: str) -> Picture:
     average = table.loc[table["strategy"] == AVERAGE, "test"].max()
     rows = table[table["test"].notna() & (table["strategy"] != AVERAGE)]
     places = np.arange(len(rows))[::-1]
@@ -106,13 +107,15 @@ def _tests(table: pd.DataFrame, name: str, data: str) -> Picture:
         axes.set_ylim(-0.6, len(rows) - 0.4)
         axes.set_xlabel("test accuracy")
         axes.xaxis.set_major_formatter(PercentFormatter(1.0))
+    over = "seeds" if spec.table else "seeds and examples"
     told = "; ".join(
         f"{row['strategy']} {number(row['test'], Form.SHARE)}, {row['verdict']}" for row in rows.to_dict("records")
     )
     return Picture(
         name=name,
         title=f"Test accuracy of what each search ended in, on {data}",
-        see="Right of the dotted line is better than random search. Bars are 95 % intervals over seeds."
+        see="The dotted line is random search; whether another is better, its verdict says. Bars are 95 % intervals "
+        f"over {over}."
         + ("" if math.isnan(average) else f" The average architecture of the space has {number(average, Form.SHARE)}."),
         alt=f"Dot plot of test accuracy. {told}.",
         figure=figure,
@@ -129,11 +132,13 @@ def _importance(importance: Sequence[Any], name: str, data: str) -> Picture:
         axes.xaxis.set_major_formatter(PercentFormatter(1.0))
         axes.set_xlim(0, max(0.05, 1.1 * max(effect.share for effect in shown)))
     told = "; ".join(f"{effect.dimension} {number(effect.share, Form.SHARE)}" for effect in shown[:5])
+    beyond = [effect.dimension for effect in importance if effect.shown]
     return Picture(
         name=name,
-        title=f"What matters in this space, on {data}",
+        title=f"What explains accuracy in this space, on {data}",
         see="How much of the spread of accuracy each choice explains by itself, among architectures that nobody "
-        "selected; what several choices do together is in none of the bars.",
+        "selected; what several choices do together is in none of the bars. Beyond chance (by ranks, Holm-corrected): "
+        f"{listing(beyond) if beyond else 'none'}.",
         alt=f"Bars of the variance that each dimension explains. {told}.",
         figure=figure,
     )

@@ -12,8 +12,8 @@ from dnnlab.nas.spec import Spec
 from dnnlab.nas.strategies import RANDOM
 from dnnlab.networks import spaces
 from dnnlab.networks.spaces.space import Choices
-from dnnlab.statistics.comparisons import welch
-from dnnlab.statistics.intervals import Interval
+from dnnlab.statistics.comparisons import holm, welch
+from dnnlab.statistics.intervals import SIGNIFICANT, Interval
 
 ABSENT = "absent"
 """The value of a choice of a layer or stage that the network does not have."""
@@ -29,6 +29,14 @@ class Effect(NamedTuple):
     """The part of the variance of validation accuracy between its choices (η²), without what chance gives (ω²)."""
     best: str
     """The choice with the highest mean accuracy."""
+    p: float
+    """The p-value of no effect, by ranks, since accuracies of networks that failed lie far from all others (Kruskal &
+    Wallis 1952); Holm-corrected for the dimensions."""
+
+    @property
+    def shown(self) -> bool:
+        """Whether it explains more than chance does."""
+        return self.share > 0 and self.p < SIGNIFICANT
 
 
 def architectures(cells: pd.DataFrame, spec: Spec, data: str) -> tuple[list[Choices], np.ndarray]:
@@ -50,21 +58,27 @@ def effects(choices: Sequence[Choices], accuracy: np.ndarray, spec: Spec) -> lis
     space = spaces.find(spec.space)
     named = [canonical if isinstance(canonical := space.canonical(each), dict) else each for each in choices]
     result = [_effect(name, [str(each.get(name, ABSENT)) for each in named], accuracy) for name in space.dimensions]
+    ps = holm([effect.p for effect in result])
+    result = [effect._replace(p=p) for effect, p in zip(result, ps, strict=True)]
     return sorted(result, key=lambda effect: -effect.share)
 
 
 def _effect(name: str, labels: list[str], accuracy: np.ndarray) -> Effect:
-    """The effect of a dimension. It is ω² (Hays 1963), since η² is above zero by chance alone, the more the more
-    choices there are."""
+    """The effect of a dimension, its p-value by itself. The share is ω² (Hays 1963), since η² is above zero by chance
+    alone, the more the more choices there are."""
+    from scipy.stats import kruskal
+
     groups = pd.Series(accuracy).groupby(labels)
     means, sizes = groups.mean(), groups.size()
     total = float(((accuracy - accuracy.mean()) ** 2).sum())
     between = float((sizes * (means - accuracy.mean()) ** 2).sum())
     free, left = len(means) - 1, len(accuracy) - len(means)
-    if total == 0 or left < 1:
-        return Effect(name, 0.0, str(means.idxmax()))
+    if total == 0 or left < 1 or free < 1:
+        return Effect(name, 0.0, str(means.idxmax()), 1.0)
     error = (total - between) / left
-    return Effect(name, max(0.0, (between - free * error) / (total + error)), str(means.idxmax()))
+    share = max(0.0, (between - free * error) / (total + error))
+    p = float(kruskal(*(group for _, group in groups)).pvalue)
+    return Effect(name, share, str(means.idxmax()), p)
 
 
 def mixed(choices: Sequence[Choices], accuracy: np.ndarray, spec: Spec) -> Interval:

@@ -19,6 +19,7 @@ from dnnlab.runner.summary import (
     compared,
     configurations,
     corrected,
+    decided,
     failed,
     learned,
     mean,
@@ -35,7 +36,7 @@ from dnnlab.statistics.samples import sample
 GUARD = 0.5
 """The share of skips above which the network that a supernet ended in counts as collapsed."""
 _NAMED = 3
-"""The number of dimensions that the summary names."""
+"""The most dimensions that the summary names."""
 
 
 def summarise(cells: pd.DataFrame, spec: Spec) -> pd.DataFrame:
@@ -140,7 +141,7 @@ def _matters(row: dict[Any, Any], cells: pd.DataFrame, spec: Spec) -> dict[str, 
     if row["strategy"] != RANDOM:
         return {}
     choices, accuracy = architectures(cells, spec, row["data"])
-    text = [f"{e.dimension} {e.share:.0%} ({e.best})" for e in effects(choices, accuracy, spec)[:_NAMED] if e.share > 0]
+    text = [f"{e.dimension} {e.share:.0%} ({e.best})" for e in effects(choices, accuracy, spec) if e.shown][:_NAMED]
     gain = mixed(choices, accuracy, spec)
     return {"importance": ", ".join(text), **gain.named("mixed_gain")}
 
@@ -165,12 +166,12 @@ def _gain(row: dict[Any, Any], baseline: str, seeds: Mapping[Any, pd.DataFrame],
 
 
 def verdict(row: dict[Any, Any], gain: Comparison) -> str:
-    """The verdict against random search on the same seeds; undecided for fewer than three seeds."""
+    """The verdict against random search on the same seeds; undecided where fewer than three can be compared."""
     if row["strategy"] in (RANDOM, AVERAGE):
         return c.BASELINE
     if row["seeds"] >= ENOUGH and 2 * row.get("collapsed", 0) > row.get("supernets", 0):
         return c.COLLAPSED
-    return _VERDICTS[gain.direction]
+    return _VERDICTS[decided(gain)]
 
 
 _VERDICTS = {None: c.UNDECIDED, 0: c.NO_BETTER, 1: c.BETTER, -1: c.WORSE}

@@ -4,16 +4,17 @@ import math
 import shlex
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pandas as pd
 
-from dnnlab.errors import some
+from dnnlab.errors import counted, listing, some
 from dnnlab.nas.search import columns as c
 from dnnlab.nas.spec import Spec
 from dnnlab.nas.strategies import AVERAGE, RANDOM
 from dnnlab.report.advice import Advice
 from dnnlab.report.numbers import Form, estimate, number
-from dnnlab.runner.summary import unseen
+from dnnlab.runner.summary import not_learned, unseen
 from dnnlab.statistics.intervals import ENOUGH
 
 _LOW = 0.3
@@ -21,12 +22,15 @@ _LOW = 0.3
 
 
 def headline(summary: pd.DataFrame, spec: Spec) -> str:
-    """The strategies that are shown to be better than random search."""
-    judged = summary[~summary["strategy"].isin((RANDOM, AVERAGE))]
-    better = judged[judged["verdict"] == c.BETTER]["strategy"].unique().tolist()
-    if len(better):
-        return f"{some(better)} {'find' if len(better) > 1 else 'finds'} better networks than random search"
-    return "No strategy is shown to be better than random search"
+    """The strategies that are shown to be better than random search, and on which data where they are not on all."""
+    better = summary[summary["verdict"] == c.BETTER]
+    on = better.groupby("strategy")["data"].nunique()
+    everywhere = on.index[on == summary["data"].nunique()]
+    pairs = zip(better["strategy"], better["data"], strict=True)
+    names = list(dict.fromkeys(name if name in everywhere else f"{name} ({data})" for name, data in pairs))
+    if not names:
+        return "No strategy is shown to be better than random search"
+    return f"{some(names)} {'find' if len(names) > 1 else 'finds'} better networks than random search"
 
 
 def conclusions(summary: pd.DataFrame, spec: Spec) -> list[str]:
@@ -42,41 +46,70 @@ def _strategies(rows: pd.DataFrame, spec: Spec) -> list[str]:
     quantity = "hypervolume" if spec.several else "test"
     if searched[quantity].isna().all():
         return ["No search ended in a trained network; give it more --budget."]
-    best = searched.sort_values(quantity, ascending=False, kind="stable").iloc[0]
-    value = estimate(best[quantity], best[f"{quantity}_lo"], best[f"{quantity}_hi"], Form.SHARE)
-    what = "largest hypervolume" if spec.several else "highest test accuracy"
-    named = f"On {best['data']}, the {what} for {best['budget']} is that of {best['strategy']}, {value}"
-    sentences = [f"{named}{_against_random(best, searched[searched['strategy'] != RANDOM])}."]
+    leading = searched[searched[quantity] == searched[quantity].max()]
+    best = leading.iloc[0]
     judged = searched[searched["strategy"] != RANDOM]
+    what = "largest hypervolume" if spec.several else "highest test accuracy"
+    start = f"On {best['data']}, with a budget of {best['budget']},"
+    if len(leading) > 1:
+        names = some([row["strategy"] + _of_seeds(row) for row in leading.to_dict("records")])
+        sentences = [f"{start} {names} have the same {what}, {number(best[quantity], Form.SHARE)}."]
+    else:
+        value = estimate(best[quantity], best[f"{quantity}_lo"], best[f"{quantity}_hi"], Form.SHARE)
+        against = _against_random(best, searched, quantity)
+        sentences = [f"{start} {best['strategy']} has the {what}, {value}{_of_seeds(best)}{against}."]
     if len(judged):
         counts = "; ".join(f"{row['strategy']} {row['verdict']}" for row in judged.to_dict("records"))
         sentences.append(f"Against random search on the same budget and seeds: {counts}.")
         sentences += unseen(judged, c.NO_BETTER)
+    sentences += not_learned(searched, lambda row: f"{row['strategy']} on {row['data']}")
     average = rows[rows["strategy"] == AVERAGE]
     if not spec.several and len(average) and not math.isnan(average.iloc[0]["test"]):
-        random = rows[rows["strategy"] == RANDOM].iloc[0]
-        also = (
-            ""
-            if best["strategy"] == RANDOM
-            else f", and {best['strategy']} {c.SCHEMA.estimate(best, 'gain_over_average')}"
-        )
-        sentences.append(
-            f"The average architecture of the space has {c.SCHEMA.number(average.iloc[0], 'test')}; random search "
-            f"already gains {c.SCHEMA.estimate(random, 'gain_over_average')} over it{also}."
-        )
-    return sentences + _warnings(searched) + _matters(rows[rows["strategy"] == RANDOM].iloc[0]) + _network(best)
+        gains = [
+            _gain(row)
+            for row in searched.to_dict("records")
+            if row["strategy"] in (RANDOM, best["strategy"]) and not math.isnan(row["gain_over_average"])
+        ]
+        over = f": over it {listing(gains)}" if gains else ""
+        sentences.append(f"The average architecture of the space has {c.SCHEMA.number(average.iloc[0], 'test')}{over}.")
+    sentences += _warnings(searched)
+    for random in searched[searched["strategy"] == RANDOM].to_dict("records"):
+        sentences += _matters(random)
+    return sentences + _network(best)
 
 
-def _against_random(best: pd.Series, judged: pd.DataFrame) -> str:
-    """What is shown of the strategy with the highest value, as the end of a sentence; ``judged`` are those that were
-    compared with random search."""
+def _of_seeds(row: Any) -> str:
+    """In brackets how many seeds learned, where not all of them did: the accuracy is that of these."""
+    learned, seeds = int(row["learned"]), int(row["seeds"])
+    return "" if learned == seeds else f" ({learned or 'none'} of {seeds} seeds learned)"
+
+
+def _gain(row: dict[Any, Any]) -> str:
+    """What a strategy gains over the average architecture, as its interval shows it."""
+    shown = row["gain_over_average_lo"] > 0 or row["gain_over_average_hi"] < 0
+    does = ("gains" if row["gain_over_average"] > 0 else "loses") if shown else "is not shown to gain or to lose"
+    search = "random search" if row["strategy"] == RANDOM else row["strategy"]
+    return f"{search} {does} ({c.SCHEMA.estimate(row, 'gain_over_average')})"
+
+
+def _against_random(best: pd.Series, searched: pd.DataFrame, quantity: str) -> str:
+    """What is shown of the strategy with the highest value, as the end of a sentence."""
+    random, judged = (searched[searched["strategy"] == RANDOM], searched[searched["strategy"] != RANDOM])
     if best["seeds"] < ENOUGH:
         return ", under too few seeds for a verdict"
     if best["strategy"] == RANDOM:
         nothing = len(judged) and not (judged["verdict"] == c.BETTER).any()
         return ": no other strategy is shown to be better" if nothing else ""
-    shown = best["verdict"] == c.BETTER
-    return ", better than random search" if shown else ", but it is not shown to be better than random search"
+    if random[quantity].isna().all():
+        return "; random search has no result to compare it with"
+    return _ENDS.get(best["verdict"], ", but it is not shown to be better than random search")
+
+
+_ENDS = {
+    c.BETTER: ", better than random search",
+    c.WORSE: ", but by its verdict it is worse than random search",
+    c.COLLAPSED: ", but most of its supernets collapsed",
+}
 
 
 def _warnings(rows: pd.DataFrame) -> list[str]:
@@ -84,31 +117,32 @@ def _warnings(rows: pd.DataFrame) -> list[str]:
     skips = rows["skips"] if "skips" in rows else pd.Series(math.nan, index=rows.index)
     for _, row in rows[skips.notna()].iterrows():
         sentences.append(
-            f"Of {row['supernets']} supernets of {row['strategy']} {row['collapsed']} collapsed, that is ended in more "
-            f"than half skips; the average is {c.SCHEMA.number(row, 'skips')}."
+            f"{row['collapsed'] or 'None'} of {counted(row['supernets'], 'supernet')} of {row['strategy']} collapsed: "
+            f"more than half of what it ended in are skips. On average {c.SCHEMA.number(row, 'skips')} are."
         )
     taus = rows["tau"] if "tau" in rows else pd.Series(math.nan, index=rows.index)
     for _, row in rows[taus.notna()].iterrows():
         low = ", too low to be trusted" if row["tau"] < _LOW else ""
         sentences.append(
             f"The cheap scores of {row['strategy']} rank as full trainings do with Kendall's τ "
-            f"{c.SCHEMA.number(row, 'tau')} ({row['tau_n']} architectures){low}."
+            f"{c.SCHEMA.number(row, 'tau')} ({counted(row['tau_n'], 'architecture')}){low}."
         )
     return sentences
 
 
-def _matters(random: pd.Series) -> list[str]:
+def _matters(random: dict[Any, Any]) -> list[str]:
     """The lecture's claim that a uniform activation often works well, and that a mixture can be better."""
     sentences = []
     if isinstance(random["importance"], str) and random["importance"]:
         sentences.append(
-            f"What matters most in this space, each by itself, with its best choice: {random['importance']}."
+            "What matters in this space beyond chance, each by itself, with the choice of the highest mean: "
+            f"{random['importance']}."
         )
     low, high = random["mixed_gain_lo"], random["mixed_gain_hi"]
     if not math.isnan(low):
-        moved = "more" if low > 0 else "less" if high < 0 else "neither more nor less"
+        moved = "more accurate" if low > 0 else "less accurate" if high < 0 else "not shown to be more or less accurate"
         sentences.append(
-            f"Networks of several activations are {moved} accurate than those of one that are as deep: "
+            f"Networks of several activations are {moved} than those of one that are as deep: "
             f"{c.SCHEMA.estimate(random, 'mixed_gain')}."
         )
     return sentences
@@ -127,13 +161,13 @@ def _network(best: pd.Series) -> list[str]:
 
 def advice(cells: Callable[[], pd.DataFrame], summary: pd.DataFrame, spec: Spec, folder: Path) -> Advice | None:
     """The network that the best search ended in, where that search is shown to gain over the average network of its
-    space."""
+    space, and under every seed found a network that learns."""
     _, rows = next(iter(summary.groupby("data", sort=False)))
     searched, average = rows[rows["strategy"] != AVERAGE], rows[rows["strategy"] == AVERAGE]
     if spec.table or spec.several or searched["test"].isna().all() or average.empty:
         return None
     best = searched.sort_values("test", ascending=False, kind="stable").iloc[0]
-    if best["seeds"] < ENOUGH or not best["gain_over_average_lo"] > 0:
+    if best["seeds"] < ENOUGH or best["learned"] < best["seeds"] or not best["gain_over_average_lo"] > 0:
         return None
     file = folder / "artifacts" / f"{best['strategy']}-seed{best['found_seed']}.toml"
     if not file.exists() or "," in str(file):  # behind a comma --arch has another network

@@ -7,6 +7,7 @@ import pytest
 
 from dnnlab.compare_arch.shallow_deep import columns as c
 from dnnlab.compare_arch.shallow_deep.summary import per_cell, summarise
+from dnnlab.compare_arch.shallow_deep.theory import fits_better
 from dnnlab.compare_arch.shallow_deep.words import conclusions
 
 WIDTHS = [2**i for i in range(13)]
@@ -72,7 +73,8 @@ def test_what_no_width_solved_is_more_than_the_widest_and_no_number():
     assert math.isinf(units.loc[(10, 0), "units"])
     assert units.loc[(10, 0), "low"] == 6
     assert (units.loc[(4, 3), "low"], units.loc[(4, 3), "high"]) == (4, 5)  # 16 · 2^0.3 lies between 16 and 32
-    assert any("more than the widest" in sentence for sentence in conclusions(summarise(cells, None), None))
+    said = "parity, shallow: no width solved it within the steps at 10 pairs of seed and size; "
+    assert any(sentence.startswith(said) for sentence in conclusions(summarise(cells, None), None))
 
 
 def test_nothing_is_said_where_nothing_was_solved():
@@ -81,7 +83,26 @@ def test_nothing_is_said_where_nothing_was_solved():
     assert math.isnan(row["factor"])
     assert math.isnan(row["factor_lo"])
     sentences = conclusions(summarise(table(lambda n: math.inf), None), None)
-    assert sentences[0] == "parity, shallow: how units grow is not known, since too little was solved."
+    assert sentences[0].endswith("those that solved it do not tell how the units needed grow.")
+    (row,) = summarise(table(lambda n: 0.5), None).to_dict("records")  # all seeds solve it with one unit
+    assert (row["censored"], row["verdict"]) == (0, c.UNDECIDED)
+
+
+def test_a_law_fits_better_where_its_likelihood_is_twenty_times_as_large():
+    assert fits_better(math.log(20.1), 0.0) == "an exponential"
+    assert fits_better(0.0, math.log(20.1)) == "a power law"
+    assert fits_better(math.log(19.9), 0.0) is None
+    two = conclusions(summarise(table(lambda n: 2**n, sizes=(4, 8)), None), None)  # any law goes through two sizes
+    assert two[0].endswith("; neither law is shown to fit better.")
+
+
+def test_what_grows_otherwise_is_not_as_claimed():
+    """2ⁿ lies in the interval of the exponential, which fits worse than a power law: 4, 31, 103, 243 and so on."""
+    cells = table(lambda n: n**2.97 / 2, sizes=(2, 4, 6, 8))
+    (row,) = summarise(cells, None).to_dict("records")
+    assert row["factor_lo"] < 2 < row["factor_hi"]
+    assert row["power_likelihood"] - row["exponential_likelihood"] > math.log(20)
+    assert row["verdict"] == c.UNDECIDED
 
 
 def test_an_answer_that_half_of_the_steps_would_change_is_not_decided():
