@@ -39,8 +39,8 @@ _SAYS = {
 
 
 def headline(summary: pd.DataFrame, spec: Spec) -> str:
-    """The verdicts in a few words: ``20 sigmoid layers lose the gradient``. They are on the networks before training."""
-    return _verdicts(summary) + (" at initialisation" if spec is not None and spec.steps else "")
+    """The verdicts on the networks before training, in a few words: ``20 sigmoid layers lose the gradient``."""
+    return _verdicts(summary) + (" before training" if spec is not None and spec.steps else "")
 
 
 def _verdicts(summary: pd.DataFrame) -> str:

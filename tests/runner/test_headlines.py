@@ -50,7 +50,7 @@ def test_what_holds_of_how_many(verdicts, said):
         (dead_relu, rows("dying", dead=0.709, model="net"), "net on digits has units that die: 70.9 % are dead"),
         (dead_relu, rows("healthy", "healthy", dead=0.0), "Both networks keep their units"),
         (check, pd.DataFrame({"statement": ["1 = 2"], "verdict": ["refuted"]}), "1 = 2: refuted"),
-        (check, pd.DataFrame({"statement": ["a", "b"], "verdict": ["holds", "undecided"]}), "1 of 2 statements hold"),
+        (check, pd.DataFrame({"statement": ["a", "b"], "verdict": ["holds", "undecided"]}), "1 of 2 statements holds"),
         (nas, pd.DataFrame({"strategy": ["random", "evolution", "average"], "verdict": ["baseline", "no better", ""]}),
          "No strategy is shown to be better than random search"),
         (nas, pd.DataFrame({"strategy": ["random", "rl", "evolution"], "verdict": ["baseline", "better", "better"]}),
