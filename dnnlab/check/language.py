@@ -85,10 +85,10 @@ class Statement:
         literal = self.right.operand if isinstance(self.right, ast.UnaryOp) else self.right
         if self.relation is ast.Eq and isinstance(literal, ast.Constant) and isinstance(literal.value, _Written):
             exponent = int(literal.value.digits.as_tuple().exponent)
-            half = Fraction(10) ** max(-_LARGEST_EXPONENT, min(exponent, _LARGEST_EXPONENT)) / 2
+            half = Fraction(f"1e{max(-_LARGEST_EXPONENT, min(exponent, _LARGEST_EXPONENT))}") / 2
             # Half a unit may be rounded up or down, and floats need a tolerance.
             distance = abs(left - right)
-            return distance <= half if isinstance(distance, int | Fraction) else distance <= half * (1 + _ROUNDED)
+            return distance <= half if _exact(distance) else float(distance) <= float(half) * (1 + _ROUNDED)
         if (not _exact(left) or not _exact(right)) and self._agree(left, right):
             left = right
         return _RELATIONS[self.relation][1](left, right)

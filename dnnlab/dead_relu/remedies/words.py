@@ -52,10 +52,11 @@ def conclusions(summary: pd.DataFrame, spec: Spec) -> list[str]:
         good = tried[tried["verdict"].isin((c.CURES, c.HELPS, c.FEWER))]
         open_ = tried[tried["verdict"] == c.UNDECIDED]
         if good.empty:
-            sentences += [
-                f"{start}; no remedy is shown to keep units alive.",
-                *_would_decide(untreated, open_, len(tried)),
-            ]
+            costly = tried.loc[tried["verdict"] == c.COSTS, "remedy"].tolist()
+            verb = "is" if len(costly) == 1 else "are"
+            none = "no remedy is shown to keep units alive"
+            kept = f"{some(costly)} {verb} shown to leave fewer dead, but less accurate; no other one is shown to"
+            sentences += [f"{start}; {kept if costly else none}.", *_would_decide(untreated, open_, len(tried))]
             continue
         best = good.iloc[0]
         sentences.append(
@@ -64,7 +65,8 @@ def conclusions(summary: pd.DataFrame, spec: Spec) -> list[str]:
         lecture = [remedy.name for remedy in REMEDIES if remedy.source == "lecture"]
         told = tried[tried["remedy"].isin(lecture)]
         words = "; ".join(f"{row['remedy']}: {row['verdict']}" for _, row in told.iterrows())
-        sentences.append(f"Of the lecture's own: {words}.")
+        if words:
+            sentences.append(f"Of the lecture's own: {words}.")
     return sentences
 
 
@@ -77,9 +79,10 @@ def _would_decide(untreated: pd.Series, open_: pd.DataFrame, tried: int) -> list
         return []
     needed = math.ceil(math.log2(4 * tried / 0.05) / share)
     one = len(open_) == 1
+    few = untreated["seeds"] - round(share * untreated["seeds"]) < ENOUGH
     told = (
         f"{some(open_['remedy'].tolist())} {'is' if one else 'are'} not decided: {number(share, Form.SHARE)} of the "
-        f"seeds collapse without {'it' if one else 'them'}, and the others are too few to compare."
+        f"seeds collapse without {'it' if one else 'them'}{', and the others are too few to compare' * few}."
     )
     more = f" A remedy under which no seed collapses takes about {needed} seeds: --seeds {needed}."
     return [told + more * bool(untreated["seeds"] < needed)]
