@@ -87,8 +87,9 @@ class Statement:
             exponent = int(literal.value.digits.as_tuple().exponent)
             half = Fraction(f"1e{max(-_LARGEST_EXPONENT, min(exponent, _LARGEST_EXPONENT))}") / 2
             # Half a unit may be rounded up or down, and floats need a tolerance.
-            distance = abs(left - right)
-            return distance <= half if _exact(distance) else float(distance) <= float(half) * (1 + _ROUNDED)
+            if _exact(left):
+                return abs(Fraction(left) - Fraction(right)) <= half
+            return abs(float(left) - float(right)) <= float(half) * (1 + _ROUNDED)
         if (not _exact(left) or not _exact(right)) and self._agree(left, right):
             left = right
         return _RELATIONS[self.relation][1](left, right)

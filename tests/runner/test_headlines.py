@@ -16,7 +16,7 @@ from dnnlab.registry import EXPERIMENTS
 from dnnlab.runner.summary import in_words
 
 NETWORK = {"model": "", "act": "sigmoid", "init": "torch", "norm": "none", "skip": "none", "depth": 20, "lr": 0.1}
-NETWORK |= {"data": "digits"}
+NETWORK |= {"data": "digits", "seeds": 5, "collapsed": 0.0}
 SAYS = {"good": ("works", "work"), "bad": ("fails", "fail")}
 
 

@@ -37,7 +37,7 @@ def conclusions(summary: pd.DataFrame, spec: Spec) -> list[str]:
     if bounded.empty:
         return [*told, "No bound is proven for these networks."]
     outside = int((bounded["verdict"] == c.OUTSIDE).sum())
-    where = counted(len(bounded), "point") + (" that have them" if len(bounded) < len(measured) else "")
+    where = counted(len(bounded), "point") + (" with such bounds" if len(bounded) < len(measured) else "")
     deepest, kinds = int(bounded["depth"].max()), list(dict.fromkeys(bounded["init"]))
     return [
         *told,

@@ -53,10 +53,13 @@ def conclusions(summary: pd.DataFrame, spec: Spec) -> list[str]:
         open_ = tried[tried["verdict"] == c.UNDECIDED]
         if good.empty:
             costly = tried.loc[tried["verdict"] == c.COSTS, "remedy"].tolist()
-            verb = "is" if len(costly) == 1 else "are"
-            none = "no remedy is shown to keep units alive"
-            kept = f"{some(costly)} {verb} shown to leave fewer dead, but less accurate; no other one is shown to"
-            sentences += [f"{start}; {kept if costly else none}.", *_would_decide(untreated, open_, len(tried))]
+            kept = "no remedy is shown to keep units alive"
+            if costly:
+                verb, cost = ("leaves", "costs") if len(costly) == 1 else ("leave", "cost")
+                kept = (
+                    f"{some(costly)} {verb} fewer units dead but {cost} accuracy; {kept.replace('no', 'no other', 1)}"
+                )
+            sentences += [f"{start}; {kept}.", *_would_decide(untreated, open_, len(tried))]
             continue
         best = good.iloc[0]
         sentences.append(
@@ -79,7 +82,7 @@ def _would_decide(untreated: pd.Series, open_: pd.DataFrame, tried: int) -> list
         return []
     needed = math.ceil(math.log2(4 * tried / 0.05) / share)
     one = len(open_) == 1
-    few = untreated["seeds"] - round(share * untreated["seeds"]) < ENOUGH
+    few = bool(untreated["seeds"] - round(share * untreated["seeds"]) < ENOUGH)
     told = (
         f"{some(open_['remedy'].tolist())} {'is' if one else 'are'} not decided: {number(share, Form.SHARE)} of the "
         f"seeds collapse without {'it' if one else 'them'}{', and the others are too few to compare' * few}."
