@@ -223,10 +223,10 @@ def test_shares_say_of_which_seeds_they_are():
     assert summary["dead"].iloc[0] == pytest.approx(0.15)
     spec = Spec(steps=10)
     where = "in the 2 of 7 seeds that did not collapse"
-    assert headline(summary, spec).endswith(f" collapses: {where} 15.0 % are dead")
+    assert headline(summary, spec).endswith(f" collapses: {where}, 15.0 % are dead")
     said = " ".join(conclusions(summary, spec))
-    assert f" has {where} 15.0 % " in said
-    assert "In all seeds 5.0 % were dead before training. In all seeds zero outputs are" in said
+    assert f"dead units {where}: " in said
+    assert "In all seeds 5.00 % were dead before training. In all seeds zero outputs are" in said
     whole = summarise(cells([[0.3, 0.3]] * 4, born=0.1))
     assert "did not collapse" not in " ".join([headline(whole, spec), *conclusions(whole, spec)])
 

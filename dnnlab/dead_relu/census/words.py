@@ -29,14 +29,15 @@ def headline(summary: pd.DataFrame, spec: Spec) -> str:
     if len(summary) > 1:
         return in_words(summary["verdict"], says)
     row = summary.iloc[0]
-    share = "" if math.isnan(row["dead"]) else f": {_of(row)}{c.SCHEMA.number(row, 'dead')} are dead"
+    of = _of(row)
+    share = "" if math.isnan(row["dead"]) else f": {of and f'{of}, '}{c.SCHEMA.number(row, 'dead')} are dead"
     return f"{name(row)} {says[row['verdict']][0]}{share}"
 
 
 def _of(row: pd.Series) -> str:
     """The seeds that the shares of units dead after training are of, where they are not of all: ``in the 2 of 7 …``."""
     stayed = int(row["seeds"] - round(row["collapsed"] * row["seeds"])) if row["collapsed"] > 0 else 0
-    return f"in the {stayed} of {counted(int(row['seeds']), 'seed')} that did not collapse " if stayed else ""
+    return f"in the {stayed} of {counted(int(row['seeds']), 'seed')} that did not collapse" if stayed else ""
 
 
 def conclusions(summary: pd.DataFrame, spec: Spec) -> list[str]:
@@ -65,7 +66,7 @@ def conclusions(summary: pd.DataFrame, spec: Spec) -> list[str]:
         for _, row in diverged.head(1).iterrows()
     ]
     sentences += [
-        f"{head}{name(worst)} has {of}{c.SCHEMA.estimate(worst, 'dead')} dead units{against}"
+        f"{head}{name(worst)} has {c.SCHEMA.estimate(worst, 'dead')} dead units{of and f' {of}'}{against}"
         f"{fate if spec.training_steps else ''}. {'In all seeds z' if of else 'Z'}ero outputs are "
         f"{share['zero_fraction']}, which by itself says nothing of death."
     ]
@@ -76,8 +77,8 @@ def conclusions(summary: pd.DataFrame, spec: Spec) -> list[str]:
         meanwhile = "" if math.isnan(excess) else meanwhile
         sentences.append(
             f"The largest step of a unit's weights before it died was {c.SCHEMA.number(worst, 'fatal_update')} of "
-            f"their norm on average, {number(times, Form.FACTOR)} that of units that lived; {of}{share['pushed_down']} "
-            f"of the dying had their mean pre-activation pushed down{meanwhile}."
+            f"their norm on average, {number(times, Form.FACTOR)} that of units that lived; {of and f'{of}, '}"
+            f"{share['pushed_down']} of the dying had their mean pre-activation pushed down{meanwhile}."
         )
     unknown = summary[summary["expected_dead"].isna() & summary["born_dead"].notna() & (summary["model"] == "")]
     if len(unknown):
