@@ -6,7 +6,7 @@ import pandas as pd
 import pytest
 
 from dnnlab.gradient_flow.spec import Spec
-from dnnlab.gradient_flow.words import conclusions
+from dnnlab.gradient_flow.words import advice, conclusions
 
 ROW = {
     "model": "",
@@ -229,3 +229,12 @@ def test_remedies_are_told_of_up_to_six_networks():
 def test_a_network_of_ones_own_is_called_by_its_name():
     (text,) = told({"model": "mine:net"})
     assert text.startswith("mine:net on digits: on average a layer passes on")
+
+
+def test_the_advice_says_no_more_than_was_measured():
+    """A mean rate nearest to 1 is no gradient that is shown to be the most level, and an expectation is no finding."""
+    row = ROW | {"rate_hi": 0.51, "remedy": "init critical: rate 0.889 [0.748, 1.056]; norm batch: rate 1.2 [1.1, 1.3]"}
+    told = advice(lambda: None, pd.DataFrame([row | {"rate_lo": 0.49}]), Spec(), None)
+    assert "--init critical, under which theory expects a wide network to keep its gradient. " in told.what
+    assert told.what.endswith("this has the mean rate nearest to 1.")
+    assert tuple(told.changes[0]) == ("factor a layer", "0.500 [0.490, 0.510]", "0.889 [0.748, 1.056]")
