@@ -10,7 +10,7 @@ import operator
 import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from decimal import Decimal
+from decimal import Decimal, InvalidOperation
 from fractions import Fraction
 
 from dnnlab.errors import UsageError, short, unknown
@@ -54,7 +54,10 @@ class _Written(float):
 
     def __new__(cls, value: float, digits: str) -> "_Written":
         written = super().__new__(cls, value)
-        written.digits = Decimal(digits.replace("_", ""))
+        try:
+            written.digits = Decimal(digits.replace("_", ""))
+        except InvalidOperation:  # its exponent is past what a decimal holds: zero stays zero, all else is out of range
+            written.digits = Decimal("inf" if re.match("[0._]*[1-9]", digits) else 0)
         return written
 
 

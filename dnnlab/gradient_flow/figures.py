@@ -235,7 +235,7 @@ def _drawn(
             "layer: from the last back to the first, which is next to the input" + "; dashes: theory" * theory
         )
         axes.set_ylabel("gradient, compared with the last layer")
-        axes.text(0.012, _HEALTHY * 0.75, "healthy: within 100×", transform=axes.get_yaxis_transform(), va="top",
+        axes.text(0.012, _HEALTHY * 0.75, "within 100×", transform=axes.get_yaxis_transform(), va="top",
                   fontsize=SMALLEST)  # fmt: skip
         if wide:
             name_at_ends(axes, named)
