@@ -134,7 +134,7 @@ def parse(text: str, quantities: Mapping[str, object]) -> Statement:
     """Read a statement, which may call the functions ``quantities``.
 
     Raises:
-        UsageError: it does not read.
+        UsageError: it does not read, or a number in it is out of range.
     """
     refusal = UsageError(
         f"statement {short(text)!r} does not read; write two sides and a relation, such as 0.25^20 = 9.09e-13 or "
@@ -155,7 +155,11 @@ def parse(text: str, quantities: Mapping[str, object]) -> Statement:
         _check(side, quantities, refusal)
         for node in ast.walk(side):
             if isinstance(node, ast.Constant) and type(node.value) is float:
-                node.value = _Written(node.value, ast.get_source_segment(_translated(text), node) or repr(node.value))
+                digits = ast.get_source_segment(_translated(text), node) or repr(node.value)
+                node.value = _Written(node.value, digits)
+                # Past the range of floats the digits of a fraction are too many to count with.
+                if not math.isfinite(node.value) or (node.value == 0 and node.value.digits != 0):
+                    raise _out_of_range(digits)
     return Statement(text, tree.left, tree.comparators[0], type(tree.ops[0]))
 
 
@@ -197,7 +201,7 @@ def value(node: ast.expr, quantities: Mapping[str, Function]) -> Value:
     except (OverflowError, ValueError) as problem:
         if isinstance(problem, UsageError):
             raise
-        raise _out_of_range(node) from None
+        raise _out_of_range(ast.unparse(node)) from None
 
 
 def require_number(node: ast.expr, value: Value) -> None:
@@ -211,22 +215,17 @@ def require_number(node: ast.expr, value: Value) -> None:
     except OverflowError:
         held = math.inf
     if not math.isfinite(held) or (held == 0 and value != 0):
-        raise _out_of_range(node)
+        raise _out_of_range(ast.unparse(node))
 
 
-def _out_of_range(node: ast.expr) -> UsageError:
-    return UsageError(
-        f"{short(ast.unparse(node))} is out of the range of numbers, which lie between some 5e-324 and 1.8e308."
-    )
+def _out_of_range(text: str) -> UsageError:
+    return UsageError(f"{short(text)} is out of the range of numbers, which lie between some 5e-324 and 1.8e308.")
 
 
 def _value(node: ast.expr, quantities: Mapping[str, Function]) -> Value:
     match node:
         case ast.Constant(value=float() as written):
             digits = written.digits if isinstance(written, _Written) else Decimal(repr(written))
-            # Past the range of floats the digits of a fraction are too many to count with.
-            if not math.isfinite(written) or (written == 0 and digits != 0):
-                raise OverflowError
             return Fraction(digits) if written else Fraction(0)
         case ast.Constant(value=int() as constant):
             return constant
