@@ -158,7 +158,7 @@ def parse(text: str, quantities: Mapping[str, object]) -> Statement:
                 digits = ast.get_source_segment(_translated(text), node) or repr(node.value)
                 node.value = _Written(node.value, digits)
                 # Past the range of floats the digits of a fraction are too many to count with.
-                if not math.isfinite(node.value) or (node.value == 0 and node.value.digits != 0):
+                if not math.isfinite(node.value) or (not node.value and node.value.digits):
                     raise _out_of_range(digits)
     return Statement(text, tree.left, tree.comparators[0], type(tree.ops[0]))
 
