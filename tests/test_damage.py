@@ -257,8 +257,8 @@ def test_swapped_runs_are_not_taken_for_each_other(dnnlab, tmp_path):
     three.rename(tmp_path / "aside")  # and back
     two.rename(three)
     (tmp_path / "aside").rename(two)
-    assert "1 of 1 statements hold" in dnnlab(*commands[0]).out
-    assert "0 of 1 statements hold" in dnnlab(*commands[1]).out
+    assert "1 + 1 = 2 holds" in dnnlab(*commands[0]).out
+    assert "1 + 1 = 3 does not hold" in dnnlab(*commands[1]).out
 
 
 @pytest.mark.parametrize("names", [["provenance.json"], ["provenance.json", "spec.toml"]])
@@ -272,8 +272,8 @@ def test_the_provenance_of_another_run_is_noticed(names, dnnlab, tmp_path):
     done = dnnlab(*commands[0])
     assert done.code == 0, done.err
     assert "another run's; it is made again from the journal" in done.err
-    assert "1 of 1 statements hold" in done.out
-    assert "1 of 1 statements hold" in dnnlab("show", two.name).out
+    assert "1 + 1 = 2 holds" in done.out
+    assert "1 + 1 = 2 holds" in dnnlab("show", two.name).out
 
 
 def a_folder(file):

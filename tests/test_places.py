@@ -17,7 +17,7 @@ from dnnlab.data import forms, source
 from dnnlab.data.kinds import KINDS, Kind
 from dnnlab.errors import UsageError
 from dnnlab.nas.strategies import STRATEGIES
-from dnnlab.networks.activations import ACTIVATIONS
+from dnnlab.networks.activations import ACTIVATIONS, activation
 from dnnlab.networks.family import FAMILIES
 from dnnlab.networks.members import MEMBERS
 from dnnlab.networks.spaces import SPACES
@@ -76,6 +76,16 @@ def test_an_activation_says_up_to_where_it_is_zero(name):
     flat = x[(y == 0).cumprod(0).bool()]  # zero from the left on
     found = float(flat[-1]) if len(flat) > 1 else None
     assert act.zero_up_to == found, f"ACTIVATIONS[{name!r}].zero_up_to should be {found}"
+
+
+@pytest.mark.parametrize("name", ["Softshrink", "Hardshrink", "Hardtanh", "Tanhshrink", "ReLU6", "Hardswish", "Mish"])
+def test_a_class_of_torch_says_where_it_is_zero(name):
+    x = torch.arange(-48, 49, dtype=torch.float64) / 8
+    zero = x[getattr(torch.nn, name)()(x) == 0]
+    act = activation(name)
+    assert act.can_die == (len(zero) > 2)
+    if act.zero_within is not None:
+        assert (float(zero[0]), float(zero[-1])) == (-act.zero_within, act.zero_within)
 
 
 @pytest.mark.parametrize("name", AUGMENTATIONS)

@@ -22,6 +22,10 @@ _GRID = np.linspace(-30, 30, 600_001)
 """Points at which slopes are looked at; zero is one of them."""
 
 
+_ASIDE, _KINK = 1e-7, 1e-4
+"""A function has a kink where its slopes so far to the left and to the right differ by more than this: those of a
+smooth one differ by about 1e-7."""
+
 _WEIGHTED = (nn.Conv2d, nn.Linear)
 
 
@@ -133,7 +137,15 @@ def value(act: str, x: float) -> float:
 
 
 def slope(act: str, x: float) -> float:
-    return float(curve(activation(act).name, np.array([float(x)]))[1][0])
+    """The derivative at ``x``.
+
+    Raises:
+        UsageError: there is none, as the function has a kink or a jump there.
+    """
+    left, here, right = curve(activation(act).name, float(x) + _ASIDE * np.array([-1.0, 0.0, 1.0]))[1]
+    if abs(right - left) > _KINK:
+        raise UsageError(f"{act} has no derivative at {x:g}: it has a kink or a jump there.")
+    return float(here)
 
 
 def largest_slope(act: str) -> float:
@@ -154,5 +166,7 @@ def variance(act: str) -> float:
 
 
 def zero_share(act: str) -> float:
-    edge = activation(act).zero_up_to
-    return 0.0 if edge is None else float(ndtr(edge))
+    found = activation(act)
+    if found.zero_within is not None:
+        return float(ndtr(found.zero_within) - ndtr(-found.zero_within))
+    return 0.0 if found.zero_up_to is None else float(ndtr(found.zero_up_to))

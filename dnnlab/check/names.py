@@ -15,7 +15,7 @@ HELP = {
     "patterns": "patterns(FEATURES, PLACES): different conjunctions of two features, at 1 or 2 places",
     "top1": "top1(NAME): its published accuracy in %",
     "value": "value(ACT, X): the activation at a point",
-    "slope": "slope(ACT, X): its derivative there",
+    "slope": "slope(ACT, X): its derivative there, where it has one",
     "largest_slope": "largest_slope(ACT): its largest derivative",
     "smallest_slope": "smallest_slope(ACT): its smallest",
     "mean": "mean(ACT): its mean over standard normal inputs",

@@ -21,5 +21,13 @@ def _computed(name: str) -> Function:
     return quantity
 
 
-_ARITHMETIC: dict[str, Function] = {"sqrt": math.sqrt, "exp": math.exp, "log2": math.log2}
+def _exp(x: float) -> float:
+    """e^x; where that is too small for a float it is out of range, as it is where it is too large."""
+    found = math.exp(x)
+    if found == 0:
+        raise OverflowError
+    return found
+
+
+_ARITHMETIC: dict[str, Function] = {"sqrt": math.sqrt, "exp": _exp, "log2": math.log2}
 QUANTITIES: dict[str, Function] = {name: _ARITHMETIC.get(name) or _computed(name) for name in HELP}

@@ -102,7 +102,8 @@ SUMMARY = (
     *estimate(
         "rate",
         "factor by which the norm of δ changes from a layer to the one before it: least squares over the hidden "
-        "layers that received a gradient, geometric mean over seeds, at initialisation",
+        "layers, at initialisation; geometric mean over the seeds in which each of them received a gradient, and in a "
+        "model of one's own over those that did",
         "rate",
     ),
     *estimate(
@@ -116,10 +117,16 @@ SUMMARY = (
     Column("no_theory", str, "why theory is silent"),
     *estimate(
         "first_last_ratio",
-        "norm of δ in the first hidden layer over the last, geometric mean over seeds",
+        "norm of δ in the first hidden layer over the last, in a model of one's own of those that received a gradient; "
+        "geometric mean over the seeds in which it is not zero, and 0 where it is zero in most",
         "first/last",
     ),
-    Column("no_gradient", str, "the layers of a model of one's own that received none; the rate leaves them out"),
+    Column(
+        "no_gradient",
+        str,
+        "the layers of a model of one's own that received none, and of another network the seeds in which some hidden "
+        "layer received none; the rate leaves them out",
+    ),
     verdict("vanishing, healthy, exploding, dead or undecided"),
     Column("weight_term", float, "the rate's factor from the weights"),
     Column("act_term", float, "the rate's factor from the activation's slope"),

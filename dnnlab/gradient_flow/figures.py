@@ -12,8 +12,9 @@ import numpy as np
 import pandas as pd
 from matplotlib.figure import Figure
 
+from dnnlab.errors import counted, some
 from dnnlab.gradient_flow.columns import CONFIGURATION
-from dnnlab.gradient_flow.layers import Measured, measured_at
+from dnnlab.gradient_flow.layers import Measured, measured_at, over_seeds
 from dnnlab.gradient_flow.spec import Spec
 from dnnlab.gradient_flow.summary import UNHEALTHY, setting
 from dnnlab.networks import initialisers
@@ -46,8 +47,7 @@ from dnnlab.report.numbers import number
 from dnnlab.report.points import Along
 from dnnlab.report.svg import PAPER
 from dnnlab.report.ticks import Times
-from dnnlab.runner.summary import Group, groups, mean, measured
-from dnnlab.statistics.intervals import mean_interval
+from dnnlab.runner.summary import Group, diverged, groups, mean, measured
 from dnnlab.theory.gradients import predict
 
 _MOST_PANELS = 4
@@ -81,12 +81,9 @@ class _Curve:
 
     def profile(self, measured: Measured) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
         """Norm of δ relative to the last hidden layer: geometric mean over seeds, and its interval, ``[layer]``."""
-        with np.errstate(divide="ignore", invalid="ignore"):
-            delta = measured.layers["delta_norm"]
-            last = [next((d for d in reversed(each) if d > 0), math.nan) for each in delta]  # that received a gradient
-            logs = np.log(delta / np.array(last)[:, None])
-        intervals = [mean_interval(column.tolist()) for column in logs.T]
-        return tuple(np.exp([getattr(i, end) for i in intervals]) for end in ("mean", "low", "high"))  # type: ignore[return-value]
+        intervals = [over_seeds(column) for column in measured.log_to_last().T]
+        mean, low, high = (np.exp([getattr(i, end) for i in intervals]) for end in ("mean", "low", "high"))
+        return np.where(mean > 0, mean, math.nan), low, high  # an axis of powers has no zero
 
 
 def draw(cells: pd.DataFrame, summary: pd.DataFrame, spec: Spec) -> Sequence[Picture]:
@@ -138,7 +135,8 @@ def _by_layer(curves: Sequence[_Curve], spec: Spec) -> Picture:
         if np.isfinite(curves[i].first.log_rates()).any()
     )
     theory = " Dashes are theory." if any(lines[i].theory is not None for i in chosen) else ""
-    early = " A line ends where no gradient arrives." if any(line.end[0] > 1 for line in lines) else ""
+    early = " A line ends where no gradient arrives in most seeds." if any(line.end[0] > 1 for line in lines) else ""
+    early += _without_gradient([curves[i] for i in chosen])
     band = " The band around a line is the 95 % interval over seeds." if spec.seeds > 1 else ""
     along = _along(curves, spec) if spec.steps else None
     return Picture(
@@ -152,6 +150,16 @@ def _by_layer(curves: Sequence[_Curve], spec: Spec) -> Picture:
         along=along,
         live=_live([curves[i] for i in chosen], max(len(line.x) for line in lines)),
     )
+
+
+def _without_gradient(curves: Sequence[_Curve]) -> str:
+    """That some seeds have no part in the lines, and how many of which network."""
+    told = []
+    for curve in curves:
+        lost = 0 if curve.configuration["model"] else curve.first.seeds_without_gradient()
+        if lost:
+            told.append(f"{lost} of {counted(len(curve.first.network), 'seed')} of {curve.label}")
+    return f" A seed has no part in a line where no gradient arrives, as in {some(told)}." if told else ""
 
 
 def _live(curves: Sequence[_Curve], layers: int) -> Live | None:
@@ -227,7 +235,7 @@ def _drawn(
             "layer: from the last back to the first, which is next to the input" + "; dashes: theory" * theory
         )
         axes.set_ylabel("gradient, compared with the last layer")
-        axes.text(0.012, _HEALTHY * 0.75, "healthy: within 100×", transform=axes.get_yaxis_transform(), va="top",
+        axes.text(0.012, _HEALTHY * 0.75, "within 100×", transform=axes.get_yaxis_transform(), va="top",
                   fontsize=SMALLEST)  # fmt: skip
         if wide:
             name_at_ends(axes, named)
@@ -260,7 +268,7 @@ def _map(curves: Sequence[_Curve]) -> Picture:
     alone = shown[0] if len(curves) == 1 else None
     labels = [curve.label for curve in shown]
     names = alone.first.names if alone and alone.configuration["model"] else ()
-    title = "The network, its layers coloured by the gradient" if alone else "All networks at a glance"
+    title = "The network, its layers coloured by the gradient" if alone else "The networks at a glance"
     return Picture(
         name="gradient-map",
         title=title,
@@ -306,7 +314,7 @@ def _loss(curves: Sequence[_Curve], spec: Spec) -> Picture:
         seen = {step: m for step in spec.measured_steps() if (m := measured_at(curve.rows, step)) is not None}
         steps = np.array(list(seen))
         loss = np.array([mean(np.asarray(m.network["loss"], float)) for m in seen.values()])
-        first = np.array([math.exp(mean(m.log_first_to_last())) for m in seen.values()])
+        first = np.exp([over_seeds(m.log_first_to_last()).mean for m in seen.values()])
         losses.append(Line(curve.label, steps, loss))
         ratios.append(Line(curve.label, steps, first))
     chosen = most_telling([float(line.y[-1]) for line in losses])
@@ -324,10 +332,21 @@ def _loss(curves: Sequence[_Curve], spec: Spec) -> Picture:
         name="loss",
         title="The loss beside the gradient, along training",
         see="A loss that stays where it began, beside a gradient far below 1, is a network whose first layers cannot "
-        "learn. Both are means over seeds." + others(losses, chosen),
+        f"learn. Both are means over seeds.{_diverged(curves, chosen, spec)}" + others(losses, chosen),
         alt=f"Loss and ratio of the gradients by training step, a line for each network. Loss at the end: {told}.",
         figure=figure,
     )
+
+
+def _diverged(curves: Sequence[_Curve], chosen: Sequence[int], spec: Spec) -> str:
+    """That seeds whose loss is no number are left out, and how many these are at the end."""
+    told = []
+    for curve in (curves[i] for i in chosen):
+        end = measured_at(curve.rows, spec.steps)
+        lost = diverged(end.network["loss"]) if end is not None else 0
+        if end is not None and lost:
+            told.append(f"{lost} of {counted(len(end.network), 'seed')} of {curve.label}")
+    return f" Losses that are infinite or not a number are left out, at the end those of {some(told)}." if told else ""
 
 
 def _along_training(curves: Sequence[_Curve], spec: Spec) -> Picture:

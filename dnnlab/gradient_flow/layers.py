@@ -8,6 +8,7 @@ import pandas as pd
 
 from dnnlab.gradient_flow.columns import FIRST, HIDDEN, OUTPUT, UNUSED
 from dnnlab.runner.summary import Group, mean
+from dnnlab.statistics.intervals import Interval, mean_interval
 from dnnlab.theory.gradients import slope_weights
 
 _LAYER = ("delta_norm", "saturation", "dead_fraction", "zero_fraction", "weight_change")
@@ -52,11 +53,28 @@ class Measured:
         return rates
 
     def log_first_to_last(self) -> np.ndarray:
-        """The logarithm of δ in the first hidden layer over the last, of those that received a gradient, ``[seed]``;
-        nan where that is less than two."""
-        logs = logarithms(self.layers["delta_norm"])
+        """The logarithm of δ in the first hidden layer over the last, ``[seed]``: -inf where it is exactly zero in the
+        first alone; nan where it is zero in the last or not finite, and where there is one layer.
+
+        Of a network of one's own it is over the layers that received a gradient, as some cannot receive any: -inf where
+        the gradient has vanished, nan where less than two layers received one.
+        """
+        delta = self.layers["delta_norm"]
+        logs = logarithms(delta)
+        if "layer" not in self.layers and self.depth > 1:
+            return _over(delta[:, 0], delta[:, -1])
         known = [each[np.isfinite(each)] for each in logs]
-        return np.array([each[0] - each[-1] if len(each) > 1 else math.nan for each in known])
+        ratios = np.array([each[0] - each[-1] if len(each) > 1 else math.nan for each in known])
+        return np.where(self.vanished(), -math.inf, ratios)
+
+    def log_to_last(self) -> np.ndarray:
+        """The logarithm of δ in each layer over the last hidden one, ``[seed, layer]``; of a network of one's own over
+        the last that received a gradient. Zeros are those of `log_first_to_last`."""
+        delta = self.layers["delta_norm"]
+        last = delta[:, -1]
+        if "layer" in self.layers:
+            last = np.array([next((d for d in reversed(each) if d > 0), math.nan) for each in delta])
+        return _over(delta, last[:, None])
 
     def by_seed(self, name: str) -> np.ndarray:
         """The mean over layers ``[seed]``; nan where no layer has a value."""
@@ -69,6 +87,10 @@ class Measured:
         received = ~np.isnan(first)
         with np.errstate(invalid="ignore"):
             return received.any(axis=1) & ((first == 0) | ~received).all(axis=1) & (delta > 0).any(axis=1)
+
+    def seeds_without_gradient(self) -> int:
+        """The seeds in which δ is zero, or not finite, at some layer."""
+        return int((~np.isfinite(logarithms(self.layers["delta_norm"]))).any(axis=1).sum())
 
     def without_gradient(self) -> list[str]:
         """The layers that received none, or only zeros, in some seed whose pass they were part of."""
@@ -97,6 +119,21 @@ def _slope(logs: np.ndarray, numbers: np.ndarray) -> float:
         return math.nan
     centred = places[known] - places[known].mean()
     return float(-(centred @ logs[known]) / (centred @ centred))
+
+
+def _over(delta: np.ndarray, last: np.ndarray) -> np.ndarray:
+    """The logarithm of ``delta`` over ``last``: -inf where ``delta`` alone is zero; nan where ``last`` is zero or
+    one of the two is not finite."""
+    return np.where(delta == 0, -math.inf, logarithms(delta)) - logarithms(last)
+
+
+def over_seeds(logs: np.ndarray) -> Interval:
+    """The mean of the logarithms ``[seed]`` of ratios, over the seeds in which the ratio is neither zero (-inf) nor
+    unknown (nan). Where it is zero in most of those in which it is known, the mean is -inf, without an interval."""
+    known = logs[~np.isnan(logs)]
+    if len(known) and np.isneginf(known).mean() > 0.5:
+        return Interval(-math.inf, math.nan, math.nan, len(known))
+    return mean_interval(logs)
 
 
 def logarithms(values: np.ndarray) -> np.ndarray:

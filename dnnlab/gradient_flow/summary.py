@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from dnnlab.errors import counted
 from dnnlab.gradient_flow.columns import (
     CONFIGURATION,
     DEAD,
@@ -17,7 +18,7 @@ from dnnlab.gradient_flow.columns import (
     UNDECIDED,
     VANISHING,
 )
-from dnnlab.gradient_flow.layers import Measured, logarithms, measured_at
+from dnnlab.gradient_flow.layers import Measured, logarithms, measured_at, over_seeds
 from dnnlab.gradient_flow.remedy import command
 from dnnlab.gradient_flow.spec import Spec
 from dnnlab.networks.activations import per_layer
@@ -82,7 +83,9 @@ def summarise(cells: pd.DataFrame, spec: Spec) -> pd.DataFrame:
         settings = [setting(each, first) for each, _, first, _ in together if first is not None]
         prepare([each for each in settings if each is not None])
         rows += [
-            _row(each, first, last, spec) | _remedies(each, group, first, spec) | {"failed": group.failed}
+            _row(each, first, last, _clipped_share(group), spec)
+            | _remedies(each, group, first, spec)
+            | {"failed": group.failed}
             if first is not None and last is not None
             else _unmeasured(each, spec) | {"failed": group.failed}
             for each, group, first, last in together
@@ -98,31 +101,32 @@ def _unmeasured(configuration: dict[str, Any], spec: Spec) -> dict[str, Any]:
     return configuration | {"steps": spec.steps, "seeds": 0, "verdict": UNDECIDED, "diverged": 0, "learned": 0}
 
 
-def _row(configuration: dict[str, Any], first: Measured, last: Measured, spec: Spec) -> dict[str, Any]:
+def _row(configuration: dict[str, Any], first: Measured, last: Measured, clipped: float, spec: Spec) -> dict[str, Any]:
     row = _unmeasured(configuration, spec)
     rate = mean_interval(first.log_rates().tolist())
     row |= {"seeds": len(first.network)} | geometric(rate).named("rate")
     row["depth"] = configuration["depth"] or first.depth
-    row |= _first_to_last(first)
-    row["no_gradient"] = ", ".join(first.without_gradient()) if configuration["model"] else ""
+    row |= geometric(over_seeds(first.log_first_to_last())).named("first_last_ratio")
+    row["no_gradient"] = _no_gradient(configuration, first)
     row["verdict"] = verdict(first, rate)
     row |= {term: math.exp(value) for term, value in first.log_terms().items()}
     for name in ("saturation", "dead_fraction"):
         row[name] = mean(first.layers[name])
     row |= mean_share(first.by_seed("zero_fraction")).named("zero_fraction")
     row |= _theory(configuration, first, rate)
-    row |= _training(last, spec)
+    row |= _training(last, clipped, spec)
     for name, values in _jacobian(first.network).items():
         row[name] = math.exp(mean(values))
     return row
 
 
-def _first_to_last(seen: Measured) -> dict[str, float]:
-    """The columns of δ in the first hidden layer over the last, of those that received a gradient; the geometric mean
-    over seeds."""
-    if seen.vanished().all():
-        return {"first_last_ratio": 0.0}
-    return geometric(mean_interval(seen.log_first_to_last())).named("first_last_ratio")
+def _no_gradient(configuration: dict[str, Any], first: Measured) -> str:
+    """The layers of a network of one's own that received no gradient; of another one the seeds in which some hidden
+    layer received none: ``4 of 5 seeds``."""
+    if configuration["model"]:
+        return ", ".join(first.without_gradient())
+    lost = first.seeds_without_gradient()
+    return f"{lost} of {counted(len(first.network), 'seed')}" if lost else ""
 
 
 def verdict(first: Measured, log_rate: Interval) -> str:
@@ -230,7 +234,19 @@ def _trained(last: Measured, spec: Spec) -> dict[str, np.ndarray]:
     return trained | {"resolution": np.full(len(loss), _RESOLUTION)}
 
 
-def _training(last: Measured, spec: Spec) -> dict[str, Any]:
+def _clipped_share(rows: Group) -> float:
+    """The share of all training steps whose gradient was clipped, mean over seeds. Each row knows it of the steps since
+    the measurement before it."""
+    network = rows.where((rows["layer"] == 0) & (rows["remedy"] == "")).measured
+    steps, places = np.unique(network["step"], return_inverse=True)
+    taken = np.diff(steps, prepend=0)[places]
+    trained = taken > 0
+    shares = network["clipped_share"].astype(float)[trained]
+    known = np.isfinite(shares)
+    return float(np.average(shares[known], weights=taken[trained][known])) if known.any() else math.nan
+
+
+def _training(last: Measured, clipped: float, spec: Spec) -> dict[str, Any]:
     if not spec.steps:
         return {}
     network, accuracies = last.network, sample(last.network, ACCURACY)
@@ -244,7 +260,7 @@ def _training(last: Measured, spec: Spec) -> dict[str, Any]:
         **shown,
         **learned(accuracies),
         **accuracies.interval.named("accuracy"),
-        "clipped_share": mean(network["clipped_share"]),
+        "clipped_share": clipped,
         "diverged": lost,
         **share_interval(lost, len(network)).named("diverged_share"),
     }

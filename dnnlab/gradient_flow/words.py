@@ -7,45 +7,55 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from dnnlab.errors import listing
+from dnnlab.errors import counted, listing
 from dnnlab.gradient_flow import columns as c
 from dnnlab.gradient_flow.columns import CONFIGURATION
 from dnnlab.gradient_flow.remedy import command
 from dnnlab.gradient_flow.spec import Spec
 from dnnlab.report.advice import Advice
-from dnnlab.report.numbers import Form, number
+from dnnlab.report.numbers import Form, exactly, number
 from dnnlab.runner.summary import in_words, tally
 
 _MOST_REMEDIES = 6
 _MOST_LAYERS = 6
+_MOST_DIVERGED = 3
 _LITTLE, _NEXT_TO_NOTHING = 0.01, 1e-4
 """Shares of the gradient at the last layer that arrive at the first."""
 _LEVEL = 1.1
 """The rate below which percents tell it from 1 at a glance: 100.3 %, where a factor would read 1.00×."""
 _ALL_DEAD = "In most seeds all units of some layer are dead, and such a layer learns nothing."
+_ALL_ZERO = "In most seeds the gradient is exactly zero at every layer that reads the input: they learn nothing."
+_NO_LOSS = "In most seeds its loss is infinite or not a number, so that there is nothing to learn from."
 _NOT_FINITE = "at some layer the gradient is zero, infinite or not a number"
 
 
 _SAYS = {
     c.VANISHING: ("loses the gradient", "lose the gradient"),
     c.HEALTHY: ("keeps the gradient", "keep the gradient"),
-    c.EXPLODING: ("lets the gradient explode", "let the gradient explode"),
-    c.DEAD: ("has no gradient at all", "have no gradient at all"),
+    c.EXPLODING: ("explodes", "explode"),
+    c.DEAD: ("has a dead layer", "have a dead layer"),
     c.UNDECIDED: ("is not decided", "are not decided"),
 }
 
 
 def headline(summary: pd.DataFrame, spec: Spec) -> str:
-    """The verdicts in a few words: ``20 sigmoid layers lose the gradient``."""
+    """The verdicts on the networks before training, in a few words: ``20 sigmoid layers lose the gradient``."""
+    return _verdicts(summary) + (" before training" if spec is not None and spec.steps else "")
+
+
+def _verdicts(summary: pd.DataFrame) -> str:
     if len(summary) > 1:
         return in_words(summary["verdict"], _SAYS)
     row = summary.iloc[0]
     if row["model"]:
         return f"{row['model']} {_SAYS[row['verdict']][0]}"
     several = row["depth"] != 1
-    layers = f"{row['depth']} {row['act']} {'layers' if several else 'layer'}"
     beside = [f"{name} {row[name]}" for name in ("norm", "skip") if row[name] != "none"]
-    return f"{layers}{f' with {listing(beside)}' if beside else ''} {_SAYS[row['verdict']][int(several)]}"
+    layers = f"{row['depth']} {row['act']} {'layers' if several else 'layer'}"
+    layers += f" with {listing(beside)}" if beside else ""
+    if row["verdict"] == c.DEAD:
+        return f"In most seeds {'at least one of ' if several else ''}{layers} is dead"
+    return f"{layers} {_SAYS[row['verdict']][int(several)]}"
 
 
 def conclusions(summary: pd.DataFrame, spec: Spec) -> list[str]:
@@ -54,12 +64,26 @@ def conclusions(summary: pd.DataFrame, spec: Spec) -> list[str]:
     row = summary.iloc[int(_strength(summary).to_numpy().argmax())]
     strongest = _without_rate(row)
     if np.isfinite(row["rate"]):
-        strongest = " ".join([*_happens(row), *([_matters(row)] if np.isfinite(row["first_last_ratio"]) else [])])
+        strongest = " ".join([*_happens(row), *_matters(row)])
+        if not _agree(row):
+            matters = " ".join(_matters(row))
+            strongest = f"{_name(row)}: {_where(row)}{matters[0].lower()}{matters[1:]}"
     head = [f"{len(summary)} configurations: {tally(summary['verdict'])}."] if len(summary) > 1 else []
     ill = summary[summary["remedy"] != ""]
     remedies = [line for _, row in ill.head(_MOST_REMEDIES).iterrows() for line in _remedies(row, spec)]
     rest = [f"summary.csv has the remedies of {len(ill) - _MOST_REMEDIES} more."] if len(ill) > _MOST_REMEDIES else []
-    return [" ".join([*head, strongest]), *_left_out(summary), *remedies, *rest]
+    return [" ".join([*head, strongest]), *_left_out(summary), *_diverged(summary), *remedies, *rest]
+
+
+def _diverged(summary: pd.DataFrame) -> list[str]:
+    """The networks whose loss left the range of numbers in training."""
+    lost = [
+        f"{row['diverged']} of {counted(int(row['seeds']), 'seed')} of {_name(row)}, lr {exactly(row['lr'])}"
+        for _, row in summary[summary["diverged"] > 0].iterrows()
+    ]
+    more = f"; and of {len(lost) - _MOST_DIVERGED} more" if len(lost) > _MOST_DIVERGED else ""
+    told = "; ".join(lost[:_MOST_DIVERGED]) + more
+    return [f"In training the loss became infinite or not a number in {told}."] if lost else []
 
 
 def _strength(summary: pd.DataFrame) -> "pd.Series[float]":
@@ -69,11 +93,8 @@ def _strength(summary: pd.DataFrame) -> "pd.Series[float]":
 
 
 def _happens(row: pd.Series) -> list[str]:
-    """What a layer does to the gradient, what theory expects, and why it is so. Where the mean over layers and the way
-    from the last to the first do not agree, the mean says little, and only the network is named."""
+    """What a layer does to the gradient, what theory expects, and why it is so."""
     rate, theory = row["rate"], row["rate_theory"]
-    if (rate <= 1) != (row["first_last_ratio"] <= 1) and np.isfinite(row["first_last_ratio"]):
-        return [f"{_name(row)}."]
     form = Form.SHARE if rate < _LEVEL else Form.FACTOR
     does = (
         f"passes on {number(rate, form)} of the gradient"
@@ -81,7 +102,22 @@ def _happens(row: pd.Series) -> list[str]:
         else f"makes the gradient {number(rate, form)} as large"
     )
     expected = f", where theory expects {number(theory, form)}" if np.isfinite(theory) else ""
-    return [f"{_name(row)}: on average a layer {does}{expected}.", *_why(row)]
+    return [f"{_name(row)}: {_where(row)}on average a layer {does}{expected}.", *_why(row)]
+
+
+def _agree(row: pd.Series) -> bool:
+    """Whether the mean over layers and the way from the last to the first agree; otherwise the mean says little."""
+    ratio = row["first_last_ratio"]
+    return (row["rate"] <= 1) == (ratio <= 1) or not np.isfinite(ratio)
+
+
+def _where(row: pd.Series) -> str:
+    """The seeds that the rate is of, where it is not of all: ``in the 1 of 5 seeds …``."""
+    if row["model"] or not row["no_gradient"]:
+        return ""
+    lost = int(row["no_gradient"].partition(" ")[0])
+    seeds = counted(int(row["seeds"]), "seed")
+    return f"in the {row['seeds'] - lost} of {seeds} in which every hidden layer receives a gradient, "
 
 
 def _why(row: pd.Series) -> list[str]:
@@ -90,19 +126,26 @@ def _why(row: pd.Series) -> list[str]:
     if len(factors) < len(_TERMS):
         return []
     told = [f"the {name} by {number(factor)}" for name, factor in factors.items() if factor != 1]
-    return [f"In a layer {listing(told).replace(' by ', ' multiply it by ', 1)}."] if told else []
+    verb = "multiply" if factors["weights"] != 1 else "multiplies"
+    return [f"In a layer {listing(told).replace(' by ', f' {verb} it by ', 1)}."] if told else []
 
 
 _TERMS = {"weights": "weight_term", "activation": "act_term", "normalisation": "norm_term", "skip": "skip_term"}
 
 
-def _matters(row: pd.Series) -> str:
-    """What that comes to over all layers, and what it means for learning where the verdict and the layers agree."""
+def _matters(row: pd.Series) -> list[str]:
+    """What that comes to over all layers, and what it means for learning where the verdict and the layers agree.
+    Nothing is said where the first layer over the last is not known."""
     verdict, ratio = row["verdict"], row["first_last_ratio"]
     if verdict == c.DEAD:
-        return _ALL_DEAD
-    if verdict == c.EXPLODING and row["rate"] <= 1:
-        return "In most seeds its loss is infinite or not a number, so that there is nothing to learn from."
+        return [_ALL_DEAD]
+    by_rate = row["rate_lo"] > 1 and math.log(row["rate_lo"]) * (row["depth"] - 1) > -math.log(_LITTLE)
+    if verdict == c.EXPLODING and not by_rate:
+        return [_NO_LOSS]
+    if ratio == 0:
+        return [_ALL_ZERO]
+    if not np.isfinite(ratio):
+        return []
     means = "."
     if verdict == c.VANISHING and ratio < _LITTLE:
         means = f": it has {'next to nothing' if ratio < _NEXT_TO_NOTHING else 'little'} to learn from."
@@ -112,7 +155,12 @@ def _matters(row: pd.Series) -> str:
         means = ": on the way the gradient neither vanishes nor explodes."
     elif verdict == c.UNDECIDED:
         means = f": whether that is too {'little' if ratio < 1 else 'much'} is not decided."
-    return f"Of {row['depth']} layers the first receives {_part(ratio)} what the last does{means}"
+    of, there = f"Of {row['depth']} layers the first", ""
+    if row["no_gradient"]:
+        of, there = (
+            ("Of the layers that received a gradient the first", "") if row["model"] else (of, " in these seeds")
+        )
+    return [f"{of} receives {_part(ratio)} what the last does{there}{means}"]
 
 
 def _part(ratio: float) -> str:
@@ -140,9 +188,9 @@ def _remedies(row: pd.Series, spec: Spec) -> list[str]:
 
 def _without_rate(row: pd.Series) -> str:
     if row["first_last_ratio"] == 0:
-        said = f"{_name(row)}: the gradient is exactly zero at every layer that reads the input"
-        return f"{said}. {_ALL_DEAD}" if row["verdict"] == c.DEAD else f"{said}, so that these layers learn nothing."
-    why = "less than two of its hidden layers received a gradient" if row["no_gradient"] else _NOT_FINITE
+        return f"{_name(row)} gave no rate. {_ALL_DEAD if row['verdict'] == c.DEAD else _ALL_ZERO}"
+    own = row["model"] and row["no_gradient"]
+    why = "less than two of its hidden layers received a gradient" if own else _NOT_FINITE
     if row["depth"] == 1:
         why = "it has one layer, and a rate is that from one to another"
     said = f"{_name(row)} gave no finite rate: {why}."
@@ -153,6 +201,12 @@ def _left_out(summary: pd.DataFrame) -> list[str]:
     """The layers that the rate leaves out, one line for each network."""
     lines = []
     for _, row in summary[summary["no_gradient"] != ""].iterrows():
+        if not row["model"]:
+            lines.append(
+                f"{_name(row)}: in {row['no_gradient']} some hidden layer receives no gradient; the rate leaves "
+                "them out."
+            )
+            continue
         names = row["no_gradient"].split(", ")
         shown = listing(
             names if len(names) <= _MOST_LAYERS else [*names[:_MOST_LAYERS], f"{len(names) - _MOST_LAYERS} more"]
@@ -180,7 +234,7 @@ def advice(cells: Callable[[], pd.DataFrame], summary: pd.DataFrame, spec: Spec,
     before = c.SCHEMA.estimate(row, "rate")
     return Advice(
         what=f"{_do(option, value, row)}. Of what was tried on {_name(row)}, at initialisation and on the same seeds "
-        "and batches, this keeps its gradient most level.",
+        "and batches, this has the mean rate nearest to 1.",
         command=command(spec, {each: row[each] for each in CONFIGURATION}, name),
         changes=[("factor a layer", before, rate), ("verdict", row["verdict"], c.HEALTHY)],
     )
@@ -189,7 +243,7 @@ def advice(cells: Callable[[], pd.DataFrame], summary: pd.DataFrame, spec: Spec,
 def _do(option: str, value: str, row: pd.Series) -> str:
     """What a remedy changes, in words."""
     if option == "init":
-        return f"Draw the weights with --init {value}: neither the signal nor the gradient then grows or fades"
+        return f"Draw the weights with --init {value}, under which theory expects a wide network to keep its gradient"
     if option == "norm":
         instead = f" in place of {row['norm']} normalisation" if row["norm"] != "none" else " in each hidden layer"
         return f"Take {value} normalisation{instead}"

@@ -32,7 +32,15 @@ class Activation:
     saturation: str = "never"
     """The same definition, in words for the docs."""
     zero_up_to: float | None = None
-    """The largest input up to which the output is exactly zero, and a unit dead; ``None`` where it never is."""
+    """The largest input up to which the output is exactly zero, and a unit dead; ``None`` where it is not zero on the
+    left."""
+    zero_within: float | None = None
+    """The distance from 0 up to which the output is exactly zero; ``None`` where it is not zero around 0."""
+
+    @property
+    def can_die(self) -> bool:
+        """Whether its output is exactly zero on an interval, so that a unit can be zero on all of its inputs."""
+        return self.zero_up_to is not None or self.zero_within is not None
 
 
 def is_zero(u: "Tensor", h: "Tensor") -> "Tensor":
@@ -100,11 +108,13 @@ def activation(name: str) -> Activation:
             f"activation {name!r} is in torch.nn but is no fixed elementwise function; take one such as "
             "Hardtanh, Softplus or Mish."
         )
-    return Activation(name, name, zero_up_to=ZERO_UP_TO.get(name.lower()))
+    return Activation(name, name, zero_up_to=ZERO_UP_TO.get(name.lower()), zero_within=_ZERO_WITHIN.get(name.lower()))
 
 
 ZERO_UP_TO = {"relu": 0.0, "relu6": 0.0, "hardswish": -3.0, "hardsigmoid": -3.0}
 """``Activation.zero_up_to`` of PyTorch's functions, by their names in small letters."""
+_ZERO_WITHIN = {"softshrink": 0.5, "hardshrink": 0.5}
+"""``Activation.zero_within`` of the same."""
 
 
 def build(name: str) -> "nn.Module":

@@ -56,7 +56,7 @@ def expected_dead(shape: MLPShape, init: str, x: Tensor) -> list[float]:
     >>> abs(first - 1 / 8) < 0.01
     True
     """
-    if all(activation(act).zero_up_to is None for act in shape.acts):
+    if not any(activation(act).can_die for act in shape.acts):
         return [0.0] * shape.depth
     x = x.float()
     key = shape, init, hashlib.sha256(x.cpu().numpy().tobytes()).hexdigest()
@@ -91,8 +91,13 @@ def _dead(stack: StackedMLP, x: Tensor) -> Tensor:
     finite."""
     shares = []
     for act, (_, u, _) in zip(stack.shape.acts, stack.hidden(x.expand(stack.members, -1, -1), True), strict=True):
-        largest, edge = u.amax(1), activation(act).zero_up_to
-        dead = torch.zeros_like(largest, dtype=torch.float64) if edge is None else (largest <= edge).double()
+        found, largest = activation(act), u.amax(1)
+        dead = torch.zeros_like(largest, dtype=torch.float64)
+        if found.zero_up_to is not None:
+            dead = (largest <= found.zero_up_to).double()
+        elif found.zero_within is not None:
+            largest = torch.maximum(largest, -u.amin(1))
+            dead = (largest <= found.zero_within).double()
         shares.append(torch.where(largest.isfinite(), dead, math.nan).mean(1))
     return torch.stack(shares, 1).cpu()
 

@@ -7,9 +7,11 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from dnnlab.dead_relu.born import columns as b
+from dnnlab.dead_relu.born import words as born_words
 from dnnlab.dead_relu.census import columns as c
 from dnnlab.dead_relu.census.summary import per_cell
-from dnnlab.dead_relu.census.words import conclusions
+from dnnlab.dead_relu.census.words import conclusions, headline
 from dnnlab.dead_relu.remedies import columns as r
 from dnnlab.dead_relu.remedies import words as remedy_words
 from dnnlab.dead_relu.remedies.summary import remedy_verdict
@@ -212,6 +214,93 @@ def test_no_effect_takes_seeds_in_which_one_could_have_been_seen():
     assert judged(8, 0, 0) == r.NO_EFFECT
     assert judged(2, 0, 0) == r.UNDECIDED
     assert judged(2, None, 0) == r.UNDECIDED
+
+
+def test_shares_say_of_which_seeds_they_are():
+    """Of seven seeds five collapse; of the two others 10 % and 20 % of the units are dead."""
+    table = cells([[1.0, 0.5]] * 5 + [[0.1, 0.1], [0.2, 0.2]], born=0.05)
+    summary = summarise(table)
+    assert summary["dead"].iloc[0] == pytest.approx(0.15)
+    spec = Spec(steps=10)
+    where = "in the 2 of 7 seeds that did not collapse"
+    assert headline(summary, spec).endswith(f" collapses: {where}, 15.0 % are dead")
+    said = " ".join(conclusions(summary, spec))
+    assert f"dead units {where}: " in said
+    assert "In all seeds 5.00 % were dead before training. In all seeds zero outputs are" in said
+    whole = summarise(cells([[0.3, 0.3]] * 4, born=0.1))
+    assert "did not collapse" not in " ".join([headline(whole, spec), *conclusions(whole, spec)])
+
+
+def test_a_network_whose_units_are_not_known_is_not_said_to_have_left_the_range_of_numbers():
+    lost = cells([[math.nan] * 2] * 3, loss=[math.nan] * 3)
+    unknown = cells([[math.nan] * 2] * 3).assign(model="nets:net", name="a")
+    unknown.loc[unknown["layer"] > 0, "units"] = math.nan
+    said = conclusions(summarise(pd.concat([lost, unknown], ignore_index=True)), Spec(steps=10))
+    assert said[0].endswith("No other network stayed within the range of numbers.")
+    assert "it is not known which dimension of a" in said[1]
+
+
+def test_expected_is_not_said_to_be_the_units_of_birth():
+    """20 % were born dead, 18 % came back, and 5 % are dead."""
+    summary = summarise(cells([[0.05, 0.05]] * 4, born=0.2))
+    assert summary["verdict"].iloc[0] == c.EXPECTED
+    assert "has no more dead units than chance leaves at birth: " in headline(summary, Spec(steps=10))
+
+
+def told_of_remedies(**verdicts):
+    common = {
+        "model": "", "act": "relu", "init": "xavier", "norm": "none", "skip": "none", "lr": 1.0, "depth": 5,
+        "width": 64, "data": "digits", "seeds": 10, "dead": 0.5, "accuracy": 0.2, "collapsed": 0.6,
+    }  # fmt: skip
+    named = {"none": "untreated"} | {name.replace("_", " "): word for name, word in verdicts.items()}
+    rows = fit(pd.DataFrame([common | {"remedy": n, "verdict": v} for n, v in named.items()]), r.SUMMARY)
+    return " ".join(remedy_words.conclusions(rows, None))
+
+
+def test_a_remedy_that_costs_accuracy_is_named():
+    said = told_of_remedies(elu=r.COSTS, gelu=r.NO_EFFECT)
+    assert "; elu leaves fewer units dead but costs accuracy; no other remedy is shown to keep units alive." in said
+    assert "elu and gelu leave fewer units dead but cost accuracy" in told_of_remedies(elu=r.COSTS, gelu=r.COSTS)
+    assert "; no remedy is shown to keep units alive." in told_of_remedies(gelu=r.NO_EFFECT)
+
+
+def test_seeds_that_are_enough_are_not_said_to_be_too_few():
+    """Four of ten do not collapse: a remedy may be undecided because its two measures disagree."""
+    said = told_of_remedies(elu=r.UNDECIDED)
+    assert "elu is not decided: 60 % of the seeds collapse without it." in said
+    assert "too few" not in said
+
+
+def test_the_lectures_remedies_are_not_told_where_none_was_tried():
+    assert "lecture" not in told_of_remedies(gelu=r.HELPS)
+    assert "Of the lecture's own: clipping: helps." in told_of_remedies(clipping=r.HELPS)
+
+
+def test_a_share_changes_by_no_more_than_a_hundred_points():
+    """Differences of -.99, -.99 and -.4 have an interval that reaches below -1."""
+    base, other = cells([[0.995, 0.995]] * 2 + [[0.5, 0.5]]), cells([[0.005, 0.005]] * 2 + [[0.1, 0.1]], remedy="elu")
+    row = summarise(pd.concat([base, other], ignore_index=True), remedies=True).set_index("remedy").loc["elu"]
+    differences = np.array([-0.99, -0.99, -0.4])
+    assert differences.mean() - 4.302653 * differences.std(ddof=1) / math.sqrt(3) < -1
+    assert row["dead_change"] == pytest.approx(differences.mean())
+    assert row["dead_change_lo"] == -1
+
+
+def born(**columns):
+    fixed = {"depth": 9, "n": 100, "failed": 0, "probability": 0.5, "probability_lo": 0.4, "probability_hi": 0.6}
+    return born_words.conclusions(fit(pd.DataFrame([fixed | row for row in columns["rows"]]), b.SUMMARY), None)
+
+
+def test_of_bounds_is_said_what_is_shown():
+    within = {"width": 4, "init": "he", "verdict": b.WITHIN}
+    rai = {"width": 4, "init": "rai", "verdict": b.NO_BOUND}
+    said = born(rows=[within, within | {"width": 5}])
+    assert said[1] == "Of 2 points, none is shown to be outside the proven bounds."
+    assert said[2].startswith("With he, a width of 10 keeps it at 1 % at most for 9 hidden layers")
+    assert 9 * 2**-10 < 0.01 < 9 * 2**-9
+    assert born(rows=[within, rai])[1].startswith("Of 1 point with such bounds, none is ")
+    assert born(rows=[within | {"verdict": b.OUTSIDE}, rai])[1].endswith("1 is shown to be outside the proven bounds.")
+    assert born(rows=[rai])[1:] == ["No bound is proven for these networks."]
 
 
 @pytest.mark.parametrize(

@@ -8,7 +8,7 @@ import pytest
 
 from dnnlab.gradient_flow import columns as c
 from dnnlab.gradient_flow import summary as gradient_flow_summary
-from dnnlab.gradient_flow.layers import Measured, measured_at
+from dnnlab.gradient_flow.layers import Measured, measured_at, over_seeds
 from dnnlab.gradient_flow.spec import Spec
 from dnnlab.gradient_flow.summary import summarise, verdict
 from dnnlab.runner.summary import groups
@@ -73,6 +73,55 @@ def test_the_rate_is_the_slope_of_a_straight_line_through_the_logarithms():
     seen = Measured({"delta_norm": delta}, pd.DataFrame(index=range(4)))
     slopes = [-np.polyfit(np.arange(DEPTH), np.log(each), 1)[0] for each in delta]
     np.testing.assert_allclose(seen.log_rates(), slopes, rtol=1e-10)
+
+
+def zeros_below(*layers, depth=4):
+    """Seeds whose δ halves from a layer to the one before it, and is zero up to a layer; 0 for none."""
+    delta = np.array([[0.0 if k < first else 0.5 ** (depth - 1 - k) for k in range(depth)] for first in layers])
+    return Measured({"delta_norm": delta, "dead_fraction": 0 * delta}, pd.DataFrame({"loss": [2.3] * len(layers)}))
+
+
+def test_the_first_layer_over_the_last_is_that_of_these_two_layers():
+    """1/8 where all receive a gradient; 0 where the first receives none; not known where the last receives none."""
+    seen = zeros_below(0, 1, 3, 4)
+    np.testing.assert_allclose(np.exp(seen.log_first_to_last()), [1 / 8, 0, 0, math.nan])
+    assert seen.seeds_without_gradient() == 3
+    assert math.exp(over_seeds(seen.log_first_to_last()).mean) == 0  # in two of the three that are known
+    assert math.exp(over_seeds(zeros_below(0, 0, 1, 4).log_first_to_last()).mean) == pytest.approx(1 / 8)
+
+
+def test_of_a_network_of_ones_own_layers_that_no_gradient_can_reach_do_not_count():
+    seen = zeros_below(1, 1)
+    places = np.tile(np.arange(1.0, 5.0), (2, 1))
+    own = Measured(
+        seen.layers | {"delta_norm": np.where(seen.layers["delta_norm"] == 0, math.nan, seen.layers["delta_norm"])},
+        seen.network,
+        reads_input=np.array([0]),
+    )
+    own.layers["layer"] = places
+    np.testing.assert_allclose(np.exp(own.log_first_to_last()), 1 / 4)
+    seen.layers["layer"] = places
+    assert np.exp(seen.log_first_to_last()).tolist() == [0, 0]  # it vanished
+
+
+def test_seeds_without_a_gradient_are_counted_in_the_table():
+    table = rows([0.5, 0.5, 0.5]).assign(**OWN | INPUTS | SPREADS)
+    table.loc[(table["seed"] == 0) & table["layer"].isin([1, 2]), "delta_norm"] = 0.0
+    row = summarise(table, Spec()).iloc[0]
+    assert row["no_gradient"] == "1 of 3 seeds"
+    assert row["first_last_ratio"] == pytest.approx(1 / 4)
+    table.loc[(table["seed"] == 1) & (table["layer"] == 1), "delta_norm"] = 0.0
+    row = summarise(table, Spec()).iloc[0]
+    assert (row["no_gradient"], row["first_last_ratio"], row["rate"]) == ("2 of 3 seeds", 0, pytest.approx(0.5))
+
+
+def test_the_share_of_clipped_steps_is_of_all_steps():
+    """9 of the first 10 steps and 1 of the next 30 are clipped: 10 of 40."""
+    table = trained([1.0] * 3, [0.1, 0.2, 0.3])
+    later = table[table["step"] == 10].assign(step=40)
+    table = pd.concat([table, later], ignore_index=True)
+    table["clipped_share"] = table["step"].map({10: 0.9, 40: 1 / 30}).where(table["layer"] == 0)
+    assert summarise(table, Spec(steps=40)).iloc[0]["clipped_share"] == pytest.approx(10 / 40)
 
 
 def test_the_terms_multiply_to_the_rate():

@@ -6,7 +6,7 @@ import pandas as pd
 import pytest
 
 from dnnlab.gradient_flow.spec import Spec
-from dnnlab.gradient_flow.words import conclusions
+from dnnlab.gradient_flow.words import advice, conclusions
 
 ROW = {
     "model": "",
@@ -16,7 +16,10 @@ ROW = {
     "norm": "none",
     "skip": "none",
     "depth": 20,
+    "seeds": 5,
+    "diverged": 0,
     "rate": 0.5,
+    "rate_lo": math.nan,
     "rate_theory": 0.48,
     "first_last_ratio": 1.9e-6,
     "no_gradient": "",
@@ -59,7 +62,7 @@ def test_why_it_is_so_is_said_where_it_is_known():
 
 def test_where_the_mean_and_the_whole_way_do_not_agree_only_the_whole_way_is_said():
     (said,) = told({"verdict": "healthy", "rate": 1.06, "first_last_ratio": 0.665})
-    assert said.startswith("relu (init he, depth 20). Of 20 layers the first receives 66.5 % of what the last does: ")
+    assert said.startswith("relu (init he, depth 20): of 20 layers the first receives 66.5 % of what the last does: ")
 
 
 @pytest.mark.parametrize(
@@ -77,7 +80,7 @@ def test_where_the_mean_and_the_whole_way_do_not_agree_only_the_whole_way_is_sai
             "explodes.",
         ),
         (
-            {"verdict": "exploding", "rate": 2.01, "rate_theory": 1.99, "first_last_ratio": 5.44e5},
+            {"verdict": "exploding", "rate": 2.01, "rate_lo": 2.0, "rate_theory": 1.99, "first_last_ratio": 5.44e5},
             "on average a layer makes the gradient 2.01× as large, where theory expects 1.99×.",
             "Of 20 layers the first receives 5.44·10⁵× what the last does: a step that suits the last layer is far too "
             "large for it.",
@@ -85,6 +88,12 @@ def test_where_the_mean_and_the_whole_way_do_not_agree_only_the_whole_way_is_sai
         (
             {"verdict": "exploding", "rate": 0.9, "rate_theory": math.nan},  # by its loss, not by its rate
             "on average a layer passes on 90 % of the gradient.",
+            "In most seeds its loss is infinite or not a number, so that there is nothing to learn from.",
+        ),
+        (
+            # an interval down to 1.2, which is 32 over 19 layers, would leave it undecided: it is by its loss
+            {"verdict": "exploding", "rate": 1.3, "rate_lo": 1.2, "rate_theory": math.nan, "first_last_ratio": 146.0},
+            "on average a layer makes the gradient 1.3× as large.",
             "In most seeds its loss is infinite or not a number, so that there is nothing to learn from.",
         ),
         (
@@ -142,12 +151,50 @@ def test_without_a_finite_rate_that_is_said(rate):
 
 def test_where_no_gradient_comes_through_that_is_said():
     (text,) = told({"rate": math.nan, "first_last_ratio": 0.0})
-    assert text == (
-        "relu (init he, depth 20): the gradient is exactly zero at every layer that reads the input, so that these "
-        "layers learn nothing."
-    )
+    zero = "In most seeds the gradient is exactly zero at every layer that reads the input: they learn nothing."
+    assert text == f"relu (init he, depth 20) gave no rate. {zero}"
+    (text,) = told({"rate": 0.99, "first_last_ratio": 0.0, "rate_theory": math.nan})  # a minority has a rate
+    assert text == f"relu (init he, depth 20): on average a layer passes on 99 % of the gradient. {zero}"
     (text,) = told({"rate": math.nan, "first_last_ratio": math.nan, "verdict": "dead"})
     assert text.endswith("In most seeds all units of some layer are dead, and such a layer learns nothing.")
+
+
+def test_the_rate_of_a_few_seeds_is_said_to_be_theirs():
+    few = {"rate": 0.984, "rate_theory": math.nan, "first_last_ratio": 0.19, "no_gradient": "4 of 5 seeds"}
+    text, left_out = told(few | {"verdict": "dead"})
+    where = "in the 1 of 5 seeds in which every hidden layer receives a gradient, "
+    assert text == (
+        f"relu (init he, depth 20): {where}on average a layer passes on 98.4 % of the gradient. "
+        "In most seeds all units of some layer are dead, and such a layer learns nothing."
+    )
+    assert left_out == (
+        "relu (init he, depth 20): in 4 of 5 seeds some hidden layer receives no gradient; the rate leaves them out."
+    )
+    text, _ = told(few | {"verdict": "undecided"})
+    assert "Of 20 layers the first receives 19 % of what the last does in these seeds: " in text
+    text, _ = told(few | {"verdict": "undecided", "rate": 1.01})
+    assert text.startswith(f"relu (init he, depth 20): {where}of 20 layers the first receives 19 % of what ")
+
+
+def test_of_a_network_whose_first_layer_is_frozen_the_first_with_a_gradient_is_meant():
+    frozen = {"model": "mine:net", "no_gradient": "conv1", "verdict": "healthy", "rate": 0.9, "first_last_ratio": 0.5}
+    text, left_out = told(frozen)
+    assert "Of the layers that received a gradient the first receives 50 % of what the last does: " in text
+    assert "no gradient reached conv1" in left_out
+
+
+def test_a_training_that_diverged_is_told():
+    _, said = told({"verdict": "healthy", "rate": 0.99, "diverged": 2, "lr": 4.0})
+    start = "In training the loss became infinite or not a number in "
+    assert said == f"{start}2 of 5 seeds of relu (init he, depth 20), lr 4."
+    _, said = told(*({"diverged": 1, "lr": float(lr)} for lr in range(1, 6)), {"diverged": 0})
+    assert said.count("1 of 5 seeds") == 3
+    assert said.endswith("lr 3; and of 2 more.")
+
+
+def test_one_factor_alone_multiplies():
+    (said,) = told({"weight_term": 1.0, "act_term": 1.0, "norm_term": 1.0, "skip_term": 0.2})
+    assert "In a layer the skip multiplies it by 0.2." in said
 
 
 def test_one_hidden_layer_has_no_rate():
@@ -182,3 +229,12 @@ def test_remedies_are_told_of_up_to_six_networks():
 def test_a_network_of_ones_own_is_called_by_its_name():
     (text,) = told({"model": "mine:net"})
     assert text.startswith("mine:net on digits: on average a layer passes on")
+
+
+def test_the_advice_says_no_more_than_was_measured():
+    """A mean rate nearest to 1 is no gradient that is shown to be the most level, and an expectation is no finding."""
+    row = ROW | {"rate_hi": 0.51, "remedy": "init critical: rate 0.889 [0.748, 1.056]; norm batch: rate 1.2 [1.1, 1.3]"}
+    told = advice(lambda: None, pd.DataFrame([row | {"rate_lo": 0.49}]), Spec(), None)
+    assert "--init critical, under which theory expects a wide network to keep its gradient. " in told.what
+    assert told.what.endswith("this has the mean rate nearest to 1.")
+    assert tuple(told.changes[0]) == ("factor a layer", "0.500 [0.490, 0.510]", "0.889 [0.748, 1.056]")

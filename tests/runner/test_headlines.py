@@ -16,7 +16,7 @@ from dnnlab.registry import EXPERIMENTS
 from dnnlab.runner.summary import in_words
 
 NETWORK = {"model": "", "act": "sigmoid", "init": "torch", "norm": "none", "skip": "none", "depth": 20, "lr": 0.1}
-NETWORK |= {"data": "digits"}
+NETWORK |= {"data": "digits", "seeds": 5, "collapsed": 0.0}
 SAYS = {"good": ("works", "work"), "bad": ("fails", "fail")}
 
 
@@ -40,15 +40,17 @@ def test_what_holds_of_how_many(verdicts, said):
     ("headline", "table", "said"),
     [
         (gradient_flow, rows("vanishing"), "20 sigmoid layers lose the gradient"),
-        (gradient_flow, rows("exploding", depth=1), "1 sigmoid layer lets the gradient explode"),
+        (gradient_flow, rows("exploding", depth=1), "1 sigmoid layer explodes"),
         (gradient_flow, rows("healthy", norm="batch", skip="residual"),
          "20 sigmoid layers with norm batch and skip residual keep the gradient"),
+        (gradient_flow, rows("dead"), "In most seeds at least one of 20 sigmoid layers is dead"),
+        (gradient_flow, rows("dead", depth=1), "In most seeds 1 sigmoid layer is dead"),
         (gradient_flow, rows("undecided", model="m:net"), "m:net is not decided"),
-        (gradient_flow, rows("healthy", "dead"), "1 of 2 networks keeps the gradient, 1 has no gradient at all"),
+        (gradient_flow, rows("healthy", "dead"), "1 of 2 networks keeps the gradient, 1 has a dead layer"),
         (dead_relu, rows("dying", dead=0.709, model="net"), "net on digits has units that die: 70.9 % are dead"),
         (dead_relu, rows("healthy", "healthy", dead=0.0), "Both networks keep their units"),
         (check, pd.DataFrame({"statement": ["1 = 2"], "verdict": ["refuted"]}), "1 = 2: refuted"),
-        (check, pd.DataFrame({"statement": ["a", "b"], "verdict": ["holds", "undecided"]}), "1 of 2 statements hold"),
+        (check, pd.DataFrame({"statement": ["a", "b"], "verdict": ["holds", "undecided"]}), "1 of 2 statements holds"),
         (nas, pd.DataFrame({"strategy": ["random", "evolution", "average"], "verdict": ["baseline", "no better", ""],
                             "data": "digits"}),
          "No strategy is shown to be better than random search"),

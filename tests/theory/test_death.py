@@ -74,6 +74,13 @@ def test_what_cannot_die_is_expected_alive():
     assert [p > 0 for p in expected_dead(mixed, "he", torch.ones(10, 20))] == [True, False]
 
 
+@pytest.mark.parametrize("act", ["Softshrink", "Hardshrink"])
+def test_a_unit_of_a_shrinkage_is_dead_where_it_stays_within_a_half(act):
+    """On one input of norm 1 with 20 features, He's pre-activations are normal with variance 2/20."""
+    (found,) = expected_dead(shape(1, act=act), "he", torch.eye(20)[:1])
+    assert found == pytest.approx(math.erf(0.5 / math.sqrt(2 * 2 / 20)), rel=0.03)
+
+
 def test_the_networks_that_are_measured_are_not_those_of_the_expectation(monkeypatch):
     """Their streams are other ones, and the answer is the same at every call."""
     asked = []

@@ -44,7 +44,7 @@ SUMMARY = (
         counted=True,
         form=Form.SHARE,
     ),
-    verdict("within bounds, outside bounds, or no bound"),
+    verdict("outside bounds where the whole interval is, within bounds where it is not, or no bound"),
     FAILED_CELLS,
 )
 

@@ -29,9 +29,9 @@ def _curve(summary: pd.DataFrame) -> Picture:
     chosen = most_telling([math.log(p) if (p := line.end[1]) > 0 else math.nan for line in lines])
     told = [f"{n}: {number(g['probability'].iloc[0])} to {number(g['probability'].iloc[-1])}" for n, g in rows]
     none = [f"{row['init']} at width {row['width']}" for row in measured.to_dict("records") if not row["probability"]]
-    missing = f" There is no point where no network was born dead: {some(none)}." if none else ""
+    missing = f" The axis has no zero, so that there is no point for {some(none)}, where none was." if none else ""
     bounded = measured["lower_bound"].notna().any()
-    between = "; measured points lie between the dashed bounds, where there are such" if bounded else ""
+    between = "; dashes are proven bounds, where there are such" if bounded else ""
     return Picture(
         name="born-dead",
         title="How often a whole network is born dead",

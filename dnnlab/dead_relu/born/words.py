@@ -6,6 +6,7 @@ import pandas as pd
 
 from dnnlab.dead_relu.born import columns as c
 from dnnlab.dead_relu.spec import Spec
+from dnnlab.errors import counted, listing
 from dnnlab.report.numbers import Form, number
 
 _RARE = 0.01
@@ -27,13 +28,21 @@ def conclusions(summary: pd.DataFrame, spec: Spec) -> list[str]:
     measured = summary[summary["n"] > 0]
     if measured.empty:
         return ["No point was measured."]
-    outside = int((summary["verdict"] == c.OUTSIDE).sum())
-    bounds = "all within the proven bounds" if not outside else f"{outside} outside the proven bounds"
     first = measured.iloc[0]
-    deepest = int(measured["depth"].max())
-    return [
+    told = [
         f"Of {c.SCHEMA.number(first, 'n')} networks of width {first['width']} and {first['depth']} hidden layers, "
-        f"{c.SCHEMA.estimate(first, 'probability')} are constant from birth; {bounds}.",
-        f"A width of {math.ceil(math.log2(deepest / _RARE))} keeps that under {number(_RARE, Form.SHARE)} at {deepest} "
-        "hidden layers: width ≥ log₂(depth / probability).",
+        f"{c.SCHEMA.estimate(first, 'probability')} are constant from birth."
+    ]
+    bounded = measured[measured["verdict"] != c.NO_BOUND]
+    if bounded.empty:
+        return [*told, "No bound is proven for these networks."]
+    outside = int((bounded["verdict"] == c.OUTSIDE).sum())
+    where = counted(len(bounded), "point") + (" with such bounds" if len(bounded) < len(measured) else "")
+    deepest, kinds = int(bounded["depth"].max()), list(dict.fromkeys(bounded["init"]))
+    return [
+        *told,
+        f"Of {where}, {outside or 'none'} {'are' if outside > 1 else 'is'} shown to be outside the proven bounds.",
+        f"With {listing(kinds)}, a width of {math.ceil(math.log2(deepest / _RARE))} keeps it at "
+        f"{number(_RARE, Form.SHARE)} at most for {deepest} hidden layers, by the proven bound: "
+        "width ≥ log₂(depth / probability).",
     ]

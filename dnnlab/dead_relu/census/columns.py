@@ -76,10 +76,15 @@ CELLS = (
     ERROR,
 )
 
+_STAYED = "mean over the seeds that did not collapse; of all seeds where all did"
 STATE = (
     SEEDS,
     Column(
-        "born_dead", float, "share of units dead before training, mean over seeds", screen="born dead", form=Form.SHARE
+        "born_dead",
+        float,
+        "share of units dead before training, mean over all seeds",
+        screen="born dead",
+        form=Form.SHARE,
     ),
     Column(
         "expected_dead",
@@ -91,7 +96,7 @@ STATE = (
     ),
     *estimate(
         "dead",
-        "share of units dead after training, mean over the seeds that did not collapse; of all seeds where all did",
+        f"share of units dead after training, {_STAYED}",
         "dead",
         form=Form.SHARE,
     ),
@@ -101,32 +106,44 @@ STATE = (
         interval=EXACT,
         form=Form.SHARE,
     ),
-    *estimate("died", "share of units that were alive before training and are dead after it", form=Form.SHARE),
-    *estimate("revived", "share of units alive after training that were once dead", "revived", form=Form.SHARE),
+    *estimate(
+        "died", f"share of units that were alive before training and are dead after it, {_STAYED}", form=Form.SHARE
+    ),
+    *estimate(
+        "revived", f"share of units alive after training that were once dead, {_STAYED}", "revived", form=Form.SHARE
+    ),
     *estimate(
         "back_first",
-        "of the units of layer 1 that were dead at some look, the share alive after training",
+        f"of the units of layer 1 that were dead at some look, the share alive after training, {_STAYED}",
         form=Form.SHARE,
     ),
     *estimate("back_deeper", "the same of all later layers", form=Form.SHARE),
     Column(
         "certified_dead",
         float,
-        "share of units proven zero on the whole box of the data",
+        "share of units proven zero on the whole box of the data, mean over all seeds",
         screen="certified",
         form=Form.SHARE,
     ),
     Column(
         "irreversible",
         float,
-        "layer 1: share of units dead on all training data, which no gradient can reach",
+        "layer 1: share of units dead on all training data, which no gradient can reach, mean over all seeds",
         form=Form.SHARE,
     ),
-    *estimate("inactive", "share of units whose activation never reads a value above zero", form=Form.SHARE),
-    Column("zero_fraction", float, "share of zero outputs after training", screen="zeros", form=Form.SHARE),
+    *estimate(
+        "inactive", f"share of units whose activation never reads a value above zero, {_STAYED}", form=Form.SHARE
+    ),
+    Column(
+        "zero_fraction",
+        float,
+        "share of zero outputs after training, mean over all seeds",
+        screen="zeros",
+        form=Form.SHARE,
+    ),
 )
 END = (
-    Column("loss", float, "cross-entropy after training, mean over seeds"),
+    Column("loss", float, "cross-entropy after training, mean over the seeds that did not diverge"),
     Column("steps", int, "training steps", screen="steps"),
     DIVERGED_SEEDS,
     FAILED_SEEDS,
@@ -142,11 +159,16 @@ SUMMARY = (
     *ACCURACY,
     verdict("healthy, expected, dying, collapsed, diverged or undecided"),
     Column(
-        "fatal_update", float, "largest step of units before they died, over their weights' norm; mean", form=Form.SHARE
+        "fatal_update",
+        float,
+        "largest step of units before they died, over their weights' norm; mean over all seeds",
+        form=Form.SHARE,
     ),
-    Column("survived_update", float, "the same of units that stayed alive; mean", form=Form.SHARE),
+    Column("survived_update", float, "the same of units that stayed alive; mean over all seeds", form=Form.SHARE),
     *estimate(
-        "pushed_down", "share of deaths with a fall of the unit's mean pre-activation before it", form=Form.SHARE
+        "pushed_down",
+        f"share of deaths with a fall of the unit's mean pre-activation before it, {_STAYED}",
+        form=Form.SHARE,
     ),
     *estimate(
         "pushed_more",

@@ -20,7 +20,7 @@ from dnnlab.report.points import Along
 from dnnlab.runner.summary import Group, groups, measured
 from dnnlab.statistics.intervals import Interval, mean_share
 
-_MOST_PANELS = 6
+_MOST_PANELS, _MOST_LAYERS = 6, 5
 
 
 def draw(cells: pd.DataFrame, summary: pd.DataFrame, spec: Spec) -> Sequence[Picture]:
@@ -76,7 +76,7 @@ def _by_layer(curves: Sequence[tuple[str, Group]], spec: Spec) -> Picture:
     drawn = partial(_drawn, lines, chosen)
     when = "after training" if spec.training_steps else "as the network is"
     expected = bool(spec.training_steps) and any(lines[i].theory is not None for i in chosen)
-    above = "Above its dashed line, which is what chance leaves dead at birth, a layer has lost units to training. "
+    above = "Above its dashed line a layer has more dead units than chance leaves at birth on average. "
     return Picture(
         name="dead-by-layer",
         title=f"Dead units by layer, {when}",
@@ -136,8 +136,8 @@ def _along_training(curves: Sequence[tuple[str, Group]]) -> Picture:
         title="Dead units along training",
         see="A line that climbs is a layer whose units die; one that falls again has units revived by the layers "
         "below. Bands are 95 % intervals over seeds." + only(shown, curves),
-        alt="Small multiples: a panel for each network, and in it a line for each layer; the share of dead units by "
-        "training step.",
+        alt="Small multiples: a panel for each network, and in it a line for each layer, or for "
+        f"{_MOST_LAYERS} of them where there are more; the share of dead units by training step.",
         figure=_small_multiples(shown, across=3),
         narrow=_small_multiples(shown, across=2),
     )
@@ -150,7 +150,7 @@ def _small_multiples(shown: Sequence[tuple[str, Group]], across: int) -> Figure:
     with new_figure(width, height * down + 0.7, down, columns, sharey=True) as (figure, panels):
         for axes, (label, rows) in zip(panels, shown, strict=False):
             layers = rows.where(rows["layer"] > 0)
-            for i, layer in enumerate(spread_out(np.unique(layers["layer"]).tolist(), 5)):
+            for i, layer in enumerate(spread_out(np.unique(layers["layer"]).tolist(), _MOST_LAYERS)):
                 steps, shares = _intervals(layers.where(layers["layer"] == layer), "step")
                 style = line_style(i)
                 axes.plot(steps, [s.mean for s in shares], label=f"layer {layer}", **style)

@@ -6,13 +6,16 @@ import pandas as pd
 
 from dnnlab.dead_relu.census import columns as c
 from dnnlab.dead_relu.spec import Spec
-from dnnlab.errors import some
+from dnnlab.errors import counted, some
 from dnnlab.report.numbers import Form, exactly, number
 from dnnlab.runner.summary import in_words, tally
 
 _SAYS = {
     c.HEALTHY: ("keeps its units", "keep their units"),
-    c.EXPECTED: ("has the dead units of its birth", "have the dead units of their birth"),
+    c.EXPECTED: (
+        "has no more dead units than chance leaves at birth",
+        "have no more dead units than chance leaves at birth",
+    ),
     c.DYING: ("has units that die", "have units that die"),
     c.COLLAPSED: ("collapses", "collapse"),
     c.DIVERGED: ("diverges", "diverge"),
@@ -21,13 +24,20 @@ _SAYS = {
 
 
 def headline(summary: pd.DataFrame, spec: Spec) -> str:
-    """The verdicts in a few words, of one network also the share of dead units."""
+    """The verdicts in a few words, of one network also the share of dead units, in the seeds that did not collapse."""
     says = _SAYS if spec is None or spec.training_steps else _SAYS | {c.DYING: ("has dead units", "have dead units")}
     if len(summary) > 1:
         return in_words(summary["verdict"], says)
     row = summary.iloc[0]
-    share = "" if math.isnan(row["dead"]) else f": {c.SCHEMA.number(row, 'dead')} are dead"
+    of = _of(row)
+    share = "" if math.isnan(row["dead"]) else f": {of and f'{of}, '}{c.SCHEMA.number(row, 'dead')} are dead"
     return f"{name(row)} {says[row['verdict']][0]}{share}"
+
+
+def _of(row: pd.Series) -> str:
+    """The seeds that the shares of units dead after training are of, where they are not of all: ``in the 2 of 7 …``."""
+    stayed = int(row["seeds"] - round(row["collapsed"] * row["seeds"])) if row["collapsed"] > 0 else 0
+    return f"in the {stayed} of {counted(int(row['seeds']), 'seed')} that did not collapse" if stayed else ""
 
 
 def conclusions(summary: pd.DataFrame, spec: Spec) -> list[str]:
@@ -36,16 +46,18 @@ def conclusions(summary: pd.DataFrame, spec: Spec) -> list[str]:
     head = f"{len(summary)} configurations: {tally(summary['verdict'])}. " if len(summary) > 1 else ""
     if math.isnan(worst["dead"]):
         unknown = summary[summary["not_known"] != ""]
-        nothing = [] if len(unknown) == len(summary) else [f"{head}No network stayed within the range of numbers."]
+        no = "No other network" if len(unknown) else "No network"
+        nothing = [] if len(unknown) == len(summary) else [f"{head}{no} stayed within the range of numbers."]
         return [*nothing, *_not_known(unknown)]
     shares = ("expected_dead", "born_dead", "died", "revived", "zero_fraction", "pushed_down", "certified_dead")
     share = {name: c.SCHEMA.number(worst, name) for name in shares}
     against = (
         f", where {share['expected_dead']} are expected at birth" if not math.isnan(worst["expected_dead"]) else ""
     )
+    of = _of(worst)
     fate = (
-        f": {share['born_dead']} of all units were dead before training; {share['died']} were alive then and are dead "
-        f"now, and {share['revived']} were dead at some look and are alive now"
+        f": {share['died']} of all units were alive before training and are dead now, and {share['revived']} were dead "
+        f"at some look and are alive now. In all seeds {share['born_dead']} were dead before training"
     )
     diverged = summary[summary["diverged"] > 0]
     sentences = [
@@ -54,9 +66,9 @@ def conclusions(summary: pd.DataFrame, spec: Spec) -> list[str]:
         for _, row in diverged.head(1).iterrows()
     ]
     sentences += [
-        f"{head}{name(worst)} has {c.SCHEMA.estimate(worst, 'dead')} dead units{against}"
-        f"{fate if spec.training_steps else ''}. Zero outputs are {share['zero_fraction']}, which by itself says "
-        "nothing of death."
+        f"{head}{name(worst)} has {c.SCHEMA.estimate(worst, 'dead')} dead units{of and f' {of}'}{against}"
+        f"{fate if spec.training_steps else ''}. {'In all seeds z' if of else 'Z'}ero outputs are "
+        f"{share['zero_fraction']}, which by itself says nothing of death."
     ]
     if not math.isnan(worst["fatal_update"]) and not math.isnan(worst["survived_update"]):
         times = worst["fatal_update"] / worst["survived_update"] if worst["survived_update"] else math.inf
@@ -64,9 +76,9 @@ def conclusions(summary: pd.DataFrame, spec: Spec) -> list[str]:
         meanwhile = f" ({c.SCHEMA.number(worst, 'pushed_more')} against the units beside them that lived)"
         meanwhile = "" if math.isnan(excess) else meanwhile
         sentences.append(
-            f"Before dying, a unit's weights had taken a largest step of {c.SCHEMA.number(worst, 'fatal_update')} "
-            f"of their norm, {number(times, Form.FACTOR)} that of units that lived; {share['pushed_down']} of the "
-            f"dying had their mean pre-activation pushed down{meanwhile}."
+            f"The largest step of a unit's weights before it died was {c.SCHEMA.number(worst, 'fatal_update')} of "
+            f"their norm on average, {number(times, Form.FACTOR)} that of units that lived; {of and f'{of}, '}"
+            f"{share['pushed_down']} of the dying had their mean pre-activation pushed down{meanwhile}."
         )
     unknown = summary[summary["expected_dead"].isna() & summary["born_dead"].notna() & (summary["model"] == "")]
     if len(unknown):
@@ -78,7 +90,8 @@ def conclusions(summary: pd.DataFrame, spec: Spec) -> list[str]:
         )
     sentences += _not_known(summary[summary["not_known"] != ""])
     if worst["certified_dead"] > 0:
-        sentences.append(f"{share['certified_dead']} are proven dead on the whole box of the data.")
+        every = "In all seeds " if of else ""
+        sentences.append(f"{every}{share['certified_dead']} are proven dead on the whole box of the data.")
     return sentences
 
 

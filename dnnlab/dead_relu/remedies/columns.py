@@ -27,7 +27,8 @@ SUMMARY = (
     *census.STATE,
     *estimate(
         "dead_change",
-        "change of the dead share against no remedy, in the seeds that collapsed neither with it nor without",
+        "change of the dead share against no remedy, in the seeds that collapsed neither with it nor without; where "
+        "all collapsed on one side, all of its seeds count",
         "Δ dead",
         form=Form.CHANGE,
     ),
@@ -40,7 +41,8 @@ SUMMARY = (
     *census.ACCURACY,
     *estimate(
         "accuracy_change",
-        "change of accuracy against no remedy, in the seeds that learned with it and without",
+        "change of accuracy against no remedy, in the seeds that learned with it and without; where none learned on "
+        "one side, all of its seeds count",
         "Δ accuracy",
         interval=OVER_BOTH,
         form=Form.CHANGE,

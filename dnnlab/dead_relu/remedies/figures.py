@@ -38,7 +38,7 @@ def _dots(summary: pd.DataFrame) -> Picture:
         name="remedies",
         title="What each remedy does",
         see="A remedy is better the fewer units are dead and the higher the accuracy. Bars are 95 % intervals over "
-        "seeds; where there is none, too few seeds agree."
+        "seeds; a dot without a bar has no interval."
         + " The dotted line is the network without a remedy." * (not others)
         + only(labels, summary.index),
         alt=f"Dot plot of the share of dead units and of accuracy under each remedy. {verdicts}.",

@@ -37,7 +37,7 @@ def _compared(table: pd.DataFrame, cells: pd.DataFrame) -> pd.DataFrame:
         for quantity in (c.DEAD, ACCURACY)
     }
     for quantity, comparison in changes.items():
-        columns = named([x.difference for x in comparison], f"{quantity}_change")
+        columns = named([x.difference.cut(-1.0, 1.0) for x in comparison], f"{quantity}_change")
         table = table.assign(**columns, **{f"{quantity}_p": [x.p for x in comparison]})
     table["verdict"] = [
         remedy_verdict(row, dead, accuracy)

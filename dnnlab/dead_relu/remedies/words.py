@@ -52,10 +52,14 @@ def conclusions(summary: pd.DataFrame, spec: Spec) -> list[str]:
         good = tried[tried["verdict"].isin((c.CURES, c.HELPS, c.FEWER))]
         open_ = tried[tried["verdict"] == c.UNDECIDED]
         if good.empty:
-            sentences += [
-                f"{start}; no remedy is shown to keep units alive.",
-                *_would_decide(untreated, open_, len(tried)),
-            ]
+            costly = tried.loc[tried["verdict"] == c.COSTS, "remedy"].tolist()
+            kept = "no remedy is shown to keep units alive"
+            if costly:
+                verb, cost = ("leaves", "costs") if len(costly) == 1 else ("leave", "cost")
+                kept = (
+                    f"{some(costly)} {verb} fewer units dead but {cost} accuracy; {kept.replace('no', 'no other', 1)}"
+                )
+            sentences += [f"{start}; {kept}.", *_would_decide(untreated, open_, len(tried))]
             continue
         best = good.iloc[0]
         sentences.append(
@@ -64,7 +68,8 @@ def conclusions(summary: pd.DataFrame, spec: Spec) -> list[str]:
         lecture = [remedy.name for remedy in REMEDIES if remedy.source == "lecture"]
         told = tried[tried["remedy"].isin(lecture)]
         words = "; ".join(f"{row['remedy']}: {row['verdict']}" for _, row in told.iterrows())
-        sentences.append(f"Of the lecture's own: {words}.")
+        if words:
+            sentences.append(f"Of the lecture's own: {words}.")
     return sentences
 
 
@@ -77,9 +82,10 @@ def _would_decide(untreated: pd.Series, open_: pd.DataFrame, tried: int) -> list
         return []
     needed = math.ceil(math.log2(4 * tried / 0.05) / share)
     one = len(open_) == 1
+    few = bool(untreated["seeds"] - round(share * untreated["seeds"]) < ENOUGH)
     told = (
         f"{some(open_['remedy'].tolist())} {'is' if one else 'are'} not decided: {number(share, Form.SHARE)} of the "
-        f"seeds collapse without {'it' if one else 'them'}, and the others are too few to compare."
+        f"seeds collapse without {'it' if one else 'them'}{', and the others are too few to compare' * few}."
     )
     more = f" A remedy under which no seed collapses takes about {needed} seeds: --seeds {needed}."
     return [told + more * bool(untreated["seeds"] < needed)]
