@@ -6,7 +6,7 @@ import itertools
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Annotated
+from typing import Annotated, Any
 
 from typer import Option
 
@@ -15,6 +15,7 @@ from dnnlab.compress.presets import PRESETS
 from dnnlab.compress.stages import KINDS, Stage
 from dnnlab.errors import UsageError
 from dnnlab.networks import named
+from dnnlab.report.numbers import Form, number
 from dnnlab.runner import configuration as ask
 from dnnlab.runner import experiment
 from dnnlab.runner.options import Check, Help, OneOf
@@ -193,8 +194,8 @@ class Spec(experiment.Spec):
     inference_batch: Annotated[
         int,
         Option(
-            help="Inputs a call in use. int8:dynamic has one range for all inputs of a call, so that its accuracy is "
-            "judged at this size.",
+            help="How many inputs one call has when the file is used. int8:dynamic has one range for all inputs of a "
+            "call, so that its accuracy is judged with calls of this size.",
             min=1,
             max=100_000,
             rich_help_panel=_WHAT,
@@ -247,6 +248,18 @@ class Spec(experiment.Spec):
     @property
     def searching(self) -> bool:
         return bool(self.max_drop or self.target)
+
+    def missed(self, row: Mapping[str, Any]) -> str:
+        """What a search was asked for that the ``row`` at the end of a chain does not have; empty where it has all."""
+        if self.target and row["ratio"] < float(self.target[:-1]):
+            ratio = number(row["ratio"], Form.FACTOR)
+            return f"--target asked for {self.target}, and the strongest chain tried has a ratio of {ratio}"
+        if self.max_drop and not row["validation_drop"] * 100 < self.max_drop:
+            asked, lost = (number(drop, Form.POINTS) for drop in (self.max_drop / 100, row["validation_drop"]))
+            return (
+                f"--max-drop asked for less than {asked} on validation data, and the gentlest chain tried loses {lost}"
+            )
+        return ""
 
     @functools.cached_property
     def recipes(self) -> Mapping[tuple[str, str], tuple[str, ...]]:
