@@ -182,11 +182,6 @@ def _left_and_missed(summary: pd.DataFrame) -> list[str]:
     return list(dict.fromkeys(told))
 
 
-def _at_most(row: pd.Series) -> str:
-    """The upper end of the interval of what was lost, in words."""
-    return f"with at most {c.SCHEMA.number(row, 'drop_hi')} lost" if row["drop_hi"] > 0 else "with nothing lost"
-
-
 def _claims(summary: pd.DataFrame) -> list[str]:
     chains = summary[summary["role"] == "chain"]
     told = _of_the_lecture(chains[chains["ratio"] >= _LECTURE])
@@ -225,8 +220,8 @@ def _of_the_lecture(files: pd.DataFrame) -> list[str]:
     if c.HOLDS in counts:
         good = files[files["verdict"] == c.HOLDS]
         best = good.iloc[int(good["ratio"].to_numpy().argmax())]
-        size = c.SCHEMA.number(best, "ratio")
-        return [f"{claim} holds for {best['arch']}, {best['chain']}: {size} {_at_most(best)}."]
+        size, drop = c.SCHEMA.number(best, "ratio"), c.SCHEMA.estimate(best, "accuracy_drop")
+        return [f"{claim} holds for {best['arch']}, {best['chain']}: {size} at a drop of {drop}."]
     if c.LOSES not in counts:
         return []
     lost, count = int(counts[c.LOSES]), len(files)
