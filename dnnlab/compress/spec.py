@@ -15,7 +15,6 @@ from dnnlab.compress.presets import PRESETS
 from dnnlab.compress.stages import KINDS, Stage
 from dnnlab.errors import UsageError
 from dnnlab.networks import named
-from dnnlab.report.numbers import Form, number
 from dnnlab.runner import configuration as ask
 from dnnlab.runner import experiment
 from dnnlab.runner.options import Check, Help, OneOf
@@ -252,13 +251,11 @@ class Spec(experiment.Spec):
     def missed(self, row: Mapping[str, Any]) -> str:
         """What a search was asked for that the ``row`` at the end of a chain does not have; empty where it has all."""
         if self.target and row["ratio"] < float(self.target[:-1]):
-            ratio = number(row["ratio"], Form.FACTOR)
-            return f"--target asked for {self.target}, and the strongest chain tried has a ratio of {ratio}"
-        if self.max_drop and not row["validation_drop"] * 100 < self.max_drop:
-            asked, lost = (number(drop, Form.POINTS) for drop in (self.max_drop / 100, row["validation_drop"]))
-            return (
-                f"--max-drop asked for less than {asked} on validation data, and the gentlest chain tried loses {lost}"
-            )
+            return f"--target asked for {self.target}, and the strongest chain tried has a ratio of {row['ratio']:.3g}x"
+        drop = row["validation_drop"] * 100
+        if self.max_drop and not drop < self.max_drop:
+            asked = f"--max-drop asked for a drop under {self.max_drop:g} on validation data"
+            return f"{asked}, and that of the gentlest chain tried is {drop:.3g}, in percentage points"
         return ""
 
     @functools.cached_property

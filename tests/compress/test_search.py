@@ -32,18 +32,19 @@ def test_the_chain_that_is_chosen(options, strength):
 @pytest.mark.parametrize(
     ("options", "row", "said"),
     [
-        ({"target": "10x"}, {"ratio": 10.0}, ""),
+        ({"target": "10x"}, {"ratio": 10.0, "validation_drop": 0.5}, ""),
         (
             {"target": "50x"},
-            {"ratio": 24.8},
-            "--target asked for 50x, and the strongest chain tried has a ratio of 24.8×",
+            {"ratio": 24.8, "validation_drop": 0.5},
+            "--target asked for 50x, and the strongest chain tried has a ratio of 24.8x",
         ),
-        ({"max_drop": 1.0}, {"validation_drop": 0.009}, ""),
-        ({"max_drop": 1.0}, {"validation_drop": -0.02}, ""),
+        ({"max_drop": 1.0}, {"ratio": 2.0, "validation_drop": 0.009}, ""),
+        ({"max_drop": 1.0}, {"ratio": 2.0, "validation_drop": -0.02}, ""),
         (
             {"max_drop": 1.0},
-            {"validation_drop": 0.012},
-            "--max-drop asked for less than 1 point on validation data, and the gentlest chain tried loses 1.2 points",
+            {"ratio": 2.0, "validation_drop": 0.012},
+            "--max-drop asked for a drop under 1 on validation data, and that of the gentlest chain tried is 1.2, in "
+            "percentage points",
         ),
         ({}, {"ratio": 1.0, "validation_drop": 0.5}, ""),
     ],
