@@ -415,8 +415,9 @@ def compress(
     temperature: Temperature at which the teacher speaks. (a number from 0.01 to 1000)
     teaching: Share of the teacher in the loss of recovery; 0 learns from labels alone. (a number from 0
         to 1)
-    inference_batch: Inputs a call in use. int8:dynamic has one range for all inputs of a call, so that
-        its accuracy is judged at this size. (a whole number from 1 to 100,000)
+    inference_batch: How many inputs one call has when the file is used. int8:dynamic has one range for
+        all inputs of a call, so that its accuracy is judged with calls of this size. (a whole number
+        from 1 to 100,000)
     device: auto, cpu, cuda or mps.
     out: Root folder of all runs.
     name: Name of the run's folder, before its key.

@@ -78,12 +78,12 @@ _TIMES = (
     Column("latency_min_ms", float, "the least", unit="ms"),
     Column("latency_p95_ms", float, "95th percentile", unit="ms"),
     Column("base_latency_ms", float, "the network itself, timed in turns with it", unit="ms"),
-    Column("speedup", float, "that over this: above 1 is faster", screen="speedup", form=Form.FACTOR),
+    Column("speedup", float, "base_latency_ms over latency_ms: above 1 is faster", screen="speedup", form=Form.FACTOR),
     Column("latency32_ms", float, "32 inputs at once, median", unit="ms"),
     Column("latency32_min_ms", float, "the least", unit="ms"),
     Column("latency32_p95_ms", float, "95th percentile", unit="ms"),
     Column("base_latency32_ms", float, "the network itself, timed in turns with it", unit="ms"),
-    Column("speedup32", float, "that over this", form=Form.FACTOR),
+    Column("speedup32", float, "base_latency32_ms over latency32_ms: above 1 is faster", form=Form.FACTOR),
 )
 _OVER_PROCESSES = "95 % interval over seeds, each timed in a process of its own"
 _SUMMARY_TIMES = tuple(
@@ -122,7 +122,7 @@ _MEMORY = Column(
 )
 _TOLD = (
     Column("left", str, "layers that the last stage left as they were, each with the reason"),
-    Column("missed", str, "what was asked of the last stage and not reached"),
+    Column("missed", str, "what was asked of the last stage, or of a search for the whole chain, and not reached"),
     Column(
         "unread",
         str,

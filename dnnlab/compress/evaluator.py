@@ -247,12 +247,15 @@ class Evaluator:
         return row
 
     def _left_and_missed(self, stages: Sequence[Stage], model: nn.Module, row: Row) -> Row:
-        """What the last stage left as it was, and what was asked of it and not reached."""
+        """What the last stage left as it was, and what was asked of it, or of a search for the chain that it ends, and
+        not reached."""
         if not stages:
             return {"left": "", "missed": ""}
         last = stages[-1]
-        missed = last.module.missed(model, last, row) if last.about.may_miss(last) else ""
-        return {"left": listed(self._left(stages)), "missed": missed}
+        missed = [last.module.missed(model, last, row)] if last.about.may_miss(last) else []
+        if row["role"] == CHAIN and len(stages) == len(chains.parse(self.cell.recipe)):
+            missed.append(self.spec.missed(row))
+        return {"left": listed(self._left(stages)), "missed": ", and ".join(filter(None, missed))}
 
     def _left(self, stages: Sequence[Stage]) -> Mapping[str, str]:
         """The layers that the last of ``stages`` leaves as they are, each with the reason."""

@@ -12,6 +12,7 @@ from matplotlib.ticker import PercentFormatter
 from dnnlab.compress import columns as c
 from dnnlab.compress import records
 from dnnlab.compress.spec import Spec
+from dnnlab.errors import counted
 from dnnlab.report.figures import FULL, HALF, SMALLEST, Picture, legend, line_style, log_axis, new_figure
 from dnnlab.report.numbers import Form, number
 from dnnlab.report.svg import INK
@@ -76,18 +77,19 @@ def _bars(shown: pd.DataFrame, names: Sequence[str], told: Sequence[str], *, wid
 
 
 def _front(rows: pd.DataFrame, arch: str, data: str, group: int) -> Picture:
-    shown = rows[rows["method"] != c.ZSTD].head(_MOST)
+    files = rows[rows["method"] != c.ZSTD]
+    shown = files.head(_MOST)
     known = records.of(arch, data)
     told = "; ".join(
         f"{_name(row)} {c.SCHEMA.number(row, 'ratio')} at {number(1 - row['accuracy'], Form.SHARE)}"
         for row in shown.to_dict("records")
     )
-    more = f" Of {len(rows)} rows {len(shown)} are drawn." if len(shown) < len(rows) else ""
+    more = f" Of {len(files)} files {len(shown)} are drawn." if len(shown) < len(files) else ""
     published = " Black marks are published results, by their authors' own count of bytes." if known else ""
     return Picture(
         name=f"error-against-ratio-{group + 1}",
         title=f"Error against size: {arch} on {data}",
-        see=f"Down and to the right is better; bars are 95 % intervals over seeds.{published}{more}",
+        see=f"Down and to the right is better; bars are 95 % intervals over seeds and examples.{published}{more}",
         alt=f"Test error against compression ratio. {told}.",
         figure=_drawn_front(shown, known, wide=True),
         narrow=_drawn_front(shown, known, wide=False),
@@ -122,13 +124,15 @@ def _name(row: Any) -> str:
 
 
 def _latencies(rows: pd.DataFrame, group: int) -> Picture:
-    shown = rows[rows["method"] != c.ZSTD].head(_MOST)
+    timed = rows[rows["method"] != c.ZSTD]
+    shown = timed.head(_MOST)
+    more = f" Of {len(timed)} files {len(shown)} are drawn." if len(shown) < len(timed) else ""
     return Picture(
         name=f"latency-{group + 1}",
         title="Latency in ONNX Runtime, one thread",
         see="Bars are medians; the black mark is the network itself, timed in turns with each. A container is decoded "
-        "first, and then runs as the dense network that it holds.",
-        alt="Bars of the latency of one input and of 32, with a row for each file.",
+        f"first, and then runs as the dense network that it holds.{more}",
+        alt=f"Bars of the latency of one input and of 32, with a row for each of {counted(len(shown), 'file')}.",
         figure=_drawn_latencies(shown, wide=True),
         narrow=_drawn_latencies(shown, wide=False),
     )

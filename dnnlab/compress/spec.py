@@ -6,7 +6,7 @@ import itertools
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Annotated
+from typing import Annotated, Any
 
 from typer import Option
 
@@ -193,8 +193,8 @@ class Spec(experiment.Spec):
     inference_batch: Annotated[
         int,
         Option(
-            help="Inputs a call in use. int8:dynamic has one range for all inputs of a call, so that its accuracy is "
-            "judged at this size.",
+            help="How many inputs one call has when the file is used. int8:dynamic has one range for all inputs of a "
+            "call, so that its accuracy is judged with calls of this size.",
             min=1,
             max=100_000,
             rich_help_panel=_WHAT,
@@ -247,6 +247,16 @@ class Spec(experiment.Spec):
     @property
     def searching(self) -> bool:
         return bool(self.max_drop or self.target)
+
+    def missed(self, row: Mapping[str, Any]) -> str:
+        """What a search was asked for that the ``row`` at the end of a chain does not have; empty where it has all."""
+        if self.target and row["ratio"] < float(self.target[:-1]):
+            return f"--target asked for {self.target}, and the strongest chain tried has a ratio of {row['ratio']:.3g}x"
+        drop = row["validation_drop"] * 100
+        if self.max_drop and not drop < self.max_drop:
+            asked = f"--max-drop asked for a drop under {self.max_drop:g} on validation data"
+            return f"{asked}, and that of the gentlest chain tried is {drop:.3g}, in percentage points"
+        return ""
 
     @functools.cached_property
     def recipes(self) -> Mapping[tuple[str, str], tuple[str, ...]]:

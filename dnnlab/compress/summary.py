@@ -1,17 +1,21 @@
 """The summary: sizes, accuracy of the files, its paired change over seeds and over examples, and one verdict per
 row."""
 
+import math
+from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any
 
 import pandas as pd
 
 from dnnlab.compress import columns as c
 from dnnlab.compress.spec import Spec
+from dnnlab.errors import listing
 from dnnlab.report.columns import ANSWERS
 from dnnlab.report.table import fit
 from dnnlab.runner.summary import compared, configurations, corrected, failed, geometric, learned, mostly_diverged
-from dnnlab.statistics.comparisons import Comparison
-from dnnlab.statistics.intervals import ENOUGH, Interval
+from dnnlab.statistics.comparisons import Comparison, holm
+from dnnlab.statistics.intervals import ENOUGH, SIGNIFICANT, Interval
 from dnnlab.statistics.quantity import ACCURACY
 from dnnlab.statistics.samples import sample
 
@@ -20,7 +24,7 @@ _CHAIN = ("arch", "data", "recipe")
 POINT = 0.01
 """The loss of accuracy that the lecture's claims allow: one percentage point."""
 _SMALLER = 1.05
-"""The ratio from which on a file counts as smaller."""
+"""The `ratio_onnx` from which on a file counts as smaller."""
 _MEANS = (
     *("params", "nonzeros", "macs", "bytes", "ratio", "ratio_onnx", "bits_per_weight", "entropy_bound"),
     *("int8_share", "errors", "base_errors"),
@@ -32,8 +36,8 @@ _MEDIANS = (
 )
 """Columns that the machine decides, of which the median is taken: one seed measured beside other work would move a
 mean."""
-_FIRST = ("int8_kind", "in_floats", "judged_batch", "uncounted", "left", "missed", "unread", "file")
-"""Columns that are the same for all seeds, or told of the first."""
+_TOLD = ("int8_kind", "in_floats", "uncounted", "left", "missed", "unread")
+"""Columns of texts that may differ from seed to seed."""
 
 
 def summarise(cells: pd.DataFrame, spec: Spec) -> pd.DataFrame:
@@ -48,9 +52,13 @@ def summarise(cells: pd.DataFrame, spec: Spec) -> pd.DataFrame:
             for (key, group), base in zip(tested, bases, strict=True)
         ]
     )
-    rows = []
-    for (key, group), base, change in zip(tested, bases, changes, strict=True):
-        rows.append(_row(key, group, base, change) | {"failed": lost[tuple(key[name] for name in _CHAIN)]})
+    drops = [_drop(key, group, change) for (key, group), change in zip(tested, changes, strict=True)]
+    rows = [
+        _row(key, group, drop, change) | {"failed": lost[tuple(key[name] for name in _CHAIN)]}
+        for (key, group), drop, change in zip(tested, drops, changes, strict=True)
+    ]
+    for row, verdict in zip(rows, verdicts(rows, drops, [_learned(base) for base in bases]), strict=True):
+        row["verdict"] = verdict
     present = {tuple(row[name] for name in _CHAIN) for row in rows}
     for chain, count in lost.items():
         if count and chain not in present:
@@ -88,14 +96,24 @@ def _base_of(rows: pd.DataFrame) -> pd.DataFrame:
     return rows.assign(accuracy=1 - rows["base_errors"] / rows["tested"], right="")
 
 
-def _row(key: dict[str, Any], rows: pd.DataFrame, base: pd.DataFrame, change: Comparison) -> dict[str, Any]:
+def _learned(rows: pd.DataFrame) -> int:
+    """The number of seeds that learned."""
+    return int(sample(rows, ACCURACY).succeeded.sum())
+
+
+def _drop(key: dict[str, Any], rows: pd.DataFrame, change: Comparison) -> Interval:
+    """What the accuracy of a file is below that of the network itself."""
+    if key["role"] == c.BASELINE or key["method"] == c.ZSTD:  # which no seeds and examples make uncertain
+        return Interval(0.0, 0.0, 0.0, len(rows))
+    gain = change.difference
+    return replace(gain, mean=0.0 - gain.mean, low=0.0 - gain.high, high=0.0 - gain.low, shift=0.0 - gain.shift)
+
+
+def _row(key: dict[str, Any], rows: pd.DataFrame, drop: Interval, change: Comparison) -> dict[str, Any]:
     first = rows.iloc[0]
     chain = first["chain"] if rows["chain"].nunique() == 1 else key["recipe"]
-    accuracies, gain = sample(rows, ACCURACY), change.difference
-    drop = Interval(0.0 - gain.mean, 0.0 - gain.high, 0.0 - gain.low, gain.n)
-    if key["role"] == c.BASELINE or key["method"] == c.ZSTD:  # which no seeds and examples make uncertain
-        drop = Interval(0.0, 0.0, 0.0, len(rows))
-    row = {
+    accuracies = sample(rows, ACCURACY)
+    return {
         **key,
         "stage": int(key["stage"]),
         "chain": chain,
@@ -113,16 +131,53 @@ def _row(key: dict[str, Any], rows: pd.DataFrame, base: pd.DataFrame, change: Co
         "errors_lo": float(rows["errors"].min()),
         "errors_hi": float(rows["errors"].max()),
         "tested": int(first["tested"]),
-        **{name: first[name] for name in _FIRST},
+        **{name: _of_seeds(rows, name) for name in _TOLD},
+        "judged_batch": first["judged_batch"],
+        "file": first["file"],
         "noisy": bool((rows["noisy"] == 1).any()),
         "diverged": int((rows["diverged"] == 1).sum()),
     }
-    return row | {"verdict": verdict(row, drop, fewer=row["learned"] < int(sample(base, ACCURACY).succeeded.sum()))}
 
 
-def verdict(row: dict[str, Any], drop: Interval, fewer: bool) -> str:
-    """Whether the file is smaller and shown to lose less than a point. Where ``fewer`` seeds of it than of the network
-    itself are better than guessing, it is not."""
+def _of_seeds(rows: pd.DataFrame, column: str) -> str:
+    """The text of all seeds. Where they differ, the first text that there is, with its seeds and those with another."""
+    texts = rows[column].fillna("")
+    if texts.nunique() == 1:
+        return str(texts.iloc[0])
+    text = texts[texts != ""].iloc[0]
+    same, others = (rows.loc[chosen, "seed"].tolist() for chosen in (texts == text, (texts != text) & (texts != "")))
+    rest = f"; {_seeds(others)}: see cells.csv" if others else ""
+    return f"{text} ({_seeds(same)}{rest})"
+
+
+def _seeds(numbers: Sequence[int]) -> str:
+    return f"seed{'s'[: len(numbers) != 1]} {listing(map(str, numbers))}"
+
+
+def verdicts(rows: Sequence[dict[str, Any]], drops: Sequence[Interval], own: Sequence[int]) -> list[str]:
+    """Whether each file is smaller and shown to lose less than a point. The p-values of a drop of one point are
+    corrected for the number of rows that are judged by them (Holm).
+
+    Args:
+        rows: Of the summary.
+        drops: What each file loses against the network itself.
+        own: In how many seeds the network itself learned, for each row.
+    """
+    known = [_undisputed(row, drop, learned) for row, drop, learned in zip(rows, drops, own, strict=True)]
+    ps = holm(
+        [
+            math.nan if verdict else _p_of_a_point(drop, row["tested"])
+            for verdict, row, drop in zip(known, rows, drops, strict=True)
+        ]
+    )
+    return [
+        verdict or _judged(drop, p, fewer=row["learned"] < learned)
+        for verdict, row, drop, p, learned in zip(known, rows, drops, ps, own, strict=True)
+    ]
+
+
+def _undisputed(row: dict[str, Any], drop: Interval, own: int) -> str:
+    """The verdict on which the size of the drop has no say; empty where it has."""
     if row["role"] == "baseline":
         return c.BASELINE
     if mostly_diverged(row):
@@ -131,6 +186,26 @@ def verdict(row: dict[str, Any], drop: Interval, fewer: bool) -> str:
         return c.UNDECIDED
     if row["ratio_onnx"] < _SMALLER:
         return c.NO_SMALLER
+    return "" if own else c.UNDECIDED  # where the network itself only guesses, there is nothing to lose
+
+
+def _p_of_a_point(drop: Interval, tested: int) -> float:
+    """The p-value of the true drop being one point; nan without a standard error.
+
+    If it is, the answers to a hundredth of the examples differ at least, so that the error is never taken for smaller
+    than these make it, however few were seen to differ. It is the error of a score test (Tango 1998); without it, ten
+    files that lose a point on a thousand examples get a false verdict in one table of ten.
+    """
+    least = math.sqrt(POINT * (1 - POINT) / tested) if drop.floor else 0.0
+    return replace(drop, error=max(drop.error, least)).p(POINT)
+
+
+def _judged(drop: Interval, p: float, fewer: bool) -> str:
+    """The verdict by a drop and its corrected p-value of being one point. Where ``fewer`` seeds of the file than of the
+    network itself learned, it does not hold."""
+    # An interval without a standard error has no p: it has no ends, and shows nothing, or is exact.
+    if p >= SIGNIFICANT:
+        return c.UNDECIDED
     if drop.high < POINT:
         return c.UNDECIDED if fewer else c.HOLDS
     return c.LOSES if drop.low > POINT else c.UNDECIDED

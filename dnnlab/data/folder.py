@@ -14,7 +14,7 @@ from dnnlab.data.dataset import Content
 from dnnlab.data.files import DataFile
 from dnnlab.data.scan import Scan, scan
 from dnnlab.data.splits import Split, fixed_stream, require_enough, stratified
-from dnnlab.errors import DnnlabError, UsageError, listing, some
+from dnnlab.errors import DnnlabError, UsageError, counted, listing, some
 
 LARGEST_SIDE = 64  # pixels; images of one size up to this keep it
 SIDE = 32  # pixels; all others are brought to this
@@ -105,8 +105,10 @@ def _decode(files: dict[str, DataFile]) -> tuple[NDArray[np.uint8], tuple[str, .
     size: tuple[int, int] = sizes[0]
     distinct = len(set(sizes))
     if distinct > 1 or max(size) > LARGEST_SIDE:
-        was = f"of {distinct:,} sizes" if distinct > 1 else f"of {size[0]}×{size[1]} pixels"
-        notes = (f"{len(files):,} images {was} were resized to {SIDE}×{SIDE}, whatever their proportions",)
+        have = f"have {distinct:,} sizes" if distinct > 1 else f"have {size[0]}×{size[1]} pixels"
+        resized = sum(each != (SIDE, SIDE) for each in sizes)
+        were = f"{'all' if resized == len(sizes) else f'{resized:,}'} of them {'was' if resized == 1 else 'were'}"
+        notes = (f"{counted(len(files), 'image')} {have}: {were} resized to {SIDE}×{SIDE}, whatever the proportions",)
         size = (SIDE, SIDE)
     channels = 3 if any(image.mode == "RGB" for image in images) else 1
     x = np.empty((len(files), channels, size[1], size[0]), np.uint8)

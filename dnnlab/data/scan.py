@@ -10,7 +10,7 @@ from pathlib import Path
 
 from dnnlab.data.files import DataFile, Files
 from dnnlab.data.names import ALIKE, MERGED, alike, merged, shown
-from dnnlab.errors import UsageError, listing, some
+from dnnlab.errors import UsageError, counted, listing, some
 
 SUFFIXES = (".jpg", ".jpeg", ".png", ".bmp", ".webp", ".gif", ".ppm", ".pgm", ".tif", ".tiff")
 SPLITS = {
@@ -154,7 +154,8 @@ def _notes(path: Path, splits: dict[str, dict[str, list[str]]], loose: list[str]
     if images := list(filter(_is_image, loose)):
         notes.append(f"images in {path} that lie in no class folder and were left out: {some(images)}")
     if others := [file for file in loose if not _is_image(file)]:
-        count = f"{len(others):,} files in {path} are no images by their name and were left out"
+        are, were = ("is no image by its", "was") if len(others) == 1 else ("are no images by their", "were")
+        count = f"{counted(len(others), 'file')} in {path} {are} name and {were} left out"
         notes.append(f"{count}: {some(others)}")
     first = next(iter(splits.values()))
     for split, classes in splits.items():

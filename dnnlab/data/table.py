@@ -214,8 +214,10 @@ def _classes(table: _Table, column: _Texts) -> tuple[NDArray[np.int64], tuple[st
     if numbers.all():
         # Exactly, whatever their size.
         exact = [Decimal(text) for text in column.plain]
-        if any(value != value.to_integral_value() for value in exact):
-            raise _too_many(table, column, len(set(exact)), "numbers with fractions")
+        for index in [i for i, value in enumerate(exact) if value != value.to_integral_value()][:1]:
+            raise table.refuse(
+                column, index, "and dnnlab classifies: the classes are whole numbers or texts"
+            )  # fmt: skip
         if all(-(2**63) <= value < 2**64 for value in exact):
             values = list(map(int, exact))
     elif set(column.plain) <= set(_BOOLEANS):
@@ -224,7 +226,10 @@ def _classes(table: _Table, column: _Texts) -> tuple[NDArray[np.int64], tuple[st
         _tell_numbers(table, column)
     y, classes = column.ranked(values)
     if len(classes) > MOST_CLASSES:
-        raise _too_many(table, column, len(classes), "values")
+        raise UsageError(
+            f"column {column.name!r} of {table.file.path} has {len(classes):,} different values: dnnlab classifies, "
+            f"and takes at most {MOST_CLASSES:,} classes."
+        )
     _tell_merged(table, column, values)
     if values is not column.names:
         alone = Counter(values)
@@ -232,13 +237,6 @@ def _classes(table: _Table, column: _Texts) -> tuple[NDArray[np.int64], tuple[st
         for index in padded[:1]:
             table.cells[PADDED].append(table.cell(column, index))
     return y, tuple(map(str, classes))
-
-
-def _too_many(table: _Table, column: _Texts, count: int, what: str) -> DnnlabError:
-    return UsageError(
-        f"column {column.name!r} of {table.file.path} has {count:,} different {what}: dnnlab classifies, and wants a "
-        f"column of at most {MOST_CLASSES:,} classes."
-    )
 
 
 def _feature(table: _Table, column: _Texts) -> list["pd.Series[Any]"]:

@@ -121,6 +121,7 @@ def test_a_search_for_a_ratio_reaches_it(dnnlab, blank_figures):
     cells = table(json.loads(done.out)["run"], "cells.csv")
     final = cells[cells["role"] == "chain"].iloc[-1]
     assert 30 <= final["ratio"] < 60
+    assert cells["missed"].isna().all()
 
 
 def test_seeds_that_find_different_amounts_are_one_row(dnnlab, blank_figures):
@@ -136,8 +137,10 @@ def test_a_trial_that_takes_out_too_much_is_one_that_is_too_strong(dnnlab, blank
     """No layer loses more than nine tenths of its channels, so that 20 times fewer MACs cannot be had."""
     done = dnnlab(*SMALL, "--chain", "structured:2x@1", "--target", "1000x", "--trials", 3, "--json")
     assert done.code == 0, done.err
-    trials = table(json.loads(done.out)["run"], "cells.csv").query("role == 'trial'")
-    assert len(trials) == 3
+    run = json.loads(done.out)["run"]
+    assert len(table(run, "cells.csv").query("role == 'trial'")) == 3
+    (missed,) = table(run, "summary.csv")["missed"].dropna()
+    assert missed.startswith("--target asked for 1000x, and the strongest chain tried has a ratio of ")
 
 
 def test_a_changed_file_of_a_network_is_another_network(dnnlab, blank_figures, tmp_path):

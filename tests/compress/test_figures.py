@@ -27,6 +27,17 @@ def summary(stages, milliseconds=0.1, ratio=3.0):
     )  # fmt: skip
 
 
+def test_what_is_not_drawn_is_said():
+    stages = [f"prune:0.{number}" for number in range(70, 83)]
+    sizes, front, latencies = draw(pd.DataFrame(), summary(stages), None)
+    for picture in (sizes, front, latencies):
+        assert "Of 14 files 12 are drawn." in picture.see
+    assert latencies.alt.endswith("with a row for each of 12 files.")
+    assert "over seeds and examples" in front.see
+    for picture in draw(pd.DataFrame(), summary(stages[:3]), None):
+        assert "are drawn" not in picture.see
+
+
 def drawn(pictures):
     return [figure for picture in pictures for figure in (picture.figure, picture.narrow) if figure is not None]
 

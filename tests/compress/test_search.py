@@ -29,6 +29,30 @@ def test_the_chain_that_is_chosen(options, strength):
     assert search.best_chain(Spec(**options), stages, ROWS) == chain.at_strength(stages, strength)
 
 
+@pytest.mark.parametrize(
+    ("options", "row", "said"),
+    [
+        ({"target": "10x"}, {"ratio": 10.0, "validation_drop": 0.5}, ""),
+        (
+            {"target": "50x"},
+            {"ratio": 24.8, "validation_drop": 0.5},
+            "--target asked for 50x, and the strongest chain tried has a ratio of 24.8x",
+        ),
+        ({"max_drop": 1.0}, {"ratio": 2.0, "validation_drop": 0.009}, ""),
+        ({"max_drop": 1.0}, {"ratio": 2.0, "validation_drop": -0.02}, ""),
+        (
+            {"max_drop": 1.0},
+            {"ratio": 2.0, "validation_drop": 0.012},
+            "--max-drop asked for a drop under 1 on validation data, and that of the gentlest chain tried is 1.2, in "
+            "percentage points",
+        ),
+        ({}, {"ratio": 1.0, "validation_drop": 0.5}, ""),
+    ],
+)
+def test_what_a_search_did_not_reach_is_said(options, row, said):
+    assert Spec(**options).missed(row) == said
+
+
 def test_a_chain_that_leaves_no_network_has_reached_no_ratio():
     stages = chain.parse("structured:2x")
     rows = [tried(0.5, math.inf, math.inf), tried(0.25, 3.0, 0.0)]

@@ -112,7 +112,7 @@ def test_what_read_says_of_a_folder_is_never_that_of_before(photos):
     name = f"folder:{photos}"
     assert anew(name).notes == ()
     (photos / "cat" / "notes.txt").write_text("x")
-    assert "1 files" in anew(name).notes[0]
+    assert "1 file in" in anew(name).notes[0]
     (photos / "emu").mkdir()
     with pytest.raises(sources.UsageError, match="no images for class 'emu'"):
         anew(name)

@@ -82,7 +82,9 @@ def test_other_sizes_are_resized_and_that_is_said(photos):
     pixels = picture(path, (100, 50))
     data = load(f"folder:{photos}")
     assert data.x.shape == (40, 3, 32, 32)
-    assert data.notes == ("40 images of 2 sizes were resized to 32×32, whatever their proportions",)
+    assert data.notes == ("40 images have 2 sizes: all of them were resized to 32×32, whatever the proportions",)
+    picture(photos / "dog" / "00.png", (32, 32))
+    assert load(f"folder:{photos}").notes[0].startswith("40 images have 3 sizes: 39 of them were resized to 32×32")
     # The oracle: PyTorch's antialiased bilinear interpolation.
     exact = torch.nn.functional.interpolate(
         torch.from_numpy(pixels.transpose(2, 0, 1)[None]).float(), (32, 32), mode="bilinear", antialias=True
@@ -91,7 +93,9 @@ def test_other_sizes_are_resized_and_that_is_said(photos):
     for name in ("cat", "dog"):
         for i in range(20):
             picture(photos / name / f"{i:02}.png", (80, 10))
-    assert load(f"folder:{photos}").notes[0].startswith("40 images of 80×10 pixels were resized to 32×32")
+    assert (
+        load(f"folder:{photos}").notes[0].startswith("40 images have 80×10 pixels: all of them were resized to 32×32")
+    )
 
 
 @pytest.mark.parametrize("suffix", ["jpg", "JPEG", "bmp", "webp", "gif", "ppm"])
@@ -458,7 +462,7 @@ def test_images_in_no_class_folder_are_said(photos, split):
     (photos / "labels.csv").write_text("x")
     assert load(f"folder:{photos}").notes == (
         f"images in {photos} that lie in no class folder and were left out: loose.PNG",
-        f"1 files in {photos} are no images by their name and were left out: labels.csv",
+        f"1 file in {photos} is no image by its name and was left out: labels.csv",
     )
     for name in "abcd":
         picture(split / "train" / f"{name}.png")

@@ -17,7 +17,11 @@ ROOT = Path(__file__).parents[2]
 REFERENCE = ROOT / "results" / "reference"
 
 
-@pytest.fixture(scope="module", params=["quick", "full"])
+PUBLISHED = [name for name in ("quick", "full") if (REFERENCE / f"cpu-{name}").is_dir()]
+assert "quick" in PUBLISHED
+
+
+@pytest.fixture(scope="module", params=PUBLISHED)
 def profile(request):
     return request.param
 
@@ -138,6 +142,7 @@ def kind(verdict, published, said, then):
     return "opposite" if {verdict, published} == {"holds", "refuted"} else "otherwise"
 
 
+@pytest.mark.skipif("full" not in PUBLISHED, reason="the ledger of the profile full is not published yet")
 def test_the_page_on_verdicts_says_what_more_data_and_seeds_say():
     """The table in docs/verdicts.md of the claims that were measured under both profiles."""
     quick, full = (read_csv(REFERENCE / f"cpu-{name}" / "ledger.csv", LEDGER) for name in ("quick", "full"))
