@@ -195,10 +195,10 @@ def unseen(rows: pd.DataFrame, same: str) -> list[str]:
     return [f"A difference of {least} would most likely have been shown{where}; a smaller one may be there."]
 
 
-def not_learned(summary: pd.DataFrame, name: Callable[[Any], str]) -> list[str]:
-    """A sentence for each row with an accuracy of which not all seeds learned, with its ``name``."""
+def not_learned(summary: pd.DataFrame, name: Callable[[Any], str], accuracy: str = "accuracy") -> list[str]:
+    """A sentence for each row with an ``accuracy`` of which not all seeds learned, with its ``name``."""
     told = []
-    for row in summary[(summary["learned"] < summary["seeds"]) & summary["accuracy"].notna()].to_dict("records"):
+    for row in summary[(summary["learned"] < summary["seeds"]) & summary[accuracy].notna()].to_dict("records"):
         lost, seeds = int(row["seeds"] - row["learned"]), int(row["seeds"])
         if not row["learned"]:
             told.append(f"{name(row)}: none of {counted(seeds, 'seed')} is shown to be better than guessing.")

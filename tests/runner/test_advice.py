@@ -185,9 +185,10 @@ def test_a_file_that_is_not_shown_to_lose_nothing_is_not_advised(verdict):
     assert compress.advice(*compressed(verdict), build(CompressSpec, {"arch": "lenet300"}), HERE) is None
 
 
-def searched(gain_lo, seeds=3):
+def searched(gain_lo, seeds=3, learned=None):
     rows = [
         {"strategy": name, "data": "digits", "budget": "trainings=64", "seeds": seeds, "test": test,
+         "learned": seeds if learned is None else learned,
          "test_lo": test - 0.01, "test_hi": test + 0.01, "found": "64 relu", "found_seed": 2,
          "gain_over_average_lo": gain_lo}
         for name, test in (("random", 0.9), ("evolution", 0.95), ("average", 0.8))
@@ -214,9 +215,12 @@ def test_the_network_that_a_search_found(dnnlab, found):
     plans(dnnlab, told.command)
 
 
-@pytest.mark.parametrize(("gain_lo", "seeds"), [(-0.01, 3), (0.0, 3), (float("nan"), 3), (0.1, 2)])
-def test_a_search_that_is_not_shown_to_gain_gives_no_advice(gain_lo, seeds, found):
-    assert search.advice(unread, searched(gain_lo, seeds), build(SearchSpec, {"space": "mlp"}), found) is None
+@pytest.mark.parametrize(
+    ("gain_lo", "seeds", "learned"), [(-0.01, 3, 3), (0.0, 3, 3), (float("nan"), 3, 3), (0.1, 2, 2), (0.1, 3, 2)]
+)
+def test_a_search_that_is_not_shown_to_gain_gives_no_advice(gain_lo, seeds, learned, found):
+    table = searched(gain_lo, seeds, learned)
+    assert search.advice(unread, table, build(SearchSpec, {"space": "mlp"}), found) is None
 
 
 def test_a_network_whose_file_is_gone_is_not_advised(tmp_path):

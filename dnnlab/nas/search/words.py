@@ -62,7 +62,7 @@ def _strategies(rows: pd.DataFrame, spec: Spec) -> list[str]:
         counts = "; ".join(f"{row['strategy']} {row['verdict']}" for row in judged.to_dict("records"))
         sentences.append(f"Against random search on the same budget and seeds: {counts}.")
         sentences += unseen(judged, c.NO_BETTER)
-    sentences += not_learned(searched, lambda row: f"{row['strategy']} on {row['data']}")
+    sentences += not_learned(searched, lambda row: f"{row['strategy']} on {row['data']}", accuracy="test")
     average = rows[rows["strategy"] == AVERAGE]
     if not spec.several and len(average) and not math.isnan(average.iloc[0]["test"]):
         gains = [
