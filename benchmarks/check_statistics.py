@@ -21,6 +21,8 @@ import pandas as pd
 from dnnlab.compare_arch.blocks import summary as blocks
 from dnnlab.compare_arch.equal_budget.tuning import tuned
 from dnnlab.compare_arch.trained_cell import CHOOSING, CONFIGURATION
+from dnnlab.compress import summary as files
+from dnnlab.compress.columns import UNDECIDED
 from dnnlab.report.columns import Column, Schema, estimate
 from dnnlab.reproduce.judge import NOT_DECIDED, judge
 from dnnlab.runner.recipe import Claim, Condition
@@ -30,7 +32,7 @@ from dnnlab.statistics.answers import packed
 from dnnlab.statistics.censored import censored_line
 from dnnlab.statistics.intervals import Interval, mean_interval, share_interval
 from dnnlab.statistics.quantity import ACCURACY, Quantity
-from dnnlab.statistics.samples import compare, compare_independent, sample
+from dnnlab.statistics.samples import Sample, compare, compare_independent, sample
 
 BASE = 20_261_127
 """The base of all streams."""
@@ -248,11 +250,7 @@ def _drop(rng: np.random.Generator, n: int) -> tuple[Interval, float]:
     gained = rng.random(base.shape) < np.minimum(0.002 * shared, 1)
     ours = np.where(base, ~lost, gained)
     share = DIGITS.truth
-    one, other = (
-        sample({"seed": np.arange(n), "accuracy": x.mean(axis=1), "right": [packed(each) for each in x]}, ACCURACY)
-        for x in (base, ours)
-    )
-    return compare(one, other).difference, 0.002 * (1 - share) - 0.008 * share
+    return compare(_judged(base), _judged(ours)).difference, 0.002 * (1 - share) - 0.008 * share
 
 
 def _welch(rng: np.random.Generator, n: int) -> tuple[Interval, float]:
@@ -274,6 +272,30 @@ def _table(
         return any(comparison.direction for comparison in against(tables, quantity))
 
     return decided
+
+
+def _files(kind: Accuracies, count: int = 10) -> Tables:
+    """Whether any of ``count`` files, each of which loses exactly one point, is said to lose less or more."""
+
+    def decided(rng: np.random.Generator, n: int) -> bool:
+        base, shared = kind.right(rng, n, kind.difficulty(rng)), rng.gamma(0.5, 2.0, kind.examples)
+        gained = 0.002
+        lost = (files.POINT + gained * (1 - kind.truth)) / kind.truth
+        own, drops = _judged(base), []
+        for _ in range(count):
+            away, back = (rng.random(base.shape) < np.minimum(share * shared, 1) for share in (lost, gained))
+            other = _judged(np.where(base, ~away, back))
+            drops.append(files.drop_of({"role": "chain", "method": ""}, pd.DataFrame(), compare(own, other)))
+        row = {"role": "chain", "diverged": 0, "seeds": n, "learned": n, "ratio_onnx": 8.0, "tested": kind.examples}
+        return any(said != UNDECIDED for said in files.verdicts([row] * count, drops, [n] * count))
+
+    return decided
+
+
+def _judged(right: np.ndarray) -> Sample:
+    """The sample of accuracies of networks that got ``right [seed, example]``."""
+    packed_ = [packed(each) for each in right]
+    return sample({"seed": np.arange(len(right)), "accuracy": right.mean(axis=1), "right": packed_}, ACCURACY)
 
 
 def _same_difficulty(kind: Accuracies, last: Accuracies | None = None) -> Callable[..., Sequence[Rows]]:
@@ -306,6 +328,8 @@ def nulls() -> Iterator[tuple[str, Tables]]:
     )
     yield "ten rows, a measure in steps", _table(_independent(_steps), DEAD)
     yield "ten rows, log rates", _table(_independent(lambda r, n: _values(np.exp(r.normal(0, 0.1, n)), RATE)), RATE)
+    yield "ten files that lose a point, 269 examples", _files(DIGITS)
+    yield "ten files that lose a point, 10,000 examples", _files(MNIST)
     yield "claim of three conditions, limits", _claim(_at_limits, 0.0)
     yield "claim of three conditions, rows", _claim(_between_rows, 0.0)
     yield "claim of three conditions, 10 % fail", _claim(_at_limits, 0.0, FAILING)

@@ -52,7 +52,7 @@ def summarise(cells: pd.DataFrame, spec: Spec) -> pd.DataFrame:
             for (key, group), base in zip(tested, bases, strict=True)
         ]
     )
-    drops = [_drop(key, group, change) for (key, group), change in zip(tested, changes, strict=True)]
+    drops = [drop_of(key, group, change) for (key, group), change in zip(tested, changes, strict=True)]
     rows = [
         _row(key, group, drop, change) | {"failed": lost[tuple(key[name] for name in _CHAIN)]}
         for (key, group), drop, change in zip(tested, drops, changes, strict=True)
@@ -101,7 +101,7 @@ def _learned(rows: pd.DataFrame) -> int:
     return int(sample(rows, ACCURACY).succeeded.sum())
 
 
-def _drop(key: dict[str, Any], rows: pd.DataFrame, change: Comparison) -> Interval:
+def drop_of(key: dict[str, Any], rows: pd.DataFrame, change: Comparison) -> Interval:
     """What the accuracy of a file is below that of the network itself."""
     if key["role"] == c.BASELINE or key["method"] == c.ZSTD:  # which no seeds and examples make uncertain
         return Interval(0.0, 0.0, 0.0, len(rows))
