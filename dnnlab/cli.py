@@ -139,10 +139,12 @@ def _run(experiment: "Experiment", options: dict[str, Any], called: str = "") ->
     cli_runs.show(run, to_show.json, to_run.quiet, to_show.all)
     judged = [v for v in run.summary[run.schema.verdict] if v == to_show.expect or v not in run.schema.references]
     others = [verdict for verdict in judged if to_show.expect is not None and verdict != to_show.expect]
-    if others:
+    missed = to_show.expect is not None and (others or not judged)
+    if missed:
         verb = "is" if len(others) == 1 else "are"
-        say(f"dnnlab: {len(others)} of {len(judged)} rows {verb} not {to_show.expect}.")
-    if others or run.failed:
+        many = f"{len(others)} of {len(judged)} rows {verb} not {to_show.expect}" if judged else "no row has a verdict"
+        say(f"dnnlab: {many}.")
+    if missed or run.failed:
         raise typer.Exit(1)
 
 

@@ -152,6 +152,8 @@ def test_a_row_that_others_are_compared_with_has_no_verdict_to_expect(dnnlab, bl
     missed = dnnlab(*options, "--expect", "more accurate")
     assert "1 of 1 rows is not more accurate" in missed.err
     assert dnnlab(*options, "--expect", "undecided").code == 0
+    alone = dnnlab("compare-arch", "--arch", "mlp1:width=0.02", *options[3:], "--expect", "more accurate")
+    assert (alone.code, "no row has a verdict" in alone.err) == (1, True)
 
 
 def test_a_dry_run_names_the_folder_that_a_fresh_run_gets(dnnlab, blank_figures):

@@ -32,7 +32,21 @@ class Known:
         """The p-value of the true number being ``limit``."""
         if self.log and limit <= 0:  # what has a logarithm cannot be that
             return 0.0
+        if self.sample is not None and self.zeros:
+            return self.sample.p_of_median(self.on_scale(limit))
         return self.scaled.p(self.on_scale(limit))
+
+    @property
+    def zeros(self) -> int:
+        """The seeds of what has a logarithm that are exactly 0: no interval says anything of them."""
+        return 0 if self.sample is None or self.sample.zero is None else int(self.sample.zero.sum())
+
+    @property
+    def centre(self) -> float:
+        """What is compared with a limit: where seeds are exactly 0 the median, else the mean."""
+        if self.sample is None or not self.zeros:
+            return self.shown.mean
+        return math.exp(float(np.median(self.sample.ordered)))
 
     def on_scale(self, value: float) -> float:
         """``value`` on the scale on which the interval is symmetric."""

@@ -53,7 +53,8 @@ class Reading:
     undecided: Callable[[float], str] = str
     """Why it is open where the corrected p-value is too large, and what would decide it."""
     by_count: bool = False
-    """Whether it is decided by how many seeds learned, of which the interval says nothing."""
+    """Whether it is decided by how many seeds learned, or lie on a side of the limit, of which the interval says
+    nothing."""
 
 
 def readings_of(run: Run, condition: Condition) -> list[Reading]:
@@ -139,37 +140,46 @@ def _word(schema: Schema, condition: Condition, row: Mapping[Any, Any]) -> Readi
 def _against_level(run: Run, condition: Condition, column: Column, row: Mapping[Any, Any]) -> Reading:
     what, over, found = column.name, _Counted.of(run.schema, row), known(run, column, row)
     shown, wanted = found.shown, _wanted(condition.relation, condition.level)
-    side = _side(condition.relation, shown.mean, condition.level)
+    side = _side(condition.relation, found.centre, condition.level)
     if found.exact:
         open_ = f"{what} is not known" if side is None else ""
         return Reading(f"{what} {number(shown.mean, column.form)}", shown, side, wanted, counted=True, open=open_)
     limits = [float(limit) for limit in (condition.level if condition.relation == "within" else [condition.level])]
-    nearest = min(limits, key=lambda limit: abs(shown.mean - limit))
+    nearest = max(limits, key=found.p) if len(limits) > 1 else limits[0]  # on which the p-value rests
     # Of a value between two limits both must be excluded.
     p = max(found.p(limit) for limit in limits) if side else found.p(nearest)
     n = shown.n if found.sample is None else len(found.sample)
-    written = [number(limit, column.form) for limit in sorted(limits, key=lambda limit: limit != nearest)]
+    between = listing([number(limit, column.form) for limit in sorted(limits)])
     undecided = _Undecided(
         what,
         found.scaled,
         [found.on_scale(limit) for limit in (nearest, *limits) if limit > 0 or not found.log],
-        f"lies only partly between {listing(written)}"
+        f"lies only partly between {between}"
         if condition.relation == "within"
-        else f"holds {written[0]}, so it may lie on either side",
+        else f"holds {between}, so it may lie on either side",
         examples=_examples(found.sample),
-        visible=None if found.sample is not None else _of_difference(column.form, found.log),
+        visible=None if over.what == "seed" and found.sample is not None else _of_difference(column.form, found.log),
+        zeros=found.zeros,
     )
     return Reading(
-        f"{what} {estimate(shown.mean, shown.low, shown.high, column.form)}",
+        f"{what} {estimate(shown.mean, shown.low, shown.high, column.form)}{_zeros(found)}",
         shown,
         side,
         wanted,
         found.log,
         form=column.form,
         p=p,
-        open=over.too_few(n) or _divided(found.sample) or over.unknown(p, what),
+        open=over.too_few(n) or ("" if found.zeros else _divided(found.sample)) or over.unknown(p, what),
         undecided=undecided,
+        by_count=found.zeros > 0,
     )
+
+
+def _zeros(found: Known) -> str:
+    """How many seeds are exactly 0, which the mean says nothing of; else empty."""
+    if not found.zeros or found.sample is None:
+        return ""
+    return f", and exactly 0 in {found.zeros} of {counted(len(found.sample), 'seed')}"
 
 
 def _wanted(relation: str, level: Any) -> tuple[float, float]:
@@ -222,10 +232,18 @@ class _Undecided:
     examples: int = 0
     """On how many examples each seed was tested; 0 where that is not known."""
     visible: Form | None = None
-    """The form of a difference, where only the table has the interval: it is not known then how much of it more seeds
-    make smaller. None where seeds are known."""
+    """The form of a difference, where it is not known how much more seeds would make the interval smaller, as of one
+    that only the table has. None where that is known."""
+    by_count: bool = False
+    """Whether p is that of how many seeds learned."""
+    zeros: int = 0
+    """How many seeds are exactly 0, so that p is that of a sign test."""
 
     def __call__(self, p: float) -> str:
+        if self.zeros:
+            return f"p = {number(p)} of the sign test, with {counted(self.zeros, 'seed')} of exactly 0, is too large"
+        if self.by_count:
+            return f"p = {number(p)}, of how many seeds learned and corrected for the number of tests, is too large"
         nearest = self.limits[0] if self.limits else math.nan
         own = self.interval.p(nearest)
         if math.isnan(self.interval.low):
@@ -234,18 +252,19 @@ class _Undecided:
             why = f"the interval of {self.what} {self.why}"
         else:
             why = f"p = {number(p)}, corrected for the number of tests, is too large"
-        # Elsewhere p is that of how many seeds learned.
         return f"{why}{self._what_would(SIGNIFICANT * own / p, nearest)}" if own <= p else why
 
     def _what_would(self, level: float, limit: float) -> str:
         """What would make the p-value smaller than ``level``, which counts all tests of the claim."""
         if self.visible is not None:
             least = self.interval.visible(level)
-            factor = self.visible is Form.FACTOR
-            said = (
-                f"a factor of {number(math.exp(least))}" if factor else f"a difference of {number(least, self.visible)}"
-            )
-            return f"; {said} would most likely have been shown"
+            if self.visible is not Form.FACTOR:
+                return (
+                    f"; a difference of {number(least, self.visible)} from the limit would most likely have been shown"
+                )
+            if not least < _LARGEST_LOG:
+                return ""
+            return f"; a factor of {number(math.exp(least))} from the limit would most likely have been shown"
         seeds = self.interval.seeds_for(limit, level)
         if math.isnan(seeds):
             return ""
@@ -256,6 +275,7 @@ class _Undecided:
         return f"; about {seeds:.0f} seeds would decide it, if it is as measured"
 
 
+_LARGEST_LOG = 700.0
 _MANY = 1000
 """The number of seeds from which on it is not said how many it would take."""
 
@@ -308,7 +328,8 @@ def _against_row(
             [0.0],
             f"holds {none}, so it may lie on either side",
             examples=_examples(mine.sample),
-            visible=None if mine.sample is not None else form,
+            visible=None if over.what == "seed" and mine.sample is not None else form,
+            by_count=found.by_count,
         ),
         by_count=found.by_count,
     )
@@ -318,10 +339,11 @@ def _said_of(found: Comparison, mine: Known, theirs: Known) -> str:
     """What the difference of two rows and its interval do not say: that all seeds have the same one, and how many seeds
     of each learned, or did not collapse, where not all did."""
     said = ""
-    if math.isnan(found.difference.low) and not math.isnan(found.p):
+    if math.isnan(found.difference.low) and found.difference.n > 1 and not found.by_count:
         said = f", in each of {counted(found.difference.n, 'seed')}"
     if mine.sample is None or theirs.sample is None or (mine.sample.succeeded.all() and theirs.sample.succeeded.all()):
         return said
-    did = "learned" if mine.sample.quantity.guessing else "neither collapsed nor diverged"
+    quantity = mine.sample.quantity
+    did = "learned" if quantity.guessing else "are above 0" if quantity.log else "neither collapsed nor diverged"
     here, there = (f"{int(each.succeeded.sum())} of {len(each)}" for each in (mine.sample, theirs.sample))
     return f"{said}, where {here} seeds {did} against {there}"

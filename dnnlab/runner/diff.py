@@ -10,7 +10,7 @@ from dnnlab.report.columns import Column, Schema
 from dnnlab.report.screen import show
 from dnnlab.report.table import to_json
 from dnnlab.runner.result import Run
-from dnnlab.runner.summary import corrected
+from dnnlab.runner.summary import corrected, decided
 from dnnlab.statistics.samples import Sample, compare_independent, sample
 from dnnlab.statistics.samples import compare as compare_paired
 from dnnlab.terminal import tell
@@ -22,7 +22,10 @@ COLUMNS = (
     Column("row", str, "the configuration", screen="row"),
     Column("quantity", str, "what is compared", screen="quantity"),
     Column(
-        "before", float, "mean of the first run, over the seeds that learned, and did not collapse", screen="before"
+        "before",
+        float,
+        "mean of the first run, over the seeds that learned, and did not collapse; over all where none did",
+        screen="before",
     ),
     Column("after", float, "mean of the second run, likewise", screen="after"),
     Column(
@@ -47,7 +50,8 @@ COLUMNS = (
     Column(
         "verdict",
         str,
-        "moved; same, where every seed has the same number in both; no change shown; or undecided, under three seeds",
+        "moved; same, where both have the same numbers; no change shown; or undecided, where fewer than three seeds "
+        "can be compared, or where the number and how many seeds learned do not agree",
         screen="verdict",
     ),
 )
@@ -107,12 +111,20 @@ def compare(before: Run, after: Run) -> pd.DataFrame:
     table["p"] = [comparison.p for comparison in comparisons]
     logs = [name.endswith(_AS_FACTOR) for name in table["quantity"]]
     table["visible"] = [
-        math.exp(each.visible) if log else each.visible for each, log in zip(comparisons, logs, strict=True)
+        _factor(each.visible) if log else each.visible for each, log in zip(comparisons, logs, strict=True)
     ]
     table["verdict"] = [
-        SAME if same else _VERDICTS[comparison.direction] for comparison, same in zip(comparisons, equal, strict=True)
+        SAME if same else _VERDICTS[decided(comparison)] for comparison, same in zip(comparisons, equal, strict=True)
     ]
     return table
+
+
+def _factor(log: float) -> float:
+    """The factor with this logarithm; nan where it is no number."""
+    return math.exp(log) if log < _LARGEST_LOG else math.nan
+
+
+_LARGEST_LOG = 700.0
 
 
 def _learned(of: Sample) -> str:
@@ -120,9 +132,9 @@ def _learned(of: Sample) -> str:
 
 
 def _equal(a: Sample, b: Sample) -> bool:
-    """Whether two samples have the same seeds with the same numbers."""
+    """Whether two samples have the same numbers, seed by seed, or one number for all seeds of both."""
     same = np.array_equal(a.seeds, b.seeds) and np.array_equal(a.values, b.values, equal_nan=True)
-    return same and np.array_equal(a.succeeded, b.succeeded)
+    return same or len({*a.values.tolist(), *b.values.tolist()}) == 1
 
 
 def _kind(schema: Schema) -> tuple[tuple[str, ...], tuple[str, ...]]:

@@ -74,7 +74,7 @@ class Run:
         """The number of cells that failed and the first reason, in one sentence."""
         errors = self.cells["error"]
         where = self.path / store.CELLS
-        return f"{counted(self.failed, 'cell')} failed ({where} says which): {errors[errors != ''].iloc[0]}"
+        return f"{counted(self.failed, 'cell')} failed ({where} says which): {errors[has_error(self.cells)].iloc[0]}"
 
     @property
     def title(self) -> str:

@@ -13,10 +13,9 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from dnnlab.errors import counted
 from dnnlab.report.numbers import Form, number
 from dnnlab.statistics.comparisons import Comparison, holm
-from dnnlab.statistics.intervals import ENOUGH, SIGNIFICANT, Interval, finite
+from dnnlab.statistics.intervals import SIGNIFICANT, Interval, finite
 from dnnlab.statistics.quantity import Quantity
 from dnnlab.statistics.samples import Sample, compare, nothing, sample
 
@@ -171,8 +170,7 @@ def decided(comparison: Comparison) -> int | None:
     """The direction of a ``comparison``; None also where no difference is shown and none could have been: fewer than
     three seeds are in it, since the others did not learn in both, or they show no spread."""
     direction = comparison.direction
-    could = comparison.difference.n >= ENOUGH and not math.isnan(comparison.visible)
-    return direction if direction or could else None
+    return direction if direction or not math.isnan(comparison.visible) else None
 
 
 def named(intervals: Sequence[Interval], name: str, ends: str = "") -> dict[str, list[float]]:
@@ -191,7 +189,7 @@ def unseen(rows: pd.DataFrame, same: str) -> list[str]:
     if known.empty:
         return []
     least = number(known.max(), Form.POINTS)
-    where = "" if len(known) == 1 else " in any of these rows"
+    where = "" if len(known) == 1 else f" in any of these {len(known)} rows"
     return [f"A difference of {least} would most likely have been shown{where}; a smaller one may be there."]
 
 
@@ -201,7 +199,9 @@ def not_learned(summary: pd.DataFrame, name: Callable[[Any], str], accuracy: str
     for row in summary[(summary["learned"] < summary["seeds"]) & summary[accuracy].notna()].to_dict("records"):
         lost, seeds = int(row["seeds"] - row["learned"]), int(row["seeds"])
         if not row["learned"]:
-            told.append(f"{name(row)}: none of {counted(seeds, 'seed')} is shown to be better than guessing.")
+            which = f"none of {seeds} seeds" if seeds > 1 else "its one seed"
+            not_ = "" if seeds > 1 else "not "
+            told.append(f"{name(row)}: {which} is {not_}shown to be better than guessing.")
             continue
         low, high = (number(1 - row[end], Form.SHARE) for end in ("learned_hi", "learned_lo"))
         told.append(

@@ -32,8 +32,8 @@ class Comparison:
     @property
     def visible(self) -> float:
         """The smallest difference that would have been shown with probability .8, by a p-value as it is corrected; nan
-        without a standard error."""
-        return self.difference.visible(SIGNIFICANT / self.tests)
+        without a standard error, and where less than `ENOUGH` seeds are in the difference, which show nothing."""
+        return math.nan if self.difference.n < ENOUGH else self.difference.visible(SIGNIFICANT / self.tests)
 
     @property
     def direction(self) -> int | None:

@@ -93,10 +93,14 @@ def _reach(freedom: float, level: float) -> float:
     shift of a noncentral t that exceeds the critical value so often."""
     from scipy.special import nctdtrinc
 
+    if level < _LEAST_LEVEL:
+        return math.inf
     freedom = min(freedom, _NORMAL)
     return float(nctdtrinc(freedom, 1 - POWER, t_quantile(freedom, 1 - level / 2)))
 
 
+_LEAST_LEVEL = 1e-9
+"""The level below which no true mean counts as far enough: the quantile of the noncentral t is not computed there."""
 _NORMAL = 1e6
 """Degrees of freedom from which on Student's t is taken for normal."""
 

@@ -37,6 +37,8 @@ class Sample:
     right: np.ndarray | None = None
     """Which examples each seed got right, bool ``[seed, example]``; None where that is not known."""
     step: float = 0.0
+    zero: np.ndarray | None = None
+    """Of what has a logarithm, which seeds are exactly 0, and so have none, bool ``[seed]``; None where no seed is."""
 
     def __len__(self) -> int:
         return len(self.seeds)
@@ -62,6 +64,8 @@ class Sample:
     def interval(self) -> Interval:
         """The mean of the seeds that are averaged, with its interval; of logarithms, where they are averaged."""
         chosen = self.at(self.counted)
+        if self.zero is not None and self.zero.sum() > len(chosen):  # most of those that are known
+            return Interval(-math.inf, math.nan, math.nan, len(self))
         if chosen.right is not None and len(chosen) > 1:
             return crossed_interval(chosen.right)
         whole = mean_interval(chosen.values, self.step)
@@ -78,10 +82,20 @@ class Sample:
 
     def at(self, mask: np.ndarray) -> "Sample":
         """The seeds for which ``mask [seed]`` is true, or whose places it gives."""
-        right = None if self.right is None else self.right[mask]
-        return Sample(
-            self.seeds[mask], self.values[mask], self.succeeded[mask], self.quantity, right=right, step=self.step
-        )
+        right, zero = (None if each is None else each[mask] for each in (self.right, self.zero))
+        seeds, values, succeeded = self.seeds[mask], self.values[mask], self.succeeded[mask]
+        return Sample(seeds, values, succeeded, self.quantity, right=right, step=self.step, zero=zero)
+
+    def p_of_median(self, limit: float) -> float:
+        """The two-sided p-value of the true median being ``limit``, by the sign test; a seed that is 0 lies below every
+        limit, and one that is not known has no part."""
+        return _sign_test(int((self.ordered > limit).sum()), int((self.ordered < limit).sum()))
+
+    @property
+    def ordered(self) -> np.ndarray:
+        """The values that are known, from the smallest; the logarithm of 0 is -inf."""
+        known = self.values if self.zero is None else np.where(self.zero, -np.inf, self.values)
+        return np.sort(known[~np.isnan(known)])
 
 
 def nothing(quantity: Quantity) -> Sample:
@@ -102,7 +116,9 @@ def sample(rows: Mapping[str, Any] | Any, quantity: Quantity) -> Sample:
     if len(unique) < len(seeds):
         values = np.bincount(place, values) / np.bincount(place)
         seeds, failed, right = unique, np.bincount(place, failed) > 0, None
+    zero = None
     if quantity.log:
+        zero = values == 0
         with np.errstate(divide="ignore", invalid="ignore"):
             values = np.log(values)
     values = np.where(np.isfinite(values), values, math.nan)
@@ -112,7 +128,8 @@ def sample(rows: Mapping[str, Any] | Any, quantity: Quantity) -> Sample:
     if quantity.guessing:
         succeeded &= ~_apart(values, succeeded)
     step = float(np.asarray(rows[quantity.step], float)[0]) if _has(rows, quantity.step) and len(seeds) else 0.0
-    return Sample(seeds, values, succeeded, quantity, right=right, step=step if math.isfinite(step) else 0.0)
+    step = step if math.isfinite(step) else 0.0
+    return Sample(seeds, values, succeeded, quantity, right, step, zero if zero is not None and zero.any() else None)
 
 
 def _has(rows: Any, column: str) -> bool:
@@ -183,7 +200,7 @@ def compare(a: Sample, b: Sample) -> Comparison:
     more, fewer = int((b.succeeded & ~a.succeeded).sum()), int((a.succeeded & ~b.succeeded).sum())
     if not _divided(a, b):
         return whole
-    return _of_two_kinds(whole, _as_value(more - fewer, a.quantity), _mcnemar(more, fewer))
+    return _of_two_kinds(whole, _as_value(more - fewer, a.quantity), _sign_test(more, fewer))
 
 
 def compare_independent(a: Sample, b: Sample) -> Comparison:
@@ -240,8 +257,8 @@ def _of_two_kinds(by_value: Comparison, leads: int, p_of_lead: float) -> Compari
     return replace(by_value, p=min(1.0, 2 * p), sign=None if against else by_value.sign, tests=2)
 
 
-def _mcnemar(more: int, fewer: int) -> float:
-    """Exact p-value of two counts of differing pairs being as likely (McNemar 1947)."""
+def _sign_test(more: int, fewer: int) -> float:
+    """Exact p-value of either side being as likely; of two counts of differing pairs it is McNemar's (1947)."""
     from scipy.special import bdtr
 
     n = more + fewer

@@ -1,6 +1,7 @@
 """Verdicts on made-up runs whose answers are known."""
 
 import json
+import math
 import re
 from dataclasses import replace
 from types import SimpleNamespace
@@ -177,8 +178,8 @@ def test_without_its_control_a_claim_is_not_decided():
     open_ = with_control(Condition("rate", "below", 1.05), met)
     assert open_.verdict == NOT_DECIDED
     assert open_.circumstances.endswith(
-        "the interval of rate holds 1.05, so it may lie on either side; a difference of 0.135 would most likely have "
-        "been shown"
+        "the interval of rate holds 1.05, so it may lie on either side; a difference of 0.135 from the limit would "
+        "most likely have been shown"
     )
 
 
@@ -201,7 +202,7 @@ def with_lost(failed, diverged, seeds=5, **accuracies):
 
 EITHER = "so it may lie on either side"
 # Of two rows, so at a level of .025: 4.58 standard errors, by the noncentral t of four degrees of freedom.
-LEAST = "; a difference of 0.165 would most likely have been shown"
+LEAST = "; a difference of 0.165 from the limit would most likely have been shown"
 OPEN = [
     (Condition("rate", "below", 1.05), RUN, f"the interval of rate holds 1.05, {EITHER}{LEAST}"),
     (Condition("rate", "within", [0.95, 1.2]), RUN,
@@ -379,8 +380,8 @@ def test_of_an_interval_that_only_the_table_has_no_number_of_seeds_is_told():
     of = run(relu=[0.8])
     of.summary["visible"] = 0.125
     found = verdict(Condition("rate", "below", 1.05), of=of)
-    said = "the interval of rate holds 1.05, so it may lie on either side; a difference of 0.135 would most likely have"
-    assert found.circumstances == f"{said} been shown"
+    said = "the interval of rate holds 1.05, so it may lie on either side; a difference of 0.135 from"
+    assert found.circumstances == f"{said} the limit would most likely have been shown"
     error, critical = 0.1 / stats.t.ppf(0.975, 4), stats.t.ppf(0.975, 4)
     assert stats.nct.sf(critical, 4, 0.135 / error) == pytest.approx(0.8, abs=0.01)
 
@@ -432,6 +433,62 @@ def test_equal_differences_are_decided_by_the_sign_test():
     assert open_.circumstances == (
         "accuracy minus that of relu is the same in all seeds, and of so few p = 0.25 is too large"
     )
+
+
+@pytest.mark.parametrize("zeros", [2, 6, 10])
+def test_what_is_exactly_zero_in_some_seeds_is_judged_by_the_sign_test(zeros):
+    """A first layer that receives nothing is in favour of a claim that it receives next to nothing."""
+    values = [0.0] * zeros + [0.001] * (10 - zeros)
+    of = run(10, relu=values)
+    of.schema = Schema((), COLUMNS, {}, ("act",), (Quantity("accuracy", log=True),))
+    found = verdict(Condition("accuracy", "below", 0.01, {"act": "relu"}), of=of)
+    assert (found.verdict, found.p) == (HOLDS, pytest.approx(stats.binomtest(10, 10).pvalue))
+    assert found.measured.endswith(f", and exactly 0 in {zeros} of 10 seeds")
+    assert verdict(Condition("accuracy", "above", 0.01, {"act": "relu"}), of=of).verdict == REFUTED
+    (kept,) = json.loads(conditions_of.written(found))
+    assert kept["value"] is None
+    open_ = verdict(Condition("accuracy", "below", 0.0005, {"act": "relu"}), of=of)
+    assert (open_.verdict == NOT_DECIDED) == (zeros < 10)
+    if zeros < 10:
+        assert (
+            open_.circumstances == f"p = {open_.p:.3g} of the sign test, with {zeros} seeds of exactly 0, is too large"
+        )
+
+
+def test_what_would_decide_a_number_between_two_limits_is_that_of_the_nearer_one():
+    """Of a factor the nearer limit is that on the logarithmic scale: 30 is a factor of 3.3 from 100 and 30 from 1."""
+    rates = np.array([8.0, 20, 40, 60, 140])
+    of = run(5, relu=rates.tolist())
+    of.schema = Schema((), COLUMNS, {}, ("act",), (Quantity("accuracy", log=True),))
+    said = verdict(Condition("accuracy", "within", [1, 100], {"act": "relu"}), of=of).circumstances
+    assert said.startswith("the interval of accuracy lies only partly between 1 and 100; about ")
+    seeds = int(re.search(r"about (\d+) seeds", said).group(1))
+    spread, distance = np.log(rates).std(ddof=1), math.log(100) - np.log(rates).mean()
+    power = [
+        stats.nct.sf(stats.t.ppf(0.975, n - 1), n - 1, distance / (spread / math.sqrt(n))) for n in (seeds - 1, seeds)
+    ]
+    assert power[0] < 0.8 <= power[1]
+
+
+def test_of_what_is_timed_in_processes_no_number_of_seeds_is_told():
+    of = run(5, relu=[1.1, 1.4, 0.9, 1.3, 1.2])
+    columns = [Column("processes", int, "") if column.name == "seeds" else column for column in COLUMNS]
+    of.schema = Schema((), columns, {}, ("act",), (Quantity("accuracy", log=True),), count="processes")
+    of.summary = of.summary.rename(columns={"seeds": "processes"})
+    said = verdict(Condition("accuracy", "above", 1.0, {"act": "relu"}), of=of).circumstances
+    assert "seeds" not in said
+    assert said.endswith("from the limit would most likely have been shown")
+
+
+def test_one_seed_that_can_be_compared_is_not_all_seeds():
+    """Eight seeds learn, of the other network one: what decides, or would, is how many."""
+    of = measured(8, relu=[0.9] * 8, tanh=[0.9] + [0.1] * 7)
+    more = Condition("accuracy", "above", {"act": "tanh"}, {"act": "relu"})
+    alone = verdict(more, of=of)
+    assert alone.verdict == HOLDS
+    assert "in each of" not in alone.measured
+    both = verdict(more, replace(more, relation="below", when="else"), of=of)
+    assert "of how many seeds learned and corrected for the number of tests" in both.circumstances
 
 
 def test_a_word_that_nothing_was_shown_contradicts_nothing():

@@ -154,3 +154,23 @@ def test_seeds_that_stop_learning_are_told():
     assert row["learned"] == "3 of 6 → 6 of 6"
     assert row["verdict"] == NOT_SHOWN  # three more of six: p = .25 by McNemar's test, and twice that of two tests
     assert row["p"] == pytest.approx(0.5)
+
+
+def test_too_few_seeds_to_compare_are_undecided_and_many_rows_overflow_nothing():
+    """Two seeds and fifty rows: what would have been seen is no number that a computer has."""
+    rates = schema(("model", "act"), (Quantity("rate", log=True),))
+    names = {f"act{i}": np.exp(np.random.default_rng(i).normal(0, 30, 2)) for i in range(50)}
+    table = compare(FakeRun(cells(**names), schema=rates), FakeRun(cells(**names), seed=7, schema=rates))
+    assert table["visible"].isna().all()
+    assert set(table["verdict"]) <= {UNDECIDED, SAME}
+    three = {name: np.exp(np.random.default_rng(i).normal(0, 100, 3)) for i, name in enumerate(names)}
+    other = {name: values[::-1] for name, values in three.items()}
+    table = compare(FakeRun(cells(**three), schema=rates), FakeRun(cells(**other), schema=rates))
+    assert not np.isinf(table["visible"]).any()
+
+
+def test_one_number_in_all_seeds_of_both_is_the_same_whatever_the_seeds():
+    (row,) = compare(FakeRun(cells(relu=[266610.0] * 5)), FakeRun(cells(relu=[266610.0] * 5), seed=7)).to_dict(
+        "records"
+    )
+    assert row["verdict"] == SAME

@@ -208,7 +208,7 @@ def test_the_visible_difference_counts_the_rows_of_the_table(rows):
 def test_the_largest_visible_difference_of_several_rows_is_told_as_that():
     table = pd.DataFrame({"verdict": ["no difference", "more accurate", "no difference"], "visible": [0.02, 0.9, 0.05]})
     (told,) = unseen(table, "no difference")
-    assert told.startswith("A difference of 5 points would most likely have been shown in any of these rows;")
+    assert told.startswith("A difference of 5 points would most likely have been shown in any of these 2 rows;")
     (told,) = unseen(table[:2], "no difference")
     assert told.startswith("A difference of 2 points would most likely have been shown;")
     assert unseen(table[1:2], "no difference") == []

@@ -170,3 +170,16 @@ def test_a_multiple_is_that_of_values_answers_and_steps():
     assert own.scaled(0.5).interval.mean == pytest.approx(own.interval.mean / 2)
     rates = sample({"seed": [0, 1], "rate": [1.0, 2.0]}, RATE)
     assert np.exp(rates.scaled(3.0).values).tolist() == pytest.approx([3.0, 6.0])
+
+
+@pytest.mark.parametrize(("zeros", "others", "mean"), [(2, 8, 0.001), (5, 5, 0.001), (6, 4, 0.0), (10, 0, 0.0)])
+def test_a_seed_that_is_exactly_zero_lies_below_every_limit(zeros, others, mean):
+    """It has no logarithm: the mean is that of the others, until most are 0; the median is tested by their signs."""
+    own = sample({"seed": range(zeros + others), "rate": [0.0] * zeros + [0.001] * others}, RATE)
+    assert math.exp(own.interval.mean) == pytest.approx(mean)
+    n = zeros + others
+    assert own.p_of_median(math.log(0.01)) == pytest.approx(stats.binomtest(n, n).pvalue)
+    expected = stats.binomtest(others, n).pvalue if zeros and others else stats.binomtest(n, n).pvalue
+    assert own.p_of_median(math.log(1e-9)) == pytest.approx(expected)
+    unknown = sample({"seed": range(n + 1), "rate": [0.0] * zeros + [0.001] * others + [math.nan]}, RATE)
+    assert unknown.p_of_median(math.log(0.01)) == own.p_of_median(math.log(0.01))
