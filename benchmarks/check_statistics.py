@@ -274,8 +274,9 @@ def _table(
     return decided
 
 
-def _files(kind: Accuracies, count: int = 10) -> Tables:
-    """Whether any of ``count`` files, each of which loses exactly one point, is said to lose less or more."""
+def _files(kind: Accuracies, spread: float = 0.0, count: int = 10) -> Tables:
+    """Whether any of ``count`` files, each of which loses exactly one point, is said to lose less or more. What a seed
+    loses has the standard deviation ``spread``."""
 
     def decided(rng: np.random.Generator, n: int) -> bool:
         base, shared = kind.right(rng, n, kind.difficulty(rng)), rng.gamma(0.5, 2.0, kind.examples)
@@ -283,7 +284,8 @@ def _files(kind: Accuracies, count: int = 10) -> Tables:
         lost = (files.POINT + gained * (1 - kind.truth)) / kind.truth
         own, drops = _judged(base), []
         for _ in range(count):
-            away, back = (rng.random(base.shape) < np.minimum(share * shared, 1) for share in (lost, gained))
+            own_lost = np.maximum(rng.normal(lost, spread, (n, 1)), 0)
+            away, back = (rng.random(base.shape) < np.minimum(share * shared, 1) for share in (own_lost, gained))
             other = _judged(np.where(base, ~away, back))
             drops.append(files.drop_of({"role": "chain", "method": ""}, pd.DataFrame(), compare(own, other)))
         row = {"role": "chain", "diverged": 0, "seeds": n, "learned": n, "ratio_onnx": 8.0, "tested": kind.examples}
@@ -330,6 +332,7 @@ def nulls() -> Iterator[tuple[str, Tables]]:
     yield "ten rows, log rates", _table(_independent(lambda r, n: _values(np.exp(r.normal(0, 0.1, n)), RATE)), RATE)
     yield "ten files that lose a point, 269 examples", _files(DIGITS)
     yield "ten files that lose a point, 10,000 examples", _files(MNIST)
+    yield "the same, seeds differ by .3 points", _files(MNIST, 0.003)
     yield "claim of three conditions, limits", _claim(_at_limits, 0.0)
     yield "claim of three conditions, rows", _claim(_between_rows, 0.0)
     yield "claim of three conditions, 10 % fail", _claim(_at_limits, 0.0, FAILING)

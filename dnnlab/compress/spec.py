@@ -3,6 +3,7 @@
 import dataclasses
 import functools
 import itertools
+import math
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -251,11 +252,14 @@ class Spec(experiment.Spec):
     def missed(self, row: Mapping[str, Any]) -> str:
         """What a search was asked for that the ``row`` at the end of a chain does not have; empty where it has all."""
         if self.target and row["ratio"] < float(self.target[:-1]):
-            return f"--target asked for {self.target}, and the strongest chain tried has a ratio of {row['ratio']:.3g}x"
+            found, asked = _told_apart(row["ratio"], float(self.target[:-1]))
+            return f"--target asked for {asked}x, and the strongest chain tried has a ratio of {found}x"
         drop = row["validation_drop"] * 100
         if self.max_drop and not drop < self.max_drop:
-            asked = f"--max-drop asked for a drop under {self.max_drop:g} on validation data"
-            return f"{asked}, and that of the gentlest chain tried is {drop:.3g}, in percentage points"
+            found, asked = _told_apart(drop, self.max_drop)
+            wanted = f"--max-drop asked for a drop under {asked} on validation data"
+            unit = "" if math.isnan(drop) else ", in percentage points"
+            return f"{wanted}, and that of the gentlest chain tried is {found}{unit}"
         return ""
 
     @functools.cached_property
@@ -281,3 +285,11 @@ class Spec(experiment.Spec):
     @functools.cached_property
     def _content(self) -> Mapping[str, str]:
         return ask.content(self) | named.user_digests([name for name in (*self.arch, self.student) if name])
+
+
+def _told_apart(found: float, asked: float) -> tuple[str, str]:
+    """Two numbers with three digits, or as many as it takes to tell them apart."""
+    if math.isnan(found):
+        return "not known", f"{asked:g}"
+    digits = next((n for n in range(3, 17) if f"{found:.{n}g}" != f"{asked:.{n}g}"), 3)
+    return f"{found:.{digits}g}", f"{asked:g}"

@@ -17,7 +17,7 @@ from dnnlab.runner.summary import compared, configurations, corrected, failed, g
 from dnnlab.statistics.comparisons import Comparison, holm
 from dnnlab.statistics.intervals import ENOUGH, SIGNIFICANT, Interval
 from dnnlab.statistics.quantity import ACCURACY
-from dnnlab.statistics.samples import sample
+from dnnlab.statistics.samples import by_guessing, sample
 
 _CHAIN = ("arch", "data", "recipe")
 """The columns that name a chain: a failure concerns all of its stages and controls."""
@@ -92,8 +92,11 @@ def _final(cells: pd.DataFrame) -> pd.DataFrame:
 
 
 def _base_of(rows: pd.DataFrame) -> pd.DataFrame:
-    """The seeds of the network itself where it has no row, from what was counted beside each file."""
-    return rows.assign(accuracy=1 - rows["base_errors"] / rows["tested"], right="")
+    """The seeds of the network itself where it has no row, from what was counted beside each file. Where one is not
+    better than guessing, its accuracy is not known."""
+    accuracy = 1 - rows["base_errors"] / rows["tested"]
+    guessed = by_guessing(float(rows["guessing"].iloc[0]), int(rows["tested"].iloc[0]))
+    return rows.assign(accuracy=accuracy.where(accuracy > guessed), right="")
 
 
 def _learned(rows: pd.DataFrame) -> int:
@@ -194,10 +197,11 @@ def _p_of_a_point(drop: Interval, tested: int) -> float:
 
     If it is, the answers to a hundredth of the examples differ at least, so that the error is never taken for smaller
     than these make it, however few were seen to differ. It is the error of a score test (Tango 1998); without it, ten
-    files that lose a point on a thousand examples get a false verdict in one table of ten.
+    files that lose a point on a thousand examples get a false verdict in one table of ten. And its degrees of freedom
+    are those of the seeds alone: where few seeds happen to agree, they would be taken for far too many.
     """
     least = math.sqrt(POINT * (1 - POINT) / tested) if drop.floor else 0.0
-    return replace(drop, error=max(drop.error, least)).p(POINT)
+    return replace(drop, error=max(drop.error, least), freedom=min(drop.freedom, drop.n - 1.0)).p(POINT)
 
 
 def _judged(drop: Interval, p: float, fewer: bool) -> str:

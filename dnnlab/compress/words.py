@@ -117,7 +117,7 @@ def _better(summary: pd.DataFrame, spec: Spec) -> list[str]:
 def _undecided(summary: pd.DataFrame) -> list[str]:
     """What could be shown in rows that are undecided by their interval, and not for want of seeds that learned."""
     fewer = summary["learned"] < _learned_itself(summary)
-    rows = summary[(summary["verdict"] == c.UNDECIDED) & (summary["learned"] >= ENOUGH) & ~fewer]
+    rows = summary[(summary["verdict"] == c.UNDECIDED) & summary["visible"].notna() & ~fewer]
     told = []
     for data, wide in rows[rows["visible"] > POINT].groupby("data", sort=False):
         told.append(
@@ -129,8 +129,8 @@ def _undecided(summary: pd.DataFrame) -> list[str]:
     apart = int(((rows["drop_hi"] < POINT) | (rows["drop_lo"] > POINT)).sum())
     if apart:
         told.append(
-            f"{counted(apart, 'row')} {_are(apart)} undecided with an interval on one side of a "
-            "point: all rows are judged together, and the more there are, the clearer each must be."
+            f"{counted(apart, 'row')} {_are(apart)} undecided, though the interval lies on one side of a point: the "
+            "p-value counts all rows that are judged, and takes it that a hundredth of the answers differ at least."
         )
     return told
 
@@ -252,8 +252,8 @@ def advice(cells: Callable[[], pd.DataFrame], summary: pd.DataFrame, spec: Spec,
     coded = file.endswith(".dnnz")
     return Advice(
         what=f"Take {file}, made by {made['chain']}: of the chains that are shown to lose less than a point against "
-        f"{row['arch']} itself, this one has the smallest file. It is that of seed {seeds[0]}; those of the others lie "
-        "beside it.",
+        f"{row['arch']} itself, this one has the smallest files on average. It is that of seed {seeds[0]}; those of "
+        "the others lie beside it.",
         then="This writes its weights, exactly, as a .safetensors file." if coded else "",
         command=shlex.join(["dnnlab", "decompress", str(folder / file)]) if coded else "",
         changes=[

@@ -92,7 +92,7 @@ def compare(before: Run, after: Run) -> pd.DataFrame:
             comparison = compare_paired(a, b) if together else compare_independent(a, b)
             comparisons.append(comparison)
             equal.append(_equal(a, b))
-            difference, told = comparison.difference, math.exp if quantity.log else float
+            difference, told = comparison.difference, _factor if quantity.log else float
             rows.append(
                 {
                     "row": ", ".join(str(key[i]) for i in varying),
@@ -120,7 +120,7 @@ def compare(before: Run, after: Run) -> pd.DataFrame:
 
 
 def _factor(log: float) -> float:
-    """The factor with this logarithm; nan where it is no number."""
+    """The factor with this logarithm; nan where it is too large for a number."""
     return math.exp(log) if log < _LARGEST_LOG else math.nan
 
 

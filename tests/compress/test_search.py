@@ -46,6 +46,16 @@ def test_the_chain_that_is_chosen(options, strength):
             "--max-drop asked for a drop under 1 on validation data, and that of the gentlest chain tried is 1.2, in "
             "percentage points",
         ),
+        (
+            {"target": "10x"},
+            {"ratio": 9.996, "validation_drop": 0.5},
+            "--target asked for 10x, and the strongest chain tried has a ratio of 9.996x",
+        ),
+        (
+            {"max_drop": 1.0},
+            {"ratio": 2.0, "validation_drop": float("nan")},
+            "--max-drop asked for a drop under 1 on validation data, and that of the gentlest chain tried is not known",
+        ),
         ({}, {"ratio": 1.0, "validation_drop": 0.5}, ""),
     ],
 )

@@ -185,7 +185,7 @@ def test_verdicts_are_corrected_for_the_rows_that_are_judged():
     assert set(table["verdict"][1:]) == {c.UNDECIDED}
     assert table["drop_hi"].iloc[1] < 0.01
     said = " ".join(conclusions(table, Spec()))
-    assert "1 row is undecided with an interval on one side of a point: all rows are judged together" in said
+    assert "1 row is undecided, though the interval lies on one side of a point: the p-value counts all rows" in said
     # Files that are not smaller are not judged by what they lose.
     assert (
         summarise(several([one, *[(*each[:2], 1.0, *each[3:]) for each in others]]), Spec())["verdict"].iloc[1]
@@ -248,6 +248,18 @@ def test_what_some_seeds_missed_is_told_of_these():
     ]
     assert summarise(cells.assign(missed="a"), Spec())["missed"].tolist() == ["a"]
     assert summarise(cells.assign(missed=""), Spec())["missed"].tolist() == [""]
+
+
+def test_a_network_that_only_guesses_has_nothing_to_lose_also_where_its_own_row_failed():
+    """Of 1,000 examples in ten classes .133 is not better than guessing, with probability .999; .2 is."""
+    guessing = rows([5, 5.3, 4.8], base=870).assign(guessing=0.1)
+    assert verdicts_of(guessing) == ["undecided"]
+    learned = rows([5, 5.3, 4.8], base=800).assign(guessing=0.1)
+    assert verdicts_of(learned) == ["loses"]
+
+
+def verdicts_of(cells):
+    return summarise(cells, Spec())["verdict"].tolist()
 
 
 def said_of(cells, spec=None):
