@@ -31,7 +31,8 @@ COLUMNS = (
     Column(
         "learned",
         str,
-        "where not all seeds of both learned or stayed alive: how many did, before and after; p is also of these",
+        "where not all seeds of both learned, stayed alive or are above zero: how many, before and after; p is also of "
+        "these",
         screen="learned",
     ),
     Column(
