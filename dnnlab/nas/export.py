@@ -31,14 +31,14 @@ def write_toml(place: Place, name: str, space: str, choices: Choices, comment: s
     return file
 
 
-def name_of(cell: "Cell", data: Sequence[str]) -> str:
-    """The file name of the network that a search ended in, without its ending; it contains the data set where a run has
-    several."""
-    search = f"{cell.strategy.replace(':', '-')}-seed{cell.seed}"
-    if len(data) < 2:
+def name_of(strategy: str, seed: int, data: str, among: Sequence[str]) -> str:
+    """The file name of the network that a search ended in, without its ending; it contains the ``data`` set where there
+    are several ``among`` which it is."""
+    search = f"{strategy.replace(':', '-')}-seed{seed}"
+    if len(among) < 2:
         return search
-    slugs = [slug({"data": each}) for each in data]
-    number = data.index(cell.data)
+    slugs = [slug({"data": each}) for each in among]
+    number = among.index(data)
     # Names that are long, or differ in signs alone, may become one.
     alike = f"-{number + 1}" if slugs.count(slugs[number]) > 1 else ""
     return f"{slugs[number]}{alike}-{search}"
@@ -50,7 +50,7 @@ def write_network(evaluator: "Evaluator", cell: "Cell", code: "Code", training: 
     from safetensors.torch import save
 
     comment = f"Found by dnnlab nas: {cell.strategy}, seed {cell.seed}, on {evaluator.data.name}."
-    name = name_of(cell, evaluator.spec.data)
+    name = name_of(cell.strategy, cell.seed, cell.data, evaluator.spec.data)
     file = write_toml(evaluator.place, name, evaluator.spec.space, evaluator.space.choices(code), comment)
     model = evaluator.trained_model(training)
     state = {key: value.detach().cpu().contiguous() for key, value in model.state_dict().items()}

@@ -129,6 +129,11 @@ VISIBLE = Column(
     "the smallest difference that so many seeds and examples would have shown with probability .8",
     form=Form.POINTS,
 )
+NOTHING_VISIBLE = (
+    "undecided also where nothing is shown and nothing could have been, since fewer than three seeds learned in both, "
+    "or they all differ by the same"
+)
+"""When a verdict is undecided by `runner.summary.decided`."""
 DIVERGED_SEEDS = Column("diverged", int, "seeds whose loss became infinite or not a number")
 FAILED_SEEDS = Column("failed", int, "seeds that failed; cells.csv says why")
 UNCOUNTED = Column(

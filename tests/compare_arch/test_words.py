@@ -125,12 +125,36 @@ def test_what_most_seeds_do_not_learn_is_told_and_shows_nothing():
     assert headline(failing(alone, "plain56", set(range(5))), alone) == "plain56 reaches 10 % (none of 5 seeds learned)"
 
 
+@pytest.mark.parametrize("seeds", [1, 2])
+def test_of_fewer_than_three_seeds_there_are_no_ranks_to_speak_of(seeds):
+    arch = ("plain20", "plain56", "resnet20", "resnet56")
+    spec = dataclasses.replace(SPEC, arch=arch, seeds=seeds, preset="depth")
+    table = summarise(cells(spec, lambda cell: 0.9 if cell.arch == "plain20" else 0.5), spec)
+    assert table["rank_hi"].isna().all()
+    (depth,) = [sentence for sentence in conclusions(table, spec) if sentence.startswith("From the shallowest")]
+    assert depth.count("networks are not shown to lose or to gain: ") == 2
+
+
+def test_costs_that_could_not_be_counted_are_told():
+    lost = {"arch": "nets:b", "data": "digits", "verdict": c.UNTRAINED, "failed": 1}
+    alone = fit(pd.DataFrame([lost]), c.SUMMARY)
+    assert headline(alone, SPEC) == "No costs could be counted"
+    assert conclusions(alone, SPEC) == ["The costs of nets:b could not be counted; cells.csv says why."]
+    known = {"arch": "nets:a", "data": "digits", "verdict": c.UNTRAINED, "macs": 1000, "input": "1x8x8"}
+    table = fit(pd.DataFrame([known, lost]), c.SUMMARY)
+    assert headline(table, SPEC) == "What 1 network cost"
+    assert conclusions(table, SPEC) == [
+        "nets:a takes 1000 multiply–accumulates at 1x8x8.",
+        "The costs of nets:b could not be counted; cells.csv says why.",
+    ]
+
+
 def test_of_depth_a_loss_is_told_where_it_is_shown():
     spec = dataclasses.replace(SPEC, arch=("plain20", "resnet20", "plain56", "resnet56"), seeds=5, preset="depth")
     table = failing(spec, "plain56", set(range(5)))
     (depth,) = [sentence for sentence in conclusions(table, spec) if sentence.startswith("From the shallowest")]
     assert "plain networks lose: 90.0 % " in depth
-    assert "(none of 5 seeds learned); residual networks have ranks that overlap: 90.0 % " in depth
+    assert "(none of 5 seeds learned); residual networks are not shown to lose or to gain: 90.0 % " in depth
 
 
 def test_the_fewest_operations_are_told_where_they_are_fewest():

@@ -18,7 +18,7 @@ from dnnlab.dead_relu.remedies.summary import remedy_verdict
 from dnnlab.dead_relu.spec import Spec
 from dnnlab.report.table import fit
 from dnnlab.statistics.comparisons import Comparison
-from dnnlab.statistics.intervals import Interval
+from dnnlab.statistics.intervals import around
 
 RNG = np.random.default_rng(0)
 
@@ -200,11 +200,11 @@ def test_remedies_of_which_every_cell_failed_are_undecided():
     assert set(rows["verdict"]) == {r.UNTREATED, r.UNDECIDED}
 
 
-def judged(n, dead, better):
-    """The verdict on a remedy whose effects were compared in ``n`` seeds and have these signs."""
+def judged(n, dead, better, spread=0.1):
+    """The verdict on a remedy whose effects were compared in ``n`` seeds, have these signs and this standard error."""
     row = {"remedy": "batch norm", "diverged": 0, "seeds": 8, "dead_hi": 0.0, "expected_dead": 0.0, "born_dead": 0.0}
     told = [
-        Comparison(Interval(0.1, 0.0, 0.2, n), math.nan if sign is None else 0.5, 0.5, sign, 8)
+        Comparison(around(0.1, spread, n - 1, n), math.nan if sign is None else 0.5, 0.5, sign, 8)
         for sign in (dead, better)
     ]
     return remedy_verdict(row, *told)
@@ -214,6 +214,16 @@ def test_no_effect_takes_seeds_in_which_one_could_have_been_seen():
     assert judged(8, 0, 0) == r.NO_EFFECT
     assert judged(2, 0, 0) == r.UNDECIDED
     assert judged(2, None, 0) == r.UNDECIDED
+    assert judged(8, 0, 0, spread=math.nan) == r.UNDECIDED
+
+
+def test_where_no_unit_was_dead_to_begin_with_there_is_no_effect():
+    """A share of 200 units moves in steps, so that a difference of a step or two would have been seen."""
+    none = cells([[0.0, 0.0]] * 5, accuracy=[0.90, 0.91, 0.92, 0.91, 0.93])
+    clipped = cells([[0.0, 0.0]] * 5, remedy="clipping", accuracy=[0.91, 0.90, 0.92, 0.93, 0.91])
+    table = summarise(pd.concat([none, clipped], ignore_index=True), remedies=True).set_index("remedy")
+    assert table.loc["clipping", ["dead", "dead_change"]].tolist() == [0.0, 0.0]
+    assert table.loc["clipping", "verdict"] == r.NO_EFFECT
 
 
 def test_shares_say_of_which_seeds_they_are():

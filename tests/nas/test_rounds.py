@@ -5,7 +5,6 @@ import shutil
 import sys
 import time
 import types
-from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -20,7 +19,6 @@ from dnnlab.nas.problem import Inherit, Supernet, Train
 from dnnlab.nas.search import rounds
 from dnnlab.nas.search.columns import FINAL
 from dnnlab.nas.search.measure import steps
-from dnnlab.nas.search.plan import Cell
 from dnnlab.nas.spec import Spec
 from dnnlab.nas.supernets import discretise, inherited, train_darts
 from dnnlab.networks import spaces
@@ -269,11 +267,10 @@ def test_each_data_set_has_artifacts_of_its_own(tmp_path):
 
 
 def test_names_of_artifacts_are_names_of_files():
-    cell = Cell("proxy:snip", "mlp", "folder:a/b", "64", 3)
-    assert export.name_of(cell, ["folder:a/b"]) == "proxy-snip-seed3"
-    assert export.name_of(cell, ["digits", "folder:a/b"]) == "folder-a-b-proxy-snip-seed3"
+    assert export.name_of("proxy:snip", 3, "folder:a/b", ["folder:a/b"]) == "proxy-snip-seed3"
+    assert export.name_of("proxy:snip", 3, "folder:a/b", ["digits", "folder:a/b"]) == "folder-a-b-proxy-snip-seed3"
     long = [f"folder:{'x' * 50}/{each}" for each in "ab"]
-    names = [export.name_of(replace(cell, data=data), long) for data in long]
+    names = [export.name_of("rl", 0, data, long) for data in long]
     assert len(set(names)) == 2
 
 

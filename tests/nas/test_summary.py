@@ -14,7 +14,7 @@ from dnnlab.nas.proxies.figures import draw as draw_proxies
 from dnnlab.nas.proxies.summary import summarise as summarise_proxies
 from dnnlab.nas.search import columns as c
 from dnnlab.nas.search.figures import draw
-from dnnlab.nas.search.importance import effects, mixed
+from dnnlab.nas.search.importance import architectures, effects, mixed
 from dnnlab.nas.search.summary import per_cell, summarise
 from dnnlab.nas.search.words import advice, conclusions, headline
 from dnnlab.nas.spec import Spec
@@ -90,7 +90,7 @@ def test_the_guard_fires_when_skips_exceed_half():
     assert collapsed.loc["darts", "skips"] == pytest.approx(4 / 6)
     sentences = " ".join(conclusions(collapsed.reset_index(), spec()))
     assert collapsed.loc["darts", ["supernets", "collapsed"]].tolist() == [5, 5]
-    assert "5 of 5 supernets of darts collapsed: more than half of what it ended in are skips." in sentences
+    assert "5 of 5 supernets of darts collapsed (ended in more than half skips)." in sentences
     assert "darts has the highest test accuracy, 95.0 % [95.0, 95.0], but most" not in sentences  # without a spread
     assert "darts has the highest test accuracy, 95 %, but most of its supernets collapsed." in sentences
 
@@ -102,6 +102,9 @@ def test_one_supernet_that_collapsed_is_told_and_is_not_most_of_them():
     assert found.loc["darts", ["supernets", "collapsed"]].tolist() == [5, 1]
     assert found.loc["darts", "skips"] == pytest.approx(0.6)
     assert found.loc["darts", "verdict"] != c.COLLAPSED
+    sound = " ".join(conclusions(table([0.95] * 5, skips=0.2).reset_index(), spec()))
+    assert "None of 5 supernets of darts collapsed (ended in more than half skips)." in sound
+    assert "On average 20 % of the operations are skips." in sound
 
 
 def test_the_agreement_of_short_and_full_trainings_is_kendalls():
@@ -149,6 +152,36 @@ def test_importance_is_the_variance_between_choices():
     assert [effect.shown for effect in found] == [True] + [False] * 5
     assert found[0].p == pytest.approx(6 * stats.kruskal(*groups).pvalue)
     assert effects([space.choices(code) for code in codes[:5]], accuracy[:5], asked) == []
+
+
+def test_a_network_that_several_seeds_drew_has_one_mean_accuracy():
+    """Three seeds draw the same network, one of them twice and under another code; a fourth draws another one."""
+    same, again, other = "0-0-0-3-0-0", "0-0-3-3-0-0", "1-1-1-1-1-1"  # what comes from a node without input is zero
+    space = spaces.find("cell")
+    assert space.identity(read_code(same)) == space.identity(read_code(again))
+    drawn = [(0, same, 0.5), (1, again, 0.7), (1, same, 0.7), (2, same, 0.9), (3, other, 0.2)]
+    rows = [row("random", seed, "search", i, code, validation=v) for i, (seed, code, v) in enumerate(drawn)]
+    choices, accuracy = architectures(cells(*rows), spec(), "digits")
+    assert choices == [space.choices(read_code(same)), space.choices(read_code(other))]
+    assert accuracy.tolist() == pytest.approx([0.7, 0.2])
+    often = [
+        row("random", seed, "search", i, f"3-3-3-3-{i % 5}-{i // 5}", validation=0.5 + 0.02 * i + 0.001 * seed)
+        for seed in range(5)
+        for i in range(15)
+    ]
+    assert effects(*architectures(cells(*often), spec(), "digits"), spec()) == []  # 75 trainings, 15 networks
+
+
+def test_what_matters_is_named_and_the_rest_is_counted():
+    """Each of the six edges adds the number of its choice to the accuracy, so that all six explain some of it."""
+    rng = np.random.default_rng(0)
+    rows = []
+    for i in range(2000):
+        code = [int(choice) for choice in rng.integers(5, size=6)]
+        rows.append(row("random", 0, "search", i, "-".join(map(str, code)), validation=0.1 + 0.01 * sum(code)))
+    (found,) = summarise(cells(*rows, *search("random", 1, 0.9)), spec()).to_dict("records")
+    assert found["importance"].count("%") == 3
+    assert found["importance"].endswith("(avg_pool_3x3) and 3 more")
 
 
 def test_noise_makes_nothing_matter():
@@ -352,6 +385,24 @@ def test_seeds_that_did_not_learn_are_told_and_no_advice_is_given(tmp_path):
     assert told.what.startswith("Take ")
 
 
+@pytest.mark.parametrize(
+    ("strategy", "data", "file"),
+    [
+        ("rl", ("digits",), "rl-seed4.toml"),
+        ("darts:50", ("digits",), "darts-50-seed4.toml"),
+        ("proxy:snip", ("digits", "mnist"), "digits-proxy-snip-seed4.toml"),
+    ],
+)
+def test_the_network_that_is_advised_is_in_the_file_of_its_search(strategy, data, file, tmp_path):
+    tests = {"average": [0.85] * 5, "random": [0.9] * 5, strategy: [0.97, 0.96, 0.97, 0.96, 0.98]}
+    asked = spec(strategy=("random", strategy), data=data)
+    measured = counted_on_a_hundred(tests)
+    (tmp_path / "artifacts").mkdir()
+    (tmp_path / "artifacts" / file).touch()
+    told = advice(lambda: measured, summarise(measured, asked), asked, tmp_path)
+    assert told.command == f"dnnlab compare-arch --arch {tmp_path}/artifacts/{file} --data digits"
+
+
 def test_a_gain_over_the_average_is_told_where_it_is_shown():
     asked = spec(strategy=("random", "rl"))
     found = summarise(counted_on_a_hundred({"average": [0.9] * 5, "random": [0.9] * 5, "rl": [0.99] * 5}), asked)
@@ -360,6 +411,10 @@ def test_a_gain_over_the_average_is_told_where_it_is_shown():
         "The average architecture of the space has 90 %: over it random search is not shown to gain "
     )
     assert " and rl gains (+9.00 points [" in average
+    few = summarise(counted_on_a_hundred({"average": [0.1, 0.1, 0.1, 0.1, 0.9], "random": [0.9] * 5}), asked)
+    told = conclusions(few, asked)
+    assert any("The average architecture of the space has 90 % (1 of 5 seeds learned)" in each for each in told)
+    assert any(each.startswith("average on digits: 4 of 5 seeds did not learn") for each in told)
     lost = found[found["strategy"] != "random"]  # every seed of it failed
     first = conclusions(lost, asked)[0]
     assert first.endswith("; random search has no result to compare it with.")

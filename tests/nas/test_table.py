@@ -13,6 +13,7 @@ import pytest
 
 from dnnlab.errors import UsageError
 from dnnlab.nas.search import columns as c
+from dnnlab.nas.search.importance import architectures
 from dnnlab.nas.spec import Spec
 from dnnlab.nas.tables.file import read
 from dnnlab.nas.tables.measure import steps
@@ -48,6 +49,22 @@ def test_percentages_become_shares(made_up):
     assert table.epochs == 200
     assert table.test[(3,) * 6] == pytest.approx(0.8)
     assert table.average == pytest.approx(0.5 + 0.05 * 6 / 5)
+
+
+def test_of_a_table_equal_networks_are_one_for_what_matters(made_up):
+    """The cells without any path from input to output are one network, of which choices that are drawn at random speak;
+    its accuracy is the mean of all of them."""
+    asked = build(Spec, {"space": "cell", "table": str(made_up)})
+    choices, accuracies = architectures(None, asked, "cells")
+    identities = [SPACE.identity(SPACE.code(each)) for each in choices]
+    assert len(set(identities)) == len(identities) == 4930
+    nothing = SPACE.identity((0,) * 6)
+    table = read(str(made_up)).validation[200]
+    same = [value for code, value in table.items() if SPACE.identity(code) == nothing]
+    assert len(same) > 100
+    place = identities.index(nothing)
+    assert accuracies[place] == pytest.approx(sum(same) / len(same))
+    assert SPACE.code(choices[place]) != (0,) * 6
 
 
 @pytest.mark.parametrize(

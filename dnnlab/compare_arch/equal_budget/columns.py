@@ -5,6 +5,7 @@ from dnnlab.report.columns import (
     ANSWERS,
     DIVERGED_SEEDS,
     ERROR,
+    NOTHING_VISIBLE,
     OVER_BOTH,
     SEED,
     SEEDS,
@@ -185,9 +186,8 @@ _ACCURACY = (
     Column("published_on", str, "what that was measured on", screen="on"),
     verdict(
         "more accurate, less accurate or no difference against the reference, which is the first row of its budget "
-        "that was trained to the end and did not diverge; undecided under three seeds, where no difference is shown "
-        "and fewer than three seeds learned in both, and where one is more accurate but learns less often; diverged, "
-        "out of memory, not trained"
+        "that was trained to the end and did not diverge; undecided under three seeds, and where one is more accurate "
+        f"but learns less often; {NOTHING_VISIBLE}; diverged, out of memory, not trained"
     ),
 )
 

@@ -18,7 +18,8 @@ from dnnlab.runner.summary import not_learned, tally, uncounted, unseen
 def headline(summary: pd.DataFrame, spec: Spec) -> str:
     """The most accurate network under the first budget, if it is shown to be that."""
     if (summary["verdict"] == c.UNTRAINED).all():
-        return f"What {counted(len(summary), 'network')} cost"
+        known = int(summary["macs"].notna().sum())
+        return f"What {counted(known, 'network')} cost" if known else "No costs could be counted"
     _, rows = next(iter(summary.groupby(list(c.COMPARED), sort=False, dropna=False)))
     trained = rows[rows["rank"].notna()]
     if trained.empty:
@@ -61,7 +62,7 @@ def _ahead(one: Mapping[Hashable, Any], other: Mapping[Hashable, Any]) -> bool:
 def conclusions(summary: pd.DataFrame, spec: Spec) -> Sequence[str]:
     """The most accurate under each budget, what differs from the reference, whether the order changes."""
     if (summary["verdict"] == c.UNTRAINED).all():
-        return [_costs(summary), *uncounted(summary)]
+        return [*_costs(summary), *uncounted(summary)]
     sentences = []
     groups = list(summary.groupby(list(c.COMPARED), sort=False, dropna=False))
     for place, (_, rows) in zip(_places(groups), groups, strict=True):
@@ -120,8 +121,16 @@ def _data(keys: Sequence[tuple[Any, Any]]) -> list[str]:
     return [str(data) if len(sets) > 1 else "" for data, _ in keys]
 
 
-def _costs(summary: pd.DataFrame) -> str:
+def _costs(summary: pd.DataFrame) -> list[str]:
+    """What the networks cost whose costs are known, and which others there are."""
     networks = summary.drop_duplicates(["arch", "data"])  # what one input costs does not hang on the batch
+    known = networks["macs"].notna()
+    lost = [name(row, networks) for row in networks[~known].to_dict("records")]
+    failed = [f"The costs of {some(lost)} could not be counted; cells.csv says why."] if lost else []
+    return [_cheapest(networks[known]), *failed] if known.any() else failed
+
+
+def _cheapest(networks: pd.DataFrame) -> str:
     inputs = networks["input"].unique()  # runs of earlier versions have none
     where = f" at {inputs[0]}" if len(inputs) == 1 and inputs[0] else ", each at its own input" if inputs[0] else ""
     macs = networks["macs"].astype(float)
@@ -218,8 +227,6 @@ def _from_to(kind: str, ends: Mapping[int, Mapping[Hashable, Any]]) -> str:
     reached = [
         f"{c.SCHEMA.estimate(row, 'accuracy')} with {depth} layers{_of_seeds(row)}" for depth, row in ends.items()
     ]
-    if _ahead(shallow, deep) or _ahead(deep, shallow):
-        does = "lose" if _ahead(shallow, deep) else "gain"
-    else:
-        does = "are not shown to lose or to gain" if shallow["verdict"] == c.REFERENCE else "have ranks that overlap"
+    moved = "gain" if _ahead(deep, shallow) else "are not shown to lose or to gain"
+    does = "lose" if _ahead(shallow, deep) else moved
     return f"{kind} networks {does}: {listing(reached)}"

@@ -46,7 +46,10 @@ SUMMARY = (
     ),
     VISIBLE,
     Column("p", float, "p-value of no gain, Holm-corrected for the layers of the network"),
-    verdict("more or less separable than the inputs, no difference, undecided"),
+    verdict(
+        "more or less separable than the inputs, or no difference; undecided under three seeds, and where nothing is "
+        "shown and all seeds differ by the same"
+    ),
     Column("failed", int, "seeds that failed, on the first row of their network and options; cells.csv says why"),
 )
 QUANTITIES = tuple(Quantity(name, share=True, right=f"{name}_right") for name in ("trained", "untrained"))

@@ -47,8 +47,9 @@ SUMMARY = (
     Column("unended", int, "seeds and sizes whose widest network that failed still learned when steps were spent"),
     Column("sufficient", str, "inputs: units for which weights are known that solve it", screen="known to suffice"),
     Column("claim", str, "of the lecture", screen="claim"),
-    verdict("as claimed, slower or faster than claimed by the interval; undecided without one, where training has not "
-            "ended, and where the interval is as claimed but the other law fits better"),
+    verdict("as claimed, where the whole interval is within 5 % of the claimed factor or exponent, and the other law "
+            "does not fit better; slower or faster than claimed, where all of it is beyond that; else undecided, also "
+            "where training has not ended"),
     Column("censored", int, "seeds and sizes that no width tried solved within the steps"),
     FAILED_SEEDS,
 )  # fmt: skip

@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 
 from dnnlab.compare_arch.shallow_deep import columns as c
-from dnnlab.compare_arch.shallow_deep.theory import CLAIMED, CLAIMS, fits_better, sufficient
+from dnnlab.compare_arch.shallow_deep.theory import CLAIMED, CLAIMS, RATE, SLACK, fits_better, sufficient
 from dnnlab.compare_arch.spec import Spec
 from dnnlab.report.table import fit
 from dnnlab.runner.summary import by_configuration, configurations, failed, geometric, measured
@@ -116,13 +116,15 @@ def _by_inputs(units: dict[Any, Any]) -> str:
 
 
 def _verdict(kind: str, factor: Interval, exponent: Interval, better: str | None) -> str:
-    """Whether the interval of the claimed law contains the claimed rate: units double with each bit (in log₂ one), or
-    grow as n². Where it does and the other law fits ``better``, the claim is neither met nor missed."""
-    interval, claimed = (factor, 1.0) if kind == "shallow" else (exponent, 2.0)
+    """Whether the whole interval of the claimed law, whose ``factor`` is in log₂, lies within `SLACK` of `RATE`, below
+    or above; else undecided, as where it lies within and the other law fits ``better``."""
+    interval = geometric(factor, lambda x: 2**x) if kind == "shallow" else exponent
+    least, most = RATE * (1 - SLACK), RATE * (1 + SLACK)
     if interval.n < ENOUGH:
         return c.UNDECIDED
-    if interval.high < claimed:
+    if interval.high < least:
         return c.SLOWER
-    if interval.low > claimed:
+    if interval.low > most:
         return c.FASTER
-    return c.AS_CLAIMED if better in (None, CLAIMED[kind]) else c.UNDECIDED
+    within = least <= interval.low and interval.high <= most
+    return c.AS_CLAIMED if within and better in (None, CLAIMED[kind]) else c.UNDECIDED

@@ -5,6 +5,11 @@ import math
 CLAIMS = {"shallow": "2ⁿ", "deep": "n²"}
 EXPONENTIAL, POWER = "an exponential", "a power law"
 CLAIMED = {"shallow": EXPONENTIAL, "deep": POWER}
+RATE = 2.0
+"""Both claims have a two: 2ⁿ has this factor, n² this exponent."""
+SLACK = 0.05
+"""The part of it by which growth as claimed may differ: growth of exactly 2 could never be shown to be so without any,
+and the recipes that judge the lecture's factor allow as much (`above = 1.9`)."""
 _EVIDENCE = math.log(20)
 """How far apart the logarithms of two likelihoods must be for one law to fit better. If the other law were true, and
 both were known beforehand, that would happen with a probability of .05 at most (Royall 1997)."""

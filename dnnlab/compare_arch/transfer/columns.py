@@ -4,6 +4,7 @@ from dnnlab.compare_arch.trained_cell import CONFIGURATION, columns
 from dnnlab.report.columns import (
     ANSWERS,
     ERROR,
+    NOTHING_VISIBLE,
     OVER_BOTH,
     SEED,
     SEEDS,
@@ -58,10 +59,7 @@ SUMMARY = (
     ),
     VISIBLE,
     Column("p", float, "p-value of no difference, Holm-corrected for the treatments"),
-    verdict(
-        "helps, harms or no difference against training from scratch; undecided also where nothing is shown and fewer "
-        "than three seeds learned in both"
-    ),
+    verdict(f"helps, harms or no difference against training from scratch; {NOTHING_VISIBLE}"),
     Column("failed", int, "seeds that failed, on the first row of their network and options; cells.csv says why"),
 )
 SCHEMA = Schema(

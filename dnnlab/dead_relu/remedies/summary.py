@@ -9,9 +9,8 @@ from dnnlab.dead_relu.remedies import columns as c
 from dnnlab.dead_relu.remedy import NO_REMEDY
 from dnnlab.dead_relu.spec import Spec
 from dnnlab.report.table import fit
-from dnnlab.runner.summary import by_configuration, compared, corrected, mostly_diverged, named
+from dnnlab.runner.summary import by_configuration, compared, corrected, decided, mostly_diverged, named
 from dnnlab.statistics.comparisons import Comparison
-from dnnlab.statistics.intervals import ENOUGH
 from dnnlab.statistics.quantity import ACCURACY
 
 __all__ = ["per_cell", "remedy_verdict", "summarise"]
@@ -68,4 +67,4 @@ def remedy_verdict(row: Any, dead: Comparison, accuracy: Comparison) -> str:
     if fewer > 0 or better < 0:
         return c.HARMS
     # Where most seeds collapsed with it or without, so few can be compared that no effect could have been seen.
-    return c.NO_EFFECT if min(dead.difference.n, accuracy.difference.n) >= ENOUGH else c.UNDECIDED
+    return c.UNDECIDED if None in (decided(dead), decided(accuracy)) else c.NO_EFFECT

@@ -10,6 +10,7 @@ import numpy as np
 import pandas as pd
 from scipy import stats
 
+from dnnlab.nas.codes import each_once
 from dnnlab.nas.proxies import columns as c
 from dnnlab.nas.spec import Spec
 from dnnlab.report.table import fit
@@ -36,10 +37,9 @@ def summarise(cells: pd.DataFrame, spec: Spec) -> pd.DataFrame:
 def _scores(rows: pd.DataFrame, spec: Spec) -> list[dict[str, Any]]:
     if rows.empty:
         return []
-    # An architecture that several seeds drew is one, whose scores and accuracies are averaged.
+    # As `each_once` averages accuracies, so are scores.
     wide = rows.pivot_table(index="id", columns="score", values="value", sort=False, dropna=False)
-    trained = rows.drop_duplicates(["seed", "id"]).groupby("id", sort=False)["validation"].mean()
-    truth = trained.reindex(wide.index)
+    truth = each_once(rows).reindex(wide.index)
     kept = truth.notna()
     wide, truth = wide[kept], truth[kept]
     taus = {size: tau(wide[size].to_numpy(), truth.to_numpy()) for size in _SIZES}

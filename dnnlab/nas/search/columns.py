@@ -7,6 +7,7 @@ from dnnlab.report.columns import (
     ANSWERS,
     ERROR,
     FAILED_SEEDS,
+    NOTHING_VISIBLE,
     OVER_BOTH,
     SEED,
     SEEDS,
@@ -107,8 +108,9 @@ MATTERS = (
     Column(
         "importance",
         str,
-        "random: the dimensions that explain most of the variance of validation accuracy by themselves (ω²), of those "
-        "that explain more than chance does (by ranks, Holm-corrected), each with the choice of the highest mean",
+        "random: the dimensions that explain more of the variance of validation accuracy by themselves than chance "
+        "does (by ranks, Holm-corrected); of the first three the share (ω²) and the choice of the highest mean, and "
+        "how many more there are",
     ),
     *estimate(
         "mixed_gain",
@@ -152,7 +154,7 @@ SUMMARY = (
     ),
     verdict(
         "better, no better or worse than random search; collapsed: most supernets ended in more than half skips; "
-        "baseline; undecided also where nothing is shown and fewer than three seeds learned in both"
+        f"baseline; {NOTHING_VISIBLE}"
     ),
     Column("tau", float, "Kendall's τ of the strategy's cheap scores with trainings, mean over seeds", screen="τ"),
     Column("tau_n", int, "architectures that had both, and that no proxy or shared weights chose; in all seeds"),

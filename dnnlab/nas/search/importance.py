@@ -7,18 +7,19 @@ from typing import Any, NamedTuple
 import numpy as np
 import pandas as pd
 
-from dnnlab.nas.codes import read_code
+from dnnlab.nas.codes import each_once, read_code, write_code
 from dnnlab.nas.spec import Spec
 from dnnlab.nas.strategies import RANDOM
 from dnnlab.networks import spaces
 from dnnlab.networks.spaces.space import Choices
 from dnnlab.statistics.comparisons import holm, welch
 from dnnlab.statistics.intervals import SIGNIFICANT, Interval
+from dnnlab.statistics.streams import stream
 
 ABSENT = "absent"
 """The value of a choice of a layer or stage that the network does not have."""
 FEW = 20
-"""The number of architectures below which nothing is concluded."""
+"""The number of different architectures below which nothing is concluded."""
 
 
 class Effect(NamedTuple):
@@ -41,14 +42,29 @@ class Effect(NamedTuple):
 
 def architectures(cells: pd.DataFrame, spec: Spec, data: str) -> tuple[list[Choices], np.ndarray]:
     """The choices of all architectures that random search trained in full on ``data``, or of all in a table, and their
-    validation accuracies."""
+    mean validation accuracies; equal networks are one."""
     space = spaces.find(spec.space)
     if spec.table:
-        accuracies = spec.opened.validation[spec.opened.epochs]
-        return [space.choices(code) for code in accuracies], np.array(list(accuracies.values()))
-    rows = cells[(cells["data"] == data) & (cells["strategy"] == RANDOM) & (cells["phase"] == "search")]
-    rows = rows[rows["validation"].notna()]
-    return [space.choices(read_code(code)) for code in rows["code"]], rows["validation"].to_numpy(float)
+        rows = _tabled(spec)
+    else:
+        rows = cells[(cells["data"] == data) & (cells["strategy"] == RANDOM) & (cells["phase"] == "search")]
+        rows = rows[rows["validation"].notna()]
+    codes = rows.drop_duplicates("id")["code"]
+    return [space.choices(read_code(code)) for code in codes], each_once(rows).to_numpy(float)
+
+
+def _tabled(spec: Spec) -> pd.DataFrame:
+    """The entries of a table, each of which was a training of its own. They are in an order drawn at random: of choices
+    that make one network the first ones speak for it, and in the table's own order all of these would be zeros."""
+    space = spaces.find(spec.space)
+    entries = list(spec.opened.validation[spec.opened.epochs].items())
+    entries = [entries[i] for i in stream(spec.seed, 0, "importance").permutation(len(entries))]
+    return pd.DataFrame(
+        [
+            {"seed": i, "id": space.identity(code), "code": write_code(code), "validation": value}
+            for i, (code, value) in enumerate(entries)
+        ]
+    )
 
 
 def effects(choices: Sequence[Choices], accuracy: np.ndarray, spec: Spec) -> list[Effect]:

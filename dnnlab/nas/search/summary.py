@@ -6,6 +6,7 @@ from typing import Any
 
 import pandas as pd
 
+from dnnlab.errors import some
 from dnnlab.nas.search import columns as c
 from dnnlab.nas.search.fronts import front_rows
 from dnnlab.nas.search.importance import architectures, effects, mixed
@@ -35,8 +36,6 @@ from dnnlab.statistics.samples import sample
 
 GUARD = 0.5
 """The share of skips above which the network that a supernet ended in counts as collapsed."""
-_NAMED = 3
-"""The most dimensions that the summary names."""
 
 
 def summarise(cells: pd.DataFrame, spec: Spec) -> pd.DataFrame:
@@ -141,9 +140,9 @@ def _matters(row: dict[Any, Any], cells: pd.DataFrame, spec: Spec) -> dict[str, 
     if row["strategy"] != RANDOM:
         return {}
     choices, accuracy = architectures(cells, spec, row["data"])
-    text = [f"{e.dimension} {e.share:.0%} ({e.best})" for e in effects(choices, accuracy, spec) if e.shown][:_NAMED]
+    text = [f"{e.dimension} {e.share:.0%} ({e.best})" for e in effects(choices, accuracy, spec) if e.shown]
     gain = mixed(choices, accuracy, spec)
-    return {"importance": ", ".join(text), **gain.named("mixed_gain")}
+    return {"importance": some(text) if text else "", **gain.named("mixed_gain")}
 
 
 def _compared(table: pd.DataFrame, seeds: Mapping[Any, pd.DataFrame], quantity: Quantity) -> pd.DataFrame:

@@ -9,6 +9,7 @@ from typing import Any
 import pandas as pd
 
 from dnnlab.errors import counted, listing, some
+from dnnlab.nas.export import name_of
 from dnnlab.nas.search import columns as c
 from dnnlab.nas.spec import Spec
 from dnnlab.nas.strategies import AVERAGE, RANDOM
@@ -62,7 +63,7 @@ def _strategies(rows: pd.DataFrame, spec: Spec) -> list[str]:
         counts = "; ".join(f"{row['strategy']} {row['verdict']}" for row in judged.to_dict("records"))
         sentences.append(f"Against random search on the same budget and seeds: {counts}.")
         sentences += unseen(judged, c.NO_BETTER)
-    sentences += not_learned(searched, lambda row: f"{row['strategy']} on {row['data']}", accuracy="test")
+    sentences += not_learned(rows, lambda row: f"{row['strategy']} on {row['data']}", accuracy="test")
     average = rows[rows["strategy"] == AVERAGE]
     if not spec.several and len(average) and not math.isnan(average.iloc[0]["test"]):
         gains = [
@@ -71,7 +72,8 @@ def _strategies(rows: pd.DataFrame, spec: Spec) -> list[str]:
             if row["strategy"] in (RANDOM, best["strategy"]) and not math.isnan(row["gain_over_average"])
         ]
         over = f": over it {listing(gains)}" if gains else ""
-        sentences.append(f"The average architecture of the space has {c.SCHEMA.number(average.iloc[0], 'test')}{over}.")
+        reached = c.SCHEMA.number(average.iloc[0], "test") + _of_seeds(average.iloc[0])
+        sentences.append(f"The average architecture of the space has {reached}{over}.")
     sentences += _warnings(searched)
     for random in searched[searched["strategy"] == RANDOM].to_dict("records"):
         sentences += _matters(random)
@@ -117,8 +119,8 @@ def _warnings(rows: pd.DataFrame) -> list[str]:
     skips = rows["skips"] if "skips" in rows else pd.Series(math.nan, index=rows.index)
     for _, row in rows[skips.notna()].iterrows():
         sentences.append(
-            f"{row['collapsed'] or 'None'} of {counted(row['supernets'], 'supernet')} of {row['strategy']} collapsed: "
-            f"more than half of what it ended in are skips. On average {c.SCHEMA.number(row, 'skips')} are."
+            f"{row['collapsed'] or 'None'} of {counted(row['supernets'], 'supernet')} of {row['strategy']} collapsed "
+            f"(ended in more than half skips). On average {c.SCHEMA.number(row, 'skips')} of the operations are skips."
         )
     taus = rows["tau"] if "tau" in rows else pd.Series(math.nan, index=rows.index)
     for _, row in rows[taus.notna()].iterrows():
@@ -169,7 +171,8 @@ def advice(cells: Callable[[], pd.DataFrame], summary: pd.DataFrame, spec: Spec,
     best = searched.sort_values("test", ascending=False, kind="stable").iloc[0]
     if best["seeds"] < ENOUGH or best["learned"] < best["seeds"] or not best["gain_over_average_lo"] > 0:
         return None
-    file = folder / "artifacts" / f"{best['strategy']}-seed{best['found_seed']}.toml"
+    name = name_of(best["strategy"], int(best["found_seed"]), best["data"], spec.data)
+    file = folder / "artifacts" / f"{name}.toml"
     if not file.exists() or "," in str(file):  # behind a comma --arch has another network
         return None
     before, after = (c.SCHEMA.estimate(row, "test") for row in (average.iloc[0], best))

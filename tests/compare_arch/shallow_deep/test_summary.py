@@ -6,9 +6,11 @@ import pandas as pd
 import pytest
 
 from dnnlab.compare_arch.shallow_deep import columns as c
+from dnnlab.compare_arch.shallow_deep.summary import _verdict as growth
 from dnnlab.compare_arch.shallow_deep.summary import per_cell, summarise
 from dnnlab.compare_arch.shallow_deep.theory import fits_better
 from dnnlab.compare_arch.shallow_deep.words import conclusions
+from dnnlab.statistics.intervals import Interval
 
 WIDTHS = [2**i for i in range(13)]
 
@@ -51,7 +53,7 @@ def table(law, sizes=(2, 4, 6, 8, 10), seeds=4, **more):
     ],
 )
 def test_growth_is_recovered(law, column, value, verdict):
-    (row,) = summarise(table(law), None).to_dict("records")
+    (row,) = summarise(table(law, seeds=5), None).to_dict("records")
     assert row[f"{column}_lo"] < value < row[f"{column}_hi"]
     assert row[column] == pytest.approx(value, rel=0.15)
     assert row["verdict"] == verdict
@@ -103,6 +105,26 @@ def test_what_grows_otherwise_is_not_as_claimed():
     assert row["factor_lo"] < 2 < row["factor_hi"]
     assert row["power_likelihood"] - row["exponential_likelihood"] > math.log(20)
     assert row["verdict"] == c.UNDECIDED
+
+
+@pytest.mark.parametrize(
+    ("low", "high", "verdict"),
+    [
+        (1.91, 2.09, c.AS_CLAIMED),
+        (1.92, 1.98, c.AS_CLAIMED),
+        (1.04, 3.7, c.UNDECIDED),  # it holds 2, and much else
+        (1.89, 2.05, c.UNDECIDED),
+        (1.95, 2.11, c.UNDECIDED),
+        (1.5, 1.89, c.SLOWER),
+        (2.11, 2.5, c.FASTER),
+        (math.nan, math.nan, c.UNDECIDED),
+    ],
+)
+def test_as_claimed_is_what_lies_within_a_twentieth_of_two(low, high, verdict):
+    other = Interval(5.0, 4.0, 6.0, 5)
+    in_log2 = Interval((math.log2(low) + math.log2(high)) / 2, math.log2(low), math.log2(high), 5)
+    assert growth("shallow", in_log2, other, None) == verdict
+    assert growth("deep", other, Interval((low + high) / 2, low, high, 5), None) == verdict
 
 
 def test_an_answer_that_half_of_the_steps_would_change_is_not_decided():
