@@ -114,8 +114,7 @@ class Measured:
 
     def without_gradient(self) -> list[str]:
         """The layers at which none arrives in some seed."""
-        lacking = self.none_arrives().any(axis=0)
-        return [name for name, lacks in zip(self.names, lacking, strict=False) if lacks]
+        return [self.names[i] for i in np.flatnonzero(self.none_arrives().any(axis=0))]
 
     def log_terms(self) -> dict[str, float]:
         """The log rate as a sum over weights, activation, normalisation and skip, mean over seeds."""
