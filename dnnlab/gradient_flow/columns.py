@@ -22,6 +22,9 @@ VANISHING, HEALTHY, EXPLODING, DEAD, UNDECIDED = "vanishing", "healthy", "explod
 
 FIRST, HIDDEN, OUTPUT, UNUSED = "first", "hidden", "output", "unused"
 
+INFINITE = "infinite or not a number"
+"""What the loss or δ is of a seed that has left the range of numbers."""
+
 TONES = {VANISHING: "bad", HEALTHY: "good", EXPLODING: "bad", DEAD: "bad", UNDECIDED: "muted"}
 
 CONFIGURATION = (
@@ -102,8 +105,8 @@ SUMMARY = (
     *estimate(
         "rate",
         "factor by which the norm of δ changes from a layer to the one before it: least squares over the hidden "
-        "layers, at initialisation; geometric mean over the seeds in which each of them received a gradient, and in a "
-        "model of one's own over those that did",
+        "layers, at initialisation; geometric mean over the seeds in which each of them received a finite gradient, "
+        "and in a model of one's own over those that did",
         "rate",
     ),
     *estimate(
@@ -118,14 +121,16 @@ SUMMARY = (
     *estimate(
         "first_last_ratio",
         "norm of δ in the first hidden layer over the last, in a model of one's own of those that received a gradient; "
-        "geometric mean over the seeds in which it is not zero, and 0 where it is zero in most",
+        "geometric mean over the seeds in which both received a finite one, and 0 where in most seeds δ is exactly "
+        "zero at every layer that reads the input",
         "first/last",
     ),
     Column(
         "no_gradient",
         str,
-        "the layers of a model of one's own that received none, and of another network the seeds in which some hidden "
-        "layer received none; the rate leaves them out",
+        "what the rate leaves out: in a model of one's own the layers that received none, in another network the seeds "
+        "in which the gradient is zero at some hidden layer; and the seeds in which the loss or a gradient is infinite "
+        "or not a number",
     ),
     verdict("vanishing, healthy, exploding, dead or undecided"),
     Column("weight_term", float, "the rate's factor from the weights"),

@@ -80,10 +80,11 @@ class _Curve:
         return seen
 
     def profile(self, measured: Measured) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-        """Norm of δ relative to the last hidden layer: geometric mean over seeds, and its interval, ``[layer]``."""
+        """Norm of δ relative to the last hidden layer: geometric mean over seeds, and its interval, ``[layer]``. It is
+        nan where no gradient arrives in most seeds, as an axis of powers has no zero, and where it is not known."""
         intervals = [over_seeds(column) for column in measured.log_to_last().T]
         mean, low, high = (np.exp([getattr(i, end) for i in intervals]) for end in ("mean", "low", "high"))
-        return np.where(mean > 0, mean, math.nan), low, high  # an axis of powers has no zero
+        return np.where(mean > 0, mean, math.nan), low, high
 
 
 def draw(cells: pd.DataFrame, summary: pd.DataFrame, spec: Spec) -> Sequence[Picture]:
@@ -135,8 +136,8 @@ def _by_layer(curves: Sequence[_Curve], spec: Spec) -> Picture:
         if np.isfinite(curves[i].first.log_rates()).any()
     )
     theory = " Dashes are theory." if any(lines[i].theory is not None for i in chosen) else ""
-    early = " A line ends where no gradient arrives in most seeds." if any(line.end[0] > 1 for line in lines) else ""
-    early += _without_gradient([curves[i] for i in chosen])
+    early = " A line ends where no gradient arrives in most seeds." if any(map(_nothing_arrives, curves)) else ""
+    early += _left_out([curves[i] for i in chosen])
     band = " The band around a line is the 95 % interval over seeds." if spec.seeds > 1 else ""
     along = _along(curves, spec) if spec.steps else None
     return Picture(
@@ -152,14 +153,15 @@ def _by_layer(curves: Sequence[_Curve], spec: Spec) -> Picture:
     )
 
 
-def _without_gradient(curves: Sequence[_Curve]) -> str:
+def _nothing_arrives(curve: _Curve) -> bool:
+    """Whether no gradient arrives at layer 1 in most seeds."""
+    return bool(np.isneginf(over_seeds(curve.first.log_to_last()[:, 0]).mean))
+
+
+def _left_out(curves: Sequence[_Curve]) -> str:
     """That some seeds have no part in the lines, and how many of which network."""
-    told = []
-    for curve in curves:
-        lost = 0 if curve.configuration["model"] else curve.first.seeds_without_gradient()
-        if lost:
-            told.append(f"{lost} of {counted(len(curve.first.network), 'seed')} of {curve.label}")
-    return f" A seed has no part in a line where no gradient arrives, as in {some(told)}." if told else ""
+    told = [f"{lost} of {curve.label}" for curve in curves for lost in curve.first.left_out()]
+    return f" A seed has no part in a line where its gradient is zero or not finite: {some(told)}." if told else ""
 
 
 def _live(curves: Sequence[_Curve], layers: int) -> Live | None:
@@ -264,7 +266,12 @@ def _map(curves: Sequence[_Curve]) -> Picture:
             row[: len(mean)] = np.log10(mean)
     grid[~np.isfinite(grid)] = math.nan
     reach = max(2.0, min(12.0, float(np.nanmax(np.abs(grid), initial=0.0))))
-    ends = ["no gradient" if math.isnan(value) else Times()(float(f"{10**value:.2g}")) for value in grid[:, 0]]
+    ends = [
+        Times()(float(f"{10**value:.2g}"))
+        if math.isfinite(value)
+        else ("no gradient" if _nothing_arrives(curve) else "not a number")
+        for value, curve in zip(grid[:, 0], shown, strict=True)
+    ]
     alone = shown[0] if len(curves) == 1 else None
     labels = [curve.label for curve in shown]
     names = alone.first.names if alone and alone.configuration["model"] else ()

@@ -6,7 +6,8 @@ from dataclasses import dataclass, field
 import numpy as np
 import pandas as pd
 
-from dnnlab.gradient_flow.columns import FIRST, HIDDEN, OUTPUT, UNUSED
+from dnnlab.errors import counted
+from dnnlab.gradient_flow.columns import FIRST, HIDDEN, INFINITE, OUTPUT, UNUSED
 from dnnlab.runner.summary import Group, mean
 from dnnlab.statistics.intervals import Interval, mean_interval
 from dnnlab.theory.gradients import slope_weights
@@ -33,6 +34,9 @@ class Measured:
     """The names of its layers."""
     reads_input: np.ndarray = field(default_factory=lambda: np.array([0]))
     """The numbers of the layers that read the network's input."""
+    received: np.ndarray = field(default_factory=lambda: np.array(True))
+    """``[seed]``, whether any layer received a gradient. The output counts, but not in a network of one's own: a branch
+    that starts at zero leaves all its layers without one, and has not lost it on the way."""
 
     @property
     def depth(self) -> int:
@@ -53,50 +57,64 @@ class Measured:
         return rates
 
     def log_first_to_last(self) -> np.ndarray:
-        """The logarithm of δ in the first hidden layer over the last, ``[seed]``: -inf where it is exactly zero in the
-        first alone; nan where it is zero in the last or not finite, and where there is one layer.
+        """The logarithm of δ in the first hidden layer over the last, ``[seed]``: -inf where the gradient has
+        `vanished`; nan where the last receives none, one of the two is not finite, and where there is one layer.
 
-        Of a network of one's own it is over the layers that received a gradient, as some cannot receive any: -inf where
-        the gradient has vanished, nan where less than two layers received one.
+        Of a network of one's own it is over the layers that received a gradient, as some cannot receive any: nan where
+        less than two did.
         """
-        delta = self.layers["delta_norm"]
-        logs = logarithms(delta)
-        if "layer" not in self.layers and self.depth > 1:
-            return _over(delta[:, 0], delta[:, -1])
-        known = [each[np.isfinite(each)] for each in logs]
+        logs = logarithms(self.layers["delta_norm"])
+        known = [each[np.isfinite(each)] for each in logs] if "layer" in self.layers else logs
         ratios = np.array([each[0] - each[-1] if len(each) > 1 else math.nan for each in known])
         return np.where(self.vanished(), -math.inf, ratios)
 
     def log_to_last(self) -> np.ndarray:
         """The logarithm of δ in each layer over the last hidden one, ``[seed, layer]``; of a network of one's own over
-        the last that received a gradient. Zeros are those of `log_first_to_last`."""
+        the last that received a gradient. It is -inf where none arrives, and nan where it is not known."""
         delta = self.layers["delta_norm"]
         last = delta[:, -1]
         if "layer" in self.layers:
             last = np.array([next((d for d in reversed(each) if d > 0), math.nan) for each in delta])
-        return _over(delta, last[:, None])
+        return np.where(self.none_arrives(), -math.inf, logarithms(delta) - logarithms(last)[:, None])
 
     def by_seed(self, name: str) -> np.ndarray:
         """The mean over layers ``[seed]``; nan where no layer has a value."""
         return np.array([mean(each) for each in self.layers[name]])
 
     def vanished(self) -> np.ndarray:
-        """``[seed]``, whether the gradient at every layer that reads the input is exactly zero, but not behind it."""
+        """``[seed]``, whether the gradient is exactly zero at every layer that reads the input, but not at all
+        layers."""
         delta = self.layers["delta_norm"]
         first = delta[:, self.reads_input]
         received = ~np.isnan(first)
         with np.errstate(invalid="ignore"):
-            return received.any(axis=1) & ((first == 0) | ~received).all(axis=1) & (delta > 0).any(axis=1)
+            return received.any(axis=1) & ((first == 0) | ~received).all(axis=1) & self.received
 
-    def seeds_without_gradient(self) -> int:
-        """The seeds in which δ is zero, or not finite, at some layer."""
-        return int((~np.isfinite(logarithms(self.layers["delta_norm"]))).any(axis=1).sum())
+    def infinite(self) -> np.ndarray:
+        """``[seed]``, whether the loss or a δ is infinite or not a number. In a network of one's own a layer that
+        received no gradient has no δ: there nan beside a finite loss is none."""
+        delta = self.layers["delta_norm"]
+        out_of_range = np.isinf(delta) if "layer" in self.layers else ~np.isfinite(delta)
+        return ~np.isfinite(np.asarray(self.network["loss"], float)) | out_of_range.any(axis=1)
+
+    def none_arrives(self) -> np.ndarray:
+        """``[seed, layer]``, whether the layer was part of the pass and received no gradient, or zeros alone."""
+        delta = self.layers["delta_norm"]
+        if "layer" not in self.layers:
+            return delta == 0
+        return np.isfinite(self.layers["layer"]) & ~(delta > 0) & ~self.infinite()[:, None]
+
+    def left_out(self) -> list[str]:
+        """Why some seeds have no rate, and how many: ``zero in 1 of 3 seeds``, ``infinite or not a number in 2 of 3
+        seeds``. In a network of one's own the rate leaves out layers that receive none, and not seeds."""
+        seeds = counted(len(self.network), "seed")
+        lost = {} if "layer" in self.layers else {"zero": self.none_arrives().any(axis=1)}
+        lost[INFINITE] = self.infinite()
+        return [f"{what} in {which.sum()} of {seeds}" for what, which in lost.items() if which.any()]
 
     def without_gradient(self) -> list[str]:
-        """The layers that received none, or only zeros, in some seed whose pass they were part of."""
-        delta, part = self.layers["delta_norm"], np.isfinite(self.layers.get("layer", self.layers["delta_norm"]))
-        lacking = (part & ~(delta > 0)).any(axis=0)
-        return [name for name, lacks in zip(self.names, lacking, strict=False) if lacks]
+        """The layers at which none arrives in some seed."""
+        return [self.names[i] for i in np.flatnonzero(self.none_arrives().any(axis=0))]
 
     def log_terms(self) -> dict[str, float]:
         """The log rate as a sum over weights, activation, normalisation and skip, mean over seeds."""
@@ -121,18 +139,12 @@ def _slope(logs: np.ndarray, numbers: np.ndarray) -> float:
     return float(-(centred @ logs[known]) / (centred @ centred))
 
 
-def _over(delta: np.ndarray, last: np.ndarray) -> np.ndarray:
-    """The logarithm of ``delta`` over ``last``: -inf where ``delta`` alone is zero; nan where ``last`` is zero or
-    one of the two is not finite."""
-    return np.where(delta == 0, -math.inf, logarithms(delta)) - logarithms(last)
-
-
 def over_seeds(logs: np.ndarray) -> Interval:
     """The mean of the logarithms ``[seed]`` of ratios, over the seeds in which the ratio is neither zero (-inf) nor
-    unknown (nan). Where it is zero in most of those in which it is known, the mean is -inf, without an interval."""
-    known = logs[~np.isnan(logs)]
-    if len(known) and np.isneginf(known).mean() > 0.5:
-        return Interval(-math.inf, math.nan, math.nan, len(known))
+    unknown (nan). Where it is zero in most of all seeds, the mean is -inf, without an interval."""
+    zero = np.isneginf(logs)
+    if len(logs) and zero.mean() > 0.5:
+        return Interval(-math.inf, math.nan, math.nan, int(zero.sum()))
     return mean_interval(logs)
 
 
@@ -171,7 +183,9 @@ def measured_at(rows: Group, step: int, remedy: str = "") -> Measured | None:
         matrix[places] = hidden[name]
         layers[name] = matrix.reshape(len(seeds), len(names))
     first = np.unique(number[place[kept] == FIRST])
-    return Measured(layers, rows.where(layer == 0), names, first)
+    behind = hidden if own else rows
+    received = np.isin(seeds, behind["seed"][behind["delta_norm"] > 0])
+    return Measured(layers, rows.where(layer == 0), names, first, received)
 
 
 def _places(rows: Group) -> np.ndarray:

@@ -7,7 +7,6 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from dnnlab.errors import counted
 from dnnlab.gradient_flow.columns import (
     CONFIGURATION,
     DEAD,
@@ -121,12 +120,9 @@ def _row(configuration: dict[str, Any], first: Measured, last: Measured, clipped
 
 
 def _no_gradient(configuration: dict[str, Any], first: Measured) -> str:
-    """The layers of a network of one's own that received no gradient; of another one the seeds in which some hidden
-    layer received none: ``4 of 5 seeds``."""
-    if configuration["model"]:
-        return ", ".join(first.without_gradient())
-    lost = first.seeds_without_gradient()
-    return f"{lost} of {counted(len(first.network), 'seed')}" if lost else ""
+    """What the rate leaves out: the layers of a network of one's own that received no gradient, and seeds."""
+    layers = first.without_gradient() if configuration["model"] else []
+    return "; ".join([*([", ".join(layers)] if layers else []), *first.left_out()])
 
 
 def verdict(first: Measured, log_rate: Interval) -> str:
@@ -136,14 +132,13 @@ def verdict(first: Measured, log_rate: Interval) -> str:
         return UNDECIDED
     if np.mean((first.layers["dead_fraction"] == 1).any(axis=1)) > 0.5:
         return DEAD
-    if np.mean(~np.isfinite(np.asarray(first.network["loss"], float))) > 0.5:
-        return EXPLODING  # the forward pass has left the range of numbers
-    vanished = float(np.mean(first.vanished()))
-    if vanished > 0.5:
-        return VANISHING
+    shares = {EXPLODING: float(np.mean(first.infinite())), VANISHING: float(np.mean(first.vanished()))}
+    for word, share in shares.items():
+        if share > 0.5:
+            return word
     by_rate = _by_rate(first, log_rate)
-    # Seeds whose gradient is zero have no rate, so that the interval says nothing of them.
-    return by_rate if vanished == 0 or by_rate == VANISHING else UNDECIDED
+    # Such seeds have no rate, so that the interval says nothing of them.
+    return by_rate if all(share == 0 or by_rate == word for word, share in shares.items()) else UNDECIDED
 
 
 def _by_rate(first: Measured, log_rate: Interval) -> str:

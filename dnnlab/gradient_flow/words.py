@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from dnnlab.errors import counted, listing
+from dnnlab.errors import counted, listing, some
 from dnnlab.gradient_flow import columns as c
 from dnnlab.gradient_flow.columns import CONFIGURATION
 from dnnlab.gradient_flow.remedy import command
@@ -18,6 +18,7 @@ from dnnlab.runner.summary import in_words, tally
 
 _MOST_REMEDIES = 6
 _MOST_LAYERS = 6
+_MOST_LEFT_OUT = 6
 _MOST_DIVERGED = 3
 _LITTLE, _NEXT_TO_NOTHING = 0.01, 1e-4
 """Shares of the gradient at the last layer that arrive at the first."""
@@ -25,9 +26,7 @@ _LEVEL = 1.1
 """The rate below which percents tell it from 1 at a glance: 100.3 %, where a factor would read 1.00×."""
 _ALL_DEAD = "In most seeds all units of some layer are dead, and such a layer learns nothing."
 _ALL_ZERO = "In most seeds the gradient is exactly zero at every layer that reads the input: they learn nothing."
-_NO_LOSS = "In most seeds its loss is infinite or not a number, so that there is nothing to learn from."
-_NOT_FINITE = "at some layer the gradient is zero, infinite or not a number"
-
+_INFINITE = f"In most seeds its loss or its gradient is {c.INFINITE}, so that there is nothing to learn from."
 
 _SAYS = {
     c.VANISHING: ("loses the gradient", "lose the gradient"),
@@ -62,15 +61,16 @@ def conclusions(summary: pd.DataFrame, spec: Spec) -> list[str]:
     """The verdicts; of the strongest effect what happens and why it matters; then what was tried on each unhealthy
     network."""
     row = summary.iloc[int(_strength(summary).to_numpy().argmax())]
-    strongest = _without_rate(row)
-    if np.isfinite(row["rate"]):
-        strongest = " ".join([*_happens(row), *_matters(row)])
-        if not _agree(row):
-            matters = " ".join(_matters(row))
-            strongest = f"{_name(row)}: {_where(row)}{matters[0].lower()}{matters[1:]}"
+    matters = " ".join(_matters(row))
+    if not np.isfinite(row["rate"]):
+        strongest = f"{_without_rate(row)} {matters}".rstrip()
+    elif _agree(row):
+        strongest = " ".join([*_happens(row), matters]).rstrip()
+    else:
+        strongest = f"{_name(row)}: {matters[0].lower()}{matters[1:]}"
     head = [f"{len(summary)} configurations: {tally(summary['verdict'])}."] if len(summary) > 1 else []
-    ill = summary[summary["remedy"] != ""]
-    remedies = [line for _, row in ill.head(_MOST_REMEDIES).iterrows() for line in _remedies(row, spec)]
+    ill = list(dict.fromkeys(tuple(_remedies(row, spec)) for _, row in summary[summary["remedy"] != ""].iterrows()))
+    remedies = [line for lines in ill[:_MOST_REMEDIES] for line in lines]
     rest = [f"summary.csv has the remedies of {len(ill) - _MOST_REMEDIES} more."] if len(ill) > _MOST_REMEDIES else []
     return [" ".join([*head, strongest]), *_left_out(summary), *_diverged(summary), *remedies, *rest]
 
@@ -112,12 +112,10 @@ def _agree(row: pd.Series) -> bool:
 
 
 def _where(row: pd.Series) -> str:
-    """The seeds that the rate is of, where it is not of all: ``in the 1 of 5 seeds …``."""
+    """The seeds that the rate is of, where it is not of all. How many these are not says `_left_out`."""
     if row["model"] or not row["no_gradient"]:
         return ""
-    lost = int(row["no_gradient"].partition(" ")[0])
-    seeds = counted(int(row["seeds"]), "seed")
-    return f"in the {row['seeds'] - lost} of {seeds} in which every hidden layer receives a gradient, "
+    return "in the seeds in which every hidden layer receives a finite gradient, "
 
 
 def _why(row: pd.Series) -> list[str]:
@@ -141,7 +139,7 @@ def _matters(row: pd.Series) -> list[str]:
         return [_ALL_DEAD]
     by_rate = row["rate_lo"] > 1 and math.log(row["rate_lo"]) * (row["depth"] - 1) > -math.log(_LITTLE)
     if verdict == c.EXPLODING and not by_rate:
-        return [_NO_LOSS]
+        return [_INFINITE]
     if ratio == 0:
         return [_ALL_ZERO]
     if not np.isfinite(ratio):
@@ -155,12 +153,13 @@ def _matters(row: pd.Series) -> list[str]:
         means = ": on the way the gradient neither vanishes nor explodes."
     elif verdict == c.UNDECIDED:
         means = f": whether that is too {'little' if ratio < 1 else 'much'} is not decided."
-    of, there = f"Of {row['depth']} layers the first", ""
-    if row["no_gradient"]:
-        of, there = (
-            ("Of the layers that received a gradient the first", "") if row["model"] else (of, " in these seeds")
-        )
-    return [f"{of} receives {_part(ratio)} what the last does{there}{means}"]
+    of, where = f"Of {row['depth']} layers the first", ""
+    if row["no_gradient"] and row["model"]:
+        of = "Of the layers that received a gradient the first"
+    elif row["no_gradient"]:
+        # They may be more than the seeds of the rate, as a layer between the two may receive none.
+        where = ", in the seeds in which both receive a finite gradient"
+    return [f"{of} receives {_part(ratio)} what the last does{where}{means}"]
 
 
 def _part(ratio: float) -> str:
@@ -187,32 +186,36 @@ def _remedies(row: pd.Series, spec: Spec) -> list[str]:
 
 
 def _without_rate(row: pd.Series) -> str:
-    if row["first_last_ratio"] == 0:
-        return f"{_name(row)} gave no rate. {_ALL_DEAD if row['verdict'] == c.DEAD else _ALL_ZERO}"
-    own = row["model"] and row["no_gradient"]
-    why = "less than two of its hidden layers received a gradient" if own else _NOT_FINITE
+    why = ""
     if row["depth"] == 1:
-        why = "it has one layer, and a rate is that from one to another"
-    said = f"{_name(row)} gave no finite rate: {why}."
-    return f"{said} {_ALL_DEAD}" if row["verdict"] == c.DEAD else said
+        why = ": it has one layer, and a rate is that from one to another"
+    elif row["model"] and row["no_gradient"]:
+        why = ": in no seed did two of its hidden layers receive a finite gradient"
+    elif row["no_gradient"]:
+        why = ": in no seed does every hidden layer receive a finite gradient"
+    return f"{_name(row)} gave no finite rate{why}."
 
 
 def _left_out(summary: pd.DataFrame) -> list[str]:
-    """The layers that the rate leaves out, one line for each network."""
-    lines = []
-    for _, row in summary[summary["no_gradient"] != ""].iterrows():
-        if not row["model"]:
-            lines.append(
-                f"{_name(row)}: in {row['no_gradient']} some hidden layer receives no gradient; the rate leaves "
-                "them out."
-            )
-            continue
-        names = row["no_gradient"].split(", ")
-        shown = listing(
-            names if len(names) <= _MOST_LAYERS else [*names[:_MOST_LAYERS], f"{len(names) - _MOST_LAYERS} more"]
-        )
-        lines.append(f"{_name(row)}: no gradient reached {shown}, which the rate leaves out.")
-    return lines
+    """The layers and seeds that rates leave out, a line for each network. Options of training change none of them."""
+    lines = list(dict.fromkeys(_lost(row) for _, row in summary[summary["no_gradient"] != ""].iterrows()))
+    rest = len(lines) - _MOST_LEFT_OUT
+    return lines if rest <= 0 else [*lines[:_MOST_LEFT_OUT], f"summary.csv has this of {rest} more, as no_gradient."]
+
+
+def _lost(row: pd.Series) -> str:
+    rated, told = np.isfinite(row["rate"]), row["no_gradient"]
+    if not row["model"]:
+        left_out = "; the rate leaves these seeds out" if rated else ""
+        return f"{_name(row)}: at some hidden layer the gradient is {told.replace('; ', ' and ')}{left_out}."
+    names, infinite, seeds = told.partition(c.INFINITE)
+    said = []
+    if names := names.removesuffix("; "):
+        shown = some(names.split(", "), _MOST_LAYERS)
+        said.append(f"no gradient reached {shown}{', which the rate leaves out' if rated else ''}")
+    if infinite:
+        said.append(f"its loss or its gradient is {infinite}{seeds}")
+    return f"{_name(row)}: {'; '.join(said)}."
 
 
 def _name(row: pd.Series) -> str:

@@ -25,12 +25,32 @@ def test_seeds_in_which_no_gradient_arrives_are_counted():
     first = cells["layer"] == 1
     one = cells.assign(delta_norm=cells["delta_norm"].where(~(first & (cells["seed"] == 0)), 0.0))
     seen = pictures(one, Spec(seeds=3))
-    assert "A seed has no part in a line where no gradient arrives, as in 1 of 3 seeds of tanh." in (
-        seen["gradient-by-layer"].see
-    )
+    caption = seen["gradient-by-layer"].see
+    assert "A seed has no part in a line where its gradient is zero or not finite: zero in 1 of 3 seeds of" in caption
     assert seen["gradient-map"].alt.endswith("At layer 1: tanh 4× smaller.")
     most = cells.assign(delta_norm=cells["delta_norm"].where(~(first & (cells["seed"] < 2)), 0.0))
-    assert pictures(most, Spec(seeds=3))["gradient-map"].alt.endswith("At layer 1: tanh no gradient.")
+    seen = pictures(most, Spec(seeds=3))
+    assert seen["gradient-map"].alt.endswith("At layer 1: tanh no gradient.")
+    assert "A line ends where no gradient arrives in most seeds." in seen["gradient-by-layer"].see
+
+
+def test_a_gradient_that_left_the_range_of_numbers_is_not_said_to_be_none():
+    cells = rows([0.5, 0.5, 0.5]).assign(**OWN | INPUTS | SPREADS)
+    seen = pictures(cells.assign(delta_norm=math.nan), Spec(seeds=3))
+    assert seen["gradient-map"].alt.endswith("At layer 1: tanh not a number.")
+    assert "no gradient arrives" not in seen["gradient-by-layer"].see
+    assert "infinite or not a number in 3 of 3 seeds of tanh" in seen["gradient-by-layer"].see
+    part = cells.assign(delta_norm=cells["delta_norm"].mask(cells["layer"] == 1, math.inf))
+    seen = pictures(part, Spec(seeds=3))
+    assert seen["gradient-map"].alt.endswith("At layer 1: tanh not a number.")
+    assert "no gradient arrives" not in seen["gradient-by-layer"].see
+
+
+def test_a_line_ends_where_most_seeds_receive_nothing_at_all_layers():
+    cells = rows([0.5, 0.5, 0.5]).assign(**OWN | INPUTS | SPREADS)
+    hidden = cells["layer"].isin([1, 2, 3]) & (cells["seed"] < 2)
+    seen = pictures(cells.assign(delta_norm=cells["delta_norm"].mask(hidden, 0.0)), Spec(seeds=3))
+    assert seen["gradient-map"].alt.endswith("At layer 1: tanh no gradient.")
 
 
 def test_a_loss_that_left_the_range_of_numbers_is_said_to_be_left_out():

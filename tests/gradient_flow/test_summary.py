@@ -47,6 +47,8 @@ def of_rates(rates, dead=(), infinite=()):
         (of_rates([0.0, 0.0, 0.0, 1.0, 1.0]), c.VANISHING),
         (of_rates([0.0, 1.0, 1.0, 1.0, 1.0]), c.UNDECIDED),
         (of_rates([0.0, *NEAR_HALF[1:]]), c.VANISHING),
+        (of_rates([1.0, 1.02, 0.98, 1.01, 1.0], infinite=[0]), c.UNDECIDED),
+        (of_rates([2.0, 2.01, 1.99, 2.0, 2.02], infinite=[0]), c.EXPLODING),
     ],
     ids=[
         "halves",
@@ -61,6 +63,8 @@ def of_rates(rates, dead=(), infinite=()):
         "most are zero",
         "some are zero",
         "some are zero, the others vanish",
+        "some have no loss",
+        "some have no loss, the others explode",
     ],
 )
 def test_a_verdict_is_that_of_the_rate(seen, expected):
@@ -82,12 +86,69 @@ def zeros_below(*layers, depth=4):
 
 
 def test_the_first_layer_over_the_last_is_that_of_these_two_layers():
-    """1/8 where all receive a gradient; 0 where the first receives none; not known where the last receives none."""
+    """1/8 where all receive a gradient; 0 where the first receives none, whatever the last receives."""
     seen = zeros_below(0, 1, 3, 4)
-    np.testing.assert_allclose(np.exp(seen.log_first_to_last()), [1 / 8, 0, 0, math.nan])
-    assert seen.seeds_without_gradient() == 3
-    assert math.exp(over_seeds(seen.log_first_to_last()).mean) == 0  # in two of the three that are known
+    np.testing.assert_allclose(np.exp(seen.log_first_to_last()), [1 / 8, 0, 0, 0])
+    assert seen.left_out() == ["zero in 3 of 4 seeds"]
+    assert math.exp(over_seeds(seen.log_first_to_last()).mean) == 0
     assert math.exp(over_seeds(zeros_below(0, 0, 1, 4).log_first_to_last()).mean) == pytest.approx(1 / 8)
+    skipped = zeros_below(0, 0)
+    skipped.layers["delta_norm"][0, 2] = 0.0  # a skip leads past the dead layer
+    skipped.layers["delta_norm"][1, 3] = 0.0
+    np.testing.assert_allclose(np.exp(skipped.log_first_to_last()), [1 / 8, math.nan])
+
+
+def test_zero_in_most_is_of_all_seeds_as_in_the_verdict():
+    """Of three that are known two are zero; of all five they are less than half."""
+    logs = np.log([0.5, 1.0, 1.0, math.nan, math.nan])
+    logs[1:3] = -math.inf
+    assert math.exp(over_seeds(logs).mean) == pytest.approx(0.5)
+
+
+@pytest.mark.parametrize(
+    ("network", "output", "ratio", "word"),
+    [("", 77.0, 0.0, c.VANISHING), ("", 0.0, math.nan, c.UNDECIDED), ("mine:net", 77.0, math.nan, c.UNDECIDED)],
+    ids=["the output receives a gradient", "it receives none either", "a branch of one's own that starts at zero"],
+)
+def test_a_gradient_that_is_zero_at_all_hidden_layers_has_vanished(network, output, ratio, word):
+    table = rows([0.5] * 3).assign(**OWN | INPUTS | SPREADS | {"model": network})
+    delta = table["delta_norm"].mask(table["layer"].isin([1, 2, 3]), 0.0).mask(table["layer"] == 4, output)
+    row = summarise(table.assign(delta_norm=delta), Spec()).iloc[0]
+    assert (row["first_last_ratio"], row["verdict"]) == (pytest.approx(ratio, nan_ok=True), word)
+
+
+def test_seeds_that_are_zero_at_layer_1_and_at_all_layers_are_counted_together():
+    """Two of five seeds each, so that neither of them are most."""
+    table = rows(NEAR_HALF, ("",) * 5).assign(**OWN | INPUTS | SPREADS)
+    layer, seed = table["layer"], table["seed"]
+    delta = table["delta_norm"].mask((seed < 2) & (layer == 1), 0.0)
+    row = summarise(table.assign(delta_norm=delta), Spec()).iloc[0]
+    assert row["first_last_ratio"] == pytest.approx(1 / 4, rel=0.01)
+    delta = delta.mask(seed.isin([2, 3]) & layer.isin([1, 2, 3]), 0.0)
+    row = summarise(table.assign(delta_norm=delta), Spec()).iloc[0]
+    assert (row["first_last_ratio"], row["verdict"]) == (0, c.VANISHING)
+    seeds = gradient_flow_summary.per_cell(table.assign(delta_norm=delta), Spec())
+    assert seeds["first_last_ratio"].tolist() == [0, 0, 0, 0, pytest.approx(1 / 4)]
+
+
+def test_what_explodes_is_not_said_to_receive_no_gradient():
+    table = rows([0.5, 0.5, 0.5]).assign(**OWN | INPUTS | SPREADS)
+    lost = table["seed"] < 2
+    nan = table.assign(
+        delta_norm=table["delta_norm"].mask(lost, math.nan), loss=table["loss"].mask(lost & (table["layer"] == 0))
+    )
+    row = summarise(nan, Spec()).iloc[0]
+    assert (row["no_gradient"], row["verdict"]) == ("infinite or not a number in 2 of 3 seeds", c.EXPLODING)
+    infinite = table.assign(delta_norm=table["delta_norm"].mask(lost & (table["layer"] == 1), math.inf))
+    infinite.loc[(infinite["seed"] == 2) & (infinite["layer"] == 2), "delta_norm"] = 0.0
+    row = summarise(infinite, Spec()).iloc[0]
+    assert row["no_gradient"] == "zero in 1 of 3 seeds; infinite or not a number in 2 of 3 seeds"
+    assert row["verdict"] == c.EXPLODING
+    own = nan.assign(model="mine:net")
+    assert summarise(own, Spec()).iloc[0]["no_gradient"] == "infinite or not a number in 2 of 3 seeds"
+    own.loc[(own["seed"] == 2) & (own["layer"] == 1), "delta_norm"] = math.nan  # frozen, with a finite loss
+    row = summarise(own, Spec()).iloc[0]
+    assert row["no_gradient"] == "layer 1; infinite or not a number in 2 of 3 seeds"
 
 
 def test_of_a_network_of_ones_own_layers_that_no_gradient_can_reach_do_not_count():
@@ -108,11 +169,14 @@ def test_seeds_without_a_gradient_are_counted_in_the_table():
     table = rows([0.5, 0.5, 0.5]).assign(**OWN | INPUTS | SPREADS)
     table.loc[(table["seed"] == 0) & table["layer"].isin([1, 2]), "delta_norm"] = 0.0
     row = summarise(table, Spec()).iloc[0]
-    assert row["no_gradient"] == "1 of 3 seeds"
+    assert row["no_gradient"] == "zero in 1 of 3 seeds"
     assert row["first_last_ratio"] == pytest.approx(1 / 4)
     table.loc[(table["seed"] == 1) & (table["layer"] == 1), "delta_norm"] = 0.0
     row = summarise(table, Spec()).iloc[0]
-    assert (row["no_gradient"], row["first_last_ratio"], row["rate"]) == ("2 of 3 seeds", 0, pytest.approx(0.5))
+    assert (row["no_gradient"], row["first_last_ratio"], row["rate"]) == (
+        *("zero in 2 of 3 seeds", 0),
+        pytest.approx(0.5),
+    )
 
 
 def test_the_share_of_clipped_steps_is_of_all_steps():
