@@ -54,8 +54,8 @@ SUMMARY = (
         "for all rows",
     ),
     verdict(
-        "cures (more accurate, and no more dead than expected at birth), helps (more accurate and fewer dead), fewer "
-        "dead (and no more accurate), costs accuracy (fewer dead but less accurate), no effect, harms, diverged, "
+        "cures (more accurate, and about as many dead as expected at birth, or fewer), helps (more accurate and fewer "
+        "dead), fewer dead (and no more accurate), costs accuracy (fewer dead but less accurate), no effect, harms, diverged, "
         "undecided; untreated for the network as asked for"
     ),
     *census.END,
