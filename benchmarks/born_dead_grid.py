@@ -74,7 +74,7 @@ GRID = (
     Case("digits", "Hardsigmoid", 32, 5, "normal:1"),
     Case("digits", "relu*5+gelu*5", 64, 10, "he"),
     Case("digits", "gelu", 64, 5, "normal:5"),
-    Case("digits", "Softshrink", 64, 5, "he"),
+    Case("digits", "Softshrink", 64, 5, "normal:0.05"),
     Case("digits", "relu", 32, 6, "he", skip="dense"),
     Case("digits", "relu", 32, 10, "torch", skip="highway"),
     Case("gaussian", "relu", 32, 20, "he"),

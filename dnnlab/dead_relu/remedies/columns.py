@@ -55,8 +55,8 @@ SUMMARY = (
     ),
     verdict(
         "cures (more accurate, and about as many dead as expected at birth, or fewer), helps (more accurate and fewer "
-        "dead), fewer dead (and no more accurate), costs accuracy (fewer dead but less accurate), no effect, harms, diverged, "
-        "undecided; untreated for the network as asked for"
+        "dead), fewer dead (and no more accurate), costs accuracy (fewer dead but less accurate), no effect, harms, "
+        "diverged, undecided; untreated for the network as asked for"
     ),
     *census.END,
 )
