@@ -112,6 +112,11 @@ def test_what_is_no_statement_is_refused_in_a_sentence(text):
         ("1/3 + 1/3 + 1/3 = 1", True),
         ("0.1000000000000000000001 > 0.1", True),
         ("(2/3)^100 / (2/3)^99 = 2/3", True),
+        ("sqrt(16) > 4", False),
+        ("sqrt(0.25) <= 1/2", True),
+        ("log2(8) >= 3", True),
+        ("log2(1/4) < -2", False),
+        ("exp(0) <= 1", True),
         # rounded
         ("sqrt(2)^2 <= 2", None),
         ("sqrt(2)^2 > 2", None),
