@@ -348,11 +348,14 @@ def _power(base: Value, exponent: Value) -> Value:
         if abs(exponent) * size <= _LARGEST_BITS:
             power = Fraction(base) ** exponent
             return int(power) if isinstance(base, int) and exponent >= 0 else power
-    return _with_error("", [_rounded(base), _rounded(exponent)], _float_power)
+    return _with_error("^", [_rounded(base), _rounded(exponent)], _float_power)
 
 
 def _float_power(base: float, exponent: float) -> float:
-    rounded = math.pow(base, exponent)
+    try:
+        rounded = math.pow(base, exponent)
+    except ValueError:
+        raise UsageError(f"{base:g}^{exponent:g} is no real number.") from None
     if rounded == 0 and base != 0:
         raise OverflowError  # too small for a float
     return rounded

@@ -257,6 +257,11 @@ def test_the_derivation_shows_the_functions_values():
     assert language.worked_out(asked.right, QUANTITIES) == ""
 
 
+def test_a_root_of_a_negative_number_is_told_to_be_no_number():
+    with pytest.raises(UsageError, match=r"^-8\^0\.5 is no real number\.$"):
+        holds("(-8)^0.5 = 1")
+
+
 def test_a_function_without_arguments_is_told_that_it_has_none():
     with pytest.raises(
         UsageError, match=r"^there is nothing between the brackets of params; see dnnlab check --help\.$"
