@@ -73,6 +73,8 @@ GRID = (
     Case("digits", "Hardswish", 64, 5, "normal:0.3"),
     Case("digits", "Hardsigmoid", 32, 5, "normal:1"),
     Case("digits", "relu*5+gelu*5", 64, 10, "he"),
+    Case("digits", "gelu", 64, 5, "normal:5"),
+    Case("digits", "Softshrink", 64, 5, "normal:0.05"),
     Case("digits", "relu", 32, 6, "he", skip="dense"),
     Case("digits", "relu", 32, 10, "torch", skip="highway"),
     Case("gaussian", "relu", 32, 20, "he"),
@@ -81,13 +83,14 @@ GRID = (
     Case("gaussian", "relu", 64, 20, "he", norm="layer", skip="residual"),
 )
 
-_LAST_ZERO = {"relu": 0.0, "ReLU6": 0.0, "Hardswish": -3.0, "Hardsigmoid": -3.0}
 _FUNCTIONS: dict[str, Callable[[Tensor], Tensor]] = {
     "relu": F.relu,
     "gelu": F.gelu,
     "ReLU6": F.relu6,
     "Hardswish": F.hardswish,
     "Hardsigmoid": F.hardsigmoid,
+    "Softshrink": F.softshrink,
+    "Tanhshrink": F.tanhshrink,
 }
 _INITIALISERS: dict[str, Callable[[Tensor], object]] = {
     "he": lambda w: nn.init.kaiming_normal_(w, nonlinearity="relu"),
@@ -129,8 +132,7 @@ def count(case: Case, x: Tensor) -> list[float]:
                 y = branch
         u = F.layer_norm(y, y.shape[1:]) if case.norm == "layer" else y
         seen.append(_FUNCTIONS[act](u))
-        dead = u.amax(0) <= _LAST_ZERO[act] if act in _LAST_ZERO else torch.zeros(case.width)
-        shares.append(float(dead.double().mean()))
+        shares.append(float((seen[-1] == 0).all(0).double().mean()))
     return shares
 
 

@@ -539,8 +539,8 @@ def check(
 
     dnnlab check --statement "params(resnet50) < params(resnet34)" --statement "largest_slope(tanh) = 1"
 
-    Arithmetic is exact. Where a function gives a rounded number, sides that agree to nine digits are equal, and neither is
-    larger. After = a number on the right with a point or an exponent is meant to the digits that are written.
+    Arithmetic is exact. Where a function gives a rounded number, an inequality is undecided if its sides are too close to
+    tell, and an = holds. After = a number on the right with a point or an exponent is meant to the digits that are written.
     Besides + - · / ^ and brackets there are
 
     params(NAME): trainable parameters of a network of the catalogue, in inference; macs(NAME): its multiply–accumulates of one forward pass, at its published input size; memory(NAME, BATCH): bytes that a training step takes at most, predicted; depth(NAME): its convolutions and linear layers along the longest path; inputs(NAME, "MODULE"): channels that the first convolution or linear layer of a module of it reads; outputs(NAME, "MODULE"): channels that the last one there puts out; connections(NAME, "MODULE"): tensors that its parts read, of its input and of each other; sawtooth_pieces(LAYERS, UNITS): linear pieces of the sawtooth that so many layers of so many ReLUs fold; parity_errors(BITS, LAYERS, UNITS): patterns, of all, of which the same network gets the parity wrong; patterns(FEATURES, PLACES): different conjunctions of two features, at 1 or 2 places; top1(NAME): its published accuracy in %; value(ACT, X): the activation at a point; slope(ACT, X): its derivative there, where it has one; largest_slope(ACT): its largest derivative; smallest_slope(ACT): its smallest; mean(ACT): its mean over standard normal inputs; variance(ACT): its variance over them; zero_share(ACT): the share of them on which it is exactly zero; sqrt(X); exp(X); log2(X).

@@ -18,7 +18,11 @@ _DERIVATION = Column("derivation", str, "how both sides come about", screen="der
 CELLS = (
     _STATEMENT,
     *_SIDES,
-    Column("true", float, "1 where the statement is true, 0 where it is not"),
+    Column(
+        "true",
+        float,
+        "1 where the statement is true, 0 where it is not, nothing where its sides are too close",
+    ),
     _DERIVATION,
     Column("error", str, "why nothing came out"),
 )
@@ -28,7 +32,7 @@ SUMMARY = (
     _DERIVATION,
     Column("source", str, "computed, or reported where a side has an accuracy that others published"),
     Column("n", int, "times it was worked out"),
-    verdict("holds, refuted, or undecided where nothing came out"),
+    verdict("holds, refuted, or undecided where its sides are too close to tell or nothing came out"),
     FAILED_CELLS,
 )
 SCHEMA = Schema(

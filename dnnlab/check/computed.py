@@ -1,6 +1,7 @@
 """The quantities that PyTorch computes: parameters and multiply–accumulates of networks, slopes and moments of
 activations."""
 
+from fractions import Fraction
 from functools import cache
 
 import numpy as np
@@ -20,11 +21,12 @@ from dnnlab.training.optimisers import make_optimiser
 
 _GRID = np.linspace(-30, 30, 600_001)
 """Points at which slopes are looked at; zero is one of them."""
+_FINER = np.arange(-10_000, 10_001) * 1e-8
+_MOST_PIECES = 8
+"""Slopes that a piecewise linear function of torch.nn has at most; a smooth one has thousands on the grid."""
 
-
-_ASIDE, _KINK = 1e-7, 1e-4
-"""A function has a kink where its slopes so far to the left and to the right differ by more than this: those of a
-smooth one differ by about 1e-7."""
+_KINK = 1e-4
+"""A function has a kink where its slopes at the next numbers to the left and to the right differ by more than this."""
 
 _WEIGHTED = (nn.Conv2d, nn.Linear)
 
@@ -125,15 +127,26 @@ def connections(name: str, block: str) -> int:
     return read
 
 
-def top1(name: str) -> float:
+def top1(name: str) -> Fraction:
     member, options = parse(name)
     if options or member.top1 is None:
         raise UsageError(f"no accuracy was published for {name}.")
-    return member.top1
+    return Fraction(str(member.top1))  # exactly what was published
 
 
 def value(act: str, x: float) -> float:
-    return float(curve(activation(act).name, np.array([float(x)]))[0][0])
+    return _exact_if_linear(act, curve(activation(act).name, np.array([float(x)]))[0][0])
+
+
+@cache
+def _piecewise_linear(name: str) -> bool:
+    return len(np.unique(curve(name, _GRID)[1])) <= _MOST_PIECES
+
+
+def _exact_if_linear(act: str, number: float) -> float:
+    """A whole number where a piecewise linear function has one: there it is no rounded number, as 1 is of tanh."""
+    whole = float(number).is_integer() and _piecewise_linear(activation(act).name)
+    return int(number) if whole else float(number)
 
 
 def slope(act: str, x: float) -> float:
@@ -142,18 +155,26 @@ def slope(act: str, x: float) -> float:
     Raises:
         UsageError: there is none, as the function has a kink or a jump there.
     """
-    left, here, right = curve(activation(act).name, float(x) + _ASIDE * np.array([-1.0, 0.0, 1.0]))[1]
+    beside = np.array([np.nextafter(x, -np.inf), x, np.nextafter(x, np.inf)], dtype=float)
+    left, here, right = curve(activation(act).name, beside)[1]
     if abs(right - left) > _KINK:
         raise UsageError(f"{act} has no derivative at {x:g}: it has a kink or a jump there.")
-    return float(here)
+    return _exact_if_linear(act, here)
 
 
 def largest_slope(act: str) -> float:
-    return float(curve(activation(act).name, _GRID)[1].max())
+    return -_smallest(act, -1)
 
 
 def smallest_slope(act: str) -> float:
-    return float(curve(activation(act).name, _GRID)[1].min())
+    return _smallest(act, 1)
+
+
+def _smallest(act: str, sign: int) -> float:
+    """The smallest of the slopes times ``sign``: on the grid, and then on a finer one around that point."""
+    name = activation(act).name
+    at = _GRID[(sign * curve(name, _GRID)[1]).argmin()]
+    return _exact_if_linear(act, (sign * curve(name, at + _FINER)[1]).min())
 
 
 def mean(act: str) -> float:
@@ -169,4 +190,4 @@ def zero_share(act: str) -> float:
     found = activation(act)
     if found.zero_within is not None:
         return float(ndtr(found.zero_within) - ndtr(-found.zero_within))
-    return 0.0 if found.zero_up_to is None else float(ndtr(found.zero_up_to))
+    return 0 if found.zero_up_to is None else float(ndtr(found.zero_up_to))

@@ -8,26 +8,47 @@ import ast
 import math
 import operator
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from decimal import Decimal, InvalidOperation
+from decimal import Decimal, InvalidOperation, localcontext
 from fractions import Fraction
+from itertools import product
+from typing import Any
 
+from dnnlab.check.names import ABSOLUTE_ERRORS
 from dnnlab.errors import UsageError, short, unknown
 
-Value = int | float | Fraction
-"""A number: exact where it is a whole number or a fraction, and rounded to about sixteen digits where it is a float, as
-what a function gives."""
-Function = Callable[..., Value]
+
+class Rounded(float):
+    """A number that is not exact, and how far it may be from the true one."""
+
+    error: float
+
+    def __new__(cls, value: float, error: float) -> "Rounded":
+        rounded = super().__new__(cls, value)
+        rounded.error = error
+        return rounded
+
+
+Value = int | Fraction | Rounded
+"""A number: exact where it is a whole number or a fraction, and rounded where a function or a root gave it."""
+Function = Callable[..., int | float | Fraction]
 
 _SIGNS = {"×": "*", "·": "*", "÷": "/", "−": "-", "^": "**", "≈": "=", "≤": "<=", "≥": ">="}
-_OPERATORS: dict[type[ast.operator], Callable[[Value, Value], Value]] = {
+_OPERATORS: dict[type[ast.operator], Callable[[Any, Any], Any]] = {
     ast.Add: operator.add,
     ast.Sub: operator.sub,
     ast.Mult: operator.mul,
-    ast.Div: lambda a, b: Fraction(a) / Fraction(b) if _exact(a) and _exact(b) else a / b,
+    ast.Div: lambda a, b: a / b if isinstance(a, float) else Fraction(a) / b,
 }
-_RELATIONS: dict[type[ast.cmpop], tuple[str, Callable[[Value, Value], bool]]] = {
+_ERRORS: dict[type[ast.operator], Callable[[float, float, float, float], float]] = {
+    ast.Add: lambda a, b, of_a, of_b: of_a + of_b,
+    ast.Sub: lambda a, b, of_a, of_b: of_a + of_b,
+    ast.Mult: lambda a, b, of_a, of_b: abs(a) * of_b + abs(b) * of_a + of_a * of_b,
+    ast.Div: lambda a, b, of_a, of_b: (of_a + abs(a / b) * of_b) / (abs(b) - of_b) if abs(b) > of_b else math.inf,
+}
+"""How far the result may be off where the two numbers are, by ``of_a`` and ``of_b``."""
+_RELATIONS: dict[type[ast.cmpop], tuple[str, Callable[[Any, Any], bool]]] = {
     ast.Eq: ("=", operator.eq),
     ast.Lt: ("<", operator.lt),
     ast.LtE: ("≤", operator.le),
@@ -39,12 +60,12 @@ _LARGEST_BITS = 4096
 """Bits of the largest power of a whole number or a fraction that is computed exactly."""
 _LARGEST_EXPONENT = 1000
 """Digits behind the point that a number is taken to be written to, at most: a statement has no room for more."""
-_ROUNDED = 1e-9
-"""Two numbers of which one is rounded are equal where they differ by this share of the larger one at most."""
-_ZERO = 1e-12
-"""What is computed from the values of functions is zero below this."""
-_PRECISE = frozenset({"exp", "sqrt"})
-"""Functions whose value is right to all of its digits, however small it is."""
+_ROUNDING = 2.0**-50
+"""The share of a rounded number by which it is off at most, besides what it is computed from."""
+_FEWEST_DIGITS, _FLOAT_DIGITS, _MOST_DIGITS = 7, 17, 60
+"""Digits to which a derivation writes its numbers, as many as its verdict hangs on."""
+_KNOWN, _KNOWN_ZERO = Fraction(1, 10**9), Fraction(1, 10**12)
+"""Rounded sides can be called equal where they are known to this share of the larger one, or to so much."""
 
 
 class _Written(float):
@@ -80,40 +101,45 @@ class Statement:
     def sign(self) -> str:
         return _RELATIONS[self.relation][0]
 
-    def holds(self, left: Value, right: Value) -> bool:
-        """Whether the relation is true of the two values. Whole numbers and fractions are compared exactly. Where a
-        side is rounded, as what a function gives, the two are equal if they agree to nine digits, and neither is then
-        larger; what is made of functions is zero below 1e-12. An = also holds to the digits in which a number on the
-        right is written, if it has a point or an exponent, so 0.25^5 = 0.00098 does."""
+    def holds(self, left: Value, right: Value) -> bool | None:
+        """Whether the relation is true of the two values; ``None`` where they are too close to tell.
+
+        Whole numbers and fractions are compared exactly. Rounded ones are larger or smaller where they differ by more
+        than their errors, and equal where they do not and nine digits of them are known. An = also holds to the digits
+        in which a number on the right is written, if it has a point or an exponent, so 0.25^5 = 0.00098 does.
+        """
+        error = _error(left) + _error(right)
+        difference, half = Fraction(left) - Fraction(right), self._half_a_digit()
+        if half is not None:
+            if abs(abs(difference) - half) > error or error <= _KNOWN * half:
+                return abs(difference) <= half + Fraction(error)  # half a unit may be rounded up or down
+            return None
+        if not error or abs(difference) > error:
+            return _RELATIONS[self.relation][1](difference, 0)
+        largest = max(abs(Fraction(left)), abs(Fraction(right)))
+        return True if self.relation is ast.Eq and error <= max(_KNOWN * largest, _KNOWN_ZERO) else None
+
+    def _half_a_digit(self) -> Fraction | None:
+        """Half a unit of the last digit that is written on the right of an =; none where it is to be exact."""
         literal = self.right.operand if isinstance(self.right, ast.UnaryOp) else self.right
-        if self.relation is ast.Eq and isinstance(literal, ast.Constant) and isinstance(literal.value, _Written):
-            exponent = int(literal.value.digits.as_tuple().exponent)
-            half = Fraction(f"1e{max(-_LARGEST_EXPONENT, min(exponent, _LARGEST_EXPONENT))}") / 2
-            # Half a unit may be rounded up or down, and floats need a tolerance.
-            if _exact(left):
-                return abs(Fraction(left) - Fraction(right)) <= half
-            return abs(float(left) - float(right)) <= float(half) * (1 + _ROUNDED)
-        if (not _exact(left) or not _exact(right)) and self._agree(left, right):
-            left = right
-        return _RELATIONS[self.relation][1](left, right)
+        if self.relation is not ast.Eq or not isinstance(literal, ast.Constant):
+            return None
+        if not isinstance(literal.value, _Written):
+            return None
+        exponent = int(literal.value.digits.as_tuple().exponent)
+        return Fraction(f"1e{max(-_LARGEST_EXPONENT, min(exponent, _LARGEST_EXPONENT))}") / 2
 
-    def _agree(self, left: Value, right: Value) -> bool:
-        against_zero = right == 0 or left == 0
-        side = self.left if right == 0 else self.right
-        zero = _ZERO if against_zero and not _precise(side) else 0.0
-        return math.isclose(left, right, rel_tol=_ROUNDED, abs_tol=zero)
+    def digits(self, left: Value, right: Value) -> int:
+        """To how many digits the values are to be written, so that they show why the statement is true or not."""
+        digits = _FEWEST_DIGITS
+        if self.holds(left, right) != _RELATIONS[self.relation][1](0, 0):
+            while digits < _MOST_DIGITS and _written(left, digits) == _written(right, digits):
+                digits += 1
+        return digits
 
 
-def _exact(number: Value) -> bool:
-    return isinstance(number, int | Fraction)
-
-
-def _precise(side: ast.expr) -> bool:
-    """Whether a side is right to all of its digits however small it is: nothing is taken away in it, and no function of
-    it is an integral."""
-    nodes = list(ast.walk(side))
-    called = {node.func.id for node in nodes if isinstance(node, ast.Call) and isinstance(node.func, ast.Name)}
-    return called <= _PRECISE and not any(isinstance(node, ast.Add | ast.Sub) for node in nodes)
+def _error(number: Value) -> float:
+    return number.error if isinstance(number, Rounded) else 0.0
 
 
 def _translated(text: str) -> str:
@@ -230,17 +256,15 @@ def _value(node: ast.expr, quantities: Mapping[str, Function]) -> Value:
         case ast.Constant(value=int() as constant):
             return constant
         case ast.UnaryOp(operand=operand):
-            return -_value(operand, quantities)
+            number = _value(operand, quantities)
+            return Rounded(-number, number.error) if isinstance(number, Rounded) else -number
         case ast.BinOp(left=left, op=ast.Pow(), right=right):
             return _power(_value(left, quantities), _value(right, quantities))
         case ast.BinOp(left=left, op=op, right=right):
             a, b = _value(left, quantities), _value(right, quantities)
-            found = _OPERATORS[type(op)](a, b)
-            if found == 0 and isinstance(op, ast.Mult | ast.Div) and a != 0 and b != 0:
-                raise OverflowError  # too small for a float
-            return found
+            return _combined(op, a, b)
         case ast.Call(func=ast.Name(id=name), args=arguments):
-            return _called(name, [_argument(argument, quantities) for argument in arguments], quantities[name])
+            return _with_error(name, [_argument(argument, quantities) for argument in arguments], quantities[name])
     raise AssertionError(node)  # parse refuses everything else
 
 
@@ -251,18 +275,69 @@ def _argument(node: ast.expr, quantities: Mapping[str, Function]) -> Value | str
         case ast.Constant(value=str() as text):
             return text
     number = _value(node, quantities)
-    return float(number) if isinstance(number, Fraction) else number
+    return _rounded(number) if isinstance(number, Fraction) else number
 
 
-def _called(name: str, arguments: list[Value | str], quantity: Function) -> Value:
+def _rounded(number: Value) -> Rounded:
+    """The number as a float; out of range where it is too small for one."""
+    if isinstance(number, Rounded):
+        return number
+    held = float(number)
+    if not held and number:
+        raise OverflowError
+    return Rounded(held, float(abs(Fraction(held) - number)))
+
+
+def _combined(op: ast.operator, a: Value, b: Value) -> Value:
+    if not isinstance(a, Rounded) and not isinstance(b, Rounded):
+        exact: int | Fraction = _OPERATORS[type(op)](a, b)
+        return exact
+    x, y = _rounded(a), _rounded(b)
+    found = float(_OPERATORS[type(op)](float(x), float(y)))
+    if not math.isfinite(found) or (not found and isinstance(op, ast.Mult | ast.Div) and x and y):
+        raise OverflowError  # too large or too small for a float
+    return Rounded(found, _ERRORS[type(op)](float(x), float(y), x.error, y.error) + _rounding(found))
+
+
+def _rounding(found: float) -> float:
+    return max(_ROUNDING * abs(found), math.ulp(found)) if found else 0.0
+
+
+def _with_error(name: str, arguments: list[Value | str], quantity: Function) -> Value:
+    """The value of a function. Where its arguments may be off, so may it: by as much as their ends give."""
+    found: Any = _called(name, arguments, quantity)
+    ends = [end for end in product(*map(_ends, arguments)) if end != tuple(arguments)]
+    if not ends and not isinstance(found, float):
+        return found
+    moved = max((abs(_at_end(name, end, quantity) - found) for end in ends), default=0.0)
+    return Rounded(found, moved + ABSOLUTE_ERRORS.get(name, 0.0) + _rounding(found))
+
+
+def _ends(argument: Value | str) -> tuple[Value | float | str, ...]:
+    if isinstance(argument, Rounded) and argument.error:
+        low, high = float(argument) - argument.error, float(argument) + argument.error
+        return math.nextafter(low, -math.inf), math.nextafter(high, math.inf)
+    return (argument,)
+
+
+def _at_end(name: str, arguments: Sequence[Value | float | str], quantity: Function) -> float:
+    """The value there; infinite where there is none, as of a root just below zero."""
     try:
-        return quantity(*arguments)
+        return float(_called(name, arguments, quantity))
+    except (UsageError, OverflowError, ValueError):
+        return math.inf
+
+
+def _called(name: str, arguments: Sequence[Value | float | str], quantity: Function) -> int | float | Fraction:
+    plain = [float(each) if isinstance(each, Rounded) else each for each in arguments]
+    try:
+        return quantity(*plain)
     except (TypeError, ValueError, AttributeError) as problem:
         if isinstance(problem, UsageError):
             raise
         if not arguments:
             raise UsageError(f"there is nothing between the brackets of {name}; see dnnlab check --help.") from None
-        raise UsageError(f"{name} does not take {', '.join(map(repr, arguments))}.") from None
+        raise UsageError(f"{name} does not take {', '.join(map(repr, plain))}.") from None
 
 
 def _power(base: Value, exponent: Value) -> Value:
@@ -273,26 +348,38 @@ def _power(base: Value, exponent: Value) -> Value:
         if abs(exponent) * size <= _LARGEST_BITS:
             power = Fraction(base) ** exponent
             return int(power) if isinstance(base, int) and exponent >= 0 else power
-    rounded = math.pow(base, exponent)
+    return _with_error("^", [_rounded(base), _rounded(exponent)], _float_power)
+
+
+def _float_power(base: float, exponent: float) -> float:
+    try:
+        rounded = math.pow(base, exponent)
+    except ValueError:
+        raise UsageError(f"{base:g}^{exponent:g} is no real number.") from None
     if rounded == 0 and base != 0:
         raise OverflowError  # too small for a float
     return rounded
 
 
-def worked_out(node: ast.expr, quantities: Mapping[str, Function]) -> str:
-    """The derivation of an expression: the expression, with its functions replaced by their values, and its value. It
-    is empty for a mere number."""
+def worked_out(node: ast.expr, quantities: Mapping[str, Function], digits: int = _FEWEST_DIGITS) -> str:
+    """The derivation of an expression: the expression, with its functions replaced by their values, and its value, to
+    so many digits. It is empty for a mere number."""
     if isinstance(node, ast.Constant):
         return ""
     steps = [_shown(node)]
-    replaced = _shown(_Replaced(quantities).visit(ast.parse(ast.unparse(node), mode="eval").body))
+    replaced = _shown(_Replaced(quantities, digits).visit(ast.parse(ast.unparse(node), mode="eval").body))
     if not isinstance(node, ast.Call) and replaced != steps[0]:
         steps.append(replaced)
-    return " = ".join([*steps, _written(value(node, quantities))])
+    return " = ".join([*steps, _written(value(node, quantities), digits)])
 
 
-def _written(number: Value) -> str:
-    return f"{number:,}" if isinstance(number, int) else f"{float(number):.7g}"
+def _written(number: Value, digits: int) -> str:
+    if isinstance(number, int):
+        return f"{number:,}"
+    if digits <= _FLOAT_DIGITS or isinstance(number, Rounded):
+        return f"{float(number):.{min(digits, _FLOAT_DIGITS)}g}"
+    with localcontext(prec=digits):
+        return f"{(Decimal(number.numerator) / number.denominator).normalize():g}"
 
 
 def _shown(node: ast.expr) -> str:
@@ -302,9 +389,10 @@ def _shown(node: ast.expr) -> str:
 class _Replaced(ast.NodeTransformer):
     """Replaces the calls of functions in an expression by their values."""
 
-    def __init__(self, quantities: Mapping[str, Function]) -> None:
-        self.quantities = quantities
+    def __init__(self, quantities: Mapping[str, Function], digits: int) -> None:
+        self.quantities, self.digits = quantities, digits
 
     def visit_Call(self, node: ast.Call) -> ast.expr:
         number = _value(node, self.quantities)
-        return ast.Name(_written(number) if number >= 0 else f"({_written(number)})")
+        written = _written(number, self.digits)
+        return ast.Name(written if number >= 0 else f"({written})")

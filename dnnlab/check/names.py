@@ -27,3 +27,9 @@ HELP = {
 }
 PUBLISHED = frozenset({"top1"})
 """Those whose values others measured and published."""
+ABSOLUTE_ERRORS = {
+    **dict.fromkeys(("value", "slope", "largest_slope", "smallest_slope", "zero_share"), 1e-14),
+    **dict.fromkeys(("mean", "variance"), 1e-12),
+}
+"""How far the values of functions may be off besides their last digits: PyTorch subtracts in some activations, and the
+last two are integrals."""

@@ -3,6 +3,7 @@ than that."""
 
 import importlib
 import math
+from fractions import Fraction
 
 from dnnlab.check.language import Function
 from dnnlab.check.names import HELP
@@ -21,13 +22,27 @@ def _computed(name: str) -> Function:
     return quantity
 
 
+def _sqrt(x: float) -> float | Fraction:
+    """The root, exact where its square is just that number."""
+    root = math.sqrt(x)
+    return Fraction(root) if Fraction(root) ** 2 == x else root
+
+
+def _log2(x: float) -> float:
+    """The logarithm, exact of a power of two."""
+    found = math.log2(x)
+    return int(found) if found.is_integer() and Fraction(2) ** int(found) == x else found
+
+
 def _exp(x: float) -> float:
     """e^x; where that is too small for a float it is out of range, as it is where it is too large."""
+    if x == 0:
+        return 1  # exactly
     found = math.exp(x)
     if found == 0:
         raise OverflowError
     return found
 
 
-_ARITHMETIC: dict[str, Function] = {"sqrt": math.sqrt, "exp": _exp, "log2": math.log2}
+_ARITHMETIC: dict[str, Function] = {"sqrt": _sqrt, "exp": _exp, "log2": _log2}
 QUANTITIES: dict[str, Function] = {name: _ARITHMETIC.get(name) or _computed(name) for name in HELP}

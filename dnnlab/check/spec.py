@@ -19,8 +19,8 @@ HELP = f"""Check statements that arithmetic and counting decide, with the deriva
 
 [cyan]dnnlab check --statement "params(resnet50) < params(resnet34)" --statement "largest_slope(tanh) = 1"[/cyan]
 
-Arithmetic is exact. Where a function gives a rounded number, sides that agree to nine digits are equal, and neither is
-larger. After = a number on the right with a point or an exponent is meant to the digits that are written.
+Arithmetic is exact. Where a function gives a rounded number, an inequality is undecided if its sides are too close to
+tell, and an = holds. After = a number on the right with a point or an exponent is meant to the digits that are written.
 Besides + - · / ^ and brackets there are
 
 {"; ".join(text.replace("[", chr(92) + "[") for text in FUNCTIONS.values())}.

@@ -8,6 +8,8 @@ from dnnlab.check import columns as c
 from dnnlab.check.spec import Spec
 from dnnlab.errors import counted
 
+_SAYS = {c.HOLDS: "holds", c.REFUTED: "does not hold", c.UNDECIDED: "is not decided"}
+
 
 def headline(summary: pd.DataFrame, spec: Spec) -> str:
     """How many statements hold; of one, whether it does."""
@@ -23,16 +25,18 @@ def _count(summary: pd.DataFrame) -> str:
 
 
 def conclusions(summary: pd.DataFrame, spec: Spec) -> Sequence[str]:
-    """How many statements hold, and the values of those that do not; of one, whether it holds, and its values."""
-    refuted = summary[summary["verdict"] == c.REFUTED]
-    told = [f"{row['statement']} does not hold{_come_to(row['derivation'])}." for _, row in refuted.iterrows()]
-    if len(summary) > 1:
-        return [f"{_count(summary)}.", *told]
-    row = summary.iloc[0]
-    says = "holds" if row["verdict"] == c.HOLDS else "is not decided"
-    return told or [f"{row['statement']} {says}{_come_to(row['derivation'])}."]
+    """How many statements hold, and the values of those that do not or are too close to tell; of one, whether it holds,
+    and its values."""
+    told = [
+        f"{row['statement']} {_SAYS[row['verdict']]}{_come_to(row)}."
+        for _, row in summary.iterrows()
+        if len(summary) == 1 or row["verdict"] != c.HOLDS
+    ]
+    return told if len(summary) == 1 else [f"{_count(summary)}.", *told]
 
 
-def _come_to(derivation: str) -> str:
-    """The value of a statement's left side; empty where that is a mere number."""
-    return f": {derivation}" if derivation else ""
+def _come_to(row: pd.Series) -> str:
+    """The values of a statement's sides, where they are no mere numbers, and why they decide nothing."""
+    close = row["verdict"] == c.UNDECIDED and not row["failed"]
+    told = [row["derivation"] or "", "its sides are too close to tell" if close else ""]
+    return f": {'; '.join(filter(None, told))}" if any(told) else ""

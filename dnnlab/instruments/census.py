@@ -98,7 +98,7 @@ def silent_in_first_layer(stack: StackedMLP, parts: Iterable[Tensor]) -> Tensor:
 
 @dataclass
 class SiteCensus:
-    """One call of an activation that is zero below a point, in a module: its units over all inputs."""
+    """One call of an activation that is zero on an interval, in a module: its units over all inputs."""
 
     name: str
     """The layer whose output it reads; with #2, #3 where the layer or the activation behind it is called again."""
@@ -137,9 +137,9 @@ def site_name(read: Origin | None, calls: dict[str, int]) -> str:
 def take_of_module(model: nn.Module, batches: Iterable[Tensor]) -> list[SiteCensus]:
     """The dead units of any module: those that are zero on every one of the inputs.
 
-    There is one `SiteCensus` for each call of an activation that can be zero, such as ReLU, in the order of execution.
-    Units are where the layer before it put them: the channels of a convolution, the features of a linear layer,
-    wherever they lie in the tensor by then. The model is left in evaluation mode.
+    There is one `SiteCensus` for each call of an activation that is zero on an interval, such as ReLU, in the order of
+    execution. Units are where the layer before it put them: the channels of a convolution, the features of a linear
+    layer, wherever they lie in the tensor by then. The model is left in evaluation mode.
 
     Args:
         model: Any module.
@@ -164,7 +164,7 @@ def take_of_module(model: nn.Module, batches: Iterable[Tensor]) -> list[SiteCens
     calls: dict[str, int] = {}
 
     def seen(found: Recognised, known: Origin, u: Tensor, h: Tensor) -> None:
-        if found.zero_up_to is None:
+        if not found.can_die:
             return
         label = known.layer.name if known.step and known.layer else site_name(known, calls)
         nonzero = h != 0

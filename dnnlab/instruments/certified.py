@@ -21,7 +21,7 @@ from dnnlab.instruments.follow import Follow
 from dnnlab.instruments.intervals import MONOTONE, UNIT, Box, activate, affine
 from dnnlab.instruments.origin import Origin
 from dnnlab.instruments.reads import overwritten, reads_of_overwritten
-from dnnlab.instruments.recognise import recognise_function
+from dnnlab.instruments.recognise import Recognised, recognise_function
 from dnnlab.instruments.traced import FLATTENS, POOL_FUNCTIONS, POOLS, SAME, SHAPE_ATTRIBUTES, SHAPE_METHODS, is_changed
 from dnnlab.networks.narrowed import BATCH_NORM, CONVOLUTION
 
@@ -39,7 +39,7 @@ _MONOTONE_ON = torch.cat([torch.linspace(-8, 8, 321, dtype=torch.float64), torch
 
 @dataclass(frozen=True)
 class Site:
-    """One call of an activation that is zero below a point: the node, and the units that are certified dead."""
+    """One call of an activation that is zero on an interval: the node, and the units that are certified dead."""
 
     node: fx.Node
     name: str
@@ -157,8 +157,8 @@ class _Bounds(fx.Interpreter):
             return self._end()
         found = recognise_function(function, box.centre, rest, kwargs)
         if found is not None:
-            if found.zero_up_to is not None:
-                self._site(box, found.zero_up_to)
+            if found.can_die:
+                self._site(box, found)
             act = _in_float64(function, rest, kwargs)
             if found.name in MONOTONE and not _never_falls(act):  # such as a leaky ReLU whose slope is negative
                 return self._end()
@@ -181,9 +181,14 @@ class _Bounds(fx.Interpreter):
     def _end(self) -> Any:
         raise _Unbounded
 
-    def _site(self, box: Box, edge: float) -> None:
+    def _site(self, box: Box, found: Recognised) -> None:
+        zero = torch.zeros_like(box.high, dtype=torch.bool)
+        if found.zero_up_to is not None:
+            zero = box.high < found.zero_up_to
+        elif found.zero_within is not None:
+            zero = torch.maximum(box.high, -box.low) < found.zero_within
         known = self.follow.origin(box.centre)
-        units = None if known is None or known.axes is None else by_unit(box.high < edge, known.axes).all(1)
+        units = None if known is None or known.axes is None else by_unit(zero, known.axes).all(1)
         self.sites.append(Site(self.node, site_name(known, self.calls), units))
 
 

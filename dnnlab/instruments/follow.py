@@ -78,7 +78,7 @@ class Follow:
         """The layers that give the logits of the last pass: no other layer lies between."""
         self._active: list[nn.Module] = []
         self._activations = 0
-        self._entered_at: list[int] = []  # how many that are zero below a point had been seen, by active module
+        self._entered_at: list[int] = []  # how many that are zero on an interval had been seen, by active module
         self._tried: dict[nn.Module, Recognised | None] = {}
         self._whole: list[Layer] = []
         self._part = ""  # the layer of a recurrent module whose matrix was the last to be multiplied by
@@ -395,7 +395,7 @@ class Follow:
             known = self._in_time(recurrent, known)
         elif recurrent is not None:
             return  # a part of the layer
-        self._activations += found.zero_up_to is not None
+        self._activations += found.can_die
         self._reports.append(lambda: self.activated and self.activated(found, known, read.detach(), out))
 
     def _in_time(self, module: nn.RNN, known: Origin) -> Origin:

@@ -1,4 +1,4 @@
-"""Which operations are activation functions, and up to where their output is exactly zero.
+"""Which operations are activation functions, and where their output is exactly zero.
 
 All ways to write one, ``nn.ReLU()``, ``F.relu(x)``, ``x.clamp_(min=0)`` or a function of one's own, come down to the
 same operations below autograd, and are recognised there.
@@ -14,7 +14,7 @@ from torch import Tensor, nn
 from torch.utils._python_dispatch import TorchDispatchMode
 
 from dnnlab.instruments.origin import Origin, Test
-from dnnlab.networks.activations import ZERO_UP_TO
+from dnnlab.networks.activations import ZERO_UP_TO, ZERO_WITHIN
 from dnnlab.networks.remembered import same_state
 
 _SIMPLE = {
@@ -47,12 +47,19 @@ class Recognised:
     name: str
     """Its name in `dnnlab.networks.activations` or PyTorch."""
     zero_up_to: float | None
-    """Up to where its output is exactly zero; ``None`` where it never is."""
+    """The largest input up to which its output is exactly zero; ``None`` where it is not zero on the left."""
     reads: int = 0
     """The place of its input among the arguments of the operation."""
     of: Origin | None = None
     """What is known of its input, where that is not among the arguments of the operation, which is the last of several
     that it is written with."""
+    zero_within: float | None = None
+    """The distance from 0 up to which its output is exactly zero; ``None`` where it is not zero around 0."""
+
+    @property
+    def can_die(self) -> bool:
+        """Whether its output is exactly zero on an interval, so that a unit can be zero on all of its inputs."""
+        return self.zero_up_to is not None or self.zero_within is not None
 
     @property
     def by_input(self) -> bool:
@@ -105,6 +112,11 @@ def _hardtanh(args: Sequence[Any], kwargs: Mapping[str, Any], origin: OriginOf) 
 def _threshold(args: Sequence[Any], kwargs: Mapping[str, Any], origin: OriginOf) -> Recognised:
     edge, value = _argument(args, kwargs, 1, "threshold"), _argument(args, kwargs, 2, "value")
     return Recognised("threshold", None) if value != 0 else _cut(float(edge))
+
+
+def _shrink(name: str, args: Sequence[Any], kwargs: Mapping[str, Any]) -> Recognised:
+    within = float(_argument(args, kwargs, 1, "lambd", ZERO_WITHIN[name]))
+    return Recognised(name, None, zero_within=within if within > 0 else None)
 
 
 def _elu(args: Sequence[Any], kwargs: Mapping[str, Any], origin: OriginOf) -> Recognised:
@@ -196,6 +208,8 @@ _BY_NAME: dict[str, Callable[[Sequence[Any], Mapping[str, Any], OriginOf], Recog
     "hardtanh": _hardtanh,
     "threshold": _threshold,
     "elu": _elu,
+    "softshrink": lambda args, kwargs, origin: _shrink("softshrink", args, kwargs),
+    "hardshrink": lambda args, kwargs, origin: _shrink("hardshrink", args, kwargs),
     "maximum": _maximum,
     "fmax": _maximum,
     "add": _added,

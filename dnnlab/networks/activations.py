@@ -39,7 +39,8 @@ class Activation:
 
     @property
     def can_die(self) -> bool:
-        """Whether its output is exactly zero on an interval, so that a unit can be zero on all of its inputs."""
+        """Whether its output is exactly zero on an interval, so that a unit can be zero on all of its inputs. Others
+        are so by rounding alone: GELU far on the left, and what is cubic at zero close to it."""
         return self.zero_up_to is not None or self.zero_within is not None
 
 
@@ -71,7 +72,7 @@ ACTIVATIONS: dict[str, Activation] = {
 Wherever a name is asked for, a class of ``torch.nn`` such as ``Hardtanh`` or ``Mish`` will do as well.
 
 >>> from dnnlab.networks import ACTIVATIONS
->>> [name for name, act in ACTIVATIONS.items() if act.zero_up_to is not None]  # those whose units can die
+>>> [name for name, act in ACTIVATIONS.items() if act.can_die]
 ['relu']
 >>> ACTIVATIONS["tanh"].saturation
 '|output| above .97'
@@ -108,12 +109,12 @@ def activation(name: str) -> Activation:
             f"activation {name!r} is in torch.nn but is no fixed elementwise function; take one such as "
             "Hardtanh, Softplus or Mish."
         )
-    return Activation(name, name, zero_up_to=ZERO_UP_TO.get(name.lower()), zero_within=_ZERO_WITHIN.get(name.lower()))
+    return Activation(name, name, zero_up_to=ZERO_UP_TO.get(name.lower()), zero_within=ZERO_WITHIN.get(name.lower()))
 
 
 ZERO_UP_TO = {"relu": 0.0, "relu6": 0.0, "hardswish": -3.0, "hardsigmoid": -3.0}
 """``Activation.zero_up_to`` of PyTorch's functions, by their names in small letters."""
-_ZERO_WITHIN = {"softshrink": 0.5, "hardshrink": 0.5}
+ZERO_WITHIN = {"softshrink": 0.5, "hardshrink": 0.5}
 """``Activation.zero_within`` of the same."""
 
 

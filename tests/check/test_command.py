@@ -23,6 +23,14 @@ def test_expect_makes_it_a_check_for_ci(dnnlab):
     assert dnnlab("check", "--statement", "1 + 1 = 3", "--expect", "holds").code == 1
 
 
+def test_what_is_too_close_is_not_decided_and_said_so(dnnlab):
+    close = "sqrt(2)^2 <= 2 is not decided: sqrt(2)^2 = 1.4142135623730951^2 = 2.0000000000000004; its"
+    for more in ([], ["--statement", "1 + 1 = 2"]):
+        done = dnnlab("check", "--statement", "sqrt(2)^2 <= 2", *more)
+        assert close in " ".join(done.out.split())
+        assert "undecided" in done.out
+
+
 def test_what_does_not_read_is_refused(dnnlab):
     for text in ("1 +", "params(resnet51) = 1", ""):
         done = dnnlab("check", "--statement", text)

@@ -154,7 +154,15 @@ def refused(done, *words):
 
 
 def test_a_model_without_any_relu_is_one_sentence(dnnlab, models):
-    refused(dnnlab("dead-relu", "--model", f"{models}:gelu"), "no activation", "zero below a point", "ReLU")
+    refused(dnnlab("dead-relu", "--model", f"{models}:gelu"), "no activation", "zero on an interval", "ReLU")
+
+
+def test_remedies_take_every_activation_whose_units_can_die(dnnlab):
+    options = ("--depth", 2, "--width", 8, "--steps", 2, "--seeds", 1)
+    done = dnnlab("dead-relu", "--act", "Softshrink", "--remedies", *options, "--json")
+    assert done.code == 0, done.err
+    assert "leaky_relu" in {row["remedy"] for row in json.loads(done.out)["summary"]}
+    refused(dnnlab("dead-relu", "--act", "tanh", "--remedies", *options), "--remedies", "can die")
 
 
 def test_a_model_that_is_no_graph_is_counted_but_not_pruned(dnnlab, models, tmp_path):

@@ -63,7 +63,7 @@ def test_weights_go_with_one_network_of_the_catalogue(dnnlab, tmp_path, blank_fi
 
 def test_a_network_whose_units_cannot_die_is_refused_before_the_others_are_measured(dnnlab, tmp_path):
     done = dnnlab("dead-relu", "--arch", "lenet300,efficientnet_b0", "--seeds", 1)
-    assert (done.code, "efficientnet_b0: no activation of the model is zero below a point" in done.err) == (2, True)
+    assert (done.code, "efficientnet_b0: no activation of the model is zero on an interval" in done.err) == (2, True)
     assert not (tmp_path / "results").exists()
 
 

@@ -7,6 +7,8 @@ from torch import nn
 from torch.nn import functional as F
 
 from dnnlab.instruments.census import silent_in_first_layer, take, take_of_module
+from dnnlab.instruments.certified import certify
+from dnnlab.instruments.traced import trace
 from dnnlab.networks.mlp import MLP
 from dnnlab.networks.shape import MLPShape, parse_skip
 from dnnlab.networks.stacked import StackedMLP
@@ -149,6 +151,18 @@ class Functional(nn.Module):
 def test_functional_calls_count_and_only_those_that_are_zero_somewhere():
     sites = take_of_module(Functional(), [torch.randn(50, 4)])
     assert [(site.name, site.act) for site in sites] == [("a", "relu"), ("b", "relu"), ("b#2", "relu6")]
+
+
+@pytest.mark.parametrize(("act", "within"), [(nn.Softshrink(), 0.5), (nn.Hardshrink(2.0), 2.0)])
+def test_a_shrinkage_counts_and_its_units_within_the_interval_are_dead(act, within):
+    model = nn.Sequential(nn.Linear(1, 3, bias=False), act, nn.Linear(3, 1))
+    with torch.no_grad():
+        model[0].weight.copy_(within * torch.tensor([[0.9], [-0.9], [1.1]]))
+    x = torch.tensor([[-1.0], [0.2], [1.0]])
+    (site,) = take_of_module(model, [x])
+    assert site.dead.tolist() == [True, True, False]
+    proven = certify(trace(model), torch.tensor([-1.0]), torch.tensor([1.0]))
+    assert [(each.name, each.dead.tolist()) for each in proven] == [(site.name, [True, True, False])]
 
 
 def test_no_relu_no_sites():

@@ -1559,7 +1559,7 @@ OTHERS = {
     "leaky by where": lambda y: torch.where(y > 0, y, 0.1 * y),
     "leaky by max": lambda y: torch.maximum(y, 0.1 * y),
     "softplus": F.softplus,
-    "softshrink": F.softshrink,
+    "tanhshrink": F.tanhshrink,
     "absolute value": lambda y: y.abs(),
     "clamp on both sides": lambda y: y.clamp(-1, 1),
     "clamp from below, not at zero": lambda y: y.clamp(min=-1),

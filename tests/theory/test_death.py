@@ -55,6 +55,10 @@ def test_deep_layers_against_a_published_simulation(monkeypatch):
         Case("gaussian", "relu", 16, 4, "he", skip="dense"),
         Case("gaussian", "relu", 16, 6, "torch", skip="highway"),
         Case("gaussian", "Hardswish*3+gelu*1+Hardswish*2", 16, 6, "normal:0.8"),
+        # zero by rounding
+        Case("gaussian", "gelu", 16, 5, "normal:5"),
+        Case("gaussian", "Tanhshrink", 16, 5, "normal:0.001"),
+        Case("gaussian", "Softshrink", 16, 3, "normal:0.05"),
     ],
     ids=lambda case: f"{case.act} {case.init} {case.norm} {case.skip}",
 )
@@ -66,7 +70,13 @@ def test_expected_dead_units_against_networks_of_plain_pytorch(case):
     np.testing.assert_allclose(expected, counted, rtol=0.15, atol=0.01)
 
 
-def test_what_cannot_die_is_expected_alive():
+def test_the_cases_that_are_not_zero_on_the_left_have_dead_units():
+    x = Case("gaussian", "gelu", 16, 5, "normal:5").inputs()[:40]
+    for act, init in (("gelu", "normal:5"), ("Tanhshrink", "normal:0.001"), ("Softshrink", "normal:0.05")):
+        assert max(expected_dead(shape(5, width=16, act=act), init, x)) > 0.05
+
+
+def test_what_never_is_zero_is_expected_alive():
     x = torch.randn(50, 20, generator=torch.Generator().manual_seed(0))
     assert expected_dead(shape(3, act="gelu"), "he", x) == [0.0] * 3
     assert expected_dead(shape(3, norm="batch", width=20), "he", x) == [0.0] * 3

@@ -76,7 +76,7 @@ CELLS = (
     ERROR,
 )
 
-_STAYED = "mean over the seeds that did not collapse; of all seeds where all did"
+_STAYED = "mean over the seeds that did not collapse, or where none of these has a value, over all that have one"
 STATE = (
     SEEDS,
     Column(

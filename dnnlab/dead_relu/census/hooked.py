@@ -84,9 +84,9 @@ def census(model: nn.Module, data: Dataset, inputs: Tensor) -> list[SiteCensus]:
     sites = take_of_module(model, (data.inputs(part) for part in inputs.split(_BATCH)))
     if not sites:
         raise UsageError(
-            "no activation of the model is zero below a point, so no unit of it can be dead; recognised are ReLU and "
-            "all that computes the same (clamp, maximum, where, threshold, masks), ReLU6, hard-swish, hard-sigmoid and "
-            "modules of one's own that are zero below a point."
+            "no activation of the model is zero on an interval, so no unit of it can be dead; recognised are ReLU "
+            "and all that computes the same (clamp, maximum, where, threshold, masks), ReLU6, hard-swish, "
+            "hard-sigmoid, soft-shrink, hard-shrink and modules of one's own that are zero below a point."
         )
     return sites
 

@@ -10,7 +10,7 @@ from dnnlab.networks.activations import activation
 from dnnlab.runner.configuration import combinations, content, networks
 from dnnlab.runner.mlp_cell import MLPCell
 
-__all__ = ["Cell", "content", "fit", "plan", "validate", "zero_somewhere"]
+__all__ = ["Cell", "content", "fit", "plan", "validate"]
 
 
 @dataclass(frozen=True)
@@ -50,11 +50,6 @@ class Cell(MLPCell):
         return Cell(**treat(asdict(self), self.remedy))
 
 
-def zero_somewhere(pattern: str) -> bool:
-    """Whether an activation of the pattern is zero on a whole half-line, so that its units can die."""
-    return any(activation(part.partition("*")[0].strip()).zero_up_to is not None for part in pattern.split("+"))
-
-
 def plan(spec: Spec) -> Sequence[Cell]:
     """One cell per combination of the options' lists, remedy and seed; seeds vary fastest."""
     cells = []
@@ -84,11 +79,15 @@ def fit(spec: Spec) -> None:
         )
 
 
+def _can_die(pattern: str) -> bool:
+    return any(activation(part.partition("*")[0].strip()).can_die for part in pattern.split("+"))
+
+
 def validate(spec: Spec) -> None:
     """Check that the units of the networks can die, where remedies are compared.
 
     Raises:
         UsageError: these cannot.
     """
-    if spec.remedies and not all(zero_somewhere(act) for act in spec.act):
+    if spec.remedies and not all(_can_die(act) for act in spec.act):
         raise UsageError("--remedies treat networks whose units can die; take --act relu.")

@@ -13,8 +13,8 @@ from dnnlab.runner.summary import in_words, tally
 _SAYS = {
     c.HEALTHY: ("keeps its units", "keep their units"),
     c.EXPECTED: (
-        "has no more dead units than chance leaves at birth",
-        "have no more dead units than chance leaves at birth",
+        "has about as many dead units as chance leaves at birth, or fewer",
+        "have about as many dead units as chance leaves at birth, or fewer",
     ),
     c.DYING: ("has units that die", "have units that die"),
     c.COLLAPSED: ("collapses", "collapse"),
@@ -75,10 +75,12 @@ def conclusions(summary: pd.DataFrame, spec: Spec) -> list[str]:
         excess = worst["pushed_more"]
         meanwhile = f" ({c.SCHEMA.number(worst, 'pushed_more')} against the units beside them that lived)"
         meanwhile = "" if math.isnan(excess) else meanwhile
+        # Where no unit of these seeds died, it is the collapsed ones whose deaths are told of.
+        pushed = f"{of}, {share['pushed_down']}" if of and worst["died"] > 0 else share["pushed_down"]
         sentences.append(
             f"The largest step of a unit's weights before it died was {c.SCHEMA.number(worst, 'fatal_update')} of "
-            f"their norm on average, {number(times, Form.FACTOR)} that of units that lived; {of and f'{of}, '}"
-            f"{share['pushed_down']} of the dying had their mean pre-activation pushed down{meanwhile}."
+            f"their norm on average, {number(times, Form.FACTOR)} that of units that lived; {pushed} of "
+            f"the dying had their mean pre-activation pushed down{meanwhile}."
         )
     unknown = summary[summary["expected_dead"].isna() & summary["born_dead"].notna() & (summary["model"] == "")]
     if len(unknown):
