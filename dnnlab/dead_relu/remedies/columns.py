@@ -55,11 +55,11 @@ SUMMARY = (
     ),
     verdict(
         "cures (more accurate, and about as many dead as expected at birth, or fewer), helps (more accurate and fewer "
-        "dead), fewer dead (and no more accurate), costs accuracy (fewer dead but less accurate), no effect (neither more nor fewer "
-        "dead, and no loss of accuracy; also where no unit was dead to begin with), harms, diverged; untreated for the "
-        "network as asked for; undecided under three seeds, where one is better by value but worse by how many seeds "
-        "collapse or learn, and where no effect is shown and none could have been, since fewer than three seeds can be "
-        "compared, or they all differ by the same"
+        "dead), fewer dead (and no more accurate), costs accuracy (fewer dead but less accurate), no effect (neither "
+        "more nor fewer dead, and no loss of accuracy; also where no unit was dead to begin with), harms, diverged; "
+        "untreated for the network as asked for; undecided under three seeds, where one is better by value but worse "
+        "by how many seeds collapse or learn, and where no effect is shown and none could have been, since fewer than "
+        "three seeds can be compared, or they all differ by the same"
     ),
     *census.END,
 )
