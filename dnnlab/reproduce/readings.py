@@ -13,7 +13,7 @@ from dnnlab.report.numbers import Form, estimate, number
 from dnnlab.reproduce.known import Known, difference, known
 from dnnlab.runner.recipe import Condition, Row
 from dnnlab.runner.result import Run
-from dnnlab.runner.summary import geometric
+from dnnlab.runner.summary import factor, geometric
 from dnnlab.statistics.comparisons import Comparison
 from dnnlab.statistics.intervals import ENOUGH, SIGNIFICANT, Interval
 from dnnlab.statistics.samples import Sample
@@ -258,13 +258,12 @@ class _Undecided:
         """What would make the p-value smaller than ``level``, which counts all tests of the claim."""
         if self.visible is not None:
             least = self.interval.visible(level)
-            if self.visible is not Form.FACTOR:
-                return (
-                    f"; a difference of {number(least, self.visible)} from the limit would most likely have been shown"
-                )
-            if not least < _LARGEST_LOG:
-                return ""
-            return f"; a factor of {number(math.exp(least))} from the limit would most likely have been shown"
+            if self.visible is Form.FACTOR:
+                times = factor(least)
+                said = "" if math.isnan(times) else f"a factor of {number(times)}"
+            else:
+                said = f"a difference of {number(least, self.visible)}"
+            return said and f"; {said} from the limit would most likely have been shown"
         seeds = self.interval.seeds_for(limit, level)
         if math.isnan(seeds):
             return ""
@@ -275,7 +274,6 @@ class _Undecided:
         return f"; about {seeds:.0f} seeds would decide it, if it is as measured"
 
 
-_LARGEST_LOG = 700.0
 _MANY = 1000
 """The number of seeds from which on it is not said how many it would take."""
 

@@ -1,7 +1,5 @@
 """Two runs side by side: which rows changed, with intervals."""
 
-import math
-
 import numpy as np
 import pandas as pd
 
@@ -10,7 +8,7 @@ from dnnlab.report.columns import Column, Schema
 from dnnlab.report.screen import show
 from dnnlab.report.table import to_json
 from dnnlab.runner.result import Run
-from dnnlab.runner.summary import corrected, decided
+from dnnlab.runner.summary import corrected, decided, factor
 from dnnlab.statistics.samples import Sample, compare_independent, sample
 from dnnlab.statistics.samples import compare as compare_paired
 from dnnlab.terminal import tell
@@ -93,7 +91,7 @@ def compare(before: Run, after: Run) -> pd.DataFrame:
             comparison = compare_paired(a, b) if together else compare_independent(a, b)
             comparisons.append(comparison)
             equal.append(_equal(a, b))
-            difference, told = comparison.difference, _factor if quantity.log else float
+            difference, told = comparison.difference, factor if quantity.log else float
             rows.append(
                 {
                     "row": ", ".join(str(key[i]) for i in varying),
@@ -112,20 +110,12 @@ def compare(before: Run, after: Run) -> pd.DataFrame:
     table["p"] = [comparison.p for comparison in comparisons]
     logs = [name.endswith(_AS_FACTOR) for name in table["quantity"]]
     table["visible"] = [
-        _factor(each.visible) if log else each.visible for each, log in zip(comparisons, logs, strict=True)
+        factor(each.visible) if log else each.visible for each, log in zip(comparisons, logs, strict=True)
     ]
     table["verdict"] = [
         SAME if same else _VERDICTS[decided(comparison)] for comparison, same in zip(comparisons, equal, strict=True)
     ]
     return table
-
-
-def _factor(log: float) -> float:
-    """The factor with this logarithm; nan where it is too large for a number."""
-    return math.exp(log) if log < _LARGEST_LOG else math.nan
-
-
-_LARGEST_LOG = 700.0
 
 
 def _learned(of: Sample) -> str:

@@ -122,6 +122,14 @@ def geometric(logs: Interval, exp: Callable[[float], float] = math.exp) -> Inter
     return Interval(exp(logs.mean), exp(logs.low), exp(logs.high), logs.n)
 
 
+def factor(log: float) -> float:
+    """The factor with this logarithm; nan where it is too large for a number."""
+    return math.exp(log) if log < _LARGEST_LOG else math.nan
+
+
+_LARGEST_LOG = 700.0
+
+
 def learned(of: Sample) -> dict[str, Any]:
     """The columns `report.columns.LEARNED_SEEDS` of a sample of accuracies."""
     share = of.success
@@ -209,6 +217,15 @@ def not_learned(summary: pd.DataFrame, name: Callable[[Any], str], accuracy: str
             f"and {high}; its accuracy is that of the others."
         )
     return told
+
+
+def names_with_data(rows: pd.DataFrame, column: str, summary: pd.DataFrame) -> list[str]:
+    """The names in a ``column`` of some ``rows`` of the summary, each with its data set where it is not there for all
+    of the summary's."""
+    on = rows.groupby(column)["data"].nunique()
+    everywhere = on.index[on == summary["data"].nunique()]
+    pairs = zip(rows[column], rows["data"], strict=True)
+    return list(dict.fromkeys(name if name in everywhere else f"{name} ({data})" for name, data in pairs))
 
 
 def uncounted(summary: pd.DataFrame) -> list[str]:

@@ -8,15 +8,13 @@ import pandas as pd
 from dnnlab.errors import counted, listing, some
 from dnnlab.nas.proxies import columns as c
 from dnnlab.nas.spec import Spec
+from dnnlab.runner.summary import names_with_data
 
 
 def headline(summary: pd.DataFrame, spec: Spec) -> str:
     """The scores that rank networks better than their size does, and on which data where they do not on all."""
     better = summary[summary["verdict"] == c.PREDICTS]
-    on = better.groupby("score")["data"].nunique()
-    everywhere = on.index[on == summary["data"].nunique()]
-    pairs = zip(better["score"], better["data"], strict=True)
-    names = list(dict.fromkeys(name if name in everywhere else f"{name} ({data})" for name, data in pairs))
+    names = names_with_data(better, "score", summary)
     if not names:
         return "No cheap score is shown to rank networks better than their size does"
     return f"{some(names)} {_rank(names)} networks better than their size does"

@@ -15,7 +15,7 @@ from dnnlab.nas.spec import Spec
 from dnnlab.nas.strategies import AVERAGE, RANDOM
 from dnnlab.report.advice import Advice
 from dnnlab.report.numbers import Form, estimate, number
-from dnnlab.runner.summary import not_learned, unseen
+from dnnlab.runner.summary import names_with_data, not_learned, unseen
 from dnnlab.statistics.intervals import ENOUGH
 
 _LOW = 0.3
@@ -25,10 +25,7 @@ _LOW = 0.3
 def headline(summary: pd.DataFrame, spec: Spec) -> str:
     """The strategies that are shown to be better than random search, and on which data where they are not on all."""
     better = summary[summary["verdict"] == c.BETTER]
-    on = better.groupby("strategy")["data"].nunique()
-    everywhere = on.index[on == summary["data"].nunique()]
-    pairs = zip(better["strategy"], better["data"], strict=True)
-    names = list(dict.fromkeys(name if name in everywhere else f"{name} ({data})" for name, data in pairs))
+    names = names_with_data(better, "strategy", summary)
     if not names:
         return "No strategy is shown to be better than random search"
     return f"{some(names)} {'find' if len(names) > 1 else 'finds'} better networks than random search"
