@@ -14,7 +14,7 @@ import typer.main
 import dnnlab
 from dnnlab import cli_runs
 from dnnlab.completion import offers, shells
-from dnnlab.errors import UsageError, unknown
+from dnnlab.errors import UsageError, are, unknown
 from dnnlab.registry import EXPERIMENTS, find
 from dnnlab.runner.options import CommandLineList, build, command_signature, fields, only
 from dnnlab.runner.recipe import PROFILES
@@ -141,8 +141,11 @@ def _run(experiment: "Experiment", options: dict[str, Any], called: str = "") ->
     others = [verdict for verdict in judged if to_show.expect is not None and verdict != to_show.expect]
     missed = to_show.expect is not None and (others or not judged)
     if missed:
-        verb = "is" if len(others) == 1 else "are"
-        many = f"{len(others)} of {len(judged)} rows {verb} not {to_show.expect}" if judged else "no row has a verdict"
+        many = (
+            f"{len(others)} of {len(judged)} rows {are(len(others))} not {to_show.expect}"
+            if judged
+            else "no row has a verdict"
+        )
         say(f"dnnlab: {many}.")
     if missed or run.failed:
         raise typer.Exit(1)

@@ -48,6 +48,11 @@ def counted(count: int, noun: str) -> str:
     return f"{count:,} {noun}{'s'[: count != 1]}"
 
 
+def are(count: int) -> str:
+    """The verb behind `counted`."""
+    return "is" if count == 1 else "are"
+
+
 def in_short(problem: BaseException) -> str:
     """The kind and the text of an exception on one line."""
     text = " ".join(str(problem).split())

@@ -13,7 +13,7 @@ from dnnlab.compress import columns as c
 from dnnlab.compress import records
 from dnnlab.compress.spec import Spec
 from dnnlab.errors import counted
-from dnnlab.report.figures import FULL, HALF, SMALLEST, Picture, legend, line_style, log_axis, new_figure
+from dnnlab.report.figures import FULL, HALF, SMALLEST, Picture, drawn, legend, line_style, log_axis, new_figure
 from dnnlab.report.numbers import Form, number
 from dnnlab.report.svg import INK
 
@@ -42,7 +42,7 @@ def _sizes(rows: pd.DataFrame, arch: str, data: str, group: int) -> Picture:
         + f", {c.SCHEMA.number(row, 'accuracy')} right"
         for row in shown.to_dict("records")
     ]
-    more = f" Of {len(rows)} files {len(shown)} are drawn." if len(shown) < len(rows) else ""
+    more = drawn(shown, rows, "files")
     return Picture(
         name=f"sizes-{group + 1}",
         title=f"The bytes of each file, and what it gets right: {arch} on {data}",
@@ -84,7 +84,7 @@ def _front(rows: pd.DataFrame, arch: str, data: str, group: int) -> Picture:
         f"{_name(row)} {c.SCHEMA.number(row, 'ratio')} at {number(1 - row['accuracy'], Form.SHARE)}"
         for row in shown.to_dict("records")
     )
-    more = f" Of {len(files)} files {len(shown)} are drawn." if len(shown) < len(files) else ""
+    more = drawn(shown, files, "files")
     published = " Black marks are published results, by their authors' own count of bytes." if known else ""
     return Picture(
         name=f"error-against-ratio-{group + 1}",
@@ -126,7 +126,7 @@ def _name(row: Any) -> str:
 def _latencies(rows: pd.DataFrame, group: int) -> Picture:
     timed = rows[rows["method"] != c.ZSTD]
     shown = timed.head(_MOST)
-    more = f" Of {len(timed)} files {len(shown)} are drawn." if len(shown) < len(timed) else ""
+    more = drawn(shown, timed, "files")
     return Picture(
         name=f"latency-{group + 1}",
         title="Latency in ONNX Runtime, one thread",

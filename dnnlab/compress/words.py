@@ -11,7 +11,7 @@ import pandas as pd
 from dnnlab.compress import columns as c
 from dnnlab.compress.spec import Spec
 from dnnlab.compress.summary import POINT
-from dnnlab.errors import counted, listing
+from dnnlab.errors import are, counted, listing
 from dnnlab.networks import named
 from dnnlab.report.advice import Advice
 from dnnlab.report.numbers import Form, number
@@ -129,7 +129,7 @@ def _undecided(summary: pd.DataFrame) -> list[str]:
     apart = int(((rows["drop_hi"] < POINT) | (rows["drop_lo"] > POINT)).sum())
     if apart:
         told.append(
-            f"{counted(apart, 'row')} {_are(apart)} undecided, though the interval lies on one side of a point: the "
+            f"{counted(apart, 'row')} {are(apart)} undecided, though the interval lies on one side of a point: the "
             "p-value counts all rows that are judged, and takes it that a hundredth of the answers differ at least."
         )
     return told
@@ -209,10 +209,6 @@ def _claims(summary: pd.DataFrame) -> list[str]:
     return told
 
 
-def _are(count: int) -> str:
-    return "is" if count == 1 else "are"
-
-
 def _of_the_lecture(files: pd.DataFrame) -> list[str]:
     """What the ``files``, each after a stage of a chain and as small as the lecture says, say of its claim."""
     claim = "The lecture's 5–10× at under a point lost"
@@ -227,8 +223,8 @@ def _of_the_lecture(files: pd.DataFrame) -> list[str]:
     lost, count = int(counts[c.LOSES]), len(files)
     if lost == count:
         files_are = "the one file" if count == 1 else f"all {count} files"
-        return [f"{claim} does not hold here: {files_are} of {_LECTURE}× or more {_are(lost)} shown to lose more."]
-    shown = f"{lost} of {count} files of {_LECTURE}× or more {_are(lost)} shown to lose more"
+        return [f"{claim} does not hold here: {files_are} of {_LECTURE}× or more {are(lost)} shown to lose more."]
+    shown = f"{lost} of {count} files of {_LECTURE}× or more {are(lost)} shown to lose more"
     rest = [f"{counts[kind]} {kind}" for kind in (c.UNDECIDED, c.DIVERGED) if kind in counts]
     return [f"{claim} is not shown here: {', '.join([shown, *rest])}."]
 

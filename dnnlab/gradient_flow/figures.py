@@ -14,7 +14,7 @@ from matplotlib.figure import Figure
 
 from dnnlab.errors import counted, some
 from dnnlab.gradient_flow.columns import CONFIGURATION
-from dnnlab.gradient_flow.layers import Measured, measured_at, over_seeds
+from dnnlab.gradient_flow.layers import Measured, measured_at
 from dnnlab.gradient_flow.spec import Spec
 from dnnlab.gradient_flow.summary import UNHEALTHY, setting
 from dnnlab.networks import initialisers
@@ -48,6 +48,7 @@ from dnnlab.report.points import Along
 from dnnlab.report.svg import PAPER
 from dnnlab.report.ticks import Times
 from dnnlab.runner.summary import Group, diverged, groups, mean, measured
+from dnnlab.statistics.intervals import log_interval
 from dnnlab.theory.gradients import predict
 
 _MOST_PANELS = 4
@@ -82,7 +83,7 @@ class _Curve:
     def profile(self, measured: Measured) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
         """Norm of δ relative to the last hidden layer: geometric mean over seeds, and its interval, ``[layer]``. It is
         nan where no gradient arrives in most seeds, as an axis of powers has no zero, and where it is not known."""
-        intervals = [over_seeds(column) for column in measured.log_to_last().T]
+        intervals = [log_interval(column) for column in measured.log_to_last().T]
         mean, low, high = (np.exp([getattr(i, end) for i in intervals]) for end in ("mean", "low", "high"))
         return np.where(mean > 0, mean, math.nan), low, high
 
@@ -155,7 +156,7 @@ def _by_layer(curves: Sequence[_Curve], spec: Spec) -> Picture:
 
 def _nothing_arrives(curve: _Curve) -> bool:
     """Whether no gradient arrives at layer 1 in most seeds."""
-    return bool(np.isneginf(over_seeds(curve.first.log_to_last()[:, 0]).mean))
+    return bool(np.isneginf(log_interval(curve.first.log_to_last()[:, 0]).mean))
 
 
 def _left_out(curves: Sequence[_Curve]) -> str:
@@ -321,7 +322,7 @@ def _loss(curves: Sequence[_Curve], spec: Spec) -> Picture:
         seen = {step: m for step in spec.measured_steps() if (m := measured_at(curve.rows, step)) is not None}
         steps = np.array(list(seen))
         loss = np.array([mean(np.asarray(m.network["loss"], float)) for m in seen.values()])
-        first = np.exp([over_seeds(m.log_first_to_last()).mean for m in seen.values()])
+        first = np.exp([log_interval(m.log_first_to_last()).mean for m in seen.values()])
         losses.append(Line(curve.label, steps, loss))
         ratios.append(Line(curve.label, steps, first))
     chosen = most_telling([float(line.y[-1]) for line in losses])

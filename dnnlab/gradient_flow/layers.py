@@ -9,7 +9,6 @@ import pandas as pd
 from dnnlab.errors import counted
 from dnnlab.gradient_flow.columns import FIRST, HIDDEN, INFINITE, OUTPUT, UNUSED
 from dnnlab.runner.summary import Group, mean
-from dnnlab.statistics.intervals import Interval, mean_interval
 from dnnlab.theory.gradients import slope_weights
 
 _LAYER = ("delta_norm", "saturation", "dead_fraction", "zero_fraction", "weight_change")
@@ -137,15 +136,6 @@ def _slope(logs: np.ndarray, numbers: np.ndarray) -> float:
         return math.nan
     centred = places[known] - places[known].mean()
     return float(-(centred @ logs[known]) / (centred @ centred))
-
-
-def over_seeds(logs: np.ndarray) -> Interval:
-    """The mean of the logarithms ``[seed]`` of ratios, over the seeds in which the ratio is neither zero (-inf) nor
-    unknown (nan). Where it is zero in most of all seeds, the mean is -inf, without an interval."""
-    zero = np.isneginf(logs)
-    if len(logs) and zero.mean() > 0.5:
-        return Interval(-math.inf, math.nan, math.nan, int(zero.sum()))
-    return mean_interval(logs)
 
 
 def logarithms(values: np.ndarray) -> np.ndarray:

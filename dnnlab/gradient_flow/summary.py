@@ -17,7 +17,7 @@ from dnnlab.gradient_flow.columns import (
     UNDECIDED,
     VANISHING,
 )
-from dnnlab.gradient_flow.layers import Measured, logarithms, measured_at, over_seeds
+from dnnlab.gradient_flow.layers import Measured, logarithms, measured_at
 from dnnlab.gradient_flow.remedy import command
 from dnnlab.gradient_flow.spec import Spec
 from dnnlab.networks.activations import per_layer
@@ -25,7 +25,7 @@ from dnnlab.networks.shape import MLPShape, parse_skip
 from dnnlab.report.numbers import estimate
 from dnnlab.report.table import fit
 from dnnlab.runner.summary import Group, diverged, geometric, groups, learned, mean
-from dnnlab.statistics.intervals import ENOUGH, Interval, mean_interval, mean_share, share_interval
+from dnnlab.statistics.intervals import ENOUGH, Interval, log_interval, mean_interval, mean_share, share_interval
 from dnnlab.statistics.quantity import ACCURACY
 from dnnlab.statistics.samples import sample
 from dnnlab.theory.gradients import (
@@ -105,7 +105,7 @@ def _row(configuration: dict[str, Any], first: Measured, last: Measured, clipped
     rate = mean_interval(first.log_rates().tolist())
     row |= {"seeds": len(first.network)} | geometric(rate).named("rate")
     row["depth"] = configuration["depth"] or first.depth
-    row |= geometric(over_seeds(first.log_first_to_last())).named("first_last_ratio")
+    row |= geometric(log_interval(first.log_first_to_last())).named("first_last_ratio")
     row["no_gradient"] = _no_gradient(configuration, first)
     row["verdict"] = verdict(first, rate)
     row |= {term: math.exp(value) for term, value in first.log_terms().items()}

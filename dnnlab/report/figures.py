@@ -10,7 +10,7 @@ save(figure, folder / "norms")
 
 import contextlib
 import io
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence, Sized
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TypedDict
@@ -193,6 +193,11 @@ _MOST_NAMES = 24
 """The most layers whose names have room on an axis."""
 _LETTERS = 18
 """The most letters of a layer's name on an axis."""
+
+
+def drawn(shown: Sized, of: Sized, what: str) -> str:
+    """How many of all ``what`` are drawn, in a sentence with a space before it; empty where all are."""
+    return f" Of {len(of)} {what} {len(shown)} are drawn." if len(shown) < len(of) else ""
 
 
 def short(name: str, most: int = 36) -> str:

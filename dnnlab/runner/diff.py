@@ -80,7 +80,7 @@ def compare(before: Run, after: Run) -> pd.DataFrame:
         raise DnnlabError(f"{before.path.name} and {after.path.name} share no configuration.")
     varying = [i for i, name in enumerate(keys) if len({key[i] for key in common}) > 1] or [min(1, len(keys) - 1)]
     together = before.spec.seed == after.spec.seed
-    rows, comparisons, equal = [], [], []
+    rows, comparisons, equal, scales = [], [], [], []
     for key in common:
         for quantity in schema.compared:
             if not all(quantity.name in group[key] for group in groups):
@@ -92,10 +92,11 @@ def compare(before: Run, after: Run) -> pd.DataFrame:
             comparisons.append(comparison)
             equal.append(_equal(a, b))
             difference, told = comparison.difference, factor if quantity.log else float
+            scales.append(told)
             rows.append(
                 {
                     "row": ", ".join(str(key[i]) for i in varying),
-                    "quantity": f"{quantity.name}{_AS_FACTOR}" if quantity.log else quantity.name,
+                    "quantity": f"{quantity.name}, as a factor" if quantity.log else quantity.name,
                     "before": told(a.interval.mean),
                     "after": told(b.interval.mean),
                     "learned": "" if a.succeeded.all() and b.succeeded.all() else f"{_learned(a)} → {_learned(b)}",
@@ -108,10 +109,7 @@ def compare(before: Run, after: Run) -> pd.DataFrame:
     table = pd.DataFrame(rows, columns=[c.name for c in COLUMNS if c.name not in _OF_ALL])
     comparisons = corrected(comparisons)
     table["p"] = [comparison.p for comparison in comparisons]
-    logs = [name.endswith(_AS_FACTOR) for name in table["quantity"]]
-    table["visible"] = [
-        factor(each.visible) if log else each.visible for each, log in zip(comparisons, logs, strict=True)
-    ]
+    table["visible"] = [told(each.visible) for told, each in zip(scales, comparisons, strict=True)]
     table["verdict"] = [
         SAME if same else _VERDICTS[decided(comparison)] for comparison, same in zip(comparisons, equal, strict=True)
     ]
@@ -124,8 +122,8 @@ def _learned(of: Sample) -> str:
 
 def _equal(a: Sample, b: Sample) -> bool:
     """Whether two samples have the same numbers, seed by seed, or one number for all seeds of both."""
-    same = np.array_equal(a.seeds, b.seeds) and np.array_equal(a.values, b.values, equal_nan=True)
-    return same or len({*a.values.tolist(), *b.values.tolist()}) == 1
+    same = np.array_equal(a.seeds, b.seeds) and np.array_equal(a.known, b.known, equal_nan=True)
+    return same or len({*a.known.tolist(), *b.known.tolist()}) == 1
 
 
 def _kind(schema: Schema) -> tuple[tuple[str, ...], tuple[str, ...]]:
@@ -135,7 +133,6 @@ def _kind(schema: Schema) -> tuple[tuple[str, ...], tuple[str, ...]]:
 _VERDICTS = {None: UNDECIDED, 0: NOT_SHOWN, 1: MOVED, -1: MOVED}
 _OF_ALL = ("p", "visible", "verdict")
 """The columns that need all rows."""
-_AS_FACTOR = ", as a factor"
 
 
 def show_diff(table: pd.DataFrame, as_json: bool) -> None:

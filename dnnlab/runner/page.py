@@ -16,6 +16,7 @@ from dnnlab.report.page import write_together as write_html_together
 from dnnlab.runner import store
 from dnnlab.runner.conclusions import advice, conclusions, headline
 from dnnlab.runner.experiment import Experiment, Spec
+from dnnlab.runner.summary import has_error
 
 if TYPE_CHECKING:
     from dnnlab.report.figures import Picture
@@ -61,7 +62,7 @@ def _page(
     """All that the page of a run shows."""
     record = folder.read_provenance()
     schema = spec.question.schema
-    failed = int((cells["error"].fillna("") != "").sum())
+    failed = int(has_error(cells).sum())
     lost = [f"{counted(failed, 'cell')} failed; cells.csv says why."] if failed else []
     return Page(
         title=headline(summary, spec),

@@ -12,7 +12,7 @@ from typing import Any
 import pandas as pd
 
 from dnnlab.code import digests
-from dnnlab.errors import DnnlabError, UsageError, listing
+from dnnlab.errors import DnnlabError, UsageError, are, listing
 from dnnlab.runner import plan as planning
 from dnnlab.runner import recipe, store
 from dnnlab.runner.device import choose
@@ -113,8 +113,7 @@ def reopen(experiment: Experiment, folder: store.Folder, changed: Sequence[str] 
     else:
         _require_whole(experiment, spec, journal, plan, folder)
     if changed and record["state"] != "running":
-        verb = "is" if len(changed) == 1 else "are"
-        say(f"{listing(changed)} of {folder.path} {verb} not as written; made again from the journal.")
+        say(f"{listing(changed)} of {folder.path} {are(len(changed))} not as written; made again from the journal.")
     run = write_tables(experiment, spec, folder, plan, journal)
     return run if record["state"] == "running" else sealed(run, folder, record)
 

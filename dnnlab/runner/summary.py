@@ -201,6 +201,12 @@ def unseen(rows: pd.DataFrame, same: str) -> list[str]:
     return [f"A difference of {least} would most likely have been shown{where}; a smaller one may be there."]
 
 
+def of_seeds(row: Any) -> str:
+    """In brackets how many seeds of a ``row`` learned, where not all of them did: its accuracy is that of these."""
+    count, seeds = int(row["learned"]), int(row["seeds"])
+    return "" if count == seeds else f" ({count or 'none'} of {seeds} seeds learned)"
+
+
 def not_learned(summary: pd.DataFrame, name: Callable[[Any], str], accuracy: str = "accuracy") -> list[str]:
     """A sentence for each row with an ``accuracy`` of which not all seeds learned, with its ``name``."""
     told = []

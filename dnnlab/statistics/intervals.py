@@ -146,6 +146,15 @@ def mean_interval(values: Sequence[float] | np.ndarray, step: float = 0.0) -> In
     return around(mean, spread / math.sqrt(len(x)), len(x) - 1, len(x))
 
 
+def log_interval(logs: np.ndarray, step: float = 0.0) -> Interval:
+    """`mean_interval` of the logarithms ``[seed]`` of ratios, over the seeds in which the ratio is neither zero (-inf)
+    nor unknown (nan). Where it is zero in most of all seeds, the mean is -inf, without an interval."""
+    zero = np.isneginf(logs)
+    if len(logs) and zero.mean() > 0.5:
+        return Interval(-math.inf, math.nan, math.nan, int(zero.sum()))
+    return mean_interval(logs, step)
+
+
 _ROUNDING = 1e-12
 """The spread, as a share of the mean, that is but the rounding of sums."""
 

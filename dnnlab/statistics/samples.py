@@ -14,7 +14,15 @@ import numpy as np
 from dnnlab.statistics import answers
 from dnnlab.statistics.comparisons import Comparison, interval_p, paired, sign_of, superiority, unpaired
 from dnnlab.statistics.crossed import crossed_difference, crossed_independent, crossed_interval
-from dnnlab.statistics.intervals import ENOUGH, SIGNIFICANT, Interval, mean_interval, share_interval, t_quantile
+from dnnlab.statistics.intervals import (
+    ENOUGH,
+    SIGNIFICANT,
+    Interval,
+    log_interval,
+    mean_interval,
+    share_interval,
+    t_quantile,
+)
 from dnnlab.statistics.quantity import Quantity
 
 _SURELY = 0.999
@@ -63,9 +71,9 @@ class Sample:
     @property
     def interval(self) -> Interval:
         """The mean of the seeds that are averaged, with its interval; of logarithms, where they are averaged."""
+        if self.zero is not None:
+            return log_interval(np.where(self.counted | self.zero, self.known, math.nan), self.step)
         chosen = self.at(self.counted)
-        if self.zero is not None and self.zero.sum() > len(chosen):  # most of those that are known
-            return Interval(-math.inf, math.nan, math.nan, len(self))
         if chosen.right is not None and len(chosen) > 1:
             return crossed_interval(chosen.right)
         whole = mean_interval(chosen.values, self.step)
@@ -92,10 +100,14 @@ class Sample:
         return _sign_test(int((self.ordered > limit).sum()), int((self.ordered < limit).sum()))
 
     @property
+    def known(self) -> np.ndarray:
+        """The values ``[seed]``, of which the logarithm of 0 is -inf; nan where one is not known."""
+        return self.values if self.zero is None else np.where(self.zero, -np.inf, self.values)
+
+    @property
     def ordered(self) -> np.ndarray:
-        """The values that are known, from the smallest; the logarithm of 0 is -inf."""
-        known = self.values if self.zero is None else np.where(self.zero, -np.inf, self.values)
-        return np.sort(known[~np.isnan(known)])
+        """The values that are known, from the smallest."""
+        return np.sort(self.known[~np.isnan(self.known)])
 
 
 def nothing(quantity: Quantity) -> Sample:

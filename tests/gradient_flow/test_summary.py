@@ -8,11 +8,11 @@ import pytest
 
 from dnnlab.gradient_flow import columns as c
 from dnnlab.gradient_flow import summary as gradient_flow_summary
-from dnnlab.gradient_flow.layers import Measured, measured_at, over_seeds
+from dnnlab.gradient_flow.layers import Measured, measured_at
 from dnnlab.gradient_flow.spec import Spec
 from dnnlab.gradient_flow.summary import summarise, verdict
 from dnnlab.runner.summary import groups
-from dnnlab.statistics.intervals import mean_interval
+from dnnlab.statistics.intervals import log_interval, mean_interval
 
 DEPTH = 21
 """Twenty transitions: a rate is unhealthy beyond 100^(1/20) = 1.259."""
@@ -90,8 +90,8 @@ def test_the_first_layer_over_the_last_is_that_of_these_two_layers():
     seen = zeros_below(0, 1, 3, 4)
     np.testing.assert_allclose(np.exp(seen.log_first_to_last()), [1 / 8, 0, 0, 0])
     assert seen.left_out() == ["zero in 3 of 4 seeds"]
-    assert math.exp(over_seeds(seen.log_first_to_last()).mean) == 0
-    assert math.exp(over_seeds(zeros_below(0, 0, 1, 4).log_first_to_last()).mean) == pytest.approx(1 / 8)
+    assert math.exp(log_interval(seen.log_first_to_last()).mean) == 0
+    assert math.exp(log_interval(zeros_below(0, 0, 1, 4).log_first_to_last()).mean) == pytest.approx(1 / 8)
     skipped = zeros_below(0, 0)
     skipped.layers["delta_norm"][0, 2] = 0.0  # a skip leads past the dead layer
     skipped.layers["delta_norm"][1, 3] = 0.0
@@ -102,7 +102,7 @@ def test_zero_in_most_is_of_all_seeds_as_in_the_verdict():
     """Of three that are known two are zero; of all five they are less than half."""
     logs = np.log([0.5, 1.0, 1.0, math.nan, math.nan])
     logs[1:3] = -math.inf
-    assert math.exp(over_seeds(logs).mean) == pytest.approx(0.5)
+    assert math.exp(log_interval(logs).mean) == pytest.approx(0.5)
 
 
 @pytest.mark.parametrize(

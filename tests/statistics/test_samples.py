@@ -183,3 +183,11 @@ def test_a_seed_that_is_exactly_zero_lies_below_every_limit(zeros, others, mean)
     assert own.p_of_median(math.log(1e-9)) == pytest.approx(expected)
     unknown = sample({"seed": range(n + 1), "rate": [0.0] * zeros + [0.001] * others + [math.nan]}, RATE)
     assert unknown.p_of_median(math.log(0.01)) == own.p_of_median(math.log(0.01))
+
+
+def test_zeros_count_among_all_seeds_also_those_that_are_not_known():
+    """Five of twelve are zero and three unknown: the mean is that of the other four. Seven of twelve are most."""
+    rates = [0.0] * 5 + [0.001] * 4 + [math.nan] * 3
+    assert sample({"seed": range(12), "rate": rates}, RATE).interval.mean == pytest.approx(math.log(0.001))
+    rates[5:7] = [0.0, 0.0]
+    assert sample({"seed": range(12), "rate": rates}, RATE).interval.mean == -math.inf

@@ -13,7 +13,7 @@ from matplotlib.ticker import EngFormatter, PercentFormatter
 from dnnlab.compare_arch.equal_budget import columns as c
 from dnnlab.compare_arch.spec import Spec
 from dnnlab.compare_arch.trained_cell import CONFIGURATION, name
-from dnnlab.report.figures import FULL, HALF, Picture, legend, line_style, log_axis, new_figure
+from dnnlab.report.figures import FULL, HALF, Picture, drawn, legend, line_style, log_axis, new_figure
 from dnnlab.report.lines import Line, draw_lines
 from dnnlab.statistics.intervals import mean_share
 
@@ -39,14 +39,10 @@ def _where(rows: pd.DataFrame) -> str:
     return f"{first['data']}{size}, {first['budget']}"
 
 
-def _left_out(rows: pd.DataFrame, shown: pd.DataFrame) -> str:
-    return f" Of {len(rows)} rows {len(shown)} are drawn." if len(shown) < len(rows) else ""
-
-
 def _fronts(rows: pd.DataFrame, number: int) -> Picture:
     shown = rows[rows["accuracy"].notna()].head(_MOST_LINES)
     told = "; ".join(f"{name(row, shown)} {c.SCHEMA.number(row, 'accuracy')}" for row in shown.to_dict("records"))
-    more = _left_out(rows, shown)
+    more = drawn(shown, rows, "rows")
     return Picture(
         name=f"accuracy-against-cost-{number + 1}",
         title=f"Accuracy against cost: {_where(rows)}",
@@ -84,7 +80,7 @@ def _curves(rows: pd.DataFrame, cells: pd.DataFrame, number: int) -> Picture:
     looks = cells[cells["macs_spent"].notna()]
     shown = rows[rows["accuracy"].notna()].head(_MOST_LINES)
     lines = [_lines(row, name(row, shown), looks) for row in shown.to_dict("records")]
-    more = _left_out(rows, shown)
+    more = drawn(shown, rows, "rows")
     return Picture(
         name=f"training-{number + 1}",
         title=f"Along training: {_where(rows)}",
@@ -148,7 +144,7 @@ def _bars(summary: pd.DataFrame) -> Picture:
         columns["ms an input, in batches"] = 1e3 / rows["throughput"].astype(float)
     names = [name(row, rows) for row in rows.to_dict("records")]
     figure, narrow = (_drawn_bars(columns, names, wide=wide) for wide in (True, False))
-    more = f" Of {len(costed)} networks {len(rows)} are drawn." if len(rows) < len(costed) else ""
+    more = drawn(rows, costed, "networks")
     if not timed:
         return Picture(
             name="cost",

@@ -12,7 +12,7 @@ from dnnlab.compare_arch.spec import Spec
 from dnnlab.compare_arch.trained_cell import CHOOSING, name
 from dnnlab.errors import counted, listing, some
 from dnnlab.report.numbers import Form, number
-from dnnlab.runner.summary import not_learned, tally, uncounted, unseen
+from dnnlab.runner.summary import not_learned, of_seeds, tally, uncounted, unseen
 
 
 def headline(summary: pd.DataFrame, spec: Spec) -> str:
@@ -26,7 +26,7 @@ def headline(summary: pd.DataFrame, spec: Spec) -> str:
         return "Nothing was trained to the end"
     best = _best(trained)
     if len(rows) == 1:
-        return f"{name(best[0], summary)} reaches {c.SCHEMA.number(best[0], 'accuracy')}{_of_seeds(best[0])}"
+        return f"{name(best[0], summary)} reaches {c.SCHEMA.number(best[0], 'accuracy')}{of_seeds(best[0])}"
     if len(trained) == 1:
         return f"{name(best[0], rows)} is the only one of {len(rows)} networks with a result"
     among = f"{len(trained)} networks" + (" with a result" if len(trained) < len(rows) else "")
@@ -43,12 +43,6 @@ def _best(trained: pd.DataFrame) -> list[dict[Hashable, Any]]:
 def _ahead_of_all(best: Sequence[Mapping[Hashable, Any]]) -> bool:
     """Whether the best row is shown to be ahead of all others; of one seed no rank is shown."""
     return len(best) == 1 and bool(pd.notna(best[0]["rank_hi"]) and best[0]["rank_hi"] == 1)
-
-
-def _of_seeds(row: Mapping[Hashable, Any]) -> str:
-    """In brackets how many seeds learned, where not all of them did: the accuracy is that of these."""
-    learned, seeds = int(row["learned"]), int(row["seeds"])
-    return "" if learned == seeds else f" ({learned or 'none'} of {seeds} seeds learned)"
 
 
 def _ahead(one: Mapping[Hashable, Any], other: Mapping[Hashable, Any]) -> bool:
@@ -154,7 +148,7 @@ def _group(rows: pd.DataFrame, place: str) -> str:
     if trained.empty:
         return f"At {place}: nothing was trained to the end, or all of it diverged."
     best = _best(trained)
-    shown = c.SCHEMA.estimate(best[0], "accuracy") + _of_seeds(best[0])
+    shown = c.SCHEMA.estimate(best[0], "accuracy") + of_seeds(best[0])
     if len(rows) == 1:
         return f"At {place}: {name(best[0], rows)} reaches {shown}."
     first = rows[rows["verdict"] == c.REFERENCE].iloc[0]
@@ -162,7 +156,7 @@ def _group(rows: pd.DataFrame, place: str) -> str:
     said = f" Against {name(first, rows)}: {against}." if against else ""
     said = " ".join([said, *unseen(rows, c.SAME)])
     if len(best) > 1:
-        names = some([name(row, rows) + _of_seeds(row) for row in best])
+        names = some([name(row, rows) + of_seeds(row) for row in best])
         highest = c.SCHEMA.number(best[0], "accuracy")
         return f"At {place}: {names} have the same accuracy, {highest}, and none has a higher one.{said}"
     if len(trained) == 1:
@@ -225,7 +219,7 @@ def _from_to(kind: str, ends: Mapping[int, Mapping[Hashable, Any]]) -> str:
     """What the shallowest and the deepest network of a ``kind`` reach, by their layers, and whether one is ahead."""
     shallow, deep = ends.values()
     reached = [
-        f"{c.SCHEMA.estimate(row, 'accuracy')} with {depth} layers{_of_seeds(row)}" for depth, row in ends.items()
+        f"{c.SCHEMA.estimate(row, 'accuracy')} with {depth} layers{of_seeds(row)}" for depth, row in ends.items()
     ]
     moved = "gain" if _ahead(deep, shallow) else "are not shown to lose or to gain"
     does = "lose" if _ahead(shallow, deep) else moved

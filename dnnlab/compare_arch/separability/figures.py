@@ -8,7 +8,7 @@ from matplotlib.ticker import PercentFormatter
 
 from dnnlab.compare_arch.spec import Spec
 from dnnlab.compare_arch.trained_cell import CONFIGURATION, name
-from dnnlab.report.figures import FULL, HALF, Picture, counting_axis, new_figure
+from dnnlab.report.figures import FULL, HALF, Picture, counting_axis, drawn, new_figure
 from dnnlab.report.lines import Line, draw_lines, name_above, name_at_ends
 from dnnlab.report.numbers import Form, number
 
@@ -29,7 +29,7 @@ def draw(cells: pd.DataFrame, summary: pd.DataFrame, spec: Spec) -> Sequence[Pic
         for rows in shown
         for quantity in ("untrained", "trained")
     ]
-    more = f" Of {len(groups)} networks {len(shown)} are drawn." if len(shown) < len(groups) else ""
+    more = drawn(shown, groups, "networks")
     told = "; ".join(
         f"{name(rows.iloc[0], summary)}: {number(rows['trained'].iloc[0], Form.SHARE)} to "
         f"{number(rows['trained'].max(), Form.SHARE)}"

@@ -10,7 +10,7 @@ from matplotlib.ticker import PercentFormatter
 
 from dnnlab.compare_arch.spec import Spec
 from dnnlab.compare_arch.trained_cell import name
-from dnnlab.report.figures import FULL, HALF, Picture, line_style, new_figure
+from dnnlab.report.figures import FULL, HALF, Picture, drawn, line_style, new_figure
 from dnnlab.report.numbers import Form, number
 
 _MOST = 24
@@ -22,7 +22,7 @@ def draw(cells: pd.DataFrame, summary: pd.DataFrame, spec: Spec) -> Sequence[Pic
     rows = known.head(_MOST)
     if rows.empty:
         return []
-    more = f" Of {len(known)} rows {len(rows)} are drawn." if len(rows) < len(known) else ""
+    more = drawn(rows, known, "rows")
     labels = [f"{name(row, rows)}, {row['treatment']}" for row in rows.to_dict("records")]
     told = "; ".join(
         f"{name(row, rows)} {row['treatment']} {number(row['accuracy'], Form.SHARE)}" for row in rows.to_dict("records")

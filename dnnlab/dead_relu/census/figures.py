@@ -13,7 +13,7 @@ from matplotlib.ticker import PercentFormatter
 
 from dnnlab.dead_relu.census.summary import TREATED
 from dnnlab.dead_relu.spec import Spec
-from dnnlab.report.figures import FULL, HALF, Picture, counting_axis, layer_axis, legend, line_style, new_figure
+from dnnlab.report.figures import FULL, HALF, Picture, counting_axis, drawn, layer_axis, legend, line_style, new_figure
 from dnnlab.report.lines import Line, draw_lines, most_telling, name_above, name_at_ends, others, spread_out
 from dnnlab.report.numbers import Form, number
 from dnnlab.report.points import Along
@@ -54,7 +54,7 @@ def label(configuration: Mapping[Any, Any], varying: Sequence[str]) -> str:
 
 
 def only(shown: Sized, of: Sized) -> str:
-    return f" Of {len(of)} configurations {len(shown)} are drawn." if len(shown) < len(of) else ""
+    return drawn(shown, of, "configurations")
 
 
 def _intervals(rows: Group, by: str) -> tuple[np.ndarray, list[Interval]]:

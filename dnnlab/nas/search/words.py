@@ -15,7 +15,7 @@ from dnnlab.nas.spec import Spec
 from dnnlab.nas.strategies import AVERAGE, RANDOM
 from dnnlab.report.advice import Advice
 from dnnlab.report.numbers import Form, estimate, number
-from dnnlab.runner.summary import names_with_data, not_learned, unseen
+from dnnlab.runner.summary import names_with_data, not_learned, of_seeds, unseen
 from dnnlab.statistics.intervals import ENOUGH
 
 _LOW = 0.3
@@ -50,12 +50,12 @@ def _strategies(rows: pd.DataFrame, spec: Spec) -> list[str]:
     what = "largest hypervolume" if spec.several else "highest test accuracy"
     start = f"On {best['data']}, with a budget of {best['budget']},"
     if len(leading) > 1:
-        names = some([row["strategy"] + _of_seeds(row) for row in leading.to_dict("records")])
+        names = some([row["strategy"] + of_seeds(row) for row in leading.to_dict("records")])
         sentences = [f"{start} {names} have the same {what}, {number(best[quantity], Form.SHARE)}."]
     else:
         value = estimate(best[quantity], best[f"{quantity}_lo"], best[f"{quantity}_hi"], Form.SHARE)
         against = _against_random(best, searched, quantity)
-        sentences = [f"{start} {best['strategy']} has the {what}, {value}{_of_seeds(best)}{against}."]
+        sentences = [f"{start} {best['strategy']} has the {what}, {value}{of_seeds(best)}{against}."]
     if len(judged):
         counts = "; ".join(f"{row['strategy']} {row['verdict']}" for row in judged.to_dict("records"))
         sentences.append(f"Against random search on the same budget and seeds: {counts}.")
@@ -69,18 +69,12 @@ def _strategies(rows: pd.DataFrame, spec: Spec) -> list[str]:
             if row["strategy"] in (RANDOM, best["strategy"]) and not math.isnan(row["gain_over_average"])
         ]
         over = f": over it {listing(gains)}" if gains else ""
-        reached = c.SCHEMA.number(average.iloc[0], "test") + _of_seeds(average.iloc[0])
+        reached = c.SCHEMA.number(average.iloc[0], "test") + of_seeds(average.iloc[0])
         sentences.append(f"The average architecture of the space has {reached}{over}.")
     sentences += _warnings(searched)
     for random in searched[searched["strategy"] == RANDOM].to_dict("records"):
         sentences += _matters(random)
     return sentences + _network(best)
-
-
-def _of_seeds(row: Any) -> str:
-    """In brackets how many seeds learned, where not all of them did: the accuracy is that of these."""
-    learned, seeds = int(row["learned"]), int(row["seeds"])
-    return "" if learned == seeds else f" ({learned or 'none'} of {seeds} seeds learned)"
 
 
 def _gain(row: dict[Any, Any]) -> str:
