@@ -250,8 +250,9 @@ def svg(figure: Figure) -> bytes:
 def _settle(figure: Figure) -> None:
     """Lay the figure out once and for all, so that it is the same in all files.
 
-    Matplotlib makes room for the labels of an axis as they would be at the size that the axis had before, and a longer
-    axis may have one more label, which then stands out at the right: room is made for that too.
+    Matplotlib makes room for the labels of an axis as they would be at the size that the axis had before, and an axis
+    of another size may have other labels, which then stand out at its end, over the next panel or the edge. So the
+    ticks are chosen first, and room is made for their labels after.
     """
     layout = figure.get_layout_engine()
     if not isinstance(layout, ConstrainedLayoutEngine):
@@ -259,11 +260,10 @@ def _settle(figure: Figure) -> None:
     with _style():
         for _ in range(2):  # it moves a little after its first time
             layout.execute(figure)
-        width, height = figure.bbox.size
-        renderer = RendererAgg(width, height, figure.dpi)
-        right = max((box.x1 for axes in figure.axes if (box := axes.get_tightbbox(renderer))), default=0.0)
-        if right > width:
-            layout.set(rect=(0, 0, 1 - (right - width + 2) / width, 1))
+        for axis in (axis for axes in figure.axes for axis in (axes.xaxis, axes.yaxis)):
+            if isinstance(axis.get_major_locator(), EvenTicks | LogTicks):
+                axis.set_major_locator(FixedLocator(axis.get_majorticklocs()))
+        for _ in range(2):
             layout.execute(figure)
         figure.set_layout_engine("none")
 

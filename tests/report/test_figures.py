@@ -10,6 +10,7 @@ import pytest
 from PIL import Image
 
 from dnnlab.report.figures import (
+    FULL,
     PALETTE,
     THEORY,
     Picture,
@@ -154,6 +155,17 @@ def test_log_axes_are_labelled_in_words_one_can_read(low, high, expected, tmp_pa
     assert faults(figure) == []
     text = save(figure, tmp_path / "log")[0].read_text("utf-8")
     assert expected <= set(re.findall(r">([^<>]+)</text>", text))
+
+
+@pytest.mark.parametrize("letters", [30, 32, 33, 42, 43])
+@pytest.mark.parametrize("ends", [(0.01428, 0.01413), (0.0141, 0.0149), (0.0141, 0.021), (0.0121, 0.0121)])
+def test_the_last_label_of_a_panel_stands_clear_of_the_next_panel(letters, ends):
+    # The names at the left decide how long the axes become, and so whether a last label finds room.
+    with new_figure(FULL, 2.0, 1, 2, sharey=True) as (figure, panels):
+        for axes, end in zip(panels, ends, strict=True):
+            axes.set_xlim(0, end)
+            axes.set_yticks([0, 1], ["a", "n" * letters])
+    assert faults(figure) == []
 
 
 @pytest.mark.parametrize(
