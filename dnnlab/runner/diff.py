@@ -86,7 +86,7 @@ def compare(before: Run, after: Run) -> pd.DataFrame:
             if not all(quantity.name in group[key] for group in groups):
                 continue
             a, b = (sample(group[key], quantity) for group in groups)
-            if np.isnan(a.values).all() and np.isnan(b.values).all():
+            if np.isnan(a.known).all() and np.isnan(b.known).all():
                 continue
             comparison = compare_paired(a, b) if together else compare_independent(a, b)
             comparisons.append(comparison)

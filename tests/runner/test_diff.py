@@ -174,3 +174,15 @@ def test_one_number_in_all_seeds_of_both_is_the_same_whatever_the_seeds():
         "records"
     )
     assert row["verdict"] == SAME
+
+
+@pytest.mark.parametrize("seed", [0, 7])
+def test_zero_in_all_seeds_of_both_is_a_number_and_the_same(seed):
+    """A network that passes no gradient on still does so: its rate is zero, which has no logarithm but is known."""
+    rates = schema(("model", "act"), (Quantity("rate", log=True),))
+    before = FakeRun(cells(relu=[0.0] * 5, tanh=[1.0, 2.0, 3.0, 4.0, 5.0]), schema=rates)
+    after = FakeRun(cells(relu=[0.0] * 5, tanh=[1.0, 2.0, 3.0, 4.0, 5.0]), seed=seed, schema=rates)
+    table = compare(before, after).set_index("row")
+    assert table.loc["relu", ["before", "after", "learned", "verdict"]].tolist() == [0, 0, "0 of 5 → 0 of 5", SAME]
+    assert table["p"].isna().tolist() == [True, False]
+    assert table.loc["tanh", "p"] == 1
