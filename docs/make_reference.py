@@ -9,12 +9,13 @@ import shutil
 import sys
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
 
 import pandas as pd
 
-from dnnlab.report.table import fit, to_csv
-from dnnlab.reproduce.columns import LEDGER
+from dnnlab.report.table import to_csv, to_json
+from dnnlab.reproduce.book import LEDGER_CSV, LEDGER_JSON, Row, read_rows
+from dnnlab.reproduce.columns import KEPT
+from dnnlab.reproduce.ledger import table
 from dnnlab.runner.store import PROVENANCE, SUMMARY
 
 KEY = ["part", "recipe"]
@@ -33,38 +34,38 @@ def publish(ledgers: Sequence[Path], reference: Path) -> None:
 
 
 def _publish(ledger: Path, reference: Path) -> None:
-    rows = [row for row in json.loads((ledger / "ledger.json").read_text()) if row["run"]]  # without what was not run
-    kept = reference / "ledger.json"
-    before = json.loads(kept.read_text()) if kept.exists() else []
+    rows = [row for row in read_rows(ledger / LEDGER_CSV) if row["run"]]  # without what was not run
+    kept = reference / LEDGER_CSV
+    before = read_rows(kept) if kept.exists() else []
     merged = _merged(before, rows)
     _drop_seeds(reference / "other-seeds.csv", before, merged)
-    kept.write_text(json.dumps(merged, indent=2) + "\n")
-    to_csv(fit(pd.DataFrame(merged), LEDGER), LEDGER, reference / "ledger.csv")
+    to_csv(table(merged, KEPT), KEPT, kept)
+    (reference / LEDGER_JSON).write_text(to_json(table(merged)) + "\n")
     measured = {}
     for row in rows:
         run = ledger.parent / row["run"]
-        table = reference / row["part"] / f"{row['recipe']}.csv"
-        table.parent.mkdir(exist_ok=True)
-        shutil.copyfile(run / SUMMARY, table)
+        summary = reference / row["part"] / f"{row['recipe']}.csv"
+        summary.parent.mkdir(exist_ok=True)
+        shutil.copyfile(run / SUMMARY, summary)
         record = json.loads((run / PROVENANCE).read_text())
         measured = {name: record[name] for name in ("versions", "machine")}
     if measured:
         (reference / "provenance.json").write_text(json.dumps(measured, indent=2) + "\n")
 
 
-def _merged(old: list[Any], new: list[Any]) -> list[Any]:
+def _merged(old: list[Row], new: list[Row]) -> list[Row]:
     """The rows of both by their claim; the new one where both have it."""
     rows = {tuple(row[name] for name in KEY): row for row in (*old, *new)}
     return [rows[key] for key in sorted(rows)]
 
 
-def _drop_seeds(file: Path, before: list[Any], after: list[Any]) -> None:
+def _drop_seeds(file: Path, before: list[Row], after: list[Row]) -> None:
     """Remove what was said under other seeds of claims that are no longer asked as they were."""
     if file.exists():
         digests = {(row["part"], row["recipe"]): row["digest"] for row in before}
         changed = {key for row in after if digests.get(key := (row["part"], row["recipe"])) != row["digest"]}
-        table = pd.read_csv(file)
-        table[[key not in changed for key in zip(table["part"], table["recipe"], strict=True)]].to_csv(
+        seeds = pd.read_csv(file)
+        seeds[[key not in changed for key in zip(seeds["part"], seeds["recipe"], strict=True)]].to_csv(
             file, index=False
         )
 
@@ -72,7 +73,7 @@ def _drop_seeds(file: Path, before: list[Any], after: list[Any]) -> None:
 def _add_seed(ledger: Path, file: Path) -> None:
     """Enter what a ledger under other seeds says, in place of what it said there before."""
     seed = int(ledger.name.rpartition("-")[2])
-    new = pd.read_csv(ledger / "ledger.csv")[[*KEY, *SAID]].assign(seed=seed)
+    new = pd.read_csv(ledger / LEDGER_CSV)[[*KEY, *SAID]].assign(seed=seed)
     old = pd.read_csv(file) if file.exists() else new.iloc[:0]
     both = pd.concat([old[old["seed"] != seed], new]) if len(old) else new
     both.sort_values(["seed", *KEY])[["seed", *KEY, *SAID]].to_csv(file, index=False)

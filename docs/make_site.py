@@ -26,6 +26,7 @@ from pygments.lexers import get_lexer_by_name
 
 from dnnlab.reproduce import page as ledger_page
 from dnnlab.reproduce import shipped
+from dnnlab.reproduce.book import LEDGER_CSV, read_rows
 from dnnlab.runner.store import PROVENANCE
 
 ROOT = Path(__file__).parents[1]
@@ -194,7 +195,7 @@ def _ledger() -> str:
     folder = shipped.reference("quick")
     if folder is None:
         raise ValueError("the published ledger is not here")
-    rows = json.loads((folder / "ledger.json").read_bytes())
+    rows = read_rows(folder / LEDGER_CSV)
     record = json.loads((folder / PROVENANCE).read_bytes())
     provenance = {name: str(value) for part in record.values() for name, value in part.items() if value != ""}
     with tempfile.TemporaryDirectory() as empty:  # a folder without runs, whose pages the site does not have

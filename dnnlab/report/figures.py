@@ -262,7 +262,7 @@ def _settle(figure: Figure) -> None:
             layout.execute(figure)
         for axis in (axis for axes in figure.axes for axis in (axes.xaxis, axes.yaxis)):
             if isinstance(axis.get_major_locator(), EvenTicks | LogTicks):
-                axis.set_major_locator(FixedLocator(axis.get_majorticklocs()))
+                axis.set_major_locator(FixedLocator([*axis.get_majorticklocs()]))
         for _ in range(2):
             layout.execute(figure)
         figure.set_layout_engine("none")

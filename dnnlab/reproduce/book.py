@@ -96,7 +96,7 @@ class Book:
         try:
             # The first version wrote no checksums.
             if not checksums.exists() or atomic.sha256(file).encode() in atomic.read(checksums, _SHORT).split():
-                return _rows(file)
+                return read_rows(file)
         except ValueError:
             fault = "does not read"
         else:
@@ -113,7 +113,7 @@ class Book:
         atomic.write(file, content)
 
 
-def _rows(file: Path) -> list[Row]:
+def read_rows(file: Path) -> list[Row]:
     """The rows in ``file``, also where a version wrote it that did not keep the conditions.
 
     Raises:

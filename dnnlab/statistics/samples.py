@@ -139,8 +139,9 @@ def sample(rows: Mapping[str, Any] | Any, quantity: Quantity) -> Sample:
         succeeded &= values > by_guessing(float(np.asarray(rows[quantity.guessing], float)[0]), right.shape[1])
     if quantity.guessing:
         succeeded &= ~_apart(values, succeeded)
-    step = float(np.asarray(rows[quantity.step], float)[0]) if _has(rows, quantity.step) and len(seeds) else 0.0
-    step = step if math.isfinite(step) else 0.0
+    steps = np.asarray(rows[quantity.step], float) if _has(rows, quantity.step) else np.zeros(0)
+    steps = steps[np.isfinite(steps)]  # a seed that diverged may have none
+    step = float(steps.mean()) if len(steps) else 0.0
     return Sample(seeds, values, succeeded, quantity, right, step, zero if zero is not None and zero.any() else None)
 
 

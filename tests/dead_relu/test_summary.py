@@ -6,6 +6,7 @@ import re
 import numpy as np
 import pandas as pd
 import pytest
+from scipy import stats
 
 from dnnlab.dead_relu.born import columns as b
 from dnnlab.dead_relu.born import words as born_words
@@ -147,6 +148,21 @@ def test_a_diverged_network_is_said_to_be_one():
     table = cells([[math.nan] * 2] * 2 + [[0.1, 0.1]], loss=[math.nan, math.inf, 1.0])
     row = summarise(table).iloc[0]
     assert (row["verdict"], row["diverged"]) == (c.DIVERGED, 2)
+
+
+@pytest.mark.parametrize("which", [0, 2, 4])
+def test_the_interval_is_that_of_the_seeds_that_did_not_diverge_whichever_did(which):
+    """Of a network that diverged no unit is known, so that its share has no smallest step either."""
+    shares = [0.10, 0.14, 0.12, 0.16, 0.11]
+    lost = np.arange(5) == which
+    table = cells(
+        [[math.nan] * 2 if gone else [share] * 2 for share, gone in zip(shares, lost, strict=True)],
+        loss=[math.nan if gone else 1.0 for gone in lost],
+    )
+    table["units"] = table["units"].mask(np.isin(table["seed"], np.flatnonzero(lost)))
+    row = summarise(table).iloc[0]
+    low, high = stats.ttest_1samp(np.array(shares)[~lost], 0).confidence_interval(0.95)
+    assert row[["dead_lo", "dead_hi"]].tolist() == pytest.approx([low, high])
 
 
 def test_failed_cells_are_rows_that_say_so():

@@ -7,9 +7,9 @@ import pytest
 
 from dnnlab.registry import find
 from dnnlab.report.table import read_csv
-from dnnlab.reproduce import shipped
+from dnnlab.reproduce import conditions, shipped
 from dnnlab.reproduce.bases import Bases
-from dnnlab.reproduce.columns import LEDGER, TONES
+from dnnlab.reproduce.columns import KEPT, TONES
 from dnnlab.runner import recipe
 from dnnlab.runner.options import build
 
@@ -28,7 +28,7 @@ def profile(request):
 
 @pytest.fixture(scope="module")
 def ledger(profile):
-    return read_csv(REFERENCE / f"cpu-{profile}" / "ledger.csv", LEDGER)
+    return read_csv(REFERENCE / f"cpu-{profile}" / "ledger.csv", KEPT)
 
 
 def with_claims():
@@ -76,6 +76,14 @@ def test_no_claim_failed_and_none_says_where_it_was_measured(ledger):
     assert not ledger["run"].str.startswith("/").any()
 
 
+def test_each_row_keeps_what_its_conditions_came_to(ledger, claims, profile):
+    for row in ledger.to_dict("records"):
+        claim = claims[f"{row['part']}/{row['recipe']}"].claim_for(profile)
+        kept = conditions.read(row["conditions"])
+        assert {each.control for each in kept} == {False} | ({True} if claim.control else set())
+        assert {each.when for each in kept if not each.control} == {each.when for each in claim.holds}
+
+
 def test_each_table_is_of_the_recipes_own_options(ledger, claims, profile):
     """The columns are those of its question, and every row that the claim looks at is there."""
     for row in ledger.to_dict("records"):
@@ -111,7 +119,7 @@ def test_other_seeds_are_of_the_recipes_as_they_stand(others):
 def test_the_pages_count_what_other_seeds_said(others):
     """docs/verdicts.md: how many verdicts are the same, are open in one of the two, or contradict. README.md: of how
     many that need measurement the verdict is the same under all seeds."""
-    ledger = read_csv(REFERENCE / "cpu-quick" / "ledger.csv", LEDGER).fillna({"circumstances": "", "source": ""})
+    ledger = read_csv(REFERENCE / "cpu-quick" / "ledger.csv", KEPT).fillna({"circumstances": "", "source": ""})
     published = ledger[["part", "recipe", "verdict", "circumstances"]]
     both = others.merge(published, on=["part", "recipe"], suffixes=("", "_published"))
     text, same = (ROOT / "docs" / "verdicts.md").read_text(), []
@@ -145,7 +153,7 @@ def kind(verdict, published, said, then):
 @pytest.mark.skipif("full" not in PUBLISHED, reason="the ledger of the profile full is not published yet")
 def test_the_page_on_verdicts_says_what_more_data_and_seeds_say():
     """The table in docs/verdicts.md of the claims that were measured under both profiles."""
-    quick, full = (read_csv(REFERENCE / f"cpu-{name}" / "ledger.csv", LEDGER) for name in ("quick", "full"))
+    quick, full = (read_csv(REFERENCE / f"cpu-{name}" / "ledger.csv", KEPT) for name in ("quick", "full"))
     both = full.merge(quick[["part", "recipe", "verdict"]], on=["part", "recipe"], suffixes=("", "_quick"))
     text = (ROOT / "docs" / "verdicts.md").read_text()
     for row in both.to_dict("records"):

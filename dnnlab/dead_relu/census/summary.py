@@ -61,7 +61,7 @@ def _seeds(rows: Group, spec: Spec) -> dict[str, np.ndarray]:
         "seed": seeds,
         **shares,
         **whole,
-        "step_of_share": 1 / np.maximum(units, 1),
+        "step_of_share": np.divide(1, units, out=np.full(len(seeds), math.nan), where=units > 0),
         "collapsed": silent | ~np.isfinite(whole["loss"].astype(float)),
         **_deaths(rows, seeds),
         **_back("back_first", layers.where(layers["layer"] == 1), seeds),
