@@ -59,7 +59,8 @@ CONDITIONS = Column(
     "conditions",
     str,
     "each condition in each row that it looks at, as a list in JSON: what was measured, whether the condition is met "
-    "and, where there is an interval, its numbers and the limits between which the claim wants them",
+    "or why that is open and, where there is an interval, its numbers and the limits between which the claim wants "
+    "them",
 )
 KEPT = (*LEDGER, CONDITIONS)
 """The columns of ``ledger.csv``, of which the page is made. Earlier versions wrote it without the last."""

@@ -40,6 +40,9 @@ class Tested:
     """Whether it is the logarithm that is estimated, as of a factor."""
     form: str = Form.NUMBER.value
     """How the number and its limits are written for a reader (`dnnlab.report.numbers.Form`)."""
+    why: str = ""
+    """Why it is open, and what would decide it; empty where it is not, and in the ledger of a version that did not keep
+    it."""
 
     @property
     def wanted(self) -> str:
@@ -111,7 +114,8 @@ def written(judgement: Judgement) -> str:
 
 def _tested(finding: Finding, control: bool) -> Tested:
     reading, interval = finding.reading, finding.reading.interval
-    said = Tested(reading.measured, finding.true, finding.when, control)
+    why = "" if finding.why is None else str(finding.why)
+    said = Tested(reading.measured, finding.true, finding.when, control, why=why)
     numbers = (interval.mean, interval.low, interval.high)
     if reading.counted or reading.of_run or reading.by_count or not all(map(math.isfinite, numbers)):
         return said

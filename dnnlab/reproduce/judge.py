@@ -7,7 +7,8 @@ from dataclasses import dataclass
 
 from dnnlab.errors import unknown
 from dnnlab.report.columns import Column
-from dnnlab.reproduce.readings import Reading, readings_of
+from dnnlab.reproduce.readings import Reader, Reading
+from dnnlab.reproduce.reasons import Reason, together
 from dnnlab.runner.recipe import Claim
 from dnnlab.runner.result import Run
 from dnnlab.statistics.comparisons import holm
@@ -27,8 +28,8 @@ class Finding:
     p: float
     """The p-value of what was read against the limit of the condition, corrected for all findings of the claim, of a
     control not corrected; nan where nothing was measured, or the run's own verdict is what counts."""
-    why: str
-    """Why it is open; empty where it is not."""
+    why: Reason | None
+    """Why it is open; None where it is not."""
     when: str = ""
     """The circumstances of the condition, in words."""
 
@@ -117,8 +118,9 @@ def judge(run: Run, claim: Claim) -> Judgement:
     Raises:
         DnnlabError: a condition names a row that the run does not have.
     """
-    controls = tuple(_found(each, each.p) for control in claim.control for each in readings_of(run, control))
-    judgement = dataclasses.replace(_judged(run, claim), controls=controls)
+    reader = Reader(run, (*claim.holds, *claim.control))
+    controls = tuple(_found(each, each.p) for control in claim.control for each in reader.readings(control))
+    judgement = dataclasses.replace(_judged(reader, claim), controls=controls)
     unmet = dict.fromkeys(_unmet(control) for control in controls if control.true is not True)
     return dataclasses.replace(judgement, verdict=NOT_DECIDED, circumstances="; ".join(unmet)) if unmet else judgement
 
@@ -126,12 +128,12 @@ def judge(run: Run, claim: Claim) -> Judgement:
 def _unmet(control: Finding) -> str:
     """Why a control keeps a claim from being decided."""
     said = f"the control does not show what it must: {control.reading.measured}"
-    return said if control.true is False or not control.why else f"{said}; {control.why}"
+    return f"{said}; {control.why}" if control.why else said
 
 
-def _judged(run: Run, claim: Claim) -> Judgement:
+def _judged(reader: Reader, claim: Claim) -> Judgement:
     """The verdict by the conditions alone."""
-    read = [(condition, readings_of(run, condition)) for condition in claim.holds]
+    read = [(condition, reader.readings(condition)) for condition in claim.holds]
     every = [reading for _, readings in read for reading in readings]
     found = iter([_found(reading, p) for reading, p in zip(every, holm([reading.p for reading in every]), strict=True)])
     findings: list[Finding] = []
@@ -150,7 +152,7 @@ def _judged(run: Run, claim: Claim) -> Judgement:
     if False in outcomes.values() and ("" in outcomes or None not in outcomes.values()):
         return Judgement(REFUTED, "", tuple(findings))
     open_ = [finding for finding in findings if finding.true is None]
-    reasons = dict.fromkeys(finding.why for finding in open_ if finding.why)
+    reasons = together([finding.why for finding in open_ if finding.why])
     if False in outcomes.values():
         return Judgement(NOT_DECIDED, "; ".join([*said, *reasons]), tuple(findings))
     if all(finding.reading.reported and finding.reading.side for finding in open_):
@@ -161,9 +163,9 @@ def _judged(run: Run, claim: Claim) -> Judgement:
 def _found(reading: Reading, p: float) -> Finding:
     if reading.reported:
         says = "in favour" if reading.side else "against it"
-        return Finding(reading, None, p, f"what others reported is {says}, and decides nothing by itself")
+        return Finding(reading, None, p, Reason(f"what others reported is {says}, and decides nothing by itself"))
     if reading.open:
-        return Finding(reading, None, p, reading.open)
-    if reading.counted or reading.of_run or p < SIGNIFICANT:
-        return Finding(reading, reading.side, p, "")
-    return Finding(reading, None, p, reading.undecided(p))
+        return Finding(reading, None, p, Reason(reading.open))
+    if p < SIGNIFICANT or reading.undecided is None:
+        return Finding(reading, reading.side, p, None)
+    return Finding(reading, None, p, reading.undecided.at(p))

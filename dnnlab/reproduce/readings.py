@@ -1,7 +1,7 @@
 """What a run says about one condition of a claim, in each row that the condition looks at."""
 
 import math
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -11,9 +11,10 @@ from dnnlab.errors import DnnlabError, counted, listing
 from dnnlab.report.columns import Column, Schema
 from dnnlab.report.numbers import Form, estimate, number
 from dnnlab.reproduce.known import Known, difference, known
+from dnnlab.reproduce.reasons import Undecided
 from dnnlab.runner.recipe import Condition, Row
 from dnnlab.runner.result import Run
-from dnnlab.runner.summary import factor, geometric
+from dnnlab.runner.summary import geometric
 from dnnlab.statistics.comparisons import Comparison
 from dnnlab.statistics.intervals import ENOUGH, SIGNIFICANT, Interval
 from dnnlab.statistics.samples import Sample
@@ -50,27 +51,57 @@ class Reading:
     """Whether it rests on numbers that others published."""
     open: str = ""
     """Why it cannot be decided whatever p is; empty where it can."""
-    undecided: Callable[[float], str] = str
-    """Why it is open where the corrected p-value is too large, and what would decide it."""
+    undecided: Undecided | None = None
+    """Why it is open where the corrected p-value is too large; None where p decides nothing."""
     by_count: bool = False
     """Whether it is decided by how many seeds learned, or lie on a side of the limit, of which the interval says
     nothing."""
 
 
-def readings_of(run: Run, condition: Condition) -> list[Reading]:
-    """What ``run`` says about ``condition``, in each row of its summary that the condition looks at.
+class Reader:
+    """Reads what a ``run`` says about ``conditions``, and names the rows of its summary that these look at or compare
+    with by what tells these rows apart.
 
     Raises:
-        DnnlabError: there is no such row, or several to compare with.
+        DnnlabError: a condition has no such row, or several to compare with.
     """
-    column = next(column for column in run.schema.summary if column.name == condition.metric)
-    rows = _rows(run.summary, condition.where)
-    if condition.relation == "is":
-        return [_word(run.schema, condition, row) for row in rows]
-    if isinstance(condition.level, dict):
-        other = _other(run, condition)
-        return [_against_row(run, condition, column, row, other) for row in rows]
-    return [_against_level(run, condition, column, row) for row in rows]
+
+    def __init__(self, run: Run, conditions: Sequence[Condition]) -> None:
+        self.run = run
+        looked = [row for condition in conditions for row in _rows(run.summary, condition.where)]
+        looked += [_other(run, condition) for condition in conditions if isinstance(condition.level, dict)]
+        self._names: list[str] = []
+        for name in run.schema.configuration:
+            if name in run.summary and _different(looked, [*self._names, name]) > _different(looked, self._names):
+                self._names.append(name)
+
+    def readings(self, condition: Condition) -> list[Reading]:
+        """What the run says about ``condition``, in each row that it looks at."""
+        run = self.run
+        column = next(column for column in run.schema.summary if column.name == condition.metric)
+        rows = [(row, self._named(row)) for row in _rows(run.summary, condition.where)]
+        if condition.relation == "is":
+            return [_word(run.schema, condition, row, f"{column.name}{of}") for row, of in rows]
+        if isinstance(condition.level, dict):
+            other = _other(run, condition)
+            return [_against_row(run, condition, column, row, other, f"{column.name}{of}") for row, of in rows]
+        return [_against_level(run, condition, column, row, f"{column.name}{of}") for row, of in rows]
+
+    def _named(self, row: Mapping[Any, Any]) -> str:
+        """The name of ``row``, in brackets; empty where it is the only one."""
+        return f" ({', '.join(_told(name, row[name]) for name in self._names)})" if self._names else ""
+
+
+def _different(rows: Sequence[Mapping[Any, Any]], columns: Sequence[str]) -> int:
+    """How many of the ``rows`` differ in some of the ``columns``."""
+    return len({tuple(str(row[name]) for name in columns) for row in rows})
+
+
+def _told(column: str, value: Any) -> str:
+    """A value of a ``column`` of the configuration, in words that say what it is."""
+    if isinstance(value, str):
+        return f"no {column}" if value in ("", "none") else value
+    return f"{column} {value:g}" if isinstance(value, float) else f"{column} {value}"
 
 
 def _rows(summary: pd.DataFrame, where: Row) -> list[dict[Any, Any]]:
@@ -120,25 +151,25 @@ class _Counted:
         return f"the interval of {what} is not known{self.lost}" if math.isnan(p) else ""
 
 
-def _word(schema: Schema, condition: Condition, row: Mapping[Any, Any]) -> Reading:
+def _word(schema: Schema, condition: Condition, row: Mapping[Any, Any], what: str) -> Reading:
     word, over = str(row[condition.metric]), _Counted.of(schema, row)
     known = word not in ("undecided", "", *schema.references, *schema.not_shown)
     value = float(row[schema.value]) if schema.value else math.nan
     reason = str(row[schema.reason]) if schema.reason else ""
     return Reading(
-        reason or word,
+        reason or (word if what == condition.metric else f"{what} {word}"),
         Interval(value, value, value, over.n),
         word == condition.level if known else None,
         counted=bool(schema.source),
         of_run=True,
         reported=bool(schema.source) and row[schema.source] == REPORTED,
         open=(not schema.source and over.too_few(over.n))
-        or ("" if known else f"{condition.metric} is {word or 'not known'}, which decides nothing"),
+        or ("" if known else f"{what} is {word or 'not known'}, which decides nothing"),
     )
 
 
-def _against_level(run: Run, condition: Condition, column: Column, row: Mapping[Any, Any]) -> Reading:
-    what, over, found = column.name, _Counted.of(run.schema, row), known(run, column, row)
+def _against_level(run: Run, condition: Condition, column: Column, row: Mapping[Any, Any], what: str) -> Reading:
+    over, found = _Counted.of(run.schema, row), known(run, column, row)
     shown, wanted = found.shown, _wanted(condition.relation, condition.level)
     side = _side(condition.relation, found.centre, condition.level)
     if found.exact:
@@ -150,7 +181,7 @@ def _against_level(run: Run, condition: Condition, column: Column, row: Mapping[
     p = max(found.p(limit) for limit in limits) if side else found.p(nearest)
     n = shown.n if found.sample is None else len(found.sample)
     between = listing([number(limit, column.form) for limit in sorted(limits)])
-    undecided = _Undecided(
+    undecided = Undecided(
         what,
         found.scaled,
         [found.on_scale(limit) for limit in (nearest, *limits) if limit > 0 or not found.log],
@@ -217,67 +248,6 @@ def _divided(of: Sample | None) -> str:
     return f"{lost} of {len(of)} seeds {did}, a share between {low} and {high}"
 
 
-@dataclass(frozen=True)
-class _Undecided:
-    """Why something is open whose p-value is too large, and what would decide it. Called with that p-value."""
-
-    what: str
-    """What was measured."""
-    interval: Interval
-    """Its interval, on the scale on which it is symmetric."""
-    limits: Sequence[float]
-    """The limits of the condition on that scale, the nearest first."""
-    why: str
-    """What the interval does that holds one of them."""
-    examples: int = 0
-    """On how many examples each seed was tested; 0 where that is not known."""
-    visible: Form | None = None
-    """The form of a difference, where it is not known how much more seeds would make the interval smaller, as of one
-    that only the table has. None where that is known."""
-    by_count: bool = False
-    """Whether p is that of how many seeds learned."""
-    zeros: int = 0
-    """How many seeds are exactly 0, so that p is that of a sign test."""
-
-    def __call__(self, p: float) -> str:
-        if self.zeros:
-            return f"p = {number(p)} of the sign test, with {counted(self.zeros, 'seed')} of exactly 0, is too large"
-        if self.by_count:
-            return f"p = {number(p)}, of how many seeds learned and corrected for the number of tests, is too large"
-        nearest = self.limits[0] if self.limits else math.nan
-        own = self.interval.p(nearest)
-        if math.isnan(self.interval.low):
-            return f"{self.what} is the same in all seeds, and of so few p = {number(p)} is too large"
-        if any(self.interval.low <= limit <= self.interval.high for limit in self.limits):
-            why = f"the interval of {self.what} {self.why}"
-        else:
-            why = f"p = {number(p)}, corrected for the number of tests, is too large"
-        return f"{why}{self._what_would(SIGNIFICANT * own / p, nearest)}" if own <= p else why
-
-    def _what_would(self, level: float, limit: float) -> str:
-        """What would make the p-value smaller than ``level``, which counts all tests of the claim."""
-        if self.visible is not None:
-            least = self.interval.visible(level)
-            if self.visible is Form.FACTOR:
-                times = factor(least)
-                said = "" if math.isnan(times) else f"a factor of {number(times)}"
-            else:
-                said = f"a difference of {number(least, self.visible)}"
-            return said and f"; {said} from the limit would most likely have been shown"
-        seeds = self.interval.seeds_for(limit, level)
-        if math.isnan(seeds):
-            return ""
-        if math.isinf(seeds) and self.examples:
-            return f"; no number of seeds on these {self.examples:,} examples would decide it, more may"
-        if seeds > _MANY:
-            return f"; it would take more than {_MANY:,} seeds"
-        return f"; about {seeds:.0f} seeds would decide it, if it is as measured"
-
-
-_MANY = 1000
-"""The number of seeds from which on it is not said how many it would take."""
-
-
 def _examples(of: Sample | None) -> int:
     return 0 if of is None or of.right is None else of.right.shape[1]
 
@@ -290,19 +260,19 @@ def _of_difference(form: Form, log: bool) -> Form:
 
 
 def _against_row(
-    run: Run, condition: Condition, column: Column, row: Mapping[Any, Any], other: Mapping[Any, Any]
+    run: Run, condition: Condition, column: Column, row: Mapping[Any, Any], other: Mapping[Any, Any], what: str
 ) -> Reading:
     mine, theirs = known(run, column, row), known(run, column, other)
     times = f"{condition.times:g} × " if condition.times != 1 else ""
-    names = listing(map(str, condition.level.values()))
+    names = listing(_told(name, value) for name, value in condition.level.items())
     if mine.exact:
         limit = condition.times * theirs.shown.mean
         side, wanted = _side(condition.relation, mine.shown.mean - limit, 0.0), _wanted(condition.relation, limit)
         here, there = (number(each.shown.mean, column.form) for each in (mine, theirs))
-        measured = f"{column.name} {here} against {times}{there}"
-        open_ = f"{column.name} is not known" if side is None else ""
+        measured = f"{what} {here} against {times}{there}"
+        open_ = f"{what} is not known" if side is None else ""
         return Reading(measured, mine.shown, side, wanted, counted=True, open=open_)
-    what = f"{column.name} {'over' if mine.log else 'minus'} {times}that of {names}"
+    what = f"{what} {'over' if mine.log else 'minus'} {times}that of {names}"
     over, found = _Counted.of(run.schema, row), difference(mine, theirs, condition.times)
     shown, none = (found.difference, 0) if not mine.log else (geometric(found.difference), 1)
     open_ = over.too_few(found.seeds)
@@ -320,7 +290,7 @@ def _against_row(
         form=form,
         p=found.p,
         open=open_ or over.unknown(found.p, what),
-        undecided=_Undecided(
+        undecided=Undecided(
             what,
             found.difference,
             [0.0],

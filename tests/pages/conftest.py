@@ -1,6 +1,5 @@
 """A real browser for the pages. These tests need Playwright and Chromium: ``make test-pages`` sets them up."""
 
-import json
 import os
 import shutil
 from pathlib import Path
@@ -68,6 +67,7 @@ def folder(tmp_path_factory):
     """Pages of every kind, each made by the program from a small run: their files by name."""
     import dnnlab
     from dnnlab.reproduce import page
+    from dnnlab.reproduce.book import read_rows
     from dnnlab.runner.page import write_together
     from docs import make_site
 
@@ -89,7 +89,7 @@ def folder(tmp_path_factory):
     files = {name: Path(run.page) for name, run in runs.items()}
     files["several"] = root / "several.html"
     write_together(files["several"], [runs[name] for name in ("gradient", "dead", "costs", "search", "check")])
-    published = json.loads((Path(__file__).parents[2] / "results/reference/cpu-quick/ledger.json").read_text("utf-8"))
+    published = read_rows(Path(__file__).parents[2] / "results/reference/cpu-quick/ledger.csv")
     files["ledger"] = root / "ledger" / "ledger.html"
     files["ledger"].parent.mkdir()
     page.write(files["ledger"], "Ledger", published, "quick", {"version": "0"})

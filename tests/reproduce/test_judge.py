@@ -15,6 +15,7 @@ from dnnlab.errors import DnnlabError, UsageError
 from dnnlab.report.columns import Column, Schema, estimate
 from dnnlab.reproduce import conditions as conditions_of
 from dnnlab.reproduce.judge import COMPUTED, HOLDS, HOLDS_IF, MEASURED, NOT_DECIDED, REFUTED, REPORTED, check, judge
+from dnnlab.reproduce.reasons import Reason, together
 from dnnlab.runner.recipe import Claim, Condition
 from dnnlab.statistics.answers import packed
 from dnnlab.statistics.quantity import ACCURACY, Quantity
@@ -102,7 +103,7 @@ def test_rows_are_compared_seed_by_seed():
     assert verdict(Condition("accuracy", "below", {"act": "tanh"}, {"act": "relu"})).verdict == REFUTED
     assert verdict(Condition("accuracy", "above", {"act": "tanh"}, {"act": "relu"}, times=1.12)).verdict == NOT_DECIDED
     scaled = verdict(Condition("accuracy", "above", {"act": "tanh"}, {"act": "relu"}, times=0.9))
-    assert scaled.telling.reading.measured.startswith("accuracy minus 0.9 × that of tanh: 0.")
+    assert scaled.telling.reading.measured.startswith("accuracy (relu) minus 0.9 × that of tanh: 0.")
 
 
 def test_what_has_no_seeds_is_compared_by_its_interval():
@@ -126,7 +127,7 @@ def test_conditions_that_differ_make_it_hold_if():
     assert (judgement.verdict, judgement.circumstances) == (HOLDS_IF, "holds for relu; open for the rate")
     judgement = verdict(not_met, open_)
     assert judgement.verdict == NOT_DECIDED  # it may hold for the rate
-    assert judgement.circumstances.startswith("not for tanh; open for the rate; the interval of rate holds 1, ")
+    assert judgement.circumstances.startswith("not for tanh; open for the rate; the interval of rate (relu) holds 1, ")
     assert verdict(not_met, not_met).verdict == REFUTED
 
 
@@ -173,13 +174,14 @@ def test_without_its_control_a_claim_is_not_decided():
     for condition in (met, not_met):
         judgement = with_control(opposite, condition)
         assert judgement.verdict == NOT_DECIDED
-        assert judgement.circumstances.startswith("the control does not show what it must: accuracy minus that of tanh")
-        assert "; control: accuracy minus that of tanh" in judgement.measured
+        said = "accuracy (relu) minus that of tanh"
+        assert judgement.circumstances.startswith(f"the control does not show what it must: {said}")
+        assert f"; control: {said}" in judgement.measured
     open_ = with_control(Condition("rate", "below", 1.05), met)
     assert open_.verdict == NOT_DECIDED
     assert open_.circumstances.endswith(
-        "the interval of rate holds 1.05, so it may lie on either side; a difference of 0.135 from the limit would "
-        "most likely have been shown"
+        "the interval of rate (tanh) holds 1.05, so it may lie on either side; a difference of 0.135 from the limit "
+        "would most likely have been shown"
     )
 
 
@@ -204,12 +206,13 @@ EITHER = "so it may lie on either side"
 # Of two rows, so at a level of .025: 4.58 standard errors, by the noncentral t of four degrees of freedom.
 LEAST = "; a difference of 0.165 from the limit would most likely have been shown"
 OPEN = [
-    (Condition("rate", "below", 1.05), RUN, f"the interval of rate holds 1.05, {EITHER}{LEAST}"),
+    (Condition("rate", "below", 1.05), RUN,
+     "; ".join(f"the interval of rate ({act}) holds 1.05, {EITHER}{LEAST}" for act in ("relu", "tanh"))),
     (Condition("rate", "within", [0.95, 1.2]), RUN,
-     f"the interval of rate lies only partly between 0.95 and 1.2{LEAST}"),
+     "; ".join(f"the interval of rate ({a}) lies only partly between 0.95 and 1.2{LEAST}" for a in ("relu", "tanh"))),
     (Condition("accuracy", "above", {"act": "tanh"}, {"act": "relu"}, times=1.12), RUN,
-     "the interval of accuracy minus 1.12 × that of tanh holds 0, so it may lie on either side; about 40 seeds would "
-     "decide it, if it is as measured"),
+     f"the interval of accuracy (relu) minus 1.12 × that of tanh holds 0, {EITHER}; about 40 seeds would decide it, if "
+     "it is as measured"),
     (Condition("rate", "below", 2.0), run(seeds=1, relu=[0.8]), "1 seed, and a verdict takes at least 3"),
     (Condition("rate", "below", 2.0), run(seeds=2, relu=[0.8, 0.9]), "2 seeds, and a verdict takes at least 3"),
     (Condition("accuracy", "above", {"act": "tanh"}, {"act": "relu"}),
@@ -301,7 +304,8 @@ def test_what_is_better_but_learns_less_often_is_not_decided():
     found = verdict(Condition("accuracy", "above", {"act": "tanh"}, {"act": "relu"}), of=of)
     assert (found.verdict, found.circumstances) == (
         NOT_DECIDED,
-        "accuracy minus that of tanh and the number of seeds that learned do not agree which of the two is larger",
+        "accuracy (relu) minus that of tanh and the number of seeds that learned do not agree which of the two is "
+        "larger",
     )
 
 
@@ -317,7 +321,7 @@ def test_several_conditions_are_corrected_for_their_number():
     both = verdict(one, two, of=of)
     assert both.verdict == NOT_DECIDED
     assert both.p == pytest.approx(4 * stats.t.sf(3, 4))
-    assert both.circumstances.startswith("p = 0.0799, corrected for the number of tests, is too large")
+    assert both.circumstances.startswith("p = 0.0799 of rate (relu), corrected for the number of tests, is too large")
 
 
 def test_what_is_measured_without_an_interval_decides_nothing():
@@ -352,7 +356,7 @@ def test_a_geometric_mean_is_compared_on_its_own_scale():
     gap, both = np.log(15), np.hypot(error, other)
     freedom = both**4 / ((error**4 + other**4) / 4)
     assert against.p == pytest.approx(2 * stats.t.sf(gap / both, freedom))
-    assert "rate over that of tanh: 0.0667" in against.measured
+    assert "rate (relu) over that of tanh: 0.0667" in against.measured
 
 
 def reported(*sources, verdicts=("holds", "holds")):
@@ -398,7 +402,7 @@ def test_the_seeds_that_would_decide_are_counted_for_all_tests_of_the_claim():
     conditions = [Condition("accuracy", "above", limit, {"act": act}, when=act) for act in acts]
     assert verdict(conditions[0], of=of).verdict == HOLDS
     said = verdict(*conditions, of=of).circumstances
-    seeds = int(re.search(r"about (\d+) seeds would decide it", said).group(1))
+    seeds = int(re.search(r"about (\d+) seeds would decide them", said).group(1))
     draws = rng.normal(values.mean(), values.std(ddof=1), (2000, seeds))
     shown = stats.ttest_1samp(draws, limit, axis=1).pvalue < 0.05 / 5
     assert shown.mean() == pytest.approx(0.8, abs=0.05)
@@ -427,11 +431,11 @@ def test_equal_differences_are_decided_by_the_sign_test():
     of = run(10, relu=[0.8] * 10, tanh=[0.9] * 10)
     found = verdict(Condition("accuracy", "above", {"act": "relu"}, {"act": "tanh"}), of=of)
     assert (found.verdict, found.p) == (HOLDS, pytest.approx(2 * 0.5**10))
-    assert found.measured == "accuracy minus that of relu: 0.100, in each of 10 seeds"
+    assert found.measured == "accuracy (tanh) minus that of relu: 0.100, in each of 10 seeds"
     few = run(3, relu=[0.8] * 3, tanh=[0.9] * 3)
     open_ = verdict(Condition("accuracy", "above", {"act": "relu"}, {"act": "tanh"}), of=few)
     assert open_.circumstances == (
-        "accuracy minus that of relu is the same in all seeds, and of so few p = 0.25 is too large"
+        "accuracy (tanh) minus that of relu is the same in all seeds, and of so few p = 0.25 is too large"
     )
 
 
@@ -545,7 +549,7 @@ def test_the_ledger_keeps_no_interval_of_what_is_counted_of_words_and_of_what_ha
     none = (None,) * 5
     assert kept(verdict(Condition("params", "below", 15, {"act": "relu"}))) == [(*none, True)]
     assert kept(verdict(Condition("params", "below", {"act": "tanh"}, {"act": "relu"}))) == [(*none, True)]
-    assert kept(verdict(Condition("verdict", "is", "vanishing"))) == [(*none, False)]
+    assert kept(verdict(Condition("verdict", "is", "vanishing"))) == [(*none, False)] * 2  # of two rows
     assert kept(verdict(Condition("size", "below", 15.0, {"act": "relu"}))) == [(*none, None)]
 
 
@@ -560,3 +564,56 @@ def test_the_ledger_keeps_circumstances_and_controls_and_nothing_twice():
         ("", True, True, ""),
     ]
     assert conditions_of.read("") == ()
+
+
+def test_each_number_says_of_which_row_it_is():
+    """By what differs among the rows that the claim looks at or compares with, and no other."""
+    of = run(relu=[0.80, 0.84, 0.88, 0.92])
+    rows = [("relu", "none", 0.1), ("relu", "batch", 0.1), ("relu", "none", 0.5), ("elu", "none", 0.1)]
+    of.summary = pd.concat([of.summary.assign(act=act, norm=norm, lr=lr) for act, norm, lr in rows], ignore_index=True)
+    columns = (*COLUMNS, Column("norm", str, ""), Column("lr", float, ""))
+    of.schema = Schema((), columns, {}, ("act", "norm", "lr"), ())
+
+    def said(*conditions, control=()):
+        return judge(of, Claim("", "", conditions, control)).measured.split("; ")
+
+    batch, plain, fast = ({"act": "relu", "norm": norm, "lr": lr} for _, norm, lr in (rows[1], rows[0], rows[2]))
+    assert said(Condition("params", "below", 15, batch)) == ["params 10"]
+    assert said(Condition("params", "below", 15, batch), Condition("params", "below", 15, plain)) == [
+        "params (batch) 10",
+        "params (no norm) 10",
+    ]
+    compared = Condition("params", "below", {"norm": "none"}, {"act": "relu", "norm": "batch"})
+    with pytest.raises(DnnlabError, match="several rows fit"):
+        said(replace(compared, where={"act": "relu"}))
+    one = replace(compared, where=batch, level={"norm": "none", "lr": 0.1})
+    assert said(one) == ["params (batch) 10 against 10"]
+    slower = Condition("rate", "below", {"lr": 0.5}, plain)
+    assert said(slower)[0].startswith("rate (lr 0.1) minus that of lr 0.5: ")
+    assert said(Condition("verdict", "is", "healthy", plain), control=(Condition("rate", "below", 2.0, fast),)) == [
+        "verdict (lr 0.1) healthy",
+        "control: rate (lr 0.5) 1.00 [0.90, 1.10]",
+    ]
+
+
+def test_of_many_conditions_is_told_how_many_so_many_seeds_would_decide():
+    def open_(*seeds):
+        would = {math.inf: "no number of seeds on these 100 examples would decide it, more may"}
+        return [Reason(f"it is {i} that is open", would.get(n, f"about {n} seeds"), n) for i, n in enumerate(seeds)]
+
+    assert together(open_(9, 12)) == ["it is 0 that is open; about 9 seeds", "it is 1 that is open; about 12 seeds"]
+    assert together(open_(9, 200, 12, 40)) == [
+        "4 conditions are open",
+        "about 9 to 200 seeds would decide them, if they are as measured",
+    ]
+    assert together([*open_(9, 9, math.inf, math.inf), Reason("1 seed")]) == [
+        "5 conditions are open",
+        "about 9 seeds would decide 2 of them, if they are as measured",
+        "for 2 of them no number of seeds on these 100 examples would decide it, more may",
+        "1 seed",
+    ]
+    assert together(open_(*[math.inf] * 4))[1] == (
+        "for each no number of seeds on these 100 examples would decide it, more may"
+    )
+    same = Reason("one network in two rows", "about 9 seeds", 9)
+    assert together([same] * 4) == [str(same)]
