@@ -19,6 +19,7 @@ from dnnlab.runner import plan as planning
 from dnnlab.runner import store
 from dnnlab.runner.device import choose
 from dnnlab.runner.progress import Heartbeat
+from dnnlab.runner.recipe import PROFILES
 from dnnlab.runner.store import PROVENANCE
 from dnnlab.runner.streams import others_on_stderr
 from dnnlab.terminal import say, tell, tell_sentences
@@ -116,7 +117,10 @@ def published(paths: Sequence[Path], profile: str, quiet: bool) -> tuple[list[di
     if not rows:
         raise UsageError("no verdict on these claims was published; leave out --published to measure them.")
     if len(rows) < len(tasks):
-        say(f"dnnlab: {len(tasks) - len(rows)} of {len(tasks)} claims have no published verdict, or ask something else")
+        lacking = f"{len(tasks) - len(rows)} of {len(tasks)} claims have no published verdict, or ask something else"
+        first = PROFILES[0]
+        alike = f"; those that ask the same as under {first} are in the ledger of {first}"
+        say(f"dnnlab: {lacking}{'' if profile == first else alike}")
     record = json.loads((folder / PROVENANCE).read_bytes())
     versions = listing(f"{name} {record['versions'][name]}" for name in ("dnnlab", "torch"))
     say(f"measured before, with {versions} on {record['machine']['platform']}; nothing is run here", quiet)

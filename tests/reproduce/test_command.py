@@ -163,6 +163,14 @@ def test_a_verdict_is_not_shown_for_a_recipe_that_asks_something_else(dnnlab, tm
     assert "no verdict on these claims was published" in changed.err
 
 
+def test_the_published_verdicts_of_another_profile_are_of_the_claims_that_ask_something_else_there(dnnlab):
+    done = dnnlab("reproduce", "--published", "--profile", "full", "--json")
+    assert done.code == 0, done.err
+    kept = json.loads((REFERENCE.parent / "cpu-full" / "ledger.json").read_text(encoding="utf-8"))
+    assert json.loads(done.out)["summary"] == kept
+    assert "ask the same as under quick are in the ledger of quick" in done.err
+
+
 @pytest.mark.parametrize("more", [["--seed", 3], ["--dry-run"], ["--out", "elsewhere"]])
 def test_what_is_published_was_measured_already(dnnlab, more):
     done = dnnlab("reproduce", "--published", *more)

@@ -40,10 +40,15 @@ def with_claims():
 def claims(profile):
     """The recipes whose claims are published: under *full* those that ask something else than under *quick*, and that
     need no GPU."""
+
+    def asks(each, profile):
+        return each.options_for(profile), each.claim_for(profile)
+
     return {
         name: each
         for name, each in with_claims().items()
-        if profile == "quick" or ("full" in each.profiles and each.options_for("full").get("device") != "cuda")
+        if profile == "quick"
+        or (asks(each, "quick") != asks(each, "full") and each.options_for("full").get("device") != "cuda")
     }
 
 
