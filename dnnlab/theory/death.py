@@ -71,7 +71,7 @@ def _mean_over_networks(shape: MLPShape, init: str, x: Tensor) -> list[float]:
     together = max(1, _TOGETHER // (max(len(x), shape.inputs, shape.width) * shape.width))
     most = _MOST_MACS // (len(x) * shape.macs())
     drawn: list[Tensor] = []
-    count, wanted = 0, _FEWEST
+    count, wanted, units = 0, _FEWEST, shape.depth * shape.width
     while wanted <= most:
         while count < wanted:
             drawn.append(_dead(StackedMLP.draw(shape, [init] * together, [rng] * together, device=str(x.device)), x))
@@ -80,7 +80,9 @@ def _mean_over_networks(shape: MLPShape, init: str, x: Tensor) -> list[float]:
         whole = shares.mean(1)
         if not whole.isfinite().all():
             break
-        if float(whole.std()) / math.sqrt(count) <= max(RELATIVE_ERROR * float(whole.mean()), ERROR):
+        # Where no unit was dead nothing scatters: then the mean may be off by what one dead unit more would make.
+        error = max(float(whole.std()) / math.sqrt(count), 1 / (count * units))
+        if error <= max(RELATIVE_ERROR * float(whole.mean()), ERROR):
             return [float(share) for share in shares.mean(0)]
         wanted = math.ceil(1.25 * count)
     return [math.nan] * shape.depth

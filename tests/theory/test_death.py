@@ -25,6 +25,17 @@ def test_independent_inputs_leave_a_unit_dead_with_chance_two_to_the_minus_n(cou
     assert found == pytest.approx(2.0**-count, rel=0.05)
 
 
+@pytest.mark.parametrize("width", [2, 8])
+@pytest.mark.parametrize("count", [8, 9, 10])
+def test_a_rare_death_is_not_taken_for_none_because_the_first_networks_had_none(count, width):
+    """Of a few hundred units none may be dead, so that nothing scatters; one in a thousand is."""
+    inputs = torch.eye(count).repeat(1200 // count, 1)  # so many that few networks are drawn at a time
+    (found,) = expected_dead(shape(1, width=width, inputs=count), "he", inputs)
+    error = max(death.RELATIVE_ERROR * 2.0**-count, death.ERROR)
+    assert found > 0
+    assert abs(found - 2.0**-count) < 3.5 * error
+
+
 @pytest.mark.parametrize("c", [-0.5, 0.3, 0.8])
 def test_two_inputs_follow_sheppards_formula_and_the_arc_cosine_kernel(c):
     """P(both < 0) = 1/4 + arcsin(c)/2π (Sheppard 1899), and He's ReLU makes c to (√(1 - c²) + c(π - arccos c))/π in
