@@ -5,8 +5,6 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-import pandas as pd
-
 from dnnlab.errors import DnnlabError, counted, listing
 from dnnlab.report.columns import Column, Schema
 from dnnlab.report.numbers import Form, estimate, number
@@ -68,8 +66,9 @@ class Reader:
 
     def __init__(self, run: Run, conditions: Sequence[Condition]) -> None:
         self.run = run
-        looked = [row for condition in conditions for row in _rows(run.summary, condition.where)]
-        looked += [_other(run, condition) for condition in conditions if isinstance(condition.level, dict)]
+        self._summary: list[dict[Any, Any]] = run.summary.to_dict("records")
+        looked = [row for condition in conditions for row in _rows(self._summary, condition.where)]
+        looked += [_other(self._summary, condition) for condition in conditions if isinstance(condition.level, dict)]
         self._names: list[str] = []
         for name in run.schema.configuration:
             if name in run.summary and _different(looked, [*self._names, name]) > _different(looked, self._names):
@@ -79,13 +78,13 @@ class Reader:
         """What the run says about ``condition``, in each row that it looks at."""
         run = self.run
         column = next(column for column in run.schema.summary if column.name == condition.metric)
-        rows = [(row, self._named(row)) for row in _rows(run.summary, condition.where)]
+        rows = [(row, column.name + self._named(row)) for row in _rows(self._summary, condition.where)]
         if condition.relation == "is":
-            return [_word(run.schema, condition, row, f"{column.name}{of}") for row, of in rows]
+            return [_word(run.schema, condition, row, what) for row, what in rows]
         if isinstance(condition.level, dict):
-            other = _other(run, condition)
-            return [_against_row(run, condition, column, row, other, f"{column.name}{of}") for row, of in rows]
-        return [_against_level(run, condition, column, row, f"{column.name}{of}") for row, of in rows]
+            other = _other(self._summary, condition)
+            return [_against_row(run, condition, column, row, other, what) for row, what in rows]
+        return [_against_level(run, condition, column, row, what) for row, what in rows]
 
     def _named(self, row: Mapping[Any, Any]) -> str:
         """The name of ``row``, in brackets; empty where it is the only one."""
@@ -104,8 +103,8 @@ def _told(column: str, value: Any) -> str:
     return f"{column} {value:g}" if isinstance(value, float) else f"{column} {value}"
 
 
-def _rows(summary: pd.DataFrame, where: Row) -> list[dict[Any, Any]]:
-    rows: list[dict[Any, Any]] = [row for row in summary.to_dict("records") if _fits(row, where)]
+def _rows(summary: Sequence[dict[Any, Any]], where: Row) -> list[dict[Any, Any]]:
+    rows = [row for row in summary if _fits(row, where)]
     if not rows:
         conditions = ", ".join(f"{name} = {value}" for name, value in where.items())
         raise DnnlabError(f"the run has no row with {conditions}, which the claim looks at.")
@@ -116,8 +115,8 @@ def _fits(row: Mapping[Any, Any], where: Row) -> bool:
     return all(name in row and (row[name] == value or str(row[name]) == str(value)) for name, value in where.items())
 
 
-def _other(run: Run, condition: Condition) -> dict[Any, Any]:
-    others = _rows(run.summary, {**condition.where, **condition.level})
+def _other(summary: Sequence[dict[Any, Any]], condition: Condition) -> dict[Any, Any]:
+    others = _rows(summary, {**condition.where, **condition.level})
     if len(others) > 1:
         raise DnnlabError(f"several rows fit {condition.level}, which the claim compares with; name one.")
     return others[0]

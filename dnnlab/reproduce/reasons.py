@@ -36,14 +36,14 @@ def together(reasons: Sequence[Reason]) -> list[str]:
     if len(told) <= _EACH:
         return told
     result = [f"{counted(len(reasons), 'condition')} are open"]
-    few = sorted(reason.seeds for reason in reasons if 0 < reason.seeds <= _MANY)
+    others = [reason for reason in reasons if not 0 < reason.seeds <= _MANY]
+    few = sorted(reason.seeds for reason in reasons if reason not in others)
     if few:
         least, most = (f"{seeds:.0f}" for seeds in (few[0], few[-1]))
         about = most if least == most else f"{least} to {most}"
         which = "them" if len(few) == len(reasons) else _of_them(len(few))
         are = "it is" if len(few) == 1 else "they are"
         result.append(f"about {about} seeds would decide {which}, if {are} as measured")
-    others = [reason for reason in reasons if not 0 < reason.seeds <= _MANY]
     for would in dict.fromkeys(reason.would for reason in others if reason.seeds):
         alike = sum(reason.would == would for reason in others)
         result.append(f"for {'each' if alike == len(reasons) else _of_them(alike)} {would}")
