@@ -54,9 +54,10 @@ def are(count: int) -> str:
 
 
 def in_short(problem: BaseException) -> str:
-    """The kind and the text of an exception on one line."""
-    text = " ".join(str(problem).split())
-    return f"{type(problem).__name__}: {text}" if text else type(problem).__name__
+    """The kind and the text of an exception on one line; of one of dnnlab's own the text, which is a sentence."""
+    kind, text = type(problem).__name__, " ".join(str(problem).split())
+    own = type(problem).__module__.startswith("dnnlab.")
+    return text if own and text else f"{kind}: {text}" if text else kind
 
 
 def of_users_code(problem: BaseException) -> str:

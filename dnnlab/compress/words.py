@@ -103,15 +103,22 @@ def _no_small(row: Any) -> list[str]:
 
 
 def _better(summary: pd.DataFrame, spec: Spec) -> list[str]:
-    """A warning about networks that are less accurate than what was made of them."""
-    better = (summary["drop_hi"] < -POINT) & (summary["p"] < SIGNIFICANT) & (summary["learned"] >= ENOUGH)
+    """A warning about networks that are less accurate than what was made of them: where that is shown; and in too few
+    seeds to show anything, where it is so by value."""
+    few = summary["seeds"] < ENOUGH
+    shown = (summary["drop_hi"] < -POINT) & (summary["p"] < SIGNIFICANT) & (summary["learned"] >= ENOUGH)
+    better = shown | (few & (summary["accuracy_drop"] < -POINT))
     rows = summary[(summary["role"] == "chain") & better].drop_duplicates(_NETWORK)
     how = "the rows called more epochs show" if spec.controls else "--controls measures"
     return [
-        f"{row['arch']} itself is less accurate on {row['data']} than after {row['chain']}, by more than a point. "
-        f"Losses against it are too low if it gains as much by longer training alone, which {how}."
+        f"{_in_few(row['seeds'])}{row['arch']} itself is less accurate on {row['data']} than after {row['chain']}, by "
+        f"more than a point. Losses against it are too low if it gains as much by longer training alone, which {how}."
         for row in rows.to_dict("records")
     ]
+
+
+def _in_few(seeds: int) -> str:
+    return "" if seeds >= ENOUGH else f"In {counted(seeds, 'seed')}, "
 
 
 def _undecided(summary: pd.DataFrame) -> list[str]:

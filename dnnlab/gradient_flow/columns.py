@@ -20,7 +20,7 @@ from dnnlab.statistics.quantity import ACCURACY, Quantity
 
 VANISHING, HEALTHY, EXPLODING, DEAD, UNDECIDED = "vanishing", "healthy", "exploding", "dead", "undecided"
 
-FIRST, HIDDEN, OUTPUT, UNUSED = "first", "hidden", "output", "unused"
+FIRST, HIDDEN, CONSTANT, OUTPUT, UNUSED = "first", "hidden", "constant", "output", "unused"
 
 INFINITE = "infinite or not a number"
 """What the loss or δ is of a seed that has left the range of numbers."""
@@ -48,8 +48,9 @@ CELLS = (
     Column(
         "place",
         str,
-        "first for a hidden layer that reads the network's input, hidden for the others, output for what gives the "
-        "logits, unused where no logit depends on it",
+        "first for a hidden layer that reads the network's input, and nothing that another layer made of it; hidden "
+        "for the others; constant for one that reads parameters and constants alone; output for what gives the "
+        "logits; unused where no logit depends on it",
     ),
     Column("layer_act", str, "the activation that reads this layer's output"),
     Column("weight_grad_norm", float, "Frobenius norm of the gradient of the layer's weights"),

@@ -17,6 +17,9 @@ matrices are among them: they are what their product and their norms say."""
 
 CONVOLUTIONS = frozenset({"convolution", "_convolution", "mkldnn_convolution"})
 
+SHARED = CONVOLUTIONS | {"mm", "addmm"}
+"""The products whose matrix or kernel is the same for all inputs of a batch."""
+
 FEATURES_LAST = frozenset({"_trilinear", "conv_tbc"})
 """The products whose kernel is no matrix, and whose units lie along the last dimension."""
 
@@ -34,7 +37,7 @@ def by_weight(out: Tensor, weight: Origin, other: Axes, right: bool) -> Axes | N
         other: The axes of what it multiplies.
         right: Whether the matrix is the right factor.
     """
-    matrix = weight.axes
+    matrix = None if weight.data else weight.axes  # the units of the layer that made it are not its own
     if matrix is None:
         return along(out.shape, -1 if right else -2) if out.ndim == 2 else None
     free = [matrix[-1 if right else -2]] if len(matrix) > 1 else []

@@ -17,7 +17,7 @@ from torch.utils._python_dispatch import TorchDispatchMode
 from dnnlab.errors import UsageError
 from dnnlab.instruments import operations
 from dnnlab.instruments.axes import Axes, along, fits, plain, resized
-from dnnlab.instruments.factors import CONVOLUTIONS, DISTANCES, FEATURES_LAST, by_weight, of_two
+from dnnlab.instruments.factors import CONVOLUTIONS, DISTANCES, FEATURES_LAST, SHARED, by_weight, of_two
 from dnnlab.instruments.operations import Call, Operation, tensors
 from dnnlab.instruments.origin import Layer, Origin
 from dnnlab.instruments.owners import Owners
@@ -215,8 +215,10 @@ class Follow:
 
     def _leaves_whole(self, module: nn.Module, inputs: Any, output: Any) -> None:
         layer = self._whole.pop()
-        layer.reads |= {r for x in tensors(inputs) if (known := self.origin(x)) for r in known.reads}
-        layer.reads -= {layer}
+        given = [known for x in tensors(inputs) if (known := self.origin(x))]
+        layer.reads = (layer.reads | _reads(given)) - {layer}
+        layer.fixed = _are_fixed(given)
+        parameters = _parameters(given).union(layer.matrices) if layer.fixed else frozenset()
         recurrent = isinstance(module, nn.RNNBase)
         states = {id(x) for x in tensors(output[1])} if recurrent else ()
         for out in filter(Tensor.is_floating_point, tensors(output)):
@@ -225,7 +227,7 @@ class Follow:
                 axes: Axes | None = along(out.shape, 0, -1) if id(out) in states else along(out.shape, -1)
             else:
                 axes = known.axes if known else None
-            self.label(out, Origin(True, axes, layer, frozenset([layer])))
+            self.label(out, Origin(True, axes, layer, frozenset([layer]), parameters, fixed=layer.fixed))
             self._made(layer, out)
 
     def _layer(self, name: str, kind: str, matrices: Iterable[str], reads: frozenset[Layer] = frozenset()) -> Layer:
@@ -296,8 +298,10 @@ class Follow:
         """What is known of the output of an operation that is no product."""
         axes = _fitting(operation.rule(call) if operation.rule else None, call.out)
         inputs = [(x, known) for x, known in given.values() if known.data]
+        fixed = _are_fixed(known for _, known in inputs)
+        parameters = _parameters(known for _, known in given.values()) if fixed else frozenset()
         if not inputs:
-            return Origin(False, axes, parameters=_parameters(known for _, known in given.values()))
+            return Origin(False, axes, parameters=parameters)
         layer = inputs[0][1].layer
         if len(inputs) > 1:
             # A larger tensor says more of the units than one that is broadcast to it. A gate only weights them.
@@ -308,13 +312,16 @@ class Follow:
             layer = inputs[order.index(max(order))][1].layer
         gate = operation.gate or all(known.gate for _, known in inputs)
         test = test_of(operation.name, call.args, call.origin, call.out)
-        return Origin(True, axes, layer, _reads(known for _, known in inputs), gate=gate, test=test)
+        reads = _reads(known for _, known in inputs)
+        return Origin(True, axes, layer, reads, parameters, fixed=fixed, gate=gate, test=test)
 
     def _overwritten(self, base: Tensor, part: Origin) -> None:
         """A part of ``base`` was overwritten by something of which ``part`` is known."""
-        known = self.origin(base) or Origin(part.data)
-        layer = known.layer or part.layer
-        self.label(base, Origin(known.data or part.data, known.axes, layer, _reads([known, part])))
+        known = self.origin(base) or Origin(part.data, fixed=part.fixed)
+        layer, both = known.layer or part.layer, (known, part)
+        data, fixed = known.data or part.data, _are_fixed(both)
+        parameters = _parameters(both) if fixed else frozenset()
+        self.label(base, Origin(data, known.axes, layer, _reads(both), parameters, fixed=data and fixed))
 
     def _product(self, operation: Operation, call: Call) -> Origin:
         left, right = (call.args[place] for place in operation.factors or ())
@@ -324,19 +331,21 @@ class Follow:
             return self._untrained(operation, call, left, right)
         place = origins.index(weight)
         other, factor = origins[1 - place], (left, right)[1 - place]
-        reads = other.reads if other else frozenset()
-        others = (call.origin(x) for x in tensors(call.args) if x is not factor)
+        reads = _reads([weight, other] if other else [weight])
+        given = [(x, known) for x in tensors(call.args) if (known := call.origin(x)) is not None]
         # What is added in the same operation; or the second input of a bilinear layer.
-        beside = _reads(known for known in others if known is not None and known.data)
+        beside = _reads(known for x, known in given if x is not factor and known.data and known is not weight)
         if operation.name == "_trilinear":
             reads, beside = reads | beside, frozenset()
+        fixed = _are_fixed(known for _, known in given)
         if self._whole:
             layer = self._whole[-1]
             layer.reads |= reads - {layer}
             self._part = next(iter(weight.parameters)).rpartition("weight_")[2][3:]  # l0 of weight_ih_l0
         else:
-            name, owner = self._owners.of(weight.parameters, self._active)
+            name, owner = self._owners.of(weight.parameters, self._active, computed=weight.data)
             layer = self._layer(name, type(owner).__name__, self._owners.matrices(weight.parameters), reads)
+            layer.fixed = fixed
             self._made(layer, call.out)
             if self._graph and not torch.is_grad_enabled():
                 self._without_graph.append(layer)
@@ -348,9 +357,10 @@ class Follow:
         elif operation.name in DISTANCES:
             axes = along(call.out.shape, -1 if place == 1 else -2)
         else:
-            given = other.axes if other and other.axes is not None else plain(factor.shape)
-            axes = by_weight(call.out, weight, given, place == 1)
-        return Origin(True, _fitting(axes, call.out), layer, beside | {layer})
+            multiplied = other.axes if other and other.axes is not None else plain(factor.shape)
+            axes = by_weight(call.out, weight, multiplied, place == 1)
+        parameters = _parameters(known for _, known in given) if fixed else frozenset()
+        return Origin(True, _fitting(axes, call.out), layer, beside | {layer}, parameters, fixed=fixed)
 
     def _untrained(self, operation: Operation, call: Call, left: Tensor, right: Tensor) -> Origin:
         """A product of two tensors that were both computed from the input, or of one with a constant."""
@@ -369,13 +379,19 @@ class Follow:
         else:
             axes, found = of_two(call.origin(left), call.origin(right), call.out.shape)
             source = found or source
-        return Origin(True, _fitting(axes, call.out), source.layer, _reads(data))
+        fixed = _are_fixed(data)
+        parameters = _parameters(known) if fixed else frozenset()
+        return Origin(True, _fitting(axes, call.out), source.layer, _reads(data), parameters, fixed=fixed)
 
     def _weight(self, operation: Operation, left: Origin | None, right: Origin | None) -> Origin | None:
         """Which of two factors is the trained matrix that the other is multiplied by; ``None`` where neither is."""
         trained = [o for o in (left, right) if o is not None and not o.data]
         if len(trained) == 1 and left is not None and right is not None:
             return trained[0]
+        if not trained and left is not None and right is not None and operation.name in SHARED:
+            # What a layer made of parameters alone, as in a hypernetwork, if all inputs are multiplied by it.
+            made = [o for o in (left, right) if o.fixed and (o is right or operation.name not in CONVOLUTIONS)]
+            return made[0] if len(made) == 1 and not (left.fixed and right.fixed) else None
         # Nothing here depends on the input. In a layer's own module its weight is multiplied all the same; but vectors
         # it meets where spectral normalisation looks for its norm.
         if operation.name in ("mv", "dot"):
@@ -425,6 +441,11 @@ def _number(layer: Layer | None) -> int:
 def _fitting(axes: Axes | None, tensor: Tensor) -> Axes | None:
     """``axes`` if ``tensor`` can have them: a rule that gives others has met a form of a call that it does not know."""
     return axes if axes is not None and fits(axes, tensor.shape) else None
+
+
+def _are_fixed(origins: Iterable[Origin]) -> bool:
+    """Whether what is computed from these does not depend on the network's input."""
+    return all(known.fixed or not known.data for known in origins)
 
 
 def _parameters(origins: Iterable[Origin]) -> frozenset[str]:

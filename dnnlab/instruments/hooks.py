@@ -21,9 +21,9 @@ from dnnlab.instruments.origin import Layer, Origin
 from dnnlab.instruments.recognise import Recognised
 from dnnlab.networks.activations import ACTIVATIONS, is_zero
 
-FIRST, HIDDEN, OUTPUT, UNUSED = "first", "hidden", "output", "unused"
-"""Where a layer stands: it reads the network's input, or outputs of other layers; it gives the logits; or no logit
-depends on it."""
+FIRST, HIDDEN, CONSTANT, OUTPUT, UNUSED = "first", "hidden", "constant", "output", "unused"
+"""Where a layer stands: it reads the network's input, and nothing that another layer made of it; it reads what others
+made of it; it reads parameters and constants alone; it gives the logits; or no logit depends on it."""
 
 
 class Recorder:
@@ -110,7 +110,8 @@ class Recorder:
             if layer in follow.outputs:
                 place = OUTPUT
             elif layer in used or not follow.outputs:
-                place = HIDDEN if layer.reads else FIRST
+                first = all(below.fixed for below in layer.reads)
+                place = CONSTANT if layer.fixed else FIRST if first else HIDDEN
             else:
                 place = UNUSED
             row: dict[str, Any] = {"name": layer.name, "kind": layer.kind, "matrices": layer.matrices, "place": place}

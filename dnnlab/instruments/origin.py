@@ -19,6 +19,8 @@ class Layer:
     """Its place in the order of execution, from 0."""
     reads: frozenset["Layer"] = frozenset()
     """The layers whose outputs reach it without passing another."""
+    fixed: bool = False
+    """Whether nothing that it multiplies was computed from the network's input, so that it gives the same for all."""
 
     def upstream(self) -> set["Layer"]:
         """All layers whose outputs reach it."""
@@ -37,7 +39,7 @@ class Origin:
     """What is known of one tensor."""
 
     data: bool
-    """Whether it was computed from the network's input, not from parameters alone."""
+    """Whether it was computed from the network's input or given by a layer, not computed from parameters alone."""
     axes: Axes | None = None
     """Where its units lie; ``None`` where that is not known."""
     layer: Layer | None = None
@@ -45,7 +47,10 @@ class Origin:
     reads: frozenset[Layer] = frozenset()
     """The layers whose outputs reach it without passing another."""
     parameters: frozenset[str] = frozenset()
-    """Of what was computed from parameters alone: their names."""
+    """The names of the parameters it was computed from; not where it was computed from the network's input too."""
+    fixed: bool = False
+    """Whether layers gave it that multiply parameters and constants, so that it does not depend on the network's
+    input."""
     gate: bool = False
     """Whether it came out of a function such as a sigmoid, so that as a factor it only weights the other one."""
     test: "Test | None" = None

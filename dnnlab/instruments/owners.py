@@ -42,21 +42,22 @@ class Owners:
         inside = _inside(self.path(module))
         return all(any(alias.startswith(inside) for alias in self._known_as(name)) for name in names)
 
-    def of(self, names: Iterable[str], active: Sequence[nn.Module]) -> tuple[str, nn.Module]:
+    def of(self, names: Iterable[str], active: Sequence[nn.Module], computed: bool = False) -> tuple[str, nn.Module]:
         """The name of the layer whose matrix is made of the parameters ``names``, and the module that owns it, which is
-        the innermost of the ``active`` modules that has the matrix."""
+        the innermost of the ``active`` modules that has the matrix. One that is ``computed`` by other layers is called
+        by all of their parameters, and owned by the innermost module that is active."""
         paths = [_inside(self.path(module)) for module in reversed(active)]
         found = []
         for name in self.matrices(names):
             aliases = self._known_as(name)
             found.append(next((alias for path in paths for alias in aliases if alias.startswith(path)), aliases[0]))
-        for name in found:
+        for name in () if computed else found:
             for suffix in _SUFFIXES:
                 module = name.removesuffix(suffix)
                 if module != name and (not module or module.endswith(".")):
                     owner = self.model.get_submodule(module[:-1])
                     return module[:-1].replace("._orig_mod", "") or type(owner).__name__, owner
-        owner = self.model.get_submodule(found[0].rpartition(".")[0])
+        owner = active[-1] if computed else self.model.get_submodule(found[0].rpartition(".")[0])
         return " + ".join(found).replace("_orig_mod.", ""), owner
 
     def _known_as(self, name: str) -> list[str]:

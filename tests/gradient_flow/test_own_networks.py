@@ -110,6 +110,25 @@ def auxiliary():
     return Net(forward, layers=layers(3), head=nn.Linear(32, 10), aux=nn.Linear(32, 10))
 
 
+def with_a_bias(of_layers):
+    net = Net(None, layers=layers(4), head=nn.Linear(32, 10), f=nn.Linear(2, 8), g=nn.Linear(8, 32))
+    table = torch.linspace(-1, 1, 2)
+    made = net.g(torch.relu(net.f(table))).detach()
+    if not of_layers:
+        del net.f, net.g
+    bias = (lambda s: s.g(torch.relu(s.f(table)))) if of_layers else (lambda s: made)
+    net.run = lambda s, x: s.head(through(s.layers[1:], torch.relu, torch.relu(s.layers[0](x) + bias(s))))
+    return net
+
+
+def bias_of_layers():
+    return with_a_bias(True)
+
+
+def bias_of_numbers():
+    return with_a_bias(False)
+
+
 def checkpointed():
     return Net(
         lambda s, x: s.head(checkpoint(lambda t: through(s.layers, F.relu, t), x, use_reentrant=False)),
@@ -284,6 +303,19 @@ def test_an_auxiliary_head_is_neither_hidden_nor_the_output(measured):
         "aux": "unused",
     }
     assert row["depth"] == 3
+
+
+def test_layers_that_read_constants_alone_take_no_part_in_the_rate(measured):
+    (made, layers), (given, _) = measured("bias_of_layers"), measured("bias_of_numbers")
+    places = layers[layers["seed"] == 0].set_index("name")["place"].to_dict()
+    assert {name: places[name] for name in ("layers.0", "f", "g")} == {
+        "layers.0": "first",
+        "f": "constant",
+        "g": "constant",
+    }
+    assert (layers["delta_norm"] > 0).all()
+    assert (made["depth"], given["depth"]) == (4, 4)
+    assert made["rate"] == pytest.approx(given["rate"], rel=1e-5)
 
 
 @pytest.mark.parametrize("network", ["checkpointed", "remembers", "in_a_dictionary"])

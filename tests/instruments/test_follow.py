@@ -897,7 +897,7 @@ RECURRENT = [
         "by hand",
         lambda: Net(steps, ih=L(5, 4), hh=L(4, 4), head=L(4, 2)),
         (9, 3, 5),
-        "ih:first hh:first ih#2:first hh#2:hidden ih#3:first hh#3:hidden head:output",
+        "ih:first hh:constant ih#2:first hh#2:hidden ih#3:first hh#3:hidden head:output",
     ),
     Case(
         "multi-head attention",
@@ -1054,6 +1054,179 @@ NO_LAYER = [
         {"a.bias": [3]},
     ),
 ]
+
+FIXED = [
+    Case(
+        "a matrix that a layer makes of a parameter",
+        lambda: Net(
+            lambda m, x: m.b(
+                F.relu(at("make.weight + z", F.linear(m.a(x), m.make(m.z).view(6, 6) / 6, m.bias))),
+            ),
+            a=L(5, 6),
+            make=L(3, 36),
+            z=trained(1, 3),
+            bias=trained(6),
+            b=L(6, 2),
+        ),
+        (40, 5),
+        "a:first make:constant make.weight~+~z:hidden b:output",
+        "*/6/1,4",
+        {"bias": [1, 4]},
+        matrices={"make.weight + z": {"make.weight", "z"}},
+    ),
+    Case(
+        "one such layer, for two matrices",
+        lambda: Net(
+            lambda m, x: m.b(
+                F.relu(
+                    at(
+                        "make.weight + z",
+                        F.relu(at("make.weight + z", m.a(x) @ m.make(m.z[:1]).view(6, 6)) + m.bias)
+                        @ m.make(m.z[1:]).view(6, 6).t(),
+                    )
+                    + m.bias
+                )
+            ),
+            a=L(5, 6),
+            make=L(3, 36),
+            z=trained(2, 3),
+            bias=trained(6),
+            b=L(6, 2),
+        ),
+        (40, 5),
+        "a:first make:constant make.weight~+~z:hidden make#2:constant make.weight~+~z#2:hidden b:output",
+        "*/6/1,4 */6/1,4",
+        {"bias": [1, 4]},
+    ),
+    Case(
+        "a kernel that layers make of constants",
+        lambda: Net(
+            lambda m, x: m.b(
+                F.relu(
+                    at(
+                        "f.weight + g.weight",
+                        F.conv2d(x, m.g(F.relu(m.f(m.grid))).t().reshape(8, 3, 3, 3), m.bias),
+                    )
+                ).mean((2, 3))
+            ),
+            f=L(2, 4),
+            g=L(4, 24),
+            grid=torch.rand(9, 2),
+            bias=trained(8),
+            b=L(8, 2),
+        ),
+        (10, 3, 6, 6),
+        "f:constant g:constant f.weight~+~g.weight:first b:output",
+        "f/4/1 */8/2,5",
+        {"f.bias": [1], "bias": [2, 5]},
+    ),
+    Case(
+        "a matrix that is a layer's beside a parameter",
+        lambda: Net(
+            lambda m, x: m.b(F.relu(at("base + make.weight", F.linear(x, m.base + m.make(m.z), m.bias)))),
+            make=L(3, 5),
+            z=torch.randn(6, 3),
+            base=trained(6, 5),
+            bias=trained(6),
+            b=L(6, 2),
+        ),
+        (40, 5),
+        "make:constant base~+~make.weight:first b:output",
+        "*/6/1,4",
+        {"bias": [1, 4]},
+    ),
+    Case(
+        "learned queries",
+        lambda: Net(
+            lambda m, x: m.head(
+                F.scaled_dot_product_attention(
+                    m.q(m.latent).expand(len(x), -1, -1), m.k(y := m.a(x)), F.relu(m.v(y))
+                ).mean(1)
+            ),
+            latent=trained(1, 3, 6),
+            a=L(5, 6),
+            q=L(6, 6),
+            k=L(6, 6),
+            v=L(6, 6),
+            head=L(6, 2),
+        ),
+        (10, 7, 5),
+        "q:constant a:first k:hidden v:hidden head:output",
+        "v/6/1,4",
+        {"v.bias": [1, 4]},
+    ),
+    Case(
+        "learned queries that first attend to themselves",
+        lambda: Net(
+            lambda m, x: m.head(
+                m.cross(m.own(q := m.queries.expand(len(x), -1, -1), q, q)[0], y := m.a(x), y)[0].mean(1)
+            ),
+            queries=trained(1, 3, 6),
+            a=L(5, 6),
+            own=nn.MultiheadAttention(6, 2, batch_first=True),
+            cross=nn.MultiheadAttention(6, 2, batch_first=True),
+            head=L(6, 2),
+        ),
+        (10, 7, 5),
+        "own:constant a:first cross:hidden head:output",
+    ),
+    Case(
+        "a bias that layers make of constants",
+        lambda: Net(
+            lambda m, x: m.head(F.relu(m.a(x) + m.g(F.relu(m.f(m.table)))).mean(1)),
+            table=torch.randn(7, 2),
+            a=L(5, 6),
+            f=L(2, 4),
+            g=L(4, 6),
+            head=L(6, 2),
+        ),
+        (40, 7, 5),
+        "a:first f:constant g:constant head:output",
+        "f/4/3 a/6/1,4",
+        {"f.bias": [3], "a.bias": [1, 4]},
+    ),
+    *(
+        Case(
+            f"positions through a layer, {kind}",
+            lambda make=make: Net(
+                lambda m, x: m.head(F.relu(m.a(x + m.p(m.pos))).mean(1)),
+                p=L(3, 5),
+                pos=make(7, 3),
+                a=L(5, 6),
+                head=L(6, 2),
+            ),
+            (40, 7, 5),
+            "p:constant a:first head:output",
+            "a/6/1,4",
+            {"a.bias": [1, 4]},
+        )
+        for kind, make in {"trained": trained, "constant": torch.randn}.items()
+    ),
+    Case(
+        "scores of queries and positions",
+        lambda: Net(
+            lambda m, x: m.head(
+                (
+                    ((q := m.q(y := m.a(x)).view(-1, 7, 2, 3).transpose(1, 2)) @ q.mT)
+                    + q @ m.p(m.pos).view(1, 7, 2, 3).permute(0, 2, 3, 1)
+                )
+                .softmax(-1)
+                .mean(1)
+                @ F.relu(y)
+            ).mean(1),
+            a=L(5, 6),
+            q=L(6, 6),
+            p=L(4, 6),
+            pos=torch.randn(7, 4),
+            head=L(6, 2),
+        ),
+        (10, 7, 5),
+        "a:first q:hidden p:constant head:output",
+        "a/6/1,4",
+        {"a.bias": [1, 4]},
+    ),
+]
+"""Layers that read parameters and constants alone, and what is made by them."""
 
 PLACES = [
     Case(
@@ -1626,6 +1799,7 @@ KINDS = {
     "shared": SHARED,
     "recurrent": RECURRENT,
     "no layer": NO_LAYER,
+    "of no input": FIXED,
     "place": PLACES,
     "delta": DELTAS,
     "relu": RELUS,

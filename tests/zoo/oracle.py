@@ -6,8 +6,9 @@ Nothing of dnnlab is imported here. Three kinds of tensors are told apart by the
 - a weight was computed from parameters and constants alone;
 - all else is data, and so is what a trained product gives.
 
-A trained product multiplies a weight by data, or in a linear or convolutional function by a constant. Elsewhere a
-product with a constant makes a weight, as where positions are looked up by a matrix of zeros and ones. A layer is one
+A trained product multiplies a weight by data; and a linear or convolutional function is one, whatever it is called
+with. Elsewhere a product of weights and constants makes a weight, as where positions are looked up by a matrix of zeros
+and ones. A layer is one
 call of a public function of PyTorch in which there are trained products: `F.linear` has one, multi-head attention
 several.
 """
@@ -63,6 +64,8 @@ class Layer:
     """The parameters of two or more dimensions that are multiplied by, by their ``id``."""
     upstream: set["Layer"] = field(default_factory=set)
     """The layers on which it depends."""
+    input: bool = False
+    """Whether it depends on the network's input."""
     probes: list[torch.Tensor] = field(default_factory=list)
     """Zeros that were added to its outputs; their gradients are those of the outputs."""
 
@@ -77,6 +80,8 @@ class Known:
     """What is known of all that lies in one piece of memory."""
 
     data: bool = False
+    input: bool = False
+    """Whether it depends on the network's input."""
     parameters: set[int] = field(default_factory=set)
     last: set[Layer] = field(default_factory=set)
     """The layers that reach it through no other trained product."""
@@ -85,6 +90,7 @@ class Known:
 
     def add(self, other: "Known") -> None:
         self.data |= other.data
+        self.input |= other.input
         self.parameters |= other.parameters
         self.last |= other.last
         self.upstream |= other.upstream
@@ -109,7 +115,7 @@ class Dispatched(TorchDispatchMode):
             self.of(p).parameters.add(id(p))
         for t in pytree.tree_leaves(inputs):
             if isinstance(t, torch.Tensor):
-                self.of(t).data = True
+                self.of(t).data = self.of(t).input = True
 
     def of(self, t: torch.Tensor) -> Known:
         storage = t.untyped_storage()
@@ -129,8 +135,9 @@ class Dispatched(TorchDispatchMode):
         if places is not None:
             factors = [self.of(args[i]) for i in places]
             weights = [k for k in factors if k.weight]
-            if weights and (any(k.data for k in factors) or (len(weights) < len(factors) and self.ours)):
-                result = self.product(weights, result)
+            if weights and (any(k.data for k in factors) or self.ours):
+                # Of parameters alone, it is the last factor that is the function's own weight.
+                result = self.product(weights if len(weights) < len(factors) else weights[-1:], result)
         if not func.is_view:
             for t in made:
                 self.of(t).add(result)
@@ -147,7 +154,8 @@ class Dispatched(TorchDispatchMode):
             self.layers.append(layer)
         layer.weights |= {i for k in weights for i in k.parameters if self.shapes[i] >= 2}
         layer.upstream |= read.upstream - {layer}
-        return Known(True, set(), {layer}, read.upstream | {layer})
+        layer.input |= read.input
+        return Known(True, layer.input, set(), {layer}, read.upstream | {layer})
 
 
 class Called(TorchFunctionMode):
@@ -220,7 +228,8 @@ def layers(model: nn.Module, inputs: tuple, loss) -> list[Found]:
         elif layer not in inner:
             place = "output"
         else:
-            place = "hidden" if layer.upstream else "first"
+            reads_input_alone = not any(below.input for below in layer.upstream)
+            place = "constant" if not layer.input else "first" if reads_input_alone else "hidden"
         found.append(Found(frozenset(names[i] for i in layer.weights), place, layer.delta))
     return found
 

@@ -101,7 +101,7 @@ def _energy_by_macs(model: nn.Module, names: Collection[str], stage: Stage, data
         most = whole / least
         raise TooMuch(
             f"{stage.kind}:{stage.amount}: the factors of this network's layers save "
-            + (f"no more than {most:.3g}x of its MACs; ask for less." if most > 1.01 else "none of its MACs.")
+            + (f"no more than {most:.3g}× of its MACs; ask for less." if most > 1.01 else "none of its MACs.")
         )
     low, high = 0.0, 1.0
     for _ in range(_HALVINGS):

@@ -74,7 +74,7 @@ def apply(model: nn.Module, stage: Stage, retraining: Retraining) -> nn.Module:
             most = goal * stage.factor / _macs(model, data)
             raise TooMuch(
                 f"structured:{stage.factor:g}x: channels that {criterion} may take out of this network save "
-                + (f"no more than {most:.3g}x of its MACs; ask for less." if most > 1.01 else "none of its MACs.")
+                + (f"no more than {most:.3g}× of its MACs; ask for less." if most > 1.01 else "none of its MACs.")
             )
     if not channels.proven(whole, example, pruner.DG.pruning_history()):
         raise TooMuch("structured: torch-pruning takes wrong channels out of this network.")
