@@ -8,6 +8,7 @@ lie along it, a rank: the units of a tensor are counted along its ranked factors
 import math
 from collections.abc import Sequence
 
+import torch
 from torch import Tensor
 
 Rank = tuple[int, ...]
@@ -49,6 +50,17 @@ def by_unit(tensor: Tensor, axes: Axes) -> Tensor:
     units = sorted((i for i, f in enumerate(factors) if f[1] is not None), key=lambda i: factors[i][1] or ())
     others = [i for i, f in enumerate(factors) if f[1] is None]
     return tensor.reshape([n for n, _ in factors]).permute(*units, *others).reshape(count(axes), -1)
+
+
+def sum_by_unit(tensor: Tensor, axes: Axes) -> Tensor:
+    """The sums of ``tensor`` over all but its units, ``[unit]`` in float32. It is `by_unit` summed, without a copy."""
+    factors = [factor for dim in axes for factor in dim]
+    units = [i for i, (_, rank) in enumerate(factors) if rank is not None]
+    others = [i for i, (_, rank) in enumerate(factors) if rank is None]
+    split = tensor.reshape([n for n, _ in factors])
+    sums = split.sum(others, dtype=torch.float32) if others else split.to(torch.float32)
+    order = sorted(range(len(units)), key=lambda i: factors[units[i]][1] or ())
+    return sums.permute(order).reshape(-1)
 
 
 def reshaped(axes: Axes, shape: Sequence[int]) -> Axes | None:

@@ -14,7 +14,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from dnnlab.instruments.axes import Axes, by_unit
+from dnnlab.instruments.axes import Axes, sum_by_unit
 from dnnlab.instruments.follow import Follow
 from dnnlab.instruments.norms import norm
 from dnnlab.instruments.origin import Layer, Origin
@@ -148,7 +148,7 @@ def activation_statistics(act: str, u: Tensor, h: Tensor, axes: Axes | None) -> 
     variance = torch.linalg.vector_norm(scratch).square() / h.numel()  # two plain passes beat torch.var_mean
     # A mask of floats is made and summed in vector instructions; its counts are exact in float32 up to 2²⁴.
     zero = torch.eq(h, 0, out=scratch)
-    zeros = (by_unit(zero, axes).sum(1, dtype=torch.float32) if axes is not None else zero.sum()).double()
+    zeros = (sum_by_unit(zero, axes) if axes is not None else zero.sum()).double()
     statistics = {
         "mean": mean,
         "variance": variance,

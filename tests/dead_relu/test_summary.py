@@ -125,6 +125,20 @@ def test_the_measure_is_what_was_dead_at_birth(dead, born, expected):
     assert verdict(cells(dead, born=born)) == expected
 
 
+def test_networks_of_which_no_unit_died_have_no_more_dead_ones_than_at_birth_however_much_they_differ():
+    shares = [[0.0, 0.1], [0.4, 0.2], [0.1, 0.3]]
+    table = cells(shares, born=1.0)  # all that are dead now were dead at birth
+    assert summarise(table)["dead_hi"].iloc[0] > summarise(table)["dead"].iloc[0] + 0.1
+    table["born_dead"] = table["dead"]
+    assert verdict(table) == c.EXPECTED
+    untrained = Spec(steps=0, model="mine:net")
+    own = summarise(table).assign(model="mine:net", act="")
+    assert headline(own, untrained).startswith("mine:net on digits is made with dead units: ")
+    assert "chance" in headline(own, Spec(steps=10, model="mine:net"))
+    died = cells([[0.0, 0.1], [0.4, 0.2], [0.1, 0.3]], born=0.05)
+    assert verdict(died) == c.UNDECIDED
+
+
 @pytest.mark.parametrize(
     ("dead", "expected", "word"), [(0.2, 0.2, c.EXPECTED), (0.205, 0.2, c.EXPECTED), (0.22, 0.2, c.DYING)]
 )

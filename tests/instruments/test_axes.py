@@ -18,6 +18,7 @@ from dnnlab.instruments.axes import (
     reduced,
     reshaped,
     resized,
+    sum_by_unit,
 )
 
 
@@ -34,7 +35,11 @@ def agree(axes, array):
     found = by_unit(torch.from_numpy(np.array(array)), axes).numpy()
     units = np.unique(array)
     assert found.shape == (count(axes), array.size // count(axes))
-    return count(axes) == len(units) and bool((found == units[:, None]).all())
+    right = count(axes) == len(units) and bool((found == units[:, None]).all())
+    if right:
+        sums = sum_by_unit(torch.from_numpy(np.array(array, np.float32)), axes)
+        assert sums.tolist() == [float(array[array == unit].sum()) for unit in units]
+    return right
 
 
 def permuted(axes, order):

@@ -25,7 +25,11 @@ _SAYS = {
 
 def headline(summary: pd.DataFrame, spec: Spec) -> str:
     """The verdicts in a few words, of one network also the share of dead units, in the seeds that did not collapse."""
-    says = _SAYS if spec is None or spec.training_steps else _SAYS | {c.DYING: ("has dead units", "have dead units")}
+    says = _SAYS
+    if spec is not None and not spec.training_steps:
+        says = says | {c.DYING: ("has dead units", "have dead units")}
+        if ((summary["model"] != "") & summary["expected_dead"].isna()).all():  # compared with nothing but themselves
+            says = says | {c.EXPECTED: ("is made with dead units", "are made with dead units")}
     if len(summary) > 1:
         return in_words(summary["verdict"], says)
     row = summary.iloc[0]
