@@ -1,10 +1,12 @@
 """What dnnlab says about hundreds of published networks, against an oracle: `python -m tests.zoo [--all] [NAME …]`.
 
 Each network is checked in a process of its own, with a time limit. A journal keeps what was found, so that a run that
-was stopped goes on where it was. It counts for one version of dnnlab, of the oracle and of the libraries.
+was stopped goes on where it was. It counts for one version of dnnlab, of the oracle and of the libraries. The table is
+printed, and written beside the journal as ``networks.csv``.
 """
 
 import argparse
+import csv
 import hashlib
 import importlib.metadata
 import json
@@ -150,6 +152,23 @@ def chosen(everything: bool, folder: Path, workers: int) -> list[str]:
     return list(dict.fromkeys(names))
 
 
+def write(lines: list[dict], path: Path) -> None:
+    """Writes what was found as a table, a row for each network."""
+    with path.open("w", newline="") as file:
+        writer = csv.writer(file, lineterminator="\n")
+        writer.writerow(["network", "input", "parameters", "number_of_layers", *CHECKS, "why"])
+        for line in lines:
+            verdicts = verdicts_of(line)
+            told = [f"{c}: {verdicts[c]['why']}" for c in CHECKS if verdicts[c]["verdict"] != RIGHT]
+            known = [line.get(name, "") for name in ("input", "parameters", "layers")]
+            writer.writerow([line["network"], *known, *(verdicts[c]["verdict"] for c in CHECKS), " | ".join(told)])
+
+
+def verdicts_of(line: dict) -> dict[str, dict[str, str]]:
+    """The verdict and its reason by check, also where nothing could be checked."""
+    return line.get("verdicts") or {c: {"verdict": FAILED, "why": line["failed"]} for c in CHECKS}
+
+
 def table(lines: list[dict]) -> bool:
     """Prints what was found, and says whether nothing is wrong."""
     width = max(len(line["network"]) for line in lines)
@@ -158,7 +177,7 @@ def table(lines: list[dict]) -> bool:
     )
     totals = {c: Counter() for c in CHECKS}
     for line in lines:
-        verdicts = line.get("verdicts") or {c: {"verdict": FAILED, "why": line["failed"]} for c in CHECKS}
+        verdicts = verdicts_of(line)
         cells = "  ".join(f"{verdicts[c]['verdict']:9}" for c in CHECKS)
         print(
             f"{line['network']:{width}}  {line.get('input', ''):>11} {line.get('parameters', 0):>12,} "
@@ -196,7 +215,9 @@ def main() -> int:
         journal.add({"network": name} | told)
         verdicts = {v["verdict"] for v in told.get("verdicts", {}).values()} or {FAILED}
         print(f"{done}/{len(missing)} {name}: {', '.join(sorted(verdicts))}", file=sys.stderr)
-    return 0 if table([journal.lines[name] for name in names]) else 1
+    lines = [journal.lines[name] for name in names]
+    write(lines, options.folder / "networks.csv")
+    return 0 if table(lines) else 1
 
 
 if __name__ == "__main__":

@@ -12,7 +12,10 @@ SMALL = (
     *("transformers:" + name for name in ("swin", "convnext", "resnet", "mobilevit", "wav2vec2")),
     *("torchvision:" + name for name in ("squeezenet1_1", "mnasnet0_5", "shufflenet_v2_x0_5", "mobilenet_v3_small")),
     *("timm:" + name for name in ("lcnet_035", "mobilenetv3_small_050", "repghostnet_050", "efficientvit_m0")),
-    *("timm:" + name for name in ("test_vit", "test_resnet", "test_efficientnet", "test_convnext", "test_mambaout")),
+    *(
+        "timm:" + name
+        for name in ("test_vit", "test_vit3", "test_resnet", "test_efficientnet", "test_convnext", "test_mambaout")
+    ),
 )
 
 pytestmark = [
