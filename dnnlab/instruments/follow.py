@@ -24,7 +24,8 @@ from dnnlab.instruments.owners import Owners
 from dnnlab.instruments.recognise import Recognised, recognise, test_of, try_on_a_grid
 from dnnlab.networks.outputs import logits
 
-_WHOLE = (nn.RNNBase, nn.MultiheadAttention)
+_RECURRENT = (nn.RNNBase, nn.RNNCellBase)
+_WHOLE = (*_RECURRENT, nn.MultiheadAttention)
 """Modules that are one layer, however many matrices they multiply by."""
 _SINGLE = (nn.Linear, nn.modules.conv._ConvNd)
 """Modules that multiply whatever they are given by their own weight."""
@@ -219,11 +220,12 @@ class Follow:
         layer.reads = (layer.reads | _reads(given)) - {layer}
         layer.fixed = _are_fixed(given)
         parameters = _parameters(given).union(layer.matrices) if layer.fixed else frozenset()
-        recurrent = isinstance(module, nn.RNNBase)
-        states = {id(x) for x in tensors(output[1])} if recurrent else ()
+        states = {id(x) for x in tensors(output[1])} if isinstance(module, nn.RNNBase) else ()
         for out in filter(Tensor.is_floating_point, tensors(output)):
             known = self.origin(out)
-            if recurrent:  # a state [layer · direction, batch, unit] has the units of all layers and directions
+            if isinstance(
+                module, _RECURRENT
+            ):  # a state [layer · direction, batch, unit] has the units of all layers and directions
                 axes: Axes | None = along(out.shape, 0, -1) if id(out) in states else along(out.shape, -1)
             else:
                 axes = known.axes if known else None
@@ -404,13 +406,13 @@ class Follow:
         return isinstance(module, _SINGLE) and self._owners.has(module, weight.parameters)
 
     def _activation(self, found: Recognised, known: Origin | None, read: Tensor, out: Tensor) -> None:
-        recurrent = next((m for m in self._active if isinstance(m, nn.RNNBase)), None)
+        recurrent = next((m for m in self._active if isinstance(m, _RECURRENT)), None)
         if known is None or not known.data or not out.is_floating_point():
             return
-        if isinstance(recurrent, nn.RNN) and recurrent.nonlinearity == "relu":
-            known = self._in_time(recurrent, known)
-        elif recurrent is not None:
+        if recurrent is not None and getattr(recurrent, "nonlinearity", "") != "relu":
             return  # a part of the layer
+        if isinstance(recurrent, nn.RNN):
+            known = self._in_time(recurrent, known)
         self._activations += found.can_die
         self._reports.append(lambda: self.activated and self.activated(found, known, read.detach(), out))
 

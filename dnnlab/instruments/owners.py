@@ -10,6 +10,9 @@ _SUFFIXES = (
 )
 """The parameters that a layer is called by the module of. Others it is called by itself."""
 
+_NAMED = 3
+"""The most parameters that a layer is called by all of."""
+
 
 class Owners:
     """The modules of ``model`` by the names of their parameters, of which one may have several."""
@@ -58,7 +61,8 @@ class Owners:
                     owner = self.model.get_submodule(module[:-1])
                     return module[:-1].replace("._orig_mod", "") or type(owner).__name__, owner
         owner = active[-1] if computed else self.model.get_submodule(found[0].rpartition(".")[0])
-        return " + ".join(found).replace("_orig_mod.", ""), owner
+        shown = found if len(found) <= _NAMED else [found[0], f"{len(found) - 1} more"]
+        return " + ".join(shown).replace("_orig_mod.", ""), owner
 
     def _known_as(self, name: str) -> list[str]:
         return self._aliases[id(self.parameters[name])]

@@ -828,6 +828,14 @@ def rnn_names(*kinds, layers=1, suffixes=("",)):
     return {f"a.weight_{kind}_l{i}{s}" for kind in kinds for i in range(layers) for s in suffixes}
 
 
+def unrolled(m, x):
+    """A cell, step by step; that of an LSTM gives its output and its state."""
+    state = None
+    for t in range(x.shape[1]):
+        state = m.cell(x[:, t], state)
+    return m.head(state[0] if isinstance(state, tuple) else state)
+
+
 RECURRENT = [
     Case(
         "LSTM",
@@ -892,6 +900,37 @@ RECURRENT = [
         ),
         (6, 3, 5),
         "a:first b:output",
+    ),
+    *(
+        Case(
+            kind.__name__,
+            lambda kind=kind: Net(unrolled, cell=kind(5, 4), head=L(4, 2)),
+            (9, 3, 5),
+            "cell:first cell#2:hidden cell#3:hidden head:output",
+            matrices={"cell": {"cell.weight_ih", "cell.weight_hh"}},
+        )
+        for kind in (nn.RNNCell, nn.GRUCell, nn.LSTMCell)
+    ),
+    Case(
+        "RNNCell of ReLU",
+        lambda: Net(unrolled, cell=nn.RNNCell(5, 4, nonlinearity="relu"), head=L(4, 2)),
+        (9, 3, 5),
+        "cell:first cell#2:hidden cell#3:hidden head:output",
+        "cell/4/1 cell#2/4/1 cell#3/4/1",
+        {"cell.bias_ih": [1], "cell.weight_hh": [1]},
+    ),
+    Case(
+        "a ReLU behind cells",
+        lambda: Net(
+            lambda m, x: m.head(F.relu(m.b(F.relu(m.a(x[:, 0])), (x.new_zeros(len(x), 4),) * 2)[1])),
+            a=nn.GRUCell(5, 6),
+            b=nn.LSTMCell(6, 4),
+            head=L(4, 2),
+        ),
+        (9, 3, 5),
+        "a:first b:hidden head:output",
+        "a/6/1 b/4/2",
+        {"a.bias_ih": [13], "b.bias_ih": [10]},  # their new states are -1
     ),
     Case(
         "by hand",
