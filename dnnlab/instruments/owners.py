@@ -36,9 +36,11 @@ class Owners:
         return [name for name in found if self.parameters[name].ndim > 1] or found
 
     def matrices_in(self, module: nn.Module) -> list[str]:
-        """The parameters of ``module`` and of the modules in it that are no vectors."""
+        """The parameters of ``module`` and of the modules in it that are no vectors. The biases of attention's keys and
+        values have three dimensions, and are none."""
         inside = _inside(self.path(module))
-        return [name for name, p in self.parameters.items() if name.startswith(inside) and p.ndim > 1]
+        found = [name for name, p in self.parameters.items() if name.startswith(inside) and p.ndim > 1]
+        return [name for name in found if not name.rpartition(".")[2].startswith("bias")]
 
     def has(self, module: nn.Module, names: Iterable[str]) -> bool:
         """Whether all parameters ``names`` lie in ``module``, under whichever of their names."""

@@ -946,6 +946,18 @@ RECURRENT = [
         matrices={"a": {"a.in_proj_weight", "a.out_proj.weight"}},
     ),
     Case(
+        "multi-head attention with other widths, and biases of keys and values",
+        lambda: Net(
+            lambda m, x: m.b(m.a(m.e(x), x, x)[0]),
+            e=L(5, 8),
+            a=nn.MultiheadAttention(8, 2, kdim=5, vdim=5, add_bias_kv=True, add_zero_attn=True),
+            b=L(8, 2),
+        ),
+        (6, 9, 5),
+        "e:first a:hidden b:output",
+        matrices={"a": {"a.q_proj_weight", "a.k_proj_weight", "a.v_proj_weight", "a.out_proj.weight"}},
+    ),
+    Case(
         "multi-head attention without weights",
         lambda: Net(
             lambda m, x: m.b(F.relu(m.a(y := m.e(x), y, y, need_weights=False)[0])),
