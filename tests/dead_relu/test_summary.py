@@ -137,6 +137,11 @@ def test_networks_of_which_no_unit_died_have_no_more_dead_ones_than_at_birth_how
     assert "chance" in headline(own, Spec(steps=10, model="mine:net"))
     died = cells([[0.0, 0.1], [0.4, 0.2], [0.1, 0.3]], born=0.05)
     assert verdict(died) == c.UNDECIDED
+    (told,) = [line for line in conclusions(summarise(died), Spec(steps=10)) if "is not decided" in line]
+    assert "the limit is 6.00 %, a point above what is usual" in told
+    assert told.endswith("More seeds may decide it.")
+    few = conclusions(summarise(cells([[0.0, 0.1], [0.4, 0.2]], born=0.05)), Spec(steps=10))
+    assert not any("may decide" in line for line in few)  # too few seeds is said once, for all rows
 
 
 @pytest.mark.parametrize(

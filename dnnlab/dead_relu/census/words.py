@@ -5,10 +5,12 @@ import math
 import pandas as pd
 
 from dnnlab.dead_relu.census import columns as c
+from dnnlab.dead_relu.census.summary import FEW, usual
 from dnnlab.dead_relu.spec import Spec
 from dnnlab.errors import counted, some
 from dnnlab.report.numbers import Form, exactly, number
 from dnnlab.runner.summary import in_words, tally
+from dnnlab.statistics.intervals import ENOUGH
 
 _SAYS = {
     c.HEALTHY: ("keeps its units", "keep their units"),
@@ -74,6 +76,7 @@ def conclusions(summary: pd.DataFrame, spec: Spec) -> list[str]:
         f"{fate if spec.training_steps else ''}. {'In all seeds z' if of else 'Z'}ero outputs are "
         f"{share['zero_fraction']}, which by itself says nothing of death."
     ]
+    sentences += _open(summary)
     if not math.isnan(worst["fatal_update"]) and not math.isnan(worst["survived_update"]):
         times = worst["fatal_update"] / worst["survived_update"] if worst["survived_update"] else math.inf
         excess = worst["pushed_more"]
@@ -99,6 +102,21 @@ def conclusions(summary: pd.DataFrame, spec: Spec) -> list[str]:
         every = "In all seeds " if of else ""
         sentences.append(f"{every}{share['certified_dead']} are proven dead on the whole box of the data.")
     return sentences
+
+
+def _open(summary: pd.DataFrame) -> list[str]:
+    """What would decide a verdict that is open, though enough seeds kept living units."""
+    stayed = summary["seeds"] - (summary["collapsed"] * summary["seeds"]).round()
+    rows = summary[(summary["verdict"] == c.UNDECIDED) & (stayed >= ENOUGH) & summary["dead"].notna()]
+    if rows.empty:
+        return []
+    row = rows.iloc[0]
+    limit = number(usual(row) + FEW, Form.SHARE)
+    others = f" It is open for {len(rows) - 1} more, too." if len(rows) > 1 else ""
+    return [
+        f"Whether {name(row)} has more dead units than is usual at birth is not decided: the limit is {limit}, a point "
+        f"above what is usual, and {c.SCHEMA.estimate(row, 'dead')} are dead. More seeds may decide it.{others}"
+    ]
 
 
 def _not_known(rows: pd.DataFrame) -> list[str]:
