@@ -106,9 +106,14 @@ def _experiment_command(experiment: "Experiment") -> Callable[..., None]:
     return command
 
 
+def _in_lines(text: str) -> str:
+    """``text`` with each paragraph on one line, for a terminal of any width to break."""
+    return "\n\n".join(" ".join(paragraph.split()) for paragraph in text.split("\n\n"))
+
+
 # Help is given as such, never as a docstring: python -OO has none.
 for _experiment in EXPERIMENTS.values():
-    app.command(_experiment.name, help=_experiment.spec.HELP, rich_help_panel="Experiments")(
+    app.command(_experiment.name, help=_in_lines(_experiment.spec.HELP), rich_help_panel="Experiments")(
         _experiment_command(_experiment)
     )
 
