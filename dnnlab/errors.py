@@ -54,10 +54,12 @@ def are(count: int) -> str:
 
 
 def in_short(problem: BaseException) -> str:
-    """The kind and the text of an exception on one line; of one of dnnlab's own the text, which is a sentence."""
+    """The kind and the text of an exception on one line. An error of dnnlab's own is a sentence already, and only that
+    is given, without its full stop."""
     kind, text = type(problem).__name__, " ".join(str(problem).split())
-    own = type(problem).__module__.startswith("dnnlab.")
-    return text if own and text else f"{kind}: {text}" if text else kind
+    if text and type(problem).__module__.startswith("dnnlab."):
+        return text.removesuffix(".")
+    return f"{kind}: {text}" if text else kind
 
 
 def of_users_code(problem: BaseException) -> str:

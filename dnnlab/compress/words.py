@@ -103,8 +103,8 @@ def _no_small(row: Any) -> list[str]:
 
 
 def _better(summary: pd.DataFrame, spec: Spec) -> list[str]:
-    """A warning about networks that are less accurate than what was made of them: where that is shown; and in too few
-    seeds to show anything, where it is so by value."""
+    """A warning about networks that are less accurate than what was made of them: where that is shown, and in fewer
+    than three seeds where the mean says so."""
     few = summary["seeds"] < ENOUGH
     shown = (summary["drop_hi"] < -POINT) & (summary["p"] < SIGNIFICANT) & (summary["learned"] >= ENOUGH)
     better = shown | (few & (summary["accuracy_drop"] < -POINT))
@@ -118,7 +118,7 @@ def _better(summary: pd.DataFrame, spec: Spec) -> list[str]:
 
 
 def _in_few(seeds: int) -> str:
-    return "" if seeds >= ENOUGH else f"In {counted(seeds, 'seed')}, "
+    return "" if seeds >= ENOUGH else f"In {counted(seeds, 'seed')}, which may be chance, "
 
 
 def _undecided(summary: pd.DataFrame) -> list[str]:

@@ -17,9 +17,6 @@ matrices are among them: they are what their product and their norms say."""
 
 CONVOLUTIONS = frozenset({"convolution", "_convolution", "mkldnn_convolution"})
 
-SHARED = CONVOLUTIONS | {"mm", "addmm"}
-"""The products whose matrix or kernel is the same for all inputs of a batch."""
-
 FEATURES_LAST = frozenset({"_trilinear", "conv_tbc"})
 """The products whose kernel is no matrix, and whose units lie along the last dimension."""
 
@@ -37,7 +34,7 @@ def by_weight(out: Tensor, weight: Origin, other: Axes, right: bool) -> Axes | N
         other: The axes of what it multiplies.
         right: Whether the matrix is the right factor.
     """
-    matrix = None if weight.data else weight.axes  # the units of the layer that made it are not its own
+    matrix = weight.axes
     if matrix is None:
         return along(out.shape, -1 if right else -2) if out.ndim == 2 else None
     free = [matrix[-1 if right else -2]] if len(matrix) > 1 else []
@@ -52,6 +49,8 @@ def of_two(left: Origin | None, right: Origin | None, shape: Sequence[int]) -> t
 
     The units of a factor survive where they do not lie along the dimension that is summed over.
     """
+    if len(shape) < 2:
+        return None, None
     known = [
         origin
         for origin, summed in ((left, -1), (right, -2))

@@ -16,16 +16,15 @@ from torch.utils._python_dispatch import TorchDispatchMode
 
 from dnnlab.errors import UsageError
 from dnnlab.instruments import operations
-from dnnlab.instruments.axes import Axes, along, fits, plain, resized
-from dnnlab.instruments.factors import CONVOLUTIONS, DISTANCES, FEATURES_LAST, SHARED, by_weight, of_two
+from dnnlab.instruments.axes import Axes, along, fits, joined, plain, resized
+from dnnlab.instruments.factors import CONVOLUTIONS, DISTANCES, FEATURES_LAST, by_weight, of_two
 from dnnlab.instruments.operations import Call, Operation, tensors
 from dnnlab.instruments.origin import Layer, Origin
 from dnnlab.instruments.owners import Owners
 from dnnlab.instruments.recognise import Recognised, recognise, test_of, try_on_a_grid
 from dnnlab.networks.outputs import logits
 
-_RECURRENT = (nn.RNNBase, nn.RNNCellBase)
-_WHOLE = (*_RECURRENT, nn.MultiheadAttention)
+_WHOLE = (nn.RNNBase, nn.MultiheadAttention)
 """Modules that are one layer, however many matrices they multiply by."""
 _SINGLE = (nn.Linear, nn.modules.conv._ConvNd)
 """Modules that multiply whatever they are given by their own weight."""
@@ -219,17 +218,15 @@ class Follow:
         given = [known for x in tensors(inputs) if (known := self.origin(x))]
         layer.reads = (layer.reads | _reads(given)) - {layer}
         layer.fixed = _are_fixed(given)
-        parameters = _parameters(given).union(layer.matrices) if layer.fixed else frozenset()
-        states = {id(x) for x in tensors(output[1])} if isinstance(module, nn.RNNBase) else ()
+        recurrent = isinstance(module, nn.RNNBase)
+        states = {id(x) for x in tensors(output[1])} if recurrent else ()
         for out in filter(Tensor.is_floating_point, tensors(output)):
             known = self.origin(out)
-            if isinstance(
-                module, _RECURRENT
-            ):  # a state [layer · direction, batch, unit] has the units of all layers and directions
+            if recurrent:  # a state [layer · direction, batch, unit] has the units of all layers and directions
                 axes: Axes | None = along(out.shape, 0, -1) if id(out) in states else along(out.shape, -1)
             else:
                 axes = known.axes if known else None
-            self.label(out, Origin(True, axes, layer, frozenset([layer]), parameters, fixed=layer.fixed))
+            self.label(out, Origin(True, axes, layer, frozenset([layer]), fixed=layer.fixed))
             self._made(layer, out)
 
     def _layer(self, name: str, kind: str, matrices: Iterable[str], reads: frozenset[Layer] = frozenset()) -> Layer:
@@ -300,30 +297,28 @@ class Follow:
         """What is known of the output of an operation that is no product."""
         axes = _fitting(operation.rule(call) if operation.rule else None, call.out)
         inputs = [(x, known) for x, known in given.values() if known.data]
-        fixed = _are_fixed(known for _, known in inputs)
-        parameters = _parameters(known for _, known in given.values()) if fixed else frozenset()
         if not inputs:
-            return Origin(False, axes, parameters=parameters)
+            return Origin(False, axes, parameters=_parameters(known for _, known in given.values()))
         layer = inputs[0][1].layer
         if len(inputs) > 1:
-            # A larger tensor says more of the units than one that is broadcast to it. A gate only weights them.
+            # A larger tensor says more of the units than one that is broadcast to it. A gate only weights them, and
+            # what does not depend on the input only shifts them.
             order = [
-                (x.numel(), not known.gate, -place if operation.multiplies else _number(known.layer))
+                (not known.fixed, x.numel(), not known.gate, -place if operation.multiplies else _number(known.layer))
                 for place, (x, known) in enumerate(inputs)
             ]
             layer = inputs[order.index(max(order))][1].layer
         gate = operation.gate or all(known.gate for _, known in inputs)
         test = test_of(operation.name, call.args, call.origin, call.out)
-        reads = _reads(known for _, known in inputs)
-        return Origin(True, axes, layer, reads, parameters, fixed=fixed, gate=gate, test=test)
+        reads, fixed = _reads(known for _, known in inputs), _are_fixed(known for _, known in inputs)
+        return Origin(True, axes, layer, reads, gate=gate, test=test, fixed=fixed)
 
     def _overwritten(self, base: Tensor, part: Origin) -> None:
         """A part of ``base`` was overwritten by something of which ``part`` is known."""
         known = self.origin(base) or Origin(part.data, fixed=part.fixed)
         layer, both = known.layer or part.layer, (known, part)
-        data, fixed = known.data or part.data, _are_fixed(both)
-        parameters = _parameters(both) if fixed else frozenset()
-        self.label(base, Origin(data, known.axes, layer, _reads(both), parameters, fixed=data and fixed))
+        data = known.data or part.data
+        self.label(base, Origin(data, known.axes, layer, _reads(both), fixed=data and _are_fixed(both)))
 
     def _product(self, operation: Operation, call: Call) -> Origin:
         left, right = (call.args[place] for place in operation.factors or ())
@@ -333,19 +328,19 @@ class Follow:
             return self._untrained(operation, call, left, right)
         place = origins.index(weight)
         other, factor = origins[1 - place], (left, right)[1 - place]
-        reads = _reads([weight, other] if other else [weight])
-        given = [(x, known) for x in tensors(call.args) if (known := call.origin(x)) is not None]
+        reads = other.reads if other else frozenset()
+        others = [known for x in tensors(call.args) if x is not factor and (known := call.origin(x)) is not None]
         # What is added in the same operation; or the second input of a bilinear layer.
-        beside = _reads(known for x, known in given if x is not factor and known.data and known is not weight)
+        beside = _reads(known for known in others if known.data)
+        fixed, beside_fixed = _are_fixed([other] if other else []), _are_fixed(others)
         if operation.name == "_trilinear":
-            reads, beside = reads | beside, frozenset()
-        fixed = _are_fixed(known for _, known in given)
+            reads, beside, fixed = reads | beside, frozenset(), fixed and beside_fixed
         if self._whole:
             layer = self._whole[-1]
             layer.reads |= reads - {layer}
             self._part = next(iter(weight.parameters)).rpartition("weight_")[2][3:]  # l0 of weight_ih_l0
         else:
-            name, owner = self._owners.of(weight.parameters, self._active, computed=weight.data)
+            name, owner = self._owners.of(weight.parameters, self._active)
             layer = self._layer(name, type(owner).__name__, self._owners.matrices(weight.parameters), reads)
             layer.fixed = fixed
             self._made(layer, call.out)
@@ -359,20 +354,26 @@ class Follow:
         elif operation.name in DISTANCES:
             axes = along(call.out.shape, -1 if place == 1 else -2)
         else:
-            multiplied = other.axes if other and other.axes is not None else plain(factor.shape)
-            axes = by_weight(call.out, weight, multiplied, place == 1)
-        parameters = _parameters(known for _, known in given) if fixed else frozenset()
-        return Origin(True, _fitting(axes, call.out), layer, beside | {layer}, parameters, fixed=fixed)
+            given = other.axes if other and other.axes is not None else plain(factor.shape)
+            axes = by_weight(call.out, weight, given, place == 1)
+        return Origin(True, _fitting(axes, call.out), layer, beside | {layer}, fixed=fixed and beside_fixed)
 
     def _untrained(self, operation: Operation, call: Call, left: Tensor, right: Tensor) -> Origin:
         """A product of two tensors that were both computed from the input, or of one with a constant."""
         known = [o for o in (call.origin(left), call.origin(right)) if o is not None]
         data = [o for o in known if o.data]
+        beside = [call.origin(x) for x in tensors(call.args) if x is not left and x is not right]
+        added = [o for o in beside if o is not None and o.data]
+        reads, fixed = _reads([*data, *added]), _are_fixed([*data, *added])
+        if added and _are_fixed(data):  # the product shifts what it is added to, whose units stay
+            whole = [o for o in added if not o.fixed] or added
+            axes = joined([o.axes for o in whole if o.axes is not None], call.out.shape)
+            return Origin(True, _fitting(axes, call.out), whole[0].layer, reads, fixed=fixed)
         if not data:
             sides = [o.axes for o in known if o.axes]
             made = (*sides[0][:-1], *sides[1][-1:]) if len(sides) == 2 else ()
             return Origin(False, _fitting(made, call.out), parameters=_parameters(known))
-        source = max(data, key=lambda o: _number(o.layer))
+        source = max(data, key=lambda o: (not o.fixed, _number(o.layer)))
         if operation.name in CONVOLUTIONS:  # a constant kernel may meet each channel alone, and leaves them as they are
             alone = len(known) == 1 and call.argument(8, "groups", 1) == left.shape[1] == call.out.shape[1]
             axes = resized(source.axes, call.out.shape) if alone and source.axes else None
@@ -380,20 +381,17 @@ class Follow:
             axes = None
         else:
             axes, found = of_two(call.origin(left), call.origin(right), call.out.shape)
-            source = found or source
-        fixed = _are_fixed(data)
-        parameters = _parameters(known) if fixed else frozenset()
-        return Origin(True, _fitting(axes, call.out), source.layer, _reads(data), parameters, fixed=fixed)
+            if found is not None and found.fixed and not source.fixed:
+                axes = None  # a matrix that a layer made, as in a hypernetwork: its units are not those of the product
+            else:
+                source = found or source
+        return Origin(True, _fitting(axes, call.out), source.layer, reads, fixed=fixed)
 
     def _weight(self, operation: Operation, left: Origin | None, right: Origin | None) -> Origin | None:
         """Which of two factors is the trained matrix that the other is multiplied by; ``None`` where neither is."""
         trained = [o for o in (left, right) if o is not None and not o.data]
         if len(trained) == 1 and left is not None and right is not None:
             return trained[0]
-        if not trained and left is not None and right is not None and operation.name in SHARED:
-            # What a layer made of parameters alone, as in a hypernetwork, if all inputs are multiplied by it.
-            made = [o for o in (left, right) if o.fixed and (o is right or operation.name not in CONVOLUTIONS)]
-            return made[0] if len(made) == 1 and not (left.fixed and right.fixed) else None
         # Nothing here depends on the input. In a layer's own module its weight is multiplied all the same; but vectors
         # it meets where spectral normalisation looks for its norm.
         if operation.name in ("mv", "dot"):
@@ -406,13 +404,13 @@ class Follow:
         return isinstance(module, _SINGLE) and self._owners.has(module, weight.parameters)
 
     def _activation(self, found: Recognised, known: Origin | None, read: Tensor, out: Tensor) -> None:
-        recurrent = next((m for m in self._active if isinstance(m, _RECURRENT)), None)
+        recurrent = next((m for m in self._active if isinstance(m, nn.RNNBase)), None)
         if known is None or not known.data or not out.is_floating_point():
             return
-        if recurrent is not None and getattr(recurrent, "nonlinearity", "") != "relu":
-            return  # a part of the layer
-        if isinstance(recurrent, nn.RNN):
+        if isinstance(recurrent, nn.RNN) and recurrent.nonlinearity == "relu":
             known = self._in_time(recurrent, known)
+        elif recurrent is not None:
+            return  # a part of the layer
         self._activations += found.can_die
         self._reports.append(lambda: self.activated and self.activated(found, known, read.detach(), out))
 
@@ -446,7 +444,7 @@ def _fitting(axes: Axes | None, tensor: Tensor) -> Axes | None:
 
 
 def _are_fixed(origins: Iterable[Origin]) -> bool:
-    """Whether what is computed from these does not depend on the network's input."""
+    """Whether nothing that is computed from these depends on the network's input."""
     return all(known.fixed or not known.data for known in origins)
 
 

@@ -22,8 +22,9 @@ from dnnlab.instruments.recognise import Recognised
 from dnnlab.networks.activations import ACTIVATIONS, is_zero
 
 FIRST, HIDDEN, CONSTANT, OUTPUT, UNUSED = "first", "hidden", "constant", "output", "unused"
-"""Where a layer stands: it reads the network's input, and nothing that another layer made of it; it reads what others
-made of it; it reads parameters and constants alone; it gives the logits; or no logit depends on it."""
+"""Where a layer stands, the last of these words that is true: ``first`` reads the network's input, and nothing that
+another layer made of it; ``hidden`` reads what others made of it; ``output`` gives the logits; ``constant`` reads
+parameters, constants and random numbers alone; on ``unused`` no logit depends."""
 
 
 class Recorder:
@@ -105,15 +106,19 @@ class Recorder:
         """
         follow = self._follow
         used = follow.outputs.union(*(layer.upstream() for layer in follow.outputs))
+        constant = {layer for layer in follow.layers if layer.fixed}
+        if len(constant) == len(follow.layers):  # where the input is not seen, nothing is known to be constant
+            constant = set()
         rows, values = [], []
         for layer in follow.layers:
-            if layer in follow.outputs:
-                place = OUTPUT
-            elif layer in used or not follow.outputs:
-                first = all(below.fixed for below in layer.reads)
-                place = CONSTANT if layer.fixed else FIRST if first else HIDDEN
-            else:
+            if follow.outputs and layer not in used:
                 place = UNUSED
+            elif layer in constant:
+                place = CONSTANT
+            elif layer in follow.outputs:
+                place = OUTPUT
+            else:
+                place = HIDDEN if layer.reads - constant else FIRST
             row: dict[str, Any] = {"name": layer.name, "kind": layer.kind, "matrices": layer.matrices, "place": place}
             rows.append(row | {"act": self._acts.get(layer, "")})
             grads = (follow.parameters[name].grad for name in layer.matrices)

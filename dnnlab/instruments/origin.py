@@ -20,7 +20,7 @@ class Layer:
     reads: frozenset["Layer"] = frozenset()
     """The layers whose outputs reach it without passing another."""
     fixed: bool = False
-    """Whether nothing that it multiplies was computed from the network's input, so that it gives the same for all."""
+    """Whether nothing that it multiplies was computed from the network's input."""
 
     def upstream(self) -> set["Layer"]:
         """All layers whose outputs reach it."""
@@ -39,7 +39,9 @@ class Origin:
     """What is known of one tensor."""
 
     data: bool
-    """Whether it was computed from the network's input or given by a layer, not computed from parameters alone."""
+    """Whether it was computed from the network's input or by a layer, not from parameters alone."""
+    fixed: bool = field(default=False, kw_only=True)
+    """Of data: whether layers made it that read parameters and constants alone, and not the network's input."""
     axes: Axes | None = None
     """Where its units lie; ``None`` where that is not known."""
     layer: Layer | None = None
@@ -47,10 +49,7 @@ class Origin:
     reads: frozenset[Layer] = frozenset()
     """The layers whose outputs reach it without passing another."""
     parameters: frozenset[str] = frozenset()
-    """The names of the parameters it was computed from; not where it was computed from the network's input too."""
-    fixed: bool = False
-    """Whether layers gave it that multiply parameters and constants, so that it does not depend on the network's
-    input."""
+    """Of what was computed from parameters alone: their names."""
     gate: bool = False
     """Whether it came out of a function such as a sigmoid, so that as a factor it only weights the other one."""
     test: "Test | None" = None

@@ -10,9 +10,6 @@ _SUFFIXES = (
 )
 """The parameters that a layer is called by the module of. Others it is called by itself."""
 
-_NAMED = 3
-"""The most parameters that a layer is called by all of."""
-
 
 class Owners:
     """The modules of ``model`` by the names of their parameters, of which one may have several."""
@@ -36,8 +33,8 @@ class Owners:
         return [name for name in found if self.parameters[name].ndim > 1] or found
 
     def matrices_in(self, module: nn.Module) -> list[str]:
-        """The parameters of ``module`` and of the modules in it that are no vectors. The biases of attention's keys and
-        values have three dimensions, and are none."""
+        """The parameters of ``module`` and of the modules in it that are no vectors and no biases: those of attention's
+        keys and values have three dimensions."""
         inside = _inside(self.path(module))
         found = [name for name, p in self.parameters.items() if name.startswith(inside) and p.ndim > 1]
         return [name for name in found if not name.rpartition(".")[2].startswith("bias")]
@@ -47,24 +44,22 @@ class Owners:
         inside = _inside(self.path(module))
         return all(any(alias.startswith(inside) for alias in self._known_as(name)) for name in names)
 
-    def of(self, names: Iterable[str], active: Sequence[nn.Module], computed: bool = False) -> tuple[str, nn.Module]:
+    def of(self, names: Iterable[str], active: Sequence[nn.Module]) -> tuple[str, nn.Module]:
         """The name of the layer whose matrix is made of the parameters ``names``, and the module that owns it, which is
-        the innermost of the ``active`` modules that has the matrix. One that is ``computed`` by other layers is called
-        by all of their parameters, and owned by the innermost module that is active."""
+        the innermost of the ``active`` modules that has the matrix."""
         paths = [_inside(self.path(module)) for module in reversed(active)]
         found = []
         for name in self.matrices(names):
             aliases = self._known_as(name)
             found.append(next((alias for path in paths for alias in aliases if alias.startswith(path)), aliases[0]))
-        for name in () if computed else found:
+        for name in found:
             for suffix in _SUFFIXES:
                 module = name.removesuffix(suffix)
                 if module != name and (not module or module.endswith(".")):
                     owner = self.model.get_submodule(module[:-1])
                     return module[:-1].replace("._orig_mod", "") or type(owner).__name__, owner
-        owner = active[-1] if computed else self.model.get_submodule(found[0].rpartition(".")[0])
-        shown = found if len(found) <= _NAMED else [found[0], f"{len(found) - 1} more"]
-        return " + ".join(shown).replace("_orig_mod.", ""), owner
+        owner = self.model.get_submodule(found[0].rpartition(".")[0])
+        return " + ".join(found).replace("_orig_mod.", ""), owner
 
     def _known_as(self, name: str) -> list[str]:
         return self._aliases[id(self.parameters[name])]

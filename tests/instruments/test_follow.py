@@ -828,14 +828,6 @@ def rnn_names(*kinds, layers=1, suffixes=("",)):
     return {f"a.weight_{kind}_l{i}{s}" for kind in kinds for i in range(layers) for s in suffixes}
 
 
-def unrolled(m, x):
-    """A cell, step by step; that of an LSTM gives its output and its state."""
-    state = None
-    for t in range(x.shape[1]):
-        state = m.cell(x[:, t], state)
-    return m.head(state[0] if isinstance(state, tuple) else state)
-
-
 RECURRENT = [
     Case(
         "LSTM",
@@ -900,37 +892,6 @@ RECURRENT = [
         ),
         (6, 3, 5),
         "a:first b:output",
-    ),
-    *(
-        Case(
-            kind.__name__,
-            lambda kind=kind: Net(unrolled, cell=kind(5, 4), head=L(4, 2)),
-            (9, 3, 5),
-            "cell:first cell#2:hidden cell#3:hidden head:output",
-            matrices={"cell": {"cell.weight_ih", "cell.weight_hh"}},
-        )
-        for kind in (nn.RNNCell, nn.GRUCell, nn.LSTMCell)
-    ),
-    Case(
-        "RNNCell of ReLU",
-        lambda: Net(unrolled, cell=nn.RNNCell(5, 4, nonlinearity="relu"), head=L(4, 2)),
-        (9, 3, 5),
-        "cell:first cell#2:hidden cell#3:hidden head:output",
-        "cell/4/1 cell#2/4/1 cell#3/4/1",
-        {"cell.bias_ih": [1], "cell.weight_hh": [1]},
-    ),
-    Case(
-        "a ReLU behind cells",
-        lambda: Net(
-            lambda m, x: m.head(F.relu(m.b(F.relu(m.a(x[:, 0])), (x.new_zeros(len(x), 4),) * 2)[1])),
-            a=nn.GRUCell(5, 6),
-            b=nn.LSTMCell(6, 4),
-            head=L(4, 2),
-        ),
-        (9, 3, 5),
-        "a:first b:hidden head:output",
-        "a/6/1 b/4/2",
-        {"a.bias_ih": [13], "b.bias_ih": [10]},  # their new states are -1
     ),
     Case(
         "by hand",
@@ -1108,85 +1069,6 @@ NO_LAYER = [
 
 FIXED = [
     Case(
-        "a matrix that a layer makes of a parameter",
-        lambda: Net(
-            lambda m, x: m.b(
-                F.relu(at("make.weight + z", F.linear(m.a(x), m.make(m.z).view(6, 6) / 6, m.bias))),
-            ),
-            a=L(5, 6),
-            make=L(3, 36),
-            z=trained(1, 3),
-            bias=trained(6),
-            b=L(6, 2),
-        ),
-        (40, 5),
-        "a:first make:constant make.weight~+~z:hidden b:output",
-        "*/6/1,4",
-        {"bias": [1, 4]},
-        matrices={"make.weight + z": {"make.weight", "z"}},
-    ),
-    Case(
-        "one such layer, for two matrices",
-        lambda: Net(
-            lambda m, x: m.b(
-                F.relu(
-                    at(
-                        "make.weight + z",
-                        F.relu(at("make.weight + z", m.a(x) @ m.make(m.z[:1]).view(6, 6)) + m.bias)
-                        @ m.make(m.z[1:]).view(6, 6).t(),
-                    )
-                    + m.bias
-                )
-            ),
-            a=L(5, 6),
-            make=L(3, 36),
-            z=trained(2, 3),
-            bias=trained(6),
-            b=L(6, 2),
-        ),
-        (40, 5),
-        "a:first make:constant make.weight~+~z:hidden make#2:constant make.weight~+~z#2:hidden b:output",
-        "*/6/1,4 */6/1,4",
-        {"bias": [1, 4]},
-    ),
-    Case(
-        "a kernel that layers make of constants",
-        lambda: Net(
-            lambda m, x: m.b(
-                F.relu(
-                    at(
-                        "f.weight + g.weight",
-                        F.conv2d(x, m.g(F.relu(m.f(m.grid))).t().reshape(8, 3, 3, 3), m.bias),
-                    )
-                ).mean((2, 3))
-            ),
-            f=L(2, 4),
-            g=L(4, 24),
-            grid=torch.rand(9, 2),
-            bias=trained(8),
-            b=L(8, 2),
-        ),
-        (10, 3, 6, 6),
-        "f:constant g:constant f.weight~+~g.weight:first b:output",
-        "f/4/1 */8/2,5",
-        {"f.bias": [1], "bias": [2, 5]},
-    ),
-    Case(
-        "a matrix that is a layer's beside a parameter",
-        lambda: Net(
-            lambda m, x: m.b(F.relu(at("base + make.weight", F.linear(x, m.base + m.make(m.z), m.bias)))),
-            make=L(3, 5),
-            z=torch.randn(6, 3),
-            base=trained(6, 5),
-            bias=trained(6),
-            b=L(6, 2),
-        ),
-        (40, 5),
-        "make:constant base~+~make.weight:first b:output",
-        "*/6/1,4",
-        {"bias": [1, 4]},
-    ),
-    Case(
         "learned queries",
         lambda: Net(
             lambda m, x: m.head(
@@ -1276,8 +1158,132 @@ FIXED = [
         "a/6/1,4",
         {"a.bias": [1, 4]},
     ),
+    Case(
+        "added in one operation with a product of constants",
+        lambda: Net(
+            lambda m, x: m.head(F.relu(m.c(F.relu(torch.addmm(m.a(x), m.grid.expand(len(x), -1), m.w.t()))))),
+            a=L(5, 6),
+            grid=torch.randn(1, 2),
+            w=trained(6, 2),
+            c=L(6, 6),
+            head=L(6, 2),
+        ),
+        (40, 5),
+        "a:first c:hidden head:output",
+        "a/6/1,4 c/6/2",
+        {"a.bias": [1, 4], "c.bias": [2]},
+    ),
+    Case(
+        "scores with a bias of layers in one operation",
+        lambda: Net(
+            lambda m, x: m.head(
+                (
+                    torch.baddbmm(m.g(m.table)[None].expand(len(x), -1, -1), q := m.q(y := m.a(x)), q.mT).softmax(-1)
+                    @ F.relu(y)
+                ).mean(1)
+            ),
+            a=L(5, 6),
+            q=L(6, 6),
+            g=L(4, 7),
+            table=torch.randn(7, 4),
+            head=L(6, 2),
+        ),
+        (10, 7, 5),
+        "g:constant a:first q:hidden head:output",
+        "a/6/1,4",
+        {"a.bias": [1, 4]},
+    ),
+    Case(
+        "a product of constants with what the input gives for a bias",
+        lambda: Net(
+            lambda m, x: m.head(F.relu(F.linear(m.grid, m.w / 9, m.a(x).mean(0)))),
+            a=L(5, 6),
+            grid=torch.randn(9, 2),
+            w=trained(6, 2),
+            head=L(6, 2),
+        ),
+        (40, 5),
+        "a:first head:output",
+        "a/6/1,4",
+        {"a.bias": [1, 4]},
+    ),
+    *(
+        Case(
+            f"a bias of layers, {kind}",
+            lambda shift=shift: Net(
+                lambda m, x: m.head(F.relu(shift(m.a(x), m.g(m.z)))),
+                z=trained(1, 3),
+                a=L(5, 6),
+                g=L(3, 6),
+                head=L(6, 2),
+            ),
+            (n, 5),
+            "a:first g:constant head:output",
+            "a/6/1,4",
+            {"a.bias": [1, 4]},
+        )
+        for kind, n, shift in (
+            ("broadcast", 40, lambda y, z: y + z),
+            ("expanded", 40, lambda y, z: y + z.expand(len(y), -1) / 9),
+            ("of one input", 1, lambda y, z: z / 9 + y),
+            ("as factors", 40, lambda y, z: z.sigmoid().expand(len(y), -1) * y),
+        )
+    ),
+    Case(
+        "of constants, added to the logits",
+        lambda: Net(
+            lambda m, x: m.head(torch.tanh(m.a(x))) + m.g(m.z), z=trained(1, 3), a=L(5, 6), g=L(3, 2), head=L(6, 2)
+        ),
+        (40, 5),
+        "a:first head:output g:constant",
+    ),
+    Case(
+        "two towers, of which one reads tokens of its own",
+        lambda: Net(
+            lambda m, x: F.normalize(m.b(F.relu(m.a(x)))) @ F.normalize(m.t(m.tokens)).t(),
+            tokens=trained(3, 4),
+            t=L(4, 6),
+            a=L(5, 6),
+            b=L(6, 6),
+        ),
+        (40, 5),
+        "a:first b:output t:constant",
+        "a/6/1,4",
+        {"a.bias": [1, 4]},
+    ),
+    Case(
+        "whose input is not seen",
+        lambda: Net(lambda m, x: m.b(F.relu(m.a(torch.from_numpy(x.detach().numpy())))), a=L(5, 6), b=L(6, 2)),
+        (40, 5),
+        "a:first b:output",
+        "a/6/1,4",
+        {"a.bias": [1, 4]},
+    ),
+    *(
+        Case(
+            f"a matrix that a layer makes, {kind}",
+            lambda product=product: Net(
+                lambda m, x: m.b(F.relu(product(m.a(x), m.make(m.z).view(6, 6)) + m.bias)),
+                a=L(5, 6),
+                make=L(3, 36),
+                z=trained(1, 3),
+                bias=trained(6),
+                b=L(6, 2),
+            ),
+            (40, 5),
+            "a:first make:constant b:output",
+            "a/?",
+        )
+        for kind, product in (
+            ("linear", F.linear),
+            ("from the right", torch.matmul),
+            ("einsum", lambda y, w: torch.einsum("bi,oi->bo", y, w)),
+            ("one by one", lambda y, w: torch.stack([w @ row for row in y])),
+        )
+    ),
 ]
-"""Layers that read parameters and constants alone, and what is made by them."""
+"""Layers that read parameters and constants alone. Where a matrix that they make multiplies the input, the product is
+no layer, and its units are not known."""
 
 PLACES = [
     Case(

@@ -6,11 +6,10 @@ Nothing of dnnlab is imported here. Three kinds of tensors are told apart by the
 - a weight was computed from parameters and constants alone;
 - all else is data, and so is what a trained product gives.
 
-A trained product multiplies a weight by data; and a linear or convolutional function is one, whatever it is called
-with. Elsewhere a product of weights and constants makes a weight, as where positions are looked up by a matrix of zeros
-and ones. A layer is one
-call of a public function of PyTorch in which there are trained products: `F.linear` has one, multi-head attention
-several.
+A trained product multiplies a weight by data, and a call of a linear or convolutional function always is one. Elsewhere
+a product of weights and constants makes a weight, as where positions are looked up by a matrix of zeros and ones. A
+layer is one call of a public function of PyTorch in which there are trained products: `F.linear` has one, multi-head
+attention several.
 """
 
 import math
@@ -225,11 +224,12 @@ def layers(model: nn.Module, inputs: tuple, loss) -> list[Found]:
     for layer in seen.layers:
         if layer not in end.upstream:
             place = "unused"
+        elif not layer.input:
+            place = "constant"
         elif layer not in inner:
             place = "output"
         else:
-            reads_input_alone = not any(below.input for below in layer.upstream)
-            place = "constant" if not layer.input else "first" if reads_input_alone else "hidden"
+            place = "hidden" if any(below.input for below in layer.upstream) else "first"
         found.append(Found(frozenset(names[i] for i in layer.weights), place, layer.delta))
     return found
 

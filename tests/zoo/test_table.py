@@ -19,4 +19,5 @@ def test_the_docs_say_what_the_table_has():
     units = table["units"].value_counts()
     assert f"In {units[RIGHT]} the dead units of every activation are right" in docs
     assert f"in two some units are *not known*, and of some activations of the other {units[UNTOLD]}" in docs
-    assert units.to_dict() == {RIGHT: units[RIGHT], UNTOLD: units[UNTOLD], UNKNOWN: 2}
+    assert units[UNKNOWN] == 2
+    assert units.sum() == units[[RIGHT, UNTOLD, UNKNOWN]].sum()  # none is wrong or refused

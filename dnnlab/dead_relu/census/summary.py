@@ -206,8 +206,7 @@ def _causes(rows: Group) -> dict[str, float]:
 def verdict(row: dict[str, Any], dead: Interval, collapsed: bool) -> str:
     """Healthy, expected, dying, collapsed or diverged; undecided under three seeds or where the interval straddles.
 
-    The measure is not zero but what chance leaves dead at birth: in many networks, and in the very ones measured. Where
-    no unit of these died, no interval is needed to see that they have no more than at birth.
+    The measure is not zero but what chance leaves dead at birth: in many networks, and in the very ones measured.
     """
     if row["seeds"] < ENOUGH:
         return c.UNDECIDED
@@ -222,18 +221,12 @@ def verdict(row: dict[str, Any], dead: Interval, collapsed: bool) -> str:
     limit = usual(row) + FEW
     if dead.low > limit:
         return c.DYING
-    none_died = row["died"] == 0 and not _against_others(row)
-    return c.EXPECTED if dead.high <= limit or none_died else c.UNDECIDED
+    return c.EXPECTED if dead.high <= limit else c.UNDECIDED
 
 
 def usual(row: Any) -> float:
     """The dead share that is no sign of trouble: the larger of the expected one and of that of the measured networks at
     birth."""
-    if _against_others(row):
+    if row["model"] and not math.isnan(row["expected_dead"]):
         return float(row["expected_dead"])
     return float(np.nanmax([row["expected_dead"], row["born_dead"]]))
-
-
-def _against_others(row: Any) -> bool:
-    """Whether the networks came with weights, so that they are measured by fresh ones and not by what they were."""
-    return bool(row["model"]) and not math.isnan(row["expected_dead"])

@@ -7,7 +7,7 @@ import pandas as pd
 from dnnlab.dead_relu.census import columns as c
 from dnnlab.dead_relu.census.summary import FEW, usual
 from dnnlab.dead_relu.spec import Spec
-from dnnlab.errors import counted, some
+from dnnlab.errors import are, counted, some
 from dnnlab.report.numbers import Form, exactly, number
 from dnnlab.runner.summary import in_words, tally
 from dnnlab.statistics.intervals import ENOUGH
@@ -27,11 +27,7 @@ _SAYS = {
 
 def headline(summary: pd.DataFrame, spec: Spec) -> str:
     """The verdicts in a few words, of one network also the share of dead units, in the seeds that did not collapse."""
-    says = _SAYS
-    if spec is not None and not spec.training_steps:
-        says = says | {c.DYING: ("has dead units", "have dead units")}
-        if ((summary["model"] != "") & summary["expected_dead"].isna()).all():  # compared with nothing but themselves
-            says = says | {c.EXPECTED: ("is made with dead units", "are made with dead units")}
+    says = _SAYS if spec is None or spec.training_steps else _SAYS | {c.DYING: ("has dead units", "have dead units")}
     if len(summary) > 1:
         return in_words(summary["verdict"], says)
     row = summary.iloc[0]
@@ -76,7 +72,7 @@ def conclusions(summary: pd.DataFrame, spec: Spec) -> list[str]:
         f"{fate if spec.training_steps else ''}. {'In all seeds z' if of else 'Z'}ero outputs are "
         f"{share['zero_fraction']}, which by itself says nothing of death."
     ]
-    sentences += _open(summary)
+    sentences += _open(summary, spec)
     if not math.isnan(worst["fatal_update"]) and not math.isnan(worst["survived_update"]):
         times = worst["fatal_update"] / worst["survived_update"] if worst["survived_update"] else math.inf
         excess = worst["pushed_more"]
@@ -104,18 +100,22 @@ def conclusions(summary: pd.DataFrame, spec: Spec) -> list[str]:
     return sentences
 
 
-def _open(summary: pd.DataFrame) -> list[str]:
-    """What would decide a verdict that is open, though enough seeds kept living units."""
+def _open(summary: pd.DataFrame, spec: Spec) -> list[str]:
+    """Which limit leaves a row undecided, where enough seeds did not collapse. A network of one's own that is neither
+    trained nor came with weights has nothing but itself to be compared with."""
     stayed = summary["seeds"] - (summary["collapsed"] * summary["seeds"]).round()
-    rows = summary[(summary["verdict"] == c.UNDECIDED) & (stayed >= ENOUGH) & summary["dead"].notna()]
+    compared = (summary["model"] == "") | summary["expected_dead"].notna() | (spec.training_steps > 0)
+    undecided = (summary["verdict"] == c.UNDECIDED) & summary["dead"].notna()
+    rows = summary[undecided & compared & (stayed >= ENOUGH)]
     if rows.empty:
         return []
     row = rows.iloc[0]
-    limit = number(usual(row) + FEW, Form.SHARE)
-    others = f" It is open for {len(rows) - 1} more, too." if len(rows) > 1 else ""
+    of = _of(row)
+    more = f" {len(rows) - 1} more {are(len(rows) - 1)} undecided, too." if len(rows) > 1 else ""
     return [
-        f"Whether {name(row)} has more dead units than is usual at birth is not decided: the limit is {limit}, a point "
-        f"above what is usual, and {c.SCHEMA.estimate(row, 'dead')} are dead. More seeds may decide it.{others}"
+        f"Whether {name(row)} has more dead units than is usual at birth is not decided: the limit is "
+        f"{number(usual(row) + FEW, Form.SHARE)}, one percentage point above what is usual, and "
+        f"{of and f'{of}, '}{c.SCHEMA.estimate(row, 'dead')} are dead. More seeds may decide it.{more}"
     ]
 
 
