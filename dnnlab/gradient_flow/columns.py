@@ -49,8 +49,8 @@ CELLS = (
         "place",
         str,
         "first for a hidden layer that reads the network's input, and nothing that another layer made of it; hidden "
-        "for the others; output for what gives the logits; constant for what reads parameters, constants and random "
-        "numbers alone; unused where no logit depends on it",
+        "for the others; constant for one that reads parameters alone; output for what gives the logits; unused where "
+        "no logit depends on it",
     ),
     Column("layer_act", str, "the activation that reads this layer's output"),
     Column("weight_grad_norm", float, "Frobenius norm of the gradient of the layer's weights"),

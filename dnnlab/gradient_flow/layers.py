@@ -7,7 +7,7 @@ import numpy as np
 import pandas as pd
 
 from dnnlab.errors import counted
-from dnnlab.gradient_flow.columns import CONSTANT, FIRST, HIDDEN, INFINITE, OUTPUT, UNUSED
+from dnnlab.gradient_flow.columns import FIRST, HIDDEN, INFINITE, OUTPUT, UNUSED
 from dnnlab.runner.summary import Group, mean
 from dnnlab.theory.gradients import slope_weights
 
@@ -159,7 +159,7 @@ def measured_at(rows: Group, step: int, remedy: str = "") -> Measured | None:
     kept = (place == FIRST) | (place == HIDDEN)
     # The output layer has no activation and other sizes; a shallow network of the user's has little else.
     if len(set(rows.where(kept)["name"].tolist())) < 2:
-        kept = (layer > 0) & (place != UNUSED) & (place != CONSTANT)
+        kept = (layer > 0) & (place != UNUSED)
     hidden = rows.where(kept)
     seeds, seed = np.unique(hidden["seed"], return_inverse=True)
     names, number = _by_name(hidden)

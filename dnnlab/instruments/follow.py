@@ -217,7 +217,7 @@ class Follow:
         layer = self._whole.pop()
         given = [known for x in tensors(inputs) if (known := self.origin(x))]
         layer.reads = (layer.reads | _reads(given)) - {layer}
-        layer.fixed = _are_fixed(given)
+        layer.fixed = bool(given) and _are_fixed(given)
         recurrent = isinstance(module, nn.RNNBase)
         states = {id(x) for x in tensors(output[1])} if recurrent else ()
         for out in filter(Tensor.is_floating_point, tensors(output)):
@@ -301,10 +301,9 @@ class Follow:
             return Origin(False, axes, parameters=_parameters(known for _, known in given.values()))
         layer = inputs[0][1].layer
         if len(inputs) > 1:
-            # A larger tensor says more of the units than one that is broadcast to it. A gate only weights them, and
-            # what does not depend on the input only shifts them.
+            # A larger tensor says more of the units than one that is broadcast to it. A gate only weights them.
             order = [
-                (not known.fixed, x.numel(), not known.gate, -place if operation.multiplies else _number(known.layer))
+                (x.numel(), not known.gate, -place if operation.multiplies else _number(known.layer))
                 for place, (x, known) in enumerate(inputs)
             ]
             layer = inputs[order.index(max(order))][1].layer
@@ -315,10 +314,9 @@ class Follow:
 
     def _overwritten(self, base: Tensor, part: Origin) -> None:
         """A part of ``base`` was overwritten by something of which ``part`` is known."""
-        known = self.origin(base) or Origin(part.data, fixed=part.fixed)
-        layer, both = known.layer or part.layer, (known, part)
-        data = known.data or part.data
-        self.label(base, Origin(data, known.axes, layer, _reads(both), fixed=data and _are_fixed(both)))
+        known = self.origin(base) or Origin(part.data)
+        layer = known.layer or part.layer
+        self.label(base, Origin(known.data or part.data, known.axes, layer, _reads([known, part])))
 
     def _product(self, operation: Operation, call: Call) -> Origin:
         left, right = (call.args[place] for place in operation.factors or ())
@@ -332,7 +330,7 @@ class Follow:
         others = [known for x in tensors(call.args) if x is not factor and (known := call.origin(x)) is not None]
         # What is added in the same operation; or the second input of a bilinear layer.
         beside = _reads(known for known in others if known.data)
-        fixed, beside_fixed = _are_fixed([other] if other else []), _are_fixed(others)
+        fixed, beside_fixed = other is not None and _are_fixed([other]), _are_fixed(others)
         if operation.name == "_trilinear":
             reads, beside, fixed = reads | beside, frozenset(), fixed and beside_fixed
         if self._whole:
@@ -365,15 +363,14 @@ class Follow:
         beside = [call.origin(x) for x in tensors(call.args) if x is not left and x is not right]
         added = [o for o in beside if o is not None and o.data]
         reads, fixed = _reads([*data, *added]), _are_fixed([*data, *added])
-        if added and _are_fixed(data):  # the product shifts what it is added to, whose units stay
-            whole = [o for o in added if not o.fixed] or added
-            axes = joined([o.axes for o in whole if o.axes is not None], call.out.shape)
-            return Origin(True, _fitting(axes, call.out), whole[0].layer, reads, fixed=fixed)
+        if added and not data:  # the product shifts what it is added to, whose units stay
+            axes = joined([o.axes for o in added if o.axes is not None], call.out.shape)
+            return Origin(True, _fitting(axes, call.out), added[0].layer, reads, fixed=fixed)
         if not data:
             sides = [o.axes for o in known if o.axes]
             made = (*sides[0][:-1], *sides[1][-1:]) if len(sides) == 2 else ()
             return Origin(False, _fitting(made, call.out), parameters=_parameters(known))
-        source = max(data, key=lambda o: (not o.fixed, _number(o.layer)))
+        source = max(data, key=lambda o: _number(o.layer))
         if operation.name in CONVOLUTIONS:  # a constant kernel may meet each channel alone, and leaves them as they are
             alone = len(known) == 1 and call.argument(8, "groups", 1) == left.shape[1] == call.out.shape[1]
             axes = resized(source.axes, call.out.shape) if alone and source.axes else None
@@ -381,10 +378,7 @@ class Follow:
             axes = None
         else:
             axes, found = of_two(call.origin(left), call.origin(right), call.out.shape)
-            if found is not None and found.fixed and not source.fixed:
-                axes = None  # a matrix that a layer made, as in a hypernetwork: its units are not those of the product
-            else:
-                source = found or source
+            source = found or source
         return Origin(True, _fitting(axes, call.out), source.layer, reads, fixed=fixed)
 
     def _weight(self, operation: Operation, left: Origin | None, right: Origin | None) -> Origin | None:

@@ -22,9 +22,8 @@ from dnnlab.instruments.recognise import Recognised
 from dnnlab.networks.activations import ACTIVATIONS, is_zero
 
 FIRST, HIDDEN, CONSTANT, OUTPUT, UNUSED = "first", "hidden", "constant", "output", "unused"
-"""Where a layer stands, the last of these words that is true: ``first`` reads the network's input, and nothing that
-another layer made of it; ``hidden`` reads what others made of it; ``output`` gives the logits; ``constant`` reads
-parameters, constants and random numbers alone; on ``unused`` no logit depends."""
+"""Where a layer stands: it reads the network's input, and nothing that another layer made of it; it reads what others
+made of it; it reads parameters alone; it gives the logits; or no logit depends on it."""
 
 
 class Recorder:
@@ -107,16 +106,14 @@ class Recorder:
         follow = self._follow
         used = follow.outputs.union(*(layer.upstream() for layer in follow.outputs))
         constant = {layer for layer in follow.layers if layer.fixed}
-        if len(constant) == len(follow.layers):  # where the input is not seen, nothing is known to be constant
-            constant = set()
         rows, values = [], []
         for layer in follow.layers:
-            if follow.outputs and layer not in used:
+            if layer in follow.outputs:
+                place = OUTPUT
+            elif layer not in used and follow.outputs:
                 place = UNUSED
             elif layer in constant:
                 place = CONSTANT
-            elif layer in follow.outputs:
-                place = OUTPUT
             else:
                 place = HIDDEN if layer.reads - constant else FIRST
             row: dict[str, Any] = {"name": layer.name, "kind": layer.kind, "matrices": layer.matrices, "place": place}

@@ -20,7 +20,7 @@ class Layer:
     reads: frozenset["Layer"] = frozenset()
     """The layers whose outputs reach it without passing another."""
     fixed: bool = False
-    """Whether nothing that it multiplies was computed from the network's input."""
+    """Whether it multiplies what was computed from parameters alone."""
 
     def upstream(self) -> set["Layer"]:
         """All layers whose outputs reach it."""
@@ -41,7 +41,7 @@ class Origin:
     data: bool
     """Whether it was computed from the network's input or by a layer, not from parameters alone."""
     fixed: bool = field(default=False, kw_only=True)
-    """Of data: whether layers made it that read parameters and constants alone, and not the network's input."""
+    """Of data: whether layers made it that read parameters alone."""
     axes: Axes | None = None
     """Where its units lie; ``None`` where that is not known."""
     layer: Layer | None = None

@@ -112,11 +112,11 @@ def auxiliary():
 
 def with_a_bias(of_layers):
     net = Net(None, layers=layers(4), head=nn.Linear(32, 10), f=nn.Linear(2, 8), g=nn.Linear(8, 32))
-    table = torch.linspace(-1, 1, 2)
-    made = net.g(torch.relu(net.f(table))).detach()
+    net.table = nn.Parameter(torch.linspace(-1, 1, 2))
+    made = net.g(torch.relu(net.f(net.table))).detach()
     if not of_layers:
-        del net.f, net.g
-    bias = (lambda s: s.g(torch.relu(s.f(table)))) if of_layers else (lambda s: made)
+        del net.f, net.g, net.table
+    bias = (lambda s: s.g(torch.relu(s.f(s.table)))) if of_layers else (lambda s: made)
     net.run = lambda s, x: s.head(through(s.layers[1:], torch.relu, torch.relu(s.layers[0](x) + bias(s))))
     return net
 
@@ -305,7 +305,7 @@ def test_an_auxiliary_head_is_neither_hidden_nor_the_output(measured):
     assert row["depth"] == 3
 
 
-def test_layers_that_read_constants_alone_take_no_part_in_the_rate(measured):
+def test_layers_that_read_parameters_alone_take_no_part_in_the_rate(measured):
     (made, layers), (given, _) = measured("bias_of_layers"), measured("bias_of_numbers")
     places = layers[layers["seed"] == 0].set_index("name")["place"].to_dict()
     assert {name: places[name] for name in ("layers.0", "f", "g")} == {

@@ -897,7 +897,7 @@ RECURRENT = [
         "by hand",
         lambda: Net(steps, ih=L(5, 4), hh=L(4, 4), head=L(4, 2)),
         (9, 3, 5),
-        "ih:first hh:constant ih#2:first hh#2:hidden ih#3:first hh#3:hidden head:output",
+        "ih:first hh:first ih#2:first hh#2:hidden ih#3:first hh#3:hidden head:output",
     ),
     Case(
         "multi-head attention",
@@ -1114,7 +1114,7 @@ FIXED = [
             head=L(6, 2),
         ),
         (40, 7, 5),
-        "a:first f:constant g:constant head:output",
+        "a:first f:first g:hidden head:output",
         "f/4/3 a/6/1,4",
         {"f.bias": [3], "a.bias": [1, 4]},
     ),
@@ -1129,11 +1129,15 @@ FIXED = [
                 head=L(6, 2),
             ),
             (40, 7, 5),
-            "p:constant a:first head:output",
+            rows,
             "a/6/1,4",
             {"a.bias": [1, 4]},
         )
-        for kind, make in {"trained": trained, "constant": torch.randn}.items()
+        for kind, make, rows in (
+            ("trained", trained, "p:constant a:first head:output"),
+            # A tensor that is no parameter may come from the input in a way that is not seen.
+            ("a buffer", torch.randn, "p:first a:hidden head:output"),
+        )
     ),
     Case(
         "scores of queries and positions",
@@ -1154,7 +1158,7 @@ FIXED = [
             head=L(6, 2),
         ),
         (10, 7, 5),
-        "a:first q:hidden p:constant head:output",
+        "a:first q:hidden p:first head:output",
         "a/6/1,4",
         {"a.bias": [1, 4]},
     ),
@@ -1189,7 +1193,7 @@ FIXED = [
             head=L(6, 2),
         ),
         (10, 7, 5),
-        "g:constant a:first q:hidden head:output",
+        "g:first a:first q:hidden head:output",
         "a/6/1,4",
         {"a.bias": [1, 4]},
     ),
@@ -1207,35 +1211,28 @@ FIXED = [
         "a/6/1,4",
         {"a.bias": [1, 4]},
     ),
-    *(
-        Case(
-            f"a bias of layers, {kind}",
-            lambda shift=shift: Net(
-                lambda m, x: m.head(F.relu(shift(m.a(x), m.g(m.z)))),
-                z=trained(1, 3),
-                a=L(5, 6),
-                g=L(3, 6),
-                head=L(6, 2),
-            ),
-            (n, 5),
-            "a:first g:constant head:output",
-            "a/6/1,4",
-            {"a.bias": [1, 4]},
-        )
-        for kind, n, shift in (
-            ("broadcast", 40, lambda y, z: y + z),
-            ("expanded", 40, lambda y, z: y + z.expand(len(y), -1) / 9),
-            ("of one input", 1, lambda y, z: z / 9 + y),
-            ("as factors", 40, lambda y, z: z.sigmoid().expand(len(y), -1) * y),
-        )
+    Case(
+        "a bias of layers",
+        lambda: Net(
+            lambda m, x: m.head(F.relu(m.a(x) + m.g(F.relu(m.f(m.z))))),
+            z=trained(1, 3),
+            a=L(5, 6),
+            f=L(3, 4),
+            g=L(4, 6),
+            head=L(6, 2),
+        ),
+        (40, 5),
+        "a:first f:constant g:constant head:output",
+        "f/4/3 a/6/1,4",
+        {"f.bias": [3], "a.bias": [1, 4]},
     ),
     Case(
-        "of constants, added to the logits",
+        "a layer of a parameter, added to the logits",
         lambda: Net(
             lambda m, x: m.head(torch.tanh(m.a(x))) + m.g(m.z), z=trained(1, 3), a=L(5, 6), g=L(3, 2), head=L(6, 2)
         ),
         (40, 5),
-        "a:first head:output g:constant",
+        "a:first head:output g:output",
     ),
     Case(
         "two towers, of which one reads tokens of its own",
@@ -1247,7 +1244,7 @@ FIXED = [
             b=L(6, 6),
         ),
         (40, 5),
-        "a:first b:output t:constant",
+        "a:first b:output t:output",
         "a/6/1,4",
         {"a.bias": [1, 4]},
     ),
@@ -1272,7 +1269,7 @@ FIXED = [
             ),
             (40, 5),
             "a:first make:constant b:output",
-            "a/?",
+            "*/?",
         )
         for kind, product in (
             ("linear", F.linear),
@@ -1282,8 +1279,8 @@ FIXED = [
         )
     ),
 ]
-"""Layers that read parameters and constants alone. Where a matrix that they make multiplies the input, the product is
-no layer, and its units are not known."""
+"""Layers that read parameters or constants alone. Where a matrix that they make multiplies the input, the product is no
+layer, and its units are not known."""
 
 PLACES = [
     Case(

@@ -63,8 +63,8 @@ class Layer:
     """The parameters of two or more dimensions that are multiplied by, by their ``id``."""
     upstream: set["Layer"] = field(default_factory=set)
     """The layers on which it depends."""
-    input: bool = False
-    """Whether it depends on the network's input."""
+    constant: bool = True
+    """Whether it multiplies parameters alone, or what such layers make of them."""
     probes: list[torch.Tensor] = field(default_factory=list)
     """Zeros that were added to its outputs; their gradients are those of the outputs."""
 
@@ -79,8 +79,8 @@ class Known:
     """What is known of all that lies in one piece of memory."""
 
     data: bool = False
-    input: bool = False
-    """Whether it depends on the network's input."""
+    constant: bool = False
+    """Of data: whether layers made it that read parameters alone."""
     parameters: set[int] = field(default_factory=set)
     last: set[Layer] = field(default_factory=set)
     """The layers that reach it through no other trained product."""
@@ -88,8 +88,9 @@ class Known:
     """All layers that it depends on."""
 
     def add(self, other: "Known") -> None:
+        self.constant = (self.constant or not self.data) and (other.constant or not other.data)
         self.data |= other.data
-        self.input |= other.input
+        self.constant &= self.data
         self.parameters |= other.parameters
         self.last |= other.last
         self.upstream |= other.upstream
@@ -114,7 +115,7 @@ class Dispatched(TorchDispatchMode):
             self.of(p).parameters.add(id(p))
         for t in pytree.tree_leaves(inputs):
             if isinstance(t, torch.Tensor):
-                self.of(t).data = self.of(t).input = True
+                self.of(t).data = True
 
     def of(self, t: torch.Tensor) -> Known:
         storage = t.untyped_storage()
@@ -136,7 +137,8 @@ class Dispatched(TorchDispatchMode):
             weights = [k for k in factors if k.weight]
             if weights and (any(k.data for k in factors) or self.ours):
                 # Of parameters alone, it is the last factor that is the function's own weight.
-                result = self.product(weights if len(weights) < len(factors) else weights[-1:], result)
+                others = [k for k in factors if k not in weights] or factors[:-1]
+                result = self.product(weights if len(weights) < len(factors) else weights[-1:], others, result)
         if not func.is_view:
             for t in made:
                 self.of(t).add(result)
@@ -145,7 +147,7 @@ class Dispatched(TorchDispatchMode):
                 self.of(t)
         return out
 
-    def product(self, weights: list[Known], read: Known) -> Known:
+    def product(self, weights: list[Known], others: list[Known], read: Known) -> Known:
         if self.layer is None or not self.inside:
             self.layer = Layer()
         layer = self.layer
@@ -153,8 +155,8 @@ class Dispatched(TorchDispatchMode):
             self.layers.append(layer)
         layer.weights |= {i for k in weights for i in k.parameters if self.shapes[i] >= 2}
         layer.upstream |= read.upstream - {layer}
-        layer.input |= read.input
-        return Known(True, layer.input, set(), {layer}, read.upstream | {layer})
+        layer.constant &= all(k.weight or k.constant for k in others)
+        return Known(True, layer.constant, set(), {layer}, read.upstream | {layer})
 
 
 class Called(TorchFunctionMode):
@@ -224,12 +226,12 @@ def layers(model: nn.Module, inputs: tuple, loss) -> list[Found]:
     for layer in seen.layers:
         if layer not in end.upstream:
             place = "unused"
-        elif not layer.input:
-            place = "constant"
         elif layer not in inner:
             place = "output"
+        elif layer.constant:
+            place = "constant"
         else:
-            place = "hidden" if any(below.input for below in layer.upstream) else "first"
+            place = "first" if all(below.constant for below in layer.upstream) else "hidden"
         found.append(Found(frozenset(names[i] for i in layer.weights), place, layer.delta))
     return found
 
