@@ -55,10 +55,10 @@ def are(count: int) -> str:
 
 def in_short(problem: BaseException) -> str:
     """The kind and the text of an exception on one line. An error of dnnlab's own is a sentence already, and only that
-    is given, without its full stop."""
+    is given."""
     kind, text = type(problem).__name__, " ".join(str(problem).split())
     if text and type(problem).__module__.startswith("dnnlab."):
-        return text.removesuffix(".")
+        return text
     return f"{kind}: {text}" if text else kind
 
 

@@ -19,5 +19,5 @@ def test_some_says_how_many_are_left_out():
 def test_an_exception_in_short_has_its_kind_unless_it_is_a_sentence_of_dnnlab():
     assert in_short(KeyError("a\nb")) == "KeyError: 'a\\nb'"
     assert in_short(ValueError()) == "ValueError"
-    assert in_short(UsageError("Ask\nfor less.")) == in_short(TooMuch("Ask for less.")) == "Ask for less"
+    assert in_short(UsageError("Ask\nfor less.")) == in_short(TooMuch("Ask for less.")) == "Ask for less."
     assert in_short(TooMuch()) == "TooMuch"
