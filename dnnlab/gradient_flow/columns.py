@@ -20,7 +20,7 @@ from dnnlab.statistics.quantity import ACCURACY, Quantity
 
 VANISHING, HEALTHY, EXPLODING, DEAD, UNDECIDED = "vanishing", "healthy", "exploding", "dead", "undecided"
 
-FIRST, HIDDEN, CONSTANT, OUTPUT, UNUSED = "first", "hidden", "constant", "output", "unused"
+FIRST, HIDDEN, OUTPUT, UNUSED = "first", "hidden", "output", "unused"
 
 INFINITE = "infinite or not a number"
 """What the loss or δ is of a seed that has left the range of numbers."""

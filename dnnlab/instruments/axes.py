@@ -46,21 +46,23 @@ def ranked(axes: Axes) -> set[int]:
 
 def by_unit(tensor: Tensor, axes: Axes) -> Tensor:
     """``tensor`` as ``[unit, other]``."""
-    factors = [factor for dim in axes for factor in dim]
-    units = sorted((i for i, f in enumerate(factors) if f[1] is not None), key=lambda i: factors[i][1] or ())
-    others = [i for i, f in enumerate(factors) if f[1] is None]
-    return tensor.reshape([n for n, _ in factors]).permute(*units, *others).reshape(count(axes), -1)
+    return _units_first(tensor, axes)[0].reshape(count(axes), -1)
 
 
 def sum_by_unit(tensor: Tensor, axes: Axes) -> Tensor:
-    """The sums of ``tensor`` over all but its units, ``[unit]`` in float32. It is `by_unit` summed, without a copy."""
+    """The sum over all places of each unit, ``[unit]`` in float32. It is `by_unit` summed, without a copy."""
+    turned, units = _units_first(tensor, axes)
+    others = tuple(range(units, turned.ndim))
+    return (turned.sum(others, dtype=torch.float32) if others else turned.to(torch.float32)).reshape(-1)
+
+
+def _units_first(tensor: Tensor, axes: Axes) -> tuple[Tensor, int]:
+    """``tensor`` with a dimension for each factor, those that hold units first, in their order; and how many these
+    are."""
     factors = [factor for dim in axes for factor in dim]
-    units = [i for i, (_, rank) in enumerate(factors) if rank is not None]
-    others = [i for i, (_, rank) in enumerate(factors) if rank is None]
-    split = tensor.reshape([n for n, _ in factors])
-    sums = split.sum(others, dtype=torch.float32) if others else split.to(torch.float32)
-    order = sorted(range(len(units)), key=lambda i: factors[units[i]][1] or ())
-    return sums.permute(order).reshape(-1)
+    units = sorted((i for i, f in enumerate(factors) if f[1] is not None), key=lambda i: factors[i][1] or ())
+    others = [i for i, f in enumerate(factors) if f[1] is None]
+    return tensor.reshape([n for n, _ in factors]).permute([*units, *others]), len(units)
 
 
 def reshaped(axes: Axes, shape: Sequence[int]) -> Axes | None:
