@@ -22,7 +22,8 @@ class Stopped(BaseException):
 
 
 class Stops:
-    """Answers SIGINT and SIGTERM: the first raises, later ones do not interrupt the tidying up."""
+    """Answers SIGINT and SIGTERM: the first raises, later ones do not interrupt the tidying up. An import is finished
+    first: a module in C that is broken off while it is made can abort the program."""
 
     def __init__(self) -> None:
         self.first = 0
@@ -52,7 +53,7 @@ class Stops:
             sys.unraisablehook = sys.excepthook = _keep_silent  # later errors of a program that stops are not printed
             self.since, self.first = time.monotonic(), number
             _thread.start_new_thread(self._watch, (_thread.get_ident(),))
-        if self.raises and not self.over:
+        if self.raises and not self.over and not _is_import(frame):
             self.raises = False
             raise Stopped
         if time.monotonic() - self.since > _PATIENCE:
@@ -60,8 +61,8 @@ class Stops:
             os._exit(self.code)
 
     def _watch(self, main: int) -> None:
-        """Stop the program again where the first stop was lost: Python drops exceptions in a ``__del__`` or a weak
-        reference, and modules in C clear those that they do not expect."""
+        """Stop the program again where the first stop came during an import or was lost: Python drops exceptions in a
+        ``__del__`` or a weak reference, and modules in C clear those that they do not expect."""
         missed = 0
         while not self.over:
             time.sleep(_LOOK)
@@ -90,6 +91,13 @@ class Stops:
                 with contextlib.suppress(OSError):
                     stream.flush()
             os._exit(self.code)  # modules that are half imported cannot be taken down
+
+
+def _is_import(frame: FrameType | None) -> bool:
+    """Whether ``frame`` runs for an import."""
+    while frame is not None and not frame.f_code.co_filename.startswith("<frozen importlib"):
+        frame = frame.f_back
+    return frame is not None
 
 
 def _is_answered(thread: int) -> bool:

@@ -369,10 +369,26 @@ def test_a_stop_while_modules_are_imported(count, started):
     time.sleep(Random(count).uniform(0, 2))
     hammer(process, count)
     _, err = process.communicate(timeout=600)
-    assert process.returncode == 130
+    assert process.returncode == 130, err
     assert err.endswith(SENTENCE)
     assert err.count(SENTENCE) == 1
     assert "Traceback" not in err
+
+
+def test_a_stop_waits_for_an_import(started, tmp_path):
+    (tmp_path / "interrupted.py").write_text("import os, signal; os.kill(os.getpid(), signal.SIGINT); print('whole')")
+    process = started("-c", program("import interrupted", "time.sleep(600)"))
+    out, err = process.communicate(timeout=600)
+    assert (process.returncode, out, err) == (130, "whole\n", SENTENCE)
+
+
+def test_a_stop_ends_an_import_that_goes_on_and_on(started, tmp_path):
+    (tmp_path / "endless.py").write_text("import time; print('up', flush=True); time.sleep(600)")
+    process = started("-c", program("import endless", patience=0.5))
+    process.stdout.readline()
+    process.send_signal(signal.SIGINT)
+    _, err = process.communicate(timeout=300)
+    assert (process.returncode, err) == (130, SENTENCE)
 
 
 def test_stops_leave_the_tidying_up_alone(started):
