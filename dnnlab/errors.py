@@ -57,7 +57,7 @@ def in_short(problem: BaseException) -> str:
     """The kind and the text of an exception on one line. An error of dnnlab's own is a sentence already, and only that
     is given."""
     kind, text = type(problem).__name__, " ".join(str(problem).split())
-    if text and type(problem).__module__.startswith("dnnlab."):
+    if text and _is_sentence(problem):
         return text
     return f"{kind}: {text}" if text else kind
 
@@ -66,8 +66,13 @@ def of_users_code(problem: BaseException) -> str:
     """What an exception says in one line, and the line of the user's own file where it happened."""
     text = first_line(problem)
     kind = type(problem).__name__
-    said = text if isinstance(problem, RuntimeError) and text != kind else f"{kind}: {text}" if text != kind else kind
+    said = text if _is_sentence(problem) or isinstance(problem, RuntimeError) or text == kind else f"{kind}: {text}"
     return f"{plain(said).rstrip('.')}{users_line(problem)}"
+
+
+def _is_sentence(problem: BaseException) -> bool:
+    """Whether its text says all, without the kind of the exception."""
+    return type(problem).__module__.startswith("dnnlab.")
 
 
 def users_line(problem: BaseException) -> str:
@@ -99,8 +104,10 @@ def users_code(what: str) -> Iterator[None]:
 
 
 def first_line(problem: BaseException) -> str:
-    """The first line of what an exception says, or its kind where it says nothing: PyTorch's go on for pages."""
-    return next(iter(str(problem).splitlines()), type(problem).__name__)
+    """The first line of what an exception says, with the next where it only announces that one, or its kind where it
+    says nothing: PyTorch's go on for pages."""
+    first, *others = [line.strip() for line in str(problem).splitlines() if line.strip()] or [type(problem).__name__]
+    return f"{first} {others[0]}" if others and first.endswith(":") else first
 
 
 @contextmanager

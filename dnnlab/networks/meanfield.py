@@ -5,13 +5,12 @@ of two inputs there, ``σw² = fan_in · Var W``, ``σb² = Var b``; ``z`` is st
 """
 
 import math
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 
 import numpy as np
 import torch
-from scipy.optimize import brentq
 
 from dnnlab.networks.activations import build
 
@@ -183,6 +182,15 @@ class Critical:
     """The mean square of pre-activations that does not change from layer to layer."""
 
 
+def zero_of(
+    function: Callable[[float], float], low: float, high: float, xtol: float = 2e-12, rtol: float = 9e-16
+) -> float:
+    """Where a function whose signs at ``low`` and ``high`` differ is zero, to ``xtol`` or the share ``rtol`` of it."""
+    from scipy.optimize import brentq  # takes a while to import, and many a command does without
+
+    return float(brentq(function, low, high, xtol=xtol, rtol=rtol))
+
+
 @lru_cache(maxsize=256)
 def critical(act: str) -> Critical | None:
     """The critical initialisation of an activation, the edge of chaos (Poole 2016, arXiv:1606.05340).
@@ -217,7 +225,7 @@ def critical(act: str) -> Critical | None:
         if not above:
             return None
         high = float(above[0])
-        q = float(brentq(bias, float(grid[list(grid).index(above[0]) - 1]), high, xtol=1e-10))
+        q = zero_of(bias, float(grid[list(grid).index(above[0]) - 1]), high, xtol=1e-10)
     left = bias(q)
     return Critical(weight=1 / moments(act, q).slope2, bias=left if left > 1e-9 else 0.0, q=q)
 
@@ -238,7 +246,7 @@ def fixed_point(act: str, weight: float, bias: float, start: float = 1.0) -> flo
     near, factor = start, 2.0 if first > 0 else 0.5
     while 1e-12 < (far := near * factor) < 1e12:
         if change(far) * first <= 0:
-            return float(brentq(change, near, far, xtol=1e-24, rtol=1e-12))
+            return zero_of(change, near, far, xtol=1e-24, rtol=1e-12)
         near = far
     return math.nan
 
@@ -276,6 +284,6 @@ def depth_scale(act: str, weight: float, bias: float, start: float = 1.0) -> flo
             return (weight * pair_moments(act, q, c).product + bias) / q - c
 
         # An odd activation without biases has c* = 0, to which rounding can give either sign.
-        c = float(brentq(change, 0.0, 1 - 1e-9)) if change(0.0) > 1e-12 else 0.0
+        c = zero_of(change, 0.0, 1 - 1e-9) if change(0.0) > 1e-12 else 0.0
         chi = weight * pair_moments(act, q, c).slopes
     return math.inf if abs(chi - 1) < 1e-6 else -1 / math.log(chi)

@@ -18,7 +18,7 @@ from dnnlab import installation
 from dnnlab.code.user_code import dependencies, watched_imports
 from dnnlab.code.values import digest as digest_of
 from dnnlab.code.values import parts_of
-from dnnlab.errors import UsageError, in_short, unknown
+from dnnlab.errors import UsageError, of_users_code, unknown, users_line
 from dnnlab.networks import parametrised, weights
 from dnnlab.networks.narrowed import fit
 from dnnlab.networks.ties import completed
@@ -68,9 +68,9 @@ def imported(place: str, what: str) -> ModuleType:
     except ImportError as problem:
         dotted = place.removesuffix(".py").replace("\\", ".").replace("/", ".")
         hint = f"; write {dotted} in the place of {place}" if dotted != place else ""
-        raise UsageError(f"{what} cannot be imported from {here}: {problem}{hint}.") from problem
+        raise UsageError(f"{what} cannot be imported from {here}: {problem}{users_line(problem)}{hint}.") from problem
     except (Exception, SystemExit) as problem:
-        raise UsageError(f"{what} fails on import: {in_short(problem)}.") from problem
+        raise UsageError(f"{what} fails on import: {of_users_code(problem)}.") from problem
 
 
 _imported_with: dict[str, frozenset[str]] = {}
@@ -81,7 +81,7 @@ def _network(make: Callable[..., object], model: str) -> nn.Module:
     try:
         network = make()
     except (Exception, SystemExit) as problem:
-        raise UsageError(f"model {model!r} fails when called: {in_short(problem)}.") from problem
+        raise UsageError(f"model {model!r} fails when called: {of_users_code(problem)}.") from problem
     if not isinstance(network, nn.Module):
         raise UsageError(f"model {model!r} gives a {type(network).__name__}, not a torch.nn.Module.")
     return network
@@ -190,7 +190,7 @@ def code_digest(what: str, make: Callable[[], nn.Module] | None = None) -> str:
     except UsageError:
         raise
     except Exception as problem:
-        raise UsageError(f"{what} cannot be looked at, to know it again: {in_short(problem)}.") from problem
+        raise UsageError(f"{what} cannot be looked at, to know it again: {of_users_code(problem)}.") from problem
 
 
 def _parts(make: Callable[[], nn.Module], modules: set[str]) -> dict[str, str]:

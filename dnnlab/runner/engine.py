@@ -141,6 +141,8 @@ def side_by_side(plan: Plan, device: str, place: str) -> Workers:
         return Workers(1, None)
     if device == "cuda":
         return Workers(min(count, len(gpus())), 1)
+    if place == THREADS and count == 1:
+        return Workers(1, 1)
     import joblib
     import torch
 

@@ -12,11 +12,11 @@ from dataclasses import dataclass
 
 import numpy as np
 import torch
-from scipy.optimize import brentq
 from torch import Tensor
 
 from dnnlab.networks import initialisers
 from dnnlab.networks.activations import build
+from dnnlab.networks.meanfield import zero_of
 from dnnlab.networks.shape import GATE_BIAS, NORM_EPS
 from dnnlab.theory.setting import OUT_OF_RANGE, Prediction, Setting, slope_weights
 
@@ -295,4 +295,4 @@ def _spectrum(features: int, dimensions: float) -> np.ndarray:
 
     if counted(0.0) <= 0:
         return shares(0.0)
-    return shares(brentq(counted, 0.0, 30.0)) if counted(30.0) < 0 else shares(30.0)
+    return shares(zero_of(counted, 0.0, 30.0)) if counted(30.0) < 0 else shares(30.0)

@@ -355,3 +355,26 @@ def test_whose_a_file_is_is_told_without_an_import(monkeypatch):
         ]
         found.append(user_code._is_users("/usr/lib/python3/dist-packages/torch/nn.py"))
     assert found == [True, False, False, False, False]
+
+
+@pytest.mark.parametrize(
+    ("source", "sentence"),
+    [
+        (
+            "def net():\n    raise ValueError('odd.')",
+            "model 'mine:net' fails when called: ValueError: odd (mine.py, line 2).",
+        ),
+        (
+            "def net():\n    import no_such",
+            "fails when called: ModuleNotFoundError: No module named 'no_such' (mine.py, line 2).",
+        ),
+        ("import sys\nsys.exit(3)", "model 'mine:net' fails on import: SystemExit: 3 (mine.py, line 2)."),
+        ("\nimport no_such", ": No module named 'no_such' (mine.py, line 2)."),
+        ("def net(:", "fails on import: SyntaxError: invalid syntax (mine.py, line 1)."),
+    ],
+)
+def test_a_factory_that_fails_is_told_with_the_line_of_its_file(source, sentence, folder):
+    (folder / "mine.py").write_text(source)
+    with pytest.raises(UsageError) as caught:
+        user_network.factory("mine:net", 10)()
+    assert str(caught.value).endswith(sentence)
