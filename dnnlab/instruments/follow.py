@@ -94,7 +94,8 @@ class Follow:
     def __enter__(self) -> "Follow":
         with ExitStack() as stack:
             stack.callback(self._forget)
-            for module in self.model.modules():
+            modules = list(self.model.modules())
+            for module in modules:
                 if not hasattr(module, "_orig_mod"):
                     enters = module.register_forward_pre_hook(self._enters, prepend=True, with_kwargs=True)
                     leaves = module.register_forward_hook(self._leaves, with_kwargs=True, always_call=True)
@@ -103,7 +104,7 @@ class Follow:
             # An encoder layer may run as one operation, in which no activation can be seen.
             stack.callback(torch.backends.mha.set_fastpath_enabled, torch.backends.mha.get_fastpath_enabled())
             torch.backends.mha.set_fastpath_enabled(False)
-            if any(hasattr(module, "_orig_mod") for module in self.model.modules()):
+            if any(hasattr(module, "_orig_mod") for module in modules):
                 stack.enter_context(torch.compiler.set_stance("force_eager"))
             stack.callback(self._watched.close)
             self._exit = stack.pop_all()

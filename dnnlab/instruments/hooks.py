@@ -133,9 +133,14 @@ class Recorder:
 
 
 def _on_host(tensors: list[Tensor]) -> list[float]:
-    """The numbers in ``tensors`` of one element, read back together where they lie in one place."""
-    wide = [t if t.device.type in ("cpu", "cuda") else t.cpu() for t in tensors]
-    numbers: list[float] = torch.stack([t.double() for t in wide]).tolist() if wide else []
+    """The numbers in ``tensors`` of one element, read back together where they have one type and lie in one place."""
+    alike: dict[tuple[torch.device, torch.dtype], list[int]] = {}
+    for place, t in enumerate(tensors):
+        alike.setdefault((t.device, t.dtype), []).append(place)
+    numbers = [math.nan] * len(tensors)
+    for places in alike.values():
+        for place, number in zip(places, torch.stack([tensors[place] for place in places]).tolist(), strict=True):
+            numbers[place] = number
     return numbers
 
 

@@ -3,7 +3,7 @@
 An operation in none of these tables is followed as well, but where units lie behind it is not known.
 """
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import cache
 from typing import Any
@@ -18,15 +18,25 @@ from dnnlab.instruments.origin import Origin
 OriginOf = Callable[[Tensor], Origin | None]
 
 
-def tensors(value: Any) -> Iterator[Tensor]:
+def tensors(value: Any) -> list[Tensor]:
     """All tensors in ``value``, which may be a tensor or lists, tuples and dictionaries of them."""
+    found: list[Tensor] = []
+    _gather(value, found)
+    return found
+
+
+def _gather(value: Any, found: list[Tensor]) -> None:
     if isinstance(value, Tensor):
-        yield value
-    elif isinstance(value, list | tuple):
+        found.append(value)
+    elif isinstance(value, _SEVERAL):
         for item in value:
-            yield from tensors(item)
+            _gather(item, found)
     elif isinstance(value, dict):
-        yield from tensors(tuple(value.values()))
+        for item in value.values():
+            _gather(item, found)
+
+
+_SEVERAL = (list, tuple)  # written once: this is asked for every argument of every operation
 
 
 @dataclass(frozen=True)
@@ -276,6 +286,8 @@ def common(call: Call) -> Axes | None:
     given = [(x, o) for x in tensors((call.args, call.kwargs)) if (o := call.origin(x)) is not None]
     if any(o.data for _, o in given):  # what was computed from parameters alone has no units of its own
         given = [(x, o) for x, o in given if o.data and (o.axes is not None or o.reads)]
+    if len(given) == 1 and given[0][0].shape == call.out.shape:
+        return given[0][1].axes  # most operations; what follows gives the same
     largest = max((x.numel() for x, o in given if o.axes is not None), default=0)
     if any(o.axes is None and x.numel() >= largest for x, o in given):
         return None  # a smaller one of which nothing is known is broadcast along the units of a larger one

@@ -15,12 +15,16 @@ class Owners:
     """The modules of ``model`` by the names of their parameters, of which one may have several."""
 
     def __init__(self, model: nn.Module) -> None:
-        self.model = model
-        self.parameters = dict(model.named_parameters())
+        self.parameters: dict[str, nn.Parameter] = {}
         """Each parameter once."""
-        self._paths = {id(module): name for name, module in model.named_modules()}
+        self._modules = dict(model.named_modules(remove_duplicate=False))
+        self._paths: dict[int, str] = {}
+        for name, module in self._modules.items():
+            self._paths.setdefault(id(module), name)
         self._aliases: dict[int, list[str]] = {}
         for name, parameter in model.named_parameters(remove_duplicate=False):
+            if id(parameter) not in self._aliases:
+                self.parameters[name] = parameter
             self._aliases.setdefault(id(parameter), []).append(name)
 
     def path(self, module: nn.Module) -> str:
@@ -56,9 +60,9 @@ class Owners:
             for suffix in _SUFFIXES:
                 module = name.removesuffix(suffix)
                 if module != name and (not module or module.endswith(".")):
-                    owner = self.model.get_submodule(module[:-1])
+                    owner = self._modules[module[:-1]]
                     return module[:-1].replace("._orig_mod", "") or type(owner).__name__, owner
-        owner = self.model.get_submodule(found[0].rpartition(".")[0])
+        owner = self._modules[found[0].rpartition(".")[0]]
         return " + ".join(found).replace("_orig_mod.", ""), owner
 
     def _known_as(self, name: str) -> list[str]:
