@@ -1,5 +1,6 @@
 """The rows of a file of comma-separated values, and where each is in the file."""
 
+import codecs
 import csv
 import io
 import re
@@ -12,13 +13,17 @@ import pandas as pd
 
 from dnnlab.data.cells import NUMBER, kind
 from dnnlab.data.files import DataFile
-from dnnlab.errors import DnnlabError, UsageError, counted, unknown
+from dnnlab.errors import DnnlabError, UsageError, counted, short, unknown
 
 _NO_TEXT = {
     b"PK\x03\x04": "a zip archive or a spreadsheet: save the table in it as comma-separated values in UTF-8",
     b"\x1f\x8b": "packed by gzip, and its name does not end in .csv.gz",
 }
 """What files are that begin so."""
+_CELL = re.compile(
+    rb'[ \t]*"[^"]*(?:""[^"]*)*(?:"(?P<behind>[^,\r\n]*)(?:[,\r\n]|\Z)|(?P<unclosed>\Z))|[^,\r\n]*(?:[,\r\n]|\Z)'
+)
+"""One cell and what ends it, from whose quotation marks is told what they do not close."""
 _ROWS = 10_000
 """Rows whose texts are held at a time."""
 
@@ -45,6 +50,7 @@ class Rows:
         skips = b" " in self.content or b"\t" in self.content
         try:
             self.names = self._names(target)
+            self._require_closed_cells()
             with warnings.catch_warnings():
                 # pandas only warns when it drops the end of rows that are longer than the header.
                 warnings.simplefilter("error", pd.errors.ParserWarning)
@@ -56,8 +62,7 @@ class Rows:
         except UnicodeDecodeError:
             raise self._no_text() from None
         except (pd.errors.ParserError, pd.errors.ParserWarning, csv.Error) as error:
-            uneven = "" if "EOF inside string" in str(error) else self._uneven()
-            raise self._mismatch(uneven or "a quotation mark opens a cell and none closes it") from None
+            raise self._mismatch(self._uneven() or str(error)) from None
         if frame.empty:
             raise self.file.problem("has a header and no rows")
         self.count = len(frame)
@@ -139,6 +144,34 @@ class Rows:
             raise self.file.problem(
                 f"is no text in UTF-8 (a zero byte in line {line:,}, as UTF-16 has them): save it as UTF-8"
             )
+
+    def _require_closed_cells(self) -> None:
+        """Raise where a quotation mark opens a cell and none closes it, or the cell goes on behind the one that closes
+        it: both parsers would take the rows up to the next mark for one cell, and leave out that mark."""
+        if b'"' not in self.content or self._is_strict():
+            return
+        content = self.content.removeprefix(codecs.BOM_UTF8)
+        for cell in _CELL.finditer(content):
+            line = content.count(b"\n", 0, cell.start()) + 1
+            if cell["unclosed"] is not None:
+                raise self._mismatch(f"a quotation mark opens a cell in line {line:,}, and none closes it")
+            if behind := (cell["behind"] or b"").strip():
+                told = short(behind.decode(errors="replace"))
+                raise self._mismatch(
+                    f"a cell that a quotation mark opens in line {line:,} goes on behind the next mark, with {told}; "
+                    "inside a cell write two of them for one"
+                )
+
+    def _is_strict(self) -> bool:
+        """Whether all quotation marks stand where the format has them."""
+        text = io.TextIOWrapper(io.BytesIO(self.content), "utf-8-sig", errors="replace", newline="")
+        csv.field_size_limit(max(csv.field_size_limit(), len(self.content)))
+        try:
+            for _ in csv.reader(text, skipinitialspace=True, strict=True):
+                pass
+        except csv.Error:
+            return False
+        return True
 
     def _no_text(self) -> DnnlabError:
         try:

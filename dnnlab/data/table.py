@@ -34,6 +34,8 @@ _PADDED = re.compile(rb"[,\r\n][ \t\"]*[+-]?0[0-9]")
 """What a table with such a number has."""
 _THOUSANDS = re.compile(r"[+-]?(?:[0-9]{1,3}|[1-9][0-9]{0,2}(\.[0-9]{3}))")
 _BOOLEANS = {"True": True, "TRUE": True, "true": True, "False": False, "FALSE": False, "false": False}
+_LONG = re.compile(rb"[0-9][0-9.]{16}")
+"""What a table with a number of more digits than 64 bits hold has."""
 _LOOKED_AT = 1000
 """Rows from the top by which it is told whether numbers become the same."""
 # The ends of notes on columns.
@@ -42,6 +44,7 @@ TOO_CLOSE = (
     "has different numbers that are the same in 32 bits when it is standardised, since others are far away; mend those "
     "or take logarithms"
 )
+SAME = "has different numbers that are the same in 64 bits"
 # The beginnings of notes. Cells follow.
 READ_AS_TEXT = "read as texts like any other, and not as missing values"
 CATEGORIES = "read as texts, as are the numbers in their columns"
@@ -83,6 +86,7 @@ def read(file: DataFile, target: str) -> Content:
     _tell_header(table, frame, texts)
     read_as = {str(column.name): column for column in columns if column.name in features and column.dtype.kind in "iuf"}
     _tell_spellings(table, read_as)
+    _tell_same(table, [name for name, column in read_as.items() if name not in texts and column.dtype.kind == "f"])
     wild = {column.name: column.astype(float).abs() > LARGEST_VALUE for column in columns}
     table.require_none(wild, "has infinite or enormous values", f"keep them within ±{LARGEST_VALUE:g}")
     split = Split(*stratified(y, [0.1, 0.1], classes, fixed_stream("csv")))
@@ -243,10 +247,11 @@ def _feature(table: _Table, column: _Texts) -> list["pd.Series[Any]"]:
     """The numbers in ``column``, which pandas took for texts, or else a column for each distinct text."""
     numbers = column.kinds == NUMBER
     if numbers.all():
-        values = np.array(list(map(float, column.plain)))
-        if len(set(values)) < len(set(map(Decimal, column.plain))):
-            table.others.append(f"{_columns([column.name])} has different numbers that are the same in 64 bits")
-        return [pd.Series(values[column.codes], name=column.name)]
+        if _become_same(column.plain):
+            table.others.append(f"{_columns([column.name])} {SAME}")
+        return [pd.Series(np.array(list(map(float, column.plain)))[column.codes], name=column.name)]
+    if set(column.plain) <= _BOOLEANS.keys():
+        return [pd.Series(np.array([_BOOLEANS[text] for text in column.plain])[column.codes], name=column.name)]
     if column.mostly_numbers:
         for index in column.first(OTHERWISE):
             raise table.refuse(
@@ -339,6 +344,21 @@ def _tell_spellings(table: _Table, columns: Mapping[str, "pd.Series[Any]"]) -> N
             table.cells[POINTS if points.whole else ALL_POINTS].append(
                 f"{text!r} in {table.place(row)} of column {name!r}"
             )
+
+
+def _tell_same(table: _Table, columns: Sequence[str]) -> None:
+    """Note different numbers at the top of ``columns`` that pandas has made the same."""
+    if not columns or not _LONG.search(table.content):
+        return
+    top = next(table.texts(columns))[:_LOOKED_AT]
+    if same := [name for name in columns if _become_same(top[name].str.strip().unique().tolist())]:
+        table.others.append(f"{_columns(same)} {SAME}")
+
+
+def _become_same(texts: Sequence[str]) -> bool:
+    """Whether some of these numbers differ, and not in 64 bits."""
+    numbers = [text for text in texts if kind(text) == NUMBER]
+    return len(set(map(float, numbers))) < len(set(map(Decimal, numbers)))
 
 
 @dataclass

@@ -115,6 +115,9 @@ def rows(column, other="kind", n=40):
         ("x,kind\n" + "1,a\n" * 20 + "2,b\n" * 2, "class 'b' has 2 examples"),
         ("x,kind\n" + "1,a\n" * 5 + "2,b\n" * 5, "leaves 6 examples"),
         ('x,kind\n1,"a\n' + "2,b\n" * 20, r"rows that do not match its header \(a quotation mark opens"),
+        ('x,kind\n1,a\n2,"b\n' + "2,b\n" * 20, "a quotation mark opens a cell in line 3, and none closes it"),
+        ('x,size,kind\n1,"5,a\n' + "1,6,b\n" * 20 + '2,"7,b\n', "in line 2 goes on behind the next mark, with 7;"),
+        ('x,size,kind\n1,"5"x,a\n' + "1,6,b\n" * 20, "in line 2 goes on behind the next mark, with x; inside a cell"),
         ("x,kind,a\n1,u,2\n" * 9 + '"x,u,3\n' + "1,v,3\n" * 20, r"header \(a quotation mark opens"),
         (GOOD + "1,2,red,yes\n" + ",2,red,yes\n", r"missing values in column 'length' \(the first in line 43\)"),
         ("a;kind\n1,5;u\n2,5;v\n", "separated by ';' and has decimal commas; .*, with decimal points"),
@@ -550,6 +553,38 @@ def test_lines_are_those_of_the_file(table):
     ):
         with pytest.raises(UsageError, match=rf"has '\?' in line {line} of column 'a"):
             load(table(before + odd))
+
+
+@pytest.mark.parametrize(
+    "cell",
+    [
+        lambda i: f"{1609459200000000000 + i}.0",
+        lambda i: f"{10**18 + i}" if i else "1e18",
+        lambda i: f"0.10000000000000000{i:02}",
+    ],
+)
+def test_numbers_that_pandas_makes_the_same_are_told(table, cell):
+    data = load(table(column(cell)))
+    assert len(np.unique(data.x[:, 1])) < 60
+    assert "column 'a' has different numbers that are the same in 64 bits" in data.notes
+
+
+def test_numbers_of_many_digits_that_stay_apart_are_not_told(table):
+    assert load(table(column(lambda i: f"{i / 7:.17f}"))).notes == ()
+
+
+@pytest.mark.parametrize("words", ["TRUE,true ,False", "True ,False ", " True, false", "\u00a0true,false"])
+def test_spaces_around_truth_values_do_not_count(table, words):
+    words = words.split(",")
+    data = load(table(column(lambda i: words[i % len(words)])))
+    assert (data.x.shape, data.notes) == ((60, 2), ())
+    true = [words[i % len(words)].strip().lower() == "true" for i in range(60)]
+    assert (data.x[:, 1] > 0).tolist() == true
+
+
+def test_spaces_behind_quotation_marks_do_not_count(table):
+    data = load(table("x, size ,kind\n" + '1, "red" ,"u"\n2,"blue"\t,"v" \n' * 20))
+    assert (data.x.shape, data.notes) == ((40, 3), ())
 
 
 def test_commas_inside_quotation_marks_are_part_of_a_text(table):
