@@ -22,7 +22,7 @@ from numpy.typing import NDArray
 from torch import nn
 
 from dnnlab.compress.runtime import INPUT, OUTPUT, PROVIDERS, session_options
-from dnnlab.errors import DnnlabError, of_users_code, users_line
+from dnnlab.errors import DnnlabError, first_line, of_users_code, users_line
 from dnnlab.networks import outputs
 
 _TOLERANCE = 1e-4
@@ -68,7 +68,10 @@ def export(model: nn.Module, example: torch.Tensor) -> Any:
         raise DnnlabError(f"the network cannot be exported to ONNX: {_why(problem)}.") from problem
     assert program is not None
     proto = slim(program.model_proto)
-    session = Session(proto.SerializeToString())
+    try:
+        session = Session(proto.SerializeToString())
+    except Exception as problem:
+        raise DnnlabError(f"ONNX Runtime takes no exported network as this one: {first_line(problem)}") from problem
     # Other inputs, and another number of them: what depended on the example is a constant now.
     for x in (example, example[[*range(1, len(example)), 0, 0]]):
         with torch.no_grad():
@@ -162,30 +165,38 @@ def slim(proto: Any) -> Any:
 
     Exporters write where every node came from: more than half as much again as the weights of a small network.
     """
-    graph = proto.graph
-    del proto.metadata_props[:], graph.metadata_props[:], graph.value_info[:]
-    proto.doc_string = graph.doc_string = ""
-    short = _names()
-    names: dict[str, str] = {"": ""}
-    for value in (*graph.input, *graph.output):
-        names[value.name] = value.name
-        value.doc_string = ""
+    del proto.metadata_props[:]
+    proto.doc_string = ""
+    ends = {value.name: value.name for value in (*proto.graph.input, *proto.graph.output)}
+    _shorten(proto.graph, {"": "", **ends}, _names())
+    return proto
+
+
+def _shorten(graph: Any, names: dict[str, str], short: Iterator[str]) -> None:
+    """Leave out of ``graph`` what no runtime needs, and give its values the ``names`` that are known, or else ``short``
+    ones. The graphs in its nodes, which loops and branches have, read its values too."""
+
+    def rename(name: str) -> str:
+        if name not in names:
+            names[name] = next(short)
+        return names[name]
+
+    graph.doc_string = ""
+    del graph.metadata_props[:], graph.value_info[:]
+    for value in (*graph.input, *graph.initializer):
+        value.doc_string, value.name = "", rename(value.name)
         del value.metadata_props[:]
-    for tensor in graph.initializer:
-        tensor.doc_string = ""
-        del tensor.metadata_props[:]
-        if tensor.name not in names:
-            names[tensor.name] = next(short)
-        tensor.name = names[tensor.name]
     for node in graph.node:
         node.name = node.doc_string = ""
         del node.metadata_props[:]
-        for ends in (node.input, node.output):
-            for i, name in enumerate(ends):
-                if name not in names:
-                    names[name] = next(short)
-                ends[i] = names[name]
-    return proto
+        node.input[:] = map(rename, node.input)
+        for attribute in node.attribute:
+            if attribute.HasField("g"):
+                _shorten(attribute.g, names, short)
+        node.output[:] = map(rename, node.output)
+    for value in graph.output:
+        value.doc_string, value.name = "", rename(value.name)
+        del value.metadata_props[:]
 
 
 def _names() -> Iterator[str]:

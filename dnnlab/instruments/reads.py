@@ -8,13 +8,15 @@ from torch import Tensor, fx, nn
 from torch.nn import functional as F
 
 from dnnlab.instruments.traced import IN_PLACE, POOL_FUNCTIONS, POOLS, SHAPE_ATTRIBUTES, SHAPE_METHODS
+from dnnlab.networks import outputs
 from dnnlab.networks.narrowed import BATCH_NORM, CONVOLUTION
 
 
 def led_to_outputs(graph: fx.GraphModule, state: Mapping[str, Tensor]) -> frozenset[str]:
-    """The names in a ``state`` dict from which a path of ``graph`` leads to its output, or to something that it
+    """The names in a ``state`` dict from which a path of ``graph`` leads to its logits, or to something that it
     overwrites."""
-    ahead = [n for n in graph.graph.nodes if n.op == "output" or overwritten(graph, n) is not None]
+    ahead = [node for node in graph.graph.nodes if overwritten(graph, node) is not None]
+    fx.node.map_arg(_logits(graph), ahead.append)
     seen: set[fx.Node] = set()
     while ahead:
         node = ahead.pop()
@@ -24,6 +26,15 @@ def led_to_outputs(graph: fx.GraphModule, state: Mapping[str, Tensor]) -> frozen
     targets = {str(node.target) for node in seen if node.op in ("get_attr", "call_module")}
     read = {id(t) for name, t in state.items() if any(name == p or name.startswith(f"{p}.") for p in targets)}
     return frozenset(name for name, tensor in state.items() if id(tensor) in read)
+
+
+def _logits(graph: fx.GraphModule) -> fx.node.Argument:
+    """What ``graph`` gives as logits: a node, or several in whatever holds them."""
+    (end,) = (node.args[0] for node in graph.graph.nodes if node.op == "output")
+    if isinstance(end, fx.Node) and isinstance(end.target, type):  # a data class, whose fields are its arguments
+        end = end.kwargs
+    found: fx.node.Argument = outputs.logits(end)
+    return found
 
 
 def reads_of_overwritten(graph: fx.GraphModule) -> frozenset[fx.Node]:

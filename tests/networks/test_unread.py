@@ -26,6 +26,9 @@ def made(name):
         ("spare_parameter", {"spare"}),
         ("spare_branch", {"spare.weight", "spare.bias"}),
         ("head_in_training", {"aux.weight", "aux.bias"}),
+        ("head_in_a_dictionary", {"aux.weight", "aux.bias"}),
+        ("head_in_a_tuple", {"aux.weight", "aux.bias"}),
+        ("head_in_a_data_class", {"aux.weight", "aux.bias"}),
         ("keeps_its_features", set()),
         ("experts", set()),
         (
