@@ -12,6 +12,7 @@ import sys
 import tempfile
 import threading
 import warnings
+from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import IO, Any
@@ -251,7 +252,26 @@ def static(proto: Any, batches: Sequence[NDArray[np.float32]], signed: bool) -> 
             per_channel=True,
         )
 
-    return _through_files(proto, quantise)
+    return _through_files(_gathered_alone(proto), quantise)
+
+
+def _gathered_alone(proto: Any) -> Any:
+    """``proto`` where each matrix that a ``Gather`` shares with other nodes, such as an embedding that is the matrix of
+    the output layer too, is there twice. ONNX Runtime's quantiser gives what is gathered the scales of the matrix, of
+    which a product wants one for each channel."""
+    import onnx
+
+    changed = onnx.ModelProto()
+    changed.CopyFrom(proto)
+    graph = changed.graph
+    readers = Counter(name for node in graph.node for name in node.input)
+    shared = {tensor.name: tensor for tensor in graph.initializer if readers[tensor.name] > 1}
+    for node in graph.node:
+        if node.op_type == "Gather" and (tensor := shared.get(node.input[0])) is not None:
+            copy = graph.initializer.add()
+            copy.CopyFrom(tensor)
+            node.input[0] = copy.name = f"{tensor.name}_of_{node.output[0]}"
+    return changed
 
 
 def dynamic(proto: Any) -> Any:

@@ -2,6 +2,7 @@
 
 import json
 
+import pytest
 import torch
 from torch import nn
 
@@ -29,6 +30,33 @@ def test_every_technique_takes_tokens(dnnlab, tmp_path, monkeypatch, blank_figur
     content = json.loads(done.out)
     assert {row["method"].partition(":")[0] for row in content["summary"]} >= {*methods} - {"prune:gradual"}
     assert all(row["failed"] == 0 for row in content["summary"])
+
+
+TIED = """
+from torch import nn
+class Net(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.embed, self.hidden, self.head = nn.Embedding(50, 16), nn.Linear(16, 16), nn.Linear(16, 50, bias=False)
+        self.head.weight = self.embed.weight
+    def forward(self, x): return self.head(self.hidden(self.embed(x)).mean(1))[:, :10]
+"""
+BAG = """
+from torch import nn
+def Net(): return nn.Sequential(nn.EmbeddingBag(50, 24, mode="mean"), nn.Linear(24, 10))
+"""
+
+
+@pytest.mark.parametrize(("name", "source"), [("tied_nets", TIED), ("bag_nets", BAG)])
+def test_eight_bits_take_tied_embeddings_and_bags(name, source, dnnlab, tmp_path, monkeypatch, blank_figures):
+    monkeypatch.syspath_prepend(str(tmp_path))
+    (tmp_path / f"{name}.py").write_text(source)
+    done = dnnlab(
+        *("compress", "--model", f"{name}:Net", "--data", "tokens:50x12:examples=200", "--seeds", 1),
+        *("--epochs", 1, "--recover", 1, "--method", "int8,int8:qat,int8:dynamic,int8:weights", "--json"),
+    )
+    assert done.code == 0, done.err
+    assert [row["failed"] for row in json.loads(done.out)["summary"]] == [0] * 6
 
 
 def test_paths_from_tokens_lead_through_the_embedding():
