@@ -44,10 +44,11 @@ def build(arch: str, shape: Sequence[int], classes: int, skeleton: bool = False)
         UsageError: nobody knows the name, or it is for images or tokens and the data are none.
     """
     from dnnlab.networks.skeleton import Skeleton
-    from dnnlab.networks.user_network import factory
+    from dnnlab.networks.user_network import complete, factory
 
     if is_users(arch):
         model = factory(arch, classes)()
+        complete(model, arch, shape)
         return model.to("meta") if skeleton else model
     if spaces.is_file(arch):
         model = spaces.read(arch).build(tuple(shape), classes)

@@ -6,13 +6,14 @@ import importlib
 import importlib.metadata
 import random
 import sys
-from collections.abc import Callable, Collection, Iterator
+from collections.abc import Callable, Collection, Iterator, Sequence
 from pathlib import Path
 from types import ModuleType
 
 import numpy as np
 import torch
 from torch import Tensor, nn
+from torch.nn.parameter import is_lazy
 
 from dnnlab import installation
 from dnnlab.code.user_code import dependencies, watched_imports
@@ -21,6 +22,7 @@ from dnnlab.code.values import parts_of
 from dnnlab.errors import UsageError, of_users_code, unknown, users_line
 from dnnlab.networks import parametrised, weights
 from dnnlab.networks.narrowed import fit
+from dnnlab.networks.remembered import in_mode
 from dnnlab.networks.ties import completed
 from dnnlab.networks.unread import with_own
 
@@ -85,6 +87,30 @@ def _network(make: Callable[..., object], model: str) -> nn.Module:
     if not isinstance(network, nn.Module):
         raise UsageError(f"model {model!r} gives a {type(network).__name__}, not a torch.nn.Module.")
     return network
+
+
+def complete(network: nn.Module, model: str, shape: Sequence[int]) -> None:
+    """Give layers that learn their size from their first input, as ``nn.LazyLinear`` does, their weights, by a pass of
+    zeros ``[2, *shape]``: of numbers, or where the network takes none, of tokens.
+
+    Raises:
+        UsageError: the network called ``model`` takes neither.
+    """
+    if not any(map(is_lazy, (*network.parameters(), *network.buffers()))):
+        return
+    problems = []
+    for dtype in (torch.float32, torch.int64):
+        try:
+            with torch.no_grad(), in_mode(network, training=False):
+                network(torch.zeros(2, *shape, dtype=dtype))
+            return
+        except Exception as problem:  # noqa: BLE001 - whatever the user's own code raises
+            problems.append(problem)
+    inputs = " × ".join(map(str, shape))
+    raise UsageError(
+        f"model {model!r} learns the sizes of its layers from its first input, and refuses one of {inputs}: "
+        f"{of_users_code(problems[0])}."
+    ) from problems[0]
 
 
 def _from_library(library: str, name: str, classes: int) -> Callable[[], nn.Module]:

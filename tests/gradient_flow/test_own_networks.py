@@ -61,6 +61,17 @@ def plain():
     return Net(lambda s, x: s.head(through(s.layers, F.relu, x)), layers=layers(4), head=nn.Linear(32, 10))
 
 
+def lazy():
+    return Net(
+        lambda s, x: s.head(through(s.layers, F.relu, x)),
+        layers=nn.ModuleList([nn.LazyLinear(32) for _ in range(4)]), head=nn.LazyLinear(10),
+    )  # fmt: skip
+
+
+def lazy_and_wrong():
+    return nn.Sequential(nn.LazyConv3d(8, 3), nn.Flatten(), nn.LazyLinear(10))
+
+
 def with_tokens():
     net = Net(lambda s, x: s.head(through(s.layers, F.relu, x) + s.token), layers=layers(4), head=nn.Linear(32, 10))
     net.token = nn.Parameter(torch.zeros(1, 32))
@@ -318,7 +329,7 @@ def test_layers_that_read_parameters_alone_take_no_part_in_the_rate(measured):
     assert made["rate"] == pytest.approx(given["rate"], rel=1e-5)
 
 
-@pytest.mark.parametrize("network", ["checkpointed", "remembers", "in_a_dictionary"])
+@pytest.mark.parametrize("network", ["checkpointed", "remembers", "in_a_dictionary", "lazy"])
 def test_a_network_that_computes_the_same_measures_the_same(measured, network):
     plain, _ = measured("plain")
     other, layers = measured(network)
@@ -332,6 +343,7 @@ def test_a_network_that_computes_the_same_measures_the_same(measured, network):
         ("refuses", ["refuses inputs", "LookupError: no such thing", ".py, line"]),
         ("without_parameters", ["no parameters that take gradients"]),
         ("scripted", ["TorchScript"]),
+        ("lazy_and_wrong", ["learns the sizes of its layers from its first input, and refuses one of 1 × 8 × 8: "]),
     ],
 )
 def test_whatever_a_network_raises_is_one_sentence(dnnlab, models, network, words):
