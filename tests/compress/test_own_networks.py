@@ -142,6 +142,28 @@ def test_a_narrower_network_has_fewer_macs_and_its_state_alone_rebuilds_it(name,
     assert torch.allclose(logits(again, x), logits(narrow, x), rtol=1e-4, atol=1e-5)
 
 
+UNSEEN = "no gradient goes through it, by which channels are followed"
+NEEDED = "what reads it needs all its channels"
+
+
+@pytest.mark.parametrize(
+    ("name", "left"),
+    [
+        ("frozen_backbone", dict.fromkeys(["back.0", "back.2"], UNSEEN)),
+        ("without_gradients", dict.fromkeys(["back.0", "back.2"], UNSEEN)),
+        ("product_behind_channels", {"w": "a weight of Written", "first": NEEDED}),
+        ("attended_states", {"rnn": "a weight of GRU", "score": NEEDED}),
+    ],
+)
+def test_what_cannot_be_followed_is_left_and_named_and_other_layers_are_not(name, left, retraining):
+    model, (stage,) = made(name), chain.parse("structured:1.02x")
+    assert stage.module.left(model, stage, retraining.data) == left
+    narrow = stage.module.apply(model, stage, retraining)
+    assert count(model, (1, 8, 8)).macs / count(narrow, (1, 8, 8)).macs >= 1.02
+    same = {key: tensor.shape for key, tensor in model.state_dict().items() if key.startswith(tuple(left))}
+    assert {key: narrow.state_dict()[key].shape for key in same} == same
+
+
 def test_a_wrong_channel_is_seen():
     """Behind a shuffle torch-pruning takes out other channels than before it. The network runs, and is none of those
     that lack three of these twelve channels, all of which are tried here."""

@@ -18,8 +18,10 @@ from torch import Tensor, nn
 from dnnlab.compress.stages import TooMuch
 from dnnlab.compress.structure import rebuild
 from dnnlab.errors import first_line
+from dnnlab.instruments.operations import tensors
+from dnnlab.instruments.unread import called
 from dnnlab.networks import outputs
-from dnnlab.networks.remembered import copied
+from dnnlab.networks.remembered import copied, same_state
 from dnnlab.networks.ties import once, ties
 
 _NOISE = 0.05
@@ -50,18 +52,27 @@ def fixed(model: nn.Module, example: Tensor) -> tuple[list[Group], list[Group]]:
     Raises:
         TooMuch: torch-pruning cannot follow what the network does.
     """
-    names = {module: name for name, module in model.named_modules()}
-    found: dict[str, list[Group]] = {LOGITS: [], FAILS: []}
-    with quiet():
-        try:
-            pruner = dependencies(model, example)
-            every = [_group(group, names, pruner.DG) for group in pruner.DG.get_all_groups(root_module_types=_roots())]
-        except Exception as problem:  # whatever a network and a trace of it may raise
-            raise TooMuch(f"structured: torch-pruning cannot follow this network ({first_line(problem)}).") from problem
-        for group, outcome in _Trial(model, example).outcomes([group for group in every if group.root]):
+    with quiet(), _bounded(model, example):
+        every, lost = _groups(model, example)
+        found = {LOGITS: [], FAILS: [Group(name, (name,)) for name in lost]}
+        for group, outcome in _Trial(model, example, lost).outcomes([group for group in every if group.root]):
             if outcome != WORKS:
                 found[outcome].append(group)
     return found[FAILS], found[LOGITS]
+
+
+def unseen(model: nn.Module, example: Tensor) -> list[str]:
+    """The names of the convolutions and linear layers that a pass of ``example`` calls and torch-pruning does not see:
+    it follows gradients, and none goes through them.
+
+    Raises:
+        TooMuch: torch-pruning cannot follow what the network does.
+    """
+    with quiet():
+        seen = _graph(model, example).module2node
+    layers = {name: module for name, module in model.named_modules() if isinstance(module, tuple(_roots()))}
+    ran = called(model, layers, example)
+    return [name for name, module in layers.items() if module not in seen and name in ran]
 
 
 def proven(model: nn.Module, example: Tensor, history: Any) -> bool:
@@ -73,8 +84,9 @@ def proven(model: nn.Module, example: Tensor, history: Any) -> bool:
             out = pruner.DG.get_pruner_of_module(layer).prune_out_channels
             pruner.DG.get_pruning_group(layer, out, idxs=chosen).prune()
 
-    with quiet():
-        return _Trial(model, example).outcome_of(again) == WORKS
+    with quiet(), _bounded(model, example):
+        _, lost = _groups(model, example)
+        return _Trial(model, example, lost).outcome_of(again) == WORKS
 
 
 @contextmanager
@@ -101,6 +113,85 @@ def dependencies(model: nn.Module, example: Tensor, **options: Any) -> Any:
     return Pruner(model, example, root_module_types=_roots(), **fresh, **options)
 
 
+def _graph(model: nn.Module, example: Tensor) -> Any:
+    """What depends on what in ``model``, as torch-pruning sees it.
+
+    Raises:
+        TooMuch: it cannot follow what the network does.
+    """
+    import torch_pruning as tp
+
+    try:
+        return tp.DependencyGraph().build_dependency(model, example)
+    except Exception as problem:  # whatever a network and a trace of it may raise
+        raise TooMuch(f"structured: torch-pruning cannot follow this network ({first_line(problem)}).") from problem
+
+
+@contextmanager
+def _bounded(model: nn.Module, example: Tensor) -> Iterator[None]:
+    """Let torch-pruning give up where it names more channels than there can be: where it misreads a reshape, their
+    number grows at every turn, and it would never end."""
+    from torch_pruning.dependency.group import Group as Chosen
+
+    most, add = _SPARE * _largest(model, example), Chosen.add_dep
+
+    def add_few(self: Any, dep: Any, idxs: Any) -> None:
+        if len(idxs) > most:
+            raise ValueError("more channels than there are")
+        add(self, dep, idxs)
+
+    Chosen.add_dep = add_few
+    try:
+        yield
+    finally:
+        Chosen.add_dep = add
+
+
+_SPARE = 4
+"""How many times as many channels may be named as the largest tensor has elements."""
+
+
+def _largest(model: nn.Module, example: Tensor) -> int:
+    """The number of elements, of one input, of the largest tensor that goes into a module of ``model`` or out of it."""
+    sizes = [example[0].numel()]
+
+    def look(module: nn.Module, given: Any, out: Any) -> None:
+        sizes.extend(t.numel() // len(example) for t in tensors((given, out)))
+
+    hooks = [module.register_forward_hook(look) for module in model.modules()]
+    try:
+        with torch.no_grad(), same_state(model):
+            model(example)
+    finally:
+        for hook in hooks:
+            hook.remove()
+    return max(sizes)
+
+
+def _groups(model: nn.Module, example: Tensor) -> tuple[list[Group], list[str]]:
+    """The groups of layers of ``model`` that must lose the same channels, and the names of layers of which it cannot be
+    told which others must.
+
+    Raises:
+        TooMuch: torch-pruning cannot follow what the network does.
+    """
+    graph, roots = _graph(model, example), tuple(_roots())
+    names = {module: name for name, module in model.named_modules()}
+    found, lost, visited = [], [], set[str]()
+    for layer in list(graph.module2node):
+        if not isinstance(layer, roots) or layer not in names or names[layer] in visited:
+            continue
+        out = graph.get_pruner_of_module(layer).prune_out_channels
+        try:
+            group = graph.get_pruning_group(layer, out, list(range(graph.get_out_channels(layer))))
+        except Exception:  # noqa: BLE001 - whatever torch-pruning stumbles over, the layer is left alone
+            lost.append(names[layer])
+            continue
+        found.append(_group(group, names, graph))
+        visited.update(found[-1].layers)
+    return found, lost
+
+
 def _roots() -> list[type[nn.Module]]:
     return [nn.modules.conv._ConvNd, nn.Linear]
 
@@ -112,10 +203,10 @@ def _group(group: Any, names: dict[nn.Module, str], graph: Any) -> Group:
 
 
 class _Trial:
-    """Takes channels out of copies of a network."""
+    """Takes channels out of copies of a network, and none of its layers ``lost``, which torch-pruning cannot follow."""
 
-    def __init__(self, model: nn.Module, example: Tensor) -> None:
-        self.example = example
+    def __init__(self, model: nn.Module, example: Tensor, lost: Sequence[str]) -> None:
+        self.example, self.lost = example, lost
         self.model = copied(model).eval()
         noise = torch.Generator(example.device).manual_seed(0)
         with torch.no_grad():
@@ -171,7 +262,7 @@ class _Trial:
         """The network without the channels that ``take_out`` takes out by a pruner, and with them, their parameters at
         zero."""
         narrower, whole = copied(self.model), copied(self.model)
-        pruner = dependencies(narrower, self.example)
+        pruner = dependencies(narrower, self.example, ignored_layers=list(map(narrower.get_submodule, self.lost)))
         values = {name: tensor.detach().clone() for name, tensor in narrower.state_dict().items()}
         _number(narrower)
         take_out(pruner)

@@ -98,9 +98,14 @@ def _macs(model: nn.Module, data: Dataset) -> int:
 def left(model: nn.Module, stage: Stage, data: Dataset) -> Mapping[str, str]:
     """The layers that keep all their channels, except the one that gives the logits."""
     model = copied(model).eval().to(memory_format=torch.contiguous_format)  # type: ignore[call-overload]
-    failing, _ = channels.fixed(model, data.inputs(data.train[:_TRIED]))
+    example = data.inputs(data.train[:_TRIED])
+    failing, _ = channels.fixed(model, example)
     names = (name for group in failing for name in group.layers)
-    return others(model, stage.about, data) | dict.fromkeys(names, "what reads it needs all its channels")
+    return (
+        others(model, stage.about, data)
+        | dict.fromkeys(names, "what reads it needs all its channels")
+        | dict.fromkeys(channels.unseen(model, example), "no gradient goes through it, by which channels are followed")
+    )
 
 
 def _gradients(model: nn.Module, retraining: Retraining) -> None:
