@@ -32,6 +32,7 @@ from dnnlab.instruments.cost import count
 from dnnlab.networks import outputs
 from dnnlab.networks.parametrised import make_plain
 from dnnlab.networks.ties import once, ties
+from dnnlab.networks.unread import set_aside
 from dnnlab.networks.user_network import load_weights
 from dnnlab.training.hyperparameters import Hyperparameters
 
@@ -162,6 +163,16 @@ def test_what_cannot_be_followed_is_left_and_named_and_other_layers_are_not(name
     assert count(model, (1, 8, 8)).macs / count(narrow, (1, 8, 8)).macs >= 1.02
     same = {key: tensor.shape for key, tensor in model.state_dict().items() if key.startswith(tuple(left))}
     assert {key: narrow.state_dict()[key].shape for key in same} == same
+
+
+@pytest.mark.parametrize("text", ["structured:1.1x", "structured:1.1x:taylor"])
+def test_no_channel_is_taken_out_of_a_head_that_no_logit_depends_on(text, retraining):
+    model, (stage,) = made("head_in_a_dictionary"), chain.parse(text)
+    set_aside(model, ["aux.weight", "aux.bias"])
+    narrow = stage.module.apply(model, stage, retraining)
+    width = len(narrow.a.weight)
+    assert width < 40
+    assert narrow.aux.weight.shape == (10, width)
 
 
 def test_a_wrong_channel_is_seen():

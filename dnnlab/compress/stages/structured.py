@@ -53,6 +53,8 @@ def apply(model: nn.Module, stage: Stage, retraining: Retraining) -> nn.Module:
     if criterion == "bn" and not any(isinstance(m, nn.modules.batchnorm._BatchNorm) for m in model.modules()):
         raise RuntimeError("structured:bn ranks channels by their batch normalisation, and this network has none.")
     failing, logits = channels.fixed(model, example)
+    kept = [model.get_submodule(name) for group in failing + logits for name in group.layers]
+    kept += [module for module in model.modules() if "weight" in module._buffers]  # no logit depends on it
     with channels.quiet():
         if criterion == "taylor":
             _gradients(model, retraining)
@@ -64,7 +66,7 @@ def apply(model: nn.Module, stage: Stage, retraining: Retraining) -> nn.Module:
             pruning_ratio=_MOST,
             max_pruning_ratio=_MOST,
             iterative_steps=_STEPS,
-            ignored_layers=[model.get_submodule(name) for group in failing + logits for name in group.layers],
+            ignored_layers=kept,
         )
         for _ in range(_STEPS):
             channels.step(pruner, stage.multiple)
@@ -113,3 +115,6 @@ def _gradients(model: nn.Module, retraining: Retraining) -> None:
     model.zero_grad(set_to_none=True)
     for part in spread(data.train, _EXAMPLES).split(retraining.batch_size):
         F.cross_entropy(outputs.logits(model(data.inputs(part))), data.y[part], reduction="sum").backward()
+    for tensor in model.state_dict(keep_vars=True).values():
+        if tensor.is_floating_point() and tensor.grad is None:
+            tensor.grad = torch.zeros_like(tensor)  # the loss does not depend on it
