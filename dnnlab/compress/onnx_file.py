@@ -93,8 +93,8 @@ def export(model: nn.Module, example: torch.Tensor) -> Any:
 
 
 _FIXED = (
-    "What Python computes from the input, as len(x), .item() or numpy does, is a constant in the file; take x.shape[0] "
-    "and operations of torch."
+    "Mostly what Python computes from the input is a constant in the file, as with len(x), .item() or numpy; take "
+    "x.shape[0] and operations of torch."
 )
 _REMEDIES = {
     "GuardOnDataDependentSymNode": "the forward pass branches on values that it computes, which a file cannot; write "

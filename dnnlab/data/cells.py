@@ -44,7 +44,9 @@ _NEARLY = re.compile(
 # In lower case.
 _MARKERS = {
     "?", "??", "-", "--", "---", "–", "—", ".", "..", "*", "na", "n/a", "n.a.", "n.a", "<na>", "nan", "-nan", "nat",
-    "null", "(null)", "<null>", "nil", "none", "\\n", "missing", "unknown", "undefined", "empty",
+    "null", "(null)", "<null>", "[null]", "nil", "none", "\\n", "missing", "unknown", "undefined", "empty", "(empty)",
+    "blank", "(blank)", "not available", "no data", "no value", "tbd", "#na", "#n/a n/a", "1.#ind", "-1.#ind", "1.#inf",
+    "-1.#inf", "1.#qnan", "-1.#qnan",
 }  # fmt: skip
 # Those of spreadsheets.
 _ERROR = re.compile(r"#(?:DIV/0!|N/A|VALUE!|REF!|NUM!|NAME\?|NULL!|SPILL!|CALC!)", re.IGNORECASE)

@@ -1,4 +1,5 @@
 import pytest
+from pandas._libs.parsers import STR_NA_VALUES
 
 from dnnlab.data.cells import MARKER, NEARLY, NUMBER, OTHERWISE, TEXT, TIME, kind
 
@@ -27,3 +28,13 @@ EXAMPLES = {
 @pytest.mark.parametrize(("expected", "text"), [(name, text) for name, texts in EXAMPLES.items() for text in texts])
 def test_what_a_text_may_be(expected, text):
     assert kind(text) == expected
+
+
+@pytest.mark.parametrize("text", sorted(STR_NA_VALUES - {""}))
+def test_what_pandas_takes_for_missing_is_a_marker(text):
+    assert kind(text) == MARKER
+
+
+@pytest.mark.parametrize("text", ["#NA", "[null]", "(blank)", "not available", "No Data", "TBD", "1.#INF", "-1.#INF"])
+def test_other_markers(text):
+    assert kind(text) == MARKER
