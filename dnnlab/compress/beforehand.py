@@ -23,7 +23,8 @@ from dnnlab.training.hyperparameters import Hyperparameters
 
 def tried(name: str, model: nn.Module, recipes: Sequence[str], data: Dataset, searching: bool) -> Iterator[str]:
     """Notes on what each first stage of ``recipes`` leaves of a user's own network, which is tried before training, and
-    on chains that will fail; later stages are given another network.
+    on chains that will fail. Later stages are given another network, but where no layer of this one gets smaller when
+    it is factorised, none of that one does; a student is none of its kind.
 
     Raises:
         UsageError: the network cannot be exported, or no chain finds anything to do.
@@ -44,10 +45,20 @@ def tried(name: str, model: nn.Module, recipes: Sequence[str], data: Dataset, se
     except DnnlabError as problem:
         raise UsageError(f"{name}: {problem}") from problem
     refused: list[Stage] = []
-    for stage in dict.fromkeys(chains.parse(recipe)[0] for recipe in recipes):
+    parsed = [chains.parse(recipe) for recipe in recipes]
+    first = dict.fromkeys(stages[0] for stages in parsed)
+    later = dict.fromkeys(
+        stage
+        for stages in parsed
+        for place, stage in enumerate(stages[1:], start=1)
+        if stage.kind == "lowrank" and all(before.kind != "distill" for before in stages[:place])
+    )
+    for stage in first | later:
         told = ""
         try:
             left = stage.module.left(model, stage, data) if stage.about.leaves(stage) else {}
+            if stage not in first:
+                continue
             told = f"{stage} leaves layers of {name} as they are: {listed(left)}" if left else ""
             if stage.about.tried(stage) and not (searching and stage.searchable):
                 stage.module.apply(copied(model), dataclasses.replace(stage, epochs=0.0), _untrained(data))
@@ -55,7 +66,7 @@ def tried(name: str, model: nn.Module, recipes: Sequence[str], data: Dataset, se
             refused.append(stage)
             why = str(problem) if isinstance(problem, TooMuch) else f"{stage}: {of_users_code(problem)}"
             told = f"{name}: {why.removesuffix('.')}" + (f"; {told}" if told else "")
-            if all(chains.parse(recipe)[0] in refused for recipe in recipes):
+            if all(any(stage in refused for stage in stages) for stages in parsed):
                 raise UsageError(f"{told}.") from problem
             told += "; its row will say so"
         if told:

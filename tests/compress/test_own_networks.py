@@ -665,6 +665,17 @@ def test_a_network_that_uses_view_trains(own, dnnlab):
     assert done.code == 0, done.err
 
 
+def test_a_later_stage_without_anything_to_do_is_told_before_training(own):
+    done = own("volumes", "--chain", "structured:1.1x > lowrank:0.9")
+    assert (done.code, "measuring" in done.err) == (2, False)
+    assert "lowrank:0.9: no layer of this network gets smaller when it is factorised: " in done.err
+    done = own("volumes", "--chain", "structured:1.1x > lowrank:0.9", "--chain", "structured:1.1x", "--json")
+    assert done.code == 1, done.err
+    notes, _, _ = done.err.partition("measuring")
+    assert "lowrank:0.9: no layer" in notes
+    assert "; its row will say so" in notes
+
+
 def test_quiet_is_quiet(own):
     done = own("recurrent", "--method", "int8", "--quiet", "--json")
     assert done.code == 0, done.err
