@@ -62,8 +62,13 @@ def in_short(problem: BaseException) -> str:
     return f"{kind}: {text}" if text else kind
 
 
+def in_full(problem: BaseException) -> str:
+    """All that an exception says, on one line, and the line of the user's own file where it happened."""
+    return f"{in_short(problem).rstrip('.')}{users_line(problem)}"
+
+
 def of_users_code(problem: BaseException) -> str:
-    """What an exception says in one line, and the line of the user's own file where it happened."""
+    """The first line of what an exception says, and the line of the user's own file where it happened."""
     text = first_line(problem)
     kind = type(problem).__name__
     said = text if _is_sentence(problem) or isinstance(problem, RuntimeError) or text == kind else f"{kind}: {text}"
@@ -78,14 +83,18 @@ def _is_sentence(problem: BaseException) -> bool:
 def users_line(problem: BaseException) -> str:
     """`` (file.py, line 12)``: the innermost frame of a traceback that belongs neither to a library nor to dnnlab;
     empty where there is none."""
-    libraries = [sysconfig.get_path(name) for name in ("purelib", "platlib", "stdlib")]
-    ours = str(Path(__file__).parent)
     place = ""
     for frame, line in traceback.walk_tb(problem.__traceback__):
         file = frame.f_code.co_filename
-        if not file.startswith((*libraries, ours, "<")):
+        if is_users(file):
             place = f" ({Path(file).name}, line {line})"
     return place
+
+
+def is_users(file: str) -> bool:
+    """Whether code from ``file`` belongs neither to a library nor to dnnlab."""
+    libraries = (sysconfig.get_path(name) for name in ("purelib", "platlib", "stdlib"))
+    return not file.startswith((*libraries, str(Path(__file__).parent), "<"))
 
 
 @contextmanager

@@ -10,6 +10,8 @@ import time
 from types import FrameType
 from typing import Any
 
+from dnnlab.errors import is_users
+
 _PATIENCE = 3.0
 """Seconds that the program has to tidy up; a signal that comes later ends it at once."""
 _LOOK, _LOOKS = 0.1, 5
@@ -22,8 +24,8 @@ class Stopped(BaseException):
 
 
 class Stops:
-    """Answers SIGINT and SIGTERM: the first raises, later ones do not interrupt the tidying up. An import is finished
-    first: a module in C that is broken off while it is made can abort the program."""
+    """Answers SIGINT and SIGTERM: the first raises, later ones do not interrupt the tidying up. While a library is
+    imported it waits, up to the patience: what is left of a half imported PyTorch can abort the program."""
 
     def __init__(self) -> None:
         self.first = 0
@@ -53,10 +55,11 @@ class Stops:
             sys.unraisablehook = sys.excepthook = _keep_silent  # later errors of a program that stops are not printed
             self.since, self.first = time.monotonic(), number
             _thread.start_new_thread(self._watch, (_thread.get_ident(),))
-        if self.raises and not self.over and not _is_import(frame):
+        late = time.monotonic() - self.since > _PATIENCE
+        if self.raises and not self.over and (late or not _imports_library(frame)):
             self.raises = False
             raise Stopped
-        if time.monotonic() - self.since > _PATIENCE:
+        if late:
             self.say()
             os._exit(self.code)
 
@@ -93,11 +96,12 @@ class Stops:
             os._exit(self.code)  # modules that are half imported cannot be taken down
 
 
-def _is_import(frame: FrameType | None) -> bool:
-    """Whether ``frame`` runs for an import."""
+def _imports_library(frame: FrameType | None) -> bool:
+    """Whether ``frame`` runs for the import of a module that is not the user's."""
+    inner = frame
     while frame is not None and not frame.f_code.co_filename.startswith("<frozen importlib"):
-        frame = frame.f_back
-    return frame is not None
+        inner, frame = frame, frame.f_back
+    return frame is not None and (inner is None or inner is frame or not is_users(inner.f_code.co_filename))
 
 
 def _is_answered(thread: int) -> bool:

@@ -4,7 +4,7 @@ import pytest
 from torch import nn
 
 from dnnlab.compress.stages import TooMuch
-from dnnlab.errors import UsageError, first_line, in_short, listing, of_users_code, some
+from dnnlab.errors import UsageError, first_line, in_full, in_short, listing, of_users_code, some
 
 
 def test_a_listing_has_a_word_before_its_last():
@@ -40,3 +40,7 @@ def test_what_users_code_says_names_their_line_and_ends_without_a_full_stop():
         exec(compile("\nraise ValueError('wrong.')", "/home/me/net.py", "exec"))
     assert of_users_code(caught.value) == "ValueError: wrong (net.py, line 2)"
     assert of_users_code(UsageError("Ask for less.")) == "Ask for less"
+    assert in_full(UsageError("Ask\nfor less.")) == "Ask for less"
+    with pytest.raises(ValueError, match="two") as caught:
+        exec(compile("\nraise ValueError('two problems:\\n one\\n other.')", "/home/me/net.py", "exec"))
+    assert in_full(caught.value) == "ValueError: two problems: one other (net.py, line 2)"

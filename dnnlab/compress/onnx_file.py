@@ -12,7 +12,6 @@ import sys
 import tempfile
 import threading
 import warnings
-from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import IO, Any
@@ -256,7 +255,7 @@ def static(proto: Any, batches: Sequence[NDArray[np.float32]], signed: bool) -> 
 
 
 def _gathered_alone(proto: Any) -> Any:
-    """``proto`` where each matrix that a ``Gather`` shares with other nodes, such as an embedding that is the matrix of
+    """``proto`` where each matrix that both ``Gather`` and other nodes read, such as an embedding that is the matrix of
     the output layer too, is there twice. ONNX Runtime's quantiser gives what is gathered the scales of the matrix, of
     which a product wants one for each channel."""
     import onnx
@@ -264,13 +263,16 @@ def _gathered_alone(proto: Any) -> Any:
     changed = onnx.ModelProto()
     changed.CopyFrom(proto)
     graph = changed.graph
-    readers = Counter(name for node in graph.node for name in node.input)
-    shared = {tensor.name: tensor for tensor in graph.initializer if readers[tensor.name] > 1}
-    for node in graph.node:
-        if node.op_type == "Gather" and (tensor := shared.get(node.input[0])) is not None:
-            copy = graph.initializer.add()
-            copy.CopyFrom(tensor)
-            node.input[0] = copy.name = f"{tensor.name}_of_{node.output[0]}"
+    gathers = [node for node in graph.node if node.op_type == "Gather"]
+    others = {name for node in graph.node for name in (node.input[1:] if node in gathers else node.input)}
+    gathered = {node.input[0] for node in gathers}
+    for tensor in [tensor for tensor in graph.initializer if tensor.name in others & gathered]:
+        copy = graph.initializer.add()
+        copy.CopyFrom(tensor)
+        copy.name = f"{tensor.name}_gathered"
+        for node in gathers:
+            if node.input[0] == tensor.name:
+                node.input[0] = copy.name
     return changed
 
 

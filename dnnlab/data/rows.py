@@ -21,9 +21,10 @@ _NO_TEXT = {
 }
 """What files are that begin so."""
 _CELL = re.compile(
-    rb'[ \t]*"[^"]*(?:""[^"]*)*(?:"(?P<behind>[^,\r\n]*)(?:[,\r\n]|\Z)|(?P<unclosed>\Z))|[^,\r\n]*(?:[,\r\n]|\Z)'
+    rb' *"[^"]*(?:""[^"]*)*(?:"(?P<behind>[^,\r\n]*)(?:[,\r\n]|\Z)|(?P<unclosed>\Z))|[^,\r\n]*(?:[,\r\n]|\Z)'
 )
 """One cell and what ends it, from whose quotation marks is told what they do not close."""
+_ENDS = re.compile(rb"\r\n?|\n")
 _ROWS = 10_000
 """Rows whose texts are held at a time."""
 
@@ -152,15 +153,17 @@ class Rows:
             return
         content = self.content.removeprefix(codecs.BOM_UTF8)
         for cell in _CELL.finditer(content):
-            line = content.count(b"\n", 0, cell.start()) + 1
-            if cell["unclosed"] is not None:
-                raise self._mismatch(f"a quotation mark opens a cell in line {line:,}, and none closes it")
-            if behind := (cell["behind"] or b"").strip():
-                told = short(behind.decode(errors="replace"))
-                raise self._mismatch(
-                    f"a cell that a quotation mark opens in line {line:,} goes on behind the next mark, with {told}; "
-                    "inside a cell write two of them for one"
-                )
+            behind = (cell["behind"] or b"").decode(errors="replace").strip()
+            unclosed = cell["unclosed"] is not None
+            if not behind and not unclosed:
+                continue
+            line = f"line {len(_ENDS.findall(content, 0, cell.start())) + 1:,}"
+            raise self._mismatch(
+                f"a quotation mark opens a cell in {line}, and none closes it"
+                if unclosed
+                else f"a cell that a quotation mark opens in {line} goes on behind the next mark, "
+                f"with {short(behind)}; inside a cell write two of them for one"
+            )
 
     def _is_strict(self) -> bool:
         """Whether all quotation marks stand where the format has them."""

@@ -19,7 +19,7 @@ from dnnlab import installation
 from dnnlab.code.user_code import dependencies, watched_imports
 from dnnlab.code.values import digest as digest_of
 from dnnlab.code.values import parts_of
-from dnnlab.errors import UsageError, of_users_code, unknown, users_line
+from dnnlab.errors import UsageError, in_full, of_users_code, some, unknown, users_line
 from dnnlab.networks import parametrised, weights
 from dnnlab.networks.narrowed import fit
 from dnnlab.networks.remembered import in_mode
@@ -72,7 +72,7 @@ def imported(place: str, what: str) -> ModuleType:
         hint = f"; write {dotted} in the place of {place}" if dotted != place else ""
         raise UsageError(f"{what} cannot be imported from {here}: {problem}{users_line(problem)}{hint}.") from problem
     except (Exception, SystemExit) as problem:
-        raise UsageError(f"{what} fails on import: {of_users_code(problem)}.") from problem
+        raise UsageError(f"{what} fails on import: {in_full(problem)}.") from problem
 
 
 _imported_with: dict[str, frozenset[str]] = {}
@@ -83,7 +83,7 @@ def _network(make: Callable[..., object], model: str) -> nn.Module:
     try:
         network = make()
     except (Exception, SystemExit) as problem:
-        raise UsageError(f"model {model!r} fails when called: {of_users_code(problem)}.") from problem
+        raise UsageError(f"model {model!r} fails when called: {in_full(problem)}.") from problem
     if not isinstance(network, nn.Module):
         raise UsageError(f"model {model!r} gives a {type(network).__name__}, not a torch.nn.Module.")
     return network
@@ -91,17 +91,46 @@ def _network(make: Callable[..., object], model: str) -> nn.Module:
 
 def complete(network: nn.Module, model: str, shape: Sequence[int]) -> None:
     """Give layers that learn their size from their first input, as ``nn.LazyLinear`` does, their weights, by a pass of
-    zeros ``[2, *shape]``: of numbers, or where the network takes none, of tokens.
+    zeros ``[2, *shape]``: of numbers, or where the network takes none, of tokens. Other buffers stay as they are.
 
     Raises:
-        UsageError: the network called ``model`` takes neither.
+        UsageError: the network called ``model`` takes neither, or does not call such a layer.
     """
-    if not any(map(is_lazy, (*network.parameters(), *network.buffers()))):
+    if not _lazy(network):
         return
+    kept = [
+        (module, name, buffer, buffer.clone())
+        for module in network.modules()
+        for name, buffer in module._buffers.items()
+        if buffer is not None and not is_lazy(buffer)
+    ]
+    try:
+        _first_pass(network, model, shape, training=False)
+        if _lazy(network):  # those that only training calls
+            _first_pass(network, model, shape, training=True)
+    finally:
+        for module, name, buffer, values in kept:
+            module._buffers[name] = buffer.copy_(values)
+    if left := _lazy(network):
+        raise UsageError(
+            f"model {model!r} does not call {some(left)}, and only a call tells the size; give it or remove the layer."
+        )
+
+
+def _lazy(network: nn.Module) -> list[str]:
+    """The names of the modules that still wait for their first input."""
+    return [
+        name
+        for name, module in network.named_modules()
+        if any(map(is_lazy, (*module.parameters(recurse=False), *module.buffers(recurse=False))))
+    ]
+
+
+def _first_pass(network: nn.Module, model: str, shape: Sequence[int], training: bool) -> None:
     problems = []
     for dtype in (torch.float32, torch.int64):
         try:
-            with torch.no_grad(), in_mode(network, training=False):
+            with torch.no_grad(), in_mode(network, training):
                 network(torch.zeros(2, *shape, dtype=dtype))
             return
         except Exception as problem:  # noqa: BLE001 - whatever the user's own code raises
@@ -216,7 +245,7 @@ def code_digest(what: str, make: Callable[[], nn.Module] | None = None) -> str:
     except UsageError:
         raise
     except Exception as problem:
-        raise UsageError(f"{what} cannot be looked at, to know it again: {of_users_code(problem)}.") from problem
+        raise UsageError(f"{what} cannot be looked at, to know it again: {in_full(problem)}.") from problem
 
 
 def _parts(make: Callable[[], nn.Module], modules: set[str]) -> dict[str, str]:

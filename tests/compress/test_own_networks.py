@@ -143,7 +143,7 @@ def test_a_narrower_network_has_fewer_macs_and_its_state_alone_rebuilds_it(name,
     assert torch.allclose(logits(again, x), logits(narrow, x), rtol=1e-4, atol=1e-5)
 
 
-UNSEEN = "no gradient goes through it, by which channels are followed"
+UNSEEN = "torch-pruning does not see it"
 NEEDED = "what reads it needs all its channels"
 
 
@@ -154,6 +154,8 @@ NEEDED = "what reads it needs all its channels"
         ("without_gradients", dict.fromkeys(["back.0", "back.2"], UNSEEN)),
         ("product_behind_channels", {"w": "a weight of Written", "first": NEEDED}),
         ("attended_states", {"rnn": "a weight of GRU", "score": NEEDED}),
+        ("called_by_its_weight", {"hidden": UNSEEN, "first": NEEDED}),
+        ("with_class_weights", {}),
     ],
 )
 def test_what_cannot_be_followed_is_left_and_named_and_other_layers_are_not(name, left, retraining):
@@ -173,6 +175,19 @@ def test_no_channel_is_taken_out_of_a_head_that_no_logit_depends_on(text, retrai
     width = len(narrow.a.weight)
     assert width < 40
     assert narrow.aux.weight.shape == (10, width)
+
+
+def test_the_gradients_of_frozen_layers_rank_their_channels(retraining):
+    """Frozen or not, the same channels go."""
+    (stage,) = chain.parse("structured:1.3x:taylor")
+    found = []
+    for frozen in (False, True):
+        model = made("group_normed")
+        for parameter in list(model.parameters())[:4]:
+            parameter.requires_grad_(not frozen)
+        narrow = stage.module.apply(model, dataclasses.replace(stage, epochs=0.0), retraining)
+        found.append({name: tensor.shape for name, tensor in narrow.state_dict().items()})
+    assert found[0] == found[1]
 
 
 def test_a_wrong_channel_is_seen():
@@ -394,6 +409,19 @@ def test_products_in_branches_are_counted_as_they_are():
     assert executed(proto.SerializeToString(), calibration[0][:1]).floats == {"Gemm": 64 * 8 + 80}
     for quantised in (onnx_file.static(proto, calibration, False), onnx_file.dynamic(proto)):
         assert executed(quantised.SerializeToString(), calibration[0][:1]).share == pytest.approx(80 / (64 * 8 + 80))
+
+
+def test_an_embedding_is_there_twice_only_where_a_product_reads_it():
+    torch.manual_seed(0)
+    x = torch.randint(16, (32, 6))
+    sizes = {}
+    for name in ("embedded_twice", "embedded_and_multiplied"):
+        proto = onnx_file.export(OWN[name](), x)
+        quantised = onnx_file.static(proto, [x.numpy()], False)
+        assert np.isfinite(onnx_file.Session(quantised.SerializeToString())(x.numpy())).all()
+        tables = [t for t in quantised.graph.initializer if list(t.dims) == [16, 12]]
+        sizes[name] = len(tables)
+    assert sizes == {"embedded_twice": 1, "embedded_and_multiplied": 2}
 
 
 def test_graphs_in_nodes_read_the_values_around_them():

@@ -117,6 +117,7 @@ def rows(column, other="kind", n=40):
         ('x,kind\n1,"a\n' + "2,b\n" * 20, r"rows that do not match its header \(a quotation mark opens"),
         ('x,kind\n1,a\n2,"b\n' + "2,b\n" * 20, "a quotation mark opens a cell in line 3, and none closes it"),
         ('x,size,kind\n1,"5,a\n' + "1,6,b\n" * 20 + '2,"7,b\n', "in line 2 goes on behind the next mark, with 7;"),
+        ('x,size,kind\r1,2,a\r1,"5"x,a\r' + "1,6,b\r" * 20, "in line 3 goes on behind the next mark, with x; inside"),
         ('x,size,kind\n1,"5"x,a\n' + "1,6,b\n" * 20, "in line 2 goes on behind the next mark, with x; inside a cell"),
         ("x,kind,a\n1,u,2\n" * 9 + '"x,u,3\n' + "1,v,3\n" * 20, r"header \(a quotation mark opens"),
         (GOOD + "1,2,red,yes\n" + ",2,red,yes\n", r"missing values in column 'length' \(the first in line 43\)"),
@@ -585,6 +586,11 @@ def test_spaces_around_truth_values_do_not_count(table, words):
 def test_spaces_behind_quotation_marks_do_not_count(table):
     data = load(table("x, size ,kind\n" + '1, "red" ,"u"\n2,"blue"\t,"v" \n' * 20))
     assert (data.x.shape, data.notes) == ((40, 3), ())
+
+
+def test_a_quotation_mark_behind_a_tab_opens_no_cell(table):
+    data = load(table("x,size,kind\n" + '1,\t"5,u\n2,"x" ,v\n' * 20))
+    assert data.x.shape == (40, 3)
 
 
 def test_commas_inside_quotation_marks_are_part_of_a_text(table):

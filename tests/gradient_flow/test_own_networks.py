@@ -15,6 +15,7 @@ from torch.nn import functional as F
 
 from dnnlab.data import load
 from dnnlab.instruments.norms import norm
+from dnnlab.networks import user_network
 from dnnlab.networks.remembered import same_buffers
 from dnnlab.statistics.streams import stream, torch_seed
 from dnnlab.training.batches import batch_order
@@ -66,6 +67,20 @@ def lazy():
         lambda s, x: s.head(through(s.layers, F.relu, x)),
         layers=nn.ModuleList([nn.LazyLinear(32) for _ in range(4)]), head=nn.LazyLinear(10),
     )  # fmt: skip
+
+
+def lazy_and_unused():
+    net = lazy()
+    net.spare = nn.LazyLinear(3)
+    return net
+
+
+def lazy_in_training():
+    net = Net(lambda s, x: s.head(through(s.layers, F.relu, x) + (s.more(x) if s.training else 0)),
+              layers=layers(4), more=nn.LazyLinear(32), head=nn.Linear(32, 10))  # fmt: skip
+    net.register_buffer("calls", torch.zeros(1))
+    net.register_forward_hook(lambda s, given, out: s.calls.add_(1) and None)
+    return net
 
 
 def lazy_and_wrong():
@@ -329,6 +344,14 @@ def test_layers_that_read_parameters_alone_take_no_part_in_the_rate(measured):
     assert made["rate"] == pytest.approx(given["rate"], rel=1e-5)
 
 
+def test_layers_that_only_training_calls_learn_their_size_and_other_buffers_stay(models, measured):
+    _, layers = measured("lazy_in_training")
+    assert {*layers["name"]} == {"layers.0", "layers.1", "layers.2", "layers.3", "more", "head"}
+    net = importlib.import_module(models).lazy_in_training()
+    user_network.complete(net, "net", (1, 8, 8))
+    assert (net.more.weight.shape, net.calls.item(), net.training) == ((32, 64), 0, True)
+
+
 @pytest.mark.parametrize("network", ["checkpointed", "remembers", "in_a_dictionary", "lazy"])
 def test_a_network_that_computes_the_same_measures_the_same(measured, network):
     plain, _ = measured("plain")
@@ -343,6 +366,7 @@ def test_a_network_that_computes_the_same_measures_the_same(measured, network):
         ("refuses", ["refuses inputs", "LookupError: no such thing", ".py, line"]),
         ("without_parameters", ["no parameters that take gradients"]),
         ("scripted", ["TorchScript"]),
+        ("lazy_and_unused", ["does not call spare, and only a call tells the size; give it or remove the layer"]),
         ("lazy_and_wrong", ["learns the sizes of its layers from its first input, and refuses one of 1 × 8 × 8: "]),
     ],
 )

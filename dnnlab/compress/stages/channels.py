@@ -19,7 +19,6 @@ from dnnlab.compress.stages import TooMuch
 from dnnlab.compress.structure import rebuild
 from dnnlab.errors import first_line
 from dnnlab.instruments.operations import tensors
-from dnnlab.instruments.unread import called
 from dnnlab.networks import outputs
 from dnnlab.networks.remembered import copied, same_state
 from dnnlab.networks.ties import once, ties
@@ -62,17 +61,25 @@ def fixed(model: nn.Module, example: Tensor) -> tuple[list[Group], list[Group]]:
 
 
 def unseen(model: nn.Module, example: Tensor) -> list[str]:
-    """The names of the convolutions and linear layers that a pass of ``example`` calls and torch-pruning does not see:
-    it follows gradients, and none goes through them.
+    """The names of the convolutions and linear layers that torch-pruning does not see: it follows gradients from call
+    to call. Those that no logit depends on are none of them, if they were `set_aside`.
 
     Raises:
         TooMuch: torch-pruning cannot follow what the network does.
     """
     with quiet():
         seen = _graph(model, example).module2node
-    layers = {name: module for name, module in model.named_modules() if isinstance(module, tuple(_roots()))}
-    ran = called(model, layers, example)
-    return [name for name, module in layers.items() if module not in seen and name in ran]
+    return [name for name, module in layers(model).items() if module not in seen]
+
+
+def layers(model: nn.Module, aside: bool = False) -> dict[str, nn.Module]:
+    """The convolutions and linear layers of ``model`` by name; or those that were set ``aside``, as no logit depends on
+    them."""
+    return {
+        name: module
+        for name, module in model.named_modules()
+        if isinstance(module, nn.modules.conv._ConvNd | nn.Linear) and ("weight" in module._buffers) == aside
+    }
 
 
 def proven(model: nn.Module, example: Tensor, history: Any) -> bool:

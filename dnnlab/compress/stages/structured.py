@@ -54,10 +54,10 @@ def apply(model: nn.Module, stage: Stage, retraining: Retraining) -> nn.Module:
         raise RuntimeError("structured:bn ranks channels by their batch normalisation, and this network has none.")
     failing, logits = channels.fixed(model, example)
     kept = [model.get_submodule(name) for group in failing + logits for name in group.layers]
-    kept += [module for module in model.modules() if "weight" in module._buffers]  # no logit depends on it
+    kept += channels.layers(model, aside=True).values()
     with channels.quiet():
         if criterion == "taylor":
-            _gradients(model, retraining)
+            kept += _gradients(model, retraining)
         pruner = channels.dependencies(
             model,
             example,
@@ -104,17 +104,25 @@ def left(model: nn.Module, stage: Stage, data: Dataset) -> Mapping[str, str]:
     failing, _ = channels.fixed(model, example)
     names = (name for group in failing for name in group.layers)
     return (
-        others(model, stage.about, data)
+        dict.fromkeys(channels.unseen(model, example), "torch-pruning does not see it")
+        | others(model, stage.about, data)
         | dict.fromkeys(names, "what reads it needs all its channels")
-        | dict.fromkeys(channels.unseen(model, example), "no gradient goes through it, by which channels are followed")
     )
 
 
-def _gradients(model: nn.Module, retraining: Retraining) -> None:
-    data = retraining.data
+def _gradients(model: nn.Module, retraining: Retraining) -> list[nn.Module]:
+    """Give every parameter the gradient of the loss, frozen ones too, and zeros where the loss does not depend on it.
+    The layers of which it does not are returned: among zeros no channel is the least important."""
+    data, frozen = retraining.data, [p for p in model.parameters() if p.is_floating_point() and not p.requires_grad]
     model.zero_grad(set_to_none=True)
+    for parameter in frozen:
+        parameter.requires_grad_(True)
     for part in spread(data.train, _EXAMPLES).split(retraining.batch_size):
         F.cross_entropy(outputs.logits(model(data.inputs(part))), data.y[part], reduction="sum").backward()
-    for tensor in model.state_dict(keep_vars=True).values():
+    for parameter in frozen:
+        parameter.requires_grad_(False)
+    without = [module for module in channels.layers(model).values() if module.weight.grad is None]
+    for tensor in (*model.parameters(), *model.buffers()):
         if tensor.is_floating_point() and tensor.grad is None:
-            tensor.grad = torch.zeros_like(tensor)  # the loss does not depend on it
+            tensor.grad = torch.zeros_like(tensor)
+    return without
