@@ -23,8 +23,8 @@ from dnnlab.training.hyperparameters import Hyperparameters
 
 def tried(name: str, model: nn.Module, recipes: Sequence[str], data: Dataset, searching: bool) -> Iterator[str]:
     """Notes on what each first stage of ``recipes`` leaves of a user's own network, which is tried before training, and
-    on chains that will fail. Later stages are given another network, but where no layer of this one gets smaller when
-    it is factorised, none of that one does; a student is none of its kind.
+    on chains that will fail. Later stages are given another network; of these only those are looked at whose layers
+    decide by their shapes.
 
     Raises:
         UsageError: the network cannot be exported, or no chain finds anything to do.
@@ -51,7 +51,7 @@ def tried(name: str, model: nn.Module, recipes: Sequence[str], data: Dataset, se
         stage
         for stages in parsed
         for place, stage in enumerate(stages[1:], start=1)
-        if stage.kind == "lowrank" and all(before.kind != "distill" for before in stages[:place])
+        if stage.about.leaves_by_shape and not any(before.about.makes_student for before in stages[:place])
     )
     for stage in first | later:
         told = ""

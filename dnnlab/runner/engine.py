@@ -16,7 +16,7 @@ from functools import partial
 
 from dnnlab import data as datasets
 from dnnlab import memory
-from dnnlab.errors import DnnlabError, in_full
+from dnnlab.errors import DnnlabError, in_short, users_line
 from dnnlab.runner.device import gpus, settled
 from dnnlab.runner.executors import Pool, end, parse, pool
 from dnnlab.runner.experiment import ALONE, PROCESSES, THREADS, Cell, Experiment, Spec
@@ -182,7 +182,7 @@ def measure(work: Work, stack: Stack, past: Sequence[Rows], progress: Callable[[
     except (Exception, SystemExit) as problem:
         if isinstance(problem, SystemExit) and isinstance(problem.__context__, BrokenPipeError):
             raise  # raised by Rich's bar: nobody reads stderr any more
-        error = in_full(problem)  # the failure of one stack is a row, and the others go on
+        error = f"{in_short(problem)}{users_line(problem)}"  # the failure of one stack is a row, and the others go on
     yield Entry(stack.key, rows, time.perf_counter() - started, error, parts)
 
 

@@ -104,6 +104,8 @@ class Kind:
     """Whether what it was asked for may be missed, which its module then tells."""
     leaves: Callable[["Stage"], bool] = _never
     """Whether it leaves some layers as they are, which its module then names."""
+    leaves_by_shape: bool = False
+    """Whether the shapes of layers decide that it leaves all of them, so that it does so in a narrower network too."""
 
 
 def _sparsity_at(strength: float) -> str:
@@ -181,6 +183,7 @@ KINDS: Mapping[str, Kind] = {
             needs={"cp": "tensorly"},
             layers=("Linear", "Conv2d"),
             leaves=_always,
+            leaves_by_shape=True,
             tried=lambda stage: stage.word("judge") == "macs" and math.isnan(stage.share),
             may_miss=lambda stage: stage.word("judge") == "latency",
         ),
