@@ -71,7 +71,8 @@ def export(model: nn.Module, example: torch.Tensor) -> Any:
     try:
         session = Session(proto.SerializeToString())
     except Exception as problem:
-        raise DnnlabError(f"ONNX Runtime takes no exported network as this one: {first_line(problem)}") from problem
+        reason = first_line(problem).rstrip(".")
+        raise DnnlabError(f"ONNX Runtime refuses the exported network: {reason}.") from problem
     # Other inputs, and another number of them: what depended on the example is a constant now.
     for x in (example, example[[*range(1, len(example)), 0, 0]]):
         with torch.no_grad():
@@ -264,7 +265,7 @@ def _gathered_alone(proto: Any) -> Any:
     changed.CopyFrom(proto)
     graph = changed.graph
     gathers = [node for node in graph.node if node.op_type == "Gather"]
-    others = {name for node in graph.node for name in (node.input[1:] if node in gathers else node.input)}
+    others = {name for node in graph.node for name in node.input[node.op_type == "Gather" :]}
     gathered = {node.input[0] for node in gathers}
     for tensor in [tensor for tensor in graph.initializer if tensor.name in others & gathered]:
         copy = graph.initializer.add()

@@ -93,12 +93,13 @@ class Rows:
             raise UsageError(f"{path} has no column beside {target!r} to predict it from; add one.")
         return names
 
-    def _records(self) -> Iterator[tuple[int, list[str]]]:
+    def _records(self, strict: bool = False) -> Iterator[tuple[int, list[str]]]:
         """The cells of each row, the header's first, and the line where it begins, counted from 1. Blank lines are
-        left out, as pandas does."""
+        left out, as pandas does. Where it is ``strict``, quotation marks elsewhere than the format has them are a
+        ``csv.Error``."""
         csv.field_size_limit(max(csv.field_size_limit(), len(self.content)))
         text = io.TextIOWrapper(io.BytesIO(self.content), "utf-8-sig", newline="")
-        reader, line = csv.reader(text, skipinitialspace=True), 1
+        reader, line = csv.reader(text, skipinitialspace=True, strict=strict), 1
         for cells in reader:
             if len(cells) > 1 or "".join(cells).strip():
                 yield line, cells
@@ -167,10 +168,8 @@ class Rows:
 
     def _is_strict(self) -> bool:
         """Whether all quotation marks stand where the format has them."""
-        text = io.TextIOWrapper(io.BytesIO(self.content), "utf-8-sig", errors="replace", newline="")
-        csv.field_size_limit(max(csv.field_size_limit(), len(self.content)))
         try:
-            for _ in csv.reader(text, skipinitialspace=True, strict=True):
+            for _ in self._records(strict=True):
                 pass
         except csv.Error:
             return False
